@@ -1,0 +1,49 @@
+"""The iExec marketplace in Python and Jupyter.
+
+Importing this package imports nothing heavy; names below are found when first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from iexec_lab.client.iexec import IExec, connect
+    from iexec_lab.client.job import Job, Result
+    from iexec_lab.sandbox.control import Sandbox
+
+__all__ = ["IExec", "Job", "Result", "Sandbox", "connect"]
+
+_HOMES = {
+    "IExec": "iexec_lab.client.iexec",
+    "Job": "iexec_lab.client.job",
+    "Result": "iexec_lab.client.job",
+    "Sandbox": "iexec_lab.sandbox.control",
+    "connect": "iexec_lab.client.iexec",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """``%load_ext iexec_lab``: adds the line and cell magic ``iexec``."""
+    from iexec_lab.notebook.magic import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    from iexec_lab.notebook.magic import unload
+
+    unload(shell)

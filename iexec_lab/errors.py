@@ -1,0 +1,206 @@
+"""Every error a user can meet, in one tree.
+
+    IexecError                      root; renders itself as two or three lines
+    ├── ValidationError             a value that can not be right (also a ValueError)
+    ├── UsageError                  a command line that can not be parsed
+    ├── ConfigurationError          network, project file or option missing or contradictory
+    ├── ObjectNotFoundError         no such app, dataset, workerpool, order, deal or task
+    ├── AbortedError                the user said no, or nobody was there to be asked
+    ├── WalletError                 no wallet, wrong password, refused signature
+    ├── CryptoError                 a file that can not be encrypted or decrypted
+    ├── JobError                    a task that failed or timed out
+    ├── SandboxError                the market on loopback could not do its work
+    ├── ServiceError                a service refused, failed or was not reached
+    │   ├── ApiError                it answered with an error of its own
+    │   ├── MarketError, SmsError, IpfsError, WorkerpoolError, CompassError,
+    │   └── ResultProxyError, SubgraphError
+    ├── BridgeError                 RLC was sent to a bridge and did not arrive
+    └── ChainError                  the Ethereum node refused
+        ├── CallError               a read failed or reverted
+        ├── TransactionError        a transaction was refused, reverted or lost
+        └── SignatureError          the signer could not sign
+
+``official_name`` is the name the official SDK gives to the same failure; it is what ``--raw`` prints.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class IexecError(Exception):
+    """What failed, with which values, and what to do next.
+
+    Args:
+        message: One sentence, the same as the official SDK's where that one has one.
+        details: The values that were tried, with units.
+        hint: What the reader can do next.
+    """
+
+    official_name: ClassVar[str] = "Error"
+
+    def __init__(self, message: str, *, details: Mapping[str, Any] | None = None, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = dict(details or {})
+        self.hint = hint
+
+    def lines(self) -> list[str]:
+        """The error as a person reads it: message, details, hint."""
+        shown = [f"{type(self).__name__}: {self.message}"]
+        shown += [f"  {name}: {value}" for name, value in self.details.items()]
+        if self.hint:
+            shown.append(f"  → {self.hint}")
+        return shown
+
+    def _render_traceback_(self) -> list[str]:
+        """IPython shows these lines in place of a traceback."""
+        return self.lines()
+
+
+class ValidationError(IexecError, ValueError):
+    official_name = "ValidationError"
+
+
+class UsageError(IexecError):
+    """A command line that does not fit the grammar; ``usage`` is the line that would."""
+
+    def __init__(self, message: str, *, usage: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.usage = usage
+
+
+class ConfigurationError(IexecError):
+    official_name = "ConfigurationError"
+
+
+class ObjectNotFoundError(IexecError):
+    official_name = "ObjectNotFoundError"
+
+    def __init__(self, kind: str, object_id: str, chain_id: int | str, *, hint: str | None = None) -> None:
+        super().__init__(f"No {kind} found for id {object_id} on chain {chain_id}", hint=hint)
+        self.kind = kind
+        self.object_id = object_id
+
+
+class AbortedError(IexecError):
+    pass
+
+
+class WalletError(IexecError):
+    pass
+
+
+class CryptoError(IexecError):
+    pass
+
+
+class JobError(IexecError):
+    pass
+
+
+class SandboxError(IexecError):
+    pass
+
+
+class ServiceError(IexecError):
+    """``service`` names the service, ``url`` the address without credentials or query secrets."""
+
+    service: ClassVar[str] = "Service"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        url: str | None = None,
+        status: int | None = None,
+        details: Mapping[str, Any] | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, details=details, hint=hint)
+        self.url = url
+        self.status = status
+
+
+class ApiError(ServiceError):
+    """The service understood and said no; ``message`` is ``API error: <its words>``."""
+
+
+class MarketError(ServiceError):
+    official_name = "MarketCallError"
+    service = "Market API"
+
+
+class SmsError(ServiceError):
+    official_name = "SmsCallError"
+    service = "SMS"
+
+
+class IpfsError(ServiceError):
+    official_name = "IpfsGatewayCallError"
+    service = "IPFS gateway"
+
+
+class WorkerpoolError(ServiceError):
+    official_name = "WorkerpoolCallError"
+    service = "Workerpool API"
+
+
+class CompassError(ServiceError):
+    official_name = "CompassCallError"
+    service = "Compass API"
+
+
+class ResultProxyError(ServiceError):
+    official_name = "ResultProxyCallError"
+    service = "Result Proxy"
+
+
+class SubgraphError(ServiceError):
+    service = "Subgraph"
+
+
+class BridgeError(IexecError):
+    official_name = "BridgeError"
+
+
+class ChainError(IexecError):
+    """``reason`` is the decoded revert reason, when the node gave one."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str | None = None,
+        details: Mapping[str, Any] | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, details=details, hint=hint)
+        self.reason = reason
+
+
+class CallError(ChainError):
+    official_name = "Web3ProviderCallError"
+
+
+class TransactionError(ChainError):
+    official_name = "Web3ProviderSendError"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        tx_hash: str | None = None,
+        reason: str | None = None,
+        details: Mapping[str, Any] | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, reason=reason, details=details, hint=hint)
+        self.tx_hash = tx_hash
+
+
+class SignatureError(ChainError):
+    official_name = "Web3ProviderSignMessageError"
