@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from eth_abi import decode, encode
+from eth_abi.abi import decode, encode
 
 from iexec_lab.protocol.hashing import keccak
 
