@@ -1,0 +1,449 @@
+"""What a network is, and the table of known networks.
+
+Addresses and hosts are those built into the official SDKs 8.24.0 and 9.0.1. ``chain.json`` entries are laid
+over the built-in entry of the same id, key by key, as those SDKs do.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from iexec_lab.errors import ConfigurationError, ValidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+FRAMEWORKS = ("scone", "gramine", "tdx")
+NO_TAG = "0x" + "00" * 32
+TDX_TAG = "0x" + "00" * 31 + "09"
+
+ENS = "ENS"
+API_REGISTRATION = "Workerpool API Registration"
+VOUCHER = "iExec Voucher"
+COMPASS = "iExec Compass"
+BRIDGE = "iExec xRLC Bridge"
+BULK = "Bulk processing"
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """The contract that takes xRLC to another chain.
+
+    ``network`` is that chain when its configuration is known; only waiting for the arrival needs it.
+    """
+
+    contract: str
+    bridged_chain_id: int | None = None
+    bridged_chain_name: str | None = None
+    network: Network | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """One iExec deployment and the services around it.
+
+    Attributes:
+        name: ``arbitrum-mainnet``, ``sandbox``, or the key of ``chain.json``.
+        id: Ethereum chain id.
+        host: JSON-RPC URL, or ``mainnet`` for the set of public providers.
+        hub: Address of the PoCo proxy.
+        native: The chain's own coin is RLC (1 nRLC = 1e9 wei).
+        use_gas: False where transactions are sent at gas price 0.
+        sms: TEE framework -> URL; ``default`` is one URL for all.
+        frameworks: TEE frameworks whose tags the network accepts.
+        default_tag: Tag of orders created without one.
+        real_value: RLC here costs money, so nothing is spent without a yes.
+        unsupported: Names of the features the network lacks.
+        providers: Keys of public providers (``alchemy``, ``etherscan``, ``infura``) and ``quorum``.
+    """
+
+    name: str
+    id: int
+    host: str
+    hub: str
+    native: bool = False
+    use_gas: bool = True
+    sms: Mapping[str, str] = field(default_factory=dict)
+    result_proxy: str | None = None
+    ipfs_gateway: str | None = None
+    ipfs_node: str | None = None
+    market: str | None = None
+    compass: str | None = None
+    poco_subgraph: str | None = None
+    voucher_hub: str | None = None
+    voucher_subgraph: str | None = None
+    ens_registry: str | None = None
+    ens_resolver: str | None = None
+    bridge: Bridge | None = None
+    default_tee_framework: str = "scone"
+    frameworks: tuple[str, ...] = FRAMEWORKS
+    default_tag: str = NO_TAG
+    real_value: bool = False
+    unsupported: frozenset[str] = frozenset()
+    providers: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def tdx_only(self) -> bool:
+        """The rules of SDK 9: no other framework, no app with a MREnclave."""
+        return self.frameworks == ("tdx",)
+
+    def require(self, feature: str) -> None:
+        """Raise ConfigurationError when the network lacks ``feature`` (one of this module's names)."""
+        if feature in self.unsupported:
+            raise ConfigurationError(f"{feature} is not available on network {self.name}")
+
+    def setting(self, name: str) -> str:
+        """A configured address or URL by its ``chain.json`` key, e.g. ``iexecGateway``.
+
+        Raises:
+            ConfigurationError: The network has none.
+        """
+        value = getattr(self, _SETTINGS[name])
+        if not value:
+            raise ConfigurationError(f'Missing {name} in "chain.json" for chain {self.id}')
+        return str(value)
+
+    def sms_url(self, framework: str | None = None) -> str:
+        """The secret management service of a TEE framework (default: the network's own).
+
+        Raises:
+            ConfigurationError: None is configured.
+        """
+        framework = framework or self.default_tee_framework
+        url = self.sms.get("default") or self.sms.get(framework)
+        if url:
+            return url
+        if self.tdx_only:
+            raise ConfigurationError(f'Missing sms in "chain.json" for chain {self.id}')
+        raise ConfigurationError(
+            f'Missing sms for tee framework {framework} in "chain.json" for chain {self.id}'
+        )
+
+
+_SETTINGS = {
+    "resultProxy": "result_proxy",
+    "ipfsGateway": "ipfs_gateway",
+    "ipfsNode": "ipfs_node",
+    "iexecGateway": "market",
+    "compass": "compass",
+    "pocoSubgraph": "poco_subgraph",
+    "voucherHub": "voucher_hub",
+    "voucherSubgraph": "voucher_subgraph",
+    "ensRegistry": "ens_registry",
+    "ensPublicResolver": "ens_resolver",
+}
+
+_BELLECOUR_HUB = "0x3eca1B216A7DF1C7689aEb259fFB83ADFB894E7f"
+_ARBITRUM_LACKS = frozenset({ENS, API_REGISTRATION, VOUCHER, BRIDGE})
+
+NETWORKS: Mapping[str, Network] = {
+    network.name: network
+    for network in (
+        Network(
+            name="arbitrum-mainnet",
+            id=42161,
+            host="https://arb1.arbitrum.io/rpc",
+            hub="0x098bFCb1E50ebcA0BaA92C12eA0c3F045A1aD9f0",
+            sms={"default": "https://sms.arbitrum-mainnet.iex.ec"},
+            ipfs_gateway="https://ipfs-gateway.arbitrum-mainnet.iex.ec",
+            ipfs_node="https://ipfs-upload.arbitrum-mainnet.iex.ec",
+            market="https://api.market.arbitrum-mainnet.iex.ec",
+            compass="https://compass.arbitrum-mainnet.iex.ec",
+            poco_subgraph="https://thegraph.arbitrum.iex.ec/api/subgraphs/id/B1comLe9SANBLrjdnoNTJSubbeC7cY7EoNu6zD82HeKy",
+            default_tee_framework="tdx",
+            frameworks=("tdx",),
+            default_tag=TDX_TAG,
+            real_value=True,
+            unsupported=_ARBITRUM_LACKS,
+        ),
+        Network(
+            name="arbitrum-sepolia-testnet",
+            id=421614,
+            host="https://sepolia-rollup.arbitrum.io/rpc",
+            hub="0xB2157BF2fAb286b2A4170E3491Ac39770111Da3E",
+            sms={"default": "https://sms.arbitrum-sepolia-testnet.iex.ec"},
+            ipfs_gateway="https://ipfs-gateway.arbitrum-sepolia-testnet.iex.ec",
+            ipfs_node="https://ipfs-upload.arbitrum-sepolia-testnet.iex.ec",
+            market="https://api-market.arbitrum-sepolia-testnet.iex.ec",
+            compass="https://compass.arbitrum-sepolia-testnet.iex.ec",
+            poco_subgraph="https://thegraph.arbitrum-sepolia-testnet.iex.ec/api/subgraphs/id/2GCj8gzLCihsiEDq8cYvC5nUgK6VfwZ6hm3Wj8A3kcxz",
+            default_tee_framework="tdx",
+            frameworks=("tdx",),
+            default_tag=TDX_TAG,
+            unsupported=_ARBITRUM_LACKS,
+        ),
+        Network(
+            name="bellecour",
+            id=134,
+            host="https://bellecour.iex.ec",
+            hub=_BELLECOUR_HUB,
+            native=True,
+            use_gas=False,
+            sms={"scone": "https://sms.iex.ec", "gramine": "https://sms.gramine.v8-bellecour.iex.ec"},
+            result_proxy="https://result.v8-bellecour.iex.ec",
+            ipfs_gateway="https://ipfs-gateway.v8-bellecour.iex.ec",
+            ipfs_node="https://ipfs-upload.v8-bellecour.iex.ec",
+            market="https://api.market.v8-bellecour.iex.ec",
+            poco_subgraph="https://thegraph.iex.ec/subgraphs/name/bellecour/poco-v5",
+            voucher_hub="0x3137B6DF4f36D338b82260eDBB2E7bab034AFEda",
+            voucher_subgraph="https://thegraph.iex.ec/subgraphs/name/bellecour/iexec-voucher",
+            ens_registry="0x5f5B93fca68c9C79318d1F3868A354EE67D8c006",
+            ens_resolver="0x1347d8a1840A810B990d0B774A6b7Bb8A1bd62BB",
+            bridge=Bridge("0x188A4376a1D818bF2434972Eb34eFd57102a19b7", 1),
+            real_value=True,
+            unsupported=frozenset({COMPASS, BULK}),
+        ),
+        Network(
+            name="mainnet",
+            id=1,
+            host="mainnet",
+            hub=_BELLECOUR_HUB,
+            ens_registry="0x00000000000C2E074eC69A0dFb2997BA6C7d2e1e",
+            ens_resolver="0x4976fb03C32e5B8cfe2b6cCB31c09Ba78EBaBa41",
+            bridge=Bridge("0x4e55c9B8953AB1957ad0A59D413631A66798c6a2", 134),
+            real_value=True,
+            unsupported=frozenset({COMPASS, VOUCHER, BULK}),
+        ),
+    )
+}
+
+
+def sandbox_network(
+    *, name: str = "sandbox", chain_id: int, hub: str, native: bool, urls: Mapping[str, str]
+) -> Network:
+    """The market on loopback as a network; ``urls`` are the sandbox's own service names and addresses."""
+    return Network(
+        name=name,
+        id=chain_id,
+        host=urls["rpc"],
+        hub=hub,
+        native=native,
+        use_gas=not native,
+        sms={"default": urls["sms"]},
+        result_proxy=urls.get("result_proxy"),
+        ipfs_gateway=urls["ipfs_gateway"],
+        ipfs_node=urls["ipfs_node"],
+        market=urls["market"],
+        compass=urls["compass"],
+        default_tee_framework="tdx",
+        unsupported=_ARBITRUM_LACKS,
+    )
+
+
+def builtin(name: str | int) -> Network | None:
+    """The built-in network with this name or chain id."""
+    text = str(name)
+    return NETWORKS.get(text) or next((n for n in NETWORKS.values() if str(n.id) == text), None)
+
+
+def resolve_network(name: str | int | None = None, chain_json: Mapping[str, Any] | None = None) -> Network:
+    """Choose a network and lay ``chain.json`` over the built-in facts of its chain id.
+
+    Args:
+        name: Name or id; with ``chain_json`` absent means its ``default``.
+        chain_json: The parsed file, of the 8.x or the 9.x kind; without it only built-in networks exist.
+
+    Raises:
+        ConfigurationError: No such network, or its configuration lacks host or hub.
+        ValidationError: A key or value that ``chain.json`` can not have.
+    """
+    if chain_json is None:
+        network = builtin(name) if name is not None else None
+        if network is None:
+            raise ConfigurationError(
+                f"Unknown network {name}",
+                hint=f"Known networks: sandbox, {', '.join(NETWORKS)}; or write a chain.json.",
+            )
+        return network
+    check_chain_json(chain_json)
+    key = _select(name, chain_json)
+    network = _merge(key, chain_json)
+    if network.bridge is None:
+        return network
+    return replace(network, bridge=_with_bridged_network(network.bridge, chain_json))
+
+
+def _select(name: str | int | None, chain_json: Mapping[str, Any]) -> str:
+    """The key of ``chains``: as written, else the built-in name of an id, else the default."""
+    chains = chain_json["chains"]
+    if name is None and "default" not in chain_json:
+        raise ConfigurationError(
+            'Missing chain parameter. Check your "chain.json" file',
+            hint="Name a chain, or add the key default to chain.json.",
+        )
+    wanted = str(chain_json["default"] if name is None else name)
+    if wanted in chains:
+        return wanted
+    known = builtin(wanted)
+    if known is not None and name is not None and known.name in chains:
+        return known.name
+    raise ConfigurationError(
+        f'Missing "{wanted}" chain in "chain.json"', hint=f"It has: {', '.join(chains) or 'none'}."
+    )
+
+
+def _merge(key: str, chain_json: Mapping[str, Any]) -> Network:
+    """``{id} < built-in of that id < chain.json``; objects are replaced, not merged."""
+    entry = chain_json["chains"][key]
+    named = NETWORKS.get(key)
+    if "id" not in entry and named is None:
+        raise ConfigurationError(f'Missing id for chain {key} in "chain.json"')
+    chain_id = int(entry.get("id") or (named.id if named else 0))
+    base = builtin(chain_id) or Network(name=key, id=chain_id, host="", hub="")
+    changes = {field: read(entry[source]) for source, (field, read) in _MERGED.items() if source in entry}
+    if chain_id == NETWORKS["bellecour"].id:
+        changes["use_gas"] = False  # the chain takes no gas, whatever chain.json says
+    if "defaultTeeFramework" in entry or not isinstance(entry.get("sms", ""), str):
+        # Only 8.x files have these keys, and 8.x accepts every framework on every chain.
+        changes |= {"frameworks": FRAMEWORKS, "default_tag": NO_TAG}
+    network = replace(base, name=key, providers=chain_json.get("providers", {}), **changes)
+    if not network.host:
+        raise ConfigurationError(
+            f'Missing RPC host, no "host" key in "chain.json" and no default value for chain {chain_id}'
+        )
+    if not network.hub:
+        raise ConfigurationError("missing hubAddress key", hint=f'Add "hub" to chain {key} of chain.json.')
+    return network
+
+
+def _host(host: str) -> str:
+    known = builtin(host)
+    if known is not None:
+        return known.host
+    if not host.startswith("http"):
+        raise ConfigurationError("Invalid provider host name or url")
+    return host
+
+
+def _sms_map(sms: str | Mapping[str, str]) -> Mapping[str, str]:
+    return {"default": sms} if isinstance(sms, str) else dict(sms)
+
+
+def _read_bridge(entry: Mapping[str, Any]) -> Bridge:
+    bridged_id = entry.get("bridgedChainId")
+    return Bridge(
+        entry["contract"], int(bridged_id) if bridged_id is not None else None, entry["bridgedChainName"]
+    )
+
+
+_MERGED: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
+    **{source: (target, str) for source, target in _SETTINGS.items()},
+    "hub": ("hub", str),
+    "native": ("native", bool),
+    "useGas": ("use_gas", bool),
+    "defaultTeeFramework": ("default_tee_framework", str),
+    "host": ("host", _host),
+    "sms": ("sms", _sms_map),
+    "bridge": ("bridge", _read_bridge),
+}
+
+
+def _with_bridged_network(bridge: Bridge, chain_json: Mapping[str, Any]) -> Bridge:
+    """Add the other side where it is configured; a missing one only matters when the bridge is used."""
+    name = bridge.bridged_chain_name or bridge.bridged_chain_id
+    try:
+        return replace(bridge, network=_merge(_select(name, chain_json), chain_json))
+    except ConfigurationError:
+        return bridge
+
+
+def _is_url(value: Any) -> bool:
+    return isinstance(value, str) and re.match("https?://", value) is not None
+
+
+def _check(ok: bool, path: str, wanted: str) -> None:
+    if not ok:
+        raise ValidationError(f"{path} must be {wanted}")
+
+
+def _text(value: Any, path: str) -> None:
+    _check(isinstance(value, str), path, "a string")
+
+
+def _flag(value: Any, path: str) -> None:
+    _check(isinstance(value, bool), path, "a boolean")
+
+
+def _chain_id(value: Any, path: str) -> None:
+    _check(isinstance(value, str) and value.isdecimal(), path, 'a decimal number in quotes, e.g. "134"')
+
+
+def _sms(value: Any, path: str) -> None:
+    if isinstance(value, str):
+        _check(_is_url(value), path, "a http or https URL")
+        return
+    _check(isinstance(value, dict), path, "a URL, or an object from TEE framework to URL")
+    _known_keys(value, FRAMEWORKS, path)
+    for framework, url in value.items():
+        _check(_is_url(url), f"{path}.{framework}", "a http or https URL")
+
+
+def _framework(value: Any, path: str) -> None:
+    _check(value in FRAMEWORKS, path, f"one of {', '.join(FRAMEWORKS)}")
+
+
+def _bridge(value: Any, path: str) -> None:
+    _check(isinstance(value, dict), path, "an object")
+    _check(
+        isinstance(value.get("contract"), str) and isinstance(value.get("bridgedChainName"), str),
+        path,
+        "an object with contract and bridgedChainName",
+    )
+
+
+def _known_keys(value: Mapping[str, Any], known: Any, path: str) -> None:
+    for key in value:
+        if key not in known:
+            raise ValidationError(f'Unknown key "{key}" in {path}' if path else f'Unknown key "{key}"')
+
+
+_CHAIN_KEYS: Mapping[str, Callable[[Any, str], None]] = {
+    "id": _chain_id,
+    "host": _text,
+    "hub": _text,
+    "sms": _sms,
+    "native": _flag,
+    "useGas": _flag,
+    "defaultTeeFramework": _framework,
+    "bridge": _bridge,
+    **{key: _text for key in _SETTINGS if key != "ipfsNode"},
+}
+
+
+def check_chain_json(value: Any) -> None:
+    """Check a parsed ``chain.json`` against the schemas of 8.x and 9.x taken together.
+
+    Raises:
+        ValidationError: Names the key that is unknown or has a wrong value.
+    """
+    _check(isinstance(value, dict), "chain.json", "an object")
+    _known_keys(value, ("default", "chains", "allowExperimentalNetworks", "providers"), "")
+    _check(isinstance(value.get("chains"), dict), "chains", "an object from chain name to chain")
+    if "default" in value:
+        _text(value["default"], "default")
+    if "allowExperimentalNetworks" in value:
+        _flag(value["allowExperimentalNetworks"], "allowExperimentalNetworks")
+    _check_providers(value.get("providers", {}))
+    for name, chain in value["chains"].items():
+        _check(isinstance(chain, dict), f"chains.{name}", "an object")
+        _known_keys(chain, _CHAIN_KEYS, f"chains.{name}")
+        for key, item in chain.items():
+            _CHAIN_KEYS[key](item, f"chains.{name}.{key}")
+
+
+def _check_providers(providers: Any) -> None:
+    _check(isinstance(providers, dict), "providers", "an object")
+    _known_keys(providers, ("alchemy", "etherscan", "infura", "quorum"), "providers")
+    for key in ("alchemy", "etherscan"):
+        if key in providers:
+            _text(providers[key], f"providers.{key}")
+    if "quorum" in providers:
+        _check(providers["quorum"] in {1, 2, 3}, "providers.quorum", "1, 2 or 3")
+    infura = providers.get("infura", "")
+    if isinstance(infura, str):
+        return
+    _check(isinstance(infura, dict), "providers.infura", "a project id, or an object")
+    _known_keys(infura, ("projectId", "projectSecret"), "providers.infura")
+    _check(isinstance(infura.get("projectId"), str), "providers.infura.projectId", "a string")
