@@ -1,0 +1,42 @@
+"""What every service of a sandbox is given when it starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from iexec_lab.protocol import Domain
+    from iexec_lab.sandbox.accounts import Accounts
+    from iexec_lab.sandbox.chain import Chain
+
+SERVICES = ("rpc", "market", "sms", "ipfs_node", "ipfs_gateway", "workerpool", "compass", "result_proxy")
+"""Service names in the order of their ports."""
+
+
+@dataclass(slots=True)
+class Context:
+    """One running sandbox.
+
+    ``folder`` is the state folder, ``native`` is True when the coin of the chain is RLC itself (then ``rlc`` is None),
+    ``hub`` the PoCo proxy, ``registries`` maps "app", "dataset" and "workerpool" to addresses, ``workerpool`` is the
+    default workerpool (owner ``accounts.scheduler``), ``urls`` maps each of SERVICES to ``http://127.0.0.1:<port>``,
+    ``stop`` is set when the sandbox goes down.
+    """
+
+    folder: Path
+    chain_id: int
+    native: bool
+    hub: str
+    rlc: str | None
+    registries: Mapping[str, str]
+    workerpool: str
+    domain: Domain
+    chain: Chain
+    accounts: Accounts
+    urls: Mapping[str, str]
+    stop: asyncio.Event = field(repr=False)

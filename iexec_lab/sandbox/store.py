@@ -1,0 +1,74 @@
+"""State on disk: SQLite files, values encrypted at rest, blobs.
+
+Everything here survives ``kill -9`` of the process: SQLite in WAL mode, files by a rename from beside.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from cryptography.fernet import Fernet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def open_db(path: Path, schema: str) -> sqlite3.Connection:
+    """Open a SQLite file and run ``schema`` (statements that may be repeated: CREATE TABLE IF NOT EXISTS ...).
+
+    Rows are ``sqlite3.Row``; ``with db:`` is one transaction. The connection is in autocommit mode outside of it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    db = sqlite3.connect(path, timeout=10)
+    db.row_factory = sqlite3.Row
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = NORMAL")
+    db.execute("PRAGMA foreign_keys = ON")
+    db.executescript(schema)
+    return db
+
+
+@contextmanager
+def replacing(path: Path, mode: int = 0o600) -> Iterator[IO[bytes]]:
+    """Write a file beside ``path`` and move it there at the end; on an exception nothing changes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(mode)
+        Path(name).replace(path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            Path(name).unlink()
+        raise
+
+
+def write_file(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Write a whole file atomically, readable by its owner only unless ``mode`` says otherwise."""
+    with replacing(path, mode) as file:
+        file.write(data)
+
+
+class SecretBox:
+    """Encrypts values at rest with the key in ``path`` (made on first use, 0600)."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.exists():
+            write_file(path, Fernet.generate_key())
+        self._fernet = Fernet(path.read_bytes())
+
+    def seal(self, value: bytes) -> bytes:
+        return self._fernet.encrypt(value)
+
+    def unseal(self, sealed: bytes) -> bytes:
+        """The value; cryptography.fernet.InvalidToken when it was not sealed with this key."""
+        return self._fernet.decrypt(sealed)
