@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from eth_keys.datatypes import PrivateKey
-
 from iexec_lab.protocol.hashing import keccak
+from iexec_lab.wallet.signer import LocalSigner
 
 _WELL_KNOWN = """
 0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266
@@ -49,27 +48,19 @@ class Account:
     key: bytes = field(repr=False)
 
     @cached_property
-    def _private_key(self) -> PrivateKey:
-        return PrivateKey(self.key)
-
-    def sign_digest(self, digest: bytes) -> bytes:
-        """65 bytes r ‖ s ‖ v (27 or 28) over a 32-byte digest."""
-        signature = self._private_key.sign_msg_hash(digest)
-        return signature.r.to_bytes(32, "big") + signature.s.to_bytes(32, "big") + bytes([27 + signature.v])
-
-    def sign_message(self, message: bytes) -> bytes:
-        """65 bytes over the EIP-191 form of raw bytes (``personal_sign``)."""
-        return self.sign_digest(keccak(b"\x19Ethereum Signed Message:\n%d" % len(message) + message))
+    def signer(self) -> LocalSigner:
+        """Signs digests, messages and typed data."""
+        return LocalSigner(self.key)
 
     def sign_transaction(
         self, *, nonce: int, gas_price: int, gas: int, to: str | None, value: int, data: bytes, chain_id: int
     ) -> str:
-        """A signed legacy transaction (EIP-155) as 0x text; ``to`` None creates a contract; amounts in wei."""
+        """A signed legacy transaction (EIP-155) as 0x text; ``to`` None creates a contract; wei."""
         target = bytes.fromhex(to[2:]) if to else b""
         fields: list[int | bytes] = [nonce, gas_price, gas, target, value, data]
-        signature = self._private_key.sign_msg_hash(keccak(_rlp([*fields, chain_id, 0, 0])))
-        v = signature.v + 35 + 2 * chain_id
-        return "0x" + _rlp([*fields, v, signature.r, signature.s]).hex()
+        signature = bytes.fromhex(self.signer.sign_digest(keccak(_rlp([*fields, chain_id, 0, 0])))[2:])
+        r, s, v = (int.from_bytes(part) for part in (signature[:32], signature[32:64], signature[64:]))
+        return "0x" + _rlp([*fields, v - 27 + 35 + 2 * chain_id, r, s]).hex()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The sandbox's own view of its chain: reads, transactions and events over one keep-alive connection.
 
-Asynchronous, because one process runs all services; notebooks and the command line use ``iexec_lab.ethereum``.
+Asynchronous, because one process runs all services; client code uses ``iexec_lab.ethereum``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LOG_RANGE = 2_000
 
 
 class Head(NamedTuple):
-    """The newest block; ``timestamp`` is the chain's time in seconds, which ``forward`` moves ahead of the clock."""
+    """The newest block; ``timestamp`` (s) is the chain's time, which ``forward`` moves ahead of the clock."""
 
     number: int
     timestamp: int
@@ -37,7 +37,7 @@ class Head(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """All logs of the blocks ``from_block`` to ``to_block``, both included, in chain order as JSON-RPC gives them."""
+    """All logs of blocks ``from_block`` to ``to_block``, both included, in chain order, in JSON-RPC form."""
 
     from_block: int
     to_block: int
@@ -45,7 +45,7 @@ class Batch:
 
 
 class Chain:
-    """``async with Chain(url, chain_id) as chain``; ``url`` is the node's HTTP address, WebSocket is on the same port.
+    """``async with Chain(url, chain_id) as chain``; WebSocket is on the same port of ``url``.
 
     ``free_gas`` sends with gas price 0.
     """
@@ -76,22 +76,18 @@ class Chain:
 
     async def rpc(self, method: str, *params: Any) -> Any:
         """One JSON-RPC request; CallError with the node's words when it answers with an error."""
-        payload = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-        return _result(await self._post(payload))
+        return _result(await self._post(_request(method, params)))
 
     async def batch(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
         """Several requests in one round trip, answers in order; CallError for the first that failed."""
         if not requests:
             return []
-        payload = [
-            {"jsonrpc": "2.0", "id": i, "method": method, "params": params}
-            for i, (method, params) in enumerate(requests)
-        ]
+        payload = [_request(method, params, i) for i, (method, params) in enumerate(requests)]
         answers = sorted(await self._post(payload), key=lambda answer: answer["id"])
         return [_result(answer) for answer in answers]
 
     async def call(self, to: str, function: Function, *args: Any) -> Any:
-        """Read a contract at the newest block; the decoded value (a tuple for several), CallError on a revert."""
+        """Read a contract at the newest block; the decoded value (a tuple for several); CallError."""
         return (await self.calls([(to, function, args)]))[0]
 
     async def calls(self, calls: Sequence[tuple[str, Function, Sequence[Any]]]) -> list[Any]:
@@ -110,10 +106,10 @@ class Chain:
     async def send(
         self, account: Account, to: str | None, data: bytes, value: int = 0, gas: int = GAS
     ) -> dict[str, Any]:
-        """Send a transaction and wait for its receipt (JSON-RPC form); ``value`` in wei, ``to`` None creates a contract.
+        """Send a transaction and wait for its receipt, in JSON-RPC form.
 
-        Transactions of one account go one after the other. TransactionError with the reason when it is refused or
-        reverted.
+        ``value`` is in wei, ``to`` None creates a contract. Transactions of one account go one after the
+        other. TransactionError with the reason when it is refused or reverted.
         """
         async with self._locks[account.address]:
             count, price = await self.batch(
@@ -154,15 +150,17 @@ class Chain:
             return self.head
 
     async def follow(self, handler: Callable[[Batch], Awaitable[None]], from_block: int) -> None:
-        """Give every block range from ``from_block`` on to ``handler``, in order, each once; runs until cancelled.
+        """Give every block range from ``from_block`` on to ``handler``, in order; runs until cancelled.
 
-        A handler keeps ``batch.to_block + 1`` in the same database transaction as what it derived, and passes it as
-        ``from_block`` after a restart. When the chain is wound back (evm_revert) the new blocks are given again.
+        A handler keeps ``batch.to_block + 1`` in the same database transaction as what it derived, and passes
+        it as ``from_block`` after a restart. When the chain is wound back (evm_revert) the blocks that replace
+        the lost ones are given.
         """
         start = from_block
         while True:
             async with self._moved:
-                await self._moved.wait_for(lambda: self.head.number >= start or self.head.number < start - 1)
+                while self.head.number == start - 1:
+                    await self._moved.wait()
             start = min(start, self.head.number + 1)
             while start <= (end := min(self.head.number, start + LOG_RANGE - 1)):
                 logs = await self.rpc("eth_getLogs", {"fromBlock": hex(start), "toBlock": hex(end)})
@@ -189,9 +187,7 @@ class Chain:
         while True:
             with suppress(aiohttp.ClientError, ChainError):
                 async with self._session.ws_connect(self.url.replace("http", "ws", 1)) as socket:
-                    await socket.send_json(
-                        {"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]}
-                    )
+                    await socket.send_json(_request("eth_subscribe", ["newHeads"]))
                     await self._refresh()
                     async for message in socket:
                         header = message.json().get("params", {}).get("result")
@@ -206,6 +202,10 @@ class Chain:
         async with self._moved:
             self.head = Head(int(header["number"], 16), int(header["timestamp"], 16))
             self._moved.notify_all()
+
+
+def _request(method: str, params: Sequence[Any], number: int = 0) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
 
 
 def _result(answer: Mapping[str, Any]) -> Any:

@@ -22,10 +22,10 @@ SERVICES = ("rpc", "market", "sms", "ipfs_node", "ipfs_gateway", "workerpool", "
 class Context:
     """One running sandbox.
 
-    ``folder`` is the state folder, ``native`` is True when the coin of the chain is RLC itself (then ``rlc`` is None),
-    ``hub`` the PoCo proxy, ``registries`` maps "app", "dataset" and "workerpool" to addresses, ``workerpool`` is the
-    default workerpool (owner ``accounts.scheduler``), ``urls`` maps each of SERVICES to ``http://127.0.0.1:<port>``,
-    ``stop`` is set when the sandbox goes down.
+    ``folder`` is the state folder, ``native`` is True when the coin of the chain is RLC itself (``rlc`` is
+    then None), ``hub`` the PoCo proxy, ``registries`` maps "app", "dataset" and "workerpool" to addresses,
+    ``workerpool`` is the default workerpool (its owner is ``accounts.scheduler``), ``urls`` maps each of
+    SERVICES to ``http://127.0.0.1:<port>``, ``stop`` is set when the sandbox goes down.
     """
 
     folder: Path

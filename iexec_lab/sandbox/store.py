@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def open_db(path: Path, schema: str) -> sqlite3.Connection:
-    """Open a SQLite file and run ``schema`` (statements that may be repeated: CREATE TABLE IF NOT EXISTS ...).
+    """Open a SQLite file and run ``schema``, statements that may be repeated (CREATE TABLE IF NOT EXISTS).
 
-    Rows are ``sqlite3.Row``; ``with db:`` is one transaction. The connection is in autocommit mode outside of it.
+    Rows are ``sqlite3.Row``; ``with db:`` commits at its end, or takes everything back on an exception.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
