@@ -66,6 +66,9 @@ class LocalSigner:
 
     __slots__ = ("_export", "_sign", "address", "public_key")
 
+    _export: Callable[[], bytes]
+    _sign: Callable[[bytes], bytes]
+
     def __init__(self, private_key: str | bytes) -> None:
         key = parse_private_key(private_key)
         public_key, self._sign = _curve(key)
