@@ -1,0 +1,216 @@
+"""Files and folders as IPFS blocks: UnixFS inside dag-pb, laid out as kubo does by default.
+
+Source: the IPLD dag-pb and UnixFS specifications. A file is cut into chunks of 262,144 bytes; more than
+one chunk makes a balanced tree of at most 174 links a node; a folder is one node, links sorted by name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from iexec_lab.sandbox.cid import DAG_PB, RAW, Cid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+CHUNK_SIZE = 262_144
+MAX_LINKS = 174
+MAX_BLOCK = 2 << 20  # kubo refuses larger blocks
+
+_DIRECTORY = 1
+_FILE = 2
+_KINDS = {0: "raw", 1: "directory", 2: "file", 3: "metadata", 4: "symlink", 5: "hamt-shard"}
+
+
+class Link(NamedTuple):
+    """A child: ``tsize`` is the size of all its blocks, ``filesize`` that of its content."""
+
+    cid: Cid
+    tsize: int
+    filesize: int = 0
+    name: str = ""
+
+
+class Put(Protocol):
+    """Where finished blocks go."""
+
+    def __call__(self, cid: Cid, block: bytes, /) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A decoded dag-pb block with its UnixFS part; ``sizes`` are the content sizes of the links of a file."""
+
+    kind: str
+    data: bytes
+    filesize: int
+    sizes: tuple[int, ...]
+    links: tuple[Link, ...]
+
+
+@dataclass(slots=True)
+class FileBuilder:
+    """Builds the blocks of one file from its bytes, holding one chunk and one node a level.
+
+    ``raw_leaves`` defaults to what kubo does: on for version 1, off for version 0.
+    """
+
+    put: Put
+    version: int = 0
+    raw_leaves: bool | None = None
+    chunk_size: int = CHUNK_SIZE
+    max_links: int = MAX_LINKS
+    _rest: bytearray = field(default_factory=bytearray)
+    _levels: list[list[Link]] = field(default_factory=list)
+    _chunks: int = 0
+
+    def write(self, data: bytes) -> None:
+        self._rest += data
+        while len(self._rest) > self.chunk_size:
+            self._leaf(bytes(self._rest[: self.chunk_size]))
+            del self._rest[: self.chunk_size]
+
+    def finish(self) -> Link:
+        """Close the tree and return its root."""
+        if self._rest or not self._chunks:
+            self._leaf(bytes(self._rest))
+        level = 0
+        while level + 1 < len(self._levels) or len(self._levels[level]) > 1:
+            if self._levels[level]:
+                self._close(level)
+            level += 1
+        return self._levels[level][0]
+
+    def _leaf(self, chunk: bytes) -> None:
+        self._chunks += 1
+        raw = self.version == 1 if self.raw_leaves is None else self.raw_leaves
+        block = chunk if raw else encode_node([], _unixfs(_FILE, chunk, len(chunk), ()))
+        cid = Cid.of(block, version=self.version, codec=RAW if raw else DAG_PB)
+        self.put(cid, block)
+        self._add(0, Link(cid, len(block), len(chunk)))
+
+    def _add(self, level: int, link: Link) -> None:
+        if level == len(self._levels):
+            self._levels.append([])
+        elif len(self._levels[level]) == self.max_links:
+            self._close(level)
+        self._levels[level].append(link)
+
+    def _close(self, level: int) -> None:
+        links = self._levels[level]
+        self._levels[level] = []
+        size = sum(link.filesize for link in links)
+        block = encode_node(links, _unixfs(_FILE, b"", size, [link.filesize for link in links]))
+        cid = Cid.of(block, version=self.version)
+        self.put(cid, block)
+        self._add(level + 1, Link(cid, len(block) + sum(link.tsize for link in links), size))
+
+
+def build_directory(entries: Mapping[str, Link], put: Put, version: int = 0) -> Link:
+    """One folder node over finished children."""
+    links = [link._replace(name=name) for name, link in entries.items()]
+    links.sort(key=lambda link: link.name.encode())
+    block = encode_node(links, _tag(1, 0) + _varint(_DIRECTORY))
+    cid = Cid.of(block, version=version)
+    put(cid, block)
+    return Link(cid, len(block) + sum(link.tsize for link in links))
+
+
+def encode_node(links: list[Link], data: bytes) -> bytes:
+    """dag-pb: links first, then data, as the specification demands."""
+    parts = []
+    for link in links:
+        body = _field(1, bytes(link.cid)) + _field(2, link.name.encode()) + _tag(3, 0) + _varint(link.tsize)
+        parts.append(_field(2, body))
+    parts.append(_field(1, data))
+    return b"".join(parts)
+
+
+def decode_node(block: bytes) -> Node:
+    """Read a dag-pb block.
+
+    Raises:
+        ValueError: the bytes are not dag-pb with UnixFS inside.
+    """
+    links, unixfs = [], b""
+    for number, value in _fields(block):
+        if number == 2 and isinstance(value, bytes):
+            links.append(_decode_link(value))
+        elif number == 1 and isinstance(value, bytes):
+            unixfs = value
+    kind, data, size, sizes = "", b"", 0, []
+    for number, value in _fields(unixfs):
+        if number == 1 and isinstance(value, int):
+            kind = _KINDS.get(value, "")
+        elif number == 2 and isinstance(value, bytes):
+            data = value
+        elif number == 3 and isinstance(value, int):
+            size = value
+        elif number == 4 and isinstance(value, int):
+            sizes.append(value)
+    if not kind:
+        raise ValueError("not a UnixFS node")
+    return Node(kind, data, size, tuple(sizes), tuple(links))
+
+
+def _decode_link(body: bytes) -> Link:
+    found: dict[int, int | bytes] = dict(_fields(body))
+    cid, name, size = found.get(1, b""), found.get(2, b""), found.get(3, 0)
+    if not isinstance(cid, bytes) or not isinstance(name, bytes) or not isinstance(size, int):
+        raise TypeError("malformed link")
+    return Link(Cid.from_bytes(cid), size, 0, name.decode())
+
+
+def _unixfs(kind: int, data: bytes, filesize: int, sizes: list[int] | tuple[int, ...]) -> bytes:
+    parts = [_tag(1, 0), _varint(kind)]
+    if data:
+        parts.append(_field(2, data))
+    parts += [_tag(3, 0), _varint(filesize)]
+    for size in sizes:
+        parts += [_tag(4, 0), _varint(size)]
+    return b"".join(parts)
+
+
+def _tag(number: int, wire: int) -> bytes:
+    return bytes([number << 3 | wire])
+
+
+def _field(number: int, value: bytes) -> bytes:
+    return _tag(number, 2) + _varint(len(value)) + value
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
+    at = 0
+    while at < len(data):
+        tag, at = _read_varint(data, at)
+        value, at = _read_varint(data, at)
+        if tag & 7 == 0:
+            yield tag >> 3, value
+        elif tag & 7 == 2 and at + value <= len(data):
+            yield tag >> 3, data[at : at + value]
+            at += value
+        else:
+            raise ValueError("malformed protobuf")
+
+
+def _read_varint(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        if at >= len(data) or shift > 63:
+            raise ValueError("malformed protobuf")
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return value, at
