@@ -1,0 +1,221 @@
+"""What all verbs share: one network, one wallet, one connection to each service, one gate before spending."""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from iexec_lab.client.plan import Plan
+from iexec_lab.errors import AbortedError, ConfigurationError, IexecError
+from iexec_lab.ethereum.hub import Hub
+from iexec_lab.ethereum.rpc import open_rpc
+from iexec_lab.ethereum.transactions import Sender
+from iexec_lab.protocol import NULL_ADDRESS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from iexec_lab.client.wallets import Wallet
+    from iexec_lab.ethereum.rpc import Rpc
+    from iexec_lab.ethereum.transactions import Receipt
+    from iexec_lab.networks import Network
+    from iexec_lab.protocol import Domain
+    from iexec_lab.services.compass import Compass
+    from iexec_lab.services.ipfs import Ipfs
+    from iexec_lab.services.market import Market
+    from iexec_lab.services.sms import Sms
+    from iexec_lab.wallet.signer import Signer
+
+T = TypeVar("T")
+R = TypeVar("R")
+THREADS = 8
+
+
+class Session:
+    """The shared half of an ``IExec``.
+
+    Args:
+        network: Where to work.
+        wallet: Finds address and signer when they are first needed.
+        folder: Project folder; ``.secrets`` and ``datasets`` are looked for in it.
+        gas_price: wei per gas; None asks the node.
+        confirms: Blocks to wait for after a transaction, at least 1.
+        confirm: Asked with a Plan before anything is signed or spent; None says yes where RLC has no value.
+        ask_secret: Asked for a password or a secret that was not given.
+        timeout: Seconds to wait for one answer of a node or a service.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        wallet: Wallet,
+        *,
+        folder: Path | None = None,
+        gas_price: int | None = None,
+        confirms: int = 1,
+        confirm: Callable[[Plan], bool] | None = None,
+        ask_secret: Callable[[str], str] | None = None,
+        timeout: float = 30,
+    ) -> None:
+        self.network = network
+        self.wallet = wallet
+        self.folder = folder or Path()
+        self.gas_price = gas_price
+        self.confirms = confirms
+        self.confirm = confirm
+        self.ask_secret = ask_secret
+        self.timeout = timeout
+
+    @cached_property
+    def rpc(self) -> Rpc:
+        return open_rpc(self.network.host, self.network.providers, timeout=self.timeout)
+
+    @cached_property
+    def hub(self) -> Hub:
+        return Hub(self.rpc, self.network.hub)
+
+    @cached_property
+    def domain(self) -> Domain:
+        return self.hub.domain()
+
+    @cached_property
+    def registries(self) -> Mapping[str, str]:
+        return self.hub.registries()
+
+    @property
+    def address(self) -> str:
+        """The wallet's address; the null address when there is no wallet. Never asks for a password."""
+        return self.wallet.address or NULL_ADDRESS
+
+    @property
+    def signer(self) -> Signer:
+        """The unlocked wallet.
+
+        Raises:
+            WalletError: There is none, or the password is wrong.
+        """
+        return self.wallet.signer(self.ask)
+
+    @cached_property
+    def sender(self) -> Sender:
+        if self.rpc.chain_id != self.network.id:
+            raise ConfigurationError(
+                f"The node is on chain {self.rpc.chain_id}, network {self.network.name} is chain {self.network.id}",
+                details={"host": self.network.host},
+            )
+        return Sender(
+            self.rpc,
+            self.signer,
+            gas_price=self.gas_price,
+            confirms=self.confirms,
+            free_gas=not self.network.use_gas,
+        )
+
+    @cached_property
+    def market(self) -> Market:
+        from iexec_lab.services.market import Market
+
+        return Market(self.network.setting("iexecGateway"), self.network.id)
+
+    @cached_property
+    def ipfs(self) -> Ipfs:
+        from iexec_lab.services.ipfs import Ipfs
+
+        return Ipfs(self.network.setting("ipfsGateway"), self.network.ipfs_node)
+
+    @cached_property
+    def compass(self) -> Compass | None:
+        from iexec_lab.services.compass import Compass
+
+        return Compass(self.network.compass) if self.network.compass else None
+
+    def sms(self, framework: str | None = None) -> Sms:
+        from iexec_lab.services.sms import Sms
+
+        return Sms(self.network.sms_url(framework))
+
+    def about(self) -> dict[str, Any]:
+        """Where a frame's rows come from: its ``attrs``."""
+        return {"chain": self.network.name, "chain_id": self.network.id, "contract": self.network.hub}
+
+    def ask(self, prompt: str) -> str:
+        """A secret from the person in front.
+
+        Raises:
+            AbortedError: Nobody is there.
+        """
+        if self.ask_secret is not None:
+            return self.ask_secret(prompt)
+        if not sys.stdin or not sys.stdin.isatty():
+            raise AbortedError(f"{prompt}: nobody is there to be asked", hint="Give it as an option.")
+        from getpass import getpass
+
+        while not (answer := getpass(f"{prompt}: ")):
+            pass
+        return answer
+
+    def plan(self, action: str, *, cost_nrlc: int = 0, cost_wei: int | None = None, **details: Any) -> Plan:
+        return Plan(action, self.network.name, self.network.real_value, cost_nrlc, cost_wei, details)
+
+    def spend(self, plan: Plan, *, force: bool = False) -> None:
+        """The gate: returns when the plan may be carried out.
+
+        Raises:
+            AbortedError: The answer was no, or RLC has value here and nobody could be asked.
+        """
+        if force:
+            return
+        if self.confirm is None:
+            if not plan.real_value:
+                return
+            raise AbortedError(
+                f"{plan.action} on {plan.network} was not confirmed",
+                details=dict(enumerate(plan.lines(), 1)),
+                hint="RLC has value on this network: pass force=True, or connect(..., confirm=...).",
+            )
+        if not self.confirm(plan):
+            raise AbortedError("Operation aborted by user.")
+
+    def send(
+        self,
+        action: str,
+        to: str,
+        data: bytes,
+        value: int = 0,
+        *,
+        cost_nrlc: int = 0,
+        details: Mapping[str, Any] | None = None,
+        force: bool = False,
+    ) -> Receipt:
+        """Pass the gate, send one transaction, wait for it."""
+        if not force:
+            gas = self._gas_cost(to, data, value) if self.network.real_value else None
+            cost = None if gas is None else value + gas
+            self.spend(self.plan(action, cost_nrlc=cost_nrlc, cost_wei=cost, **(details or {})))
+        return self.sender.send(to, data, value)
+
+    def _gas_cost(self, to: str, data: bytes, value: int) -> int | None:
+        """wei that the gas of a transaction costs at today's price; None when the node can not tell."""
+        if not self.network.use_gas:
+            return 0
+        call = {"from": self.address, "to": to, "data": "0x" + data.hex(), "value": hex(value)}
+        try:
+            gas, price = self.rpc.batch([("eth_estimateGas", [call]), ("eth_gasPrice", [])])
+            return int(gas, 16) * (self.gas_price or int(price, 16))
+        except (IexecError, TypeError, ValueError):
+            return None
+
+    def each(self, work: Callable[[T], R], items: Iterable[T]) -> list[R]:
+        """``work`` on every item in threads; answers in order, the first error raised."""
+        held = list(items)
+        if len(held) < 2:
+            return [work(item) for item in held]
+        with ThreadPoolExecutor(min(THREADS, len(held))) as pool:
+            return list(pool.map(work, held))
+
+    def together(self, *works: Callable[[], Any]) -> list[Any]:
+        """Independent pieces of work in threads; answers in order, the first error raised."""
+        return self.each(lambda work: work(), works)

@@ -1,0 +1,126 @@
+"""A verb: one method that people call for its value and commands call for its plain answer.
+
+class Account:
+    @verb(value=framed("account"))
+    def show(self, address=None): ...
+
+lab.account.show()             the value: here a DataFrame
+p = lab.account.show.plain()   what the method returned; nothing but the method ran
+lab.account.show.raw(p)        the same as the JSON object that the official CLI prints, without ``ok``
+lab.account.show.value(p)      the value again
+"""
+
+from __future__ import annotations
+
+from functools import update_wrapper
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    import pandas as pd
+
+    from iexec_lab.client.session import Session
+
+    class Noun(Protocol):
+        session: Session
+
+
+P = ParamSpec("P")
+S = TypeVar("S")
+T = TypeVar("T")
+V = TypeVar("V")
+V_co = TypeVar("V_co", covariant=True)
+
+
+class Verb(Protocol[P, T, V_co]):
+    """A verb of one noun, as the caller sees it."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> V_co: ...
+
+    def plain(self, *args: P.args, **kwargs: P.kwargs) -> T: ...
+
+    def raw(self, plain: T) -> dict[str, Any]: ...
+
+    def value(self, plain: T) -> V_co: ...
+
+
+class _Verb(Generic[S, P, T, V]):
+    """The descriptor in the class; it hands out a function with the four faces above."""
+
+    def __init__(
+        self,
+        method: Callable[Concatenate[S, P], T],
+        value: Callable[[Any, T], V],
+        raw: Callable[[T], dict[str, Any]],
+    ) -> None:
+        self.method, self.value, self.raw = method, value, raw
+        update_wrapper(self, method)
+
+    @overload
+    def __get__(self, noun: None, owner: type) -> _Verb[S, P, T, V]: ...
+
+    @overload
+    def __get__(self, noun: S, owner: type) -> Verb[P, T, V]: ...
+
+    def __get__(self, noun: S | None, owner: type) -> Any:
+        if noun is None:
+            return self
+        plain = self.method.__get__(noun, owner)
+
+        def call(*args: P.args, **kwargs: P.kwargs) -> V:
+            return self.value(noun, plain(*args, **kwargs))
+
+        update_wrapper(call, plain)
+        vars(call).update(plain=plain, raw=self.raw, value=lambda answer: self.value(noun, answer))
+        return call
+
+
+def _itself(_noun: Any, plain: T) -> T:
+    return plain
+
+
+def _as_raw(plain: Any) -> dict[str, Any]:
+    return cast("dict[str, Any]", plain)
+
+
+@overload
+def verb(
+    *, raw: Callable[[T], dict[str, Any]] = ...
+) -> Callable[[Callable[Concatenate[S, P], T]], _Verb[S, P, T, T]]: ...
+
+
+@overload
+def verb(
+    *, value: Callable[[Any, T], V], raw: Callable[[T], dict[str, Any]] = ...
+) -> Callable[[Callable[Concatenate[S, P], T]], _Verb[S, P, T, V]]: ...
+
+
+def verb(*, value: Any = _itself, raw: Any = _as_raw) -> Any:
+    """Make a method a verb.
+
+    Args:
+        value: From the noun and the method's plain answer to what people get; by default the answer itself.
+        raw: From the plain answer to the official JSON; by default the answer is that object.
+    """
+    return lambda method: _Verb(method, value, raw)
+
+
+def framed(
+    kind: str, rows: Callable[[Any], Iterable[Mapping[str, Any]]] | None = None
+) -> Callable[[Noun, Any], pd.DataFrame]:
+    """A value drawn as a frame of that kind: of ``rows(plain)``, or of one row, the answer itself."""
+
+    def draw(noun: Noun, plain: Any) -> pd.DataFrame:
+        from iexec_lab import frames
+
+        return frames.build(
+            kind, [plain] if rows is None else rows(plain), single=rows is None, **noun.session.about()
+        )
+
+    return draw
+
+
+def picked(key: str) -> Callable[[Any, Mapping[str, Any]], Any]:
+    """A value that is one field of the plain answer."""
+    return lambda _noun, plain: plain[key]

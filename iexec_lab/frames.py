@@ -1,0 +1,305 @@
+"""The schemas: from protocol objects to DataFrames.
+
+A frame is built from a table of column -> kind, never by guessing, and has the same columns when it is empty.
+Amounts and uint256 are Python ``int`` in object columns (a pandas int64 sum wraps without a word), times are
+UTC, addresses EIP-55, hashes lower case. ``frame.attrs`` says where the rows come from: ``kind``, ``chain``,
+``chain_id``, ``contract``, ``fetched_at``, and ``single`` when the one row is best drawn upright.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from iexec_lab.errors import IexecError, ValidationError
+from iexec_lab.protocol import NULL_ADDRESS, NULL_BYTES32, TASK_STATUSES, decode_tag, to_address
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from os import PathLike
+
+    import pandas as pd
+    import pyarrow as pa
+
+
+class Column(NamedTuple):
+    """A column: its name, its kind (a key of KINDS), and where a row holds the value (``app.price``)."""
+
+    name: str
+    kind: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How values of a kind are read and stored; ``dtype`` None is decided by pandas' version (text)."""
+
+    read: Callable[[Any], Any]
+    dtype: str | None
+    categories: Sequence[str] | None = None
+
+
+def _address(value: Any) -> str:
+    return to_address(value)
+
+
+def _anyone(value: Any) -> str | None:
+    address = to_address(value)
+    return None if address == NULL_ADDRESS else address
+
+
+def _word(value: Any) -> str | None:
+    text = str(value).lower()
+    return None if text == NULL_BYTES32 else text
+
+
+def _time(value: Any) -> datetime | None:
+    """Seconds since 1970 (0 is no time) or ISO 8601 text."""
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, str) and not value.isdecimal():
+        return datetime.fromisoformat(value).astimezone(UTC)
+    return datetime.fromtimestamp(int(value), UTC) if int(value) else None
+
+
+def _tag(value: Any) -> list[str] | None:
+    """The words of a tag; None for a tag with bits that have no name."""
+    try:
+        return sorted(decode_tag(value))
+    except ValidationError:
+        return None
+
+
+_ORDER_STATUSES = ("open", "filled", "canceled", "dead")
+_TASK_STATUSES = (*TASK_STATUSES[:3], "TIMEOUT", *TASK_STATUSES[3:])
+
+KINDS: Mapping[str, Kind] = {
+    "u256": Kind(int, "object"),
+    "nrlc": Kind(int, "object"),
+    "wei": Kind(int, "object"),
+    "count": Kind(int, "Int64"),
+    "flag": Kind(bool, "boolean"),
+    "text": Kind(str, None),
+    "address": Kind(_address, None),
+    "anyone": Kind(_anyone, None),
+    "hash": Kind(lambda value: str(value).lower(), None),
+    "word": Kind(_word, None),
+    "tag": Kind(_tag, "object"),
+    "object": Kind(lambda value: value, "object"),
+    "time": Kind(_time, "datetime64[us, UTC]"),
+    "order_status": Kind(str, "category", _ORDER_STATUSES),
+    "task_status": Kind(str, "category", _TASK_STATUSES),
+}
+"""Missing is None in object columns and pandas' own NA elsewhere; ``anyone`` and ``word`` read zero as missing."""
+
+
+def _columns(text: str) -> tuple[Column, ...]:
+    """``name:kind=path`` words; the path is the name where it is left out."""
+    columns = []
+    for word in text.split():
+        name, _, rest = word.partition(":")
+        kind, _, path = rest.partition("=")
+        columns.append(Column(name, kind, path or name))
+    return tuple(columns)
+
+
+_PUBLISHED = """
+    remaining:u256 volume:u256=order.volume status:order_status signer:address
+    published_at:time=publicationTimestamp"""
+
+SCHEMAS: Mapping[str, tuple[Column, ...]] = {
+    name: _columns(text)
+    for name, text in {
+        "account": "address:address stake_nrlc:nrlc=balance.stake locked_nrlc:nrlc=balance.locked",
+        "wallet": """address:address ether_wei:wei=balance.wei rlc_nrlc:nrlc=balance.nRLC ens:text
+            private_key:text=wallet.privateKey public_key:text=wallet.publicKey""",
+        "receipt": """address:address to:address amount_nrlc:nrlc amount_wei:wei category:count=catid
+            tx_hash:hash=txHash""",
+        "app": """address:address owner:address=app.owner name:text=app.appName type:text=app.appType
+            multiaddr:text=app.appMultiaddr checksum:hash=app.appChecksum mrenclave:text=app.appMREnclave
+            registry:address=app.registry ens:text""",
+        "dataset": """address:address owner:address=dataset.owner name:text=dataset.datasetName
+            multiaddr:text=dataset.datasetMultiaddr checksum:word=dataset.datasetChecksum
+            registry:address=dataset.registry ens:text""",
+        "workerpool": """address:address owner:address=workerpool.owner
+            description:text=workerpool.workerpoolDescription
+            worker_stake_ratio:count=workerpool.workerStakeRatioPolicy
+            scheduler_reward_ratio:count=workerpool.schedulerRewardRatioPolicy
+            registry:address=workerpool.registry api_url:text=apiUrl ens:text""",
+        "category": """category:count=index name:text=category.name description:text=category.description
+            work_clock_seconds:count=category.workClockTimeRef""",
+        "apporder": f"""order_hash:hash=orderHash app:address=order.app app_price_nrlc:nrlc=order.appprice
+            {_PUBLISHED} tag:tag=order.tag tag_hex:hash=order.tag
+            dataset_restrict:anyone=order.datasetrestrict workerpool_restrict:anyone=order.workerpoolrestrict
+            requester_restrict:anyone=order.requesterrestrict""",
+        "datasetorder": f"""order_hash:hash=orderHash dataset:address=order.dataset
+            dataset_price_nrlc:nrlc=order.datasetprice {_PUBLISHED} tag:tag=order.tag tag_hex:hash=order.tag
+            app_restrict:anyone=order.apprestrict workerpool_restrict:anyone=order.workerpoolrestrict
+            requester_restrict:anyone=order.requesterrestrict bulk:flag""",
+        "workerpoolorder": f"""order_hash:hash=orderHash workerpool:address=order.workerpool
+            workerpool_price_nrlc:nrlc=order.workerpoolprice category:count=order.category
+            trust:count=order.trust {_PUBLISHED} tag:tag=order.tag tag_hex:hash=order.tag
+            app_restrict:anyone=order.apprestrict dataset_restrict:anyone=order.datasetrestrict
+            requester_restrict:anyone=order.requesterrestrict""",
+        "requestorder": f"""order_hash:hash=orderHash requester:address=order.requester app:address=order.app
+            app_max_price_nrlc:nrlc=order.appmaxprice dataset:anyone=order.dataset
+            dataset_max_price_nrlc:nrlc=order.datasetmaxprice workerpool:anyone=order.workerpool
+            workerpool_max_price_nrlc:nrlc=order.workerpoolmaxprice category:count=order.category
+            trust:count=order.trust {_PUBLISHED} tag:tag=order.tag tag_hex:hash=order.tag
+            beneficiary:address=order.beneficiary callback:anyone=order.callback params:text=order.params""",
+        "deal": """deal_id:hash=dealid app:address=app.pointer dataset:anyone=dataset.pointer
+            workerpool:address=workerpool.pointer app_price_nrlc:nrlc=app.price
+            dataset_price_nrlc:nrlc=dataset.price workerpool_price_nrlc:nrlc=workerpool.price
+            app_owner:address=app.owner dataset_owner:anyone=dataset.owner
+            workerpool_owner:address=workerpool.owner category:count trust:count tag:tag tag_hex:hash=tag
+            requester:address beneficiary:address callback:anyone params:text first_index:count=botFirst
+            size:count=botSize worker_stake_nrlc:nrlc=workerStake
+            scheduler_reward_ratio:count=schedulerRewardRatio sponsor:anyone started_at:time=startTime
+            final_deadline:time=finalTime""",
+        "task": """task_id:hash=taskid deal_id:hash=dealid index:count=idx status:task_status=statusName
+            timed_out:flag=taskTimedOut storage:text=results.storage location:text=results.location
+            contribution_deadline:time=contributionDeadline reveal_deadline:time=revealDeadline
+            final_deadline:time=finalDeadline consensus:word=consensusValue result_digest:word=resultDigest
+            reveals:count=revealCounter winners:count=winnerCounter contributors:object
+            callback_result:text=resultsCallback""",
+        "job": """deal_id:hash=dealid app:address=app.pointer dataset:anyone=dataset.pointer
+            workerpool:address=workerpool.pointer category:count size:count=botSize done:count failed:count
+            running:count started_at:time=startTime final_deadline:time=finalTime""",
+        "log": "task_id:hash=task index:count worker:address stdout:text stderr:text",
+        "encrypted_file": "original:text encrypted:text key_file:text=key checksum:hash",
+        "key_file": """private_key_file:text=privateKeyFile public_key_file:text=publicKeyFile
+            folder:text=secretPath""",
+        "claim": "index:count task_id:hash tx_hash:hash",
+        "voucher": """address:address owner:address type:u256 balance_nrlc:nrlc=balance
+            expires_at:time=expirationTimestamp allowance_nrlc:nrlc=allowanceAmount
+            sponsored_apps:object=sponsoredApps sponsored_datasets:object=sponsoredDatasets
+            sponsored_workerpools:object=sponsoredWorkerpools
+            authorized_accounts:object=authorizedAccounts""",
+        "name": """name:text address:address register_tx_hash:hash=registerTxHash
+            set_resolver_tx_hash:hash=setResolverTxHash set_addr_tx_hash:hash=setAddrTxHash
+            set_name_tx_hash:hash=setNameTxHash""",
+        "network": """host:text poco_version:text=pocoVersion hub:address=hubAddress rlc:address=rlcAddress
+            app_registry:address=appRegistryAddress dataset_registry:address=datasetRegistryAddress
+            workerpool_registry:address=workerpoolRegistryAddress native:flag=useNative""",
+        "estimate": """volume:u256 cost_nrlc:nrlc=total sponsored_nrlc:nrlc=sponsored
+            task_cost_nrlc:nrlc=perTask""",
+        "plan": """action:text network:text real_value:flag cost_nrlc:nrlc cost_wei:wei details:object""",
+    }.items()
+}
+
+#: Columns that only some rows of a kind can have: shown when at least one row has them.
+_OPTIONAL = {
+    "wallet": {"ether_wei", "ens", "private_key", "public_key"},
+    "receipt": {"address", "to", "amount_nrlc", "amount_wei", "category"},
+    "app": {"ens"},
+    "dataset": {"ens"},
+    "workerpool": {"ens"},
+    "name": {"register_tx_hash", "set_resolver_tx_hash", "set_addr_tx_hash", "set_name_tx_hash"},
+    "network": {"rlc"},
+}
+
+
+def build(
+    kind: str, rows: Iterable[Mapping[str, Any]], *, single: bool = False, **attrs: Any
+) -> pd.DataFrame:
+    """A frame of the schema ``kind``.
+
+    Args:
+        kind: A key of SCHEMAS.
+        rows: Objects as the official SDK, the market API or the contracts shape them.
+        single: The one row is an object shown whole, best drawn upright.
+        attrs: Added to ``frame.attrs``.
+    """
+    import pandas as pd
+
+    held = list(rows)
+    optional = _OPTIONAL.get(kind, set())
+    series = {}
+    for column in SCHEMAS[kind]:
+        values = _values(held, column)
+        if column.name in optional and all(value is None for value in values):
+            continue
+        series[column.name] = _series(values, KINDS[column.kind])
+    frame = pd.DataFrame(series)
+    frame.attrs = {"kind": kind, "single": single, "fetched_at": datetime.now(UTC).isoformat(), **attrs}
+    return frame
+
+
+def _values(rows: Sequence[Mapping[str, Any]], column: Column) -> list[Any]:
+    read = KINDS[column.kind].read
+    first, *rest = column.path.split(".")
+    values = [row.get(first) for row in rows]
+    for part in rest:
+        values = [None if value is None else value.get(part) for value in values]
+    return [None if value is None else read(value) for value in values]
+
+
+def _series(values: list[Any], kind: Kind) -> pd.Series[Any]:
+    import pandas as pd
+
+    if kind.categories is not None:
+        return pd.Series(pd.Categorical(values, categories=list(kind.categories), ordered=True))
+    if kind.dtype is None:
+        # pandas 3 has a text dtype of its own; before it, text is object.
+        return pd.Series(values, dtype="object").astype(
+            "str" if int(pd.__version__.split(".")[0]) >= 3 else "object"
+        )
+    if kind.dtype.startswith("datetime"):
+        return pd.Series(pd.to_datetime(pd.Series(values, dtype="object"), utc=True)).astype(kind.dtype)
+    return pd.Series(values, dtype=kind.dtype)  # type: ignore[call-overload, no-any-return]
+
+
+def sum_exact(values: Iterable[Any]) -> int:
+    """The sum of integers, missing ones left out, exact at any size."""
+    return sum(int(value) for value in values if value is not None and value == value)  # noqa: PLR0124
+
+
+def as_rlc(frame: pd.DataFrame) -> pd.DataFrame:
+    """A copy with ``..._rlc`` columns of Decimal beside the ``..._nrlc`` ones (1 RLC = 1e9 nRLC)."""
+    shown = frame.copy()
+    for name in frame.columns:
+        if str(name).endswith("_nrlc"):
+            rlc = [None if value is None else Decimal(value).scaleb(-9) for value in frame[name]]
+            shown.insert(shown.columns.get_loc(name) + 1, f"{str(name).removesuffix('_nrlc')}_rlc", rlc)
+    return shown
+
+
+def to_arrow(frame: pd.DataFrame) -> pa.Table:
+    """An Arrow table: integers without bound become decimal text, so that nothing overflows.
+
+    Raises:
+        IexecError: pyarrow is not installed.
+    """
+    import pandas as pd
+
+    try:
+        import pyarrow as pa
+    except ImportError:
+        raise IexecError("Arrow needs pyarrow", hint="pip install 'iexec-lab[analytics]'") from None
+    kinds = {column.name: column.kind for column in SCHEMAS.get(frame.attrs.get("kind", ""), ())}
+    plain = frame.copy()
+    for name in frame.columns:
+        kind = kinds.get(str(name))
+        if kind in {"u256", "nrlc", "wei"}:
+            plain[name] = pd.Series([None if v is None else str(v) for v in frame[name]], dtype="object")
+        elif kind == "object":
+            plain[name] = pd.Series([_plain_json(value) for value in frame[name]], dtype="object")
+        elif isinstance(frame[name].dtype, pd.CategoricalDtype):
+            plain[name] = frame[name].astype("object")
+    return pa.Table.from_pandas(plain, preserve_index=False)
+
+
+def _plain_json(value: Any) -> str | None:
+    import json
+
+    return None if value is None else json.dumps(value, default=str)
+
+
+def to_parquet(frame: pd.DataFrame, path: str | PathLike[str]) -> None:
+    """Write ``to_arrow(frame)`` as a Parquet file."""
+    table = to_arrow(frame)
+    import pyarrow.parquet as pq
+
+    pq.write_table(table, path)
