@@ -6,11 +6,10 @@ over the built-in entry of the same id, key by key, as those SDKs do.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from iexec_lab.errors import ConfigurationError, ValidationError
+from iexec_lab.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -238,70 +237,61 @@ def builtin(name: str | int) -> Network | None:
     return NETWORKS.get(text) or next((n for n in NETWORKS.values() if str(n.id) == text), None)
 
 
-def resolve_network(name: str | int | None = None, chain_json: Mapping[str, Any] | None = None) -> Network:
-    """Choose a network and lay ``chain.json`` over the built-in facts of its chain id.
-
-    Args:
-        name: Name or id; with ``chain_json`` absent means its ``default``.
-        chain_json: The parsed file, of the 8.x or the 9.x kind; without it only built-in networks exist.
+def resolve_network(name: str | int) -> Network:
+    """The built-in network of that name or id.
 
     Raises:
-        ConfigurationError: No such network, or its configuration lacks host or hub.
-        ValidationError: A key or value that ``chain.json`` can not have.
+        ConfigurationError: There is none.
     """
-    if chain_json is None:
-        network = builtin(name) if name is not None else None
-        if network is None:
-            raise ConfigurationError(
-                f"Unknown network {name}",
-                hint=f"Known networks: sandbox, {', '.join(NETWORKS)}; or write a chain.json.",
-            )
-        return network
-    check_chain_json(chain_json)
-    key = _select(name, chain_json)
-    network = _merge(key, chain_json)
-    if network.bridge is None:
-        return network
-    return replace(network, bridge=_with_bridged_network(network.bridge, chain_json))
-
-
-def _select(name: str | int | None, chain_json: Mapping[str, Any]) -> str:
-    """The key of ``chains``: as written, else the built-in name of an id, else the default."""
-    chains = chain_json["chains"]
-    if name is None and "default" not in chain_json:
+    network = builtin(name)
+    if network is None:
         raise ConfigurationError(
-            'Missing chain parameter. Check your "chain.json" file',
-            hint="Name a chain, or add the key default to chain.json.",
+            f"Unknown network {name}",
+            hint=f"Known networks: sandbox, {', '.join(NETWORKS)}; or write a chain.json.",
         )
-    wanted = str(chain_json["default"] if name is None else name)
-    if wanted in chains:
-        return wanted
-    known = builtin(wanted)
-    if known is not None and name is not None and known.name in chains:
-        return known.name
-    raise ConfigurationError(
-        f'Missing "{wanted}" chain in "chain.json"', hint=f"It has: {', '.join(chains) or 'none'}."
-    )
+    return network
 
 
-def _merge(key: str, chain_json: Mapping[str, Any]) -> Network:
-    """``{id} < built-in of that id < chain.json``; objects are replaced, not merged."""
-    entry = chain_json["chains"][key]
+def custom_network(
+    name: str,
+    values: Mapping[str, Any],
+    *,
+    chain_id: int | None = None,
+    providers: Mapping[str, Any] | None = None,
+    siblings: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Network:
+    """A chain of ``chain.json`` laid over the built-in facts of its id; objects are replaced, not merged.
+
+    Args:
+        name: Its key in ``chains``.
+        values: The chain object; its schema has been checked.
+        chain_id: The id, when ``values`` has none.
+        providers: The top-level ``providers`` object.
+        siblings: All chain objects of the file, among which a bridge finds its other side.
+
+    Raises:
+        ConfigurationError: Neither the file nor the table knows host or hub.
+    """
+    network = _merge(name, values, chain_id, providers or {})
+    if network.bridge is None or siblings is None:
+        return network
+    return replace(network, bridge=_with_bridged_network(network.bridge, siblings, providers or {}))
+
+
+def _merge(key: str, entry: Mapping[str, Any], chain_id: int | None, providers: Mapping[str, Any]) -> Network:
     named = NETWORKS.get(key)
-    if "id" not in entry and named is None:
-        raise ConfigurationError(f'Missing id for chain {key} in "chain.json"')
-    chain_id = int(entry.get("id") or (named.id if named else 0))
-    base = builtin(chain_id) or Network(name=key, id=chain_id, host="", hub="")
-    changes = {field: read(entry[source]) for source, (field, read) in _MERGED.items() if source in entry}
-    if chain_id == NETWORKS["bellecour"].id:
+    number = int(entry.get("id") or chain_id or (named.id if named else 0))
+    base = builtin(number) or Network(name=key, id=number, host="", hub="")
+    changes = {target: read(entry[source]) for source, (target, read) in _MERGED.items() if source in entry}
+    if number == NETWORKS["bellecour"].id:
         changes["use_gas"] = False  # the chain takes no gas, whatever chain.json says
     if "defaultTeeFramework" in entry or not isinstance(entry.get("sms", ""), str):
         # Only 8.x files have these keys, and 8.x accepts every framework on every chain.
         changes |= {"frameworks": FRAMEWORKS, "default_tag": NO_TAG}
-    network = replace(base, name=key, providers=chain_json.get("providers", {}), **changes)
+    network = replace(base, name=key, providers=dict(providers), **changes)
     if not network.host:
         raise ConfigurationError(
-            f'Missing RPC host, no "host" key in "chain.json" and no default value for chain {chain_id}'
+            f'Missing RPC host, no "host" key in "chain.json" and no default value for chain {number or key}'
         )
     if not network.hub:
         raise ConfigurationError("missing hubAddress key", hint=f'Add "hub" to chain {key} of chain.json.')
@@ -340,6 +330,43 @@ _MERGED: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
 }
 
 
+def _with_bridged_network(
+    bridge: Bridge, siblings: Mapping[str, Mapping[str, Any]], providers: Mapping[str, Any]
+) -> Bridge:
+    """Add the other side where it is configured; a missing one only matters when the bridge is used."""
+    known = builtin(bridge.bridged_chain_id) if bridge.bridged_chain_id is not None else None
+    name = bridge.bridged_chain_name or (known.name if known else None)
+    if name not in siblings:
+        return bridge
+    try:
+        return replace(bridge, network=_merge(name, siblings[name], None, providers))
+    except ConfigurationError:
+        return bridge
+
+
+def _sms_map(sms: str | Mapping[str, str]) -> Mapping[str, str]:
+    return {"default": sms} if isinstance(sms, str) else dict(sms)
+
+
+def _read_bridge(entry: Mapping[str, Any]) -> Bridge:
+    bridged_id = entry.get("bridgedChainId")
+    return Bridge(
+        entry["contract"], int(bridged_id) if bridged_id is not None else None, entry["bridgedChainName"]
+    )
+
+
+_MERGED: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
+    **{source: (target, str) for source, target in _SETTINGS.items()},
+    "hub": ("hub", str),
+    "native": ("native", bool),
+    "useGas": ("use_gas", bool),
+    "defaultTeeFramework": ("default_tee_framework", str),
+    "host": ("host", _host),
+    "sms": ("sms", _sms_map),
+    "bridge": ("bridge", _read_bridge),
+}
+
+
 def _with_bridged_network(bridge: Bridge, chain_json: Mapping[str, Any]) -> Bridge:
     """Add the other side where it is configured; a missing one only matters when the bridge is used."""
     name = bridge.bridged_chain_name or bridge.bridged_chain_id
@@ -347,103 +374,3 @@ def _with_bridged_network(bridge: Bridge, chain_json: Mapping[str, Any]) -> Brid
         return replace(bridge, network=_merge(_select(name, chain_json), chain_json))
     except ConfigurationError:
         return bridge
-
-
-def _is_url(value: Any) -> bool:
-    return isinstance(value, str) and re.match("https?://", value) is not None
-
-
-def _check(ok: bool, path: str, wanted: str) -> None:
-    if not ok:
-        raise ValidationError(f"{path} must be {wanted}")
-
-
-def _text(value: Any, path: str) -> None:
-    _check(isinstance(value, str), path, "a string")
-
-
-def _flag(value: Any, path: str) -> None:
-    _check(isinstance(value, bool), path, "a boolean")
-
-
-def _chain_id(value: Any, path: str) -> None:
-    _check(isinstance(value, str) and value.isdecimal(), path, 'a decimal number in quotes, e.g. "134"')
-
-
-def _sms(value: Any, path: str) -> None:
-    if isinstance(value, str):
-        _check(_is_url(value), path, "a http or https URL")
-        return
-    _check(isinstance(value, dict), path, "a URL, or an object from TEE framework to URL")
-    _known_keys(value, FRAMEWORKS, path)
-    for framework, url in value.items():
-        _check(_is_url(url), f"{path}.{framework}", "a http or https URL")
-
-
-def _framework(value: Any, path: str) -> None:
-    _check(value in FRAMEWORKS, path, f"one of {', '.join(FRAMEWORKS)}")
-
-
-def _bridge(value: Any, path: str) -> None:
-    _check(isinstance(value, dict), path, "an object")
-    _check(
-        isinstance(value.get("contract"), str) and isinstance(value.get("bridgedChainName"), str),
-        path,
-        "an object with contract and bridgedChainName",
-    )
-
-
-def _known_keys(value: Mapping[str, Any], known: Any, path: str) -> None:
-    for key in value:
-        if key not in known:
-            raise ValidationError(f'Unknown key "{key}" in {path}' if path else f'Unknown key "{key}"')
-
-
-_CHAIN_KEYS: Mapping[str, Callable[[Any, str], None]] = {
-    "id": _chain_id,
-    "host": _text,
-    "hub": _text,
-    "sms": _sms,
-    "native": _flag,
-    "useGas": _flag,
-    "defaultTeeFramework": _framework,
-    "bridge": _bridge,
-    **{key: _text for key in _SETTINGS if key != "ipfsNode"},
-}
-
-
-def check_chain_json(value: Any) -> None:
-    """Check a parsed ``chain.json`` against the schemas of 8.x and 9.x taken together.
-
-    Raises:
-        ValidationError: Names the key that is unknown or has a wrong value.
-    """
-    _check(isinstance(value, dict), "chain.json", "an object")
-    _known_keys(value, ("default", "chains", "allowExperimentalNetworks", "providers"), "")
-    _check(isinstance(value.get("chains"), dict), "chains", "an object from chain name to chain")
-    if "default" in value:
-        _text(value["default"], "default")
-    if "allowExperimentalNetworks" in value:
-        _flag(value["allowExperimentalNetworks"], "allowExperimentalNetworks")
-    _check_providers(value.get("providers", {}))
-    for name, chain in value["chains"].items():
-        _check(isinstance(chain, dict), f"chains.{name}", "an object")
-        _known_keys(chain, _CHAIN_KEYS, f"chains.{name}")
-        for key, item in chain.items():
-            _CHAIN_KEYS[key](item, f"chains.{name}.{key}")
-
-
-def _check_providers(providers: Any) -> None:
-    _check(isinstance(providers, dict), "providers", "an object")
-    _known_keys(providers, ("alchemy", "etherscan", "infura", "quorum"), "providers")
-    for key in ("alchemy", "etherscan"):
-        if key in providers:
-            _text(providers[key], f"providers.{key}")
-    if "quorum" in providers:
-        _check(providers["quorum"] in {1, 2, 3}, "providers.quorum", "1, 2 or 3")
-    infura = providers.get("infura", "")
-    if isinstance(infura, str):
-        return
-    _check(isinstance(infura, dict), "providers.infura", "a project id, or an object")
-    _known_keys(infura, ("projectId", "projectSecret"), "providers.infura")
-    _check(isinstance(infura.get("projectId"), str), "providers.infura.projectId", "a string")
