@@ -4,6 +4,7 @@
     ├── ValidationError             a value that can not be right (also a ValueError)
     ├── UsageError                  a command line that can not be parsed
     ├── ConfigurationError          network, project file or option missing or contradictory
+    │   └── ProjectError            a project file that is missing, broken or lacks a part
     ├── ObjectNotFoundError         no such app, dataset, workerpool, order, deal or task
     ├── AbortedError                the user said no, or nobody was there to be asked
     ├── WalletError                 no wallet, wrong password, refused signature
@@ -75,6 +76,10 @@ class UsageError(IexecError):
 
 class ConfigurationError(IexecError):
     official_name = "ConfigurationError"
+
+
+class ProjectError(ConfigurationError):
+    official_name = "Error"
 
 
 class ObjectNotFoundError(IexecError):

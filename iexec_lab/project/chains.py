@@ -1,0 +1,214 @@
+"""``chain.json``: the strict shape of both generations of the official CLI, and the choice of one chain.
+
+A key that only one generation knows (``providers``, ``bridge``, ``native`` of 8.x) is accepted; a key that
+none knows is an error, in the official words.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from iexec_lab.errors import ProjectError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+BUILT_IN = {1: "mainnet", 134: "bellecour", 42161: "arbitrum-mainnet", 421614: "arbitrum-sepolia-testnet"}
+FRAMEWORKS = ("scone", "gramine", "tdx")
+
+_MAX_QUORUM = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ChainEntry:
+    """One chain as the project describes it.
+
+    Attributes:
+        name: Its key in ``chains``.
+        id: Chain id: the one given, else that of the built-in network of the same name, else None.
+        values: The chain object as written; what it has replaces the built-in defaults of ``id``, key by key.
+        providers: The top-level ``providers`` object, empty when absent.
+        siblings: All chain objects of the file, for a bridge to find the other side.
+    """
+
+    name: str
+    id: int | None
+    values: dict[str, Any]
+    providers: dict[str, Any] = field(default_factory=dict)
+    siblings: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
+
+
+def choose(document: Mapping[str, Any], name: str | None) -> ChainEntry:
+    """The chain called ``name``, or the default one.
+
+    A built-in id finds the chain that is stored under the built-in name (``--chain 134`` is ``bellecour``).
+
+    Raises:
+        ProjectError: no such chain, or no default.
+    """
+    chains: dict[str, dict[str, Any]] = document["chains"]
+    wanted = name or document.get("default")
+    if not wanted:
+        raise ProjectError(
+            'Missing chain parameter. Check your "chain.json" file',
+            hint='Add "default": "<chain name>" to chain.json or use --chain <name>.',
+        )
+    key = wanted if wanted in chains else BUILT_IN.get(_number(wanted), "")
+    if key not in chains:
+        known = ", ".join(chains) or "none"
+        raise ProjectError(
+            f'Missing "{wanted}" chain in "chain.json"', hint=f"Chains of this project: {known}."
+        )
+    values = chains[key]
+    ids = {built_in: chain_id for chain_id, built_in in BUILT_IN.items()}
+    chain_id = int(values["id"]) if "id" in values else ids.get(key)
+    return ChainEntry(key, chain_id, dict(values), dict(document.get("providers") or {}), dict(chains))
+
+
+def _number(text: str) -> int:
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else -1
+
+
+def check(document: Mapping[str, Any]) -> None:
+    """Raise ``ProjectError`` with the official sentence for the first thing that does not fit."""
+    _check_keys(document, _TOP)
+    for key in ("default", "chains", "allowExperimentalNetworks", "providers"):
+        if key in document:
+            _TOP[key](key, document[key])
+    if "chains" not in document:
+        raise _wrong("chains is a required field")
+    for chain in document["chains"].values():
+        _object("this", chain)
+        _check_keys(chain, _CHAIN)
+        for key, value in chain.items():
+            _CHAIN[key](key, value)
+
+
+def _wrong(message: str) -> ProjectError:
+    return ProjectError(f"ValidationError: {message} in chain.json")
+
+
+def _mistyped(name: str, kind: str, value: Any) -> ProjectError:
+    shown = json.dumps(value, indent=2, ensure_ascii=False)
+    return _wrong(f"{name} must be a `{kind}` type, but the final value was: `{shown}`.")
+
+
+def _check_keys(value: Mapping[str, Any], known: Mapping[str, Any], where: str = "") -> None:
+    for key in value:
+        if key not in known:
+            raise _wrong(f'Unknown key "{key}"{where}')
+
+
+def _string(name: str, value: Any) -> None:
+    if not isinstance(value, str):
+        raise _mistyped(name, "string", value)
+
+
+def _boolean(name: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise _mistyped(name, "boolean", value)
+
+
+def _object(name: str, value: Any) -> None:
+    if not isinstance(value, dict):
+        raise _mistyped(name, "object", value)
+
+
+def _chain_id(name: str, value: Any) -> None:
+    _string(name, value)
+    if not re.fullmatch(r"[0-9]+", value):
+        raise _wrong(f"{name} {value} is not a valid chain id")
+
+
+def _url(name: str, value: Any) -> None:
+    _string(name, value)
+    if not re.match(r"https?://", value):
+        raise _wrong(f'{name} "{value}" is not a valid URL')
+
+
+def _sms(name: str, value: Any) -> None:
+    if not isinstance(value, dict):
+        _url(name, value)
+        return
+    unknown = [key for key in value if key not in FRAMEWORKS]
+    if unknown:
+        raise _wrong(f"{name} field has unspecified keys: {', '.join(unknown)}")
+    for framework, url in value.items():
+        _url(f"{name}.{framework}", url)
+
+
+def _framework(name: str, value: Any) -> None:
+    if value not in FRAMEWORKS:
+        raise _wrong(f"{name} is not a valid TEE framework")
+
+
+def _bridge(name: str, value: Any) -> None:
+    _object(name, value)
+    for key in ("contract", "bridgedChainName"):
+        if key not in value:
+            raise _wrong(f"{name}.{key} is a required field")
+        _string(f"{name}.{key}", value[key])
+    if not re.fullmatch(r"(0x)?[0-9a-fA-F]{40}", value["contract"]):
+        raise _wrong(f"{value['contract']} is not a valid ethereum address")
+
+
+def _providers(name: str, value: Any) -> None:
+    _object(name, value)
+    _check_keys(value, dict.fromkeys(("alchemy", "etherscan", "infura", "quorum")), f" in {name}")
+    for key in ("alchemy", "etherscan"):
+        if key in value:
+            _string(f"{name}.{key}", value[key])
+    if "infura" in value:
+        _infura(f"{name}.infura", value["infura"])
+    if "quorum" in value:
+        _quorum(f"{name}.quorum", value["quorum"])
+
+
+def _infura(name: str, value: Any) -> None:
+    if not isinstance(value, dict):
+        _string(name, value)
+        return
+    _check_keys(value, dict.fromkeys(("projectId", "projectSecret")), f" in {name}")
+    if "projectId" not in value:
+        raise _wrong(f"{name}.projectId is a required field")
+    for key, item in value.items():
+        _string(f"{name}.{key}", item)
+
+
+def _quorum(name: str, value: Any) -> None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _mistyped(name, "number", value)
+    if value < 1:
+        raise _wrong(f"{name} must be greater than or equal to 1")
+    if value > _MAX_QUORUM:
+        raise _wrong(f"{name} must be less than or equal to {_MAX_QUORUM}")
+
+
+_TOP: dict[str, Callable[[str, Any], None]] = {
+    "default": _string,
+    "chains": _object,
+    "allowExperimentalNetworks": _boolean,
+    "providers": _providers,
+}
+_CHAIN: dict[str, Callable[[str, Any], None]] = {
+    "id": _chain_id,
+    "host": _string,
+    "hub": _string,
+    "sms": _sms,
+    "resultProxy": _string,
+    "voucherHub": _string,
+    "voucherSubgraph": _string,
+    "ensRegistry": _string,
+    "ensPublicResolver": _string,
+    "ipfsGateway": _string,
+    "iexecGateway": _string,
+    "pocoSubgraph": _string,
+    "compass": _string,
+    "native": _boolean,
+    "useGas": _boolean,
+    "defaultTeeFramework": _framework,
+    "bridge": _bridge,
+}

@@ -1,0 +1,225 @@
+"""One project folder."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from iexec_lab.errors import ConfigurationError, ProjectError
+from iexec_lab.project import chains, jsonfile, templates
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from iexec_lab.project.chains import ChainEntry
+
+CONFIG = "iexec.json"
+CHAINS = "chain.json"
+DEPLOYED = "deployed.json"
+ORDERS = "orders.json"
+
+SECRET_MODE = 0o600
+SECRET_FOLDER_MODE = 0o700
+
+RESOURCE_KINDS = ("app", "dataset", "workerpool")
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write a key file, readable by its owner only, in one step."""
+    jsonfile.write(path, text, mode=SECRET_MODE)
+
+
+class Project:
+    """The folder commands work in; nothing is read before it is asked for.
+
+    Args:
+        folder: The project folder; the current directory by default, looked up again at every use.
+    """
+
+    def __init__(self, folder: Path | str = ".") -> None:
+        self.folder = Path(folder)
+
+    def __repr__(self) -> str:
+        return f"Project({str(self.folder)!r})"
+
+    def has(self, name: str) -> bool:
+        """True when the file is there."""
+        return (self.folder / name).is_file()
+
+    def create(self, name: str) -> None:
+        """Write the template of ``iexec.json`` or ``chain.json`` over what is there."""
+        document = {CONFIG: templates.PROJECT, CHAINS: templates.CHAIN}[name]
+        jsonfile.write(self.folder / name, jsonfile.dumps(document))
+
+    def config(self) -> dict[str, Any]:
+        """The content of ``iexec.json``."""
+        return self._required(CONFIG)
+
+    def resource(self, kind: str) -> dict[str, Any]:
+        """The app, dataset, workerpool or category object of ``iexec.json``."""
+        value = self.config().get(kind)
+        if not value:
+            message = f'Missing {kind} in "{CONFIG}". Did you forget to run "iexec {kind} init"?'
+            raise ProjectError(message, hint=f"iexec-lab {kind} init writes one to start from.")
+        return _expect_object(value, kind, CONFIG)
+
+    def save_resource(self, kind: str, value: Mapping[str, Any]) -> None:
+        """Replace the object of ``kind``; the rest of ``iexec.json`` stays."""
+
+        def change(document: dict[str, Any]) -> None:
+            if kind == "app":
+                document["buyConf"] = {}  # the official CLI writes this key too
+            document[kind] = dict(value)
+
+        self._update(CONFIG, change, required=True)
+
+    def order(self, kind: str) -> dict[str, Any]:
+        """The unsigned order of ``kind`` ("apporder" ...) in ``iexec.json``."""
+        orders = _expect_object(self.config().get("order") or {}, "order", CONFIG)
+        if not orders.get(kind):
+            flag = kind.removesuffix("order")
+            message = f'Missing {kind}. You probably forgot to run "iexec order init --{flag}"'
+            raise ProjectError(message, hint=f"iexec-lab order init --{flag} writes one to start from.")
+        return _expect_object(orders[kind], kind, CONFIG)
+
+    def save_order(self, kind: str, value: Mapping[str, Any]) -> None:
+        """Replace one unsigned order of ``iexec.json``."""
+
+        def change(document: dict[str, Any]) -> None:
+            document.setdefault("order", {})[kind] = dict(value)
+
+        self._update(CONFIG, change, required=True)
+
+    def chain(self, name: str | None = None) -> ChainEntry:
+        """The chain called ``name`` or the default of ``chain.json``; the file is checked first."""
+        document = self._required(CHAINS)
+        chains.check(document)
+        return chains.choose(document, name)
+
+    def chain_names(self) -> list[str]:
+        """Names in ``chain.json``; empty when it is missing or broken (used for completion)."""
+        try:
+            document = jsonfile.read(self.folder / CHAINS) or {}
+            chains.check(document)
+        except ProjectError:
+            return []
+        return list(document["chains"])
+
+    def save_default_chain(self, name: str, values: Mapping[str, Any] | None = None) -> None:
+        """Make ``name`` the default of ``chain.json``; ``values`` replaces its chain object when given."""
+
+        def change(document: dict[str, Any]) -> None:
+            document["default"] = name
+            known = document.setdefault("chains", {})
+            if values is not None:
+                known[name] = dict(values)
+            else:
+                known.setdefault(name, {})
+            chains.check(document)
+
+        self._update(CHAINS, change)
+
+    def deployed(self, kind: str, chain_id: int) -> str | None:
+        """Address of the last deployment of ``kind`` on the chain, None when there was none."""
+        address: str | None = self._deployed().get(kind, {}).get(str(chain_id))
+        return address
+
+    def require_deployed(self, kind: str, chain_id: int) -> str:
+        """Like ``deployed``; raises ``ProjectError`` when there was none."""
+        address = self.deployed(kind, chain_id)
+        if address is None:
+            message = f'Missing {kind}Address and no {kind} found in "{DEPLOYED}" for chain {chain_id}'
+            raise ProjectError(message, hint=f"Give an address, or run iexec-lab {kind} deploy.")
+        return address
+
+    def save_deployed(self, kind: str, chain_id: int, address: str) -> None:
+        self._update(
+            DEPLOYED, lambda document: document.setdefault(kind, {}).update({str(chain_id): address})
+        )
+
+    def _deployed(self) -> dict[str, dict[str, str]]:
+        document = jsonfile.read(self.folder / DEPLOYED) or {}
+        for kind, addresses in document.items():
+            if kind not in RESOURCE_KINDS:
+                raise _invalid(f'Unknown key "{kind}"', DEPLOYED)
+            for chain_id, address in _expect_object(addresses, kind, DEPLOYED).items():
+                if not re.fullmatch(r"[0-9]+", chain_id):
+                    raise _invalid(f"{chain_id} is not a valid chain id", DEPLOYED)
+                if not isinstance(address, str) or not re.fullmatch(r"0x[0-9a-fA-F]{40}", address):
+                    raise _invalid(f"{address} is not a valid ethereum address", DEPLOYED)
+        return document
+
+    def signed_orders(self, chain_id: int) -> dict[str, dict[str, Any]]:
+        """Signed orders of the chain by kind; empty when none was signed there.
+
+        Raises:
+            ProjectError: there is no ``orders.json``.
+        """
+        document = self._required(ORDERS, hint="iexec-lab order sign writes it.")
+        return _expect_object(document.get(str(chain_id)) or {}, str(chain_id), ORDERS)
+
+    def save_signed_order(self, kind: str, chain_id: int, order: Mapping[str, Any]) -> None:
+        def change(document: dict[str, Any]) -> None:
+            document.setdefault(str(chain_id), {})[kind] = dict(order)
+
+        self._update(ORDERS, change)
+
+    def dataset_keys(self, folder: str | None = None) -> Path:
+        """``.secrets/datasets``, or the folder given by option."""
+        return self._folder(folder, ".secrets/datasets")
+
+    def original_datasets(self, folder: str | None = None) -> Path:
+        """``datasets/original``, or the folder given by option."""
+        return self._folder(folder, "datasets/original")
+
+    def encrypted_datasets(self, folder: str | None = None) -> Path:
+        """``datasets/encrypted``, or the folder given by option."""
+        return self._folder(folder, "datasets/encrypted")
+
+    def beneficiary_keys(self, folder: str | None = None) -> Path:
+        """``.secrets/beneficiary``, or the folder given by option."""
+        return self._folder(folder, ".secrets/beneficiary")
+
+    def create_dataset_folders(self, keys: str | None, original: str | None, encrypted: str | None) -> None:
+        """What ``dataset init --encrypted`` makes; key folders are closed to other users."""
+        make_secret_folder(self.dataset_keys(keys))
+        for folder in (self.original_datasets(original), self.encrypted_datasets(encrypted)):
+            _make_folder(folder)
+
+    def _folder(self, given: str | None, default: str) -> Path:
+        return (self.folder / (given or default)).absolute()
+
+    def _required(self, name: str, hint: str = "iexec-lab init writes it.") -> dict[str, Any]:
+        document = jsonfile.read(self.folder / name)
+        if document is None:
+            raise ProjectError(f'Missing "{name}" file, did you forget to run "iexec init"?', hint=hint)
+        return document
+
+    def _update(self, name: str, change: Callable[[dict[str, Any]], None], *, required: bool = False) -> None:
+        if required:
+            self._required(name)
+        jsonfile.update(self.folder / name, change)
+
+
+def make_secret_folder(folder: Path) -> None:
+    """Create a folder for keys, closed to other users; one that is there keeps its mode."""
+    _make_folder(folder, SECRET_FOLDER_MODE)
+
+
+def _make_folder(folder: Path, mode: int = 0o777) -> None:
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=mode, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"Cannot create folder {folder}: {error.strerror}") from error
+
+
+def _invalid(message: str, name: str) -> ProjectError:
+    return ProjectError(f"ValidationError: {message} in {name}")
+
+
+def _expect_object(value: Any, what: str, name: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise _invalid(f"{what} must be a `object` type", name)
+    return value

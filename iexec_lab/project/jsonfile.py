@@ -1,0 +1,133 @@
+"""Reading and writing one JSON file: strict messages, JavaScript's key order, no half-written file."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from iexec_lab.errors import ProjectError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    Document = dict[str, Any]
+
+_MAX_ARRAY_INDEX = 2**32 - 2  # JavaScript lists keys that are array indices first, ascending
+
+
+def dumps(value: Any) -> str:
+    """The text ``JSON.stringify(value, null, 2)`` gives."""
+    return json.dumps(_in_js_order(value), indent=2, ensure_ascii=False)
+
+
+def _in_js_order(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_in_js_order(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    indices = sorted((key for key in value if _is_index(key)), key=int)
+    keys = [*indices, *(key for key in value if not _is_index(key))]
+    return {key: _in_js_order(value[key]) for key in keys}
+
+
+def _is_index(key: str) -> bool:
+    return key.isascii() and key.isdigit() and str(int(key)) == key and int(key) <= _MAX_ARRAY_INDEX
+
+
+def read(path: Path) -> Document | None:
+    """The object in the file; None when there is no file.
+
+    Raises:
+        ProjectError: not readable, not JSON (with line and column), or not an object.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or str(error)
+        raise ProjectError(
+            f"{type(error).__name__}: {reason} in {path.name}", details={"file": path}
+        ) from error
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ProjectError(
+            f"SyntaxError: {error.msg} (line {error.lineno}, column {error.colno}) in {path.name}",
+            details={"file": path},
+            hint="JSON has no comments, no trailing commas and double quotes only.",
+        ) from error
+    except RecursionError as error:
+        raise ProjectError(f"SyntaxError: nested too deep in {path.name}", details={"file": path}) from error
+    if not isinstance(value, dict):
+        shown = json.dumps(value)[:60]
+        kind = "this must be a `object` type, but the final value was"
+        raise ProjectError(
+            f"ValidationError: {kind}: `{shown}`. in {path.name}",
+            details={"file": path},
+        )
+    return value
+
+
+def write(path: Path, text: str, *, mode: int | None = None) -> None:
+    """Replace the file in one step; without ``mode`` it keeps its mode, or gets the umask's when new."""
+    target = path.resolve()
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        kept = mode if mode is not None else _mode_of(target)
+        descriptor = os.open(
+            temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if kept is None else 0o600
+        )
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        if kept is not None:
+            temporary.chmod(kept)
+        temporary.replace(target)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise ProjectError(f"Cannot write {path.name}: {error.strerror}", details={"file": path}) from error
+
+
+def _mode_of(path: Path) -> int | None:
+    try:
+        return path.stat().st_mode & 0o777
+    except FileNotFoundError:
+        return None
+
+
+def update(path: Path, change: Callable[[Document], None]) -> Document:
+    """Read, change and write under a lock, so that two commands in one folder lose nothing."""
+    with _locked(path.parent):
+        document = read(path) or {}
+        change(document)
+        write(path, dumps(document))
+    return document
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    try:
+        import fcntl
+    except ImportError:  # Windows has no flock; one user rarely runs two commands at once there
+        yield
+        return
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise ProjectError(
+            f"Cannot open the project folder: {error.strerror}", details={"folder": folder}
+        ) from error
+    try:
+        with contextlib.suppress(OSError):  # some network file systems have no locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

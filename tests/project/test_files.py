@@ -1,0 +1,172 @@
+"""Project files: written as the official CLI writes them, never half, never losing what is there."""
+
+from __future__ import annotations
+
+import json
+import stat
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iexec_lab.errors import ProjectError
+from iexec_lab.project import Project, jsonfile, write_secret
+
+ADDRESS = "0xa760FEfAd0a38D494890501120cB79f5EEAFeE28"
+
+
+def test_init_files_have_two_spaces_and_no_last_newline(tmp_path):
+    project = Project(tmp_path)
+    project.create("chain.json")
+    project.create("iexec.json")
+    assert (tmp_path / "chain.json").read_text() == (
+        '{\n  "default": "arbitrum-sepolia-testnet",\n  "chains": {\n'
+        '    "arbitrum-mainnet": {},\n    "arbitrum-sepolia-testnet": {}\n  }\n}'
+    )
+    assert list(project.config()) == ["description", "license", "author", "social", "logo"]
+
+
+def test_resources_replace_their_object_only(tmp_path):
+    (tmp_path / "iexec.json").write_text('{"mine": {"ä": 1}, "app": {"old": 1, "name": "x"}}')
+    project = Project(tmp_path)
+    project.save_resource("app", {"owner": ADDRESS, "name": "hello"})
+    assert (tmp_path / "iexec.json").read_text() == (
+        '{\n  "mine": {\n    "ä": 1\n  },\n  "app": {\n'
+        f'    "owner": "{ADDRESS}",\n    "name": "hello"\n  }},\n  "buyConf": {{}}\n}}'
+    )
+    assert project.resource("app")["name"] == "hello"
+
+
+def test_missing_parts_of_iexec_json_say_which_command_writes_them(tmp_path):
+    project = Project(tmp_path)
+    with pytest.raises(ProjectError, match='Missing "iexec.json" file, did you forget to run "iexec init"'):
+        project.save_resource("app", {})
+    assert not project.has("iexec.json")
+    project.create("iexec.json")
+    with pytest.raises(ProjectError) as caught:
+        project.resource("app")
+    assert caught.value.message == 'Missing app in "iexec.json". Did you forget to run "iexec app init"?'
+    with pytest.raises(ProjectError) as caught:
+        project.order("apporder")
+    assert caught.value.message == 'Missing apporder. You probably forgot to run "iexec order init --app"'
+    (tmp_path / "iexec.json").write_text('{"app": "x", "order": {"apporder": 5}}')
+    for read in (lambda: project.resource("app"), lambda: project.order("apporder")):
+        with pytest.raises(ProjectError, match="must be a `object` type"):
+            read()
+
+
+def test_orders_are_kept_by_kind(tmp_path):
+    project = Project(tmp_path)
+    project.create("iexec.json")
+    project.save_order("apporder", {"app": ADDRESS})
+    project.save_order("datasetorder", {"dataset": ADDRESS})
+    assert project.order("apporder") == {"app": ADDRESS}
+    assert list(project.config()["order"]) == ["apporder", "datasetorder"]
+
+
+def test_deployed_keeps_one_address_per_kind_and_chain_with_ids_ascending(tmp_path):
+    project = Project(tmp_path)
+    assert project.deployed("app", 42) is None
+    project.save_deployed("app", 65535, ADDRESS)
+    project.save_deployed("app", 42, ADDRESS)
+    project.save_deployed("dataset", 42, ADDRESS)
+    assert (tmp_path / "deployed.json").read_text() == (
+        f'{{\n  "app": {{\n    "42": "{ADDRESS}",\n    "65535": "{ADDRESS}"\n  }},\n'
+        f'  "dataset": {{\n    "42": "{ADDRESS}"\n  }}\n}}'
+    )
+    with pytest.raises(ProjectError) as caught:
+        project.require_deployed("app", 1)
+    assert caught.value.message == 'Missing appAddress and no app found in "deployed.json" for chain 1'
+
+
+@pytest.mark.parametrize(
+    ("document", "sentence"),
+    [
+        ({"app": {"42": "foo"}}, "ValidationError: foo is not a valid ethereum address in deployed.json"),
+        ({"thing": {}}, 'ValidationError: Unknown key "thing" in deployed.json'),
+        ({"app": {"main": ADDRESS}}, "ValidationError: main is not a valid chain id in deployed.json"),
+        ({"app": ADDRESS}, "ValidationError: app must be a `object` type in deployed.json"),
+    ],
+)
+def test_wrong_deployed_json_is_refused(tmp_path, document, sentence):
+    (tmp_path / "deployed.json").write_text(json.dumps(document))
+    with pytest.raises(ProjectError) as caught:
+        Project(tmp_path).deployed("app", 42)
+    assert caught.value.message == sentence
+
+
+def test_signed_orders(tmp_path):
+    project = Project(tmp_path)
+    with pytest.raises(ProjectError) as caught:
+        project.signed_orders(42)
+    assert caught.value.message == 'Missing "orders.json" file, did you forget to run "iexec init"?'
+    assert "order sign" in caught.value.hint
+    project.save_signed_order("apporder", 42, {"app": ADDRESS, "sign": "0x"})
+    assert project.signed_orders(42) == {"apporder": {"app": ADDRESS, "sign": "0x"}}
+    assert project.signed_orders(1) == {}
+
+
+def test_secrets_are_readable_by_their_owner_only(tmp_path):
+    secret = tmp_path / "keys" / "a.key"
+    write_secret(secret, "hidden")
+    assert secret.read_text() == "hidden"
+    assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+    secret.chmod(0o644)
+    write_secret(secret, "again")
+    assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+
+
+def test_rewriting_keeps_mode_and_symbolic_link(tmp_path):
+    real = tmp_path / "real.json"
+    real.write_text("{}")
+    real.chmod(0o640)
+    (tmp_path / "iexec.json").symlink_to(real)
+    Project(tmp_path).save_resource("category", {"name": "XXL"})
+    assert (tmp_path / "iexec.json").is_symlink()
+    assert json.loads(real.read_text())["category"] == {"name": "XXL"}
+    assert stat.S_IMODE(real.stat().st_mode) == 0o640
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
+    (tmp_path / "iexec.json").mkdir()
+    with pytest.raises(ProjectError, match=r"Cannot write iexec\.json"):
+        jsonfile.write(tmp_path / "iexec.json", "{}")
+    assert [path.name for path in tmp_path.iterdir()] == ["iexec.json"]
+
+
+def test_commands_side_by_side_lose_nothing(tmp_path):
+    project = Project(tmp_path)
+    threads = [threading.Thread(target=project.save_deployed, args=("app", i, ADDRESS)) for i in range(1, 25)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(json.loads((tmp_path / "deployed.json").read_text())["app"]) == {str(i) for i in range(1, 25)}
+
+
+def test_dataset_folders(tmp_path):
+    project = Project(tmp_path)
+    project.create_dataset_folders(None, None, str(tmp_path / "elsewhere"))
+    assert stat.S_IMODE((tmp_path / ".secrets/datasets").stat().st_mode) == 0o700
+    assert (tmp_path / "datasets/original").is_dir()
+    assert (tmp_path / "elsewhere").is_dir()
+    assert project.encrypted_datasets() == tmp_path / "datasets/encrypted"
+    assert project.beneficiary_keys("keys") == tmp_path / "keys"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(JSON)
+def test_dumps_keeps_every_value(value):
+    assert json.loads(jsonfile.dumps(value)) == value
+
+
+def test_dumps_puts_array_indices_first_like_javascript():
+    text = jsonfile.dumps({"b": 1, "10": 2, "9": 3, "a": 4, "01": 5, "4294967295": 6})
+    assert list(json.loads(text)) == ["9", "10", "b", "a", "01", "4294967295"]
