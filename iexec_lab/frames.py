@@ -92,7 +92,7 @@ KINDS: Mapping[str, Kind] = {
     "order_status": Kind(str, "category", _ORDER_STATUSES),
     "task_status": Kind(str, "category", _TASK_STATUSES),
 }
-"""Missing is None in object columns, pandas' own NA elsewhere; ``anyone`` and ``word`` read zero as missing."""
+"""Missing is None in object columns, pandas' NA elsewhere; ``anyone`` and ``word`` read zero as missing."""
 
 
 def _columns(text: str) -> tuple[Column, ...]:

@@ -336,41 +336,9 @@ def _with_bridged_network(
     """Add the other side where it is configured; a missing one only matters when the bridge is used."""
     known = builtin(bridge.bridged_chain_id) if bridge.bridged_chain_id is not None else None
     name = bridge.bridged_chain_name or (known.name if known else None)
-    if name not in siblings:
+    if name is None or name not in siblings:
         return bridge
     try:
         return replace(bridge, network=_merge(name, siblings[name], None, providers))
-    except ConfigurationError:
-        return bridge
-
-
-def _sms_map(sms: str | Mapping[str, str]) -> Mapping[str, str]:
-    return {"default": sms} if isinstance(sms, str) else dict(sms)
-
-
-def _read_bridge(entry: Mapping[str, Any]) -> Bridge:
-    bridged_id = entry.get("bridgedChainId")
-    return Bridge(
-        entry["contract"], int(bridged_id) if bridged_id is not None else None, entry["bridgedChainName"]
-    )
-
-
-_MERGED: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
-    **{source: (target, str) for source, target in _SETTINGS.items()},
-    "hub": ("hub", str),
-    "native": ("native", bool),
-    "useGas": ("use_gas", bool),
-    "defaultTeeFramework": ("default_tee_framework", str),
-    "host": ("host", _host),
-    "sms": ("sms", _sms_map),
-    "bridge": ("bridge", _read_bridge),
-}
-
-
-def _with_bridged_network(bridge: Bridge, chain_json: Mapping[str, Any]) -> Bridge:
-    """Add the other side where it is configured; a missing one only matters when the bridge is used."""
-    name = bridge.bridged_chain_name or bridge.bridged_chain_id
-    try:
-        return replace(bridge, network=_merge(_select(name, chain_json), chain_json))
     except ConfigurationError:
         return bridge

@@ -103,8 +103,8 @@ class Session:
     def sender(self) -> Sender:
         if self.rpc.chain_id != self.network.id:
             raise ConfigurationError(
-                f"The node is on chain {self.rpc.chain_id}, network {self.network.name} is chain {self.network.id}",
-                details={"host": self.network.host},
+                f"Network {self.network.name} is chain {self.network.id}, its node is on another",
+                details={"host": self.network.host, "chain id": self.rpc.chain_id},
             )
         return Sender(
             self.rpc,
@@ -198,7 +198,7 @@ class Session:
         return self.sender.send(to, data, value)
 
     def _gas_cost(self, to: str, data: bytes, value: int) -> int | None:
-        """wei that the gas of a transaction costs at today's price; None when the node can not tell."""
+        """Wei that the gas of a transaction costs at today's price; None when the node can not tell."""
         if not self.network.use_gas:
             return 0
         call = {"from": self.address, "to": to, "data": "0x" + data.hex(), "value": hex(value)}
