@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, runtime_checkable
 
 from iexec_lab.errors import SignatureError, WalletError
 from iexec_lab.protocol.hashing import keccak
+from iexec_lab.protocol.values import to_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -156,8 +157,6 @@ def message_digest(data: bytes) -> bytes:
 
 def public_key_address(public_key: bytes) -> str:
     """EIP-55 address of the 64 bytes x ‖ y."""
-    from iexec_lab.protocol import to_address
-
     return to_address("0x" + keccak(public_key)[12:].hex())
 
 

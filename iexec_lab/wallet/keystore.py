@@ -1,0 +1,281 @@
+"""Wallet files: the same directories, names, look-up order and formats as the official command line's.
+
+A keystore file is "Web3 Secret Storage" version 3, encrypted under a password; ``wallet.json`` in the working
+directory holds a bare key. ``cwd`` stands for the working directory, so that a project elsewhere has its own.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from iexec_lab.errors import WalletError
+from iexec_lab.protocol.values import is_address, to_address
+from iexec_lab.wallet.secret_storage import decrypt_key, encrypt_key
+from iexec_lab.wallet.signer import LocalSigner
+
+UNENCRYPTED_NAME = "wallet.json"
+
+_DEFAULT_FOLDERS = {
+    "linux": ".ethereum/keystore",
+    "darwin": "Library/Ethereum/keystore",
+    "win32": "AppData/Roaming/Ethereum/keystore",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WalletFile:
+    """One wallet file; nothing is read before it is asked for."""
+
+    path: Path
+    encrypted: bool = True
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    def read(self) -> dict[str, Any]:
+        """The JSON object in the file.
+
+        Raises:
+            WalletError: The file can not be read, or holds something else.
+        """
+        try:
+            content = json.loads(self.path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise _refused(error, "open", self.path) from None
+        except (ValueError, RecursionError):
+            content = None
+        if not isinstance(content, dict):
+            raise WalletError(f"{self.name} is not a wallet file", details={"file": self.path})
+        return content
+
+    @property
+    def address(self) -> str:
+        """The address that the file names, EIP-55; no password is needed.
+
+        Raises:
+            WalletError: The file can not be read, or names no address.
+        """
+        address = self.read().get("address")
+        if not is_address(address):
+            raise WalletError(f"{self.name} names no address", details={"file": self.path})
+        return to_address(address)
+
+    def unlock(self, password: str | None = None) -> LocalSigner:
+        """The signer of the key in the file; the password only matters for an encrypted one.
+
+        Raises:
+            WalletError: "incorrect password", or the file holds no key.
+        """
+        content = self.read()
+        try:
+            if self.encrypted:
+                return LocalSigner(decrypt_key(content, password or ""))
+            return LocalSigner(content.get("privateKey") or "")
+        except WalletError as error:
+            raise WalletError(error.message, details={"file": self.path}, hint=error.hint) from None
+
+
+@dataclass(frozen=True, slots=True)
+class SavedWallet:
+    """A file just written and what is in it; the content of an unencrypted one includes the private key."""
+
+    path: Path
+    address: str
+    content: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return f"SavedWallet(path={self.path!r}, address={self.address!r})"
+
+
+def keystore_dir(option: str | os.PathLike[str] | None = None, *, cwd: Path = Path()) -> Path:
+    """The directory that ``--keystoredir`` means: ``global`` (the default), ``local`` or a path."""
+    if option is None or option == "global":
+        return Path.home() / _DEFAULT_FOLDERS.get(sys.platform, "")
+    return cwd if option == "local" else cwd / os.path.normpath(option)
+
+
+def list_wallets(folder: Path) -> list[WalletFile]:
+    """The keystore files of a directory, newest first by the time in their names.
+
+    Raises:
+        WalletError: The directory can not be read.
+    """
+    try:
+        names = sorted(path.name for path in folder.iterdir())
+    except OSError as error:
+        raise _refused(error, "scandir", folder) from None
+    named = [name for name in names if len(parts := name.split("--")) > 2 and parts[2]]
+    named.sort(key=lambda name: name.split("--")[1], reverse=True)
+    return [WalletFile(folder / name) for name in named]
+
+
+def find_wallet(
+    *,
+    wallet_file: str | None = None,
+    wallet_address: str | None = None,
+    keystoredir: str | os.PathLike[str] | None = None,
+    cwd: Path = Path(),
+) -> WalletFile:
+    """The wallet that the options mean.
+
+    In this order: the file named; the newest file of the address named; ``wallet.json`` in the working
+    directory, even when a keystore directory is given; the newest file of the keystore directory.
+
+    Raises:
+        WalletError: There is none.
+    """
+    folder = keystore_dir(keystoredir, cwd=cwd)
+    if wallet_file:
+        return WalletFile(folder / wallet_file)
+    if wallet_address:
+        return _find_address(wallet_address, folder)
+    bare = WalletFile(cwd / UNENCRYPTED_NAME, encrypted=False)
+    if bare.path.exists():
+        return bare
+    found = list_wallets(folder)
+    if not found:
+        raise WalletError(
+            "Missing option --wallet-address <walletAddress> or --wallet-file <walletFileName> "
+            "and no wallet.json found in working directory",
+            hint='Create a wallet with "wallet create", or set IEXEC_PRIVATE_KEY.',
+        )
+    return found[0]
+
+
+def read_address(
+    *,
+    wallet_file: str | None = None,
+    wallet_address: str | None = None,
+    keystoredir: str | os.PathLike[str] | None = None,
+    cwd: Path = Path(),
+) -> str | None:
+    """The address of the wallet that the options mean; None when there is none that can be read."""
+    try:
+        return find_wallet(
+            wallet_file=wallet_file, wallet_address=wallet_address, keystoredir=keystoredir, cwd=cwd
+        ).address
+    except WalletError:
+        return None
+
+
+def save_wallet(
+    signer: LocalSigner,
+    password: str | None,
+    *,
+    keystoredir: str | os.PathLike[str] | None = None,
+    cwd: Path = Path(),
+    overwrite: bool = False,
+) -> SavedWallet:
+    """Write the key to a new file, mode 0600.
+
+    With a password a keystore file in the keystore directory (made when missing); without one,
+    ``wallet.json`` in the working directory.
+
+    Raises:
+        WalletError: The file exists and may not be replaced, or can not be written.
+    """
+    content: dict[str, Any]
+    if password:
+        folder, name = keystore_dir(keystoredir, cwd=cwd), keystore_name(signer.address)
+        content = encrypt_key(bytes.fromhex(signer.export_key()[2:]), password)
+    else:
+        folder, name = cwd, UNENCRYPTED_NAME
+        content = {
+            "privateKey": signer.export_key(),
+            "publicKey": signer.public_key,
+            "address": signer.address,
+        }
+    path = folder / name
+    if path.exists() and not overwrite:
+        raise WalletError(f'"{name}" already exists', details={"file": path}, hint="Replace it with --force.")
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write_private(path, json.dumps(content, indent=2))
+    except OSError as error:
+        raise _refused(error, "open", path) from None
+    return SavedWallet(path, signer.address, content)
+
+
+def create_wallet(
+    password: str | None,
+    *,
+    keystoredir: str | os.PathLike[str] | None = None,
+    cwd: Path = Path(),
+    overwrite: bool = False,
+) -> SavedWallet:
+    """Make a random key and save it; see ``save_wallet``."""
+    return save_wallet(
+        LocalSigner.generate(), password, keystoredir=keystoredir, cwd=cwd, overwrite=overwrite
+    )
+
+
+def import_wallet(
+    private_key: str,
+    password: str | None,
+    *,
+    keystoredir: str | os.PathLike[str] | None = None,
+    cwd: Path = Path(),
+    overwrite: bool = False,
+) -> SavedWallet:
+    """Save a given key (64 hexadecimal digits, with or without 0x); see ``save_wallet``."""
+    return save_wallet(
+        LocalSigner(private_key), password, keystoredir=keystoredir, cwd=cwd, overwrite=overwrite
+    )
+
+
+def keystore_name(address: str, when: datetime | None = None) -> str:
+    """``UTC--2026-11-22T12-00-00.123000000Z--<address without 0x>``."""
+    now = when or datetime.now(UTC)
+    return f"UTC--{now:%Y-%m-%dT%H-%M-%S}.{now.microsecond // 1000:03d}000000Z--{address[2:]}"
+
+
+def _find_address(address: str, folder: Path) -> WalletFile:
+    wanted = address.lower().removeprefix("0x")
+    try:
+        found = list_wallets(folder)
+    except WalletError:
+        raise WalletError(
+            f'Missing keystore directory {folder}, did you forget to run "iexec wallet create" ?',
+        ) from None
+    for wallet in found:
+        if wallet.name.split("--")[2].lower() == wanted:
+            return wallet
+    raise WalletError(
+        f"No wallet file matching address {address} found in {folder}",
+        hint="Wallets there: "
+        + (", ".join("0x" + each.name.split("--")[2] for each in found) or "none")
+        + ".",
+    )
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write beside the target, then put it in place, so that a reader never meets half a key."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    try:
+        with os.fdopen(
+            os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+        ) as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _refused(error: OSError, action: str, path: Path) -> WalletError:
+    """The words in which Node reports the same failure."""
+    code = error.errno or errno.EIO
+    words = os.strerror(code)
+    return WalletError(
+        f"{errno.errorcode.get(code, 'EIO')}: {words[:1].lower()}{words[1:]}, {action} '{path}'"
+    )

@@ -1,0 +1,112 @@
+"""Web3 Secret Storage version 3: a private key encrypted under a password.
+
+Written like the official SDK does (scrypt n = 131072, r = 8, p = 1; AES-128-CTR; MAC = keccak of the second
+half of the derived key and the ciphertext; section key ``Crypto``); read as other tools write it too
+(``crypto``, pbkdf2).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import unicodedata
+import uuid
+from typing import Any
+
+from iexec_lab.errors import WalletError
+from iexec_lab.protocol.hashing import keccak
+from iexec_lab.wallet.signer import LocalSigner, parse_private_key
+
+SCRYPT_N, SCRYPT_R, SCRYPT_P = 131072, 8, 1
+# A file can ask for any cost; nobody's wallet needs a gigabyte or a minute.
+MAX_SCRYPT_MEMORY = 1 << 30
+MAX_PBKDF2_ROUNDS = 20_000_000
+
+
+def encrypt_key(
+    private_key: bytes,
+    password: str,
+    *,
+    salt: bytes | None = None,
+    iv: bytes | None = None,
+    identity: uuid.UUID | None = None,
+    n: int = SCRYPT_N,
+) -> dict[str, Any]:
+    """The keystore object of a key. Salt (32 bytes), iv (16) and id are random unless a test fixes them."""
+    key = parse_private_key(private_key)
+    salt = os.urandom(32) if salt is None else salt
+    iv = os.urandom(16) if iv is None else iv
+    derived = _scrypt(password, salt, n, SCRYPT_R, SCRYPT_P, 32)
+    ciphertext = _aes_ctr(derived[:16], iv, key)
+    return {
+        "address": LocalSigner(key).address[2:].lower(),
+        "id": str(identity or uuid.uuid4()),
+        "version": 3,
+        "Crypto": {
+            "cipher": "aes-128-ctr",
+            "cipherparams": {"iv": iv.hex()},
+            "ciphertext": ciphertext.hex(),
+            "kdf": "scrypt",
+            "kdfparams": {"salt": salt.hex(), "n": n, "dklen": 32, "p": SCRYPT_P, "r": SCRYPT_R},
+            "mac": keccak(derived[16:32] + ciphertext).hex(),
+        },
+    }
+
+
+def decrypt_key(keystore: dict[str, Any], password: str) -> bytes:
+    """The 32 bytes of the key.
+
+    Raises:
+        WalletError: ``incorrect password``, or the object is no keystore version 3.
+    """
+    try:
+        crypto = {name.lower(): value for name, value in keystore.items()}["crypto"]
+        if int(keystore["version"]) != 3 or crypto["cipher"] != "aes-128-ctr":
+            raise WalletError(f"Unsupported keystore: version {keystore['version']}, {crypto['cipher']}")
+        ciphertext = bytes.fromhex(crypto["ciphertext"])
+        mac, iv = bytes.fromhex(crypto["mac"]), bytes.fromhex(crypto["cipherparams"]["iv"])
+        derived = _derive(crypto["kdf"], crypto["kdfparams"], password)
+        if not hmac.compare_digest(keccak(derived[16:32] + ciphertext), mac):
+            raise WalletError("incorrect password", hint="Type the password of this wallet again.")
+        key = parse_private_key(_aes_ctr(derived[:16], iv, ciphertext))
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        raise WalletError("This is not a keystore file of version 3") from None
+    stated = str(keystore.get("address") or "").lower().removeprefix("0x")
+    if stated and stated != LocalSigner(key).address[2:].lower():
+        raise WalletError("keystore address/privateKey mismatch")
+    return key
+
+
+def _derive(kdf: str, params: dict[str, Any], password: str) -> bytes:
+    salt, size = bytes.fromhex(params["salt"]), int(params["dklen"])
+    if not 32 <= size <= 1024:
+        raise ValueError("dklen")
+    if kdf == "scrypt":
+        return _scrypt(password, salt, int(params["n"]), int(params["r"]), int(params["p"]), size)
+    if kdf == "pbkdf2":
+        rounds, digest = int(params["c"]), str(params["prf"]).removeprefix("hmac-")
+        if not 0 < rounds <= MAX_PBKDF2_ROUNDS or digest not in {"sha256", "sha512"}:
+            raise WalletError(f"Unsupported keystore: pbkdf2 with {digest}, {rounds} rounds")
+        return hashlib.pbkdf2_hmac(digest, _password_bytes(password), salt, rounds, size)
+    raise WalletError(f"Unsupported keystore: {kdf}")
+
+
+def _scrypt(password: str, salt: bytes, n: int, r: int, p: int, size: int) -> bytes:
+    memory = 128 * r * (n + p + 2)
+    if memory > MAX_SCRYPT_MEMORY or p > 16:
+        raise WalletError(f"Unsupported keystore: scrypt with n={n}, r={r}, p={p}")
+    return hashlib.scrypt(
+        _password_bytes(password), salt=salt, n=n, r=r, p=p, dklen=size, maxmem=memory + (1 << 20)
+    )
+
+
+def _password_bytes(password: str) -> bytes:
+    return unicodedata.normalize("NFKC", password).encode()
+
+
+def _aes_ctr(key: bytes, iv: bytes, data: bytes) -> bytes:
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+    context = Cipher(algorithms.AES(key), modes.CTR(iv)).encryptor()
+    return context.update(data) + context.finalize()
