@@ -8,6 +8,8 @@
     ├── ObjectNotFoundError         no such app, dataset, workerpool, order, deal or task
     ├── AbortedError                the user said no, or nobody was there to be asked
     ├── WalletError                 no wallet, wrong password, refused signature
+    ├── BalanceError                not enough RLC or ether
+    ├── OrderError                  orders that can not be signed, closed or made a deal
     ├── CryptoError                 a file that can not be encrypted or decrypted
     ├── JobError                    a task that failed or timed out
     ├── SandboxError                the market on loopback could not do its work
@@ -96,6 +98,14 @@ class AbortedError(IexecError):
 
 
 class WalletError(IexecError):
+    pass
+
+
+class BalanceError(IexecError):
+    pass
+
+
+class OrderError(IexecError):
     pass
 
 
