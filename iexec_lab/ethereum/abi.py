@@ -1,20 +1,21 @@
 """Functions, events and errors of contracts, written as one-line signatures.
 
-``eth_abi`` does the encoding; web3's contract objects are not used because parsing the hub's whole ABI costs
-30 ms and importing web3 more than a second.
+``eth_abi`` does the encoding and is imported by the first call, not before; web3's contract objects are not
+used because parsing the hub's whole ABI costs 30 ms and importing web3 more than a second.
 """
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from eth_abi.abi import decode, encode
-
+from iexec_lab.errors import ValidationError
 from iexec_lab.protocol.hashing import keccak
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from eth_abi.codec import ABIDecoder
 
 
 def split_types(text: str) -> list[str]:
@@ -27,6 +28,49 @@ def split_types(text: str) -> list[str]:
             start = i + 1
     tail = text[start:].strip()
     return [*parts, tail] if tail else parts
+
+
+def encode(types: Sequence[str], values: Sequence[Any]) -> bytes:
+    """ABI encoding of values.
+
+    Raises:
+        ValidationError: a value does not fit its type.
+    """
+    from eth_abi.abi import encode as abi_encode
+    from eth_abi.exceptions import EncodingError
+
+    try:
+        return abi_encode(types, values)
+    except (EncodingError, TypeError, ValueError, OverflowError) as error:
+        raise ValidationError(f"A value does not fit {','.join(types)}: {error}") from None
+
+
+def decode(types: Sequence[str], data: bytes) -> tuple[Any, ...]:
+    """Values of ABI encoded data; addresses are lower case.
+
+    Anybody may store any bytes as a name, so text that is not UTF-8 is shown with replacement characters.
+
+    Raises:
+        ValueError: the data is too short or not of these types.
+    """
+    from eth_abi.exceptions import DecodingError
+
+    try:
+        return tuple(_decoder().decode(types, data, strict=False))
+    except (DecodingError, OverflowError) as error:
+        raise ValueError(f"not {','.join(types)}: {error}") from None
+
+
+@cache
+def _decoder() -> ABIDecoder:
+    from eth_abi.codec import ABIDecoder
+    from eth_abi.decoding import StringDecoder
+    from eth_abi.registry import registry
+
+    lenient = registry.copy()  # type: ignore[no-untyped-call]
+    lenient.unregister_decoder("string")
+    lenient.register_decoder("string", StringDecoder("replace"), label="string")  # type: ignore[no-untyped-call]
+    return ABIDecoder(lenient)
 
 
 class Function(NamedTuple):
@@ -48,7 +92,7 @@ class Function(NamedTuple):
 
     @property
     def selector(self) -> bytes:
-        return keccak(self.signature.encode())[:4]
+        return _selector(self.signature)
 
     def encode(self, *args: Any) -> bytes:
         """Call data: selector and arguments."""
@@ -61,6 +105,11 @@ class Function(NamedTuple):
         """The return value; a tuple when the function returns several."""
         values = decode(split_types(self.outputs), data)
         return values[0] if len(values) == 1 else tuple(values)
+
+
+@cache
+def _selector(signature: str) -> bytes:
+    return keccak(signature.encode())[:4]
 
 
 class Event:
