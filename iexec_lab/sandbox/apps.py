@@ -1,0 +1,151 @@
+"""Which local folder stands for which Docker image."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shlex
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from iexec_lab.errors import ObjectNotFoundError, ValidationError
+from iexec_lab.sandbox.store import write_file
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DEFAULT_ENTRIES = ("app.py", "src/app.py", "main.py", "app", "app.sh", "run", "entrypoint.sh")
+"""Looked for in this order when no entry point is named; all but Python files must be executable."""
+HELLO = Path(__file__).parent / "hello"
+HELLO_IMAGES = ("iexechub/python-hello-world", "iexechub/tee-python-hello-world")
+"""Repositories of the images that the official ``app init`` writes; every tag of them is our hello app."""
+_REGISTRIES = ("docker.io/", "index.docker.io/", "registry-1.docker.io/", "registry.hub.docker.com/")
+
+
+@dataclass(frozen=True, slots=True)
+class LocalApp:
+    """An image name and the folder that is run in its place, as the folder is at the time of the run."""
+
+    image: str
+    folder: Path
+    entrypoint: tuple[str, ...] | None = None
+
+    def argv(self, root: str) -> list[str]:
+        """The command without arguments, for the folder being shown at ``root``.
+
+        Raises:
+            ValidationError: the folder is missing, or there is nothing in it to run.
+        """
+        if not self.folder.is_dir():
+            raise ValidationError(
+                f"the folder of {self.image} is missing: {self.folder}",
+                hint=f"Register it again: iexec-lab sandbox app add {self.image} FOLDER",
+            )
+        first, *rest = self.entrypoint or (_default_entry(self.folder),)
+        path = self.folder / first
+        if not path.is_file():
+            return [first, *rest]
+        inside = f"{root}/{first}"
+        if os.access(path, os.X_OK) and path.suffix != ".py":
+            return [inside, *rest]
+        if path.suffix == ".py":
+            return [sys.executable, inside, *rest]
+        raise ValidationError(f"{first} of {self.folder} is not executable", hint=f"chmod +x {path}")
+
+
+class Apps:
+    """The register in ``folder``: one small file an image, so that several processes may write."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def add(self, image: str, folder: Path | str, entrypoint: str | Sequence[str] | None = None) -> LocalApp:
+        """Run ``folder`` whenever ``image`` is asked for; a name without tag stands for every tag of it.
+
+        The folder is kept by reference: the next task sees an edited file at once.
+
+        Args:
+            image: ``user/name``, ``user/name:tag``, ``docker.io/user/name@sha256:...``.
+            folder: The app's files.
+            entrypoint: Command line, or its words; a first word that is a file of the folder means that file.
+                Without it one of DEFAULT_ENTRIES. Python files run with the sandbox's own interpreter.
+
+        Raises:
+            ValidationError: no image name, no such folder, or nothing in it to run.
+        """
+        path = Path(folder).expanduser().resolve()
+        if not path.is_dir():
+            raise ValidationError(f"{folder} is not a folder")
+        words = shlex.split(entrypoint) if isinstance(entrypoint, str) else entrypoint
+        app = LocalApp(normalise(image), path, tuple(words) if words else None)
+        app.argv("")
+        record = {"image": app.image, "folder": str(app.folder), "entrypoint": app.entrypoint}
+        write_file(self._path(app.image), json.dumps(record, indent=2).encode())
+        return app
+
+    def remove(self, image: str) -> None:
+        """Forget an image. ObjectNotFoundError when it was not registered."""
+        try:
+            self._path(normalise(image)).unlink()
+        except FileNotFoundError:
+            raise ObjectNotFoundError("app image", image, "sandbox") from None
+
+    def list(self) -> list[LocalApp]:
+        """What was registered, by name; the hello app that is always there is not listed."""
+        found = [app for path in self.folder.glob("*.json") if (app := _read(path))]
+        return sorted(found, key=lambda app: app.image)
+
+    def find(self, image: str) -> LocalApp | None:
+        """The folder to run for an image: its exact name first, then its repository, then the hello app."""
+        name = normalise(image)
+        repository = _repository(name)
+        found = _read(self._path(name)) or _read(self._path(repository))
+        if found is None and repository in HELLO_IMAGES:
+            return LocalApp(name, HELLO)
+        return found
+
+    def _path(self, image: str) -> Path:
+        return self.folder / f"{hashlib.sha256(image.encode()).hexdigest()[:32]}.json"
+
+
+def normalise(image: str) -> str:
+    """An image name without the host and user that Docker Hub's names may leave out.
+
+    Raises:
+        ValidationError: blank, or with blanks in it.
+    """
+    name = image.strip()
+    if not name or name.split() != [name]:
+        raise ValidationError(f"{image!r} is not an image name")
+    for host in _REGISTRIES:
+        name = name.removeprefix(host)
+    return name.removeprefix("library/")
+
+
+def _repository(name: str) -> str:
+    name = name.partition("@")[0]
+    head, slash, last = name.rpartition("/")
+    return head + slash + last.partition(":")[0]
+
+
+def _default_entry(folder: Path) -> str:
+    for name in DEFAULT_ENTRIES:
+        path = folder / name
+        if path.is_file() and (path.suffix == ".py" or os.access(path, os.X_OK)):
+            return name
+    raise ValidationError(
+        f"nothing to run in {folder}",
+        hint=f"Name an entry point, or add one of {', '.join(DEFAULT_ENTRIES)}; executable unless Python.",
+    )
+
+
+def _read(path: Path) -> LocalApp | None:
+    with suppress(FileNotFoundError):
+        record = json.loads(path.read_bytes())
+        entrypoint = record["entrypoint"]
+        return LocalApp(record["image"], Path(record["folder"]), tuple(entrypoint) if entrypoint else None)
+    return None
