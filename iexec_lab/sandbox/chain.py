@@ -153,8 +153,8 @@ class Chain:
         """Give every block range from ``from_block`` on to ``handler``, in order; runs until cancelled.
 
         A handler keeps ``batch.to_block + 1`` in the same database transaction as what it derived, and passes
-        it as ``from_block`` after a restart. When the chain is wound back (evm_revert) the blocks that replace
-        the lost ones are given.
+        it as ``from_block`` after a restart. When the chain is wound back (evm_revert), the blocks that
+        replace the lost ones are given.
         """
         start = from_block
         while True:

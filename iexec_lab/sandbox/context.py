@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from iexec_lab.protocol import Domain
+    from iexec_lab.protocol.typed_data import Domain
     from iexec_lab.sandbox.accounts import Accounts
     from iexec_lab.sandbox.chain import Chain
 

@@ -1,0 +1,177 @@
+"""Start, find, stop and steer sandboxes, from any process.
+
+Nothing here needs an event loop, and nothing heavy is imported: a cold terminal waits for this module.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from iexec_lab.errors import SandboxError
+from iexec_lab.sandbox.daemon import Options
+from iexec_lab.sandbox.paths import state_folder
+from iexec_lab.sandbox.registry import already_running, is_locked, read_record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from iexec_lab.sandbox.accounts import Account
+    from iexec_lab.sandbox.registry import Record
+
+_STOP_PATIENCE = 20.0
+"""Seconds a sandbox may take to write its state and end, before it is killed (and replays when it starts)."""
+
+
+@dataclass(frozen=True)
+class Handle:
+    """A running sandbox; ``urls`` by service name, ``rlc`` None on a native chain."""
+
+    name: str
+    folder: Path
+    pid: int
+    started: float
+    chain_id: int
+    native: bool
+    hub: str
+    rlc: str | None
+    registries: Mapping[str, str]
+    workerpool: str
+    urls: Mapping[str, str]
+
+    @property
+    def users(self) -> tuple[Account, ...]:
+        """Accounts with ether and RLC, in wallet and stake. Everybody knows their keys."""
+        from iexec_lab.sandbox.accounts import well_known_accounts
+
+        return well_known_accounts().users
+
+
+def start(
+    name: str = "default",
+    *,
+    native: bool | None = None,
+    chain_id: int | None = None,
+    port_base: int | None = None,
+) -> Handle:
+    """Start a sandbox that runs until ``stop``; SandboxError when one runs on its state folder already."""
+    folder = state_folder(name)
+    launch(folder, Options(native=native, chain_id=chain_id, port_base=port_base))
+    return _handle(name, folder)
+
+
+def launch(folder: Path, options: Options) -> subprocess.Popen[str]:
+    """Start the process on a state folder and wait until its services answer.
+
+    An attached one ends when the pipe that is its standard input is closed.
+    """
+    if is_locked(folder):
+        raise already_running(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "log.txt").open("ab") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "iexec_lab.sandbox.daemon", str(folder), options.to_json()],
+            stdin=subprocess.PIPE if options.attached else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+        )
+    assert process.stdout is not None
+    with process.stdout as output:
+        line = output.readline()
+    answer = json.loads(line) if line else {}
+    if answer.get("ready"):
+        return process
+    process.wait()
+    if process.stdin:
+        process.stdin.close()
+    raise SandboxError(
+        answer.get("message", f"The sandbox ended with exit code {process.returncode} while it started"),
+        details=answer.get("details") or {"log": folder / "log.txt"},
+        hint=answer.get("hint"),
+    )
+
+
+def find(name: str = "default") -> Handle | None:
+    """The running sandbox of that name, or None."""
+    folder = state_folder(name)
+    record = read_record(folder) if is_locked(folder) else None
+    return None if record is None else _to_handle(name, folder, record)
+
+
+def stop(name: str = "default") -> bool:
+    """Stop a sandbox with everything it started; False when none runs."""
+    folder = state_folder(name)
+    record = read_record(folder)
+    if not is_locked(folder) or record is None:
+        return False
+    os.kill(record.pid, signal.SIGTERM)
+    if not _wait_unlocked(folder, _STOP_PATIENCE):
+        os.kill(record.pid, signal.SIGKILL)
+        _wait_unlocked(folder, _STOP_PATIENCE)
+    return True
+
+
+def reset(name: str = "default") -> None:
+    """Stop the sandbox if it runs and forget its state: chain, orders, secrets, files."""
+    stop(name)
+    folder = state_folder(name)
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def request(url: str, method: str, *params: Any) -> Any:
+    """One JSON-RPC request to a sandbox's node; SandboxError when it fails."""
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
+    call = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310 -- loopback
+    try:
+        with urllib.request.urlopen(call, timeout=60) as response:  # noqa: S310 -- loopback
+            answer = json.load(response)
+    except (OSError, ValueError) as error:
+        raise SandboxError(f"The sandbox's node does not answer: {error}") from error
+    if "error" in answer:
+        raise SandboxError(f"The sandbox's node refused {method}: {answer['error'].get('message')}")
+    return answer["result"]
+
+
+def _handle(name: str, folder: Path) -> Handle:
+    record = read_record(folder)
+    if record is None:
+        raise SandboxError("The sandbox stopped right after it started", details={"log": folder / "log.txt"})
+    return _to_handle(name, folder, record)
+
+
+def _to_handle(name: str, folder: Path, record: Record) -> Handle:
+    genesis = record.genesis
+    return Handle(
+        name=name,
+        folder=folder,
+        pid=record.pid,
+        started=record.started,
+        chain_id=genesis.chain_id,
+        native=genesis.native,
+        hub=genesis.hub,
+        rlc=genesis.rlc,
+        registries=genesis.registries,
+        workerpool=genesis.workerpool,
+        urls=record.urls,
+    )
+
+
+def _wait_unlocked(folder: Path, patience: float) -> bool:
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        if not is_locked(folder):
+            return True
+        time.sleep(0.01)
+    return False

@@ -1,0 +1,97 @@
+"""The Ethereum node: one anvil process that can not outlive ours.
+
+anvil has no notion of a parent. A shell that waits on a pipe we hold kills it when we are gone, however we
+went; that needs nothing but POSIX.
+"""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+from iexec_lab.errors import SandboxError
+from iexec_lab.sandbox.artifacts import anvil_binary
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_PATIENCE = 20.0
+"""Seconds until a node that does not listen is given up; it needs 0.1 s on an idle machine."""
+
+
+class Node:
+    """anvil on a free loopback port, ``url`` once constructed; ``wait_ready`` before the first request.
+
+    ``state`` is a state to load (plain JSON as ``anvil_dumpState`` holds it). A ``native`` chain has gas for
+    free, as Bellecour has.
+    """
+
+    def __init__(self, chain_id: int, *, native: bool, log: Path, state: Path | None = None) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._log = log
+        command = [str(anvil_binary()), *_flags(chain_id, self.port, native=native)]
+        if state is not None:
+            command += ["--load-state", str(state)]
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        self._watchdog = subprocess.Popen(
+            ["/bin/sh", "-c", 'read -r _; kill -9 "$1"', "sh", str(self.process.pid)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def wait_ready(self) -> None:
+        """Block until the node listens; SandboxError when it ended instead."""
+        deadline = time.monotonic() + _PATIENCE
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                self.stop()
+                raise SandboxError(
+                    f"anvil ended at once with exit code {self.process.returncode}",
+                    details={"log": self._log},
+                )
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            except OSError:
+                time.sleep(0.005)
+            else:
+                return
+        self.stop()
+        raise SandboxError(f"anvil did not listen within {_PATIENCE:.0f} s", details={"log": self._log})
+
+    def stop(self) -> None:
+        """End the node at once; what is to be kept has been asked from it before."""
+        self.process.kill()
+        self.process.wait()
+        self._watchdog.kill()
+        self._watchdog.wait()
+        assert self._watchdog.stdin is not None
+        self._watchdog.stdin.close()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _flags(chain_id: int, port: int, *, native: bool) -> list[str]:
+    flags = ["--host", "127.0.0.1", "--port", str(port), "--chain-id", str(chain_id), "--quiet"]
+    flags += ["--accounts", "1", "--gas-limit", "1000000000", "--no-request-size-limit"]
+    # Past states are kept in memory, half a megabyte a block; the newest hundred are enough for any client.
+    flags += ["--prune-history", "100"]
+    if native:
+        flags += ["--block-base-fee-per-gas", "0", "--gas-price", "0", "--disable-min-priority-fee"]
+    return flags
