@@ -13,7 +13,10 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import SandboxError
@@ -23,7 +26,7 @@ from iexec_lab.sandbox.registry import already_running, is_locked, read_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
+    from types import TracebackType
 
     from iexec_lab.sandbox.accounts import Account
     from iexec_lab.sandbox.registry import Record
@@ -175,3 +178,57 @@ def _wait_unlocked(folder: Path, patience: float) -> bool:
             return True
         time.sleep(0.01)
     return False
+
+
+class Sandbox:
+    """``with Sandbox() as sandbox: sandbox.urls["rpc"]`` -- a sandbox that ends with the block, or with us.
+
+    Args:
+        folder: Where the state is kept; without it, in a temporary folder that is removed at the end.
+        native: A native, gas-free chain (Bellecour-like) in place of one with an RLC token.
+        chain_id: 65535, native 65534, when not given.
+        port_base: First of the consecutive ports to use, in the order of ``context.SERVICES``.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str] | None = None,
+        *,
+        native: bool | None = None,
+        chain_id: int | None = None,
+        port_base: int | None = None,
+    ) -> None:
+        self._folder = None if folder is None else Path(folder).absolute()
+        self._options = Options(native=native, chain_id=chain_id, port_base=port_base, attached=True)
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Handle:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> Handle:
+        """Start it and wait until its services answer; SandboxError when it can not."""
+        with ExitStack() as stack:
+            folder = self._folder or Path(stack.enter_context(TemporaryDirectory(prefix="iexec-sandbox-")))
+            stack.callback(_end, launch(folder, self._options))
+            handle = _handle(folder.name, folder)
+            self._stack = stack.pop_all()
+        return handle
+
+    def stop(self) -> None:
+        """Stop it; a sandbox that is not running is left as it is."""
+        self._stack.close()
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        process.wait(_STOP_PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

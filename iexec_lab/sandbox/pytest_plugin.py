@@ -1,0 +1,22 @@
+"""The fixture ``iexec_sandbox``: one sandbox for a whole test session, on a temporary state folder.
+
+Put ``pytest_plugins = ["iexec_lab.sandbox.pytest_plugin"]`` into the topmost conftest.py.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from iexec_lab.sandbox.control import Handle, Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def iexec_sandbox() -> Iterator[Handle]:
+    """A running token-mode sandbox; it ends with the session, or with the process if that is killed."""
+    with Sandbox() as handle:
+        yield handle
