@@ -1,0 +1,113 @@
+"""What is hashed and signed besides orders: secrets for the SMS, logins, and the messages of workers.
+
+All of these but the login are signed with ``personal_sign`` over the 32 raw bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal, Protocol
+
+from iexec_lab.errors import SignatureError, ValidationError
+from iexec_lab.protocol.hashing import keccak
+from iexec_lab.protocol.typed_data import hash_typed_data
+from iexec_lab.protocol.values import to_address, to_bytes32
+
+SecretKind = Literal["web3", "web2", "requester", "app"]
+
+_SMS_DOMAIN: Final = keccak(b"IEXEC_SMS_DOMAIN")
+#: Apps have one secret each; this is its name in the signed message.
+_APP_SECRET_NAME: Final = "1"
+
+
+class LoginSigner(Protocol):
+    @property
+    def address(self) -> str: ...
+
+    def sign_typed_data(
+        self, domain: dict[str, Any], types: dict[str, Any], message: dict[str, Any]
+    ) -> str: ...
+
+
+def sms_challenge(kind: SecretKind, address: str, name: str | None, value: str) -> bytes:
+    """The 32 bytes that allow a secret to be stored in the SMS.
+
+    Args:
+        kind: ``web3`` is a dataset's key, ``web2`` a named secret of a wallet, ``app`` an app's only secret.
+        address: The dataset, app or wallet that the secret belongs to.
+        name: For ``web2`` and ``requester``.
+        value: The secret as it is sent.
+    """
+    if kind == "app":
+        name = _APP_SECRET_NAME
+    elif (kind == "web3") is not (name is None):
+        raise ValidationError(f"a {kind} secret has {'no' if kind == 'web3' else 'a'} name")
+    named = b"" if name is None else keccak(_utf8(name))
+    return keccak(_SMS_DOMAIN + _address(address) + named + keccak(_utf8(value)))
+
+
+def login_data(challenge: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Domain, types and message of a service's challenge, which comes bare or in a ``data`` field.
+
+    Raises:
+        SignatureError: ``Failed to get authorization: Error: Unexpected challenge format``.
+    """
+    data = challenge.get("data") or challenge if isinstance(challenge, dict) else None
+    parts = [data.get(name) if isinstance(data, dict) else None for name in ("domain", "types", "message")]
+    if not all(isinstance(part, dict) and part for part in parts):
+        raise SignatureError("Failed to get authorization: Error: Unexpected challenge format")
+    domain, types, message = parts
+    return domain, {name: members for name, members in types.items() if name != "EIP712Domain"}, message
+
+
+def login_token(challenge: Any, signer: LoginSigner) -> str:
+    """The signed answer to a service's challenge: ``<digest>_<signature>_<address>``.
+
+    Raises:
+        SignatureError: the challenge can not be signed.
+    """
+    domain, types, message = login_data(challenge)
+    try:
+        digest = hash_typed_data(domain, types, message)
+    except ValidationError as error:
+        raise SignatureError(f"Failed to get authorization: Error: {error.message}") from error
+    return f"0x{digest.hex()}_{signer.sign_typed_data(domain, types, message)}_{signer.address}"
+
+
+def authorization_hash(worker: str, task: str, enclave_challenge: str) -> bytes:
+    """What the scheduler signs so that a worker may contribute to a task, 32 bytes."""
+    return keccak(_address(worker) + _word(task) + _address(enclave_challenge))
+
+
+def result_hash(task: str, digest: str | bytes) -> bytes:
+    """What all workers with the same result contribute, 32 bytes."""
+    return keccak(_word(task) + _word(digest))
+
+
+def result_seal(worker: str, task: str, digest: str | bytes) -> bytes:
+    """What proves that this worker knew the result, 32 bytes."""
+    return keccak(_address(worker) + _word(task) + _word(digest))
+
+
+def enclave_hash(task: str, worker: str, digest: str | bytes) -> bytes:
+    """What an enclave signs about its result, 32 bytes: hash and seal."""
+    return keccak(result_hash(task, digest) + result_seal(worker, task, digest))
+
+
+def task_hash(task: str) -> bytes:
+    """What a scheduler signs to get an enclave challenge for a task from the SMS, 32 bytes."""
+    return keccak(_word(task))
+
+
+def _address(value: str) -> bytes:
+    return bytes.fromhex(to_address(value)[2:])
+
+
+def _word(value: str | bytes) -> bytes:
+    return bytes.fromhex(to_bytes32(value)[2:])
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise ValidationError("a secret must be valid Unicode text") from None

@@ -1,0 +1,250 @@
+"""Parameters of a request: which keys there are, what they may hold, and the one text that is hashed.
+
+``canonical_params`` is for making a request: values are cast, unknown keys dropped, defaults added. ``check_params``
+is for a request that exists: nothing may need a change. Wording and precedence are those of the official SDK, whose
+checker walks the keys backwards; ``sdk`` chooses between what 8.22.5 and 9.0.1 do differently.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from iexec_lab.errors import ValidationError
+from iexec_lab.protocol.cid import is_cid
+from iexec_lab.protocol.constants import NULL_ADDRESS, NULL_BYTES32
+from iexec_lab.protocol.javascript import dumps, loads, print_value, to_text
+from iexec_lab.protocol.tags import has_tag
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+Sdk = Literal[8, 9]
+
+PARAM_KEYS: Final = (
+    "iexec_args",
+    "iexec_input_files",
+    "bulk_cid",
+    "iexec_result_encryption",
+    "iexec_result_storage_provider",
+    "iexec_secrets",
+    "iexec_result_storage_proxy",
+)
+#: Where results can be kept, in the order in which each SDK lists them.
+STORAGE_PROVIDERS: Final[Mapping[int, tuple[str, ...]]] = {8: ("ipfs", "dropbox"), 9: ("dropbox", "ipfs")}
+
+_ABSENT: Final = object()
+_URL: Final = re.compile(r"https?://")
+_POSITIVE: Final = re.compile(r"[1-9][0-9]*")
+_BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}
+
+
+def canonical_params(
+    params: Any = None, *, tag: str = NULL_BYTES32, callback: str = NULL_ADDRESS, sdk: Sdk = 8
+) -> str:
+    """The text that a request order gets for these parameters.
+
+    Args:
+        params: An object, its JSON text, or plain text, which becomes ``iexec_args``.
+        tag: The order's tag: secrets and other storage than IPFS need its TEE bit.
+        callback: The order's callback: with one, no storage provider is needed.
+        sdk: 8 knows ``iexec_result_storage_proxy``, 9 drops it.
+
+    Raises:
+        ValidationError: a value can not be right.
+    """
+    return dumps(_validate(_parse({} if params is None else params), tag, callback, sdk, strict=False))
+
+
+def check_params(
+    params: Any, *, tag: str = NULL_BYTES32, callback: str = NULL_ADDRESS, sdk: Sdk = 8
+) -> dict[str, Any]:
+    """The parameters of an existing request as an object, once nothing about them needs a change.
+
+    Raises:
+        ValidationError: an unknown key, a value of another type, no storage provider where one is needed.
+    """
+    return _validate(_parse(params), tag, callback, sdk, strict=True)
+
+
+def read_params(text: str) -> dict[str, Any]:
+    """The parameters in a deal, whatever its requester wrote; text that is no JSON object is ``iexec_args``."""
+    try:
+        value = loads(text)
+    except ValueError:
+        return {"iexec_args": text}
+    return value if isinstance(value, dict) else {"iexec_args": text}
+
+
+def _parse(params: Any) -> dict[str, Any]:
+    value = params
+    if isinstance(params, str):
+        try:
+            value = loads(params)
+        except ValueError:
+            value = {"iexec_args": params}
+    if value is None:
+        raise ValidationError("this cannot be null")
+    if not isinstance(value, dict):
+        raise _type_error("this", "object", value)
+    return {to_text(key): item for key, item in value.items()}
+
+
+def _validate(params: dict[str, Any], tag: str, callback: str, sdk: Sdk, *, strict: bool) -> dict[str, Any]:
+    known = PARAM_KEYS if sdk == 8 else PARAM_KEYS[:-1]
+    unknown = [key for key in params if key not in known]
+    if strict and unknown:
+        raise ValidationError(f'Unknown key "{", ".join(unknown)}" in params')
+    context = _Context(
+        is_tee=has_tag(tag, "tee"), is_callback=callback != NULL_ADDRESS, sdk=sdk, strict=strict
+    )
+    checked: dict[str, Any] = {}
+    for key in reversed(known):
+        value = _CHECKS[key](params.get(key, _ABSENT), context)
+        if value is not _ABSENT:
+            checked[key] = value
+    # An object that needed no change keeps the order of its keys; a rebuilt one has them backwards.
+    unchanged = len(checked) == len(params) and all(
+        key in checked and type(checked[key]) is type(item) and checked[key] == item
+        for key, item in params.items()
+    )
+    return params if unchanged else checked
+
+
+class _Context:
+    __slots__ = ("is_callback", "is_tee", "sdk", "strict")
+
+    def __init__(self, *, is_tee: bool, is_callback: bool, sdk: Sdk, strict: bool) -> None:
+        self.is_tee = is_tee
+        self.is_callback = is_callback
+        self.sdk = sdk
+        self.strict = strict
+
+
+def _text(key: str, value: Any, context: _Context) -> Any:
+    """The value as text; numbers and booleans are cast when a request is made."""
+    if value is None:
+        raise ValidationError(f"{key} cannot be null")
+    if value is _ABSENT or isinstance(value, str):
+        return value
+    if context.strict or isinstance(value, dict | list | tuple):
+        raise _type_error(key, "string", value)
+    return to_text(value)
+
+
+def _args(value: Any, context: _Context) -> Any:
+    return _text("iexec_args", value, context)
+
+
+def _proxy(value: Any, context: _Context) -> Any:
+    key = "iexec_result_storage_proxy"
+    text = _text(key, value, context)
+    if text is not _ABSENT:
+        _check_url(key, text)
+    return text
+
+
+def _bulk_cid(value: Any, context: _Context) -> Any:
+    if value is _ABSENT:
+        return value
+    text = to_text(value) if isinstance(value, int | float) and not context.strict else value
+    if not is_cid(text):
+        raise ValidationError(f"{to_text(value)} is not a valid CID")
+    return text
+
+
+def _input_files(value: Any, context: _Context) -> Any:
+    key = "iexec_input_files"
+    if value is None:
+        raise ValidationError(f"{key} cannot be null")
+    if value is _ABSENT:
+        return value
+    if isinstance(value, str) and not context.strict:
+        value = value.split(",")
+    if not isinstance(value, list | tuple):
+        raise _type_error(key, "array", value)
+    for position, item in enumerate(value):
+        _check_url(f"{key}[{position}]", item)
+    return list(value)
+
+
+def _encryption(value: Any, context: _Context) -> Any:
+    key = "iexec_result_encryption"
+    if value is None:
+        raise ValidationError(f"{key} cannot be null")
+    if value is _ABSENT or isinstance(value, bool):
+        return value
+    cast = (
+        None
+        if context.strict or isinstance(value, dict | list | tuple)
+        else _BOOLEANS.get(to_text(value).lower())
+    )
+    if cast is None:
+        raise _type_error(key, "boolean", value)
+    return cast
+
+
+def _provider(value: Any, context: _Context) -> Any:
+    key = "iexec_result_storage_provider"
+    if context.is_callback:
+        return _text(key, value, context)
+    if value is _ABSENT and not context.strict:
+        return "ipfs"
+    if value is _ABSENT or value is None:
+        raise ValidationError(f"{key} is a required field")
+    text = _text(key, value, context)
+    if context.is_tee:
+        providers = STORAGE_PROVIDERS[context.sdk]
+        if text not in providers:
+            raise ValidationError(
+                f'{key} "{text}" is not a valid storage provider, '
+                f"use one of the supported providers ({', '.join(providers)})"
+            )
+    elif text != "ipfs":
+        raise ValidationError(
+            f'{key} "{text}" is not supported for non TEE tasks use supported storage provider ipfs',
+            hint="other storage than IPFS needs a TEE tag",
+        )
+    return text
+
+
+def _secrets(value: Any, context: _Context) -> Any:
+    key = "iexec_secrets"
+    if value is _ABSENT:
+        return value
+    if value is None:
+        raise ValidationError(f"{key} cannot be null")
+    if not context.is_tee:
+        raise ValidationError(
+            f"{key} is not supported for non TEE tasks", hint="requester secrets need a TEE tag"
+        )
+    if not isinstance(value, dict):
+        raise _type_error(key, "object", value)
+    names = {to_text(index): name for index, name in value.items()}
+    if not all(index.isascii() and _POSITIVE.fullmatch(index) for index in names):
+        raise ValidationError(f"{key} mapping keys must be strictly positive integers")
+    if not all(isinstance(name, str) for name in names.values()):
+        raise ValidationError(f"{key} mapping names must be strings")
+    return names
+
+
+def _check_url(path: str, value: Any) -> None:
+    if not isinstance(value, str) or _URL.match(value) is None:
+        raise ValidationError(f'{path} "{to_text(value)}" is not a valid URL')
+
+
+def _type_error(path: str, kind: str, value: Any) -> ValidationError:
+    return ValidationError(
+        f"{path} must be a `{kind}` type, but the final value was: `{print_value(value)}`."
+    )
+
+
+_CHECKS: Final[Mapping[str, Callable[[Any, _Context], Any]]] = {
+    "iexec_args": _args,
+    "iexec_input_files": _input_files,
+    "bulk_cid": _bulk_cid,
+    "iexec_result_encryption": _encryption,
+    "iexec_result_storage_provider": _provider,
+    "iexec_secrets": _secrets,
+    "iexec_result_storage_proxy": _proxy,
+}

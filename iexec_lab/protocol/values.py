@@ -1,0 +1,99 @@
+"""From what people and services write to addresses, 32-byte words and unsigned integers.
+
+Messages are those of the official SDK, which shows the value as it was given.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any, Final
+
+from iexec_lab.errors import ValidationError
+from iexec_lab.protocol.constants import MAX_UINT256
+from iexec_lab.protocol.hashing import keccak
+from iexec_lab.protocol.javascript import to_text
+
+_ADDRESS: Final = re.compile(r"(?:0x)?[0-9a-f]{40}")
+_BYTES32: Final = re.compile(r"0x[0-9a-f]{64}")
+_HEX: Final = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
+_DIGITS: Final = re.compile(r"[0-9]+")
+_MAX_DIGITS: Final = len(str(MAX_UINT256))
+
+
+@lru_cache(maxsize=4096)
+def _checksum(text: str) -> str | None:
+    """EIP-55 form of 40 hex digits, with or without 0x, in any case; None when it is something else."""
+    lower = text.lower()
+    if _ADDRESS.fullmatch(lower) is None:
+        return None
+    digits = lower[-40:]
+    marks = keccak(digits.encode()).hex()
+    return "0x" + "".join(c.upper() if mark > "7" else c for c, mark in zip(digits, marks, strict=False))
+
+
+def to_address(value: Any) -> str:
+    """The EIP-55 form of an address; a wrong checksum and a missing 0x are accepted, 20 bytes too.
+
+    Raises:
+        ValidationError: ``<value> is not a valid ethereum address``.
+    """
+    if isinstance(value, bytes | bytearray) and len(value) == 20:
+        value = value.hex()
+    address = _checksum(value) if isinstance(value, str) else None
+    if address is None:
+        raise ValidationError(f"{to_text(value)} is not a valid ethereum address")
+    return address
+
+
+def is_address(value: Any) -> bool:
+    """True when ``to_address`` would accept the value."""
+    if isinstance(value, str):
+        return _checksum(value) is not None
+    return isinstance(value, bytes | bytearray) and len(value) == 20
+
+
+def to_bytes32(value: Any) -> str:
+    """32 bytes as ``0x`` and 64 lower-case digits; given as such text in any case, or as 32 bytes.
+
+    Raises:
+        ValidationError: ``<value> is not a bytes32 hexstring``.
+    """
+    if isinstance(value, str):
+        lower = value.lower()
+        if _BYTES32.fullmatch(lower):
+            return lower
+    elif isinstance(value, bytes | bytearray) and len(value) == 32:
+        return "0x" + value.hex()
+    raise ValidationError(f"{to_text(value)} is not a bytes32 hexstring")
+
+
+def to_uint256(value: Any) -> int:
+    """An unsigned integer below 2**256, given as int or as decimal text; the empty text is 0.
+
+    Raises:
+        ValidationError: ``<value> is not a valid uint256``.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        if 0 <= value <= MAX_UINT256:
+            return value
+    elif isinstance(value, str | float):
+        digits = (value if isinstance(value, str) else to_text(value)).lstrip("0") or "0"
+        if len(digits) <= _MAX_DIGITS and digits.isascii() and _DIGITS.fullmatch(digits):
+            number = int(digits)
+            if number <= MAX_UINT256:
+                return number
+    raise ValidationError(f"{to_text(value)} is not a valid uint256")
+
+
+def to_signature(value: Any) -> str:
+    """An order's signature as 0x text: 65 bytes, 64 (EIP-2098), none (presigned), or a smart account's.
+
+    Raises:
+        ValidationError: ``<value> is not a valid signature``.
+    """
+    if isinstance(value, str) and _HEX.fullmatch(value):
+        return value.lower()
+    if isinstance(value, bytes | bytearray):
+        return "0x" + value.hex()
+    raise ValidationError(f"{to_text(value)} is not a valid signature")
