@@ -1,0 +1,85 @@
+"""The chain's time, which ``sandbox forward`` moves ahead of the machine's clock."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import TYPE_CHECKING, Self, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from types import TracebackType
+
+    from iexec_lab.sandbox.chain import Chain
+
+T = TypeVar("T")
+
+_JUMP = 2.0
+"""Seconds; block times are whole seconds, so smaller differences mean nothing."""
+
+
+class DeadlineError(Exception):
+    """The chain's time has come before the work was done."""
+
+
+class Clock:
+    """``async with Clock(chain) as clock``; every time is in seconds since 1970."""
+
+    def __init__(self, chain: Chain) -> None:
+        self._chain = chain
+        self._ahead = 0.0
+        self._moved = asyncio.Condition()
+        self._watcher: asyncio.Task[None]
+
+    async def __aenter__(self) -> Self:
+        pending = await self._chain.rpc("eth_getBlockByNumber", "pending", False)
+        self._ahead = int(pending["timestamp"], 16) - time.time()
+        self._watcher = asyncio.create_task(self._watch(), name="chain clock")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._watcher.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._watcher
+
+    def now(self) -> float:
+        return time.time() + self._ahead
+
+    async def until(self, moment: float) -> None:
+        """Wait until the next block can not be earlier than ``moment``."""
+        while (left := moment - self.now()) > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left), self._moved:
+                    await self._moved.wait()
+
+    async def before(self, moment: float, work: Coroutine[None, None, T]) -> T:
+        """The outcome of ``work``; it is cancelled at ``moment``.
+
+        Raises:
+            DeadlineError: ``moment`` came first.
+        """
+        working = asyncio.ensure_future(work)
+        ringing = asyncio.ensure_future(self.until(moment))
+        try:
+            await asyncio.wait((working, ringing), return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                return working.result()
+            raise DeadlineError
+        finally:
+            for task in (working, ringing):
+                task.cancel()
+            await asyncio.gather(working, ringing, return_exceptions=True)
+
+    async def _watch(self) -> None:
+        number = self._chain.head.number
+        while True:
+            head = await self._chain.next_block(number)
+            number = head.number
+            ahead = head.timestamp - time.time()
+            async with self._moved:
+                if abs(ahead - self._ahead) > _JUMP:
+                    self._moved.notify_all()
+                self._ahead = ahead
