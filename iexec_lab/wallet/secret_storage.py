@@ -16,7 +16,8 @@ from typing import Any
 
 from iexec_lab.errors import WalletError
 from iexec_lab.protocol.hashing import keccak
-from iexec_lab.wallet.signer import LocalSigner, parse_private_key
+from iexec_lab.protocol.signatures import key_address
+from iexec_lab.wallet.signer import parse_private_key
 
 SCRYPT_N, SCRYPT_R, SCRYPT_P = 131072, 8, 1
 # A file can ask for any cost; nobody's wallet needs a gigabyte or a minute.
@@ -40,7 +41,7 @@ def encrypt_key(
     derived = _scrypt(password, salt, n, SCRYPT_R, SCRYPT_P, 32)
     ciphertext = _aes_ctr(derived[:16], iv, key)
     return {
-        "address": LocalSigner(key).address[2:].lower(),
+        "address": key_address(key)[2:].lower(),
         "id": str(identity or uuid.uuid4()),
         "version": 3,
         "Crypto": {
@@ -73,7 +74,7 @@ def decrypt_key(keystore: dict[str, Any], password: str) -> bytes:
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         raise WalletError("This is not a keystore file of version 3") from None
     stated = str(keystore.get("address") or "").lower().removeprefix("0x")
-    if stated and stated != LocalSigner(key).address[2:].lower():
+    if stated and stated != key_address(key)[2:].lower():
         raise WalletError("keystore address/privateKey mismatch")
     return key
 

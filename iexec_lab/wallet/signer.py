@@ -10,16 +10,14 @@ import os
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, runtime_checkable
 
 from iexec_lab.errors import SignatureError, WalletError
-from iexec_lab.protocol.hashing import keccak
-from iexec_lab.protocol.values import to_address
+from iexec_lab.protocol.signatures import curve, key_address, personal_digest, sign_digest
+from iexec_lab.protocol.typed_data import hash_typed_data
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Self
 
     TypedMembers = Mapping[str, Sequence[Mapping[str, str]]]
-
-SECP256K1_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 
 class Signer(Protocol):
@@ -65,17 +63,14 @@ class LocalSigner:
         WalletError: the key is not one of the curve; the message does not repeat it.
     """
 
-    __slots__ = ("_export", "_sign", "address", "public_key")
+    __slots__ = ("_key", "address")
 
-    _export: Callable[[], bytes]
-    _sign: Callable[[bytes], bytes]
+    _key: Callable[[], bytes]
 
     def __init__(self, private_key: str | bytes) -> None:
         key = parse_private_key(private_key)
-        public_key, self._sign = _curve(key)
-        self._export = lambda: key
-        self.public_key = "0x04" + public_key.hex()
-        self.address = public_key_address(public_key)
+        self.address = key_address(key)
+        self._key = lambda: key
 
     @classmethod
     def from_env(cls, name: str = "IEXEC_PRIVATE_KEY") -> Self | None:
@@ -91,10 +86,7 @@ class LocalSigner:
     @classmethod
     def generate(cls) -> Self:
         """A new random key."""
-        while True:
-            key = os.urandom(32)
-            if 0 < int.from_bytes(key, "big") < SECP256K1_ORDER:
-                return cls(key)
+        return cls(os.urandom(32))  # a draw outside the curve is less likely than a wrong computation
 
     def __repr__(self) -> str:
         return f"LocalSigner({self.address!r})"
@@ -104,28 +96,32 @@ class LocalSigner:
 
     def export_key(self) -> str:
         """The private key as 0x text, for a keystore file or ``wallet show --show-private-key``."""
-        return "0x" + self._export().hex()
+        return "0x" + self._key().hex()
+
+    @property
+    def public_key(self) -> str:
+        """The uncompressed point, 0x04 and 64 bytes."""
+        return "0x04" + curve().point(self._key()).hex()
 
     def sign_digest(self, digest: bytes) -> str:
         if len(digest) != 32:
             raise SignatureError(f"A digest has 32 bytes, this has {len(digest)}")
-        return "0x" + self._sign(digest).hex()
+        return sign_digest(self._key(), digest)
 
     def sign_message(self, data: bytes) -> str:
-        return self.sign_digest(message_digest(data))
+        return self.sign_digest(personal_digest(data))
 
     def sign_typed_data(
         self, domain: Mapping[str, Any], types: TypedMembers, message: Mapping[str, Any]
     ) -> str:
-        from iexec_lab.wallet.typed_data import typed_data_digest
-
-        return self.sign_digest(typed_data_digest(domain, types, message))
+        """As every signer does; ValidationError when the three do not fit together."""
+        return self.sign_digest(hash_typed_data(domain, types, message))
 
     def sign_transaction(self, transaction: Mapping[str, Any]) -> str:
         from eth_account import Account
 
         try:
-            signed = Account.sign_transaction(dict(transaction), self._export())
+            signed = Account.sign_transaction(dict(transaction), self._key())
         except (TypeError, ValueError) as error:
             raise SignatureError(f"The transaction can not be signed: {error}") from None
         return "0x" + bytes(signed.raw_transaction).hex()
@@ -133,63 +129,15 @@ class LocalSigner:
 
 def parse_private_key(private_key: str | bytes) -> bytes:
     """32 bytes of a private key; WalletError (which does not repeat the value) when it is none."""
-    key = b""
-    if isinstance(private_key, str):
-        digits = private_key.strip().removeprefix("0x").removeprefix("0X")
-        if len(digits) == 64 and digits.isascii() and digits.isalnum():
-            try:
-                key = bytes.fromhex(digits)
-            except ValueError:
-                key = b""
-    else:
-        key = bytes(private_key)
-    if len(key) != 32 or not 0 < int.from_bytes(key, "big") < SECP256K1_ORDER:
-        raise WalletError(
-            "Invalid private key", hint="A private key is 64 hexadecimal digits, with or without 0x."
+    try:
+        key = (
+            bytes.fromhex(private_key.strip().removeprefix("0x"))
+            if isinstance(private_key, str)
+            else private_key
         )
-    return key
-
-
-def message_digest(data: bytes) -> bytes:
-    """The digest that ``personal_sign`` signs (EIP-191, version E)."""
-    return keccak(b"\x19Ethereum Signed Message:\n%d%b" % (len(data), data))
-
-
-def public_key_address(public_key: bytes) -> str:
-    """EIP-55 address of the 64 bytes x ‖ y."""
-    return to_address("0x" + keccak(public_key)[12:].hex())
-
-
-def recover_address(digest: bytes, signature: bytes | str) -> str:
-    """Who signed the digest; SignatureError when the 65 bytes are no signature."""
-    from eth_keys.datatypes import Signature
-    from eth_keys.exceptions import BadSignature
-    from eth_utils.exceptions import ValidationError
-
-    data = bytes.fromhex(signature.removeprefix("0x")) if isinstance(signature, str) else signature
-    try:
-        vrs = data[:64] + bytes([data[64] - 27])
-        public_key = Signature(vrs).recover_public_key_from_msg_hash(digest)
-    except (IndexError, ValueError, BadSignature, ValidationError):
-        raise SignatureError("Not a signature of 65 bytes") from None
-    return public_key_address(public_key.to_bytes())
-
-
-def _curve(key: bytes) -> tuple[bytes, Callable[[bytes], bytes]]:
-    """The public key (x ‖ y) and the signing function; coincurve is asked first, it is 3 times as fast."""
-    try:
-        import coincurve
-    except ImportError:
-        from eth_keys.datatypes import PrivateKey
-
-        slow = PrivateKey(key)
-        return slow.public_key.to_bytes(), lambda digest: _with_v(slow.sign_msg_hash(digest).to_bytes())
-    fast = coincurve.PrivateKey(key)
-    return (
-        fast.public_key.format(compressed=False)[1:],
-        lambda digest: _with_v(fast.sign_recoverable(digest, hasher=None)),
-    )
-
-
-def _with_v(signature: bytes) -> bytes:
-    return signature[:64] + bytes([signature[64] + 27])
+        key_address(key)
+    except (TypeError, ValueError):  # ValidationError is one
+        raise WalletError(
+            "invalid private key", hint="A private key is 64 hexadecimal digits, with or without 0x."
+        ) from None
+    return bytes(key)

@@ -1,0 +1,269 @@
+"""JSON-RPC to an Ethereum node: single requests and batches, reads tried again, transactions never."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Protocol
+
+from iexec_lab.errors import CallError
+from iexec_lab.ethereum.transport import (
+    HINT_NOT_A_NODE,
+    RpcFault,
+    fault_of,
+    is_loopback,
+    is_throttled,
+    post,
+    shown_url,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import requests
+
+    from iexec_lab.networks import Network
+
+    Request = tuple[str, Sequence[Any]]
+
+# anvil refuses bodies over 2 MB, ethers sends at most 100 requests at once.
+MAX_BATCH = 100
+MAX_BATCH_BYTES = 1_900_000
+PARALLEL_BATCHES = 4
+
+_READS = (
+    "eth_blockNumber",
+    "eth_call",
+    "eth_chainId",
+    "eth_estimateGas",
+    "eth_feeHistory",
+    "eth_gasPrice",
+    "eth_get",
+    "eth_maxPriorityFeePerGas",
+    "net_",
+    "web3_",
+)
+
+
+class Provider(Protocol):
+    """What the rest of this room asks of a node, or of a set of nodes."""
+
+    @property
+    def chain_id(self) -> int: ...
+
+    @property
+    def name(self) -> str:
+        """Who answers, without keys."""
+
+    def attempt(self, method: str, *params: Any) -> Any | RpcFault: ...
+
+    def request(self, method: str, *params: Any) -> Any: ...
+
+    def batch(self, requests: Sequence[Request]) -> list[Any]: ...
+
+
+class Rpc:
+    """One node over HTTP; may be used from several threads.
+
+    Args:
+        url: Address of the node.
+        timeout: Seconds that one exchange may take in all.
+        session: A ``requests`` session to use, e.g. one with a proxy or certificates of its own.
+        attempts: How often a read is asked when the node is down, slow or limits requests.
+        pause: Seconds before the second attempt; doubled each time, with jitter.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float = 30,
+        session: requests.Session | None = None,
+        attempts: int = 4,
+        pause: float = 0.25,
+    ) -> None:
+        self.url = url
+        self.timeout = timeout
+        self._attempts = attempts
+        self._pause = pause
+        self._session = session
+        self._lock = threading.Lock()
+        self._chain_id: int | None = None
+        self._max_batch = MAX_BATCH
+
+    def __repr__(self) -> str:
+        return f"Rpc({shown_url(self.url)!r})"
+
+    @property
+    def name(self) -> str:
+        return shown_url(self.url)
+
+    @property
+    def chain_id(self) -> int:
+        """``eth_chainId``, asked once.
+
+        Raises:
+            CallError: The node can not be asked.
+        """
+        if self._chain_id is None:
+            self._chain_id = to_int(self.request("eth_chainId"))
+        return self._chain_id
+
+    def request(self, method: str, *params: Any) -> Any:
+        """The result of one request.
+
+        Raises:
+            CallError: The node refused, reverted, or could not be asked; the hint says what to do.
+        """
+        answer = self.attempt(method, *params)
+        if isinstance(answer, RpcFault):
+            raise answer.error(method)
+        return answer
+
+    def attempt(self, method: str, *params: Any) -> Any | RpcFault:
+        """The result, or the fault that stands in its place; only reads are asked again."""
+        payload = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
+        attempts = self._attempts if method.startswith(_READS) else 1
+
+        def ask() -> Any | RpcFault:
+            answer = self._post(payload)
+            if isinstance(answer, RpcFault):
+                return answer
+            return fault_of(answer, self.name) or answer.get("result")
+
+        return self._again(ask, attempts)
+
+    def batch(self, requests: Sequence[Request]) -> list[Any]:
+        """Results of many reads in a few round trips, in order; a failed one is an ``RpcFault``.
+
+        Raises:
+            CallError: The node could not be asked at all.
+        """
+        packed = [(method, list(params)) for method, params in requests]
+        chunks = self._chunks(packed)
+        if len(chunks) < 2:
+            return [result for chunk in chunks for result in self._batch(chunk)]
+        with ThreadPoolExecutor(PARALLEL_BATCHES) as pool:
+            return [result for results in pool.map(self._batch, chunks) for result in results]
+
+    def _chunks(self, requests: list[tuple[str, list[Any]]]) -> list[list[tuple[str, list[Any]]]]:
+        chunks: list[list[tuple[str, list[Any]]]] = []
+        size = 0
+        for request in requests:
+            length = len(json.dumps(request)) + 60  # the envelope: jsonrpc, id and names
+            if not chunks or len(chunks[-1]) >= self._max_batch or size + length > MAX_BATCH_BYTES:
+                chunks.append([])
+                size = 0
+            chunks[-1].append(request)
+            size += length
+        return chunks
+
+    def _batch(self, requests: list[tuple[str, list[Any]]]) -> list[Any]:
+        if len(requests) == 1:
+            method, params = requests[0]
+            answer = self.attempt(method, *params)
+            if isinstance(answer, RpcFault) and answer.code == 0:
+                raise answer.error(method)
+            return [answer]
+        payload = json.dumps(
+            [
+                {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+                for number, (method, params) in enumerate(requests)
+            ]
+        ).encode()
+        answer = self._again(lambda: self._post_batch(payload, len(requests)), self._attempts)
+        if not isinstance(answer, RpcFault):
+            return self._ask_throttled_again(requests, answer)
+        if answer.lost or answer.retry:
+            raise answer.error(requests[0][0])
+        # The node answered, but not to a batch of this size: it takes smaller ones, or none.
+        middle = len(requests) // 2
+        self._max_batch = min(self._max_batch, max(middle, 1))
+        return self._batch(requests[:middle]) + self._batch(requests[middle:])
+
+    def _post_batch(self, payload: bytes, count: int) -> list[Any] | RpcFault:
+        answers = self._post(payload)
+        if isinstance(answers, RpcFault):
+            return answers
+        if isinstance(answers, dict):
+            return fault_of(answers, self.name) or RpcFault(0, "not a batch", url=self.name)
+        found = {answer.get("id"): answer for answer in answers if isinstance(answer, dict)}
+        results = []
+        for number in range(count):
+            fault = fault_of(found.get(number), self.name)
+            if fault is not None and fault.lost:
+                return fault
+            results.append(fault or found[number].get("result"))
+        return results
+
+    def _ask_throttled_again(self, requests: list[tuple[str, list[Any]]], results: list[Any]) -> list[Any]:
+        """A node may serve a part of a batch and refuse the rest as too fast."""
+        for place, result in enumerate(results):
+            if isinstance(result, RpcFault) and is_throttled(result.code, result.message):
+                method, params = requests[place]
+                results[place] = self.attempt(method, *params)
+        return results
+
+    def _post(self, payload: bytes) -> Any | RpcFault:
+        if self._session is None:
+            with self._lock:
+                if self._session is None:
+                    self._session = _new_session(self.url)
+        return post(self._session, self.url, payload, self.timeout)
+
+    def _again(self, ask: Callable[[], Any | RpcFault], attempts: int) -> Any | RpcFault:
+        answer = ask()
+        for number in range(attempts - 1):
+            if not isinstance(answer, RpcFault) or not answer.retry:
+                return answer
+            time.sleep(max(answer.wait, self._pause * 2**number * random.uniform(0.5, 1.5)))  # noqa: S311
+            answer = ask()
+        return answer
+
+
+def open_rpc(
+    network: Network, providers: Mapping[str, Any] | None = None, *, timeout: float = 30
+) -> Provider:
+    """The way to a network's chain.
+
+    Its own host; where that is ``mainnet``, or ``providers`` is given, the public providers of chain.json's
+    ``providers`` (keys ``alchemy``, ``etherscan``, ``infura``, ``quorum``).
+
+    Raises:
+        ConfigurationError: No provider named can serve the chain.
+    """
+    if providers is None and network.host.startswith("http"):
+        return Rpc(network.host, timeout=timeout)
+    from iexec_lab.ethereum.providers import open_providers
+
+    chosen = network.providers if providers is None else providers
+    return open_providers(network.id, chosen, own=network.host, timeout=timeout)
+
+
+def to_int(value: Any) -> int:
+    """A JSON-RPC quantity: ``0x…`` text (some nodes send plain numbers).
+
+    Raises:
+        CallError: It is none.
+    """
+    try:
+        return int(value, 16) if isinstance(value, str) else int(value)
+    except (TypeError, ValueError):
+        raise CallError(
+            f"The node answered {value!r:.80} in place of a number", hint=HINT_NOT_A_NODE
+        ) from None
+
+
+def _new_session(url: str) -> requests.Session:
+    import requests
+    from requests.adapters import HTTPAdapter
+
+    session = requests.Session()
+    session.trust_env = not is_loopback(url)  # no proxy knows the way to our own loopback
+    adapter = HTTPAdapter(pool_connections=4, pool_maxsize=16)
+    session.mount("http://", adapter)
+    session.mount("https://", adapter)
+    return session

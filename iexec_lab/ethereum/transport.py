@@ -1,0 +1,216 @@
+"""One JSON-RPC exchange over HTTP: bounded in time and size, and never ending in a library's exception."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from iexec_lab.errors import CallError
+from iexec_lab.ethereum.reverts import fault_reason, is_revert, meaning
+
+if TYPE_CHECKING:
+    import requests
+    from urllib3 import HTTPResponse
+
+MAX_ANSWER = 64 << 20
+NO_CODE = -32000
+_CHUNK = 1 << 16
+_RETRY_STATUS = {408, 425, 429, 500, 502, 503, 504}
+# Infura, Alchemy and others: limit exceeded.
+_RETRY_CODES = {-32005, -32016, 429}
+_KEY_LIKE = re.compile(r"[0-9A-Za-z_-]{20,}")
+
+HINT_UNREACHABLE = "Is the node up, and its address right? Try again, or set another host in chain.json."
+HINT_SANDBOX = "Nothing listens there. Start the market on loopback: iexec-lab sandbox start."
+HINT_SLOW = "The node is slow or far away: try again, or set another host in chain.json."
+HINT_LIMIT = "The node limits requests: wait a little, or set a host of your own in chain.json."
+HINT_NOT_A_NODE = "What answers there is not an Ethereum node: check the host in chain.json."
+HINT_KEY = "The node refuses this access: check the key in the host or in providers of chain.json."
+
+
+@dataclass(frozen=True, slots=True)
+class RpcFault:
+    """Why a JSON-RPC request has no result.
+
+    Attributes:
+        code: The node's error code; 0 when no answer of the node was understood.
+        lost: Nothing is known about the request's effect: it or its answer got lost.
+        retry: Asking again may help.
+        wait: Seconds that the server asked to wait before that.
+    """
+
+    code: int
+    message: str
+    data: Any = None
+    lost: bool = False
+    retry: bool = False
+    wait: float = 0.0
+    hint: str | None = None
+    url: str = ""
+
+    @property
+    def reverted(self) -> bool:
+        return not self.lost and is_revert(self.code, self.message)
+
+    @property
+    def reason(self) -> str | None:
+        """The contract's reason when it reverted."""
+        return fault_reason(self.message, self.data) if self.reverted else None
+
+    def text(self) -> str:
+        """``execution reverted: <reason>``, or what the node said."""
+        if not self.reverted:
+            return self.message
+        return f"execution reverted: {self.reason}" if self.reason else "execution reverted"
+
+    def error(self, method: str) -> CallError:
+        details = {"method": method, "node": self.url}
+        return CallError(
+            self.text(), reason=self.reason, details=details, hint=self.hint or meaning(self.reason)
+        )
+
+
+def shown_url(url: str) -> str:
+    """The address without what may be a secret: user, query, and path segments that look like a key."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{host}{port}{_KEY_LIKE.sub('…', parts.path.rstrip('/'))}"
+
+
+def is_loopback(url: str) -> bool:
+    return urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}
+
+
+def post(session: requests.Session, url: str, payload: bytes, timeout: float) -> Any | RpcFault:
+    """The JSON value that the node answers; a fault when there is none.
+
+    A JSON-RPC error object is an answer, whatever the HTTP status.
+    """
+    import requests
+    import urllib3
+
+    deadline = time.monotonic() + timeout
+    shown = shown_url(url)
+    try:
+        response = session.post(
+            url,
+            data=payload,
+            headers={"Content-Type": "application/json"},
+            timeout=(min(timeout, 10), timeout),
+            allow_redirects=False,
+            stream=True,
+        )
+        with response:
+            body = _read(response.raw, deadline)
+    except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError):
+        message = f"Ethereum node at {shown} did not answer within {timeout:g} s"
+        return RpcFault(0, message, lost=True, retry=True, hint=HINT_SLOW, url=shown)
+    except (
+        requests.exceptions.InvalidURL,
+        requests.exceptions.InvalidSchema,
+        requests.exceptions.MissingSchema,
+    ):
+        return RpcFault(0, f"Invalid provider host name or url {shown}", hint=HINT_NOT_A_NODE, url=shown)
+    except _TooLargeError:
+        message = f"Ethereum node at {shown} sent more than {MAX_ANSWER >> 20} MiB"
+        return RpcFault(0, message, lost=True, hint=HINT_NOT_A_NODE, url=shown)
+    except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        return _unreachable(error, shown)
+    return _parse(body, response, shown)
+
+
+def is_throttled(code: Any, message: str) -> bool:
+    """Is this JSON-RPC error the node's way of saying "too fast"?"""
+    lowered = message.lower()
+    return code in _RETRY_CODES or "rate limit" in lowered or "too many requests" in lowered
+
+
+def fault_of(answer: Any, shown: str) -> RpcFault | None:
+    """The fault in a JSON-RPC answer object; None when it holds a result."""
+    if not isinstance(answer, dict) or not ({"result", "error"} & answer.keys()):
+        message = f"Ethereum node at {shown} answered something else than JSON-RPC"
+        return RpcFault(0, message, lost=True, retry=True, hint=HINT_NOT_A_NODE, url=shown)
+    error = answer.get("error")
+    if error is None:
+        return None
+    if not isinstance(error, dict):
+        error = {"message": str(error)}
+    message = str(error.get("message") or "the node gave no reason")
+    code = error.get("code")
+    code = code if isinstance(code, int) and code else NO_CODE
+    limited = is_throttled(code, message)
+    return RpcFault(
+        code, message, error.get("data"), retry=limited, hint=HINT_LIMIT if limited else None, url=shown
+    )
+
+
+def _parse(body: bytes, response: requests.Response, shown: str) -> Any | RpcFault:
+    status = response.status_code
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        answer = None
+    if isinstance(answer, list) and status < 400:
+        return answer
+    if isinstance(answer, dict) and ("result" in answer or isinstance(answer.get("error"), dict)):
+        fault = fault_of(answer, shown)
+        if fault and status in _RETRY_STATUS and not fault.reverted:
+            return replace(fault, retry=True, wait=_retry_after(response))
+        return answer
+    if status == 200:
+        message = f"Ethereum node at {shown} answered something else than JSON-RPC"
+        return RpcFault(0, message, lost=True, retry=True, hint=HINT_NOT_A_NODE, url=shown)
+    return _status_fault(response, shown, response.reason)
+
+
+def _status_fault(response: requests.Response, shown: str, words: str) -> RpcFault:
+    status = response.status_code
+    hint = HINT_LIMIT if status == 429 else HINT_KEY if status in {401, 403} else HINT_UNREACHABLE
+    wait = _retry_after(response)
+    message = f"Ethereum node at {shown} answered {status} {words}".rstrip()
+    # A server error may come after the request had its effect; a 4xx comes instead of it.
+    return RpcFault(
+        0, message, lost=status >= 500, retry=status in _RETRY_STATUS, wait=wait, hint=hint, url=shown
+    )
+
+
+def _retry_after(response: requests.Response) -> float:
+    seconds = response.headers.get("Retry-After", "")
+    return min(float(seconds), 10.0) if seconds.isascii() and seconds.isdigit() else 0.0
+
+
+def _unreachable(error: Exception, shown: str) -> RpcFault:
+    refused = "refused" in str(error).lower()
+    loopback = is_loopback(shown)
+    words = "can not be reached" if refused or "resol" in str(error).lower() else "broke the connection"
+    hint = HINT_SANDBOX if refused and loopback else HINT_UNREACHABLE
+    # Nothing was sent when nobody listens; asking a closed loopback port again is a waste of time.
+    return RpcFault(
+        0,
+        f"Ethereum node at {shown} {words}",
+        lost=not refused,
+        retry=not (refused and loopback),
+        hint=hint,
+        url=shown,
+    )
+
+
+class _TooLargeError(Exception):
+    pass
+
+
+def _read(raw: HTTPResponse, deadline: float) -> bytes:
+    """The whole body; a time-out when it drips on past the deadline."""
+    body = bytearray()
+    while chunk := raw.read1(_CHUNK, decode_content=True):
+        body += chunk
+        if len(body) > MAX_ANSWER:
+            raise _TooLargeError
+        if time.monotonic() > deadline:
+            raise TimeoutError
+    return bytes(body)
