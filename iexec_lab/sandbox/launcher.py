@@ -161,7 +161,7 @@ def become_app(spec: dict[str, Any], streams: tuple[int, int], report: int) -> N
         for name in (signal.SIGPIPE, signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(name, signal.SIG_DFL)
         os.execvpe(spec["argv"][0], spec["argv"], spec["env"])  # noqa: S606
-    except OSError as failure:
+    except (OSError, ValueError) as failure:  # ValueError: a zero byte in an argument
         os.write(report, str(failure).encode())
     finally:
         os._exit(EXEC_FAILED)

@@ -108,7 +108,7 @@ def pack(folder: Path, target: Path) -> list[str]:
         with zipfile.ZipFile(
             target, "w", zipfile.ZIP_DEFLATED, compresslevel=1, strict_timestamps=False
         ) as archive:
-            for path in _walk(folder):
+            for path in walk(folder):
                 name = os.fsencode(path.relative_to(folder)).decode(errors="replace")
                 if path.is_symlink() or not (path.is_file() or path.is_dir()):
                     left_out.append(name)
@@ -178,10 +178,10 @@ def _sha256(path: Path) -> bytes:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in _walk(folder) if path.is_file() and not path.is_symlink())
+    return (path for path in walk(folder) if path.is_file() and not path.is_symlink())
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def walk(folder: Path) -> Iterator[Path]:
     """Everything below, a folder before its contents; what was locked is unlocked, links are not entered."""
     waiting = [folder]
     while waiting:

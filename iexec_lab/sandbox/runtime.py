@@ -1,0 +1,180 @@
+"""The runtime contract of an app: its folders, environment, arguments and time limit.
+
+Where the machine allows it, the app sees /iexec_in, /iexec_out and its own files at /app, as in a container;
+otherwise the environment tells it where these folders really are. This is not a security boundary: an app
+can read what the user who started the sandbox can read.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import site
+import sys
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from iexec_lab.errors import ValidationError
+from iexec_lab.sandbox import process
+from iexec_lab.sandbox.docker import IN, Docker, container
+from iexec_lab.sandbox.results import OUT, FaultError, walk
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from iexec_lab.sandbox.apps import Apps, LocalApp
+    from iexec_lab.sandbox.job import Job
+
+APP = "/app"
+_INHERITED = ("LD_LIBRARY_PATH", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The folders of one execution; all of them are below ``folder``."""
+
+    folder: Path
+
+    @property
+    def inputs(self) -> Path:
+        return self.folder / "iexec_in"
+
+    @property
+    def outputs(self) -> Path:
+        return self.folder / "iexec_out"
+
+    @property
+    def scratch(self) -> Path:
+        return self.folder / "scratch"
+
+    @property
+    def archive(self) -> Path:
+        return self.folder / "result.zip"
+
+    def create(self) -> None:
+        """Empty folders, whatever was there."""
+        self.remove()
+        for path in (self.inputs, self.outputs, self.scratch):
+            path.mkdir(parents=True)
+
+    def remove(self) -> None:
+        remove_tree(self.folder)
+
+
+class Runtime:
+    """Runs apps; ``cache`` is a folder that all of them share as their XDG cache."""
+
+    def __init__(self, apps: Apps, cache: Path, *, isolated: bool) -> None:
+        self._apps = apps
+        self._cache = cache
+        self._docker = Docker()
+        self.isolated = isolated
+
+    async def prepare(self, image: str) -> LocalApp | str:
+        """The folder registered for an image, or the image itself once Docker has it.
+
+        Raises:
+            FaultError: APP_IMAGE_DOWNLOAD_FAILED.
+        """
+        try:
+            app = self._apps.find(image)
+            if app:
+                app.argv(APP)
+                return app
+        except ValidationError as error:
+            raise FaultError("APP_IMAGE_DOWNLOAD_FAILED", f"{error} ({error.hint})") from None
+        if not await self._docker.answers():
+            message = (
+                f"no folder is registered for the image {image!r} and no Docker engine answers; "
+                "register one with: iexec-lab sandbox app add IMAGE FOLDER"
+            )
+            raise FaultError("APP_IMAGE_DOWNLOAD_FAILED", message)
+        await self._docker.fetch(image)
+        return image
+
+    def shown(self, app: LocalApp | str, workspace: Workspace) -> tuple[str, str]:
+        """The input and output folders as the app sees them."""
+        if self.isolated or isinstance(app, str):
+            return IN, OUT
+        return os.fspath(workspace.inputs), os.fspath(workspace.outputs)
+
+    async def run(
+        self, app: LocalApp | str, job: Job, env: Mapping[str, str], workspace: Workspace
+    ) -> process.Ended:
+        """Run an app with the job's arguments; the folders of ``env`` are added here."""
+        inputs, outputs = self.shown(app, workspace)
+        env = {**env, "IEXEC_IN": inputs, "IEXEC_OUT": outputs}
+        if env.get("IEXEC_INPUT_FILES_NUMBER", "0") != "0":
+            env["IEXEC_INPUT_FILES_FOLDER"] = inputs
+        arguments = split_arguments(job.arguments)
+        if isinstance(app, str):
+            name = f"iexec-{env['IEXEC_TASK_ID'][2:18]}-{os.urandom(4).hex()}"
+            command = container(app, name, arguments, env, (workspace.inputs, workspace.outputs))
+        else:
+            command = self._local(app, arguments, env, workspace)
+        return await process.run(replace(command, limit=job.time_limit), workspace.folder)
+
+    def _local(
+        self, app: LocalApp, arguments: list[str], env: Mapping[str, str], workspace: Workspace
+    ) -> process.Command:
+        root = APP if self.isolated else os.fspath(app.folder)
+        self._cache.mkdir(parents=True, exist_ok=True)
+        return process.Command(
+            argv=[*app.argv(root), *arguments],
+            env={**self._environment(workspace), **env},
+            cwd=root,
+            isolated=self.isolated,
+            binds={workspace.inputs: IN, workspace.outputs: OUT},
+            layers={app.folder: APP},
+        )
+
+    def _environment(self, workspace: Workspace) -> dict[str, str]:
+        """What a container would have of its own; nothing of the sandbox's environment, which holds keys."""
+        scratch = os.fspath(workspace.scratch)
+        path = os.pathsep.join((os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)))  # noqa: PTH120
+        return {
+            **{name: os.environ[name] for name in _INHERITED if name in os.environ},
+            "PATH": path,
+            "HOME": scratch,
+            "TMPDIR": scratch,
+            "XDG_CACHE_HOME": os.fspath(self._cache),
+            "LANG": "C.UTF-8",
+            "PYTHONUSERBASE": site.getuserbase(),
+            "PYTHONUNBUFFERED": "1",  # an app that is killed leaves what it printed
+        }
+
+
+def task_environment(job: Job, index: int, task: str) -> dict[str, str]:
+    """The variables that every app of a deal gets."""
+    return {
+        "IEXEC_TASK_ID": task,
+        "IEXEC_DEAL_ID": job.id,
+        "IEXEC_TASK_INDEX": str(index),
+        "IEXEC_BOT_SIZE": str(job.deal.bot_size),
+        "IEXEC_BOT_FIRST_INDEX": str(job.deal.bot_first),
+        "IEXEC_BOT_TASK_INDEX": str(index),
+    }
+
+
+def split_arguments(text: str) -> list[str]:
+    """Split at blanks, keeping what is in '...' or "..." together; an unbalanced quote gives no arguments.
+
+    As the worker does (plexus ``translateCommandline``): no escapes, no variables, no patterns.
+    """
+    lexer = shlex.shlex(text, posix=True, punctuation_chars=False)
+    lexer.whitespace, lexer.escape, lexer.commenters, lexer.whitespace_split = " ", "", "", True
+    try:
+        return list(lexer)
+    except ValueError:
+        return []
+
+
+def remove_tree(folder: Path) -> None:
+    """Delete a folder, also where an app took its own permissions away."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        for _ in walk(folder):
+            pass
+        shutil.rmtree(folder, ignore_errors=True)
