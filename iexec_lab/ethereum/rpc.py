@@ -9,7 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol
 
-from iexec_lab.errors import CallError
+from iexec_lab.errors import CallError, ConfigurationError
 from iexec_lab.ethereum.transport import (
     HINT_NOT_A_NODE,
     RpcFault,
@@ -74,6 +74,7 @@ class Rpc:
         session: A ``requests`` session to use, e.g. one with a proxy or certificates of its own.
         attempts: How often a read is asked when the node is down, slow or limits requests.
         pause: Seconds before the second attempt; doubled each time, with jitter.
+        headers: Sent with every request, e.g. an authorisation.
     """
 
     def __init__(
@@ -84,12 +85,14 @@ class Rpc:
         session: requests.Session | None = None,
         attempts: int = 4,
         pause: float = 0.25,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self.url = url
         self.timeout = timeout
         self._attempts = attempts
         self._pause = pause
         self._session = session
+        self._headers = dict(headers or {})
         self._lock = threading.Lock()
         self._chain_id: int | None = None
         self._max_batch = MAX_BATCH
@@ -207,12 +210,12 @@ class Rpc:
                 results[place] = self.attempt(method, *params)
         return results
 
-    def _post(self, payload: bytes) -> Any | RpcFault:
+    def _post(self, payload: bytes, content_type: str = "application/json") -> Any | RpcFault:
         if self._session is None:
             with self._lock:
                 if self._session is None:
-                    self._session = _new_session(self.url)
-        return post(self._session, self.url, payload, self.timeout)
+                    self._session = _new_session(self.url, self._headers)
+        return post(self._session, self.url, payload, self.timeout, content_type)
 
     def _again(self, ask: Callable[[], Any | RpcFault], attempts: int) -> Any | RpcFault:
         answer = ask()
@@ -225,22 +228,29 @@ class Rpc:
 
 
 def open_rpc(
-    network: Network, providers: Mapping[str, Any] | None = None, *, timeout: float = 30
+    network: Network | str, providers: Mapping[str, Any] | None = None, *, timeout: float = 30
 ) -> Provider:
-    """The way to a network's chain.
+    """The way to a network's chain: its host or, where that is ``mainnet``, public providers.
 
-    Its own host; where that is ``mainnet``, or ``providers`` is given, the public providers of chain.json's
-    ``providers`` (keys ``alchemy``, ``etherscan``, ``infura``, ``quorum``).
+    Args:
+        network: The network, or its host.
+        providers: ``providers`` of chain.json: keys ``alchemy``, ``etherscan``, ``infura``, and ``quorum``;
+            None takes the network's own.
+        timeout: Seconds that one exchange may take.
 
     Raises:
-        ConfigurationError: No provider named can serve the chain.
+        ConfigurationError: ``Invalid provider host name or url``, or a quorum that can not be had.
     """
-    if providers is None and network.host.startswith("http"):
-        return Rpc(network.host, timeout=timeout)
+    host = network if isinstance(network, str) else network.host
+    if host.startswith(("http://", "https://")):
+        return Rpc(host, timeout=timeout)
+    if host != "mainnet":
+        raise ConfigurationError("Invalid provider host name or url", details={"host": host})
     from iexec_lab.ethereum.providers import open_providers
 
-    chosen = network.providers if providers is None else providers
-    return open_providers(network.id, chosen, own=network.host, timeout=timeout)
+    if providers is None and not isinstance(network, str):
+        providers = network.providers
+    return open_providers(providers, timeout=timeout)
 
 
 def to_int(value: Any) -> int:
@@ -257,12 +267,13 @@ def to_int(value: Any) -> int:
         ) from None
 
 
-def _new_session(url: str) -> requests.Session:
+def _new_session(url: str, headers: Mapping[str, str]) -> requests.Session:
     import requests
     from requests.adapters import HTTPAdapter
 
     session = requests.Session()
     session.trust_env = not is_loopback(url)  # no proxy knows the way to our own loopback
+    session.headers.update(headers)
     adapter = HTTPAdapter(pool_connections=4, pool_maxsize=16)
     session.mount("http://", adapter)
     session.mount("https://", adapter)

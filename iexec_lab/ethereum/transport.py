@@ -86,7 +86,13 @@ def is_loopback(url: str) -> bool:
     return urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}
 
 
-def post(session: requests.Session, url: str, payload: bytes, timeout: float) -> Any | RpcFault:
+def post(
+    session: requests.Session,
+    url: str,
+    payload: bytes,
+    timeout: float,
+    content_type: str = "application/json",
+) -> Any | RpcFault:
     """The JSON value that the node answers; a fault when there is none.
 
     A JSON-RPC error object is an answer, whatever the HTTP status.
@@ -100,7 +106,7 @@ def post(session: requests.Session, url: str, payload: bytes, timeout: float) ->
         response = session.post(
             url,
             data=payload,
-            headers={"Content-Type": "application/json"},
+            headers={"Content-Type": content_type},
             timeout=(min(timeout, 10), timeout),
             allow_redirects=False,
             stream=True,

@@ -1,0 +1,124 @@
+"""Reading contracts: any number of calls in a few round trips."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from iexec_lab.errors import CallError
+from iexec_lab.ethereum.rpc import to_int
+from iexec_lab.ethereum.transport import HINT_NOT_A_NODE, RpcFault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from iexec_lab.ethereum.abi import Function
+    from iexec_lab.ethereum.rpc import Provider
+
+HINT_NO_CONTRACT = (
+    "There is no such contract at that address on this chain: check the address and the network."
+)
+
+
+class Call(NamedTuple):
+    """``Call(hub, HUB.viewAccount, user)``: a view of a contract and its arguments."""
+
+    to: str
+    function: Function
+    args: tuple[Any, ...] = ()
+    sender: str | None = None
+
+    def request(self, block: str = "latest") -> tuple[str, list[Any]]:
+        """The JSON-RPC request."""
+        fields = {"to": self.to, "data": "0x" + self.function.encode(*self.args).hex()}
+        if self.sender:
+            fields["from"] = self.sender
+        return "eth_call", [fields, block]
+
+    def decode(self, answer: Any) -> Any:
+        """The value in the node's answer.
+
+        Raises:
+            CallError: The call reverted, nothing answered at the address, or the answer is of another type.
+        """
+        if isinstance(answer, RpcFault):
+            raise _named(answer, self)
+        try:
+            data = bytes.fromhex(answer.removeprefix("0x"))
+            return self.function.decode(data) if self.function.outputs else None
+        except (AttributeError, TypeError, ValueError):
+            nothing = answer in {"0x", ""} if isinstance(answer, str) else False
+            raise CallError(
+                f'could not decode result data of {self.function.name} (value="{answer!s:.80}")',
+                details={"contract": self.to, "function": self.function.signature},
+                hint=HINT_NO_CONTRACT if nothing else HINT_NOT_A_NODE,
+            ) from None
+
+
+def call(rpc: Provider, to: str, function: Function, *args: Any) -> Any:
+    """One view of one contract, decoded; CallError when it reverts."""
+    return read(rpc, [Call(to, function, args)])[0]
+
+
+def read(rpc: Provider, calls: Sequence[Call], *, block: str = "latest") -> list[Any]:
+    """Decoded results, in order.
+
+    Raises:
+        CallError: One of the calls reverted, or the node can not be asked.
+    """
+    if not calls:
+        return []
+    answers = rpc.batch([each.request(block) for each in calls])
+    return [each.decode(answer) for each, answer in zip(calls, answers, strict=True)]
+
+
+def attempt(rpc: Provider, calls: Sequence[Call], *, block: str = "latest") -> list[Any | CallError]:
+    """As ``read``; a call that fails on its own gives its error in place of a value."""
+
+    def value(each: Call, answer: Any) -> Any | CallError:
+        try:
+            return each.decode(answer)
+        except CallError as error:
+            return error
+
+    if not calls:
+        return []
+    answers = rpc.batch([each.request(block) for each in calls])
+    return [value(each, answer) for each, answer in zip(calls, answers, strict=True)]
+
+
+def balances(rpc: Provider, addresses: Iterable[str]) -> list[int]:
+    """Coins of each address, in wei."""
+    answers = rpc.batch([("eth_getBalance", [address, "latest"]) for address in addresses])
+    return [to_int(checked(answer, "eth_getBalance")) for answer in answers]
+
+
+def has_code(rpc: Provider, addresses: Iterable[str]) -> list[bool]:
+    """Is each address a contract?"""
+    answers = rpc.batch([("eth_getCode", [address, "latest"]) for address in addresses])
+    return [checked(answer, "eth_getCode") not in {"0x", "", None} for answer in answers]
+
+
+def block_time(rpc: Provider) -> int:
+    """The chain's clock: time of its latest block, seconds since 1970."""
+    return to_int(latest_block(rpc).get("timestamp"))
+
+
+def latest_block(rpc: Provider) -> dict[str, Any]:
+    """The newest block, without its transactions."""
+    block = rpc.request("eth_getBlockByNumber", "latest", False)
+    if not isinstance(block, dict):
+        raise CallError("The node has no latest block", hint=HINT_NOT_A_NODE)
+    return block
+
+
+def checked(answer: Any, method: str) -> Any:
+    """An item of a batch; its fault becomes the CallError it stands for."""
+    if isinstance(answer, RpcFault):
+        raise answer.error(method)
+    return answer
+
+
+def _named(fault: RpcFault, each: Call) -> CallError:
+    error = fault.error("eth_call")
+    error.details |= {"contract": each.to, "function": each.function.signature}
+    return error

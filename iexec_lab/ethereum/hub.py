@@ -1,0 +1,212 @@
+"""The PoCo hub as a reader sees it: protocol objects for ids, in as few round trips as there are questions."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from iexec_lab.errors import CallError
+from iexec_lab.ethereum.calls import Call, attempt, block_time, read
+from iexec_lab.ethereum.contracts import HUB, OWNABLE, REGISTRY
+from iexec_lab.protocol.constants import NULL_ADDRESS
+from iexec_lab.protocol.states import Account, Category, Contribution, Deal, Task
+from iexec_lab.protocol.typed_data import Domain
+from iexec_lab.protocol.values import to_address, to_bytes32
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from iexec_lab.ethereum.abi import Function
+    from iexec_lab.ethereum.rpc import Provider
+    from iexec_lab.protocol.order import Order
+
+
+class Ratios(NamedTuple):
+    """Deadlines in units of a category's duration: after the match, and for reveal after the consensus."""
+
+    contribution: int
+    reveal: int
+    final: int
+
+
+class Fees(NamedTuple):
+    """Shares that the contract takes or locks.
+
+    Attributes:
+        workerpool_stake: Percent of the workerpool price that its owner stakes for each task.
+        kitty: Percent of the kitty that a finalised task is given.
+        kitty_min: But not less than this, nRLC.
+        callback_gas: Gas that a result's callback may use.
+    """
+
+    workerpool_stake: int
+    kitty: int
+    kitty_min: int
+    callback_gas: int
+
+
+class Hub:
+    """One deployment of PoCo; ids are 0x text, amounts nRLC, times seconds since 1970.
+
+    Every method raises CallError when the node can not be asked. Unknown deals and tasks are zeros, as the
+    contract gives them: ask ``.exists``.
+    """
+
+    def __init__(self, rpc: Provider, address: str) -> None:
+        self.rpc = rpc
+        self.address = to_address(address)
+
+    def __repr__(self) -> str:
+        return f"Hub({self.address!r})"
+
+    def domain(self) -> Domain:
+        """The EIP-712 domain that orders are signed for."""
+        name, version, chain_id, contract = self._one(HUB.domain)
+        return Domain(chain_id, contract, name, version)
+
+    def token(self) -> str:
+        """The RLC token; the null address on a native chain."""
+        return to_address(self._one(HUB.token))
+
+    def registries(self) -> Mapping[str, str]:
+        """Resource kind -> address of its registry; asked once."""
+        return self._registries
+
+    @cached_property
+    def _registries(self) -> Mapping[str, str]:
+        functions = (HUB.appregistry, HUB.datasetregistry, HUB.workerpoolregistry)
+        found = read(self.rpc, [Call(self.address, function) for function in functions])
+        return dict(zip(("app", "dataset", "workerpool"), map(to_address, found), strict=True))
+
+    @cached_property
+    def ratios(self) -> Ratios:
+        functions = (HUB.contribution_deadline_ratio, HUB.reveal_deadline_ratio, HUB.final_deadline_ratio)
+        return Ratios(*read(self.rpc, [Call(self.address, function) for function in functions]))
+
+    @cached_property
+    def fees(self) -> Fees:
+        functions = (HUB.workerpool_stake_ratio, HUB.kitty_ratio, HUB.kitty_min, HUB.callbackgas)
+        return Fees(*read(self.rpc, [Call(self.address, function) for function in functions]))
+
+    def view_deal(self, deal_id: str) -> Deal:
+        return self.view_deals([deal_id])[0]
+
+    def view_deals(self, deal_ids: Iterable[str]) -> list[Deal]:
+        return [Deal.from_abi(values) for values in self._many(HUB.viewDeal, map(_word, deal_ids))]
+
+    def view_task(self, task_id: str) -> Task:
+        return self.view_tasks([task_id])[0]
+
+    def view_tasks(self, task_ids: Iterable[str]) -> list[Task]:
+        return [Task.from_abi(values) for values in self._many(HUB.viewTask, map(_word, task_ids))]
+
+    def view_contributions(self, tasks_and_workers: Iterable[tuple[str, str]]) -> list[Contribution]:
+        calls = [
+            Call(self.address, HUB.viewContribution, (_word(task), to_address(worker)))
+            for task, worker in tasks_and_workers
+        ]
+        return [Contribution.from_abi(values) for values in read(self.rpc, calls)]
+
+    def view_account(self, address: str) -> Account:
+        return self.view_accounts([address])[0]
+
+    def view_accounts(self, addresses: Iterable[str]) -> list[Account]:
+        return [
+            Account.from_abi(values) for values in self._many(HUB.viewAccount, map(to_address, addresses))
+        ]
+
+    def view_scores(self, workers: Iterable[str]) -> list[int]:
+        return self._many(HUB.viewScore, map(to_address, workers))
+
+    def view_category(self, index: int) -> Category:
+        """CallError ("execution reverted") when there is no such category."""
+        return self.view_categories([index])[0]
+
+    def view_categories(self, indices: Iterable[int] | None = None) -> list[Category]:
+        """The categories asked for; all there are when none is named."""
+        wanted = range(self.count_category()) if indices is None else indices
+        return [Category.from_abi(values) for values in self._many(HUB.viewCategory, wanted)]
+
+    def count_category(self) -> int:
+        return int(self._one(HUB.countCategory))
+
+    def view_consumed(self, order_hashes: Iterable[str]) -> list[int]:
+        """How much of each order's volume is used; all of it once the order is cancelled."""
+        return self._many(HUB.viewConsumed, map(_word, order_hashes))
+
+    def view_presigned(self, order_hashes: Iterable[str]) -> list[str]:
+        """Who signed each order on chain; the null address for nobody."""
+        return [to_address(owner) for owner in self._many(HUB.viewPresigned, map(_word, order_hashes))]
+
+    def is_registered(self, kind: str, addresses: Iterable[str]) -> list[bool]:
+        """Is each address an entry of the registry of its kind (app, dataset, workerpool)?"""
+        registry = self.registries()[kind]
+        calls = [Call(registry, REGISTRY.isRegistered, (to_address(address),)) for address in addresses]
+        return read(self.rpc, calls)
+
+    def kinds(self, address: str) -> list[str]:
+        """The registries that know the address: one kind, or none."""
+        wanted = to_address(address)
+        calls = [Call(registry, REGISTRY.isRegistered, (wanted,)) for registry in self.registries().values()]
+        return [kind for kind, known in zip(self.registries(), read(self.rpc, calls), strict=True) if known]
+
+    def owners(self, addresses: Iterable[str]) -> list[str]:
+        """Owner of each contract; CallError when one is none."""
+        calls = [Call(to_address(address), OWNABLE.owner) for address in addresses]
+        return [to_address(owner) for owner in read(self.rpc, calls)]
+
+    def try_owners(self, addresses: Iterable[str]) -> list[str | None]:
+        """Owner of each contract; None for an address that has no owner."""
+        calls = [Call(to_address(address), OWNABLE.owner) for address in addresses]
+        found = attempt(self.rpc, calls)
+        return [None if isinstance(owner, CallError) else to_address(owner) for owner in found]
+
+    def verify_signatures(self, claims: Iterable[tuple[str, str, str]]) -> list[bool]:
+        """Does the hub take each (signer, hash, signature)? A presigned hash needs no signature (``0x``)."""
+        calls = [
+            Call(
+                self.address,
+                HUB.verifyPresignatureOrSignature,
+                (to_address(signer), _word(digest), bytes.fromhex(signature.removeprefix("0x"))),
+            )
+            for signer, digest, signature in claims
+        ]
+        return [verdict is True for verdict in attempt(self.rpc, calls)]
+
+    def compute_deal_volume(self, app: Order, dataset: Order, workerpool: Order, request: Order) -> int:
+        """Tasks that these orders would give; signatures are not looked at.
+
+        Raises:
+            CallError: The orders do not match; ``reason`` is the contract's, the hint says what it means.
+        """
+        orders = tuple(order.to_tuple() for order in (app, dataset, workerpool, request))
+        return int(read(self.rpc, [Call(self.address, HUB.computeDealVolume, orders)])[0])
+
+    def check_dataset_compatibility(self, dataset: Order, deal_id: str) -> None:
+        """CallError, with the reason, when a running deal without dataset can not use this dataset order."""
+        read(
+            self.rpc,
+            [Call(self.address, HUB.assertDatasetDealCompatibility, (dataset.to_tuple(), _word(deal_id)))],
+        )
+
+    def now(self) -> int:
+        """The chain's clock, which the deadlines are compared with."""
+        return block_time(self.rpc)
+
+    @property
+    def chain_id(self) -> int:
+        return self.rpc.chain_id
+
+    def is_native(self) -> bool:
+        """Is RLC the coin of this chain?"""
+        return self.token() == NULL_ADDRESS
+
+    def _one(self, function: Function) -> Any:
+        return read(self.rpc, [Call(self.address, function)])[0]
+
+    def _many(self, function: Function, arguments: Iterable[Any]) -> list[Any]:
+        return read(self.rpc, [Call(self.address, function, (argument,)) for argument in arguments])
+
+
+def _word(text: str) -> bytes:
+    return bytes.fromhex(to_bytes32(text)[2:])
