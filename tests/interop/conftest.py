@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from interop.official import OfficialCli
+
+
+def project(folder, sandbox, account, *, version):
+    """A project of the official CLI whose only chain is the sandbox, with an unencrypted wallet."""
+    folder.mkdir(parents=True, exist_ok=True)
+    chains = {"default": "sandbox", "chains": {"sandbox": sandbox.chain_json(version=int(version[0]))}}
+    (folder / "chain.json").write_text(json.dumps(chains))
+    (folder / "wallet.json").write_text(json.dumps({"privateKey": account.key, "address": account.address}))
+    return OfficialCli(version, folder)
+
+
+@pytest.fixture
+def official(tmp_path, iexec_sandbox):
+    """The official CLI 9.0.1 in a project folder, with a wallet that holds ether and staked RLC."""
+    return project(tmp_path / "official", iexec_sandbox, iexec_sandbox.users[1], version="9.0.1")
