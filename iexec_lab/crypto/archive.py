@@ -1,0 +1,300 @@
+"""Zip archives: folders into reproducible ones, and out of those of strangers without trusting them."""
+
+from __future__ import annotations
+
+import lzma
+import os
+import secrets
+import shutil
+import stat
+import struct
+import tempfile
+import zipfile
+import zlib
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Final, cast
+
+from iexec_lab.crypto.streams import CHUNK, Meter, open_source, os_errors, read_chunks
+from iexec_lab.errors import CryptoError, IexecError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
+    from iexec_lab.crypto.streams import Progress, Source
+
+#: Zip has no earlier time, and the same folder must always give the same archive.
+_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+_ENCRYPTED: Final = 0x1
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveLimits:
+    """What an archive may unpack to; more is taken for an attack.
+
+    ``max_ratio`` (unpacked size by packed size) is judged only beyond ``free_bytes``, as small files may well consist
+    of zeros.
+    """
+
+    max_bytes: int = 10 * 10**9
+    max_files: int = 100_000
+    max_ratio: int = 200
+    free_bytes: int = 100 * 10**6
+
+
+DEFAULT_LIMITS: Final = ArchiveLimits()
+DAMAGED: Final = "the zip archive is damaged"
+
+
+class _Sink:
+    """Takes what ZipFile writes; having no ``seek`` it gets an archive that needs none."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def write(self, data: bytes) -> int:
+        self._pieces.append(bytes(data))
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
+
+    def drain(self) -> Iterator[memoryview]:
+        pieces, self._pieces = self._pieces, []
+        return map(memoryview, pieces)
+
+
+def list_folder(folder: str | os.PathLike[str]) -> list[tuple[str, Path]]:
+    """Files and empty folders below a folder, by name; names of folders end in ``/``.
+
+    Raises:
+        CryptoError: something in there is neither a file nor a folder, such as a symbolic link.
+    """
+    root = Path(folder)
+    found = []
+    with os_errors(f"can not read {root}"):
+        for parent, folders, files in os.walk(root, onerror=_raise):
+            for name in (*folders, *files):
+                path = Path(parent, name)
+                mode = path.lstat().st_mode
+                if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                    kind = "a symbolic link" if stat.S_ISLNK(mode) else "no regular file"
+                    raise CryptoError(
+                        f"{path.relative_to(root)} is {kind}", hint="leave it out or copy what it is"
+                    )
+                if stat.S_ISREG(mode):
+                    found.append((path.relative_to(root).as_posix(), path))
+                elif not any(path.iterdir()):
+                    found.append((path.relative_to(root).as_posix() + "/", path))
+    return sorted(found)
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def folder_size(folder: str | os.PathLike[str]) -> int:
+    """Bytes in the files below a folder."""
+    return sum(path.stat().st_size for name, path in list_folder(folder) if not name.endswith("/"))
+
+
+def write_folder(folder: str | os.PathLike[str], meter: Meter | None = None) -> Iterator[memoryview]:
+    """Pieces of a zip of the folder's content: names sorted, times and modes fixed, so equal folders give equal bytes."""
+    sink = _Sink()
+    with zipfile.ZipFile(cast("BinaryIO", sink), "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, path in list_folder(folder):
+            info = zipfile.ZipInfo(name, _EPOCH)
+            info.create_system = 3  # Unix, also when made elsewhere
+            if name.endswith("/"):
+                info.external_attr = (stat.S_IFDIR | 0o755) << 16 | 0x10
+                archive.writestr(info, b"")
+                continue
+            info.external_attr = (stat.S_IFREG | 0o644) << 16
+            info.compress_type = zipfile.ZIP_DEFLATED
+            with (
+                open_source(path) as (file, size),
+                archive.open(info, "w", force_zip64=(size or 0) >= 2**31) as entry,
+            ):
+                for piece in read_chunks(file, meter):
+                    entry.write(piece)
+                    yield from sink.drain()
+    yield from sink.drain()
+
+
+def source_chunks(source: Source, progress: Progress | None = None) -> Iterator[memoryview]:
+    """Pieces of a file, or of a folder's zip."""
+    if isinstance(source, str | os.PathLike) and Path(source).is_dir():
+        yield from write_folder(source, Meter(progress, folder_size(source)))
+        return
+    with open_source(source) as (file, size):
+        yield from read_chunks(file, Meter(progress, size))
+
+
+@contextmanager
+def zip_errors(message: str = DAMAGED) -> Iterator[None]:
+    """Whatever the zip module thinks of an archive of unknown origin becomes a ``CryptoError``."""
+    try:
+        yield
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error) as error:
+        raise CryptoError(message, details={"why": str(error)}) from error
+    except (EOFError, NotImplementedError, RuntimeError, OverflowError, ValueError, OSError) as error:
+        if isinstance(error, IexecError):
+            raise
+        raise CryptoError(message, details={"why": str(error)}) from error
+
+
+@contextmanager
+def open_archive(source: Source, message: str = DAMAGED) -> Iterator[zipfile.ZipFile]:
+    """An archive of unknown origin.
+
+    Raises:
+        CryptoError: with this message, when it is none.
+    """
+    with open_source(source) as (file, _), ExitStack() as stack:
+        if not file.seekable():
+            # The table of contents is at the end.
+            copy = stack.enter_context(tempfile.TemporaryFile())
+            for piece in read_chunks(file):
+                copy.write(piece)
+            file = copy  # noqa: PLW2901
+        with zip_errors(message):
+            archive = stack.enter_context(zipfile.ZipFile(file))
+        yield archive
+
+
+class Member:
+    """An entry of an archive, open for reading."""
+
+    def __init__(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, message: str = DAMAGED) -> None:
+        self._message = message
+        with zip_errors(message):
+            self._file = archive.open(info)
+
+    def read(self, count: int = -1) -> bytes:
+        with zip_errors(self._message):
+            return self._file.read(count)
+
+
+def extract_archive(
+    source: Source,
+    folder: str | os.PathLike[str],
+    *,
+    limits: ArchiveLimits = DEFAULT_LIMITS,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> list[Path]:
+    """Unpack an archive into a folder that appears only when all of it is there; gives the paths of the files.
+
+    Args:
+        source: A path, a binary file, or bytes.
+        folder: Made by this; one that has something in it is refused, or replaced with ``overwrite``.
+        limits: How much may come out.
+        overwrite: Replace what is in the folder.
+        progress: Called with bytes unpacked so far and in all.
+
+    Raises:
+        CryptoError: damaged, too large, or with an entry that is a link or leads out of the folder.
+    """
+    target = Path(folder)
+    part = target.with_name(f".{target.name}.{secrets.token_hex(6)}.part")
+    with open_archive(source) as archive, os_errors(f"can not write {target}"):
+        if not overwrite and target.exists() and (not target.is_dir() or any(target.iterdir())):
+            raise CryptoError(f"{target} already exists and is not empty")
+        members = check_members(archive, limits)
+        try:
+            part.mkdir(parents=True)
+            names = _extract(archive, members, part, limits, progress)
+            _move_into_place(part, target)
+        except BaseException:
+            shutil.rmtree(part, ignore_errors=True)
+            raise
+    return [target / name for name in names]
+
+
+def check_members(archive: zipfile.ZipFile, limits: ArchiveLimits = DEFAULT_LIMITS) -> list[zipfile.ZipInfo]:
+    """Entries of the archive once all of them are harmless by name, kind and declared size.
+
+    Raises:
+        CryptoError: one of them is not.
+    """
+    members = archive.infolist()
+    if len(members) > limits.max_files:
+        raise CryptoError("the zip archive has too many entries", details={"entries": len(members)})
+    seen: set[str] = set()
+    for info in members:
+        name = PurePosixPath(info.orig_filename)
+        parts = info.orig_filename.rstrip("/").split("/")
+        if (
+            name.is_absolute()
+            or {"", ".", ".."} & set(parts)
+            or set(info.orig_filename) & set("\\\0")
+            or ":" in parts[0]
+        ):
+            raise CryptoError(
+                "the zip archive has an entry outside of its folder", details={"entry": repr(str(name))}
+            )
+        kind = stat.S_IFMT(info.external_attr >> 16)
+        if kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
+            raise CryptoError(
+                "the zip archive has a symbolic link or device", details={"entry": repr(str(name))}
+            )
+        if str(name) in seen:
+            raise CryptoError("the zip archive has the same entry twice", details={"entry": repr(str(name))})
+        if info.flag_bits & _ENCRYPTED:
+            raise CryptoError("the zip archive has a password", details={"entry": repr(str(name))})
+        seen.add(str(name))
+    _check_size(sum(info.file_size for info in members), sum(info.compress_size for info in members), limits)
+    return members
+
+
+def _check_size(size: int, packed: int, limits: ArchiveLimits) -> None:
+    """Raises CryptoError when this much must not come out of that much."""
+    if size > limits.max_bytes:
+        details = {"unpacked": f"{size} bytes", "limit": f"{limits.max_bytes} bytes"}
+        raise CryptoError("the zip archive unpacks to too much", details=details)
+    if size > limits.free_bytes and size > limits.max_ratio * max(packed, 1):
+        details = {"unpacked": f"{size} bytes", "packed": f"{packed} bytes"}
+        raise CryptoError("the zip archive unpacks to suspiciously much", details=details)
+
+
+def _extract(
+    archive: zipfile.ZipFile,
+    members: list[zipfile.ZipInfo],
+    folder: Path,
+    limits: ArchiveLimits,
+    progress: Progress | None,
+) -> list[PurePosixPath]:
+    meter = Meter(progress, sum(info.file_size for info in members))
+    packed = 0
+    names = []
+    for info in members:
+        name = PurePosixPath(info.orig_filename)
+        path = folder / name
+        if info.is_dir():
+            path.mkdir(parents=True, exist_ok=True)
+            continue
+        packed += info.compress_size
+        path.parent.mkdir(parents=True, exist_ok=True)
+        member = Member(archive, info)
+        with path.open("xb") as out:
+            while piece := member.read(CHUNK):
+                meter.add(len(piece))
+                # Declared sizes were checked; this counts what really comes.
+                _check_size(meter.done, packed, limits)
+                out.write(piece)
+        names.append(name)
+    return names
+
+
+def _move_into_place(part: Path, target: Path) -> None:
+    if target.is_symlink() or target.is_file():
+        target.unlink()
+    elif target.exists():
+        old = part.with_suffix(".old")
+        target.rename(old)
+        part.rename(target)
+        shutil.rmtree(old)
+        return
+    part.rename(target)

@@ -1,0 +1,146 @@
+"""Encrypted datasets: a random IV, then AES-256-CBC of the file (SDK 6.0.0 and later).
+
+The checksum of a dataset is the SHA-256 of the encrypted file. The format has no authentication: what a wrong key
+gives is told from real data by its padding, which one wrong key in 256 has right by chance.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from iexec_lab.crypto.aes import BLOCK, cbc_decryptor, cbc_encryptor, decrypt_chunks, encrypt_chunks
+from iexec_lab.crypto.archive import source_chunks
+from iexec_lab.crypto.base64text import decode_base64
+from iexec_lab.crypto.streams import Meter, open_source, open_target, read_chunks, read_exactly
+from iexec_lab.errors import CryptoError, ValidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iexec_lab.crypto.streams import Progress, Source, Target
+
+KEY_SIZE: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class EncryptedDataset:
+    """What is known once a dataset is encrypted.
+
+    ``key`` is base64 text, as the SMS wants it; ``checksum`` goes on chain; ``size`` is that of the encrypted file in
+    bytes.
+    """
+
+    key: str = field(repr=False)
+    checksum: str
+    size: int
+
+
+def generate_dataset_key() -> str:
+    """32 random bytes in base64."""
+    return base64.b64encode(os.urandom(KEY_SIZE)).decode()
+
+
+def read_dataset_key(key: str) -> bytes:
+    """The 32 bytes of a key, as leniently as Node reads base64: URL-safe letters, no padding, stray characters.
+
+    Raises:
+        ValidationError: it is not the key of a dataset. The key is not repeated: it could be right but for one letter.
+    """
+    data = decode_base64(key.encode()) if isinstance(key, str) else b""
+    if len(data) != KEY_SIZE:
+        raise ValidationError("*** is not a valid encryption key (must be base64 encoded 256 bits key)")
+    return data
+
+
+def encrypt_dataset(
+    source: Source,
+    target: Target,
+    key: str | None = None,
+    *,
+    iv: bytes | None = None,
+    progress: Progress | None = None,
+) -> EncryptedDataset:
+    """Encrypt a file, or a folder, which is zipped on the way.
+
+    Args:
+        source: A path, a binary file, or bytes. Symbolic links inside a folder are refused.
+        target: A path or a binary file.
+        key: Base64 of 32 bytes; a new one when not given.
+        iv: 16 bytes, for tests; an IV must never be used twice with a key.
+        progress: Called with bytes done and bytes in all (None when unknown).
+
+    Raises:
+        ValidationError: the key is not valid.
+        CryptoError: the source can not be read or the target not written.
+    """
+    text = key if key is not None else generate_dataset_key()
+    raw = read_dataset_key(text)
+    iv = os.urandom(BLOCK) if iv is None else iv
+    digest = hashlib.sha256(iv)
+    size = len(iv)
+    with open_target(target) as out:
+        out.write(iv)
+        for piece in encrypt_chunks(cbc_encryptor(raw, iv), source_chunks(source, progress)):
+            out.write(piece)
+            digest.update(piece)
+            size += len(piece)
+    return EncryptedDataset(key=text, checksum="0x" + digest.hexdigest(), size=size)
+
+
+def decrypt_dataset(
+    source: Source,
+    target: Target,
+    key: str,
+    *,
+    checksum: str | None = None,
+    progress: Progress | None = None,
+) -> int:
+    """Decrypt a dataset; gives the size of the clear file in bytes.
+
+    Args:
+        source: A path, a binary file, or bytes.
+        target: A path, whose file only its owner can read, or a binary file.
+        key: Base64 of 32 bytes.
+        checksum: What the encrypted file must have as SHA-256.
+        progress: Called with bytes done and bytes in all (None when unknown).
+
+    Raises:
+        ValidationError: the key is not valid.
+        CryptoError: the key is wrong, the data is cut off or does not have the checksum.
+    """
+    raw = read_dataset_key(key)
+    digest = hashlib.sha256()
+    size = 0
+    with open_source(source) as (file, total), open_target(target, private=True) as out:
+        meter = Meter(progress, total)
+        iv = read_exactly(file, BLOCK)
+        digest.update(iv)
+        meter.add(len(iv))
+        for piece in decrypt_chunks(cbc_decryptor(raw, iv), _hash(read_chunks(file, meter), digest)):
+            out.write(piece)
+            size += len(piece)
+        if checksum is not None and checksum.lower() != "0x" + digest.hexdigest():
+            raise CryptoError(
+                "the encrypted file does not have the expected checksum",
+                details={"expected": checksum, "got": "0x" + digest.hexdigest()},
+            )
+    return size
+
+
+def file_checksum(source: Source) -> str:
+    """SHA-256 of an encrypted file, the checksum that a dataset has on chain."""
+    digest = hashlib.sha256()
+    with open_source(source) as (file, _):
+        for piece in read_chunks(file):
+            digest.update(piece)
+    return "0x" + digest.hexdigest()
+
+
+def _hash(chunks: Iterator[memoryview], digest: hashlib._Hash) -> Iterator[memoryview]:
+    for piece in chunks:
+        digest.update(piece)
+        yield piece

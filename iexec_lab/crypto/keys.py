@@ -1,0 +1,124 @@
+"""RSA keys of beneficiaries: who holds the private one can read encrypted results."""
+
+from __future__ import annotations
+
+import base64
+import os
+from typing import TYPE_CHECKING, Final, cast
+
+from iexec_lab.errors import CryptoError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+
+_EXPONENT: Final = 65537
+
+
+def generate_keypair(bits: int = 4096) -> tuple[bytes, bytes]:
+    """A new key pair: private key (PKCS#8) and public key (SPKI) as PEM without a final newline, as the SDK writes it."""
+    from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+        PublicFormat,
+    )
+
+    key = generate_private_key(_EXPONENT, bits)
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return private.rstrip(b"\n"), public.rstrip(b"\n")
+
+
+def public_key_of(private_key_pem: str | bytes) -> bytes:
+    """The public half of a private key, as PEM."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    key = load_private_key(private_key_pem).public_key()
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).rstrip(b"\n")
+
+
+def public_key_secret(public_key_pem: str | bytes) -> str:
+    """The public key as the SMS wants it: base64 of the whole PEM text."""
+    return base64.b64encode(_bytes(public_key_pem)).decode()
+
+
+def load_private_key(pem: str | bytes) -> RSAPrivateKey:
+    """An RSA private key in PEM, PKCS#8 or PKCS#1.
+
+    Raises:
+        CryptoError: ``Invalid beneficiary key``.
+    """
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        key = load_pem_private_key(_bytes(pem), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, RSAPrivateKey):
+        # Without the cause: it may quote the key.
+        raise CryptoError(
+            "Invalid beneficiary key", hint="it must be an RSA private key in PEM, without password"
+        )
+    return key
+
+
+def load_public_key(pem: str | bytes) -> RSAPublicKey:
+    """An RSA public key in PEM.
+
+    Raises:
+        CryptoError: ``Invalid beneficiary public key``.
+    """
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    try:
+        key = load_pem_public_key(_bytes(pem))
+    except (ValueError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, RSAPublicKey):
+        raise CryptoError("Invalid beneficiary public key", hint="it must be an RSA public key in PEM")
+    return key
+
+
+def rsa_encrypt(key: RSAPublicKey, data: bytes) -> bytes:
+    """RSAES-PKCS1-v1_5, the padding that result envelopes use."""
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+
+    return key.encrypt(data, PKCS1v15())
+
+
+def rsa_decrypt(key: RSAPrivateKey, data: bytes) -> bytes:
+    """The reverse, which tells a wrong key.
+
+    OpenSSL (3.2 and later) answers wrong PKCS#1 v1.5 padding with bytes that look random instead of an error, so that
+    a server gives nothing away. Here the owner of the key sits in front of the answer and must learn that the key is
+    the wrong one: the padding is looked at by ourselves. The exponentiation is blinded all the same.
+
+    Raises:
+        CryptoError: the data was not encrypted for this key.
+    """
+    private = key.private_numbers()
+    n = private.public_numbers.n
+    size = (n.bit_length() + 7) // 8
+    number = int.from_bytes(data, "big")
+    if len(data) != size or number >= n:
+        raise CryptoError("the data was not encrypted for this key")
+    blind = int.from_bytes(os.urandom(size), "big") % (n - 2) + 2
+    blinded = number * pow(blind, private.public_numbers.e, n) % n
+    # Chinese remainders: two exponentiations with half the bits each.
+    mod_p = pow(blinded % private.p, private.dmp1, private.p)
+    mod_q = pow(blinded % private.q, private.dmq1, private.q)
+    clear = mod_q + private.q * ((mod_p - mod_q) * private.iqmp % private.p)
+    block = (clear * pow(blind, -1, n) % n).to_bytes(size, "big")
+    end = block.find(b"\0", 2)
+    if block[:2] != b"\0\x02" or end < 10:
+        raise CryptoError("the data was not encrypted for this key")
+    return block[end + 1 :]
+
+
+def _bytes(pem: str | bytes) -> bytes:
+    return pem.encode(errors="replace") if isinstance(pem, str) else bytes(cast("bytes", pem))

@@ -1,0 +1,141 @@
+"""Where bytes come from and go to: paths or binary files, in pieces, with progress, never a half-written file."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+
+from iexec_lab.errors import CryptoError, ValidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    #: A path, a file opened for reading bytes, or the bytes themselves.
+    Source = str | os.PathLike[str] | BinaryIO | bytes | bytearray | memoryview
+    #: A path, which gets the whole result or nothing, or a file opened for writing bytes.
+    Target = str | os.PathLike[str] | BinaryIO
+    #: Called with the bytes done so far and the total, which is None when nobody knows it.
+    Progress = Callable[[int, int | None], object]
+
+#: Small enough to stay in the processor's cache between reading, encrypting, hashing and writing.
+CHUNK: Final = 256 * 1024
+
+
+class Meter:
+    """Counts bytes and tells ``progress``, at the start, after each piece, and once more at the end."""
+
+    def __init__(self, progress: Progress | None, total: int | None) -> None:
+        self.done = 0
+        self._total = total
+        self._progress = progress
+        self._tell()
+
+    def add(self, count: int) -> None:
+        self.done += count
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._progress is not None:
+            self._progress(self.done, self._total)
+
+
+@contextmanager
+def os_errors(what: str) -> Iterator[None]:
+    """Turn what the operating system refuses into a ``CryptoError``."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise CryptoError(
+            f"{what}: {reason}", details={"file": error.filename} if error.filename else None
+        ) from error
+
+
+@contextmanager
+def open_source(source: Source) -> Iterator[tuple[BinaryIO, int | None]]:
+    """The source as an open file, and its size when that is known."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        yield BytesIO(source), len(source)
+    elif isinstance(source, str | os.PathLike):
+        with os_errors(f"can not read {os.fspath(source)}"):
+            file = Path(source).open("rb")  # noqa: SIM115  closed below, outside of the error mapping
+        with file:
+            yield file, os.fstat(file.fileno()).st_size
+    else:
+        yield source, None
+
+
+def read_chunks(file: BinaryIO, meter: Meter | None = None) -> Iterator[memoryview]:
+    """Pieces of the file; each is valid until the next one is asked for."""
+    buffer = bytearray(CHUNK)
+    view = memoryview(buffer)
+    readinto = cast("Callable[[bytearray], int | None] | None", getattr(file, "readinto", None))
+    with os_errors("can not read the source"):
+        while True:
+            if readinto is not None:
+                piece = view[: readinto(buffer) or 0]
+            else:
+                piece = memoryview(_binary(file.read(CHUNK)))
+            if not piece:
+                return
+            yield piece
+            if meter is not None:
+                meter.add(len(piece))
+
+
+def read_exactly(file: BinaryIO, count: int) -> bytes:
+    """The next bytes of a file.
+
+    Raises:
+        CryptoError: there are fewer.
+    """
+    data = b""
+    with os_errors("can not read the source"):
+        while len(data) < count and (piece := _binary(file.read(count - len(data)))):
+            data += piece
+    if len(data) < count:
+        raise CryptoError("the encrypted data is truncated", details={"size": f"{len(data)} bytes"})
+    return data
+
+
+def _binary(data: Any) -> bytes:
+    if not isinstance(data, bytes):
+        raise ValidationError(
+            "Invalid file buffer, must be ArrayBuffer or Buffer", hint="open the file in mode 'rb'"
+        )
+    return data
+
+
+@contextmanager
+def open_target(target: Target, *, private: bool = False) -> Iterator[BinaryIO]:
+    """The target as an open file.
+
+    A path is written beside its final place and renamed at the very end, so it has the whole content or is left as it
+    was; ``private`` files can be read by their owner only.
+    """
+    if not isinstance(target, str | os.PathLike):
+        with os_errors("can not write the target"):
+            yield target
+        return
+    path = Path(target)
+    part = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
+    mode = 0o600 if private else 0o666
+    with os_errors(f"can not write {path}"):
+        file = os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode), "w+b")
+        try:
+            with file:
+                yield file
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+
+
+def write_private(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write a small secret file, 0600, whole or not at all."""
+    with open_target(path, private=True) as file:
+        file.write(data)
