@@ -1,6 +1,6 @@
 """Execute a notebook on a fresh sandbox, keep it and an HTML page, and say what was done.
 
-    python examples/run.py examples/quickstart.ipynb --output build
+python examples/run.py examples/quickstart.ipynb --output build
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ import tempfile
 import time
 from pathlib import Path
 
+import nbformat
+from nbclient import NotebookClient
+from nbconvert import HTMLExporter
+
+from iexec_lab.sandbox import control
+
 
 def execute(notebook: Path, output: Path) -> tuple[int, float, Path]:
     """Run ``notebook`` in its own folder; return tasks completed, seconds, and the HTML page."""
-    import nbformat
-    from nbclient import NotebookClient
-    from nbconvert import HTMLExporter
-
     cells = nbformat.read(notebook, as_version=4)
     started = time.monotonic()
-    # A Unix socket between client and kernel: no other user of the machine can listen in.
     client = NotebookClient(
         cells,
         timeout=600,
@@ -57,8 +58,6 @@ def main() -> int:
     try:
         tasks, seconds, page = execute(options.notebook.resolve(), options.output)
     finally:
-        from iexec_lab.sandbox import control
-
         control.stop()
         shutil.rmtree(state, ignore_errors=True)
     if not tasks:

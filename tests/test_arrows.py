@@ -27,7 +27,8 @@ MAY_IMPORT = {
     "project": EDGE | {"wallet"},
     "client": EDGE | {"wallet", "ethereum", "services", "client", "frames", "project"},
     "sandbox": EDGE | {"wallet", "ethereum", "services", "sandbox"},
-    "commands": EDGE | {"wallet", "ethereum", "services", "client", "frames", "project", "commands", "sandbox"},
+    "commands": EDGE
+    | {"wallet", "ethereum", "services", "client", "frames", "project", "commands", "sandbox"},
     "cli": BASE | {"commands", "project"},
     "notebook": EDGE | {"wallet", "client", "frames", "project", "commands", "notebook"},
 }

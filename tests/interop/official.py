@@ -56,7 +56,9 @@ class OfficialCli:
 
     def __init__(self, version: str, folder: Path) -> None:
         self.folder = folder
-        self._script = install(version) / "node_modules" / "iexec" / "dist" / "esm" / "cli" / "cmd" / "iexec.js"
+        self._script = (
+            install(version) / "node_modules" / "iexec" / "dist" / "esm" / "cli" / "cmd" / "iexec.js"
+        )
         _, self._environment = npm_command()
 
     def run(self, *words: str) -> Answer:

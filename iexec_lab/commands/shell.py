@@ -1,0 +1,69 @@
+"""Completion in bash, zsh and fish: small scripts that hand the line to the tree and show what comes back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iexec_lab.commands.complete import candidates, split
+from iexec_lab.commands.outcome import Outcome
+from iexec_lab.commands.tree import PROGRAM, Argument, Command
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from iexec_lab.commands.context import Context
+
+HIDDEN = "__complete"
+"""First word of the line the scripts run; the second is the line typed so far, program name included."""
+
+SCRIPTS = {
+    # bash breaks words at "=", so what stands before it is there already.
+    "bash": f"""\
+_iexec_lab() {{
+  local line="${{COMP_LINE:0:COMP_POINT}}" word
+  COMPREPLY=()
+  while IFS= read -r word; do
+    [[ "${{line##* }}" == --*=* ]] && word="${{word#*=}}"
+    COMPREPLY+=("$word")
+  done < <({PROGRAM} {HIDDEN} "$line" 2>/dev/null)
+  [[ "${{COMPREPLY[0]-}}" == */ ]] && compopt -o nospace
+}}
+complete -o nosort -F _iexec_lab {PROGRAM}
+""",
+    "zsh": f"""\
+#compdef {PROGRAM}
+_iexec_lab() {{
+  local -a found
+  found=("${{(@f)$({PROGRAM} {HIDDEN} "$LBUFFER" 2>/dev/null)}}")
+  [[ -n "$found" ]] && compadd -- $found
+}}
+compdef _iexec_lab {PROGRAM}
+""",
+    "fish": f"""\
+complete -c {PROGRAM} -f -a '({PROGRAM} {HIDDEN} (commandline -cp | string collect) 2>/dev/null)'
+""",
+}
+
+
+def answer(line: str) -> list[str]:
+    """Completions of a whole line, program name first, up to the cursor."""
+    words, last = split(line)
+    return candidates(words[1:], last) if words else []
+
+
+def script(_context: Context, args: Namespace) -> Outcome:
+    text = SCRIPTS[args.shell]
+    return Outcome({"script": text}, lambda: text, shown=text)
+
+
+COMMANDS = (
+    Command(
+        ("completion",),
+        "print the completion script of a shell",
+        script,
+        args=(Argument("shell", "text", "the shell to complete in", required=True, choices=tuple(SCRIPTS)),),
+        example="completion bash",
+        notes=f'bash, zsh: eval "$({PROGRAM} completion bash)" in the start-up file of the shell.\n'
+        f"fish: {PROGRAM} completion fish | source",
+    ),
+)

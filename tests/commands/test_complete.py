@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iexec_lab.commands.complete import candidates, split
+from iexec_lab.commands.seen import Seen
+
+APP = "0x" + "Aa" * 20
+DEAL = "0x" + "12" * 32
+
+
+def complete(line, **known):
+    return candidates(*split(line), **known)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("or", ["order", "orderbook"]),
+        ("app ru", ["run"]),
+        ("app run --da", ["--dataset"]),
+        ("app run --tag te", ["tee"]),
+        ("app run --tag tee,t", ["tee,tdx"]),
+        ("app run --tag=tee,td", ["--tag=tee,tdx"]),
+        ("app run --storage-provider ", ["ipfs", "dropbox"]),
+        ("account deposit 3 R", ["RLC"]),
+        ("result generate-k", ["generate-keys"]),
+        ("nonsense ", []),
+        ("app run --nonsense ", []),
+    ],
+)
+def test_the_tree_says_what_comes_next(line, expected):
+    found = complete(line)
+    assert found[: len(expected)] == expected if expected else "run" not in found
+
+
+def test_after_a_blank_everything_that_fits_is_offered():
+    assert {"app", "dataset", "deal", "sandbox"} <= set(complete(""))
+    assert {"run", "deploy", "show"} <= set(complete("app "))
+    assert {"--dataset", "--args", "--watch"} <= set(complete("app run "))
+
+
+def test_an_option_is_not_offered_twice():
+    assert "--watch" not in complete("app run --watch --w")
+
+
+def test_ids_and_addresses_of_the_session_are_offered():
+    seen = Seen()
+    seen.learn({"ok": True, "address": APP, "txHash": DEAL}, "app")
+    seen.learn({"deals": [{"dealid": DEAL, "volume": "1"}]}, "app")
+    assert complete("app show ", seen=seen)[0] == APP
+    assert complete("app run 0xaa", seen=seen) == [APP]
+    assert complete("deal show ", seen=seen)[0] == DEAL
+    assert complete("dataset show 0x", seen=seen) == []
+
+
+def test_orders_are_remembered_by_kind():
+    seen = Seen()
+    seen.learn({"appOrders": [{"orderHash": DEAL, "app": APP}]}, "orderbook")
+    assert complete("order show --app ", seen=seen)[0] == DEAL
+    assert DEAL not in complete("order show --dataset ", seen=seen)
+    assert seen.of("app") == [APP]
+
+
+def test_project_files_are_read(tmp_path):
+    (tmp_path / "chain.json").write_text(json.dumps({"default": "mine", "chains": {"mine": {"id": "7"}}}))
+    (tmp_path / "deployed.json").write_text(json.dumps({"app": {"7": APP}}))
+    assert complete("info --chain mi", folder=tmp_path) == ["mine"]
+    assert complete("app show 0x", folder=tmp_path) == [APP]
+
+
+def test_paths(tmp_path):
+    (tmp_path / "a file.zip").touch()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / ".hidden").touch()
+    assert complete("result decrypt ", folder=tmp_path)[:2] == ["a file.zip", "folder/"]
+    assert complete("result decrypt 'a f", folder=tmp_path) == ["a file.zip"]
+
+
+def test_broken_project_files_complete_to_nothing(tmp_path):
+    (tmp_path / "deployed.json").write_text("{")
+    assert complete("app show 0x", folder=tmp_path) == []
+
+
+@given(st.text(alphabet=" abcdefrunshow-='\"\\0x{}", max_size=40))
+def test_no_line_is_too_broken_to_complete(line):
+    words, last = split(line)
+    assert isinstance(candidates(words, last), list)
