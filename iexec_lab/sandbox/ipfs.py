@@ -11,7 +11,7 @@ import time
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO
 
-from iexec_lab.errors import ObjectNotFoundError, ValidationError
+from iexec_lab.errors import SandboxError, ValidationError
 from iexec_lab.sandbox.cid import RAW, Cid
 from iexec_lab.sandbox.store import replacing
 from iexec_lab.sandbox.unixfs import CHUNK_SIZE, FileBuilder, Link, Node, build_directory, decode_node
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 _ABANDONED = 3600  # seconds
 _DEEPEST = 32  # levels of a file's tree; 174 links a node make 5 plenty
+
+
+class AbsentError(SandboxError):
+    """A block or a name that is not in the store."""
 
 
 class BlobStore:
@@ -55,13 +59,13 @@ class BlobStore:
         """The bytes of a block.
 
         Raises:
-            ObjectNotFoundError: not stored here, or damaged.
+            AbsentError: not stored here, or damaged.
         """
         with contextlib.suppress(FileNotFoundError):
             block = self._path(cid).read_bytes()
             if hashlib.sha256(block).digest() == cid.digest:
                 return block
-        raise ObjectNotFoundError("block", str(cid), "ipfs")
+        raise AbsentError(f"block was not found locally: ipld: could not find {cid}")
 
     def builder(self, *, version: int = 0) -> FileBuilder:
         """A file to be written piece by piece."""
@@ -103,14 +107,14 @@ class BlobStore:
 
         Raises:
             ValidationError: not a CID, or not UnixFS.
-            ObjectNotFoundError: a block or a name is not there.
+            AbsentError: a block or a name is not there.
         """
         here = cid if isinstance(cid, Cid) else Cid.parse(cid)
         node = self.node(here)
         for name in PurePosixPath(path.strip("/")).parts:
             link = next((link for link in node.links if link.name == name), None)
             if node.kind != "directory" or link is None:
-                raise ObjectNotFoundError("link", f"{name} under {here}", "ipfs")
+                raise AbsentError(f'no link named "{name}" under {here}')
             here, node = link.cid, self.node(link.cid)
         return here, node
 

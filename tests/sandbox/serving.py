@@ -1,0 +1,78 @@
+"""One service of a sandbox on a loopback port, without the rest of the sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import contextmanager
+
+from aiohttp import web
+
+from iexec_lab.errors import CallError
+from iexec_lab.protocol import NULL_ADDRESS, Domain
+from iexec_lab.sandbox.accounts import well_known_accounts
+from iexec_lab.sandbox.context import SERVICES, Context
+
+CHAIN_ID = 65535
+HUB = "0x00000000000000000000000000000000000000AA"
+
+
+class ChainDouble:
+    """Answers reads from a table: (address, function name) or (address, function name, first argument)."""
+
+    def __init__(self, answers=()):
+        self.answers = dict(answers)
+
+    async def call(self, to, function, *args):
+        name = function.name
+        for key in ((to.lower(), name, *args[:1]), (to.lower(), name)):
+            if key in self.answers:
+                return self.answers[key]
+        raise CallError("execution reverted")
+
+
+def make_context(folder, chain=None, **changes):
+    values = {
+        "folder": folder,
+        "chain_id": CHAIN_ID,
+        "native": False,
+        "hub": HUB,
+        "rlc": NULL_ADDRESS,
+        "registries": {},
+        "workerpool": NULL_ADDRESS,
+        "domain": Domain(CHAIN_ID, HUB),
+        "chain": chain or ChainDouble(),
+        "accounts": well_known_accounts(),
+        "urls": {name: f"http://127.0.0.1:{port}" for port, name in enumerate(SERVICES, 9000)},
+        "stop": asyncio.Event(),
+    }
+    return Context(**(values | changes))
+
+
+@contextmanager
+def serving(create, context):
+    """The address of ``create(context)``, served by a loop in another thread."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    def run(work):
+        return asyncio.run_coroutine_threadsafe(work, loop).result(30)
+
+    async def start():
+        runner = web.AppRunner(await create(context), shutdown_timeout=0.2)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        return runner
+
+    try:
+        runner = run(start())
+        try:
+            host, port = runner.addresses[0]
+            yield f"http://{host}:{port}"
+        finally:
+            run(runner.cleanup())
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
