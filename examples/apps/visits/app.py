@@ -12,11 +12,9 @@ import os
 import sys
 from pathlib import Path
 
-import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-
-mpl.use("Agg")
 
 HEALTH = {"hlthp": "poor", "hlthf": "fair", "hlthg": "good"}
 
@@ -37,8 +35,6 @@ def summary(people: pd.DataFrame, smallest: int) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame, target: Path) -> None:
     """Bars of mean visits: one group of bars a state of health, one bar a plan."""
-    import matplotlib.pyplot as plt
-
     order = [word for word in ["excellent", "good", "fair", "poor"] if word in set(table["health"])]
     wide = table.pivot_table(index="health", columns="coinsurance_percent", values="mean_visits").loc[order]
     axes = wide.plot.bar(figsize=(7, 4), rot=0, colormap="viridis")
