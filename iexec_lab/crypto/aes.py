@@ -41,11 +41,12 @@ def _cipher(key: bytes, iv: bytes | None, *, encrypt: bool) -> CipherContext:
 
 
 def encrypt_chunks(cipher: CipherContext, chunks: Iterable[memoryview]) -> Iterator[memoryview]:
-    """Encrypted pieces, the last one with padding; each is valid until the next one is asked for."""
-    out = bytearray()
+    """Encrypted pieces, the last one with padding; each is valid until the next but one is asked for."""
+    out, other = bytearray(), bytearray()
     length = 0
     for chunk in chunks:
         length += len(chunk)
+        out, other = other, out
         if len(out) < len(chunk) + BLOCK:
             out = bytearray(len(chunk) + BLOCK)
         yield memoryview(out)[: cipher.update_into(chunk, out)]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from io import BytesIO
+from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self, cast
 
 from iexec_lab.errors import CryptoError, ValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
 
     #: A path, a file opened for reading bytes, or the bytes themselves.
     Source = str | os.PathLike[str] | BinaryIO | bytes | bytearray | memoryview
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
     Progress = Callable[[int, int | None], object]
 
 #: Small enough to stay in the processor's cache between reading, encrypting, hashing and writing.
-CHUNK: Final = 256 * 1024
+CHUNK: Final = 512 * 1024
 
 
 class Meter:
@@ -70,14 +74,14 @@ def open_source(source: Source) -> Iterator[tuple[BinaryIO, int | None]]:
 
 
 def read_chunks(file: BinaryIO, meter: Meter | None = None) -> Iterator[memoryview]:
-    """Pieces of the file; each is valid until the next one is asked for."""
-    buffer = bytearray(CHUNK)
-    view = memoryview(buffer)
+    """Pieces of the file; each is valid until the next but one is asked for."""
+    buffers = cycle((bytearray(CHUNK), bytearray(CHUNK)))
     readinto = cast("Callable[[bytearray], int | None] | None", getattr(file, "readinto", None))
     with os_errors("can not read the source"):
         while True:
             if readinto is not None:
-                piece = view[: readinto(buffer) or 0]
+                buffer = next(buffers)
+                piece = memoryview(buffer)[: readinto(buffer) or 0]
             else:
                 piece = memoryview(_binary(file.read(CHUNK)))
             if not piece:
@@ -108,6 +112,37 @@ def _binary(data: Any) -> bytes:
             "Invalid file buffer, must be ArrayBuffer or Buffer", hint="open the file in mode 'rb'"
         )
     return data
+
+
+class Sha256:
+    """A checksum computed beside the work: a piece is hashed while the next one is made.
+
+    A piece must keep its bytes until the next but one is given.
+    """
+
+    def __init__(self, data: bytes = b"") -> None:
+        self._hash = hashlib.sha256(data)
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="iexec-lab-checksum")
+        self._pending: Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._worker.shutdown()
+
+    def update(self, piece: memoryview) -> None:
+        self._wait()
+        self._pending = self._worker.submit(self._hash.update, piece)
+
+    def checksum(self) -> str:
+        """0x text, as datasets have it on chain."""
+        self._wait()
+        return "0x" + self._hash.hexdigest()
+
+    def _wait(self) -> None:
+        if self._pending is not None:
+            self._pending.result()
 
 
 @contextmanager
