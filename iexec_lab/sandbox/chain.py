@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import aiohttp
-
-from iexec_lab.errors import CallError, ChainError, TransactionError
+from iexec_lab.errors import CallError, TransactionError
+from iexec_lab.sandbox.link import Head, HttpLink, request, result, to_head
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -21,18 +20,12 @@ if TYPE_CHECKING:
 
     from iexec_lab.ethereum.abi import Function
     from iexec_lab.sandbox.accounts import Account
+    from iexec_lab.sandbox.link import Link
 
 GAS = 8_000_000
 """Gas limit of a transaction; below 2^24, the most a transaction may ask since the Osaka fork (EIP-7825)."""
 LOG_RANGE = 2_000
 """Blocks asked for in one eth_getLogs."""
-
-
-class Head(NamedTuple):
-    """The newest block; ``timestamp`` (s) is the chain's time, which ``forward`` moves ahead of the clock."""
-
-    number: int
-    timestamp: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,46 +38,49 @@ class Batch:
 
 
 class Chain:
-    """``async with Chain(url, chain_id) as chain``; WebSocket is on the same port of ``url``.
+    """``async with Chain(url, chain_id) as chain``; in place of the URL of a node, any Link to one.
 
     ``free_gas`` sends with gas price 0.
     """
 
-    def __init__(self, url: str, chain_id: int, *, free_gas: bool = False) -> None:
-        self.url = url
+    def __init__(self, node: str | Link, chain_id: int, *, free_gas: bool = False) -> None:
         self.chain_id = chain_id
         self.head = Head(-1, 0)
+        self._node = node
+        self._link: Link
         self._free_gas = free_gas
         self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._moved = asyncio.Condition()
-        self._session: aiohttp.ClientSession
-        self._watcher: asyncio.Task[None]
+        self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=8))
-        await self._refresh()
-        self._watcher = asyncio.create_task(self._watch(), name="chain heads")
+        async with AsyncExitStack() as stack:
+            if isinstance(self._node, str):
+                self._link = await stack.enter_async_context(HttpLink(self._node))
+            else:
+                self._link = self._node
+            await self._move(to_head(await self.rpc("eth_getBlockByNumber", "latest", False)))
+            watcher = asyncio.create_task(self._link.watch(self._move), name="chain heads")
+            stack.push_async_callback(_cancelled, watcher)
+            self._stack = stack.pop_all()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._watcher.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._watcher
-        await self._session.close()
+        await self._stack.aclose()
 
     async def rpc(self, method: str, *params: Any) -> Any:
         """One JSON-RPC request; CallError with the node's words when it answers with an error."""
-        return _result(await self._post(_request(method, params)))
+        return result(await self._link.post(request(method, params)))
 
     async def batch(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
         """Several requests in one round trip, answers in order; CallError for the first that failed."""
         if not requests:
             return []
-        payload = [_request(method, params, i) for i, (method, params) in enumerate(requests)]
-        answers = sorted(await self._post(payload), key=lambda answer: answer["id"])
-        return [_result(answer) for answer in answers]
+        payload = [request(method, params, i) for i, (method, params) in enumerate(requests)]
+        answers = sorted(await self._link.post(payload), key=lambda answer: answer["id"])
+        return [result(answer) for answer in answers]
 
     async def call(self, to: str, function: Function, *args: Any) -> Any:
         """Read a contract at the newest block; the decoded value (a tuple for several); CallError."""
@@ -167,13 +163,6 @@ class Chain:
                 await handler(Batch(start, end, logs))
                 start = end + 1
 
-    async def _post(self, payload: Any) -> Any:
-        try:
-            async with self._session.post(self.url, json=payload) as response:
-                return await response.json()
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise ChainError(f"the sandbox's Ethereum node does not answer: {error}") from error
-
     async def _reason(self, sender: str, to: str | None, data: bytes, value: int) -> str | None:
         call = {"from": sender, "to": to, "data": "0x" + data.hex(), "value": hex(value), "gas": hex(GAS)}
         try:
@@ -182,36 +171,13 @@ class Chain:
             return error.reason
         return None
 
-    async def _watch(self) -> None:
-        """Keep ``head`` at the newest block; the subscription is opened anew when the node was restarted."""
-        while True:
-            with suppress(aiohttp.ClientError, ChainError):
-                async with self._session.ws_connect(self.url.replace("http", "ws", 1)) as socket:
-                    await socket.send_json(_request("eth_subscribe", ["newHeads"]))
-                    await self._refresh()
-                    async for message in socket:
-                        header = message.json().get("params", {}).get("result")
-                        if header:
-                            await self._move(header)
-            await asyncio.sleep(0.1)
-
-    async def _refresh(self) -> None:
-        await self._move(await self.rpc("eth_getBlockByNumber", "latest", False))
-
-    async def _move(self, header: Mapping[str, Any]) -> None:
+    async def _move(self, head: Head) -> None:
         async with self._moved:
-            self.head = Head(int(header["number"], 16), int(header["timestamp"], 16))
+            self.head = head
             self._moved.notify_all()
 
 
-def _request(method: str, params: Sequence[Any], number: int = 0) -> dict[str, Any]:
-    return {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
-
-
-def _result(answer: Mapping[str, Any]) -> Any:
-    if "error" not in answer:
-        return answer.get("result")
-    message = str(answer["error"].get("message", "unknown error"))
-    _, reverted, reason = message.partition("execution reverted")
-    reason = reason.lstrip(": ") if reverted else message
-    raise CallError(message, reason=reason or None)
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

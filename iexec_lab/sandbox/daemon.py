@@ -15,15 +15,19 @@ import os
 import signal
 import sys
 import time
-from contextlib import AsyncExitStack
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import IexecError, SandboxError
+from iexec_lab.sandbox.journal import Journal
+from iexec_lab.sandbox.node import Node
 from iexec_lab.sandbox.registry import Record, StateLock, remove_record, write_record
+from iexec_lab.sandbox.snapshot import NATIVE_CHAIN_ID, TOKEN_CHAIN_ID, snapshot
 
 if TYPE_CHECKING:
+    from iexec_lab.sandbox.ledger import Ledger
     from iexec_lab.sandbox.snapshot import Genesis
 
 log = logging.getLogger(__name__)
@@ -48,84 +52,65 @@ def main(arguments: list[str]) -> int:
         lock = StateLock(folder)
     except SandboxError as error:
         return _failed(error)
+    _log_to(folder / "log.txt")
     try:
-        _log_to(folder / "log.txt")
-        return _run(folder, options)
+        _run(folder, options)
+    except Exception as error:
+        log.exception("failed")
+        return _failed(_own_error(error))
     finally:
         remove_record(folder)
         lock.release()
-
-
-def _run(folder: Path, options: Options) -> int:
-    try:
-        asyncio.run(_main(folder, options))
-    except IexecError as error:
-        log.info("failed: %s", " ".join(error.lines()))
-        return _failed(error)
-    except BaseExceptionGroup as group:
-        first: BaseException = group
-        while isinstance(first, BaseExceptionGroup):
-            first = first.exceptions[0]
-        if not isinstance(first, IexecError):
-            raise
-        return _failed(first)
     return 0
 
 
-async def _main(folder: Path, options: Options) -> None:
-    from iexec_lab.sandbox.accounts import well_known_accounts
-    from iexec_lab.sandbox.chain import Chain
-    from iexec_lab.sandbox.context import Context
-    from iexec_lab.sandbox.node import Node
-    from iexec_lab.sandbox.server import close_sockets, open_sockets, serve, urls_of
-    from iexec_lab.sandbox.snapshot import NATIVE_CHAIN_ID, TOKEN_CHAIN_ID, snapshot
+def _run(folder: Path, options: Options) -> None:
+    output = folder / "anvil.txt"
+    with closing(Journal(folder)) as journal:
+        genesis = _genesis(journal, options, output)
+
+        def start_node() -> Node:
+            return Node(genesis.chain_id, native=genesis.native, log=output, state=journal.base)
+
+        # The node starts while the services are imported, which takes longer.
+        node = start_node()
+        from iexec_lab.sandbox.ledger import Ledger
+
+        asyncio.run(_serve(folder, options, genesis, Ledger(journal, node, start_node)))
+
+
+def _genesis(journal: Journal, options: Options, output: Path) -> Genesis:
+    """What chain the state folder holds, made when it holds none."""
+    genesis = journal.genesis
+    if genesis is None:
+        native = bool(options.native)
+        chain_id = options.chain_id or (NATIVE_CHAIN_ID if native else TOKEN_CHAIN_ID)
+        genesis, state = snapshot(chain_id, native=native, log=output)
+        journal.begin(genesis, state)
+    wanted = {"native": options.native, "chain_id": options.chain_id}
+    if any(value not in {None, getattr(genesis, name)} for name, value in wanted.items()):
+        raise SandboxError(
+            "This state folder holds another kind of chain",
+            details={"chain_id": genesis.chain_id, "native": genesis.native},
+            hint="Reset it, or start a sandbox under another name.",
+        )
+    return genesis
+
+
+async def _serve(folder: Path, options: Options, genesis: Genesis, ledger: Ledger) -> None:
+    from iexec_lab.sandbox.server import running
 
     stop = asyncio.Event()
-    _stop_on_signals(stop)
-    native = bool(options.native)
-    chain_id = options.chain_id or (NATIVE_CHAIN_ID if native else TOKEN_CHAIN_ID)
-    async with AsyncExitStack() as stack:
-        sockets = open_sockets(options.port_base)
-        stack.callback(close_sockets, sockets)
-        genesis, state = await asyncio.to_thread(snapshot, chain_id, native=native, log=folder / "anvil.txt")
-        node = Node(chain_id, native=native, log=folder / "anvil.txt", state=state)
-        stack.callback(node.stop)
-        node.wait_ready()
-        urls = urls_of(sockets) | {"rpc": node.url}
-        chain = await stack.enter_async_context(Chain(node.url, chain_id, free_gas=native))
-        context = Context(
-            folder=folder,
-            chain_id=chain_id,
-            native=native,
-            hub=genesis.hub,
-            rlc=genesis.rlc,
-            registries=genesis.registries,
-            workerpool=genesis.workerpool,
-            domain=_domain(genesis),
-            chain=chain,
-            accounts=well_known_accounts(),
-            urls=urls,
-            stop=stop,
-        )
-        await serve(context, sockets, stack)
-        write_record(folder, Record(os.getpid(), time.time(), genesis, urls))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, stop.set)
+    async with running(folder, genesis, ledger, options.port_base, stop) as context:
+        write_record(folder, Record(os.getpid(), time.time(), genesis, context.urls))
         _say({"ready": True})
         if options.attached:
             _stop_with_parent(stop)
         await stop.wait()
         log.info("stopping")
-
-
-def _domain(genesis: Genesis) -> Any:
-    from iexec_lab.protocol.typed_data import Domain
-
-    return Domain(chain_id=genesis.chain_id, verifying_contract=genesis.hub)
-
-
-def _stop_on_signals(stop: asyncio.Event) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        loop.add_signal_handler(number, stop.set)
 
 
 def _stop_with_parent(stop: asyncio.Event) -> None:
@@ -137,6 +122,13 @@ def _stop_with_parent(stop: asyncio.Event) -> None:
             stop.set()
 
     asyncio.get_running_loop().add_reader(0, ended)
+
+
+def _own_error(error: BaseException) -> IexecError:
+    """The first error of a group; one that is not of our tree is wrapped."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error if isinstance(error, IexecError) else SandboxError(f"The sandbox failed: {error!r}")
 
 
 def _failed(error: IexecError) -> int:

@@ -25,14 +25,18 @@ class Node:
     """anvil on a free loopback port, ``url`` once constructed; ``wait_ready`` before the first request.
 
     ``state`` is a state to load (plain JSON as ``anvil_dumpState`` holds it). A ``native`` chain has gas for
-    free, as Bellecour has.
+    free, as Bellecour has. With ``mine`` every transaction gets a block, without it blocks are asked for.
     """
 
-    def __init__(self, chain_id: int, *, native: bool, log: Path, state: Path | None = None) -> None:
+    def __init__(
+        self, chain_id: int, *, native: bool, log: Path, state: Path | None = None, mine: bool = False
+    ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = log
         command = [str(anvil_binary()), *_flags(chain_id, self.port, native=native)]
+        if not mine:
+            command += ["--no-mining", "--order", "fifo"]
         if state is not None:
             command += ["--load-state", str(state)]
         with log.open("ab") as output:

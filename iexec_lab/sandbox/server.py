@@ -10,16 +10,25 @@ import importlib
 import logging
 import socket
 import time
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from iexec_lab.errors import SandboxError
+from iexec_lab.protocol.typed_data import Domain
+from iexec_lab.sandbox import rpc
+from iexec_lab.sandbox.accounts import well_known_accounts
+from iexec_lab.sandbox.chain import Chain
 from iexec_lab.sandbox.context import SERVICES, Context
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
-    from contextlib import AsyncExitStack
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from pathlib import Path
+
+    from iexec_lab.sandbox.ledger import Ledger
+    from iexec_lab.sandbox.snapshot import Genesis
 
     Create = Callable[[Context], Awaitable[web.Application]]
 
@@ -34,9 +43,51 @@ FACTORIES = {
     "compass": ("compass", "create"),
     "result_proxy": ("result_proxy", "create"),
 }
-"""Where each service is made: module of this package and function."""
+"""Where each service but the node's is made: module of this package and function."""
 
 HOST = "127.0.0.1"
+
+
+@asynccontextmanager
+async def running(
+    folder: Path, genesis: Genesis, ledger: Ledger, port_base: int | None, stop: asyncio.Event
+) -> AsyncIterator[Context]:
+    """A whole sandbox: node, chain, services. The first failure is raised with the service's name."""
+    # Imported while the node starts: it takes as long.
+    factories = load_factories() | {"rpc": partial(rpc.create, ledger=ledger)}
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(ledger)
+        sockets = open_sockets(port_base)
+        stack.callback(_close, sockets)
+        chain = Chain(ledger, genesis.chain_id, free_gas=genesis.native)
+        context = Context(
+            folder=folder,
+            chain_id=genesis.chain_id,
+            native=genesis.native,
+            hub=genesis.hub,
+            rlc=genesis.rlc,
+            registries=genesis.registries,
+            workerpool=genesis.workerpool,
+            domain=Domain(chain_id=genesis.chain_id, verifying_contract=genesis.hub),
+            chain=await stack.enter_async_context(chain),
+            accounts=well_known_accounts(),
+            urls={name: f"http://{HOST}:{one.getsockname()[1]}" for name, one in sockets.items()},
+            stop=stop,
+        )
+        async with asyncio.TaskGroup() as group:
+            for name, create in factories.items():
+                group.create_task(_mount(name, create, context, sockets[name], stack))
+        yield context
+
+
+def load_factories() -> dict[str, Create]:
+    factories = {}
+    for name, (module, function) in FACTORIES.items():
+        try:
+            factories[name] = getattr(importlib.import_module(f"iexec_lab.sandbox.{module}"), function)
+        except (ImportError, AttributeError):
+            log.exception("%s can not be imported", name)
+    return factories
 
 
 def open_sockets(port_base: int | None) -> dict[str, socket.socket]:
@@ -47,40 +98,11 @@ def open_sockets(port_base: int | None) -> dict[str, socket.socket]:
     sockets: dict[str, socket.socket] = {}
     try:
         for offset, name in enumerate(SERVICES):
-            port = 0 if port_base is None else port_base + offset
-            sockets[name] = _listen(name, port)
+            sockets[name] = _listen(name, 0 if port_base is None else port_base + offset)
     except SandboxError:
-        close_sockets(sockets)
+        _close(sockets)
         raise
     return sockets
-
-
-def close_sockets(sockets: Mapping[str, socket.socket]) -> None:
-    for listener in sockets.values():
-        listener.close()
-
-
-def urls_of(sockets: Mapping[str, socket.socket]) -> dict[str, str]:
-    return {name: f"http://{HOST}:{listener.getsockname()[1]}" for name, listener in sockets.items()}
-
-
-def load_factories() -> dict[str, Create]:
-    """Import the services; slow (aiohttp, cryptography), so it is done while the node starts."""
-    factories = {}
-    for name, (module, function) in FACTORIES.items():
-        try:
-            factories[name] = getattr(importlib.import_module(f"iexec_lab.sandbox.{module}"), function)
-        except (ImportError, AttributeError):
-            log.exception("%s can not be imported", name)
-    return factories
-
-
-async def serve(context: Context, sockets: Mapping[str, socket.socket], stack: AsyncExitStack) -> None:
-    """Start every service; they stop with ``stack``. The first failure is raised with the service's name."""
-    factories = load_factories()
-    async with asyncio.TaskGroup() as group:
-        for name, create in factories.items():
-            group.create_task(_mount(name, create, context, sockets[name], stack))
 
 
 async def _mount(
@@ -103,11 +125,16 @@ def _listen(name: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
+        listener.listen(128)
     except (OSError, OverflowError) as error:
         listener.close()
         raise SandboxError(
             f"Port {port} for {name} can not be opened: {error}",
             hint=f"Choose another --port-base; {len(SERVICES)} ports from there on are used.",
         ) from error
-    listener.listen(128)
     return listener
+
+
+def _close(sockets: Mapping[str, socket.socket]) -> None:
+    for listener in sockets.values():
+        listener.close()

@@ -76,7 +76,7 @@ def _make(folder: Path, chain_id: int, *, native: bool, log: Path) -> None:
     import asyncio
 
     package = poco_folder()
-    node = Node(chain_id, native=native, log=log)
+    node = Node(chain_id, native=native, log=log, mine=True)
     try:
         node.wait_ready()
         genesis, state = asyncio.run(_deploy(node.url, chain_id, package, native=native))

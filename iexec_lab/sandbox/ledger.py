@@ -1,0 +1,337 @@
+"""The node as everybody sees it: one that forgets nothing, even when it is killed.
+
+All requests pass through here. Reads go on to anvil as they are. Whatever changes the chain is done one after
+the other, and is in the journal before it is answered; anvil mines only when told to. An anvil that died is
+replaced by one that plays the journal, and the request it died of is done again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Self
+
+from iexec_lab.errors import ChainError
+from iexec_lab.sandbox.journal import Block, Decree
+from iexec_lab.sandbox.link import Head, HttpLink, request, to_head
+from iexec_lab.sandbox.replay import NodeError, replay, request_of, resend_pending
+from iexec_lab.sandbox.snapshot import unpack_state
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from types import TracebackType
+
+    from iexec_lab.sandbox.journal import Journal
+    from iexec_lab.sandbox.node import Node
+
+log = logging.getLogger(__name__)
+
+ENTRIES_PER_BASE = 500
+"""Journal entries after which the whole state is written anew: a second's worth of playing."""
+
+_SEND = {"eth_sendRawTransaction", "eth_sendTransaction", "eth_sendUnsignedTransaction"}
+_SEND |= {f"{method}Sync" for method in _SEND}
+_DECREES = {"anvil", "evm", "hardhat", "tenderly"}
+"""Prefixes of requests that real nodes do not know."""
+_MINE = {"mine", "mine_detailed"}
+_CLOCK = {"increaseTime", "setTime", "setNextBlockTimestamp"}
+_REWIND = {"revert", "reset", "loadState", "reorg", "rollback"}
+_DROP = {"dropTransaction", "dropAllTransactions", "removePoolTransactions"}
+_SESSION = {
+    "autoImpersonateAccount",
+    "dumpState",
+    "enableTraces",
+    "getBlobSidecarsByBlockId",
+    "getBlobsByTransactionHash",
+    "impersonateAccount",
+    "metadata",
+    "nodeInfo",
+    "removeBlockTimestampInterval",
+    "setBlockTimestampInterval",
+    "setLoggingEnabled",
+    "setRpcUrl",
+    "snapshot",
+    "stopImpersonatingAccount",
+}
+"""Requests that change no state, or only how anvil behaves until it is restarted."""
+
+
+def changes(method: str) -> bool:
+    """True for a request that is not a plain read."""
+    return method in _SEND or method.partition("_")[0] in _DECREES
+
+
+class Ledger:
+    """A Link to ``node``, which has loaded the journal's base; ``start_node`` makes another one.
+
+    ``async with`` plays the journal at its start; at its end it writes the state and ends the node.
+    """
+
+    def __init__(self, journal: Journal, node: Node, start_node: Callable[[], Node]) -> None:
+        self.head = Head(-1, 0)
+        self._journal = journal
+        self._node = node
+        self._start_node = start_node
+        self._link = HttpLink(node.url)
+        self._lock = asyncio.Lock()
+        self._automine = True
+        self._interval: asyncio.Task[None] | None = None
+        self._clock_moved = False
+        self._offset = 0
+        self._sends: dict[str, Sequence[Any]] = {}
+        self._listeners: set[Callable[[Head], Awaitable[None]]] = set()
+
+    @property
+    def url(self) -> str:
+        """Where anvil itself listens; another place after it was replaced."""
+        return self._link.url
+
+    async def __aenter__(self) -> Self:
+        await self._link.__aenter__()
+        try:
+            await self._play()
+        except BaseException:
+            await self._link.session.close()
+            self._node.stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop_interval()
+        async with self._lock:
+            if self._journal.size:
+                with suppress(ChainError, NodeError):
+                    # Without a new base the next start plays the journal.
+                    await self._rebase()
+            await self._link.session.close()
+            self._node.stop()
+
+    async def post(self, payload: Any) -> Any:
+        """Answer a JSON-RPC request or batch; a batch that changes something is done in its order."""
+        if not isinstance(payload, list):
+            return await self._answer(payload)
+        if any(changes(entry.get("method", "")) for entry in payload):
+            return [await self._answer(entry) for entry in payload]
+        return await self._read(payload)
+
+    async def watch(self, moved: Callable[[Head], Awaitable[None]]) -> None:
+        self._listeners.add(moved)
+        try:
+            await moved(self.head)
+            await asyncio.Event().wait()
+        finally:
+            self._listeners.discard(moved)
+
+    async def forward(self, seconds: int) -> Head:
+        """Move the chain's time ahead and mine a block that shows it."""
+        await self._change("evm_increaseTime", [seconds])
+        await self._change("evm_mine", [])
+        return self.head
+
+    async def refresh(self, seconds: float) -> None:
+        """Mine a block when the newest is older than ``seconds``, as a chain with traffic would have one."""
+        if self._automine and time.time() + self._offset - self.head.timestamp > seconds:
+            await self._change("evm_mine", [])
+
+    async def alive(self) -> str:
+        """The URL of an anvil that runs, replaced before if need be."""
+        if self._node.process.poll() is not None:
+            await self._read(request("eth_chainId"))
+        return self.url
+
+    async def _answer(self, entry: Mapping[str, Any]) -> Any:
+        method = entry.get("method", "")
+        if not changes(method):
+            return await self._read(entry)
+        frame = {"jsonrpc": "2.0", "id": entry.get("id")}
+        try:
+            return {**frame, "result": await self._change(method, entry.get("params") or [])}
+        except NodeError as error:
+            return {**frame, "error": error.error}
+
+    async def _read(self, payload: Any) -> Any:
+        try:
+            return await self._link.post(payload)
+        except ChainError:
+            async with self._lock:
+                if not await self._replaced():
+                    raise
+            return await self._link.post(payload)
+
+    async def _change(self, method: str, params: Sequence[Any]) -> Any:
+        async with self._lock:
+            try:
+                return await self._do(method, params)
+            except ChainError:
+                if not await self._replaced():
+                    raise
+                return await self._do(method, params)
+
+    async def _do(self, method: str, params: Sequence[Any]) -> Any:
+        if method in _SEND:
+            return await self._send(method, params)
+        name = method.partition("_")[2]
+        match name:
+            case "getAutomine":
+                return self._automine
+            case "setAutomine":
+                return await self._set_automine(bool(params[0]))
+            case "setIntervalMining":
+                return self._set_interval(params[0])
+        result = await self._ask(method, *params)
+        if name in _MINE:
+            await self._take_down_new_blocks()
+        elif name in _CLOCK:
+            await self._keep_offset()
+            self._clock_moved = True
+        elif name in _REWIND:
+            await self._start_over()
+        elif name in _DROP:
+            await self._forget_dropped()
+        elif name not in _SESSION:
+            self._journal.add_decree(Decree(method, params))
+        return result
+
+    async def _send(self, method: str, params: Sequence[Any]) -> Any:
+        plain = method.removesuffix("Sync")
+        transaction: str = await self._ask(plain, *params)
+        raw = plain == "eth_sendRawTransaction"
+        self._sends[transaction] = [plain, params[0]] if raw else await request_of(transaction, self._ask)
+        if self._automine:
+            await self._mine_executable()
+        if transaction in self._sends:
+            self._journal.add_pending(transaction, self._sends[transaction])
+        if plain == method:
+            return transaction
+        receipt = await self._ask("eth_getTransactionReceipt", transaction)
+        if receipt is None:
+            raise NodeError({"code": 4, "message": f"Transaction {transaction} waits in the pool"})
+        return receipt
+
+    async def _mine_executable(self) -> None:
+        """Mine what can be mined; a transaction that waits for an earlier nonce stays in the pool."""
+        if int((await self._ask("txpool_status"))["pending"], 16):
+            await self._take_down(await self._ask("evm_mine_detailed"))
+
+    async def _set_automine(self, wanted: bool) -> None:
+        self._stop_interval()
+        self._automine = wanted
+        if wanted:
+            await self._mine_executable()
+
+    def _set_interval(self, seconds: int | str) -> None:
+        self._stop_interval()
+        self._automine = False
+        pause = int(seconds, 16) if isinstance(seconds, str) else seconds
+        if pause:
+            self._interval = asyncio.create_task(self._mine_every(pause), name="interval mining")
+
+    def _stop_interval(self) -> None:
+        if self._interval is not None:
+            self._interval.cancel()
+            self._interval = None
+
+    async def _mine_every(self, seconds: int) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            await self._change("evm_mine", [])
+
+    async def _take_down_new_blocks(self) -> None:
+        newest = int(await self._ask("eth_blockNumber"), 16)
+        numbers = range(self.head.number + 1, newest + 1)
+        await self._take_down([await self._ask("eth_getBlockByNumber", hex(one), True) for one in numbers])
+
+    async def _take_down(self, found: Sequence[Mapping[str, Any]]) -> None:
+        """Append blocks, given with whole transactions, to the journal; then tell everybody."""
+        blocks, hashes = [], []
+        for block in found:
+            own = [transaction["hash"] for transaction in block["transactions"]]
+            sends = [await self._send_of(one) for one in own]
+            head = to_head(block)
+            blocks.append(Block(head.number, block["hash"], head.timestamp, sends))
+            hashes += own
+        self._journal.add_blocks(blocks, hashes)
+        if found:
+            if self._clock_moved:
+                # Only now is the offset of evm_setNextBlockTimestamp known.
+                self._clock_moved = False
+                await self._keep_offset()
+            await self._publish(to_head(found[-1]))
+        if self._journal.size >= max(ENTRIES_PER_BASE, self.head.number // 4):
+            await self._rebase()
+
+    async def _send_of(self, transaction: str) -> Sequence[Any]:
+        if transaction in self._sends:
+            return self._sends.pop(transaction)
+        return await request_of(transaction, self._ask)
+
+    async def _keep_offset(self) -> None:
+        self._offset = await self._ask("evm_increaseTime", 0)
+        self._journal.keep("offset", self._offset)
+
+    async def _start_over(self) -> None:
+        """The chain was wound back or replaced: the journal begins again from what it is now."""
+        await self._rebase()
+        await self._keep_offset()
+        await self._publish(await self._newest())
+
+    async def _forget_dropped(self) -> None:
+        pool = await self._ask("txpool_content")
+        left = {
+            transaction["hash"]
+            for senders in pool.values()
+            for by_nonce in senders.values()
+            for transaction in by_nonce.values()
+        }
+        self._journal.drop_pending(set(self._journal.pending()) - left)
+        self._sends = {one: send for one, send in self._sends.items() if one in left}
+
+    async def _rebase(self) -> None:
+        started = time.perf_counter()
+        dump = await self._ask("anvil_dumpState")
+        self._journal.rebase(await asyncio.to_thread(unpack_state, dump))
+        log.info("state of block %d written in %.3f s", self.head.number, time.perf_counter() - started)
+
+    async def _newest(self) -> Head:
+        return to_head(await self._ask("eth_getBlockByNumber", "latest", False))
+
+    async def _publish(self, head: Head) -> None:
+        self.head = head
+        for moved in list(self._listeners):
+            await moved(head)
+
+    async def _play(self) -> None:
+        await asyncio.to_thread(self._node.wait_ready)
+        await replay(self._journal, self._ask)
+        self._sends = dict(self._journal.pending())
+        await resend_pending(self._journal, self._ask)
+        self._offset = await self._ask("evm_increaseTime", 0)
+        await self._publish(await self._newest())
+        if self._automine:
+            await self._mine_executable()
+
+    async def _replaced(self) -> bool:
+        """True when anvil had died and another one has taken its place."""
+        # Its end may be seen a moment after the connection broke.
+        for _ in range(100):
+            if self._node.process.poll() is not None:
+                break
+            await asyncio.sleep(0.01)
+        else:
+            return False
+        log.warning("anvil ended with exit code %s; another one takes over", self._node.process.returncode)
+        self._node.stop()
+        self._node = await asyncio.to_thread(self._start_node)
+        self._link.url = self._node.url
+        await self._play()
+        return True
+
+    async def _ask(self, method: str, *params: Any) -> Any:
+        answer = await self._link.post(request(method, params))
+        if "error" in answer:
+            raise NodeError(answer["error"])
+        return answer["result"]

@@ -1,0 +1,141 @@
+"""The Ethereum node's public face: JSON-RPC over HTTP and WebSocket on one port, like anvil's own.
+
+Besides what anvil knows, ``sandbox_fund(address, nRLC, wei)`` and ``sandbox_forward(seconds)`` are answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import ClientSession, WSMsgType, web
+
+from iexec_lab.errors import IexecError
+from iexec_lab.sandbox.faucet import fund
+from iexec_lab.sandbox.ledger import changes
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from aiohttp import ClientWebSocketResponse
+
+    from iexec_lab.sandbox.context import Context
+    from iexec_lab.sandbox.ledger import Ledger
+
+STALE = 60.0
+"""Seconds after which a read first gets a new block, so that deadlines pass on an idle chain too."""
+
+_CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
+    "Access-Control-Allow-Headers": "*",
+}
+_BIG = 256 * 2**20
+
+
+async def create(context: Context, ledger: Ledger) -> web.Application:
+    """The application of the rpc port; the only service that also needs the ledger."""
+    door = Door(context, ledger)
+    app = web.Application(client_max_size=_BIG)
+    app.router.add_post("/", door.http)
+    app.router.add_get("/", door.websocket)
+    app.router.add_options("/", door.preflight)
+    return app
+
+
+class Door:
+    def __init__(self, context: Context, ledger: Ledger) -> None:
+        self._context = context
+        self._ledger = ledger
+
+    async def preflight(self, _: web.Request) -> web.Response:
+        return web.Response(headers=_CORS)
+
+    async def http(self, request: web.Request) -> web.Response:
+        try:
+            payload = json.loads(await request.read())
+        except ValueError:
+            payload = None
+        return web.json_response(await self._answer(payload), headers=_CORS)
+
+    async def websocket(self, request: web.Request) -> web.WebSocketResponse:
+        """Subscriptions and reads go straight to anvil; changes take the way of the ledger."""
+        client = web.WebSocketResponse(max_msg_size=_BIG)
+        if not client.can_prepare(request):
+            raise web.HTTPMethodNotAllowed("GET", ["POST", "OPTIONS"])
+        await client.prepare(request)
+        url = (await self._ledger.alive()).replace("http", "ws", 1)
+        async with ClientSession() as session, session.ws_connect(url, max_msg_size=_BIG) as node:
+            back = asyncio.create_task(_copy(node, client))
+            try:
+                async for message in client:
+                    if message.type is WSMsgType.TEXT:
+                        await self._relay(message.data, client, node)
+            finally:
+                back.cancel()
+        return client
+
+    async def _relay(self, text: str, client: web.WebSocketResponse, node: ClientWebSocketResponse) -> None:
+        try:
+            payload = json.loads(text)
+        except ValueError:
+            payload = None
+        entries = payload if isinstance(payload, list) else [payload]
+        if all(isinstance(entry, dict) and not self._own(entry) for entry in entries):
+            await node.send_str(text)
+        else:
+            await client.send_json(await self._answer(payload))
+
+    @staticmethod
+    def _own(entry: Mapping[str, Any]) -> bool:
+        method = str(entry.get("method"))
+        return method in _METHODS or changes(method)
+
+    async def _answer(self, payload: Any) -> Any:
+        entries = payload if isinstance(payload, list) else [payload]
+        if not entries or not all(isinstance(entry, dict) for entry in entries):
+            return _error(None, -32700, "Parse error")
+        if any(entry.get("method") in _METHODS for entry in entries):
+            answers = [await self._answer_own(entry) for entry in entries]
+            return answers if isinstance(payload, list) else answers[0]
+        await self._ledger.refresh(STALE)
+        try:
+            return await self._ledger.post(payload)
+        except IexecError as error:
+            return _error(entries[0].get("id"), -32603, error.message)
+
+    async def _answer_own(self, entry: Mapping[str, Any]) -> Any:
+        own = _METHODS.get(str(entry.get("method")))
+        if own is None:
+            return await self._answer(entry)
+        try:
+            result = await own(self._context, self._ledger, *(entry.get("params") or []))
+        except IexecError as error:
+            return _error(entry.get("id"), -32000, error.message)
+        except (TypeError, ValueError):
+            return _error(entry.get("id"), -32602, "Invalid params")
+        return {"jsonrpc": "2.0", "id": entry.get("id"), "result": result}
+
+
+async def _fund(context: Context, _: Ledger, address: str, nrlc: str = "0x0", wei: str = "0x0") -> None:
+    await fund(context, address, nrlc=int(nrlc, 16), wei=int(wei, 16))
+
+
+async def _forward(_: Context, ledger: Ledger, seconds: int) -> dict[str, str]:
+    head = await ledger.forward(int(seconds))
+    return {"number": hex(head.number), "timestamp": hex(head.timestamp)}
+
+
+_METHODS: dict[str, Callable[..., Awaitable[Any]]] = {"sandbox_fund": _fund, "sandbox_forward": _forward}
+
+
+async def _copy(node: ClientWebSocketResponse, client: web.WebSocketResponse) -> None:
+    async for message in node:
+        if message.type is WSMsgType.TEXT:
+            await client.send_str(message.data)
+    await client.close()
+
+
+def _error(number: Any, code: int, message: str) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": number, "error": {"code": code, "message": message}}
