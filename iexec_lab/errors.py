@@ -114,7 +114,9 @@ class CryptoError(IexecError):
 
 
 class JobError(IexecError):
-    pass
+    """``job`` is the job whose tasks failed, when there is one."""
+
+    job: Any = None
 
 
 class SandboxError(IexecError):

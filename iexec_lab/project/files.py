@@ -125,6 +125,12 @@ class Project:
         address: str | None = self._deployed().get(kind, {}).get(str(chain_id))
         return address
 
+    def all_deployed(self, kind: str) -> list[str]:
+        """Addresses of the last deployments of ``kind``; "address" and "user" mean every kind."""
+        document = self._deployed()
+        maps = document.values() if kind in {"address", "user"} else [document.get(kind, {})]
+        return [address for addresses in maps for address in addresses.values()]
+
     def require_deployed(self, kind: str, chain_id: int) -> str:
         """Like ``deployed``; raises ``ProjectError`` when there was none."""
         address = self.deployed(kind, chain_id)

@@ -73,7 +73,7 @@ def test_built_in_ids_are_aliases(tmp_path, name, key):
 
 
 def test_custom_ids_are_not_aliases(tmp_path):
-    with pytest.raises(ProjectError, match='Missing "65535" chain in "chain.json"') as caught:
+    with pytest.raises(ProjectError, match=r'Missing "65535" chain in "chain\.json"') as caught:
         project(tmp_path, SEED).chain("65535")
     assert "dev, dev-sidechain" in caught.value.hint
 
@@ -155,7 +155,7 @@ def test_broken_json_names_file_line_and_fault(tmp_path):
 
 def test_bytes_that_are_not_text_are_a_clear_error(tmp_path):
     (tmp_path / "chain.json").write_bytes(b"\xff\xfe{}")
-    with pytest.raises(ProjectError, match="in chain.json"):
+    with pytest.raises(ProjectError, match=r"in chain\.json"):
         Project(tmp_path).chain()
 
 

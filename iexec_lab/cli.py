@@ -1,0 +1,158 @@
+"""The terminal face: one command, one answer, exit code 0 or 1.
+
+Answers go to standard output, everything else to standard error. ``--raw`` prints one line of JSON: the answer
+with ``ok: true`` on standard output, or a failure with ``ok: false`` on standard error, in the official CLI's
+shape.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any, TextIO
+
+from iexec_lab.commands import parser, tree
+from iexec_lab.errors import IexecError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from iexec_lab.commands.outcome import Outcome
+    from iexec_lab.commands.tree import Command
+
+_OFFICIAL_PROGRAM = "iexec"
+_ORDERS_SHOWN = 100
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line; the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        return _run(words)
+    except BrokenPipeError:  # the reader of our output left, as in `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt as stop:
+        print(f"\n{stop or 'Interrupted.'}", file=sys.stderr)
+        return 1
+
+
+def _run(words: list[str]) -> int:
+    if words and words[0] in {"--version", "-V"}:
+        print(_version())
+        return 0
+    is_raw = "--raw" in (words[: words.index("--")] if "--" in words else words)
+    try:
+        if "help" in words[:2]:
+            return _help([*(word for word in words if word != "help"), "--help"])
+        command, taken = tree.find(words)
+        if command is None or parser.wants_help(words[taken:]):
+            return _help(words)
+        args = parser.parse(command, words[taken:])
+        outcome = _carry_out(command, args)
+    except IexecError as error:
+        return _fail(error, words, is_raw=is_raw)
+    return _tell(outcome, is_raw=is_raw)
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("iexec-lab")
+
+
+def _help(words: list[str]) -> int:
+    """Print help: on standard output when asked for, on standard error after an unfinished command."""
+    command, taken = tree.find(words)
+    if command is not None:
+        print(parser.help_text(command), end="")
+        return 0
+    asked = not words or parser.wants_help(words)
+    if not asked and len(words) > taken:
+        raise UsageError(f"unknown option '{words[taken]}'", usage=f"{tree.PROGRAM} <command> [options]")
+    print(parser.overview(words[:taken]), end="", file=sys.stdout if asked else sys.stderr)
+    return 0 if asked else 1
+
+
+def _carry_out(command: Command, args: Any) -> Outcome:
+    from iexec_lab.commands.context import Context
+    from iexec_lab.commands.terminal import Terminal
+
+    face = Terminal(quiet=args.raw or args.quiet, style=_style(sys.stderr))
+    context = Context(face, rows=_ORDERS_SHOWN)
+    context.remember = context.remember_chain
+    return command.handler(context, args)
+
+
+def _style(stream: TextIO) -> Any:
+    from iexec_lab.commands.text import Style
+
+    return Style(
+        colours=stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    )
+
+
+def _tell(outcome: Outcome, *, is_raw: bool) -> int:
+    failed = bool(outcome.failed)
+    if is_raw:
+        answer = {"ok": not failed, **outcome.raw}
+        if failed and "failedTasks" not in outcome.raw:
+            answer["fail"] = list(outcome.failed)
+        print(_json(answer), file=sys.stderr if failed else sys.stdout)
+    else:
+        _print(outcome)
+    return int(failed)
+
+
+def _print(outcome: Outcome) -> None:
+    from iexec_lab.commands.text import GREEN, RED, render, safe
+
+    style = _style(sys.stdout)
+    if outcome.said:
+        print(style.paint(GREEN, "✔ ") + safe(outcome.said))
+    shown = dict(outcome.raw) if outcome.shown is None else outcome.shown
+    text = render(shown, style, width=_width())
+    if text:
+        print(text)
+    for sentence in outcome.failed:
+        print(_style(sys.stderr).paint(RED, "✖ ") + safe(sentence), file=sys.stderr)
+
+
+def _width() -> int:
+    from shutil import get_terminal_size
+
+    return get_terminal_size((120, 24)).columns if sys.stdout.isatty() else 10_000
+
+
+def _fail(error: IexecError, words: list[str], *, is_raw: bool) -> int:
+    if is_raw:
+        named = {"name": error.official_name, "message": error.message}
+        print(_json({"ok": False, "command": _typed(words), "error": named}), file=sys.stderr)
+        return 1
+    from iexec_lab.commands.terminal import safe_lines
+    from iexec_lab.commands.text import RED
+
+    first, *rest = error.lines()
+    style = _style(sys.stderr)
+    print(style.paint(RED, "✖ ") + safe_lines(first.partition(": ")[2]), file=sys.stderr)
+    for line in rest:
+        print(safe_lines(line), file=sys.stderr)
+    if isinstance(error, UsageError) and error.usage:
+        print(f"  usage: {error.usage}", file=sys.stderr)
+    return 1
+
+
+def _typed(words: list[str]) -> str:
+    """The command as typed, with the official program name: what the official CLI puts into ``command``."""
+    try:
+        _, taken = tree.find(words)
+    except UsageError:  # no such command: what stands before the first option
+        taken = next((i for i, word in enumerate(words) if word.startswith("-")), len(words))
+    return " ".join([_OFFICIAL_PROGRAM, *words[:taken]])
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

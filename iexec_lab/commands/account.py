@@ -1,0 +1,95 @@
+"""``account``: RLC staked on the marketplace."""
+
+from __future__ import annotations
+
+from iexec_lab.commands.handlers import calling
+from iexec_lab.commands.options import READS, SENDS, USER
+from iexec_lab.commands.tree import Argument, Command
+
+AMOUNT = Argument("amount", "amount", "how much, in nRLC unless a unit follows", required=True)
+UNIT = Argument("unit", "unit", "nRLC or RLC", default="nRLC")
+SPENDER = Argument("spender", "address", "who may use the stake", required=True)
+
+COMMANDS = (
+    Command(
+        ("account", "show"),
+        "show staked and locked RLC",
+        calling("account.show", "address", doing="Reading the account"),
+        args=(Argument("address", "user", "whose account; the wallet's when left out"),),
+        options=READS,
+        example="account show",
+    ),
+    Command(
+        ("account", "deposit"),
+        "stake RLC of the wallet",
+        calling(
+            "account.deposit",
+            "amount",
+            "unit",
+            doing="Depositing",
+            said="Deposited {amount} nRLC.",
+            spends=True,
+        ),
+        args=(AMOUNT, UNIT),
+        options=SENDS,
+        example="account deposit 1.5 RLC",
+        notes="Deals are paid from the stake.",
+        spends=True,
+    ),
+    Command(
+        ("account", "withdraw"),
+        "move staked RLC back to the wallet",
+        calling(
+            "account.withdraw",
+            "amount",
+            "unit",
+            doing="Withdrawing",
+            said="Withdrew {amount} nRLC.",
+            spends=True,
+        ),
+        args=(AMOUNT, UNIT),
+        options=SENDS,
+        example="account withdraw 500000000",
+        spends=True,
+    ),
+    Command(
+        ("account", "approve"),
+        "let somebody use part of the stake",
+        calling(
+            "account.approve",
+            "amount",
+            "spender",
+            "unit",
+            doing="Approving",
+            said="{spender} may use {amount} {unit} of the stake.",
+            spends=True,
+        ),
+        args=(AMOUNT, SPENDER, UNIT),
+        options=SENDS,
+        example="account approve 2 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 RLC",
+        spends=True,
+    ),
+    Command(
+        ("account", "allowance"),
+        "how much of the stake somebody may use",
+        calling("account.allowance", "spender", "user", doing="Reading the allowance"),
+        args=(SPENDER,),
+        options=(*READS, USER),
+        example="account allowance 0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
+    ),
+    Command(
+        ("account", "revoke"),
+        "take an allowance back",
+        calling(
+            "account.revoke",
+            "spender",
+            doing="Revoking",
+            said="{spender} may use none of the stake.",
+            spends=True,
+        ),
+        args=(SPENDER,),
+        options=SENDS,
+        example="account revoke 0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
+        spends=True,
+    ),
+)

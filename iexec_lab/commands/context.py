@@ -1,0 +1,209 @@
+"""What a handler works with: the project, the person in front, the market."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from iexec_lab.errors import AbortedError, ProjectError, UsageError, ValidationError
+from iexec_lab.project import Project
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from iexec_lab.client.iexec import IExec
+    from iexec_lab.client.plan import Plan
+
+SANDBOX = "sandbox"
+
+
+class Face(Protocol):
+    """Where the command was typed: a terminal, a pipe, a notebook."""
+
+    def confirm(self, question: str) -> bool:
+        """Yes or no, yes by default. Raises ``AbortedError`` when nobody can answer."""
+        ...
+
+    def secret(self, question: str) -> str:
+        """Text that is not shown while typed. Raises ``AbortedError`` when nobody can answer."""
+        ...
+
+    def note(self, text: str) -> None:
+        """A line beside the answer: a warning, the next thing to do."""
+        ...
+
+    def working(self, doing: str) -> AbstractContextManager[Step]:
+        """Shows that something takes time."""
+        ...
+
+
+class Step(Protocol):
+    """One piece of long work."""
+
+    def update(self, text: str, done: int | None = None, total: int | None = None) -> None: ...
+
+
+@dataclass(slots=True)
+class Context:
+    """One folder, one face, and the labs opened so far.
+
+    Attributes:
+        face: Asks and tells.
+        folder: Project folder; the current directory by default.
+        network: Chosen by ``connect``; a chain option beats it.
+        wallet: Wallet options given to ``connect``; those of a command beat them.
+        fallback: Used when nothing names a network; None makes that an error, as in the official CLI.
+        signer: A wallet that lives elsewhere, such as the browser's.
+        remember: What ``connect`` does with its choice beyond this context.
+        rows: How many orders a list shows unless told otherwise; None for all.
+    """
+
+    face: Face
+    folder: Path = field(default_factory=Path)
+    network: str | None = None
+    wallet: dict[str, str] = field(default_factory=dict)
+    fallback: str | None = None
+    signer: Any = None
+    remember: Callable[[str], None] | None = None
+    rows: int | None = None
+    _labs: dict[Any, IExec] = field(default_factory=dict, repr=False)
+
+    @property
+    def project(self) -> Project:
+        return Project(self.folder)
+
+    def lab(self, args: Namespace) -> IExec:
+        """The market the arguments name: chain, wallet, price of gas. Opened once, then kept."""
+        options = vars(args)
+        chain = options.get("chain") or self.network
+        wallet = {name: options[name] for name in _WALLET if options.get(name)} or self.wallet
+        price = tuple(options.get("gas_price") or ())
+        confirms = options.get("confirms")
+        identity = {name: value for name, value in wallet.items() if name != "password"}
+        key = (chain, tuple(identity.items()), price, confirms, self._stamp())
+        if key not in self._labs or wallet.get("password"):
+            self._labs[key] = self._open(chain, wallet, price, confirms)
+        return self._labs[key]
+
+    def forget(self) -> None:
+        """Close what is open: a wallet or a project file changed."""
+        self._labs.clear()
+
+    def use(self, network: str | None, wallet: dict[str, str]) -> None:
+        """Make ``network`` and ``wallet`` the ones of this context."""
+        self.network, self.wallet = network, wallet
+        self.forget()
+
+    def remember_chain(self, network: str) -> None:
+        """Make a network the default of ``chain.json``."""
+        self.project.save_default_chain(network)
+
+    def confirm_overwrite(self, path: Path) -> bool:
+        """Asks before a file is replaced."""
+        return self.face.confirm(f'"{path.name}" already exists, replace it with new one?')
+
+    def confirm(self, question: str, *, force: bool) -> None:
+        """Ask unless ``force``.
+
+        Raises:
+            AbortedError: the answer was no, or nobody could answer.
+        """
+        if not force and not self.face.confirm(question):
+            raise AbortedError("Operation aborted by user.")
+
+    def chain_name(self, args: Namespace) -> str | None:
+        """The name of the network the arguments mean, None for the default of ``chain.json``."""
+        return getattr(args, "chain", None) or self.network
+
+    def _open(
+        self, chain: str | None, wallet: dict[str, str], price: tuple[str, ...], confirms: int | None
+    ) -> IExec:
+        from iexec_lab.client.iexec import connect
+        from iexec_lab.units import parse_ether
+
+        network, folder = self._where(chain)
+        lab = connect(
+            network,
+            self.signer if not wallet else None,
+            project=folder,
+            gas_price=parse_ether(list(price)) if price else None,
+            confirms=_blocks(1 if confirms is None else confirms),
+            confirm=self._agrees,
+            ask_secret=self.face.secret,
+            **wallet,
+        )
+        lab.session.folder = self.folder
+        return lab
+
+    def _where(self, chain: str | None) -> tuple[str | None, Path | None]:
+        """Network for ``connect``, and the folder whose ``chain.json`` defines it: None when built in."""
+        project = self.project
+        if not project.has("chain.json"):
+            name = chain or self.fallback
+            if name is None:
+                project.chain()  # raises the official sentence
+            return name, None
+        if chain is None or chain in project.chain_names() or not _known(chain):
+            entry = project.chain(chain)
+            is_ours = entry.name.partition(":")[0] == SANDBOX and not entry.values
+            return entry.name, None if is_ours else self.folder
+        return chain, None
+
+    def _agrees(self, plan: Plan) -> bool:
+        """The gate of the client: questions are asked only where RLC has a price."""
+        return not plan.real_value or self.face.confirm("\n".join([*plan.lines(), "Continue?"]))
+
+    def _stamp(self) -> tuple[int, ...]:
+        """Changes when a file that decides network or wallet changes."""
+        stamps = []
+        for name in ("chain.json", "wallet.json"):
+            try:
+                stamps.append((self.folder / name).stat().st_mtime_ns)
+            except OSError:
+                stamps.append(0)
+        return (*stamps, hash(str(self.folder.absolute())))
+
+
+_WALLET = ("password", "wallet_file", "wallet_address", "keystoredir")
+
+
+def _blocks(confirms: int) -> int:
+    if confirms < 1:
+        raise ValidationError("confirms must be greater than or equal to 1")
+    return confirms
+
+
+def _known(chain: str) -> bool:
+    from iexec_lab.networks import builtin
+
+    return chain.partition(":")[0] == SANDBOX or builtin(chain) is not None
+
+
+def required(args: Namespace, name: str) -> str:
+    """The value of an option that a command can not do without.
+
+    Raises:
+        UsageError: it was not given.
+    """
+    value: str | None = getattr(args, name)
+    if not value:
+        raise UsageError(f"Missing --{name} option", hint=f"Add --{name} <value>.")
+    return value
+
+
+def address_of(context: Context, kind: str, given: str | None, chain_id: int) -> str:
+    """The address typed, or that of the last deployment on the chain.
+
+    Raises:
+        ProjectError: neither.
+    """
+    if given:
+        return given
+    try:
+        return context.project.require_deployed(kind, chain_id)
+    except ProjectError as error:
+        error.hint = f"Give the address of the {kind}, or run iexec-lab {kind} deploy."
+        raise

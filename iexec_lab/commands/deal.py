@@ -1,0 +1,49 @@
+"""``deal``: agreements and their tasks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iexec_lab.commands.handlers import calling, done
+from iexec_lab.commands.options import READS, SENDS, flag
+from iexec_lab.commands.running import wait
+from iexec_lab.commands.tree import Argument, Command
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from iexec_lab.commands.context import Context
+    from iexec_lab.commands.outcome import Outcome
+
+_DEAL = Argument("dealid", "deal", "the deal", required=True)
+
+
+def show(context: Context, args: Namespace) -> Outcome:
+    lab = context.lab(args)
+    if not args.watch:
+        with context.face.working("Reading the deal"):
+            return done(lab, "deal.show", dealid=args.dealid)
+    wait(context, lab.job(args.dealid))
+    return done(lab, "deal.show", dealid=args.dealid, watch=True)
+
+
+COMMANDS = (
+    Command(
+        ("deal", "show"),
+        "show a deal, or wait for its tasks",
+        show,
+        args=(_DEAL,),
+        options=(*READS, flag("--watch", "wait until all tasks have ended")),
+        example="deal show 0x5b1e...c3 --watch",
+    ),
+    Command(
+        ("deal", "claim"),
+        "take back what was paid for tasks that nobody finished",
+        calling("deal.claim", "dealid", doing="Claiming", said="Claimed.", spends=True),
+        args=(_DEAL,),
+        options=SENDS,
+        example="deal claim 0x5b1e...c3",
+        notes="Possible once the deadline of the deal has passed.",
+        spends=True,
+    ),
+)

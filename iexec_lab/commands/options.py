@@ -1,0 +1,99 @@
+"""Option blocks that several commands share."""
+
+from __future__ import annotations
+
+from iexec_lab.commands.tree import Option
+
+FRAMEWORKS = ("scone", "gramine", "tdx")
+
+
+def flag(name: str, help: str, group: str = "options") -> Option:  # noqa: A002 - the word of argparse
+    return Option(name, "flag", help, "none", group=group)
+
+
+WALLET_OPEN = (
+    Option("--password", "password", "password of the wallet file (asked for when needed)", group="wallet"),
+    Option("--wallet-file", "file", "name of a file in the keystore folder", shows="name", group="wallet"),
+    Option("--wallet-address", "user", "use the wallet of this address", shows="address", group="wallet"),
+    Option("--keystoredir", "folder", 'keystore folder, or "local" or "global"', group="wallet"),
+)
+WALLET_NEW = (
+    Option(
+        "--password",
+        "password",
+        "encrypt the wallet with this password (asked for when needed)",
+        group="wallet",
+    ),
+    flag("--unencrypted", "write wallet.json without encryption; for tests only", "wallet"),
+    Option("--keystoredir", "folder", 'keystore folder, or "local" or "global"', group="wallet"),
+)
+CHAIN = (
+    Option(
+        "--chain",
+        "chain",
+        "network to work on: a chain of chain.json, or sandbox",
+        shows="name",
+        group="network",
+    ),
+)
+TRANSACTION = (
+    Option(
+        "--gas-price",
+        "ether",
+        "price of gas, in wei unless a unit follows",
+        shows="amount unit",
+        variadic=True,
+        group="network",
+    ),
+    Option(
+        "--confirms", "integer", "blocks to wait for after a transaction (1)", shows="blocks", group="network"
+    ),
+)
+READS = (*WALLET_OPEN, *CHAIN)
+SIGNS = (*WALLET_OPEN, *CHAIN)
+SENDS = (*WALLET_OPEN, *CHAIN, *TRANSACTION)
+
+FORCE = flag("--force", "do not ask for confirmation")
+OVERWRITE = flag("--force", "replace files without asking")
+USER = Option("--user", "user", "look at this user in place of the wallet", shows="address")
+TO = Option("--to", "user", "who receives", shows="address")
+TEE_FRAMEWORK = Option(
+    "--tee-framework", "framework", "the secret manager of this framework", shows="name", choices=FRAMEWORKS
+)
+SKIP_PREFLIGHT = flag("--skip-preflight-check", "do not check secrets and tags before signing")
+FORCE_UPDATE = flag("--force-update", "replace what is stored")
+
+TAG = Option("--tag", "tag", "tag words (tee,tdx) or 32 bytes")
+CATEGORY = Option("--category", "category", "category of the tasks", shows="id")
+TRUST = Option("--trust", "integer", "minimum trust")
+VOLUME = Option("--volume", "integer", "how many executions the order is good for")
+PRICE = Option(
+    "--price",
+    "amount",
+    "price of one execution, in nRLC unless a unit follows (0)",
+    shows="amount unit",
+    variadic=True,
+)
+
+VOUCHER = (
+    flag("--use-voucher", "pay with the wallet's voucher"),
+    Option("--voucher-address", "address", "pay with this voucher", shows="address"),
+)
+
+DATASET_FOLDERS = (
+    Option("--dataset-keystoredir", "folder", "where keys are stored (.secrets/datasets)"),
+    Option("--original-dataset-dir", "folder", "where clear files are (datasets/original)"),
+    Option("--encrypted-dataset-dir", "folder", "where encrypted files go (datasets/encrypted)"),
+)
+BENEFICIARY_FOLDER = Option(
+    "--beneficiary-keystoredir", "folder", "where result keys are (.secrets/beneficiary)"
+)
+BENEFICIARY_KEY = Option(
+    "--beneficiary-key-file", "file", "name of the private key in that folder", shows="name"
+)
+
+
+def restrict(kind: str) -> Option:
+    """``--app-restrict`` and its siblings."""
+    other = {"requester": "user"}.get(kind, kind)
+    return Option(f"--{kind}-restrict", other, f"only for this {kind}", shows="address")

@@ -1,0 +1,231 @@
+"""From a declaration to an argparse parser, and from tokens to arguments.
+
+Tokens are read the way the official CLI (commander) reads them: a value option takes the next token whatever
+it looks like, a variadic one takes all up to the next dash, an optional value is a token without dash.
+"""
+
+from __future__ import annotations
+
+import argparse
+from difflib import get_close_matches
+from functools import cache
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from iexec_lab.commands.tree import EVERYWHERE, NOUNS, PROGRAM, below, commands
+from iexec_lab.errors import UsageError, ValidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from iexec_lab.commands.tree import Argument, Command, Option
+
+_INTEGERS = ("integer", "category")
+_OBJECT = "\0"  # stands before the number of a token that is no text
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, usage=self.usage)
+
+
+@cache
+def build(command: Command) -> argparse.ArgumentParser:
+    """The argparse parser of one command."""
+    parser = _Parser(
+        prog=" ".join([PROGRAM, *command.path]),
+        usage=command.usage,
+        description=_sentence(command.summary) + (f"\n\n{command.notes}" if command.notes else ""),
+        epilog=f"example:\n  {PROGRAM} {command.example}" if command.example else None,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
+        allow_abbrev=False,
+    )
+    for argument in command.args:
+        parser.add_argument(
+            argument.dest, nargs="?", metavar=argument.shown, help=argument.help, default=argument.default
+        )
+    groups: dict[str, argparse._ArgumentGroup] = {}
+    for option in (*command.options, *EVERYWHERE):
+        group = groups.setdefault(option.group, parser.add_argument_group(option.group))
+        if option.value == "none":
+            group.add_argument(option.flag, dest=option.dest, action="store_true", help=option.help)
+        else:
+            group.add_argument(option.flag, dest=option.dest, help=_help(option), **_shape(option))
+    return parser
+
+
+def _shape(option: Option) -> dict[str, Any]:
+    metavar = f"<{option.metavar}>"
+    if option.variadic:
+        return {"action": "extend", "nargs": "+", "metavar": metavar}
+    if option.value == "optional":
+        return {"nargs": "?", "const": True, "metavar": option.metavar}
+    return {"metavar": metavar}
+
+
+def _help(option: Option) -> str:
+    words = f" ({', '.join(option.choices)})" if option.choices else ""
+    return f"{option.help}{words}".replace("%", "%%")
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def parse(command: Command, tokens: Sequence[Any]) -> argparse.Namespace:
+    """Arguments of the command; tokens that are not text (a DataFrame, a Job) arrive as they are.
+
+    Raises:
+        UsageError: unknown option, missing or surplus value, a word outside the allowed ones.
+    """
+    objects: list[Any] = []
+
+    def held(token: Any) -> str:
+        if isinstance(token, str):
+            return token
+        objects.append(token)
+        return f"{_OBJECT}{len(objects) - 1}"
+
+    options, positionals = _sort(command, [held(token) for token in tokens])
+    _check_count(command, positionals)
+    values = build(command).parse_args([*options, "--", *positionals])
+    for name, value in vars(values).items():
+        setattr(values, name, _restored(value, objects))
+    _check_choices(command, values)
+    _read_integers(command, values)
+    return values
+
+
+def _restored(value: Any, objects: list[Any]) -> Any:
+    if isinstance(value, list):
+        return [_restored(item, objects) for item in value]
+    if isinstance(value, str) and value.startswith(_OBJECT):
+        return objects[int(value[1:])]
+    return value
+
+
+def _sort(command: Command, tokens: list[str]) -> tuple[list[str], list[str]]:
+    """Options (values joined by ``=``) and positionals; argparse reads them reliably in that order only."""
+    options: list[str] = []
+    positionals: list[str] = []
+    rest = list(tokens)
+    while rest:
+        word = rest.pop(0)
+        if word == "--":
+            positionals += rest
+            break
+        if not word.startswith("-") or word == "-":
+            positionals.append(word)
+            continue
+        flag, equals, joined = word.partition("=")
+        option = command.option(flag)
+        if option is None or (equals and option.value == "none"):
+            raise _unknown_option(command, flag)
+        if option.variadic and not equals:
+            values = _leading_values(rest)
+            if not values:
+                raise _missing_value(command, option)
+            del rest[: len(values)]
+            options += [option.flag, *values]
+        elif option.value == "none" or (
+            option.value == "optional" and not equals and not _leading_values(rest)
+        ):
+            options.append(option.flag)
+        elif not equals and not rest:
+            raise _missing_value(command, option)
+        else:
+            options.append(f"{option.flag}={joined if equals else rest.pop(0)}")
+    return options, positionals
+
+
+def _leading_values(tokens: list[str]) -> list[str]:
+    count = next((i for i, word in enumerate(tokens) if word.startswith("-")), len(tokens))
+    return tokens[:count]
+
+
+def _missing_value(command: Command, option: Option) -> UsageError:
+    return UsageError(f"option '{option.shown}' argument missing", usage=command.usage)
+
+
+def _unknown_option(command: Command, flag: str) -> UsageError:
+    known = [option.flag for option in (*command.options, *EVERYWHERE)]
+    near = get_close_matches(flag, known, n=1)
+    hint = f"Did you mean {near[0]}?" if near else f"{PROGRAM} {command.name} --help lists the options."
+    return UsageError(f"unknown option '{flag}'", usage=command.usage, hint=hint)
+
+
+def _check_count(command: Command, positionals: list[str]) -> None:
+    needed = [argument for argument in command.args if argument.required]
+    if len(positionals) < len(needed):
+        missing = needed[len(positionals)]
+        raise UsageError(
+            f"missing required argument '{missing.name}'", usage=command.usage, hint=missing.help
+        )
+    if len(positionals) > len(command.args):
+        expected = f"Expected {len(command.args)} argument{'' if len(command.args) == 1 else 's'}"
+        message = f"too many arguments for '{command.path[-1]}'. {expected} but got {len(positionals)}."
+        raise UsageError(message, usage=command.usage, hint="Quote a value that has spaces.")
+
+
+def _check_choices(command: Command, values: argparse.Namespace) -> None:
+    items: tuple[Argument | Option, ...] = (*command.args, *command.options)
+    for item in items:
+        value = getattr(values, item.dest)
+        if item.choices and isinstance(value, str) and value not in item.choices:
+            allowed = f"Allowed choices are {', '.join(item.choices)}."
+            word = "option" if item.shown.startswith("-") else "argument"
+            raise UsageError(
+                f"{word} '{item.shown}' argument '{value}' is invalid. {allowed}", usage=command.usage
+            )
+
+
+def _read_integers(command: Command, values: argparse.Namespace) -> None:
+    items: tuple[Argument | Option, ...] = (*command.args, *command.options)
+    for item in items:
+        value = getattr(values, item.dest)
+        if item.kind in _INTEGERS and isinstance(value, str):
+            if not (value.isascii() and value.isdecimal()):
+                raise ValidationError(
+                    f"{value} is not a valid uint256", hint=f"{item.shown} is a whole number."
+                )
+            setattr(values, item.dest, int(value))
+
+
+def wants_help(words: Sequence[Any]) -> bool:
+    """True when ``--help`` or ``-h`` is among the words before ``--``."""
+    plain = [word for word in words if isinstance(word, str)]
+    before = plain[: plain.index("--")] if "--" in plain else plain
+    return "--help" in before or "-h" in before
+
+
+def help_text(command: Command) -> str:
+    """Everything about one command."""
+    return build(command).format_help()
+
+
+def overview(path: Sequence[str] = ()) -> str:
+    """The commands below ``path``: all nouns, one noun, or a group inside a noun."""
+    if not path:
+        rows = list(NOUNS.items())
+        head = [f"usage: {PROGRAM} <command> [options]", "", "The iExec marketplace from a terminal.", ""]
+        tail = f"{PROGRAM} <command> --help tells more, {PROGRAM} --version the version."
+    else:
+        found = below(path)
+        depth = len(path)
+        rows = [
+            (
+                " ".join([*command.path[depth:], *(argument.shown for argument in command.args)]),
+                command.summary,
+            )
+            for command in found
+        ]
+        head = [f"usage: {PROGRAM} {' '.join(path)} <command> [options]", ""]
+        tail = f"{PROGRAM} {' '.join(path)} <command> --help tells more and has an example."
+    width = max((len(name) for name, _ in rows), default=0)
+    lines = [f"  {name:<{width}}  {summary}" for name, summary in rows]
+    return "\n".join([*head, "commands:", *lines, "", tail]) + "\n"
+
+
+def is_leaf(noun: str) -> bool:
+    """True for ``init``, ``info`` and the like, which have no commands below them."""
+    return any(command.path == (noun,) for command in commands(noun))

@@ -1,0 +1,42 @@
+"""``requester``: secrets a requester gives to apps."""
+
+from __future__ import annotations
+
+from iexec_lab.commands.handlers import calling
+from iexec_lab.commands.options import READS, SIGNS, TEE_FRAMEWORK
+from iexec_lab.commands.tree import Argument, Command, Option
+
+_NAME = Argument("name", "name", "name of the secret", required=True)
+
+COMMANDS = (
+    Command(
+        ("requester", "push-secret"),
+        "store a named secret, once and for ever",
+        calling(
+            "requester.push_secret",
+            "name",
+            "secret_value",
+            "tee_framework",
+            doing="Storing the secret",
+            said='Secret "{name}" is stored.',
+        ),
+        args=(_NAME,),
+        options=(
+            *SIGNS,
+            Option("--secret-value", "secret", "the secret (asked for when left out)", shows="text"),
+            TEE_FRAMEWORK,
+        ),
+        example="requester push-secret my-password",
+        notes="app run --secret 1=my-password hands it to an app that runs in a TEE.",
+    ),
+    Command(
+        ("requester", "check-secret"),
+        "tell whether a named secret is stored",
+        calling(
+            "requester.check_secret", "name", "address", "tee_framework", doing="Asking the secret manager"
+        ),
+        args=(_NAME, Argument("address", "user", "whose secret; the wallet's when left out")),
+        options=(*READS, TEE_FRAMEWORK),
+        example="requester check-secret my-password",
+    ),
+)

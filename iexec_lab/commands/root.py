@@ -1,0 +1,129 @@
+"""Commands without a noun: ``init``, ``connect``, ``info``, ``jobs``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from iexec_lab.commands.handlers import calling
+from iexec_lab.commands.options import CHAIN, READS, WALLET_NEW, WALLET_OPEN, flag
+from iexec_lab.commands.outcome import Outcome
+from iexec_lab.commands.tree import Argument, Command
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from iexec_lab.commands.context import Context
+
+
+def init(context: Context, args: Namespace) -> Outcome:
+    from iexec_lab.commands.wallet import create_wallet, new_wallet
+
+    wallet = None if args.skip_wallet else new_wallet(context, args)
+    written = {
+        name: _write(context, name, force=args.force or args.raw) for name in ("iexec.json", "chain.json")
+    }
+    raw: dict[str, Any] = {}
+    if wallet is not None:
+        made = create_wallet(context, **wallet)
+        raw |= {"walletAddress": made["address"], "walletFile": made["fileName"]}
+    if written["iexec.json"]:
+        raw["configFile"] = "iexec.json"
+    raw["chainConfigFile"] = "chain.json" if written["chain.json"] else ""
+    context.forget()
+    context.face.note(
+        "iexec-lab connect sandbox works without coins; iexec-lab wallet show tells what you have."
+    )
+    return Outcome(raw, said="The project is ready.")
+
+
+def _write(context: Context, name: str, *, force: bool) -> bool:
+    project = context.project
+    if project.has(name) and not force and not context.confirm_overwrite(context.folder / name):
+        return False
+    project.create(name)
+    return True
+
+
+def connect(context: Context, args: Namespace) -> Outcome:
+    before = context.network, context.wallet
+    wallet = {name: getattr(args, name) for name in _WALLET if getattr(args, name)}
+    network = args.network or context.network
+    context.use(network, wallet or context.wallet)
+    try:
+        with context.face.working(f"Connecting to {network or 'the network of chain.json'}"):
+            lab = context.lab(args)
+            raw = _describe(lab)
+    except BaseException:
+        context.use(*before)
+        raise
+    if context.remember and args.network:
+        context.remember(args.network)
+    return Outcome(raw, lambda: lab, f"Connected to {raw['network']} (chain {raw['chainId']}).")
+
+
+def _describe(lab: Any) -> dict[str, Any]:
+    session = lab.session
+    about = {
+        "network": session.network.name,
+        "chainId": str(session.network.id),
+        "host": session.network.host,
+        "hub": session.network.hub,
+        "wallet": session.wallet.address,
+    }
+    session.require_chain()
+    return {name: value for name, value in about.items() if value is not None}
+
+
+_WALLET = ("password", "wallet_file", "wallet_address", "keystoredir")
+
+
+def jobs(context: Context, args: Namespace) -> Outcome:
+    lab = context.lab(args)
+    with context.face.working("Looking for running deals"):
+        plain = lab.jobs.plain(args.requester)
+    return Outcome(lab.jobs.raw(plain), lambda: lab.jobs.value(plain))
+
+
+COMMANDS = (
+    Command(
+        ("init",),
+        "start a project in this folder",
+        init,
+        options=(
+            *WALLET_NEW,
+            flag("--force", "replace files without asking"),
+            flag("--skip-wallet", "make no wallet"),
+        ),
+        example="init --skip-wallet",
+        notes="Writes iexec.json and chain.json, and a new wallet into the keystore.",
+    ),
+    Command(
+        ("connect",),
+        "choose the network to work on",
+        connect,
+        args=(
+            Argument(
+                "network", "chain", "sandbox, or a network of chain.json; the present one when left out"
+            ),
+        ),
+        options=WALLET_OPEN,
+        example="connect sandbox",
+        notes="In a notebook the choice lasts as long as the kernel; in a terminal it becomes the default\n"
+        "of chain.json. The sandbox is started when it does not run.",
+    ),
+    Command(
+        ("info",),
+        "show the addresses of the iExec contracts",
+        calling("network.show", doing="Reading the contracts"),
+        options=CHAIN,
+        example="info --chain arbitrum-mainnet",
+    ),
+    Command(
+        ("jobs",),
+        "list the running deals of a wallet, as the chain knows them",
+        jobs,
+        args=(Argument("requester", "user", "whose deals; the wallet's when left out"),),
+        options=READS,
+        example="jobs",
+    ),
+)

@@ -1,0 +1,44 @@
+"""``storage``: where results are stored."""
+
+from __future__ import annotations
+
+from iexec_lab.commands.handlers import calling
+from iexec_lab.commands.options import FORCE_UPDATE, READS, SIGNS, TEE_FRAMEWORK, USER
+from iexec_lab.commands.tree import Argument, Command, Option
+
+_PROVIDER = Argument("provider", "provider", "ipfs or dropbox; the network's default when left out")
+
+COMMANDS = (
+    Command(
+        ("storage", "init"),
+        "store the token that lets workers save your results",
+        calling(
+            "storage.init",
+            "provider",
+            "force_update",
+            "token",
+            "tee_framework",
+            doing="Storing the token",
+            said="Storage is ready.",
+        ),
+        args=(_PROVIDER,),
+        options=(
+            *SIGNS,
+            FORCE_UPDATE,
+            Option(
+                "--token", "secret", "access token of the provider (asked for when needed)", shows="token"
+            ),
+            TEE_FRAMEWORK,
+        ),
+        example="storage init dropbox",
+        notes="Needed for dropbox, and for ipfs where the network has a result proxy.",
+    ),
+    Command(
+        ("storage", "check"),
+        "tell whether a storage token is stored",
+        calling("storage.check", "provider", "user", "tee_framework", doing="Asking the secret manager"),
+        args=(_PROVIDER,),
+        options=(*READS, USER, TEE_FRAMEWORK),
+        example="storage check dropbox",
+    ),
+)

@@ -1,0 +1,142 @@
+"""The face of a terminal: questions on a terminal only, progress on one line, nothing in a pipe."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
+
+from iexec_lab.commands.text import YELLOW, Style, safe
+from iexec_lab.errors import AbortedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PATIENCE = 0.4  # seconds without a word; most commands are done by then
+_TICK = 0.25
+
+
+class Terminal:
+    """Asks on the terminal, tells on standard error.
+
+    Args:
+        quiet: No notes and no progress.
+        style: Colours of standard error.
+    """
+
+    def __init__(self, *, quiet: bool = False, style: Style | None = None) -> None:
+        self.quiet = quiet
+        self.style = style or Style(colours=False)
+        self._line: _Line | None = None
+
+    def confirm(self, question: str) -> bool:
+        self._require_person(question, "Add --force, or answer on a terminal.")
+        with self._pause():
+            while True:
+                print(f"{safe_lines(question)} (Y/n) ", end="", file=sys.stderr, flush=True)
+                answer = self._answer(question).strip().lower()
+                if answer in {"", "y", "yes"}:
+                    return True
+                if answer in {"n", "no"}:
+                    return False
+
+    def secret(self, question: str) -> str:
+        from getpass import getpass
+
+        self._require_person(question, "Give it as an option, or answer on a terminal.")
+        with self._pause():
+            try:
+                while not (answer := getpass(f"{safe(question)}: ", stream=sys.stderr)):
+                    pass
+            except (EOFError, KeyboardInterrupt) as error:
+                raise _nobody(question) from error
+            return answer
+
+    def note(self, text: str) -> None:
+        if not self.quiet:
+            with self._pause():
+                print(self.style.paint(YELLOW, "! ") + safe_lines(text), file=sys.stderr)
+
+    @contextmanager
+    def working(self, doing: str) -> Iterator[_Line]:
+        line = _Line(doing, sys.stderr, shown=not self.quiet and sys.stderr.isatty())
+        before, self._line = self._line, line
+        try:
+            yield line
+        finally:
+            line.close()
+            self._line = before
+
+    @contextmanager
+    def _pause(self) -> Iterator[None]:
+        """Keeps the progress line away while something else is on the screen."""
+        if self._line is None:
+            yield
+        else:
+            with self._line.hidden():
+                yield
+
+    def _require_person(self, question: str, hint: str) -> None:
+        if not sys.stdin or not sys.stdin.isatty():
+            raise AbortedError(f"Nobody is there to answer: {question.splitlines()[-1]}", hint=hint)
+
+    def _answer(self, question: str) -> str:
+        try:
+            return input()
+        except (EOFError, KeyboardInterrupt) as error:
+            raise _nobody(question) from error
+
+
+class _Line:
+    """One line at the bottom, drawn by a thread so that waiting code needs no clock."""
+
+    def __init__(self, doing: str, stream: TextIO, *, shown: bool) -> None:
+        self._text, self._count = doing, ""
+        self._stream = stream
+        self._started = time.monotonic()
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        if shown:
+            threading.Thread(target=self._draw, daemon=True).start()
+
+    def update(self, text: str, done: int | None = None, total: int | None = None) -> None:
+        self._text = text or self._text
+        self._count = f" {done}/{total}" if total else ""
+
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        with self._lock:
+            self._erase()
+            yield
+
+    def close(self) -> None:
+        with self._lock:
+            self._ended.set()
+            self._erase()
+
+    def _draw(self) -> None:
+        self._ended.wait(_PATIENCE)
+        while not self._ended.is_set():
+            with self._lock:
+                if not self._ended.is_set():
+                    seconds = int(time.monotonic() - self._started)
+                    self._erase()
+                    self._stream.write(f"{safe(self._text)}{self._count} … {seconds} s")
+                    self._stream.flush()
+            self._ended.wait(_TICK)
+
+    def _erase(self) -> None:
+        if self._stream.isatty():
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+
+
+def safe_lines(text: str) -> str:
+    """Text of several lines without control characters."""
+    return "\n".join(safe(line) for line in text.splitlines())
+
+
+def _nobody(question: str) -> AbortedError:
+    return AbortedError(f"No answer: {question.splitlines()[-1]}")

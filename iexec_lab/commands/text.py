@@ -1,0 +1,87 @@
+"""Answers as text for a terminal: aligned keys, tables where they fit, nothing that steers the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+GREEN, YELLOW, RED, BOLD, PLAIN = "\x1b[32m", "\x1b[33m", "\x1b[31m", "\x1b[1m", "\x1b[0m"
+
+
+class Style:
+    """Adds colours, or leaves text alone."""
+
+    def __init__(self, *, colours: bool) -> None:
+        self.colours = colours
+
+    def paint(self, colour: str, text: str) -> str:
+        return f"{colour}{text}{PLAIN}" if self.colours else text
+
+
+def safe(text: str) -> str:
+    """Text without control characters: what comes from the network must not move the cursor."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def render(value: Any, style: Style, *, width: int = 100) -> str:
+    """Lines for a person; an empty text for an empty answer."""
+    return "\n".join(_lines(value, style, width))
+
+
+def _lines(value: Any, style: Style, width: int) -> list[str]:
+    if isinstance(value, dict):
+        return _pairs(value, style, width)
+    if isinstance(value, (list, tuple)):
+        return _items(value, style, width)
+    return [safe(_word(value))] if value != "" else []
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)
+
+
+def _pairs(value: Mapping[str, Any], style: Style, width: int) -> list[str]:
+    names = [safe(str(name)) for name in value]
+    indent = max((len(name) for name in names), default=0) + 2
+    lines: list[str] = []
+    for name, item in zip(names, value.values(), strict=True):
+        label = style.paint(GREEN, f"{name}:")
+        if isinstance(item, (dict, list, tuple)) and item:
+            lines += [label, *(f"  {line}" for line in _lines(item, style, width - 2))]
+        else:
+            text = "none" if isinstance(item, (dict, list, tuple)) else safe(_word(item))
+            lines.append(f"{label}{' ' * (indent - len(name) - 1)}{text}")
+    return lines
+
+
+def _items(value: Sequence[Any], style: Style, width: int) -> list[str]:
+    if value and all(isinstance(item, dict) for item in value):
+        table = _table(value)
+        if table and len(table[0]) <= width:
+            return [style.paint(BOLD, table[0]), *table[1:]]
+    lines: list[str] = []
+    for item in value:
+        first, *rest = _lines(item, style, width - 2) or [""]
+        lines += [f"- {first}", *(f"  {line}" for line in rest)]
+    return lines
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Header and rows; empty when a cell is not one word or the rows differ."""
+    columns = list(rows[0])
+    if any(
+        list(row) != columns or any(isinstance(cell, (dict, list)) for cell in row.values()) for row in rows
+    ):
+        return []
+    cells = [columns, *([safe(_word(cell)) for cell in row.values()] for row in rows)]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
+    return [
+        "  ".join(cell.ljust(size) for cell, size in zip(line, widths, strict=True)).rstrip()
+        for line in cells
+    ]

@@ -1,0 +1,217 @@
+"""The command tree: one declaration per command.
+
+The terminal, the magic, ``--help``, completion, the forms and the command reference are walks over these
+declarations. A module of this package per noun holds them in ``COMMANDS``; only the noun in use is imported.
+
+Kinds say what a value is, for completion, forms and refusals:
+
+    flag, text, json, integer, tag, framework, url, unit
+    amount (RLC), ether (the chain's coin)
+    address, user, app, dataset, workerpool          addresses
+    apporder, datasetorder, workerpoolorder, requestorder   order hashes
+    deal, task, jobs, category                       ids
+    file, folder, path                               places on disk
+    chain, provider, name                            words with a known list, or free names
+    password, secret, private_key                    never echoed, never stored in a notebook
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
+
+from iexec_lab.errors import UsageError
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable, Iterator, Sequence
+
+    from iexec_lab.commands.context import Context
+    from iexec_lab.commands.outcome import Outcome
+
+    Handler = Callable[[Context, Namespace], Outcome]
+
+PROGRAM = "iexec-lab"
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """A positional value; ``name`` is shown, and is the attribute of the parsed arguments."""
+
+    name: str
+    kind: str
+    help: str
+    required: bool = False
+    default: str | None = None
+    choices: tuple[str, ...] = ()
+
+    @property
+    def dest(self) -> str:
+        return self.name.replace("-", "_")
+
+    @property
+    def shown(self) -> str:
+        return f"<{self.name}>" if self.required else f"[{self.name}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """``value`` is "none" for a flag, "optional" when the flag also works alone (then True).
+
+    A variadic option takes every token up to the next one that starts with a dash.
+    """
+
+    flag: str
+    kind: str
+    help: str
+    value: Literal["none", "required", "optional"] = "required"
+    shows: str = ""
+    variadic: bool = False
+    choices: tuple[str, ...] = ()
+    group: str = "options"
+
+    @property
+    def dest(self) -> str:
+        return self.flag[2:].replace("-", "_").lower()
+
+    @property
+    def metavar(self) -> str:
+        return self.shows or self.kind.replace("_", " ")
+
+    @property
+    def shown(self) -> str:
+        if self.value == "none":
+            return self.flag
+        name = f"{self.metavar}..." if self.variadic else self.metavar
+        return f"{self.flag} [{name}]" if self.value == "optional" else f"{self.flag} <{name}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command.
+
+    Attributes:
+        path: The words that name it.
+        summary: One line of help.
+        handler: Does the work; parses nothing, prints nothing.
+        args: Positional values, in order.
+        options: Without ``--raw`` and ``--quiet``, which every command has.
+        example: A line that works, without the program name.
+        notes: What a user should know before the first use.
+        aliases: Other last words for the same command.
+        spends: It can cost RLC or gas.
+    """
+
+    path: tuple[str, ...]
+    summary: str
+    handler: Handler
+    args: tuple[Argument, ...] = ()
+    options: tuple[Option, ...] = ()
+    example: str = ""
+    notes: str = ""
+    aliases: tuple[str, ...] = ()
+    spends: bool = False
+
+    @property
+    def name(self) -> str:
+        return " ".join(self.path)
+
+    @property
+    def usage(self) -> str:
+        words = [PROGRAM, *self.path, *(argument.shown for argument in self.args)]
+        return " ".join([*words, "[options]"])
+
+    def option(self, flag: str) -> Option | None:
+        """The option written ``flag``, in any letter case of its letters, None when unknown."""
+        return next((option for option in (*self.options, *EVERYWHERE) if option.flag == flag), None)
+
+
+EVERYWHERE = (
+    Option("--raw", "flag", "print one line of JSON", "none", group="output"),
+    Option("--quiet", "flag", "no progress and no advice", "none", group="output"),
+)
+
+NOUNS: dict[str, str] = {
+    "init": "start a project in this folder",
+    "connect": "choose the network to work on",
+    "info": "addresses of the iExec contracts",
+    "jobs": "running work of a wallet",
+    "wallet": "keys, coins and transfers",
+    "account": "RLC staked on the marketplace",
+    "app": "deploy, sell and run applications",
+    "dataset": "encrypt, deploy and sell data",
+    "workerpool": "deploy and sell computing power",
+    "requester": "secrets a requester gives to apps",
+    "order": "sign, publish and match orders",
+    "orderbook": "what is for sale, and what is wanted",
+    "deal": "agreements and their tasks",
+    "task": "follow, download, debug a task",
+    "storage": "where results are stored",
+    "result": "keys and decryption of results",
+    "category": "sizes of tasks",
+    "ens": "names of wallets and resources",
+    "voucher": "vouchers that pay for tasks",
+    "sandbox": "a whole market on this computer",
+}
+_MODULES = dict.fromkeys(("init", "connect", "info", "jobs"), "root")
+
+
+def commands(noun: str) -> tuple[Command, ...]:
+    """Declarations of one noun; imports its module only."""
+    module: Any = import_module(f"iexec_lab.commands.{_MODULES.get(noun, noun)}")
+    return tuple(command for command in module.COMMANDS if command.path[0] == noun)
+
+
+def walk() -> Iterator[Command]:
+    """Every command, nouns in the order of the help."""
+    for noun in NOUNS:
+        yield from commands(noun)
+
+
+def below(path: Sequence[str]) -> list[Command]:
+    """Commands whose words start with ``path``."""
+    if not path:
+        return list(walk())
+    if path[0] not in NOUNS:
+        return []
+    return [command for command in commands(path[0]) if command.path[: len(path)] == tuple(path)]
+
+
+def find(words: Sequence[Any]) -> tuple[Command | None, int]:
+    """The command that the first words name, and how many words that took; None when they stop too early.
+
+    Raises:
+        UsageError: a word that is no command; the nearest one is suggested.
+    """
+    noun = words[0] if words else None
+    if noun is None or (isinstance(noun, str) and noun.startswith("-")):
+        return None, 0
+    if noun not in NOUNS:
+        raise _unknown(noun, [], list(NOUNS))
+    candidates = list(commands(noun))
+    taken = 1
+    while not (exact := [command for command in candidates if len(command.path) == taken]):
+        if taken == len(words) or str(words[taken]).startswith("-"):
+            return None, taken
+        word = words[taken]
+        matching = [command for command in candidates if word in _names(command, taken)]
+        if not matching:
+            known = [name for command in candidates for name in _names(command, taken)]
+            raise _unknown(word, list(words[:taken]), known)
+        candidates, taken = matching, taken + 1
+    return exact[0], taken
+
+
+def _names(command: Command, position: int) -> tuple[str, ...]:
+    """What may stand at ``position``: the word of the path, and aliases at the last one."""
+    is_last = position == len(command.path) - 1
+    return (command.path[position], *(command.aliases if is_last else ()))
+
+
+def _unknown(word: Any, before: list[Any], known: list[str]) -> UsageError:
+    near = get_close_matches(str(word), known, n=1)
+    line = " ".join([PROGRAM, *map(str, before)])
+    hint = f'Did you mean "{near[0]}"?' if near else f"{line} --help lists the commands."
+    return UsageError(f"unknown command '{word}'", usage=f"{line} <command> [options]", hint=hint)

@@ -1,0 +1,80 @@
+"""``workerpool``: deploy and sell computing power."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iexec_lab.commands import resources
+from iexec_lab.commands.handlers import calling
+from iexec_lab.commands.options import CATEGORY, PRICE, SENDS, TAG, TRUST, VOLUME, WALLET_OPEN, restrict
+from iexec_lab.commands.tree import Argument, Command
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from iexec_lab.commands.context import Context
+    from iexec_lab.commands.outcome import Outcome
+
+
+def init(context: Context, args: Namespace) -> Outcome:
+    from iexec_lab.project import templates
+
+    owner = resources.owner_of(context, args)
+    return resources.save_template(context, "workerpool", templates.resource("workerpool", owner))
+
+
+COMMANDS = (
+    Command(
+        ("workerpool", "init"),
+        "write a workerpool to start from into iexec.json",
+        init,
+        options=WALLET_OPEN,
+        example="workerpool init",
+    ),
+    resources.deploy("workerpool"),
+    resources.show("workerpool"),
+    resources.count("workerpool"),
+    resources.publish(
+        "workerpool",
+        CATEGORY,
+        PRICE,
+        VOLUME,
+        TAG,
+        TRUST,
+        restrict("app"),
+        restrict("dataset"),
+        restrict("requester"),
+        names=(
+            "category",
+            "price",
+            "volume",
+            "tag",
+            "trust",
+            "app_restrict",
+            "dataset_restrict",
+            "requester_restrict",
+        ),
+        example="workerpool publish --category 0 --price 0.1 RLC --volume 10",
+    ),
+    resources.unpublish("workerpool"),
+    resources.transfer("workerpool"),
+    Command(
+        ("workerpool", "set-api-url"),
+        "tell the world where the pool's API is (networks with ENS)",
+        calling(
+            "workerpool.set_api_url",
+            "api_url",
+            doing="Writing the text record",
+            said="The API of {address} is at {url}.",
+            spends=True,
+            deployed="workerpool",
+        ),
+        args=(
+            Argument("api-url", "url", "http(s) URL of the pool's API", required=True),
+            resources.address("workerpool"),
+        ),
+        options=SENDS,
+        example="workerpool set-api-url https://pool.example.com",
+        spends=True,
+    ),
+)
