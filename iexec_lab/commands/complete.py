@@ -66,6 +66,11 @@ def candidates(
     return _after(command, list(words[taken:]), last, known)
 
 
+def known_values(item: Argument | Option, *, seen: Seen, folder: Path) -> list[str]:
+    """Every value of an argument or option that can be told without a network."""
+    return _Known(seen, folder).values(item, "")
+
+
 def _following(path: Sequence[str]) -> list[str]:
     if not path:
         return [*NOUNS, "--version"]
