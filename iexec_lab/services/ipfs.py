@@ -1,0 +1,191 @@
+"""IPFS: results and datasets from a gateway, uploads to a node."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+from urllib.parse import urlsplit
+
+from iexec_lab.errors import ConfigurationError, IpfsError, ValidationError
+from iexec_lab.services.http import TIMEOUT, Answer, Http, answer_head
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import requests
+
+    Progress = Callable[[int, int | None], None]
+
+MAX_DOWNLOAD = 4 << 30
+"""Bytes of the largest download, unless the caller says otherwise."""
+_PIECE = 1 << 20
+_CID = re.compile(r"[0-9A-Za-z]{46,100}")
+
+
+class Ipfs:
+    """A gateway to read from and, where there is one, a node to upload to.
+
+    All methods raise IpfsError when IPFS is not reached or fails, and ApiError when it says no.
+    """
+
+    def __init__(self, gateway: str, node: str | None = None, *, timeout: float = TIMEOUT) -> None:
+        self.gateway = gateway.rstrip("/")
+        self._gateway = Http(gateway, IpfsError, timeout=timeout)
+        self._node = Http(node, IpfsError, timeout=timeout) if node else None
+
+    def download(
+        self,
+        location: str,
+        target: Path | str | BinaryIO,
+        *,
+        progress: Progress | None = None,
+        max_bytes: int = MAX_DOWNLOAD,
+    ) -> int:
+        """Write what the gateway has at ``location`` to a file; the number of bytes.
+
+        Args:
+            location: ``/ipfs/<cid>`` with a path behind it if need be, as in a task's result.
+            target: A path, which holds the whole file in the end or what it held before; or an open file.
+            progress: Called with bytes so far and bytes in all, or None where that is not known.
+            max_bytes: More is refused.
+
+        Raises:
+            ValidationError: the location leads away from the gateway.
+        """
+        parts = urlsplit(location)
+        if parts.scheme or parts.netloc or not parts.path:
+            raise ValidationError(
+                f"{location} is no location on an IPFS gateway", hint="It reads /ipfs/<cid>."
+            )
+        path = "/" + location.lstrip("/")
+
+        def read(response: requests.Response) -> int:
+            from iexec_lab.services.transport import pieces
+
+            head = answer_head(response)
+            if not head.ok:
+                message = f"Failed to download from {self.gateway}: API error: {head.status_line}"
+                raise self._gateway.api_error(message, head)
+            total = _length(head)
+            if total is not None and total > max_bytes:
+                message = f"{location} has {total} bytes, the most allowed is {max_bytes}"
+                raise self._gateway.api_error(message, head)
+            done = 0
+            with _writing(target) as file:
+                for piece in pieces(response, max_bytes):
+                    file.write(piece)
+                    done += len(piece)
+                    if progress:
+                        progress(done, total)
+            return done
+
+        # Encoded as it is stored: then Content-Length is the size of the file.
+        headers = {"Accept": "application/zip", "Accept-Encoding": "identity"}
+        try:
+            return self._gateway.exchange("GET", path, None, read, headers=headers, long=True)
+        except OSError as error:
+            raise IpfsError(f"{location} could not be written: {error.strerror or error}") from error
+
+    def exists(self, cid: str) -> bool:
+        """Whether the gateway has it."""
+        return self._gateway.call("HEAD", f"/ipfs/{_check_cid(cid)}", long=True).ok
+
+    def add(self, source: bytes | Path | str | BinaryIO, *, check: bool = True) -> str:
+        """Upload a file (a path, an open file or its bytes) to the node; its CID (version 0).
+
+        Args:
+            source: What to upload.
+            check: Make sure that the gateway gives it out.
+
+        Raises:
+            ConfigurationError: no node is known.
+        """
+        if self._node is None:
+            raise ConfigurationError(
+                "No IPFS node to upload to", hint='Add "ipfsNode" to the chain in chain.json.'
+            )
+        boundary = secrets.token_hex(16)
+        headers = {"Content-Type": f"multipart/form-data; boundary={boundary}", "Accept": "application/json"}
+        query = {"stream-channels": True, "progress": False}
+        body = _multipart(source, boundary)
+        answer = self._node.call(
+            "POST", "/api/v0/add", query, body=body, headers=headers, safe=True, long=True
+        )
+        cid = _added(answer.body) if answer.ok else None
+        if cid is None:
+            raise self._node.api_error(f"Failed to upload: API error: {answer.status_line}", answer)
+        if check and not self.exists(cid):
+            raise self._gateway.api_error(f"Failed to load uploaded file at {self.gateway}/ipfs/{cid}")
+        return cid
+
+
+def _check_cid(cid: str) -> str:
+    if not _CID.fullmatch(cid):
+        raise ValidationError(f"{cid} is not a valid CID")
+    return cid
+
+
+def _length(head: Answer) -> int | None:
+    length = head.headers.get("Content-Length", "")
+    return int(length) if length.isdecimal() else None
+
+
+@contextmanager
+def _writing(target: Path | str | BinaryIO) -> Iterator[BinaryIO]:
+    """The file to write to; one that is open already is written anew on each attempt."""
+    if not isinstance(target, (str, Path)):
+        if target.seekable():
+            target.seek(0)
+            target.truncate()
+        yield target
+        return
+    path = Path(target)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name[:64]}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _multipart(source: bytes | Path | str | BinaryIO, boundary: str) -> bytes | Iterator[bytes]:
+    """One file part; bytes can be sent again after a failure, a file is read once."""
+    head = (
+        f'--{boundary}\r\nContent-Disposition: form-data; name="file-0"\r\n'
+        "Content-Type: application/octet-stream\r\n\r\n"
+    ).encode()
+    tail = f"\r\n--{boundary}--\r\n".encode()
+    if isinstance(source, bytes):
+        return head + source + tail
+    return _pieces(head, source, tail)
+
+
+def _pieces(head: bytes, source: Path | str | BinaryIO, tail: bytes) -> Iterator[bytes]:
+    yield head
+    with Path(source).open("rb") if isinstance(source, (str, Path)) else _borrowed(source) as file:
+        while piece := file.read(_PIECE):
+            yield piece
+    yield tail
+
+
+@contextmanager
+def _borrowed(file: BinaryIO) -> Iterator[BinaryIO]:
+    yield file
+
+
+def _added(body: bytes) -> str | None:
+    """The CID in the last line of the node's answer."""
+    try:
+        last = json.loads(body.splitlines()[-1])
+        return _check_cid(last["Hash"])
+    except (IndexError, KeyError, TypeError, ValueError, RecursionError):
+        return None

@@ -1,0 +1,142 @@
+"""The secret management service (SMS): what secrets exist, and pushing new ones.
+
+A secret is pushed as plain text with the owner's signature over it; nobody can read it back.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from iexec_lab.errors import SmsError, ValidationError
+from iexec_lab.protocol import sms_challenge, to_address
+from iexec_lab.services.http import TIMEOUT, Answer, Http
+
+if TYPE_CHECKING:
+    from iexec_lab.errors import ApiError
+    from iexec_lab.protocol.challenge import SecretKind
+    from iexec_lab.services.http import Query
+    from iexec_lab.wallet.signer import Signer
+
+ENCRYPTION_KEY: Final = "iexec-result-encryption-public-key"
+"""Name of the web2 secret that holds base64 of the PEM public key results are encrypted for."""
+DROPBOX_TOKEN: Final = "iexec-result-dropbox-token"  # noqa: S105 -- a name
+IPFS_TOKEN: Final = "iexec-result-iexec-ipfs-token"  # noqa: S105 -- a name
+
+
+def storage_token_name(provider: str | None = None, *, sdk: int = 9) -> str | None:
+    """The web2 secret that holds the token for a result storage; None when it needs none.
+
+    Args:
+        provider: ``ipfs``, ``dropbox``, ``default`` or None.
+        sdk: Major version of the official SDK: with 8 results go to IPFS through the result proxy's token.
+
+    Raises:
+        ValidationError: ``"<provider>" not supported`` (8 only).
+    """
+    if provider == "dropbox":
+        return DROPBOX_TOKEN
+    if sdk >= 9:
+        return None
+    if provider in {None, "default", "ipfs"}:
+        return IPFS_TOKEN
+    raise ValidationError(f'"{provider}" not supported')
+
+
+class Sms:
+    """One SMS.
+
+    All methods raise SmsError when it is not reached or fails, and ApiError when it says no.
+    """
+
+    def __init__(self, url: str, *, timeout: float = TIMEOUT) -> None:
+        self._http = Http(url, SmsError, timeout=timeout)
+
+    def has_dataset_secret(self, dataset: str) -> bool:
+        """Whether the key of an encrypted dataset is there."""
+        return self._exists(*_place("web3", dataset))
+
+    def push_dataset_secret(self, dataset: str, value: str, signer: Signer) -> None:
+        """Store a dataset's key, once and for all; ``signer`` owns the dataset."""
+        self._push_once("web3", dataset, value, signer)
+
+    def has_app_secret(self, app: str) -> bool:
+        return self._exists(*_place("app", app))
+
+    def push_app_secret(self, app: str, value: str, signer: Signer) -> None:
+        """Store the secret of an app, once and for all; ``signer`` owns the app."""
+        self._push_once("app", app, value, signer)
+
+    def has_web2(self, owner: str, name: str) -> bool:
+        """Whether a wallet has this named secret (result key, storage token)."""
+        return self._exists(*_place("web2", owner, name))
+
+    def push_web2(self, name: str, value: str, signer: Signer, *, update: bool = False) -> bool:
+        """Store a named secret of the signer; with ``update`` also in the place of an older one.
+
+        Returns:
+            True when there was an older one.
+        """
+        path, query = _place("web2", signer.address, name)
+        exists = self._exists(path, query)
+        if exists and not update:
+            raise self._exists_already(name, signer.address)
+        self._accept(self._send("PUT" if exists else "POST", "web2", signer.address, name, value, signer))
+        return exists
+
+    def has_requester(self, requester: str, name: str) -> bool:
+        """Whether a wallet has this secret for the apps it runs."""
+        return self._exists(*_place("requester", requester, name))
+
+    def push_requester(self, name: str, value: str, signer: Signer) -> None:
+        """Store a secret of the signer for the apps it runs, once and for all."""
+        if self._exists(*_place("requester", signer.address, name)):
+            raise self._exists_already(name, signer.address)
+        self._accept(self._send("POST", "requester", signer.address, name, value, signer))
+
+    def _push_once(self, kind: SecretKind, address: str, value: str, signer: Signer) -> None:
+        address = to_address(address)
+        answer = self._send("POST", kind, address, None, value, signer)
+        if answer.status == 409:
+            message = f"Secret already exists for {address} and can't be updated"
+            raise self._http.api_error(message, answer)
+        if answer.status == 401:
+            message = f"Wallet {signer.address} is not allowed to set secret for {address}"
+            hint = f"Only its owner may: use the wallet that owns {address}."
+            raise self._http.api_error(message, answer, hint=hint)
+        self._accept(answer)
+
+    def _send(
+        self, method: str, kind: SecretKind, address: str, name: str | None, value: str, signer: Signer
+    ) -> Answer:
+        path, query = _place(kind, address, name)
+        signature = signer.sign_message(sms_challenge(kind, address, name, value))
+        return self._http.call(method, path, query, body=value, headers={"Authorization": signature})
+
+    def _exists(self, path: str, query: Query) -> bool:
+        answer = self._http.call("HEAD", path, query)
+        if answer.status == 404:
+            return False
+        self._accept(answer)
+        return True
+
+    def _accept(self, answer: Answer) -> None:
+        if not answer.ok:
+            # The blank stays where a server gives no words: so the official SDK puts it.
+            message = f"SMS answered with unexpected status: {answer.status} {answer.reason}"
+            raise self._http.api_error(message, answer)
+
+    def _exists_already(self, name: str, owner: str) -> ApiError:
+        return self._http.api_error(f'Secret "{name}" already exists for {owner}')
+
+
+def _place(kind: SecretKind, address: str, name: str | None = None) -> tuple[str, Query]:
+    """Path and query of a secret; slashes in a name stay, as with the official SDK."""
+    address = to_address(address)
+    if kind == "web3":
+        return "/secrets/web3", {"secretAddress": address}
+    if kind == "web2":
+        return "/secrets/web2", {"ownerAddress": address, "secretName": name}
+    if kind == "app":
+        return f"/apps/{address}/secrets", {}
+    return f"/requesters/{address}/secrets/{quote(name or '', safe='/')}", {}

@@ -1,0 +1,178 @@
+"""Subgraphs: the history of PoCo and of vouchers, asked in GraphQL.
+
+Prices, balances and values of a subgraph are in RLC (not nRLC), as decimal text; ids are in lower case.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from iexec_lab.errors import SubgraphError
+from iexec_lab.protocol import to_address, to_bytes32
+from iexec_lab.services.http import TIMEOUT, Http, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+PAGE: Final = 1000
+"""Rows of the largest page a subgraph gives."""
+
+VOUCHER_INFO: Final = """
+query getVoucherInfo($id: ID!) {
+  voucher(id: $id) {
+    voucherType { eligibleAssets { type: __typename id } }
+    authorizedAccounts { id }
+  }
+}
+"""
+
+DEALS: Final = """
+query deals($where: Deal_filter!) {
+  rows: deals(first: 1000, orderBy: id, where: $where) {
+    id timestamp startTime trust tag params botFirst botSize completedTasksCount claimedTasksCount
+    appPrice datasetPrice workerpoolPrice workerStake schedulerRewardRatio
+    app { id name } dataset { id name } workerpool { id description } category { id workClockTimeRef }
+    requester { id } beneficiary { id } callback { id } sponsor { id }
+  }
+}
+"""
+
+TASKS: Final = """
+query tasks($where: Task_filter!) {
+  rows: tasks(first: 1000, orderBy: id, where: $where) {
+    id index status results resultDigest timestamp contributionDeadline revealDeadline finalDeadline
+    deal { id } requester { id } contributions { worker { id } status timestamp }
+    rewards { account { id } value } seizes { account { id } value }
+  }
+}
+"""
+
+TOTALS: Final = """
+query totals {
+  protocol(id: "iExec") {
+    categoriesCount appsCount datasetsCount workerpoolsCount dealsCount tasksCount completedTasksCount
+    claimedTasksCount tvl
+  }
+  _meta { block { number } hasIndexingErrors }
+}
+"""
+
+
+class Subgraph:
+    """One subgraph; unlike with other services, the path of ``url`` counts."""
+
+    def __init__(self, url: str, *, timeout: float = TIMEOUT) -> None:
+        self._http = Http(url, SubgraphError, timeout=timeout)
+        parts = urlsplit(url)
+        self._path = parts.path or "/"
+        self._key = dict(item.partition("=")[::2] for item in parts.query.split("&") if item)
+
+    def query(
+        self, text: str, variables: Mapping[str, Any] | None = None, *, operation: str | None = None
+    ) -> dict[str, Any]:
+        """The ``data`` of a GraphQL query.
+
+        Raises:
+            SubgraphError: not reached, or it says that the query is wrong.
+            ApiError: the answer is no JSON.
+        """
+        body: dict[str, Any] = {"query": text.strip(), "variables": dict(variables or {})}
+        if operation:
+            body["operationName"] = operation
+        answer = self._http.send_json("POST", self._path, self._key, body, safe=True)
+        data = answer.get("data") if isinstance(answer, dict) else None
+        errors = answer.get("errors") if isinstance(answer, dict) else None
+        if isinstance(errors, list) and errors:
+            raise self._error("; ".join(map(_message, errors)))
+        if not isinstance(data, dict):
+            raise self.malformed()
+        return data
+
+    def rows(self, text: str, where: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """All rows of a list query of this module, page after page; ``where`` is its filter."""
+        last = ""
+        while True:
+            rows = self.query(text, {"where": {**where, "id_gt": last}}).get("rows")
+            if not isinstance(rows, list) or not all(map(_is_row, rows)):
+                raise self.malformed()
+            yield from rows
+            if len(rows) < PAGE or rows[-1]["id"] <= last:
+                return
+            last = rows[-1]["id"]
+
+    def malformed(self) -> SubgraphError:
+        return self._error("the answer has not the shape that was asked for")
+
+    def _error(self, words: str) -> SubgraphError:
+        shown = self._http.shown
+        return SubgraphError(plain(f"Subgraph error: {words}"), url=shown, details={"url": shown})
+
+
+class PocoSubgraph(Subgraph):
+    """The history of deals, tasks and assets of one chain."""
+
+    def deals(
+        self,
+        *,
+        since: int | None = None,
+        until: int | None = None,
+        **parties: str | None,
+    ) -> Iterator[dict[str, Any]]:
+        """Deals in the order of their ids.
+
+        Args:
+            since: First moment (unix seconds).
+            until: Moment after the last.
+            **parties: Addresses as ``app``, ``dataset``, ``workerpool``, ``requester``, ``beneficiary``.
+        """
+        where: dict[str, Any] = {
+            name: to_address(address).lower() for name, address in parties.items() if address is not None
+        }
+        if since is not None:
+            where["timestamp_gte"] = str(since)
+        if until is not None:
+            where["timestamp_lt"] = str(until)
+        return self.rows(DEALS, where)
+
+    def tasks(self, deal_id: str) -> Iterator[dict[str, Any]]:
+        """The tasks of a deal that were initialised."""
+        return self.rows(TASKS, {"deal": to_bytes32(deal_id)})
+
+    def totals(self) -> dict[str, Any]:
+        """``{protocol: counts, _meta: newest indexed block}``."""
+        return self.query(TOTALS, operation="totals")
+
+
+class VoucherSubgraph(Subgraph):
+    """What vouchers may pay for (8.x networks)."""
+
+    def voucher(self, address: str) -> dict[str, list[str]]:
+        """``sponsoredApps, sponsoredDatasets, sponsoredWorkerpools, authorizedAccounts``: lists of addresses.
+
+        They are empty for a voucher that the subgraph does not know.
+        """
+        variables = {"id": to_address(address).lower()}
+        data = self.query(VOUCHER_INFO, variables, operation="getVoucherInfo")
+        try:
+            return _voucher(data.get("voucher") or {})
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise self.malformed() from None
+
+
+def _voucher(found: Mapping[str, Any]) -> dict[str, list[str]]:
+    assets = (found.get("voucherType") or {}).get("eligibleAssets") or []
+    sponsored = {
+        f"sponsored{kind}s": [to_address(asset["id"]) for asset in assets if asset["type"] == kind]
+        for kind in ("App", "Dataset", "Workerpool")
+    }
+    accounts = [to_address(account["id"]) for account in found.get("authorizedAccounts") or []]
+    return {**sponsored, "authorizedAccounts": accounts}
+
+
+def _message(error: Any) -> str:
+    return str(error.get("message")) if isinstance(error, dict) else str(error)
+
+
+def _is_row(row: Any) -> bool:
+    return isinstance(row, dict) and isinstance(row.get("id"), str)
