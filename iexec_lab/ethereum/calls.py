@@ -72,9 +72,11 @@ def read(rpc: Provider, calls: Sequence[Call], *, block: str = "latest") -> list
 
 
 def attempt(rpc: Provider, calls: Sequence[Call], *, block: str = "latest") -> list[Any | CallError]:
-    """As ``read``; a call that fails on its own gives its error in place of a value."""
+    """As ``read``, but a contract that reverts, or is none, gives its error in place of a value."""
 
     def value(each: Call, answer: Any) -> Any | CallError:
+        if isinstance(answer, RpcFault) and not answer.reverted:
+            raise _named(answer, each)  # the node's trouble, not the contract's answer
         try:
             return each.decode(answer)
         except CallError as error:

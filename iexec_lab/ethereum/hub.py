@@ -1,4 +1,4 @@
-"""The PoCo hub as a reader sees it: protocol objects for ids, in as few round trips as there are questions."""
+"""The PoCo hub as a reader sees it: protocol objects for ids, one round trip a question."""
 
 from __future__ import annotations
 

@@ -1,0 +1,278 @@
+"""Sending transactions of one account: gas, fees, numbers, signature, delivery, receipt."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from iexec_lab.errors import TransactionError, ValidationError
+from iexec_lab.ethereum.calls import checked
+from iexec_lab.ethereum.fees import FEE_REQUESTS, fee_fields, gas_price_of
+from iexec_lab.ethereum.nonces import nonces_of
+from iexec_lab.ethereum.receipts import (
+    HINT_LOOK_FIRST,
+    Pending,
+    Receipt,
+    deliver,
+    failed,
+    revert_error,
+    wait_for,
+)
+from iexec_lab.ethereum.refusals import Refusal, refusal
+from iexec_lab.ethereum.rpc import to_int
+from iexec_lab.ethereum.transport import RpcFault
+from iexec_lab.protocol.hashing import keccak
+from iexec_lab.protocol.values import to_address
+from iexec_lab.wallet.signer import KeySigner, SendingSigner
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from iexec_lab.ethereum.rpc import Provider
+    from iexec_lab.wallet.signer import Signer
+
+__all__ = ["Receipt", "Sender", "Transaction"]
+
+# An estimate is for the state of now; what is not used is not paid.
+GAS_MARGIN_PERCENT = 20
+# Two processes that mean to send the same thing twice must not sign the same transaction once.
+GAS_SPREAD = 1000
+# Numbers tried when other processes send from the same account at the same time.
+NUMBERS_TRIED = 10
+TIMEOUT = 600.0
+
+
+class Transaction(NamedTuple):
+    """What to do: call data to a contract, or plain coins; value in wei."""
+
+    to: str
+    data: bytes = b""
+    value: int = 0
+
+
+class Sender:
+    """Sends for one signer on one chain; may be used from several threads.
+
+    Args:
+        rpc: The node.
+        signer: A key, or a wallet that sends by itself.
+        gas_price: Wei a gas: the legacy price, or both EIP-1559 fields; None lets the chain say.
+        confirms: Blocks to wait for, the transaction's own included; at least 1.
+        free_gas: The chain takes no gas: legacy transactions at price 0, whatever ``gas_price`` says.
+        timeout: Seconds to wait for a transaction.
+    """
+
+    def __init__(
+        self,
+        rpc: Provider,
+        signer: Signer,
+        *,
+        gas_price: int | None = None,
+        confirms: int = 1,
+        free_gas: bool = False,
+        timeout: float = TIMEOUT,
+    ) -> None:
+        if confirms < 1:
+            raise ValidationError("confirms must be greater than or equal to 1")
+        if gas_price is not None and gas_price < 0:
+            raise ValidationError("gasPrice must be greater than or equal to 0")
+        self.rpc = rpc
+        self.signer = signer
+        self.gas_price = gas_price
+        self.confirms = confirms
+        self.free_gas = free_gas
+        self.timeout = timeout
+
+    @property
+    def address(self) -> str:
+        return self.signer.address
+
+    def send(
+        self,
+        to: str,
+        data: bytes = b"",
+        value: int = 0,
+        *,
+        gas: int | None = None,
+        fees: Mapping[str, int] | None = None,
+    ) -> Receipt:
+        """Send one transaction and wait until it is confirmed.
+
+        ``gas`` and ``fees`` (as ``fees()`` gives them) are for who must know the cost to the wei beforehand.
+
+        Raises:
+            TransactionError: It was refused, reverted (``reason``), or nothing is known of it; when it was
+                sent, ``tx_hash`` says which it is.
+        """
+        return self.wait([self.submit(to, data, value, gas=gas, fees=fees)])[0]
+
+    def send_many(self, transactions: Iterable[Transaction | tuple[Any, ...]]) -> list[Receipt]:
+        """Send transactions that do not depend on each other, then wait for all; receipts in order.
+
+        Nothing is sent when one of them would revert.
+
+        Raises:
+            TransactionError: As ``send``; those already sent are waited for before it is raised.
+        """
+        calls = [self._call(Transaction(*each)) for each in transactions]
+        if not calls:
+            return []
+        prepared = self._prepare(calls)
+        sent: list[Pending] = []
+        try:
+            sent.extend(self._submit(call) for call in prepared)
+        except TransactionError:
+            if sent:
+                self.wait(sent)
+            raise
+        return self.wait(sent)
+
+    def submit(
+        self,
+        to: str,
+        data: bytes = b"",
+        value: int = 0,
+        *,
+        gas: int | None = None,
+        fees: Mapping[str, int] | None = None,
+    ) -> Pending:
+        """Send one transaction and do not wait; give the answer to ``wait``."""
+        [call] = self._prepare([self._call(Transaction(to, data, value))])
+        return self._submit(call if gas is None else call | {"gas": gas}, fees)
+
+    def wait(self, pending: Sequence[Pending]) -> list[Receipt]:
+        """Wait for transactions of ``submit``.
+
+        Raises:
+            TransactionError: One of them reverted, was replaced, or took too long.
+        """
+        try:
+            receipts = wait_for(self.rpc, pending, confirms=self.confirms, timeout=self.timeout)
+        finally:
+            nonces = nonces_of(self.rpc, self.address)
+            for each in pending:
+                if each.nonce is not None:
+                    nonces.end(each.nonce)
+        for each, receipt in zip(pending, receipts, strict=True):
+            if not receipt.status:
+                raise failed(self.rpc, each, receipt)
+        return receipts
+
+    def fees(self) -> dict[str, int]:
+        """Fee fields of a transaction sent now, in wei a gas."""
+        answers = [] if self.free_gas else self.rpc.batch(FEE_REQUESTS)
+        return fee_fields(answers, gas_price=self.gas_price, free_gas=self.free_gas)
+
+    def _call(self, transaction: Transaction) -> dict[str, Any]:
+        """The fields of ``eth_call`` and ``eth_estimateGas``."""
+        call: dict[str, Any] = {"from": self.address, "to": to_address(transaction.to)}
+        if transaction.data:
+            call["data"] = "0x" + transaction.data.hex()
+        if transaction.value:
+            call["value"] = hex(transaction.value)
+        return call
+
+    def _prepare(self, calls: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Add gas and fees to each call; one round trip for all."""
+        requests: list[tuple[str, Sequence[Any]]] = [("eth_estimateGas", [call]) for call in calls]
+        answers = self.rpc.batch(requests if self.free_gas else [*requests, *FEE_REQUESTS])
+        estimates, fee_answers = answers[: len(calls)], answers[len(calls) :]
+        for call, estimate in zip(calls, estimates, strict=True):
+            if isinstance(estimate, RpcFault):
+                raise self._unwilling(estimate, call)
+        fees = fee_fields(fee_answers, gas_price=self.gas_price, free_gas=self.free_gas)
+        limit = None
+        if fee_answers and isinstance(block := checked(fee_answers[0], "eth_getBlockByNumber"), dict):
+            limit = to_int(block.get("gasLimit", 0)) or None
+        prepared = []
+        for call, estimate in zip(calls, estimates, strict=True):
+            gas = to_int(estimate)
+            roomy = gas * (100 + GAS_MARGIN_PERCENT) // 100 + random.randrange(GAS_SPREAD)  # noqa: S311
+            prepared.append(call | fees | {"gas": max(gas, min(roomy, limit or roomy))})
+        return prepared
+
+    def _submit(self, call: dict[str, Any], fees: Mapping[str, int] | None = None) -> Pending:
+        if fees is not None:
+            call = {name: value for name, value in call.items() if name not in _FEE_FIELDS} | dict(fees)
+        if isinstance(self.signer, KeySigner):
+            return self._submit_signed(self.signer, call)
+        if not isinstance(self.signer, SendingSigner):
+            raise TransactionError(f"The wallet of {self.address} can sign, but not send transactions")
+        fields = {name: hex(value) if isinstance(value, int) else value for name, value in call.items()}
+        if self.gas_price is None and not self.free_gas:
+            for name in _FEE_FIELDS:
+                fields.pop(name, None)  # the wallet lets its user choose
+        tx_hash = self.signer.send_transaction({**fields, "chainId": hex(self.rpc.chain_id)})
+        return Pending(tx_hash, self.address, _shown(call))
+
+    def _submit_signed(self, signer: KeySigner, call: dict[str, Any]) -> Pending:
+        """Sign with the next number and deliver; a number that another process took is not tried twice.
+
+        Only a transaction that the node refused for good is signed anew: it is in no pool, so there is never
+        a second one.
+        """
+        nonces = nonces_of(self.rpc, self.address)
+        fields = {name: value for name, value in call.items() if name != "from"}
+        fields = {"data": "0x", **fields, "value": to_int(call.get("value", 0)), "chainId": self.rpc.chain_id}
+        fault: RpcFault | None = None
+        with nonces.lock:
+            for attempt in range(NUMBERS_TRIED):
+                number = nonces.next(self.rpc, self.address)
+                raw = signer.sign_transaction({**fields, "nonce": number})
+                tx_hash = "0x" + keccak(bytes.fromhex(raw[2:])).hex()
+                nonces.begin(number)
+                try:
+                    fault = deliver(self.rpc, raw, tx_hash)
+                except BaseException:
+                    nonces.end(number)
+                    raise
+                if fault is None:
+                    return Pending(tx_hash, self.address, _shown(call), number, raw)
+                nonces.end(number)
+                kind = refusal(fault)
+                if kind is Refusal.FEE_TOO_LOW and self.gas_price is None and not self.free_gas:
+                    fields |= self.fees()
+                elif kind not in {Refusal.NONCE_USED, Refusal.NONCE_TAKEN}:
+                    raise self._refused(fault, kind, call, tx_hash)
+                time.sleep(0.02 * 2 ** min(attempt, 5))
+        assert fault is not None
+        raise self._refused(fault, refusal(fault), call, None)
+
+    def _unwilling(self, estimate: RpcFault, call: dict[str, Any]) -> TransactionError:
+        if estimate.reverted:
+            return revert_error(self.rpc, estimate, call)
+        return self._refused(estimate, refusal(estimate), call, None)
+
+    def _refused(
+        self, fault: RpcFault, kind: Refusal, call: dict[str, Any], tx_hash: str | None
+    ) -> TransactionError:
+        if fault.reverted:
+            return revert_error(self.rpc, fault, call)
+        lost = kind is Refusal.LOST and tx_hash is not None
+        details: dict[str, Any] = {"node": fault.url, "from": self.address}
+        if lost:
+            details["transaction"] = tx_hash
+        if kind is Refusal.FUNDS and "gas" in call:
+            details["most the gas can cost (wei)"] = call["gas"] * gas_price_of(call)
+        return TransactionError(
+            fault.message,
+            tx_hash=tx_hash if lost else None,
+            details=details,
+            hint=HINT_LOOK_FIRST if lost else _HINTS.get(kind, fault.hint),
+        )
+
+
+_FEE_FIELDS = ("gasPrice", "maxFeePerGas", "maxPriorityFeePerGas")
+
+_HINTS = {
+    Refusal.FUNDS: "The account needs more of the chain's coin, to pay for gas and for what it sends.",
+    Refusal.FEE_TOO_LOW: "Offer a higher gas price, or let the chain say (no gas price option).",
+    Refusal.NONCE_USED: "Another program keeps sending from this account; try again.",
+    Refusal.NONCE_TAKEN: "Another program keeps sending from this account; try again.",
+}
+
+
+def _shown(call: dict[str, Any]) -> dict[str, Any]:
+    """The call in JSON-RPC form, to run it again when it failed."""
+    return {name: hex(value) if isinstance(value, int) else value for name, value in call.items()}
