@@ -1,0 +1,77 @@
+"""Events of the past, however long and however much the node gives at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from iexec_lab.ethereum.rpc import to_int
+from iexec_lab.ethereum.transport import RpcFault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from iexec_lab.ethereum.abi import Event
+    from iexec_lab.ethereum.rpc import Provider
+
+# Public nodes give 1,000 to 100,000 blocks or 10,000 logs at once; they say so when it was too much.
+FIRST_SPAN = 10_000
+
+
+def read_logs(
+    rpc: Provider,
+    address: str | Sequence[str],
+    topics: Sequence[str | Sequence[str] | None],
+    *,
+    from_block: int,
+    to_block: int | None = None,
+    newest_first: bool = False,
+) -> Iterator[dict[str, Any]]:
+    """Logs as JSON-RPC objects, block range by block range; a range that the node finds too wide is halved.
+
+    Args:
+        rpc: The node.
+        address: Contract, or several.
+        topics: As in ``eth_getLogs``: text, alternatives, or None for any.
+        from_block: First block.
+        to_block: Last block; the newest when None.
+        newest_first: Go back in time, for who stops at the first hit.
+
+    Raises:
+        CallError: The node can not be asked, or refuses even a single block.
+    """
+    last = to_int(rpc.request("eth_blockNumber")) if to_block is None else to_block
+    span, low, high = FIRST_SPAN, from_block, last
+    while low <= high:
+        start, end = (max(low, high - span + 1), high) if newest_first else (low, min(high, low + span - 1))
+        query = {"address": address, "topics": list(topics), "fromBlock": hex(start), "toBlock": hex(end)}
+        answer = rpc.attempt("eth_getLogs", query)
+        if isinstance(answer, RpcFault):
+            if answer.code == 0 or end == start:
+                raise answer.error("eth_getLogs")
+            span = max((end - start + 1) // 2, 1)
+            continue
+        yield from reversed(answer) if newest_first else answer
+        low, high = (low, start - 1) if newest_first else (end + 1, high)
+
+
+def read_events(
+    rpc: Provider,
+    address: str,
+    event: Event,
+    *,
+    from_block: int,
+    to_block: int | None = None,
+    newest_first: bool = False,
+) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Pairs of (arguments, log) of one kind of event of one contract."""
+    logs = read_logs(
+        rpc,
+        address,
+        [event.topic],
+        from_block=from_block,
+        to_block=to_block,
+        newest_first=newest_first,
+    )
+    for log in logs:
+        if event.matches(log):
+            yield event.decode(log), log
