@@ -1,7 +1,7 @@
 """Exact amounts: RLC in nRLC (10^-9 RLC) and ether in wei (10^-18 ether), always as int.
 
-An amount is an int, a text such as ``"5"``, ``"1.5 RLC"`` (one space), or a list ``[amount]``, ``[amount, unit]``.
-What the units can not hold is refused, never rounded.
+An amount is an int, a text such as ``"5"``, ``"1.5 RLC"`` (one space), or a list ``[amount]``,
+``[amount, unit]``. What the units can not hold is refused, never rounded.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def parse_ether(amount: Any, unit: str = "wei", *, negative: bool = False) -> in
 
 
 def format_rlc(nrlc: Any) -> str:
-    """nRLC as decimal text of RLC with at least one decimal: 1500000000 -> ``"1.5"``.
+    """Decimal text of RLC for nRLC, with at least one decimal: 1500000000 -> ``"1.5"``.
 
     Raises:
         ValidationError: ``Invalid nRLC``.
@@ -64,7 +64,7 @@ def format_rlc(nrlc: Any) -> str:
 
 
 def format_ether(wei: Any) -> str:
-    """Wei as decimal text of ether with at least one decimal: 10**18 -> ``"1.0"``.
+    """Decimal text of ether for wei, with at least one decimal: 10**18 -> ``"1.0"``.
 
     Raises:
         ValidationError: ``Invalid wei``.

@@ -35,7 +35,7 @@ def ecb_decryptor(key: bytes) -> CipherContext:
 def _cipher(key: bytes, iv: bytes | None, *, encrypt: bool) -> CipherContext:
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-    mode = modes.ECB() if iv is None else modes.CBC(iv)  # noqa: S305  the format of old results, not ours to choose
+    mode = modes.ECB() if iv is None else modes.CBC(iv)  # noqa: S305  old results have it
     cipher = Cipher(algorithms.AES(key), mode)
     return cipher.encryptor() if encrypt else cipher.decryptor()
 

@@ -34,8 +34,8 @@ _ENCRYPTED: Final = 0x1
 class ArchiveLimits:
     """What an archive may unpack to; more is taken for an attack.
 
-    ``max_ratio`` (unpacked size by packed size) is judged only beyond ``free_bytes``, as small files may well consist
-    of zeros.
+    ``max_ratio`` (unpacked size by packed size) is judged only beyond ``free_bytes``, as small files may
+    well consist of zeros.
     """
 
     max_bytes: int = 10 * 10**9
@@ -101,7 +101,7 @@ def folder_size(folder: str | os.PathLike[str]) -> int:
 
 
 def write_folder(folder: str | os.PathLike[str], meter: Meter | None = None) -> Iterator[memoryview]:
-    """Pieces of a zip of the folder's content: names sorted, times and modes fixed, so equal folders give equal bytes."""
+    """Pieces of a zip of the folder's content; equal folders give equal bytes: sorted names, fixed times."""
     sink = _Sink()
     with zipfile.ZipFile(cast("BinaryIO", sink), "w", zipfile.ZIP_DEFLATED) as archive:
         for name, path in list_folder(folder):
@@ -185,7 +185,7 @@ def extract_archive(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Unpack an archive into a folder that appears only when all of it is there; gives the paths of the files.
+    """Unpack an archive into a folder that appears when all of it is there; gives the paths of the files.
 
     Args:
         source: A path, a binary file, or bytes.
@@ -225,6 +225,7 @@ def check_members(archive: zipfile.ZipFile, limits: ArchiveLimits = DEFAULT_LIMI
     seen: set[str] = set()
     for info in members:
         name = PurePosixPath(info.orig_filename)
+        entry = {"entry": repr(info.orig_filename)}
         parts = info.orig_filename.rstrip("/").split("/")
         if (
             name.is_absolute()
@@ -241,9 +242,9 @@ def check_members(archive: zipfile.ZipFile, limits: ArchiveLimits = DEFAULT_LIMI
                 "the zip archive has a symbolic link or device", details={"entry": repr(str(name))}
             )
         if str(name) in seen:
-            raise CryptoError("the zip archive has the same entry twice", details={"entry": repr(str(name))})
+            raise CryptoError("the zip archive has the same entry twice", details=entry)
         if info.flag_bits & _ENCRYPTED:
-            raise CryptoError("the zip archive has a password", details={"entry": repr(str(name))})
+            raise CryptoError("the zip archive has a password", details=entry)
         seen.add(str(name))
     _check_size(sum(info.file_size for info in members), sum(info.compress_size for info in members), limits)
     return members

@@ -1,7 +1,7 @@
 """Encrypted datasets: a random IV, then AES-256-CBC of the file (SDK 6.0.0 and later).
 
-The checksum of a dataset is the SHA-256 of the encrypted file. The format has no authentication: what a wrong key
-gives is told from real data by its padding, which one wrong key in 256 has right by chance.
+The checksum of a dataset is the SHA-256 of the encrypted file. The format has no authentication: what a
+wrong key gives is told from real data by its padding, which one wrong key in 256 has right by chance.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ KEY_SIZE: Final = 32
 class EncryptedDataset:
     """What is known once a dataset is encrypted.
 
-    ``key`` is base64 text, as the SMS wants it; ``checksum`` goes on chain; ``size`` is that of the encrypted file in
-    bytes.
+    ``key`` is base64 text, as the SMS wants it; ``checksum`` goes on chain; ``size`` is that of the
+    encrypted file in bytes.
     """
 
     key: str = field(repr=False)
@@ -44,10 +44,11 @@ def generate_dataset_key() -> str:
 
 
 def read_dataset_key(key: str) -> bytes:
-    """The 32 bytes of a key, as leniently as Node reads base64: URL-safe letters, no padding, stray characters.
+    """The 32 bytes of a key, read as leniently as Node reads base64.
 
     Raises:
-        ValidationError: it is not the key of a dataset. The key is not repeated: it could be right but for one letter.
+        ValidationError: it is not the key of a dataset. The key is not repeated: it could be right but for
+        one letter.
     """
     data = decode_base64(key.encode()) if isinstance(key, str) else b""
     if len(data) != KEY_SIZE:

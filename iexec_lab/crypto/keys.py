@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from iexec_lab.errors import CryptoError
 
@@ -15,7 +15,7 @@ _EXPONENT: Final = 65537
 
 
 def generate_keypair(bits: int = 4096) -> tuple[bytes, bytes]:
-    """A new key pair: private key (PKCS#8) and public key (SPKI) as PEM without a final newline, as the SDK writes it."""
+    """A new pair: private key (PKCS#8) and public key (SPKI) in PEM, no final newline, as the SDK has it."""
     from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
     from cryptography.hazmat.primitives.serialization import (
         Encoding,
@@ -94,9 +94,10 @@ def rsa_encrypt(key: RSAPublicKey, data: bytes) -> bytes:
 def rsa_decrypt(key: RSAPrivateKey, data: bytes) -> bytes:
     """The reverse, which tells a wrong key.
 
-    OpenSSL (3.2 and later) answers wrong PKCS#1 v1.5 padding with bytes that look random instead of an error, so that
-    a server gives nothing away. Here the owner of the key sits in front of the answer and must learn that the key is
-    the wrong one: the padding is looked at by ourselves. The exponentiation is blinded all the same.
+    OpenSSL (3.2 and later) answers wrong PKCS#1 v1.5 padding with bytes that look random instead of an
+    error, so that a server gives nothing away. Here the owner of the key sits in front of the answer and
+    must learn that the key is the wrong one: the padding is looked at by ourselves. The exponentiation is
+    blinded all the same.
 
     Raises:
         CryptoError: the data was not encrypted for this key.
@@ -121,4 +122,4 @@ def rsa_decrypt(key: RSAPrivateKey, data: bytes) -> bytes:
 
 
 def _bytes(pem: str | bytes) -> bytes:
-    return pem.encode(errors="replace") if isinstance(pem, str) else bytes(cast("bytes", pem))
+    return pem.encode(errors="replace") if isinstance(pem, str) else bytes(pem)

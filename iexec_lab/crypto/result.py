@@ -1,8 +1,8 @@
-"""Encrypted results: a zip with an AES key for the beneficiary (RSA) and the output folder's zip under that key.
+"""Encrypted results: a zip of an AES key for the beneficiary (RSA) and the output under that key.
 
-Two layouts exist. Current (SDK 8.15 and later): raw RSA, AES-256-CBC behind its IV. Legacy: base64 texts of RSA over
-the base64 of the key, and of AES-128-ECB. Which one a file has is told by its content, not by trying: the length of
-the RSA part, then the length of the AES key.
+Two layouts exist. Current (SDK 8.15 and later): raw RSA, AES-256-CBC behind its IV. Legacy: base64 texts of
+RSA over the base64 of the key, and of AES-128-ECB. Which one a file has is told by its content, not by
+trying: the length of the RSA part, then the length of the AES key.
 """
 
 from __future__ import annotations
@@ -155,16 +155,19 @@ def _unwrap(private_key: RSAPrivateKey, wrapped: bytes) -> bytes:
 
 def _decrypted(file: BinaryIO, key: bytes, meter: Meter) -> Iterator[memoryview]:
     try:
-        if len(key) == _CURRENT_KEY:
-            iv = read_exactly(file, BLOCK)
-            meter.add(len(iv))
-            yield from decrypt_chunks(cbc_decryptor(key, iv), read_chunks(file, meter))
-        elif len(key) == _LEGACY_KEY:
-            yield from decrypt_chunks(ecb_decryptor(key), decode_base64_chunks(read_chunks(file, meter)))
-        else:
-            raise CryptoError(f"an AES key of {len(key)} bytes is not known")
+        yield from _decrypt_payload(file, key, meter)
     except CryptoError as error:
         raise CryptoError(
             "Failed to decrypt results with decrypted results key",
             details={"why": error.message, **error.details},
         ) from error
+
+
+def _decrypt_payload(file: BinaryIO, key: bytes, meter: Meter) -> Iterator[memoryview]:
+    if len(key) == _CURRENT_KEY:
+        iv = read_exactly(file, BLOCK)
+        meter.add(len(iv))
+        return decrypt_chunks(cbc_decryptor(key, iv), read_chunks(file, meter))
+    if len(key) == _LEGACY_KEY:
+        return decrypt_chunks(ecb_decryptor(key), decode_base64_chunks(read_chunks(file, meter)))
+    raise CryptoError(f"an AES key of {len(key)} bytes is not known")

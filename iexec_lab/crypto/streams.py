@@ -1,4 +1,4 @@
-"""Where bytes come from and go to: paths or binary files, in pieces, with progress, never a half-written file."""
+"""Where bytes come from and go to: paths or binary files, in pieces, with progress, whole or not at all."""
 
 from __future__ import annotations
 
@@ -149,8 +149,8 @@ class Sha256:
 def open_target(target: Target, *, private: bool = False) -> Iterator[BinaryIO]:
     """The target as an open file.
 
-    A path is written beside its final place and renamed at the very end, so it has the whole content or is left as it
-    was; ``private`` files can be read by their owner only.
+    A path is written beside its final place and renamed at the very end, so it has the whole content or is
+    left as it was; ``private`` files can be read by their owner only.
     """
     if not isinstance(target, str | os.PathLike):
         with os_errors("can not write the target"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from iexec_lab.protocol.bulk import MAX_DATASETS_PER_TASK, bulk_root, bulk_slices, check_bulk_order
 from iexec_lab.protocol.challenge import (
     authorization_hash,
     enclave_hash,
@@ -12,6 +13,7 @@ from iexec_lab.protocol.challenge import (
     sms_challenge,
     task_hash,
 )
+from iexec_lab.protocol.cid import is_cid
 from iexec_lab.protocol.constants import (
     CLOSE,
     DATASET_INFINITE_VOLUME,
@@ -22,8 +24,12 @@ from iexec_lab.protocol.constants import (
     TEE_FRAMEWORKS,
 )
 from iexec_lab.protocol.creation import create_order
+from iexec_lab.protocol.ens import check_domain, check_label, labelhash, namehash, normalize_name
 from iexec_lab.protocol.hashing import keccak
 from iexec_lab.protocol.ids import deal_id, task_id
+from iexec_lab.protocol.matching import check_match
+from iexec_lab.protocol.mrenclave import check_mrenclave, decode_mrenclave, encode_mrenclave
+from iexec_lab.protocol.multiaddr import decode_multiaddr, encode_multiaddr
 from iexec_lab.protocol.order import Order
 from iexec_lab.protocol.orders import (
     NULL_DATASET_ORDER,
@@ -35,6 +41,18 @@ from iexec_lab.protocol.orders import (
     WorkerpoolOrder,
 )
 from iexec_lab.protocol.params import canonical_params, check_params, read_params
+from iexec_lab.protocol.resources import (
+    app_arguments,
+    category_arguments,
+    dataset_arguments,
+    workerpool_arguments,
+)
+from iexec_lab.protocol.secret_names import (
+    DROPBOX_TOKEN,
+    IPFS_TOKEN,
+    RESULT_ENCRYPTION_KEY,
+    storage_token_name,
+)
 from iexec_lab.protocol.signatures import (
     compact_signature,
     expand_signature,
@@ -80,12 +98,16 @@ __all__ = [
     "CLOSE",
     "CONTRIBUTION_STATUSES",
     "DATASET_INFINITE_VOLUME",
+    "DROPBOX_TOKEN",
+    "IPFS_TOKEN",
+    "MAX_DATASETS_PER_TASK",
     "NULL_ADDRESS",
     "NULL_BYTES",
     "NULL_BYTES32",
     "NULL_DATASET_ORDER",
     "ORDERS",
     "ORDER_ABI",
+    "RESULT_ENCRYPTION_KEY",
     "SIGN",
     "TAG_BITS",
     "TASK_STATUSES",
@@ -103,31 +125,49 @@ __all__ = [
     "Resource",
     "Task",
     "WorkerpoolOrder",
+    "app_arguments",
     "authorization_hash",
+    "bulk_root",
+    "bulk_slices",
     "canonical_params",
+    "category_arguments",
+    "check_bulk_order",
     "check_deal_tag",
+    "check_domain",
+    "check_label",
+    "check_match",
+    "check_mrenclave",
     "check_params",
     "check_tag",
     "compact_signature",
     "create_order",
+    "dataset_arguments",
     "deal_id",
     "deal_tag",
+    "decode_mrenclave",
+    "decode_multiaddr",
     "decode_results",
     "decode_tag",
     "enclave_hash",
+    "encode_mrenclave",
+    "encode_multiaddr",
     "encode_tag",
     "expand_signature",
     "has_tag",
     "hash_typed_data",
     "is_address",
+    "is_cid",
     "is_presigned",
     "is_signed_by",
     "keccak",
     "key_address",
+    "labelhash",
     "login_data",
     "login_token",
     "missing_bits",
     "missing_tags",
+    "namehash",
+    "normalize_name",
     "personal_digest",
     "read_params",
     "recover_address",
@@ -135,6 +175,7 @@ __all__ = [
     "result_seal",
     "sign_digest",
     "sms_challenge",
+    "storage_token_name",
     "strip_framework",
     "sum_tags",
     "tag_name",
@@ -145,4 +186,5 @@ __all__ = [
     "to_bytes32",
     "to_tag",
     "to_uint256",
+    "workerpool_arguments",
 ]

@@ -16,7 +16,7 @@ SecretKind = Literal["web3", "web2", "requester", "app"]
 
 _SMS_DOMAIN: Final = keccak(b"IEXEC_SMS_DOMAIN")
 #: Apps have one secret each; this is its name in the signed message.
-_APP_SECRET_NAME: Final = "1"
+_APP_SECRET_NAME: Final = "1"  # noqa: S105  a name
 
 
 class LoginSigner(Protocol):
@@ -51,12 +51,16 @@ def login_data(challenge: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str
     Raises:
         SignatureError: ``Failed to get authorization: Error: Unexpected challenge format``.
     """
-    data = challenge.get("data") or challenge if isinstance(challenge, dict) else None
-    parts = [data.get(name) if isinstance(data, dict) else None for name in ("domain", "types", "message")]
-    if not all(isinstance(part, dict) and part for part in parts):
-        raise SignatureError("Failed to get authorization: Error: Unexpected challenge format")
-    domain, types, message = parts
+    data = challenge.get("data") or challenge if isinstance(challenge, dict) else {}
+    domain, types, message = (_part(data, name) for name in ("domain", "types", "message"))
     return domain, {name: members for name, members in types.items() if name != "EIP712Domain"}, message
+
+
+def _part(data: Any, name: str) -> dict[str, Any]:
+    part = data.get(name) if isinstance(data, dict) else None
+    if not isinstance(part, dict) or not part:
+        raise SignatureError("Failed to get authorization: Error: Unexpected challenge format")
+    return part
 
 
 def login_token(challenge: Any, signer: LoginSigner) -> str:

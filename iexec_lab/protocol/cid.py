@@ -1,7 +1,7 @@
 """Content identifiers of IPFS: from text to multihash and back.
 
-https://github.com/multiformats/cid: ``Qm...`` is version 0 (base58 of a sha2-256 multihash), version 1 text starts
-with a letter that names its base.
+https://github.com/multiformats/cid: ``Qm...`` is version 0 (base58 of a sha2-256 multihash), version 1 text
+starts with a letter that names its base.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import ValidationError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from iexec_lab.protocol.order import Order
+    from iexec_lab.protocol.params import Sdk
 
 _MISSING = {"workerpoolorder": "Missing parameter"}
 
@@ -29,8 +31,8 @@ def create_order(
 ) -> Order:
     """An unsigned order from the fields that are given, in any accepted form; others get the SDK's defaults.
 
-    Prices default to 0, volume to 1, restrictions to none, the beneficiary to the requester; a request's parameters
-    become their canonical text. A value of None counts as not given, unknown names are ignored.
+    Prices default to 0, volume to 1, restrictions to none, the beneficiary to the requester; a request's
+    parameters become their canonical text. A value of None counts as not given, unknown names are ignored.
 
     Args:
         kind: ``apporder``, ``datasetorder``, ``workerpoolorder`` or ``requestorder``.
@@ -51,13 +53,13 @@ def create_order(
     for name in (order.resource_field if order is not RequestOrder else "app", "category"):
         if name in order.layout and given.get(name) is None:
             raise ValidationError(_MISSING.get(kind, f"{name} is a required field"))
-    rules = {"frameworks": frameworks, "ignore_legacy": order.ignores_legacy_tee}
-    tag = check_tag(given.get("tag", NULL_BYTES32), allow_agnostic=order.allows_agnostic_tee, **rules)
+    rules = partial(check_tag, frameworks=frameworks, ignore_legacy=order.ignores_legacy_tee)
+    tag = rules(given.get("tag", NULL_BYTES32), allow_agnostic=order.allows_agnostic_tee)
     if default_tag != NULL_BYTES32:
-        tag = check_tag(sum_tags(tag, default_tag), **rules)
+        tag = rules(sum_tags(tag, default_tag))
     given["tag"] = tag
     if order is RequestOrder:
         callback = to_address(given.get("callback", NULL_ADDRESS))
-        sdk = 9 if tuple(frameworks) == ("tdx",) else 8
+        sdk: Sdk = 9 if tuple(frameworks) == ("tdx",) else 8
         given["params"] = canonical_params(given.get("params"), tag=tag, callback=callback, sdk=sdk)
     return order(**given)

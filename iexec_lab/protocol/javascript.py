@@ -1,7 +1,7 @@
 """Text and JSON exactly as JavaScript writes them.
 
-Orders hash the text of their parameters, so two writers must agree on every character; and error messages of the
-official SDK show values the way JavaScript prints them.
+Orders hash the text of their parameters, so two writers must agree on every character; and error messages of
+the official SDK show values the way JavaScript prints them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,9}")
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 _MAX_INDEX: Final = 2**32 - 2
 _LONG_INTEGER: Final = 10_000
+_CONSTANTS: Final = {None: "null", True: "true", False: "false"}
 
 
 def number_text(value: float) -> str:
@@ -49,10 +50,8 @@ def to_text(value: Any) -> str:
     """The value inside a JavaScript template string: lists joined by commas, ``true``, ``null``."""
     if isinstance(value, str):
         return value
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, int | float):
-        return number_text(value)
+    if value is None or isinstance(value, bool | int | float):
+        return _CONSTANTS[value] if value is None or isinstance(value, bool) else number_text(value)
     if isinstance(value, list | tuple):
         return ",".join("" if item is None else to_text(item) for item in value)
     if isinstance(value, dict):
@@ -63,7 +62,7 @@ def to_text(value: Any) -> str:
 
 
 def print_value(value: Any) -> str:
-    """The value as the SDK's schema errors show it: text in quotes, objects as indented JSON of printed leaves."""
+    """The value as the SDK's schema errors show it: text in quotes, objects as JSON of printed leaves."""
     if isinstance(value, str):
         return f'"{value}"'
     if isinstance(value, dict | list | tuple):
@@ -77,6 +76,13 @@ def _printed_leaves(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_printed_leaves(item) for item in value]
     return print_value(value)
+
+
+def type_error(path: str, kind: str, value: Any) -> ValidationError:
+    """What the SDK says about a value of another type."""
+    return ValidationError(
+        f"{path} must be a `{kind}` type, but the final value was: `{print_value(value)}`."
+    )
 
 
 def dumps(value: Any) -> str:

@@ -1,20 +1,20 @@
 """What the four orders share: reading, hashing, signing, writing.
 
-Field order, names and types are those of the hub's EIP-712 structures. The hashes are written out by hand: one buffer
-of 32-byte words a structure, type hashes computed once, which is what makes signing thousands of orders quick.
+Field order, names and types are those of the hub's EIP-712 structures. The hashes are written out by hand:
+one buffer of 32-byte words a structure, type hashes computed once, which is what makes signing thousands of
+orders quick.
 """
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol, Self
 
 from iexec_lab.errors import ValidationError
 from iexec_lab.protocol.constants import NULL_BYTES, TEE_FRAMEWORKS
 from iexec_lab.protocol.hashing import keccak
-from iexec_lab.protocol.javascript import dumps, loads, print_value, to_text
+from iexec_lab.protocol.javascript import dumps, loads, to_text, type_error
 from iexec_lab.protocol.signatures import recover_address
 from iexec_lab.protocol.tags import check_tag, to_tag
 from iexec_lab.protocol.values import to_address, to_bytes32, to_signature, to_uint256
@@ -42,7 +42,7 @@ class OrderSigner(Protocol):
 
 
 def to_params(value: Any) -> str:
-    """Request parameters as the text that is hashed: JSON text byte for byte, an object as JavaScript writes it.
+    """Request parameters as the text that is hashed: JSON text as it stands, an object as JavaScript has it.
 
     Raises:
         ValidationError: ``<value> is not a valid params, must be a json``.
@@ -73,15 +73,16 @@ _WORD: Final[Mapping[str, Callable[[Any], bytes]]] = {
     "bytes32": lambda value: bytes.fromhex(value[2:]),
     "string": lambda value: keccak(value.encode()),
 }
+_ENCODERS: Final[dict[str, tuple[bytes, list[tuple[str, Callable[[Any], bytes]]]]]] = {}
 _SOLIDITY: Final[Mapping[str, str]] = {"amount": "uint256", "tag": "bytes32", "params": "string"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What the four orders share. Every constructor reads the forms that project files use and normalises them.
+    """What the four orders share; constructors take the forms that project files use and normalise them.
 
-    Prices are nRLC a task. ``salt`` and ``signature`` are None until the order is signed; a presigned order has the
-    empty signature ``0x``. The JSON name of ``signature`` is ``sign``.
+    Prices are nRLC a task. ``salt`` and ``signature`` are None until the order is signed; a presigned order
+    has the empty signature ``0x``. The JSON name of ``signature`` is ``sign``.
     """
 
     kind: ClassVar[str]
@@ -116,8 +117,6 @@ class Order:
         """Price of one task in nRLC; 0 for a request order, which has three limits instead."""
         return int(getattr(self, self.price_field)) if self.price_field else 0
 
-    # -- JSON ---------------------------------------------------------------------------------------------------
-
     @classmethod
     def from_json(
         cls, obj: Any, *, stage: Stage = "unsigned", frameworks: Sequence[str] | None = TEE_FRAMEWORKS
@@ -135,12 +134,10 @@ class Order:
         if not isinstance(obj, dict):
             if obj is None:
                 raise ValidationError("this cannot be null")
-            raise ValidationError(
-                f"this must be a `object` type, but the final value was: `{print_value(obj)}`."
-            )
+            raise type_error("this", "object", obj)
         required = {"unsigned": (), "salted": ("salt",), "signed": ("sign", "salt")}[stage]
         # The SDK's checker walks the fields backwards; the first one it misses is the one it names.
-        for name in (*required, *reversed(cls.layout)):
+        for name in (*required, *reversed(tuple(cls.layout))):
             if obj.get(name) is None:
                 raise ValidationError(f"{name} is a required field")
         values = {name: obj[name] for name in cls.layout}
@@ -154,7 +151,7 @@ class Order:
         return cls(**values, salt=obj.get("salt"), signature=obj.get("sign"))
 
     def to_json(self) -> dict[str, str]:
-        """The order as the SDK writes it: numbers as decimal text, its key order, ``salt`` and ``sign`` when there."""
+        """The order as the SDK writes it: numbers as decimal text, keys in its order."""
         order = self._written_names()
         result = {name: str(getattr(self, name)) for name in order}
         if self.salt is not None:
@@ -165,8 +162,6 @@ class Order:
 
     def _written_names(self) -> tuple[str, ...]:
         return self.written
-
-    # -- on chain -----------------------------------------------------------------------------------------------
 
     def to_tuple(self) -> tuple[Any, ...]:
         """The structure for calls of the hub: its members, salt, signature; bytes32 and bytes as bytes.
@@ -197,14 +192,23 @@ class Order:
         return f"({','.join([*kinds, 'bytes32', 'bytes'])})"
 
     def struct_hash(self) -> bytes:
-        """hashStruct of EIP-712, 32 bytes.
+        """EIP-712 hash of the structure, 32 bytes.
 
         Raises:
             ValidationError: the order has no salt yet.
         """
-        type_hash, encoders = _encoders(type(self))
+        type_hash, encoders = self._encoders()
         words = [encode(getattr(self, name)) for name, encode in encoders]
         return keccak(b"".join((type_hash, *words, bytes.fromhex(self._salted()[2:]))))
+
+    @classmethod
+    def _encoders(cls) -> tuple[bytes, list[tuple[str, Callable[[Any], bytes]]]]:
+        """Type hash, and for each member how its word is made; worked out once a class."""
+        found = _ENCODERS.get(cls.kind)
+        if found is None:
+            encoders = [(name, _WORD[_SOLIDITY.get(kind, kind)]) for name, kind in cls.layout.items()]
+            found = _ENCODERS[cls.kind] = (keccak(cls.encode_type().encode()), encoders)
+        return found
 
     def digest(self, domain: Domain) -> bytes:
         """What the owner signs, 32 bytes; as text it is the order hash."""
@@ -243,14 +247,14 @@ class Order:
     def sign(self, domain: Domain, signer: OrderSigner, salt: str | bytes | None = None) -> Self:
         """A signed copy with a new salt, or with this one.
 
-        Whether the signer owns the resource is for the chain to say; a request order is refused here when the signer
-        is not its requester.
+        Whether the signer owns the resource is for the chain to say; a request order is refused here when
+        the signer is not its requester.
 
         Raises:
             ValidationError: ``Invalid order signer, must be the requester``.
         """
         self._check_signer(signer.address)
-        salted = replace(self, salt=os.urandom(32) if salt is None else salt, signature=None)
+        salted = replace(self, salt=to_bytes32(os.urandom(32) if salt is None else salt), signature=None)
         sign_digest = getattr(signer, "sign_digest", None)
         if sign_digest is not None:
             signature = sign_digest(salted.digest(domain))
@@ -290,10 +294,3 @@ def _read(name: str, kind: str, value: Any) -> Any:
 
 def _to_abi(kind: str, value: Any) -> Any:
     return bytes.fromhex(value[2:]) if kind == "bytes32" else value
-
-
-@cache
-def _encoders(order: type[Order]) -> tuple[bytes, list[tuple[str, Callable[[Any], bytes]]]]:
-    """Type hash, and for each member how its word is made."""
-    encoders = [(name, _WORD[_SOLIDITY.get(kind, kind)]) for name, kind in order.layout.items()]
-    return keccak(order.encode_type().encode()), encoders

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from iexec_lab.errors import ValidationError
 from iexec_lab.protocol.constants import NULL_ADDRESS, NULL_BYTES, NULL_BYTES32
 from iexec_lab.protocol.order import Order
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +175,7 @@ class RequestOrder(Order):
 
     def _written_names(self) -> tuple[str, ...]:
         # Turning the parameters into text makes the SDK's checker rebuild the object, last member first.
-        return self.written if self.signature is None else tuple(reversed(self.layout))
+        return self.written if self.signature is None else tuple(reversed(tuple(self.layout)))
 
     def _check_signer(self, address: str) -> None:
         if address != self.requester:

@@ -1,8 +1,9 @@
 """Parameters of a request: which keys there are, what they may hold, and the one text that is hashed.
 
-``canonical_params`` is for making a request: values are cast, unknown keys dropped, defaults added. ``check_params``
-is for a request that exists: nothing may need a change. Wording and precedence are those of the official SDK, whose
-checker walks the keys backwards; ``sdk`` chooses between what 8.22.5 and 9.0.1 do differently.
+``canonical_params`` is for making a request: values are cast, unknown keys dropped, defaults added.
+``check_params`` is for a request that exists: nothing may need a change. Wording and precedence are those of
+the official SDK, whose checker walks the keys backwards; ``sdk`` chooses between what 8.22.5 and 9.0.1 do
+differently.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from iexec_lab.errors import ValidationError
 from iexec_lab.protocol.cid import is_cid
 from iexec_lab.protocol.constants import NULL_ADDRESS, NULL_BYTES32
-from iexec_lab.protocol.javascript import dumps, loads, print_value, to_text
+from iexec_lab.protocol.javascript import dumps, loads, to_text, type_error
 from iexec_lab.protocol.tags import has_tag
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def check_params(
 
 
 def read_params(text: str) -> dict[str, Any]:
-    """The parameters in a deal, whatever its requester wrote; text that is no JSON object is ``iexec_args``."""
+    """The parameters in a deal, whatever its requester wrote; no JSON object means ``iexec_args``."""
     try:
         value = loads(text)
     except ValueError:
@@ -86,7 +87,7 @@ def _parse(params: Any) -> dict[str, Any]:
     if value is None:
         raise ValidationError("this cannot be null")
     if not isinstance(value, dict):
-        raise _type_error("this", "object", value)
+        raise type_error("this", "object", value)
     return {to_text(key): item for key, item in value.items()}
 
 
@@ -128,7 +129,7 @@ def _text(key: str, value: Any, context: _Context) -> Any:
     if value is _ABSENT or isinstance(value, str):
         return value
     if context.strict or isinstance(value, dict | list | tuple):
-        raise _type_error(key, "string", value)
+        raise type_error(key, "string", value)
     return to_text(value)
 
 
@@ -162,7 +163,7 @@ def _input_files(value: Any, context: _Context) -> Any:
     if isinstance(value, str) and not context.strict:
         value = value.split(",")
     if not isinstance(value, list | tuple):
-        raise _type_error(key, "array", value)
+        raise type_error(key, "array", value)
     for position, item in enumerate(value):
         _check_url(f"{key}[{position}]", item)
     return list(value)
@@ -180,7 +181,7 @@ def _encryption(value: Any, context: _Context) -> Any:
         else _BOOLEANS.get(to_text(value).lower())
     )
     if cast is None:
-        raise _type_error(key, "boolean", value)
+        raise type_error(key, "boolean", value)
     return cast
 
 
@@ -219,7 +220,7 @@ def _secrets(value: Any, context: _Context) -> Any:
             f"{key} is not supported for non TEE tasks", hint="requester secrets need a TEE tag"
         )
     if not isinstance(value, dict):
-        raise _type_error(key, "object", value)
+        raise type_error(key, "object", value)
     names = {to_text(index): name for index, name in value.items()}
     if not all(index.isascii() and _POSITIVE.fullmatch(index) for index in names):
         raise ValidationError(f"{key} mapping keys must be strictly positive integers")
@@ -231,12 +232,6 @@ def _secrets(value: Any, context: _Context) -> Any:
 def _check_url(path: str, value: Any) -> None:
     if not isinstance(value, str) or _URL.match(value) is None:
         raise ValidationError(f'{path} "{to_text(value)}" is not a valid URL')
-
-
-def _type_error(path: str, kind: str, value: Any) -> ValidationError:
-    return ValidationError(
-        f"{path} must be a `{kind}` type, but the final value was: `{print_value(value)}`."
-    )
 
 
 _CHECKS: Final[Mapping[str, Callable[[Any, _Context], Any]]] = {

@@ -1,7 +1,7 @@
 """secp256k1 signatures over 32-byte digests: 65 bytes r, s, v, or the 64 bytes of EIP-2098.
 
-coincurve is used when it is there (the ``[fast]`` extra), the pure Python of eth_keys otherwise. Both give the same
-deterministic signatures (RFC 6979), those of the official SDK.
+coincurve is used when it is there (the ``[fast]`` extra), the pure Python of eth_keys otherwise. Both give
+the same deterministic signatures (RFC 6979), those of the official SDK.
 """
 
 from __future__ import annotations
@@ -144,8 +144,10 @@ def curve() -> Curve:
 
 def slow_curve() -> Curve:
     """The same in pure Python."""
-    from eth_keys import datatypes, exceptions
-    from eth_keys.backends.native import NativeECCBackend
+    from eth_keys import datatypes
+    from eth_keys.backends.native.main import NativeECCBackend
+    from eth_keys.exceptions import BadSignature
+    from eth_utils.exceptions import ValidationError as Refused
 
     backend = NativeECCBackend()
 
@@ -157,7 +159,7 @@ def slow_curve() -> Curve:
     def recover(raw: bytes, digest: bytes) -> bytes:
         try:
             return backend.ecdsa_recover(digest, datatypes.Signature(raw, backend=backend)).to_bytes()
-        except (exceptions.BadSignature, exceptions.ValidationError) as error:
+        except (BadSignature, Refused) as error:
             raise ValueError("no key fits") from error
 
     return Curve(

@@ -1,7 +1,7 @@
 """What the hub stores about deals, tasks, categories, accounts and contributions.
 
-``from_abi`` takes the tuple that a view returns; ``to_json`` gives the object that the official CLI prints, with
-numbers as decimal text. Amounts are nRLC, times are seconds since 1970.
+``from_abi`` takes the tuple that a view returns; ``to_json`` gives the object that the official CLI prints,
+with numbers as decimal text. Amounts are nRLC, times are seconds since 1970.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 TASK_STATUSES: Final = ("UNSET", "ACTIVE", "REVEALING", "COMPLETED", "FAILED")
 CONTRIBUTION_STATUSES: Final = ("UNSET", "CONTRIBUTED", "PROVED", "REJECTED")
 
-#: Deadlines after the start of a deal, or after consensus for the reveal, in units of the category's duration.
+#: Deadlines after the start of a deal, or after consensus for the reveal, in units of the category's
+#: duration.
 CONTRIBUTION_RATIO: Final = 7
 REVEAL_RATIO: Final = 2
 FINAL_RATIO: Final = 10

@@ -1,7 +1,8 @@
 """Tags: 256 bits that say what a task needs, and how the tag of a deal comes about.
 
-Bit 0 asks for an enclave, bits 1 to 3 name the framework of that enclave, bit 8 asks for a GPU. Which frameworks are
-accepted depends on the SDK: 8.22.5 has scone and gramine, 9.0.1 has tdx only; ``frameworks`` says which rules are meant.
+Bit 0 asks for an enclave, bits 1 to 3 name the framework of that enclave, bit 8 asks for a GPU. Which
+frameworks are accepted depends on the SDK: 8.22.5 has scone and gramine, 9.0.1 has tdx only; ``frameworks``
+says which rules are meant.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ def tee_framework(tag: str, *, frameworks: Sequence[str] = TEE_FRAMEWORKS) -> st
 
 
 def to_tag(value: Any, *, frameworks: Sequence[str] = TEE_FRAMEWORKS) -> str:
-    """A tag in any accepted form (names, comma list, 0x text, 32 bytes) as bytes32, without looking at its meaning.
+    """A tag in any accepted form (names, comma list, 0x text, 32 bytes) as bytes32, whatever it means.
 
     Raises:
         ValidationError: ``<value> is not a valid tag. <why>`` or ``tag must be bytes32 hex string``.
@@ -130,7 +131,8 @@ def check_tag(
         value: Any accepted form of a tag.
         frameworks: The TEE frameworks that may be named.
         allow_agnostic: Accept ``tee`` without a framework, as in dataset orders, request orders and searches.
-        ignore_legacy: Do not mind bits of frameworks that are no longer accepted, as in dataset orders of SDK 9.
+        ignore_legacy: Do not mind bits of frameworks that are no longer accepted, as in dataset orders of
+        SDK 9.
 
     Raises:
         ValidationError: the value is no tag, or its TEE bits contradict each other.
@@ -163,8 +165,8 @@ def check_deal_tag(
 ) -> str:
     """The tag that a deal of these orders would need, once it makes sense.
 
-    With tdx the framework of a dataset order does not count (SDK 8.23 and later); SDK 9, which has nothing but tdx,
-    wants every deal to be a tdx one.
+    With tdx the framework of a dataset order does not count (SDK 8.23 and later); SDK 9, which has nothing
+    but tdx, wants every deal to be a tdx one.
 
     Raises:
         ValidationError: ``Matching order would produce an invalid deal tag. <why>`` and SDK 9's own sentence.
@@ -178,7 +180,8 @@ def check_deal_tag(
         raise ValidationError(message, hint=error.hint) from None
     if tuple(frameworks) == ("tdx",) and not (has_tag(tag, "tee") and has_tag(tag, "tdx")):
         raise ValidationError(
-            "Resulting deal tag must have both [tee] and [tdx] tags active. Matching orders have incompatible tags."
+            "Resulting deal tag must have both [tee] and [tdx] tags active. "
+            "Matching orders have incompatible tags."
         )
     return tag
 

@@ -1,7 +1,7 @@
 """EIP-712: hashes of typed structures.
 
-The four orders have hand-written hashes (``orders.py``); this is for what services send us to sign, whose types are
-not known in advance, and for the domain that all of them share.
+The four orders have hand-written hashes (``orders.py``); this is for what services send us to sign, whose
+types are not known in advance, and for the domain that all of them share.
 """
 
 from __future__ import annotations

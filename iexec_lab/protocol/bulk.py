@@ -1,0 +1,72 @@
+"""Bulks: one request over many datasets, whose orders travel as documents on IPFS instead of on chain.
+
+Every task of a bulk takes one slice, a JSON array of dataset orders; the root document is the JSON array of
+the slices' CIDs, and its own CID goes into the request's parameters as ``bulk_cid``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from iexec_lab.errors import ValidationError
+from iexec_lab.protocol.constants import DATASET_INFINITE_VOLUME
+from iexec_lab.protocol.javascript import dumps, print_value, type_error
+from iexec_lab.protocol.orders import DatasetOrder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+MAX_DATASETS_PER_TASK: Final = 100
+
+
+def check_bulk_order(order: DatasetOrder | dict[str, Any]) -> dict[str, Any]:
+    """A dataset order as it goes into a slice: signed, free, and good for any number of uses.
+
+    An object that already has the normal form keeps its key order; otherwise it is rebuilt backwards, as the
+    SDK does.
+
+    Raises:
+        ValidationError: the order can not be used in a bulk.
+    """
+    given = order.to_json() if isinstance(order, DatasetOrder) else order
+    checked = DatasetOrder.from_json(given, stage="signed")
+    # SDK 8.22.0 made orders with one less; they are accepted since 8.22.1.
+    if checked.volume < DATASET_INFINITE_VOLUME - 1:
+        raise ValidationError(
+            f"volume ({_shown(given['volume'])}) is not valid for bulk datasetorder "
+            f"expected DATASET_INFINITE_VOLUME ({DATASET_INFINITE_VOLUME})"
+        )
+    if checked.datasetprice != 0:
+        price = _shown(given["datasetprice"])
+        raise ValidationError(f"datasetprice ({price}) is not valid for bulk datasetorder expected 0")
+    normal = checked.to_json()
+    return given if given == normal else dict(reversed(normal.items()))
+
+
+def bulk_slices(
+    orders: Iterable[DatasetOrder | dict[str, Any]], max_per_task: int = MAX_DATASETS_PER_TASK
+) -> list[str]:
+    """The slice documents, each for one task.
+
+    Raises:
+        ValidationError: there is no order, one of them can not be used, or the slice size is not 1 to 100.
+    """
+    if isinstance(max_per_task, bool) or not isinstance(max_per_task, int):
+        raise type_error("maxDatasetPerTask", "number", max_per_task)
+    if max_per_task < 1:
+        raise ValidationError("maxDatasetPerTask must be greater than or equal to 1")
+    if max_per_task > MAX_DATASETS_PER_TASK:
+        raise ValidationError(f"maxDatasetPerTask must be less than or equal to {MAX_DATASETS_PER_TASK}")
+    checked = [check_bulk_order(order) for order in orders]
+    if not checked:
+        raise ValidationError("datasetorders field must have at least 1 items")
+    return [dumps(checked[i : i + max_per_task]) for i in range(0, len(checked), max_per_task)]
+
+
+def bulk_root(slice_cids: Sequence[str]) -> str:
+    """The root document of slices that are on IPFS."""
+    return dumps(list(slice_cids))
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else print_value(value)

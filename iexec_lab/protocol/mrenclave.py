@@ -1,0 +1,135 @@
+"""Enclave configuration of an app: the ``mrenclave`` bytes on chain, UTF-8 of a JSON object.
+
+SDK 8 checks the object; SDK 9, which has no enclaves with such a configuration any more, takes any text.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+from iexec_lab.errors import ValidationError
+from iexec_lab.protocol.constants import DATASET_INFINITE_VOLUME, TEE_FRAMEWORKS
+from iexec_lab.protocol.javascript import dumps, loads, print_value, type_error
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_KEYS: Final = ("framework", "version", "fingerprint", "entrypoint", "heapSize")
+_NOT_VALID: Final = "this is not a valid mrenclave"
+
+
+def encode_mrenclave(value: Any = None, *, frameworks: Sequence[str] = TEE_FRAMEWORKS) -> bytes:
+    """The bytes to store: an object as JSON with its own key order, a text as it stands, nothing as no bytes.
+
+    Args:
+        value: An object, its JSON text or bytes, or None.
+        frameworks: Frameworks that may be configured; ``("tdx",)`` gives the rules of SDK 9.
+
+    Raises:
+        ValidationError: the configuration misses something or has too much.
+    """
+    if value is None or value == "":
+        return b""
+    if tuple(frameworks) == ("tdx",):
+        if not isinstance(value, str):
+            raise ValidationError(_NOT_VALID, hint="SDK 9 takes no enclave configuration")
+        return value.encode()
+    if isinstance(value, dict | list):
+        check_mrenclave(value, frameworks=frameworks)
+        return dumps(value).encode()
+    if not isinstance(value, str | bytes | bytearray):
+        raise ValidationError(_NOT_VALID)
+    try:
+        data = value.encode() if isinstance(value, str) else bytes(value)
+        parsed = loads(data.decode())
+    except ValueError:
+        raise ValidationError(_NOT_VALID, hint="it must be the JSON of an object") from None
+    check_mrenclave(parsed, frameworks=frameworks)
+    return data
+
+
+def decode_mrenclave(data: bytes) -> dict[str, Any] | str | None:
+    """The stored configuration; its text when it is no JSON object, None when there is none."""
+    if not data:
+        return None
+    text = data.decode(errors="replace")
+    try:
+        value = loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, dict) else text
+
+
+def check_mrenclave(value: Any, *, frameworks: Sequence[str] = TEE_FRAMEWORKS) -> None:
+    """Refuse an enclave configuration that no worker could start.
+
+    Raises:
+        ValidationError: with the wording of the SDK.
+    """
+    if not isinstance(value, dict):
+        if value is None:
+            raise ValidationError(_NOT_VALID)
+        raise type_error("this", "object", value)
+    unknown = [str(key) for key in value if key not in _KEYS]
+    if unknown:
+        raise ValidationError(f'Unknown key "{", ".join(unknown)}" in mrenclave')
+    framework = value.get("framework")
+    if framework is None:
+        raise ValidationError("framework is a required field")
+    name = str(framework).lower()
+    if name not in frameworks:
+        hint = f"frameworks are {', '.join(frameworks)}"
+        raise ValidationError("framework is not a valid TEE framework", hint=hint)
+    if name == "scone":
+        _check_heap_size(value.get("heapSize"))
+        _check_text("entrypoint", value.get("entrypoint"))
+    else:
+        for key in ("heapSize", "entrypoint"):
+            if key in value:
+                problem = (
+                    f"{key} cannot be null" if value[key] is None else f'Unknown key "{key}" in mrenclave'
+                )
+                raise ValidationError(problem)
+    _check_text("fingerprint", value.get("fingerprint"))
+    _check_text("version", value.get("version"))
+
+
+def _check_text(key: str, value: Any) -> None:
+    if value is None or value == "":
+        raise ValidationError(f"{key} is a required field")
+    if isinstance(value, dict | list):
+        raise type_error(key, "string", value)
+
+
+def _check_heap_size(value: Any) -> None:
+    key = "heapSize"
+    if value is None:
+        raise ValidationError(f"{key} is a required field")
+    size = _to_number(value)
+    if size is None:
+        raise ValidationError(
+            f"{key} must be a `number` type, but the final value was: `NaN` "
+            f"(cast from the value `{print_value(value)}`)."
+        )
+    if size != int(size):
+        raise ValidationError(f"{key} must be an integer")
+    if size < 0:
+        raise ValidationError(f"{key} must be greater than or equal to 0")
+    if size > DATASET_INFINITE_VOLUME:
+        raise ValidationError(f"{key} must be less than or equal to {DATASET_INFINITE_VOLUME}")
+
+
+def _to_number(value: Any) -> float | None:
+    """The value as JavaScript casts it to a number; None for what is none."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return value if math.isfinite(value) else None
+    if not isinstance(value, str) or not value.strip():
+        return None
+    text = value.strip()
+    try:
+        return int(text, 0) if text[:2].lower() in {"0x", "0o", "0b"} else int(text)
+    except ValueError:
+        return None
