@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets
-import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
@@ -57,7 +54,10 @@ class Ipfs:
 
         Raises:
             ValidationError: the location leads away from the gateway.
+            CryptoError: the file can not be written.
         """
+        from iexec_lab.crypto import open_target
+
         parts = urlsplit(location)
         if parts.scheme or parts.netloc or not parts.path:
             raise ValidationError(
@@ -77,7 +77,8 @@ class Ipfs:
                 message = f"{location} has {total} bytes, the most allowed is {max_bytes}"
                 raise self._gateway.api_error(message, head)
             done = 0
-            with _writing(target) as file:
+            _rewind(target)
+            with open_target(target) as file:
                 for piece in pieces(response, max_bytes):
                     file.write(piece)
                     done += len(piece)
@@ -87,10 +88,7 @@ class Ipfs:
 
         # Encoded as it is stored: then Content-Length is the size of the file.
         headers = {"Accept": "application/zip", "Accept-Encoding": "identity"}
-        try:
-            return self._gateway.exchange("GET", path, None, read, headers=headers, long=True)
-        except OSError as error:
-            raise IpfsError(f"{location} could not be written: {error.strerror or error}") from error
+        return self._gateway.exchange("GET", path, None, read, headers=headers, long=True)
 
     def exists(self, cid: str) -> bool:
         """Whether the gateway has it."""
@@ -105,18 +103,20 @@ class Ipfs:
 
         Raises:
             ConfigurationError: no node is known.
+            CryptoError: the file can not be read.
         """
         if self._node is None:
             raise ConfigurationError(
                 "No IPFS node to upload to", hint='Add "ipfsNode" to the chain in chain.json.'
             )
+        from iexec_lab.crypto.streams import open_source
+
         boundary = secrets.token_hex(16)
         headers = {"Content-Type": f"multipart/form-data; boundary={boundary}", "Accept": "application/json"}
         query = {"stream-channels": True, "progress": False}
-        body = _multipart(source, boundary)
-        answer = self._node.call(
-            "POST", "/api/v0/add", query, body=body, headers=headers, safe=True, long=True
-        )
+        with open_source(source) as (file, _):
+            body = _multipart(file, boundary)
+            answer = self._node.call("POST", "/api/v0/add", query, body=body, headers=headers, long=True)
         cid = _added(answer.body) if answer.ok else None
         if cid is None:
             raise self._node.api_error(f"Failed to upload: API error: {answer.status_line}", answer)
@@ -136,50 +136,22 @@ def _length(head: Answer) -> int | None:
     return int(length) if length.isdecimal() else None
 
 
-@contextmanager
-def _writing(target: Path | str | BinaryIO) -> Iterator[BinaryIO]:
-    """The file to write to; one that is open already is written anew on each attempt."""
-    if not isinstance(target, (str, Path)):
-        if target.seekable():
-            target.seek(0)
-            target.truncate()
-        yield target
-        return
-    path = Path(target)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:64]}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
+def _rewind(target: Path | str | BinaryIO) -> None:
+    """An open file is written anew on each attempt."""
+    if not isinstance(target, (str, Path)) and target.seekable():
+        target.seek(0)
+        target.truncate()
 
 
-def _multipart(source: bytes | Path | str | BinaryIO, boundary: str) -> bytes | Iterator[bytes]:
-    """One file part; bytes can be sent again after a failure, a file is read once."""
-    head = (
+def _multipart(file: BinaryIO, boundary: str) -> Iterator[bytes]:
+    """One file part, read as it is sent."""
+    yield (
         f'--{boundary}\r\nContent-Disposition: form-data; name="file-0"\r\n'
         "Content-Type: application/octet-stream\r\n\r\n"
     ).encode()
-    tail = f"\r\n--{boundary}--\r\n".encode()
-    if isinstance(source, bytes):
-        return head + source + tail
-    return _pieces(head, source, tail)
-
-
-def _pieces(head: bytes, source: Path | str | BinaryIO, tail: bytes) -> Iterator[bytes]:
-    yield head
-    with Path(source).open("rb") if isinstance(source, (str, Path)) else _borrowed(source) as file:
-        while piece := file.read(_PIECE):
-            yield piece
-    yield tail
-
-
-@contextmanager
-def _borrowed(file: BinaryIO) -> Iterator[BinaryIO]:
-    yield file
+    while piece := file.read(_PIECE):
+        yield piece
+    yield f"\r\n--{boundary}--\r\n".encode()
 
 
 def _added(body: bytes) -> str | None:
