@@ -18,9 +18,9 @@ from iexec_lab.protocol import (
     NULL_ADDRESS,
     NULL_BYTES32,
     DatasetOrder,
-    decode_multiaddr,
     to_address,
 )
+from iexec_lab.protocol.multiaddr import decode_multiaddr
 from iexec_lab.sandbox.results import FaultError
 
 if TYPE_CHECKING:

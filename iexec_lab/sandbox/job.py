@@ -10,12 +10,12 @@ from iexec_lab.protocol import (
     NULL_ADDRESS,
     Category,
     Deal,
-    decode_multiaddr,
     has_tag,
     read_params,
     task_id,
     tee_framework,
 )
+from iexec_lab.protocol.multiaddr import decode_multiaddr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -76,8 +76,8 @@ class Job:
         return self.params.get("iexec_result_encryption") in {True, "true"}
 
     @property
-    def storage(self) -> str:
-        return str(self.params.get("iexec_result_storage_provider") or "ipfs")
+    def wants_dropbox(self) -> bool:
+        return self.params.get("iexec_result_storage_provider") == "dropbox" and not self.callback
 
     def secret_names(self) -> Iterator[tuple[int, str]]:
         """Number and name of each requester secret; what is no positive number is left out."""

@@ -123,7 +123,7 @@ def write_error(folder: Path, faults: list[FaultError]) -> None:
     """The result of a task whose downloads failed: error.txt and the computed.json that names it."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = ["[IEXEC] Errors occurred while computing the task", *map(str, faults)]
-    (folder / "error.txt").write_text("\n".join(lines) + "\n")
+    (folder / "error.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     causes = ", ".join(fault.cause for fault in faults)
     computed = {"deterministic-output-path": f"{OUT}/error.txt", "error-message": causes}
     (folder / COMPUTED).write_text(json.dumps(computed))

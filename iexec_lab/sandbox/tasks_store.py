@@ -14,7 +14,43 @@ if TYPE_CHECKING:
 
 LOGS_KEPT = 3 * 24 * 3600
 """Seconds."""
-FINISHED = ("COMPLETED", "FAILED")
+TASK_ORDER = (
+    "RECEIVED",
+    "INITIALIZING",
+    "INITIALIZED",
+    "RUNNING",
+    "CONSENSUS_REACHED",
+    "AT_LEAST_ONE_REVEALED",
+    "RESULT_UPLOADING",
+    "RESULT_UPLOADED",
+    "FINALIZING",
+    "FINALIZED",
+    "COMPLETED",
+)
+REPLICATE_ORDER = (
+    "CREATED",
+    "STARTING",
+    "STARTED",
+    "APP_DOWNLOADING",
+    "APP_DOWNLOADED",
+    "DATA_DOWNLOADING",
+    "DATA_DOWNLOADED",
+    "COMPUTING",
+    "COMPUTED",
+    "CONTRIBUTING",
+    "CONTRIBUTED",
+    "CONTRIBUTE_AND_FINALIZE_ONGOING",
+    "CONTRIBUTE_AND_FINALIZE_DONE",
+    "REVEALING",
+    "REVEALED",
+    "RESULT_UPLOAD_REQUESTED",
+    "RESULT_UPLOADING",
+    "RESULT_UPLOADED",
+    "COMPLETING",
+    "COMPLETED",
+)
+"""The ways of a task and of a replicate when nothing goes wrong (iExec core 9.3)."""
+_SAME_RANK = {"REOPENING": "INITIALIZED", "REOPENED": "INITIALIZED", "RECOVERING": "CREATED"}
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
@@ -124,6 +160,20 @@ class TasksStore:
                 )
                 self._append(task, "", statuses, cause)
 
+    def advance(self, task: str, *statuses: str, worker: str = "", **facts: Any) -> None:
+        """Go through those of ``statuses`` that lie ahead; after a restart some lie behind.
+
+        With ``worker`` these are statuses of its replicate.
+        """
+        row = self.replicate(task, worker) if worker else self.task(task)
+        order = REPLICATE_ORDER if worker else TASK_ORDER
+        rank = _rank(row.status, order) if row else -1
+        ahead = [status for status in statuses if _rank(status, order) > rank]
+        if worker:
+            self.replicate_status(task, worker, *ahead, **facts)
+        else:
+            self.task_status(task, *ahead, **facts)
+
     def replicate_status(
         self, task: str, worker: str, *statuses: str, cause: str | None = None, **facts: Any
     ) -> None:
@@ -197,6 +247,12 @@ class TasksStore:
         self._db.executemany(
             "INSERT INTO updates (task, worker, status, at, cause) VALUES (?, ?, ?, ?, ?)", rows
         )
+
+
+def _rank(status: str, order: tuple[str, ...]) -> int:
+    """A failure has no place on the way: nothing follows it."""
+    status = _SAME_RANK.get(status, status)
+    return order.index(status) if status in order else len(order)
 
 
 def iso_date(seconds: float) -> str:

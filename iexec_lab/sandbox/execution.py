@@ -1,0 +1,224 @@
+"""One execution of an app, from its download to its digest and archive."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from iexec_lab.crypto import encrypt_result
+from iexec_lab.errors import CryptoError
+from iexec_lab.sandbox import results
+from iexec_lab.sandbox.enclave import NOTICE, Session, open_session
+from iexec_lab.sandbox.inputs import Inputs
+from iexec_lab.sandbox.process import KEPT_CHARACTERS
+from iexec_lab.sandbox.results import Computed, FaultError
+from iexec_lab.sandbox.runtime import Runtime, Workspace, task_environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from iexec_lab.sandbox.accounts import Account
+    from iexec_lab.sandbox.inputs import InputFetcher
+    from iexec_lab.sandbox.ipfs import BlobStore
+    from iexec_lab.sandbox.job import Job
+    from iexec_lab.sandbox.process import Ended
+    from iexec_lab.sandbox.sms import SmsStore
+    from iexec_lab.sandbox.tasks_store import TasksStore
+
+_WITHOUT_DIGEST = {"POST_COMPUTE_COMPUTED_FILE_NOT_FOUND", "POST_COMPUTE_RESULT_DIGEST_COMPUTATION_FAILED"}
+"""Not held against an app that failed anyway; that it has no digest shows when it should contribute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A task of a deal given to a worker by the owner of the workerpool."""
+
+    job: Job
+    index: int
+    task: str
+    worker: Account
+    owner: Account
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """``computed`` is None when there is nothing to contribute; ``link`` is there once it was uploaded."""
+
+    computed: Computed | None
+    link: str | None = None
+
+
+class Executor:
+    """Executes assignments; ``folder`` holds one workspace for each."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        inputs: InputFetcher,
+        secrets: SmsStore,
+        blobs: BlobStore,
+        store: TasksStore,
+        folder: Path,
+    ) -> None:
+        self._runtime = runtime
+        self._inputs = inputs
+        self._secrets = secrets
+        self._blobs = blobs
+        self._store = store
+        self._folder = folder
+
+    def workspace(self, work: Assignment) -> Workspace:
+        return Workspace(self._folder / work.task[2:] / work.worker.address[2:])
+
+    def has_result(self, work: Assignment) -> bool:
+        """False when the archive got lost; a callback needs none."""
+        return bool(work.job.callback) or self.workspace(work).archive.exists()
+
+    def forget(self, task: str) -> None:
+        """Delete what was kept of a task that is over."""
+        Workspace(self._folder / task[2:]).remove()
+
+    async def execute(self, work: Assignment) -> Result:
+        """Run the app; statuses and logs go to the store on the way.
+
+        Raises:
+            FaultError: nothing can be contributed; its cause belongs to the status that was recorded last.
+        """
+        record = partial(self._store.replicate_status, work.task, work.worker.address)
+        await asyncio.to_thread(self.workspace(work).create)
+        record("STARTED", "APP_DOWNLOADING")
+        try:
+            app = await self._runtime.prepare(work.job.image)
+        except FaultError as fault:
+            record("APP_DOWNLOAD_FAILED", cause=fault.cause)
+            return await self._error_result(work, [fault], Session())
+        record("APP_DOWNLOADED", "DATA_DOWNLOADING")
+        inputs = Inputs() if work.job.tee else await self._fetch(work)
+        if inputs.faults:
+            record("DATA_DOWNLOAD_FAILED", cause=inputs.faults[0].cause)
+            return await self._error_result(work, inputs.faults, Session())
+        record("DATA_DOWNLOADED", "COMPUTING")
+        try:
+            session = open_session(self._secrets, work.job) if work.job.tee else Session()
+            if work.job.tee:
+                inputs = await self._fetch(work)
+            if inputs.faults:
+                result = await self._error_result(work, inputs.faults, session)
+                record("COMPUTED")
+                return result
+            env = {**task_environment(work.job, work.index, work.task), **inputs.env, **session.env}
+            ended = await self._runtime.run(app, work.job, env, self.workspace(work))
+            shown = self._runtime.shown(app, self.workspace(work))[1]
+            result = await self._finish(work, ended, session, shown)
+        except FaultError as fault:
+            record("COMPUTE_FAILED", cause=fault.cause)
+            raise
+        record("COMPUTED", appExitCode=ended.exit_code)
+        return result
+
+    async def upload(self, work: Assignment) -> str:
+        """Put the archive into the sandbox's IPFS; the link that goes on chain."""
+        if work.job.callback:
+            return results.link("ethereum", work.job.callback)
+        cid = await asyncio.to_thread(self._blobs.add, self.workspace(work).archive)
+        return results.link("ipfs", f"/ipfs/{cid}")
+
+    async def _fetch(self, work: Assignment) -> Inputs:
+        return await self._inputs.fetch(work.job, work.index, self.workspace(work).inputs)
+
+    async def _finish(self, work: Assignment, ended: Ended, session: Session, shown_as: str) -> Result:
+        """What is done after the app: names, digest, archive, and in TEE deals the upload."""
+        notes, space = _notes(work.job, ended), self.workspace(work)
+        try:
+            computed = await asyncio.to_thread(_compute, work.job, space, ended, shown_as)
+            await asyncio.to_thread(_archive, work.job, space, session, notes)
+            return Result(computed, await self._early_link(work))
+        except FaultError as fault:
+            notes.append(str(fault))
+            if ended.exit_code == 0 or fault.cause not in _WITHOUT_DIGEST:
+                raise
+            return Result(None)
+        finally:
+            self._save_logs(work, notes, ended.stdout, ended.stderr)
+
+    async def _error_result(self, work: Assignment, faults: list[FaultError], session: Session) -> Result:
+        """A result that tells what could not be fetched; a callback can not be given one."""
+        space = self.workspace(work)
+        notes = [str(fault) for fault in faults]
+        self._store.save_logs(
+            work.task, work.worker.address, "", "".join(f"[iexec-lab] {n}\n" for n in notes)
+        )
+        if work.job.callback:
+            raise faults[0]
+        results.write_error(space.outputs, faults)
+        computed = results.compute(space.outputs, callback=False)
+        await asyncio.to_thread(_archive, work.job, space, session, notes)
+        return Result(computed, await self._early_link(work))
+
+    async def _early_link(self, work: Assignment) -> str | None:
+        """Enclaves upload before they contribute, other workers after they revealed."""
+        if not work.job.tee:
+            return None
+        if work.job.wants_dropbox:
+            raise FaultError(
+                "POST_COMPUTE_DROPBOX_UPLOAD_FAILED", "a sandbox has no way to Dropbox; use ipfs"
+            )
+        return await self.upload(work)
+
+    def _save_logs(self, work: Assignment, notes: list[str], stdout: str = "", stderr: str = "") -> None:
+        """What the app printed, and behind it what the sandbox has to say."""
+        if notes and stderr and not stderr.endswith("\n"):
+            stderr += "\n"
+        stderr += "".join(f"[iexec-lab] {note}\n" for note in notes)
+        self._store.save_logs(work.task, work.worker.address, stdout, stderr[-KEPT_CHARACTERS:])
+
+
+def _notes(job: Job, ended: Ended) -> list[str]:
+    notes = [NOTICE] if job.tee else []
+    if ended.error:
+        notes.append(f"APP_COMPUTE_FAILED: the app could not be started: {ended.error}")
+    elif ended.timed_out:
+        notes.append(f"APP_COMPUTE_TIMEOUT: killed after {job.time_limit} s, the time of its category")
+    elif ended.exit_code:
+        notes.append(f"APP_COMPUTE_FAILED: the app ended with exit code {ended.exit_code}")
+    return notes
+
+
+def _compute(job: Job, space: Workspace, ended: Ended, shown_as: str) -> Computed:
+    """Check names, add what the app printed if it ended well, and make the digest."""
+    if space.outputs.is_symlink():
+        space.outputs.unlink()
+    results.check_names(space.outputs)
+    if ended.exit_code == 0 and space.outputs.is_dir():
+        for name, text in (("stdout.txt", ended.stdout), ("stderr.txt", ended.stderr)):
+            if text:
+                _replace(space.outputs / name, text)
+    return results.compute(space.outputs, callback=bool(job.callback), shown_as=shown_as)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a new file, never through a link that the app may have left there."""
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+
+
+def _archive(job: Job, space: Workspace, session: Session, notes: list[str]) -> None:
+    if job.callback:
+        return
+    left_out = results.pack(space.outputs, space.archive)
+    if left_out:
+        notes.append(f"left out of the result, being no regular files: {', '.join(left_out[:20])}")
+    if session.result_key is None:
+        return
+    clear = space.archive.rename(space.folder / "clear.zip")
+    try:
+        encrypt_result(clear, space.archive, session.result_key)
+    except CryptoError as error:
+        raise FaultError("POST_COMPUTE_MALFORMED_ENCRYPTION_PUBLIC_KEY", str(error)) from None
+    finally:
+        clear.unlink()
