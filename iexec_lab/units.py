@@ -6,11 +6,12 @@ An amount is an int, a text such as ``"5"``, ``"1.5 RLC"`` (one space), or a lis
 
 from __future__ import annotations
 
+import math
 import re
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.errors import ValidationError
-from iexec_lab.protocol.javascript import to_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,24 +35,44 @@ _DECIMAL: Final = re.compile(r"(-?)([0-9]*)(?:\.([0-9]*))?")
 _INTEGER: Final = re.compile(r"-?[0-9]+")
 # No amount on chain is longer than 78 digits; far longer ones would only cost time.
 _MAX_LENGTH: Final = 200
+_LONG_INTEGER: Final = 10_000
+_CONSTANTS: Final = {None: "null", True: "true", False: "false"}
 
 
-def parse_rlc(amount: Any, unit: str = "nRLC", *, negative: bool = False) -> int:
-    """The amount in nRLC; ``unit`` is meant where the amount names none.
-
-    Raises:
-        ValidationError: ``<amount> is not a valid amount``.
-    """
-    return _parse(amount, unit, RLC_UNITS, negative)
-
-
-def parse_ether(amount: Any, unit: str = "wei", *, negative: bool = False) -> int:
-    """The amount in wei; ``unit`` is meant where the amount names none.
+def parse_rlc(amount: Any, unit: str = "nRLC") -> int:
+    """The amount in nRLC, not negative; ``unit`` is meant where the amount names none.
 
     Raises:
         ValidationError: ``<amount> is not a valid amount``.
     """
-    return _parse(amount, unit, ETHER_UNITS, negative)
+    return _parse(amount, unit, RLC_UNITS)
+
+
+def parse_ether(amount: Any, unit: str = "wei") -> int:
+    """The amount in wei, not negative; ``unit`` is meant where the amount names none.
+
+    Raises:
+        ValidationError: ``<amount> is not a valid amount``.
+    """
+    return _parse(amount, unit, ETHER_UNITS)
+
+
+def rlc_to_nrlc(amount: Any, unit: str = "RLC") -> int:
+    """``utils.parseRLC`` of the official library: no lists, but negative amounts.
+
+    Raises:
+        ValidationError: ``Invalid token unit`` or ``Invalid token amount``.
+    """
+    return _convert(amount, unit, RLC_UNITS, "token")
+
+
+def ether_to_wei(amount: Any, unit: str = "ether") -> int:
+    """``utils.parseEth`` of the official library: no lists, but negative amounts.
+
+    Raises:
+        ValidationError: ``Invalid ether unit`` or ``Invalid ether amount``.
+    """
+    return _convert(amount, unit, ETHER_UNITS, "ether")
 
 
 def format_rlc(nrlc: Any) -> str:
@@ -72,28 +93,37 @@ def format_ether(wei: Any) -> str:
     return _format(wei, 18, "Invalid wei")
 
 
-def _parse(amount: Any, default_unit: str, units: Mapping[str, int], negative: bool) -> int:
+def _parse(amount: Any, default_unit: str, units: Mapping[str, int]) -> int:
     if isinstance(amount, int) and not isinstance(amount, bool) and units.get(default_unit) == 0 <= amount:
         return amount
-    text = _join(amount)
-    number, *rest = text.split(" ")
-    decimals = units.get(rest[0] if rest else default_unit)
+    number, *unit = _join(amount).split(" ")
+    decimals = units.get(unit[0] if unit else default_unit)
     value = None
-    if decimals is not None and len(rest) <= 1 and len(text) <= _MAX_LENGTH:
+    if decimals is not None and len(unit) <= 1:
         value = _scale(number.lstrip("0") or "0", decimals)
-    if value is None or (value < 0 and not negative):
+    if value is None or value < 0:
         shown = " ".join(map(_item, amount)) if isinstance(amount, list | tuple) else to_text(amount)
         raise ValidationError(f"{shown} is not a valid amount", hint=f"units are {', '.join(units)}")
     return value
 
 
+def _convert(amount: Any, default_unit: str, units: Mapping[str, int], what: str) -> int:
+    number, *unit = to_text(amount).split(" ")
+    decimals = units.get(unit[0] if unit else default_unit)
+    if decimals is None:
+        raise ValidationError(f"Invalid {what} unit", hint=f"units are {', '.join(units)}")
+    value = _scale(number, decimals)
+    if value is None:
+        raise ValidationError(f"Invalid {what} amount")
+    return value
+
+
 def _join(amount: Any) -> str:
-    if isinstance(amount, list | tuple):
-        if not 1 <= len(amount) <= 2:
-            return ""
-        given = amount[:1] if len(amount) == 2 and not amount[1] else amount
-        return " ".join(map(_item, given)) or " "
-    return to_text(amount)
+    """The text of an amount; a list is joined with a space, a unit that is nothing left out."""
+    if not isinstance(amount, list | tuple):
+        return to_text(amount)
+    given = amount[:1] if len(amount) == 2 and not amount[1] else amount
+    return " ".join(map(_item, given)) if 1 <= len(given) <= 2 and _item(given[0]) else "?"
 
 
 def _item(value: Any) -> str:
@@ -102,20 +132,61 @@ def _item(value: Any) -> str:
 
 def _scale(number: str, decimals: int) -> int | None:
     """The decimal text times 10**decimals, None unless that is an integer."""
-    match = _DECIMAL.fullmatch(number) if number.isascii() else None
+    match = _DECIMAL.fullmatch(number) if len(number) <= _MAX_LENGTH else None
     if match is None:
         return None
-    sign, whole, part = match[1], match[2], (match[3] or "").rstrip("0")
-    if not (whole or match[3]) or len(part) > decimals:
+    sign, whole, part = match[1], match[2], match[3] or ""
+    digits = part.rstrip("0")
+    if not (whole or part) or len(digits) > decimals:
         return None
-    value = int(whole + part.ljust(decimals, "0") or "0")
+    value = int(whole + digits.ljust(decimals, "0") or "0")
     return -value if sign else value
 
 
 def _format(amount: Any, decimals: int, message: str) -> str:
     text = to_text(amount) if isinstance(amount, str | int) and not isinstance(amount, bool) else ""
-    if not (text.isascii() and _INTEGER.fullmatch(text)):
+    if not _INTEGER.fullmatch(text):
         raise ValidationError(message)
     digits = text.lstrip("-").lstrip("0").rjust(decimals + 1, "0")
     sign = "-" if text[0] == "-" and digits.strip("0") else ""
     return f"{sign}{digits[:-decimals]}.{digits[-decimals:].rstrip('0') or '0'}"
+
+
+def number_text(value: float) -> str:
+    """A number as JavaScript prints it: ``1``, ``1.5``, ``1e+21``, ``1e-7``."""
+    if isinstance(value, int):
+        if value.bit_length() > _LONG_INTEGER:
+            return f"an integer of {value.bit_length()} bits"
+        return str(value)
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+    text = "".join(map(str, digits))
+    point = len(text) + int(exponent)
+    if text == "0":
+        return "0"
+    if 0 < point <= 21:
+        shown = text.ljust(point, "0") if len(text) <= point else f"{text[:point]}.{text[point:]}"
+    elif -6 < point <= 0:
+        shown = "0." + "0" * -point + text
+    else:
+        mantissa = text if len(text) == 1 else f"{text[0]}.{text[1:]}"
+        shown = f"{mantissa}e{'+' if point > 0 else '-'}{abs(point - 1)}"
+    return "-" + shown if sign else shown
+
+
+def to_text(value: Any) -> str:
+    """The value inside a JavaScript template string: lists joined by commas, ``true``, ``null``."""
+    if isinstance(value, str):
+        return value
+    if value is None or isinstance(value, bool | int | float):
+        return _CONSTANTS[value] if value is None or isinstance(value, bool) else number_text(value)
+    if isinstance(value, list | tuple):
+        return ",".join("" if item is None else to_text(item) for item in value)
+    if isinstance(value, dict):
+        return "[object Object]"
+    if isinstance(value, bytes | bytearray):
+        return "0x" + value.hex()
+    return f"<{type(value).__name__}>"

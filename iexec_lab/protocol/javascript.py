@@ -9,56 +9,16 @@ from __future__ import annotations
 import json
 import math
 import re
-from decimal import Decimal
 from typing import Any, Final, NoReturn
 
 from iexec_lab.errors import ValidationError
+from iexec_lab.units import to_text
+
+__all__ = ["dumps", "loads", "print_value", "to_text", "type_error"]
 
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,9}")
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 _MAX_INDEX: Final = 2**32 - 2
-_LONG_INTEGER: Final = 10_000
-_CONSTANTS: Final = {None: "null", True: "true", False: "false"}
-
-
-def number_text(value: float) -> str:
-    """A number as JavaScript prints it: ``1``, ``1.5``, ``1e+21``, ``1e-7``."""
-    if isinstance(value, int):
-        if value.bit_length() > _LONG_INTEGER:
-            return f"an integer of {value.bit_length()} bits"
-        return str(value)
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "Infinity" if value > 0 else "-Infinity"
-    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
-    text = "".join(map(str, digits))
-    point = len(text) + int(exponent)
-    if text == "0":
-        return "0"
-    if 0 < point <= 21:
-        shown = text.ljust(point, "0") if len(text) <= point else f"{text[:point]}.{text[point:]}"
-    elif -6 < point <= 0:
-        shown = "0." + "0" * -point + text
-    else:
-        mantissa = text if len(text) == 1 else f"{text[0]}.{text[1:]}"
-        shown = f"{mantissa}e{'+' if point > 0 else '-'}{abs(point - 1)}"
-    return "-" + shown if sign else shown
-
-
-def to_text(value: Any) -> str:
-    """The value inside a JavaScript template string: lists joined by commas, ``true``, ``null``."""
-    if isinstance(value, str):
-        return value
-    if value is None or isinstance(value, bool | int | float):
-        return _CONSTANTS[value] if value is None or isinstance(value, bool) else number_text(value)
-    if isinstance(value, list | tuple):
-        return ",".join("" if item is None else to_text(item) for item in value)
-    if isinstance(value, dict):
-        return "[object Object]"
-    if isinstance(value, bytes | bytearray):
-        return "0x" + value.hex()
-    return f"<{type(value).__name__}>"
 
 
 def print_value(value: Any) -> str:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.errors import ValidationError
 from iexec_lab.protocol.constants import MAX_UINT256
 from iexec_lab.protocol.hashing import keccak
 from iexec_lab.protocol.javascript import to_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _ADDRESS: Final = re.compile(r"(?:0x)?[0-9a-f]{40}")
 _BYTES32: Final = re.compile(r"0x[0-9a-f]{64}")
@@ -32,12 +35,21 @@ def _checksum(text: str) -> str | None:
     return "0x" + "".join(c.upper() if mark > "7" else c for c, mark in zip(digits, marks, strict=False))
 
 
-def to_address(value: Any) -> str:
+def to_address(value: Any, *, resolve: Callable[[str], str | None] | None = None) -> str:
     """The EIP-55 form of an address; a wrong checksum and a missing 0x are accepted, 20 bytes too.
 
+    Args:
+        value: Text or 20 bytes.
+        resolve: Looks up names that end in ``.eth``, as SDK 8 does on networks that have ENS.
+
     Raises:
-        ValidationError: ``<value> is not a valid ethereum address``.
+        ValidationError: ``<value> is not a valid ethereum address``, ``Unable to resolve ENS <value>``.
     """
+    if resolve is not None and isinstance(value, str) and value.endswith(".eth"):
+        resolved = resolve(value)
+        if resolved is None:
+            raise ValidationError(f"Unable to resolve ENS {value}")
+        value = resolved
     if isinstance(value, bytes | bytearray) and len(value) == 20:
         value = value.hex()
     address = _checksum(value) if isinstance(value, str) else None
