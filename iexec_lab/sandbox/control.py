@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from iexec_lab.sandbox.accounts import Account
     from iexec_lab.sandbox.registry import Record
 
+_DYING = 0.5
+"""Seconds that a killed sandbox may need to be gone."""
 _STOP_PATIENCE = 20.0
 """Seconds a sandbox may take to write its state and end, before it is killed (and replays when it starts)."""
 
@@ -77,7 +79,7 @@ def launch(folder: Path, options: Options) -> subprocess.Popen[str]:
 
     An attached one ends when the pipe that is its standard input is closed.
     """
-    if is_locked(folder):
+    if not _wait_unlocked(folder, _DYING):
         raise already_running(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "log.txt").open("ab") as errors:
@@ -92,6 +94,8 @@ def launch(folder: Path, options: Options) -> subprocess.Popen[str]:
     assert process.stdout is not None
     with process.stdout as output:
         line = output.readline()
+    if not options.attached:
+        process.wait()
     answer = json.loads(line) if line else {}
     if answer.get("ready"):
         return process
@@ -99,7 +103,7 @@ def launch(folder: Path, options: Options) -> subprocess.Popen[str]:
     if process.stdin:
         process.stdin.close()
     raise SandboxError(
-        answer.get("message", f"The sandbox ended with exit code {process.returncode} while it started"),
+        answer.get("message", "The sandbox ended while it started"),
         details=answer.get("details") or {"log": folder / "log.txt"},
         hint=answer.get("hint"),
     )

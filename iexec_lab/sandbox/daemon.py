@@ -48,6 +48,9 @@ class Options:
 
 def main(arguments: list[str]) -> int:
     folder, options = Path(arguments[0]), Options(**json.loads(arguments[1]))
+    if not options.attached and os.fork():
+        # Nobody's child, so that nobody has to wait for it.
+        os._exit(0)
     try:
         lock = StateLock(folder)
     except SandboxError as error:

@@ -154,20 +154,22 @@ class Ledger:
             return {**frame, "error": error.error}
 
     async def _read(self, payload: Any) -> Any:
+        node = self._node
         try:
             return await self._link.post(payload)
         except ChainError:
             async with self._lock:
-                if not await self._replaced():
+                if not await self._replaced(node):
                     raise
             return await self._link.post(payload)
 
     async def _change(self, method: str, params: Sequence[Any]) -> Any:
         async with self._lock:
+            node = self._node
             try:
                 return await self._do(method, params)
             except ChainError:
-                if not await self._replaced():
+                if not await self._replaced(node):
                     raise
                 return await self._do(method, params)
 
@@ -314,18 +316,20 @@ class Ledger:
         if self._automine:
             await self._mine_executable()
 
-    async def _replaced(self) -> bool:
-        """True when anvil had died and another one has taken its place."""
+    async def _replaced(self, node: Node) -> bool:
+        """True when ``node`` has died and another one has taken its place."""
+        if self._node is not node:
+            return True
         # Its end may be seen a moment after the connection broke.
         for _ in range(100):
-            if self._node.process.poll() is not None:
+            if node.process.poll() is not None:
                 break
             await asyncio.sleep(0.01)
         else:
             return False
-        log.warning("anvil ended with exit code %s; another one takes over", self._node.process.returncode)
-        self._node.stop()
-        self._node = await asyncio.to_thread(self._start_node)
+        log.warning("anvil ended with exit code %s; another one takes over", node.process.returncode)
+        node.stop()
+        self._node = self._start_node()
         self._link.url = self._node.url
         await self._play()
         return True
