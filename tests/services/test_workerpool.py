@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import pytest
+from faulty_server import FaultyServer, Reply, garbage, json_reply, status
+from services.replay import CHALLENGE, recorder
+
+from iexec_lab.errors import ApiError, ValidationError, WorkerpoolError
+from iexec_lab.services.workerpool import WorkerpoolApi
+from iexec_lab.wallet.signer import LocalSigner
+
+TASK = "0x" + "ab" * 32
+HISTORY = [{"date": "2026-11-22T11:33:26.000+00:00", "status": "RECEIVED"}]
+
+
+def test_a_task_is_told_as_task_debug_shows_it():
+    told = {
+        "chainTaskId": TASK,
+        "currentStatus": "COMPLETED",
+        "dateStatusList": HISTORY,
+        "replicates": [
+            {
+                "walletAddress": "0xW",
+                "appExitCode": 0,
+                "currentStatus": "COMPLETED",
+                "statusUpdateList": HISTORY,
+                "resultLink": "x",
+            }
+        ],
+    }
+    with recorder(lambda _: told) as server:
+        task = WorkerpoolApi(server.url).task(TASK.upper().replace("X", "x"))
+    assert task == {
+        "task": {"status": "COMPLETED", "statusHistory": HISTORY},
+        "replicates": [{"worker": "0xW", "exitCode": 0, "status": "COMPLETED", "statusHistory": HISTORY}],
+    }
+    assert server.requests[0].path == f"/tasks/{TASK}"
+
+
+def test_a_task_without_replicates():
+    with recorder(lambda _: {"currentStatus": "RECEIVED"}) as server:
+        task = WorkerpoolApi(server.url).task(TASK)
+    assert task == {"task": {"status": "RECEIVED", "statusHistory": None}, "replicates": []}
+
+
+def test_logs_are_for_the_requester():
+    signer = LocalSigner.generate()
+
+    def answer(request):
+        if request.path.startswith("/tasks/logs/challenge"):
+            return CHALLENGE
+        return {
+            "chainTaskId": TASK,
+            "computeLogsList": [{"walletAddress": "0xW", "stdout": "out", "stderr": ""}],
+        }
+
+    with recorder(answer) as server:
+        logs = WorkerpoolApi(server.url).logs(TASK, signer, 65535)
+    assert logs == [{"worker": "0xW", "stdout": "out", "stderr": ""}]
+    challenge, read = server.requests
+    assert challenge.path == f"/tasks/logs/challenge?address={signer.address}&chainId=65535"
+    assert read.path == f"/tasks/{TASK}/logs"
+    assert read.headers["Authorization"].endswith(f"_{signer.address}")
+
+
+def test_no_logs_is_an_empty_list():
+    with recorder(lambda r: CHALLENGE if "challenge" in r.path else {}) as server:
+        assert WorkerpoolApi(server.url).logs(TASK, LocalSigner.generate(), 65535) == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "words"),
+    [
+        (status(500), WorkerpoolError, "Workerpool API error: Server at {} encountered an internal error"),
+        (garbage("[]"), ApiError, "The http response is not what was asked for"),
+        (garbage('{"replicates": [1]}'), ApiError, "The http response is not what was asked for"),
+        (status(404), ApiError, "The http response is not of JSON type"),
+    ],
+    ids=["500", "list", "numbers", "404"],
+)
+def test_a_scheduler_that_fails(fault, error, words):
+    with FaultyServer(always=fault) as server, pytest.raises(error) as caught:
+        WorkerpoolApi(server.url).task(TASK)
+    assert caught.value.message == words.format(server.url)
+
+
+def test_a_refusal_is_told():
+    def answer(request):
+        return json_reply(CHALLENGE) if "challenge" in request.path else Reply(403, b"{}")
+
+    with FaultyServer(answer=answer) as server, pytest.raises(ApiError, match="API error: 403 Forbidden"):
+        WorkerpoolApi(server.url).logs(TASK, LocalSigner.generate(), 65535)
+
+
+def test_a_task_id_is_checked():
+    with pytest.raises(ValidationError, match="is not a bytes32 hexstring"):
+        WorkerpoolApi("http://127.0.0.1:9").task("0x12")
