@@ -1,8 +1,8 @@
 """The terminal face: one command, one answer, exit code 0 or 1.
 
-Answers go to standard output, everything else to standard error. ``--raw`` prints one line of JSON: the answer
-with ``ok: true`` on standard output, or a failure with ``ok: false`` on standard error, in the official CLI's
-shape.
+Answers go to standard output, everything else to standard error. ``--raw`` prints one line of JSON, shaped
+like the official CLI's: the answer with ``ok: true`` on standard output, or a failure with ``ok: false`` on
+standard error.
 """
 
 from __future__ import annotations

@@ -50,7 +50,9 @@ def build(command: Command) -> argparse.ArgumentParser:
         if option.value == "none":
             group.add_argument(option.flag, dest=option.dest, action="store_true", help=option.help)
         else:
-            group.add_argument(option.flag, dest=option.dest, help=_help(option), **_shape(option))
+            group.add_argument(
+                option.flag, dest=option.dest, default=option.default, help=_help(option), **_shape(option)
+            )
     return parser
 
 
@@ -88,7 +90,8 @@ def parse(command: Command, tokens: Sequence[Any]) -> argparse.Namespace:
 
     options, positionals = _sort(command, [held(token) for token in tokens])
     _check_count(command, positionals)
-    values = build(command).parse_args([*options, "--", *positionals])
+    separator = ["--"] if positionals else []
+    values = build(command).parse_args([*options, *separator, *positionals])
     for name, value in vars(values).items():
         setattr(values, name, _restored(value, objects))
     _check_choices(command, values)

@@ -183,10 +183,9 @@ def read_address(context: Context, args: Namespace) -> str:
     from iexec_lab.wallet import keystore
 
     names = ("wallet_file", "wallet_address", "keystoredir")
-    return (
-        keystore.read_address(**{name: getattr(args, name) for name in names}, cwd=context.folder)
-        or NULL_ADDRESS
-    )
+    options = {name: getattr(args, name) for name in names}
+    address: str | None = keystore.read_address(**options, cwd=context.folder)
+    return address or NULL_ADDRESS
 
 
 EXAMPLE = "0x4cA2F7D2Fe2B5f9ae2ff6B0C5C4B8dDfB8b0a3d1"

@@ -160,7 +160,7 @@ def _chain_object(handle: Handle) -> dict[str, Any]:
     }
 
 
-_NAME = Option("--name", "name", "which sandbox", shows="name")
+_NAME = Option("--name", "name", f"which sandbox ({DEFAULT})", shows="name", default=DEFAULT)
 
 COMMANDS = (
     Command(

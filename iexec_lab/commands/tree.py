@@ -71,6 +71,7 @@ class Option:
     variadic: bool = False
     choices: tuple[str, ...] = ()
     group: str = "options"
+    default: str | None = None
 
     @property
     def dest(self) -> str:

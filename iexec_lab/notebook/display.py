@@ -1,0 +1,150 @@
+"""How our frames look: one row upright, long ids short in lists, text and HTML, light and dark alike.
+
+The values are plain DataFrames; only their drawing is ours, and only while the extension is loaded.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from iexec_lab.commands.text import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+    from IPython.core.interactiveshell import InteractiveShell
+
+_FRAME = ("pandas", "DataFrame"), ("pandas.core.frame", "DataFrame")
+"""pandas says its frames live in ``pandas`` from version 3 on."""
+_LONG_HASH, _LONG_ADDRESS = 66, 42
+
+
+def install(shell: InteractiveShell, settings: Any) -> Callable[[], None]:
+    """Draw our frames in this shell; call what is returned to stop.
+
+    Args:
+        shell: The shell.
+        settings: Has the traits ``max_rows`` and ``shorten``.
+    """
+    assert shell.display_formatter is not None
+    formatters = shell.display_formatter.formatters
+    html, text = formatters["text/html"], formatters["text/plain"]
+
+    def draw_html(frame: Any) -> str | None:
+        if _is_ours(frame):
+            return to_html(frame, settings.max_rows, shorten=settings.shorten)
+        theirs: str | None = frame._repr_html_()
+        return theirs
+
+    def draw_text(frame: pd.DataFrame, printer: Any, cycle: bool) -> None:  # noqa: ARG001 - IPython's signature
+        ours = _is_ours(frame)
+        printer.text(to_text(frame, settings.max_rows, shorten=settings.shorten) if ours else repr(frame))
+
+    before = {}
+    for place in _FRAME:
+        before[place] = (
+            html.for_type_by_name(*place, draw_html),
+            text.for_type_by_name(*place, draw_text),
+        )
+
+    def remove() -> None:
+        for place, printers in before.items():
+            for formatter, printer in zip((html, text), printers, strict=True):
+                _restore(formatter, place, printer)
+
+    return remove
+
+
+def _restore(formatter: Any, place: tuple[str, str], printer: Any) -> None:
+    if printer is not None:
+        formatter.for_type_by_name(*place, printer)
+        return
+    formatter.deferred_printers.pop(place, None)
+    for kind in [kind for kind in formatter.type_printers if (kind.__module__, kind.__name__) == place]:
+        del formatter.type_printers[kind]
+
+
+def _is_ours(frame: pd.DataFrame) -> bool:
+    return "kind" in frame.attrs and "fetched_at" in frame.attrs
+
+
+def _is_upright(frame: pd.DataFrame) -> bool:
+    return bool(frame.attrs.get("single")) and len(frame) == 1
+
+
+def to_html(frame: pd.DataFrame, max_rows: int, *, shorten: bool) -> str:
+    """The frame as an HTML table without colours, so that it follows the theme."""
+    if _is_upright(frame):
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{escape(str(name))}</th>"
+            f"<td style='text-align:left'>{_cell_html(frame[name].iloc[0], shorten=False)}</td></tr>"
+            for name in frame.columns
+        )
+        return f"<table><tbody>{rows}</tbody></table>"
+    head = "".join(f"<th>{escape(str(name))}</th>" for name in ["", *frame.columns])
+    shown = frame.head(max_rows)
+    rows = "".join(
+        f"<tr><th>{escape(str(index))}</th>"
+        + "".join(f"<td>{_cell_html(value, shorten=shorten)}</td>" for value in row)
+        + "</tr>"
+        for index, row in zip(shown.index, shown.itertuples(index=False, name=None), strict=True)
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{_rest_html(frame, max_rows)}"
+
+
+def _rest_html(frame: pd.DataFrame, max_rows: int) -> str:
+    return f"<p>{_rest(frame, max_rows)}</p>"
+
+
+def _rest(frame: pd.DataFrame, max_rows: int) -> str:
+    size = f"{len(frame)} {'row' if len(frame) == 1 else 'rows'}"
+    return f"first {max_rows} of {size}" if len(frame) > max_rows else size
+
+
+def _cell_html(value: Any, *, shorten: bool) -> str:
+    full = word(value)
+    short = _short(full) if shorten else full
+    if short == full:
+        return escape(full)
+    return f'<span title="{escape(full)}">{escape(short)}</span>'
+
+
+def to_text(frame: pd.DataFrame, max_rows: int, *, shorten: bool) -> str:
+    """The frame as text: names and values, or a table."""
+    if _is_upright(frame):
+        width = max((len(str(name)) for name in frame.columns), default=0)
+        return "\n".join(f"{name!s:<{width}}  {word(frame[name].iloc[0])}" for name in frame.columns)
+    shown = frame.head(max_rows)
+    head = ["", *(str(name) for name in frame.columns)]
+    lines = [head]
+    for index, row in zip(shown.index, shown.itertuples(index=False, name=None), strict=True):
+        cells = [word(value) for value in row]
+        lines.append([str(index), *(_short(cell) if shorten else cell for cell in cells)])
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    table = [
+        "  ".join(cell.ljust(size) for cell, size in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
+    return "\n".join([*table, f"[{_rest(frame, max_rows)}]"])
+
+
+def word(value: Any) -> str:
+    """A value as people read it."""
+    if isinstance(value, (list, tuple)):
+        return ", ".join(word(item) for item in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {word(item)}" for key, item in value.items())
+    if value is None or value != value:  # noqa: PLR0124 - NaN and NaT differ from themselves
+        return ""
+    if hasattr(value, "isoformat"):
+        return str(value.strftime("%Y-%m-%d %H:%M:%S %Z")).strip()
+    return "" if str(value) == "<NA>" else safe(str(value))
+
+
+def _short(text: str) -> str:
+    """Ids by their ends: enough to tell them apart, the whole is in the data."""
+    if text.startswith("0x") and len(text) in {_LONG_HASH, _LONG_ADDRESS} and text.isalnum():
+        return f"{text[:8]}…{text[-4:]}"
+    return text

@@ -1,0 +1,81 @@
+"""The face of IPython: questions through the front end, progress in the cell."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from getpass import getpass
+from typing import TYPE_CHECKING, Any
+
+from iexec_lab.commands.terminal import Terminal
+from iexec_lab.errors import AbortedError
+from iexec_lab.notebook.progress import CellProgress, Silent
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from iexec_lab.commands.context import Step
+
+
+class NotebookFace:
+    """Asks and tells where the magic was typed.
+
+    Args:
+        settings: Has the traits ``confirm`` and ``progress``.
+        kernel: We are behind a front end; else on a terminal.
+    """
+
+    def __init__(self, settings: Any, *, kernel: bool) -> None:
+        self._settings = settings
+        self._kernel = kernel
+        self._terminal = Terminal()
+        self.quiet = False
+
+    def confirm(self, question: str) -> bool:
+        if not self._settings.confirm:
+            return True
+        if not self._kernel:
+            return self._terminal.confirm(question)
+        while (answer := _ask(input, f"{question} (Y/n) ").strip().lower()) not in {
+            "",
+            "y",
+            "yes",
+            "n",
+            "no",
+        }:
+            pass
+        return answer[:1] != "n"
+
+    def secret(self, question: str) -> str:
+        if not self._kernel:
+            return self._terminal.secret(question)
+        while not (answer := _ask(getpass, f"{question}: ")):
+            pass
+        return answer
+
+    def note(self, text: str) -> None:
+        """Notes name command lines; in a notebook the value speaks for itself."""
+
+    def working(self, doing: str) -> AbstractContextManager[Step]:
+        if self.quiet or not self._settings.progress:
+            return nullcontext(Silent())
+        return CellProgress(doing) if self._kernel else self._terminal.working(doing)
+
+
+def _ask(read: Any, prompt: str) -> str:
+    """Ask through the front end.
+
+    Raises:
+        AbortedError: there is none, as when a notebook runs without a person.
+    """
+    try:
+        answer: str = read(prompt)
+    except (EOFError, KeyboardInterrupt) as error:
+        raise AbortedError(f"No answer: {prompt.strip()}") from error
+    except Exception as error:
+        if type(error).__name__ != "StdinNotImplementedError":  # ipykernel's; importing it is not ours to do
+            raise
+        raise AbortedError(
+            f"Nobody is there to answer: {prompt.strip()}",
+            hint="Add --force or the value as an option, or set %config IexecMagics.confirm = False.",
+        ) from error
+    return answer

@@ -1,0 +1,236 @@
+"""``%iexec`` and ``%%iexec``.
+
+df = %iexec orderbook workerpool --category 0
+%iexec app run {app} --args "hello {name}"
+%%iexec app run {app} -o job
+--args "hello"          # more options of that command, one or more a line
+--watch
+%%iexec
+app init                # each line a command, in order, until one fails
+app deploy
+"""
+
+from __future__ import annotations
+
+import re
+import traceback
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.magic import (
+    Magics,
+    line_cell_magic,
+    magics_class,
+    needs_local_scope,
+    no_var_expand,
+    output_can_be_silenced,
+)
+from traitlets import Bool, Int, Unicode
+
+from iexec_lab.commands import parser, tree
+from iexec_lab.commands.context import Context
+from iexec_lab.commands.seen import Seen
+from iexec_lab.errors import IexecError, UsageError, WalletError
+from iexec_lab.notebook.cells import split
+from iexec_lab.notebook.face import NotebookFace
+from iexec_lab.notebook.variables import expand
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from iexec_lab.commands.tree import Command
+
+_PROGRAMS = ("iexec", "iexec-lab")
+_PRIVATE_KEY = re.compile(r"(0x)?[0-9a-fA-F]{64}")
+_KEEPS_SECRETS = {"password", "private_key"}
+
+
+@magics_class
+class IexecMagics(Magics):
+    """The iExec marketplace; ``%iexec --help`` lists the commands."""
+
+    default_chain = Unicode("", help="Network used when neither a command nor connect names one.").tag(
+        config=True
+    )
+    confirm = Bool(True, help="Ask before RLC of value is spent and before files are replaced.").tag(
+        config=True
+    )
+    progress = Bool(True, help="Show the progress of long work.").tag(config=True)
+    max_rows = Int(40, min=1, help="Rows of a frame that are drawn.").tag(config=True)
+    shorten = Bool(True, help="Draw addresses and hashes of lists by their ends.").tag(config=True)
+    traceback = Bool(False, help="Show whole tracebacks of iExec errors.").tag(config=True)
+
+    def __init__(self, shell: InteractiveShell, **kwargs: Any) -> None:
+        super().__init__(shell, **kwargs)
+        self._shell = shell
+        self.seen = Seen()
+        self.face = NotebookFace(self, kernel=getattr(shell, "kernel", None) is not None)
+        self.context = Context(self.face, folder=Path(), fallback="sandbox")
+
+    @output_can_be_silenced
+    @no_var_expand
+    @needs_local_scope
+    @line_cell_magic
+    def iexec(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
+        """Run a command of the iExec marketplace; ``%iexec --help`` lists them."""
+        names = {**self._shell.user_ns, **(local_ns or {})}
+        try:
+            return self._run(line, cell, names)
+        except IexecError as error:
+            if self.traceback:
+                error._render_traceback_ = partial(traceback.format_exception, error)  # type: ignore[method-assign]
+            raise
+
+    def _run(self, line: str, cell: str | None, names: Mapping[str, Any]) -> Any:
+        line = line.rstrip().removesuffix(";")  # IPython's mark for "show nothing"
+        head = [token for tokens in split(line) for token in tokens]
+        words, target = _take_output(head)
+        if cell is None:
+            value = self._execute_tokens(words, names)
+        elif words:
+            body = [token for tokens in split(cell) for token in tokens]
+            value = self._execute_tokens([*words, *body], names)
+        else:
+            value = self._run_lines(split(cell), names)
+        if target is None:
+            return value
+        self._shell.user_ns[target] = value
+        return None
+
+    def _run_lines(self, lines: list[list[str]], names: Mapping[str, Any]) -> Any:
+        """Commands in order; values before the last are displayed, the last one is the cell's."""
+        value = None
+        for position, tokens in enumerate(lines):
+            if position and value is not None:
+                _display(value)
+            value = self._execute_tokens(tokens, {**names, **self._shell.user_ns})
+        return value
+
+    def _execute_tokens(self, tokens: list[str], names: Mapping[str, Any]) -> Any:
+        values = [expand(token, names) for token in tokens]
+        if values and values[0] in _PROGRAMS:
+            tokens, values = tokens[1:], values[1:]
+        _refuse_secrets(tokens, values)
+        return self.execute(values)
+
+    def execute(self, words: Sequence[Any]) -> Any:
+        """Run one command given as words; its Python value.
+
+        Raises:
+            IexecError: whatever went wrong.
+        """
+        if "help" in [word for word in words[:2] if isinstance(word, str)]:
+            words = [*(word for word in words if word != "help"), "--help"]
+        command, taken = tree.find(words)
+        if command is None or parser.wants_help(words[taken:]):
+            print(_help(command, [str(word) for word in words[:taken]]))  # noqa: T201 - the answer is text
+            return None
+        args = parser.parse(command, words[taken:])
+        self.context.fallback = self.default_chain or "sandbox"
+        self.face.quiet = args.raw or args.quiet
+        outcome = command.handler(self.context, args)
+        self.seen.learn(dict(outcome.raw), command.path[0])
+        if args.raw:
+            return _raw(outcome)
+        value = outcome.value
+        if value is None and outcome.said and not args.quiet:
+            print(outcome.said)  # noqa: T201 - a command without a value still has an answer
+        return value
+
+
+def _raw(outcome: Any) -> dict[str, Any]:
+    if outcome.error is not None:
+        raise outcome.error
+    return {"ok": True, **outcome.raw}
+
+
+def _display(value: Any) -> None:
+    from IPython.display import display
+
+    display(value)  # type: ignore[no-untyped-call]
+
+
+def _help(command: Command | None, path: list[str]) -> str:
+    text = parser.help_text(command) if command else parser.overview(path)
+    return text.replace(f"{tree.PROGRAM} ", "%iexec ")
+
+
+def _take_output(tokens: list[str]) -> tuple[list[str], str | None]:
+    """Take ``-o NAME`` out of the tokens."""
+    if "-o" not in tokens:
+        return tokens, None
+    at = tokens.index("-o")
+    name = tokens[at + 1] if at + 1 < len(tokens) else ""
+    if not name.isidentifier():
+        raise UsageError("-o needs the name of a variable", usage="%%iexec <command> -o NAME")
+    return [*tokens[:at], *tokens[at + 2 :]], name
+
+
+def _refuse_secrets(tokens: list[str], values: list[Any]) -> None:
+    """Keys and passwords typed in a notebook would be saved with it.
+
+    Raises:
+        WalletError: one was typed; a variable is fine.
+    """
+    typed = [token if value == token else "" for token, value in zip(tokens, values, strict=True)]
+    try:
+        command, taken = tree.find(values)
+    except UsageError:
+        return
+    if command is None:
+        return
+    for position, word in enumerate(typed[taken:], taken):
+        flag, _, joined = word.partition("=")
+        option = command.option(flag)
+        following = joined or (typed[position + 1] if position + 1 < len(typed) else "")
+        if (
+            option is not None
+            and option.kind in _KEEPS_SECRETS
+            and following
+            and not following.startswith("--")
+        ):
+            raise _refusal(flag, "a password")
+        if _PRIVATE_KEY.fullmatch(word) and _holds_key(command, typed[taken:position]):
+            raise _refusal("a private key", "a private key")
+
+
+def _holds_key(command: Command, before: list[str]) -> bool:
+    """True when a 64-digit word at this place can only be a private key."""
+    kinds = {argument.kind for argument in command.args}
+    option = command.option(before[-1]) if before else None
+    if option is not None and option.value != "none":
+        return option.group == "wallet"
+    return "private_key" in kinds or command.path == ("connect",)
+
+
+def _refusal(what: str, which: str) -> WalletError:
+    return WalletError(
+        f"Not with {what} on a line: the notebook would keep {which}",
+        hint="Leave it out to be asked, set IEXEC_PRIVATE_KEY, or use a keystore file.",
+    )
+
+
+_loaded: dict[int, list[Callable[[], None]]] = {}
+
+
+def load(shell: InteractiveShell) -> None:
+    """Add the magics, completion and drawing to a shell."""
+    from iexec_lab.notebook import completion, display
+
+    magics = IexecMagics(shell)
+    shell.register_magics(magics)
+    _loaded[id(shell)] = [
+        display.install(shell, magics),
+        completion.install(shell, magics.seen, lambda: magics.context.folder),
+    ]
+
+
+def unload(shell: InteractiveShell) -> None:
+    """Take away what ``load`` added."""
+    for remove in _loaded.pop(id(shell), []):
+        remove()
+    for kind in ("line", "cell"):
+        shell.magics_manager.magics[kind].pop("iexec", None)

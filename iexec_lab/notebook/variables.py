@@ -1,0 +1,104 @@
+"""``{name}`` in a magic line: Python values, token by token.
+
+A pair of braces is replaced when it holds a Python name, attribute or subscript; anything else in braces,
+such as JSON, stays. ``{{`` and ``}}`` stand for braces around text that would be replaced. A token that is
+nothing but one pair of braces passes the object itself.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING, Any
+
+from iexec_lab.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
+_MISSING = object()
+
+
+def expand(token: str, names: Mapping[str, Any]) -> Any:
+    """The token with its variables replaced; the object itself when the token is one variable.
+
+    Raises:
+        UsageError: a name, attribute, key or index that is not there.
+    """
+    whole = _BRACES.fullmatch(token)
+    if whole and whole[1] is not None:
+        value = _value(whole[1], names)
+        return token if value is _MISSING else value
+    return _replace(token, names)
+
+
+def _replace(token: str, names: Mapping[str, Any]) -> str:
+    opened = 0  # escaped braces that wait for their other half
+    parts: list[str] = []
+    end = 0
+    for match in _BRACES.finditer(token):
+        parts.append(token[end : match.start()])
+        end = match.end()
+        if match[0] == "{{":
+            opened += 1
+            parts.append("{")
+        elif match[0] == "}}":
+            parts.append("}" if opened else "}}")
+            opened = max(opened - 1, 0)
+        else:
+            value = _value(match[1], names)
+            parts.append(match[0] if value is _MISSING else str(value))
+    return "".join([*parts, token[end:]])
+
+
+def _value(text: str, names: Mapping[str, Any]) -> Any:
+    """What the text between braces stands for; ``_MISSING`` when it is not ours to replace."""
+    try:
+        node = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError):
+        return _MISSING
+    if not _is_reference(node):
+        return _MISSING
+    try:
+        return _read(node, names)
+    except (AttributeError, LookupError, TypeError) as error:
+        problem = (
+            f"name '{error.args[0]}' is not defined" if isinstance(error, _UnknownNameError) else str(error)
+        )
+        raise UsageError(
+            f"{{{text}}}: {problem}", hint=f"Write {{{{{text.strip()}}}}} for these letters in braces."
+        ) from error
+
+
+class _UnknownNameError(LookupError):
+    pass
+
+
+def _is_reference(node: ast.expr) -> bool:
+    if isinstance(node, ast.Attribute):
+        return _is_reference(node.value)
+    if isinstance(node, ast.Subscript):
+        return _is_reference(node.value) and _is_key(node.slice)
+    return isinstance(node, ast.Name)
+
+
+def _is_key(node: ast.expr) -> bool:
+    if isinstance(node, ast.UnaryOp):
+        return isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant)
+    return isinstance(node, ast.Constant) or _is_reference(node)
+
+
+def _read(node: ast.expr, names: Mapping[str, Any]) -> Any:
+    if isinstance(node, ast.Name):
+        if node.id not in names:
+            raise _UnknownNameError(node.id)
+        return names[node.id]
+    if isinstance(node, ast.Attribute):
+        return getattr(_read(node.value, names), node.attr)
+    if isinstance(node, ast.Subscript):
+        return _read(node.value, names)[_read(node.slice, names)]
+    if isinstance(node, ast.UnaryOp):
+        return -_read(node.operand, names)
+    assert isinstance(node, ast.Constant)
+    return node.value

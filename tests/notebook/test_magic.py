@@ -1,0 +1,217 @@
+"""``%iexec`` in a real IPython shell; nothing here needs a network."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+from iexec_lab.errors import AbortedError, ProjectError, UsageError, WalletError
+from iexec_lab.notebook.magic import IexecMagics
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("IEXEC_LAB_HOME", str(tmp_path / "home"))
+    (tmp_path / "iexec.json").write_text("{}")
+    created = InteractiveShell()
+    created.extension_manager.load_extension("iexec_lab")
+    yield created
+    created.extension_manager.unload_extension("iexec_lab")
+
+
+def run(shell, code):
+    """Run a cell; its result and what it printed."""
+    printed = StringIO()
+    with redirect_stdout(printed):
+        result = shell.run_cell(code)
+    return result, printed.getvalue()
+
+
+def value(shell, code):
+    result, printed = run(shell, code)
+    assert result.success, printed
+    return result.result
+
+
+def error(shell, code):
+    result, printed = run(shell, code)
+    assert not result.success
+    return result.error_in_exec, printed
+
+
+def test_a_line_returns_a_value(shell):
+    answer = value(shell, "%iexec category init")
+    assert answer["name"] == "XXL"
+    run(shell, "kept = %iexec category init")
+    assert shell.user_ns["kept"] == answer
+
+
+def test_raw_gives_the_json_object(shell):
+    assert value(shell, "%iexec category init --raw")["ok"] is True
+
+
+def test_a_semicolon_shows_nothing(shell):
+    assert value(shell, "%iexec category init;") is None
+    assert json.loads(Path("iexec.json").read_text())["category"]
+
+
+def test_a_failed_command_fails_the_cell_with_its_few_lines(shell):
+    (caught, printed) = error(shell, "%iexec category create")
+    assert isinstance(caught, ProjectError)
+    assert 'Missing category in "iexec.json"' in printed
+    assert "→ iexec-lab category init" in printed
+    assert "Traceback" not in printed
+    assert len(printed.strip().splitlines()) <= 4
+
+
+def test_whole_tracebacks_on_request(shell):
+    run(shell, "%config IexecMagics.traceback = True")
+    _, printed = error(shell, "%iexec category create")
+    assert "Traceback" in printed
+    assert "magic.py" in printed
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("%iexec category shwo 1", "unknown command 'shwo'"),
+        ("%iexec category show", "missing required argument 'index'"),
+        ("%iexec category init --foo", "unknown option '--foo'"),
+        ("%iexec app run --args 'open", "No closing quotation"),
+        ("%iexec app run {nothing}", "{nothing}: name 'nothing' is not defined"),
+        ("%%iexec category init -o 5\n--raw", "-o needs the name of a variable"),
+    ],
+)
+def test_a_wrong_line_is_a_short_error(shell, line, message):
+    caught, printed = error(shell, line)
+    assert isinstance(caught, UsageError)
+    assert message in printed
+    assert "Traceback" not in printed
+
+
+def test_help_is_printed(shell):
+    for line in ("%iexec", "%iexec --help", "%iexec help"):
+        assert "orderbook" in run(shell, line)[1]
+    assert "push-secret" in run(shell, "%iexec app")[1]
+    printed = run(shell, "%iexec app run --help")[1]
+    assert "--encrypt-result" in printed
+    assert "%iexec app run --args hello --watch" in printed
+
+
+def test_variables(shell):
+    shell.user_ns["flag"] = "--raw"
+    shell.user_ns["words"] = ["category", "init"]
+    assert value(shell, "%iexec {words[0]} {words[1]} {flag}")["ok"] is True
+
+
+def test_local_variables_of_a_function(shell):
+    code = (
+        "def start(kind):\n    return get_ipython().run_line_magic('iexec', 'category ' + kind)\n"
+        "def begin():\n    verb = 'init'\n    answer = %iexec category {verb}\n    return answer\n"
+        "begin()"
+    )
+    assert value(shell, code)["name"] == "XXL"
+
+
+def test_a_cell_of_commands_runs_them_in_order(shell):
+    answer = value(
+        shell, "%%iexec\n# two of them\ncategory init --raw\n\niexec sandbox app list   # ours too\n"
+    )
+    assert list(answer.columns) == ["image", "folder"]
+
+
+def test_a_cell_stops_at_the_first_failure(shell):
+    caught, _ = error(shell, "%%iexec\ncategory create\ncategory init")
+    assert isinstance(caught, ProjectError)
+    assert json.loads(Path("iexec.json").read_text()) == {}
+
+
+def test_a_cell_with_a_command_takes_options_from_its_body(shell):
+    answer = value(shell, "%%iexec category init\n--raw   # as a dict\n--quiet\n")
+    assert answer["ok"] is True
+
+
+def test_output_of_a_cell_goes_to_a_name_and_is_not_shown(shell):
+    assert value(shell, "%%iexec category init -o kept\n--raw\n") is None
+    assert shell.user_ns["kept"]["ok"] is True
+    assert value(shell, "%%iexec -o last\ncategory init\ncategory init --raw\n") is None
+    assert shell.user_ns["last"]["ok"] is True
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"%iexec wallet import {'0x' + 'ab' * 32}",
+        f"%iexec wallet import {'ab' * 32} --unencrypted",
+        "%iexec wallet create --password secret",
+        "%iexec wallet create --password=secret",
+        "%iexec account deposit 5 --password 'se cret'",
+        f"%iexec connect sandbox --wallet-file {'ab' * 32}",
+    ],
+)
+def test_keys_and_passwords_are_not_taken_from_a_line(shell, line):
+    caught, printed = error(shell, line)
+    assert isinstance(caught, WalletError)
+    assert "IEXEC_PRIVATE_KEY" in printed
+    assert "secret" not in printed
+    assert "abab" not in printed
+
+
+def test_hashes_are_no_private_keys(shell):
+    caught, _ = error(shell, f"%iexec order show --app {'0x' + 'ab' * 32} --chain nowhere")
+    assert not isinstance(caught, WalletError)
+
+
+def test_a_password_may_come_from_a_variable(shell):
+    shell.user_ns["word"] = "secret"
+    caught, _ = error(shell, "%iexec category init --password {word}")
+    assert isinstance(caught, UsageError)  # this command has no such option; the line was not refused
+
+
+def test_questions_without_a_person_are_errors(shell, monkeypatch):
+    monkeypatch.setattr("sys.stdin", StringIO())
+    (caught, printed) = error(shell, "%iexec sandbox reset")
+    assert isinstance(caught, AbortedError)
+    assert "Nobody is there to answer" in printed
+
+
+def test_confirm_can_be_switched_off(shell):
+    run(shell, "%config IexecMagics.confirm = False")
+    assert value(shell, "%iexec sandbox reset") is True
+
+
+def test_traits_are_validated(shell):
+    run(shell, "%config IexecMagics.max_rows = 0")
+    assert shell.magics_manager.registry["IexecMagics"].max_rows == 40
+
+
+def test_unload_takes_everything_away(shell):
+    shell.extension_manager.unload_extension("iexec_lab")
+    assert "iexec" not in shell.magics_manager.magics["line"]
+    assert "iexec" not in shell.magics_manager.magics["cell"]
+    shell.extension_manager.load_extension("iexec_lab")
+    shell.extension_manager.reload_extension("iexec_lab")
+    assert value(shell, "%iexec category init")["name"] == "XXL"
+
+
+def test_loading_imports_nothing_heavy():
+    code = (
+        "import sys; from IPython.core.interactiveshell import InteractiveShell; shell = InteractiveShell();"
+        "before = set(sys.modules); shell.extension_manager.load_extension('iexec_lab');"
+        "print(sorted({name.partition('.')[0] for name in set(sys.modules) - before}))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    for heavy in ("web3", "pandas", "ipywidgets", "eth_account", "requests", "aiohttp", "cryptography"):
+        assert f"'{heavy}'" not in loaded
+
+
+def test_the_docstring_of_the_magic_is_its_help():
+    assert "%iexec --help" in IexecMagics.iexec.__doc__
