@@ -19,10 +19,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from iexec_lab.errors import SandboxError
+from iexec_lab.errors import SandboxError, ValidationError
 from iexec_lab.sandbox.daemon import Options
 from iexec_lab.sandbox.paths import state_folder
-from iexec_lab.sandbox.registry import already_running, is_locked, read_record
+from iexec_lab.sandbox.registry import already_running, lock_owner, running
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +39,7 @@ _STOP_PATIENCE = 20.0
 
 @dataclass(frozen=True)
 class Handle:
-    """A running sandbox; ``urls`` by service name, ``rlc`` None on a native chain."""
+    """A running sandbox; ``urls`` by service name, ``rlc`` None on a native chain, ``started`` Unix time."""
 
     name: str
     folder: Path
@@ -59,6 +59,47 @@ class Handle:
         from iexec_lab.sandbox.accounts import well_known_accounts
 
         return well_known_accounts().users
+
+    def fund(self, address: str, rlc: Any = 0, ether: Any = 0) -> None:
+        """Give RLC (``"5 RLC"``, or nRLC as int) and ether (``"1 ether"``, or wei) to a wallet.
+
+        On a native chain, where the coin is RLC, both add up.
+
+        Raises:
+            ValidationError: Not an address, or not an amount.
+            SandboxError: The faucet refused.
+        """
+        from iexec_lab.protocol import to_address
+        from iexec_lab.units import parse_ether, parse_rlc
+
+        amounts = hex(parse_rlc(rlc)), hex(parse_ether(ether))
+        request(self.urls["rpc"], "sandbox_fund", to_address(address), *amounts)
+
+    def forward(self, seconds: int) -> int:
+        """Move the chain's clock ahead and mine a block; the chain's time now, in Unix seconds."""
+        if seconds < 0:
+            raise ValidationError(f"{seconds} seconds are no way forward")
+        head = request(self.urls["rpc"], "sandbox_forward", seconds)
+        return int(head["timestamp"], 16)
+
+    def chain_json(self, version: int = 9) -> dict[str, Any]:
+        """The object for ``chains.<name>`` of a ``chain.json``, for the official CLI of that major version.
+
+        9.x refuses keys that only 8.x knows.
+        """
+        urls = self.urls
+        chain: dict[str, Any] = {
+            "id": str(self.chain_id),
+            "host": urls["rpc"],
+            "hub": self.hub,
+            "sms": urls["sms"],
+            "ipfsGateway": urls["ipfs_gateway"],
+            "iexecGateway": urls["market"],
+            "compass": urls["compass"],
+        }
+        if version < 9:
+            chain |= {"resultProxy": urls["result_proxy"], "native": self.native, "useGas": not self.native}
+        return chain
 
 
 def start(
@@ -112,19 +153,19 @@ def launch(folder: Path, options: Options) -> subprocess.Popen[str]:
 def find(name: str = "default") -> Handle | None:
     """The running sandbox of that name, or None."""
     folder = state_folder(name)
-    record = read_record(folder) if is_locked(folder) else None
+    record = running(folder)
     return None if record is None else _to_handle(name, folder, record)
 
 
 def stop(name: str = "default") -> bool:
     """Stop a sandbox with everything it started; False when none runs."""
     folder = state_folder(name)
-    record = read_record(folder)
-    if not is_locked(folder) or record is None:
+    owner = lock_owner(folder)
+    if not owner:
         return False
-    os.kill(record.pid, signal.SIGTERM)
+    os.kill(owner, signal.SIGTERM)
     if not _wait_unlocked(folder, _STOP_PATIENCE):
-        os.kill(record.pid, signal.SIGKILL)
+        os.kill(owner, signal.SIGKILL)
         _wait_unlocked(folder, _STOP_PATIENCE)
     return True
 
@@ -135,6 +176,16 @@ def reset(name: str = "default") -> None:
     folder = state_folder(name)
     if folder.exists():
         shutil.rmtree(folder)
+
+
+def fund(address: str, rlc: Any = 0, ether: Any = 0, *, name: str = "default") -> None:
+    """``Handle.fund`` of the sandbox of that name; SandboxError when it does not run."""
+    _running(name).fund(address, rlc, ether)
+
+
+def forward(seconds: int, *, name: str = "default") -> int:
+    """``Handle.forward`` of the sandbox of that name; SandboxError when it does not run."""
+    return _running(name).forward(seconds)
 
 
 def request(url: str, method: str, *params: Any) -> Any:
@@ -151,8 +202,15 @@ def request(url: str, method: str, *params: Any) -> Any:
     return answer["result"]
 
 
+def _running(name: str) -> Handle:
+    handle = find(name)
+    if handle is None:
+        raise SandboxError(f'Sandbox "{name}" is not running', hint="iexec-lab sandbox start starts it.")
+    return handle
+
+
 def _handle(name: str, folder: Path) -> Handle:
-    record = read_record(folder)
+    record = running(folder)
     if record is None:
         raise SandboxError("The sandbox stopped right after it started", details={"log": folder / "log.txt"})
     return _to_handle(name, folder, record)
@@ -178,7 +236,7 @@ def _to_handle(name: str, folder: Path, record: Record) -> Handle:
 def _wait_unlocked(folder: Path, patience: float) -> bool:
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
-        if not is_locked(folder):
+        if lock_owner(folder) is None:
             return True
         time.sleep(0.01)
     return False

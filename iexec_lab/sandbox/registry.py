@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -39,21 +40,31 @@ class StateLock:
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
         self._file = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not self._take():
             os.close(self._file)
-            raise already_running(folder) from None
+            raise already_running(folder)
+        os.ftruncate(self._file, 0)
+        os.write(self._file, str(os.getpid()).encode())
 
     def release(self) -> None:
         os.close(self._file)
 
+    def _take(self) -> bool:
+        # Whoever asks if the folder is taken holds the lock for an instant.
+        for _ in range(20):
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(0.01)
+            else:
+                return True
+        return False
+
 
 def already_running(folder: Path) -> SandboxError:
-    record = read_record(folder)
-    details: dict[str, Any] = {"folder": folder}
-    if record is not None:
-        details |= {"pid": record.pid, **record.urls}
+    details: dict[str, Any] = {"folder": folder, "pid": lock_owner(folder)}
+    if record := running(folder):
+        details |= record.urls
     return SandboxError(
         "A sandbox is running on this state folder",
         details=details,
@@ -61,19 +72,27 @@ def already_running(folder: Path) -> SandboxError:
     )
 
 
-def is_locked(folder: Path) -> bool:
-    """True while a sandbox runs, starts or stops on the folder."""
+def lock_owner(folder: Path) -> int | None:
+    """The process that runs, starts or stops a sandbox on the folder; None when there is none."""
     try:
         file = os.open(folder / "lock", os.O_RDWR)
     except FileNotFoundError:
-        return False
+        return None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return True
+        # Between taking the lock and writing its number a process is nobody yet.
+        return int(os.read(file, 20) or 0)
     finally:
         os.close(file)
-    return False
+    return None
+
+
+def running(folder: Path) -> Record | None:
+    """Where the sandbox that is ready on the folder is; None when there is none, or not yet."""
+    owner = lock_owner(folder)
+    record = None if owner is None else _read_record(folder)
+    return record if record is not None and record.pid == owner else None
 
 
 def write_record(folder: Path, record: Record) -> None:
@@ -86,8 +105,7 @@ def write_record(folder: Path, record: Record) -> None:
     write_file(folder / "registry.json", json.dumps(values, indent=2).encode())
 
 
-def read_record(folder: Path) -> Record | None:
-    """The registry file; None when there is none."""
+def _read_record(folder: Path) -> Record | None:
     try:
         values = json.loads((folder / "registry.json").read_bytes())
     except FileNotFoundError:
