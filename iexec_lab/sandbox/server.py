@@ -37,8 +37,8 @@ log = logging.getLogger(__name__)
 FACTORIES = {
     "market": ("market", "create"),
     "sms": ("sms", "create"),
-    "ipfs_node": ("ipfs", "create_node"),
-    "ipfs_gateway": ("ipfs", "create_gateway"),
+    "ipfs_node": ("ipfs_node", "create"),
+    "ipfs_gateway": ("ipfs_gateway", "create"),
     "workerpool": ("workerpool", "create"),
     "compass": ("compass", "create"),
     "result_proxy": ("result_proxy", "create"),
