@@ -12,7 +12,7 @@ import hmac
 import os
 import unicodedata
 import uuid
-from typing import Any
+from typing import Any, cast
 
 from iexec_lab.errors import WalletError
 from iexec_lab.protocol.hashing import keccak
@@ -97,9 +97,13 @@ def _scrypt(password: str, salt: bytes, n: int, r: int, p: int, size: int) -> by
     memory = 128 * r * (n + p + 2)
     if memory > MAX_SCRYPT_MEMORY or p > 16:
         raise WalletError(f"Unsupported keystore: scrypt with n={n}, r={r}, p={p}")
-    return hashlib.scrypt(
-        _password_bytes(password), salt=salt, n=n, r=r, p=p, dklen=size, maxmem=memory + (1 << 20)
-    )
+    secret = _password_bytes(password)
+    if n >= 1 << (16 * r):
+        # OpenSSL follows RFC 7914 and refuses, yet early wallets wrote n = 262144 with r = 1.
+        from Crypto.Protocol.KDF import scrypt
+
+        return cast("bytes", scrypt(secret, salt, size, n, r, p))  # type: ignore[arg-type]
+    return hashlib.scrypt(secret, salt=salt, n=n, r=r, p=p, dklen=size, maxmem=memory + (1 << 20))
 
 
 def _password_bytes(password: str) -> bytes:

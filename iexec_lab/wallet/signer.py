@@ -7,6 +7,7 @@ one that lives elsewhere (a browser wallet) sends its transactions itself.
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, runtime_checkable
 
 from iexec_lab.errors import SignatureError, WalletError
@@ -16,6 +17,8 @@ from iexec_lab.protocol.typed_data import hash_typed_data
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Self
+
+    from eth_account import Account
 
     TypedMembers = Mapping[str, Sequence[Mapping[str, str]]]
 
@@ -118,10 +121,8 @@ class LocalSigner:
         return self.sign_digest(hash_typed_data(domain, types, message))
 
     def sign_transaction(self, transaction: Mapping[str, Any]) -> str:
-        from eth_account import Account
-
         try:
-            signed = Account.sign_transaction(dict(transaction), self._key())
+            signed = _account().sign_transaction(dict(transaction), self._key())
         except (TypeError, ValueError) as error:
             raise SignatureError(f"The transaction can not be signed: {error}") from None
         return "0x" + bytes(signed.raw_transaction).hex()
@@ -141,3 +142,16 @@ def parse_private_key(private_key: str | bytes) -> bytes:
             "invalid private key", hint="A private key is 64 hexadecimal digits, with or without 0x."
         ) from None
     return bytes(key)
+
+
+def _account() -> type[Account]:
+    """eth_account's class, imported when first needed.
+
+    Its dependency py_ecc sets the recursion limit to 100,000, at which deeply nested JSON from the network
+    overflows the C stack of Python 3.11; the limit is put back.
+    """
+    limit = sys.getrecursionlimit()
+    from eth_account import Account
+
+    sys.setrecursionlimit(limit)
+    return Account

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import copy
+import json
+import os
+import unicodedata
+import uuid
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from iexec_lab.errors import WalletError
+from iexec_lab.wallet.secret_storage import decrypt_key, encrypt_key
+
+VECTORS = Path(os.environ.get("IEXEC_LAB_VECTORS") or Path(__file__).parent.parent / "vectors")
+CHEAP = 2
+KEY = bytes.fromhex("7a28b5ba57c53603b0b07b56bba752f7784bf506fa95edc395f5cf6c7514fe9d")
+
+# The two examples of the Web3 Secret Storage definition, password "testpassword".
+PBKDF2 = {
+    "crypto": {
+        "cipher": "aes-128-ctr",
+        "cipherparams": {"iv": "6087dab2f9fdbbfaddc31a909735c1e6"},
+        "ciphertext": "5318b4d5bcd28de64ee5559e671353e16f075ecae9f99c7a79a38af5f869aa46",
+        "kdf": "pbkdf2",
+        "kdfparams": {
+            "c": 262144,
+            "dklen": 32,
+            "prf": "hmac-sha256",
+            "salt": "ae3cd4e7013836a3df6bd7241b12db061dbe2c6785853cce422d148a624ce0bd",
+        },
+        "mac": "517ead924a9d0dc3124507e3393d175ce3ff7c1e96529c6c555ce9e51205e9b2",
+    },
+    "id": "3198bc9c-6672-5ab3-d995-4942343ae5b6",
+    "version": 3,
+}
+SCRYPT = {
+    "crypto": {
+        "cipher": "aes-128-ctr",
+        "cipherparams": {"iv": "83dbcc02d8ccb40e466191a123791e0e"},
+        "ciphertext": "d172bf743a674da9cdad04534d56926ef8358534d458fffccd4e6ad2fbde479c",
+        "kdf": "scrypt",
+        "kdfparams": {
+            "dklen": 32,
+            "n": 262144,
+            "p": 8,
+            "r": 1,
+            "salt": "ab0c7876052600dd703518d6fc3fe8984592145b591fc8fb5c6d43190334ba19",
+        },
+        "mac": "2103ac29920d71da29f15d75b4a16dbe95cfd7ff8faea1056c33131d846e3097",
+    },
+    "id": "3198bc9c-6672-5ab3-d995-4942343ae5b6",
+    "version": 3,
+}
+
+
+def test_a_key_is_encrypted_byte_for_byte_as_the_official_sdk_does():
+    everything = json.loads((VECTORS / "wallet.json").read_text())["vectors"]
+    case = next(each for each in everything if each["id"] == "wallet/keystore-v3")
+    drawn = bytes(range(0x10, 0x30))
+    made = encrypt_key(
+        bytes.fromhex(case["input"]["privateKey"][2:]),
+        case["input"]["password"],
+        salt=drawn,
+        iv=drawn[:16],
+        identity=uuid.UUID(bytes=drawn[:16], version=4),
+    )
+    assert made == case["expected"]
+    assert decrypt_key(made, case["input"]["password"]).hex() == case["input"]["privateKey"][2:]
+
+
+@pytest.mark.parametrize("keystore", [PBKDF2, SCRYPT], ids=["pbkdf2", "scrypt"])
+def test_files_of_other_tools_are_read(keystore):
+    assert decrypt_key(keystore, "testpassword") == KEY
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.binary(min_size=31, max_size=31), st.text(min_size=1, max_size=30))
+def test_what_is_written_is_read(tail, password):
+    key = b"\x01" + tail
+    keystore = json.loads(json.dumps(encrypt_key(key, password, n=CHEAP)))
+    assert decrypt_key(keystore, password) == key
+    with pytest.raises(WalletError, match="incorrect password"):
+        decrypt_key(keystore, password + "!")
+
+
+def test_a_password_may_be_typed_composed_or_decomposed():
+    composed, decomposed = (unicodedata.normalize(form, "pässwörd ﬁ") for form in ("NFC", "NFKD"))
+    assert composed != decomposed
+    assert decrypt_key(encrypt_key(KEY, composed, n=CHEAP), decomposed) == KEY
+
+
+def test_every_file_has_its_own_salt_iv_and_id():
+    first, second = (encrypt_key(KEY, "pw", n=CHEAP) for _ in range(2))
+    assert first["id"] != second["id"]
+    assert first["Crypto"]["kdfparams"]["salt"] != second["Crypto"]["kdfparams"]["salt"]
+    assert first["Crypto"]["cipherparams"] != second["Crypto"]["cipherparams"]
+
+
+def changed(path, value):
+    keystore = copy.deepcopy(encrypt_key(KEY, "pw", n=CHEAP))
+    *parents, last = path.split(".")
+    inner = keystore
+    for name in parents:
+        inner = inner[name]
+    inner[last] = value
+    return keystore
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("version", 1, "Unsupported keystore"),
+        ("version", "three", "not a keystore file"),
+        ("Crypto", None, "not a keystore file"),
+        ("Crypto", [], "not a keystore file"),
+        ("Crypto.cipher", "aes-256-gcm", "Unsupported keystore"),
+        ("Crypto.ciphertext", "zz", "not a keystore file"),
+        ("Crypto.kdf", "argon2", "Unsupported keystore: argon2"),
+        ("Crypto.kdfparams.n", 1 << 40, "Unsupported keystore: scrypt"),
+        ("Crypto.kdfparams.n", 3, "not a keystore file"),
+        ("Crypto.kdfparams.dklen", 8, "not a keystore file"),
+        ("Crypto.kdfparams.salt", None, "not a keystore file"),
+        ("Crypto.mac", "00" * 32, "incorrect password"),
+        ("address", "11" * 20, "mismatch"),
+    ],
+)
+def test_a_damaged_or_hostile_file_is_refused_in_words(path, value, words):
+    with pytest.raises(WalletError, match=words):
+        decrypt_key(changed(path, value), "pw")
+
+
+def test_a_file_may_not_ask_for_hours_of_pbkdf2():
+    keystore = copy.deepcopy(PBKDF2)
+    keystore["crypto"]["kdfparams"]["c"] = 10**12
+    with pytest.raises(WalletError, match="pbkdf2"):
+        decrypt_key(keystore, "pw")
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["crypto", "Crypto", "version", "address", "id"]) | st.text(max_size=5), json_values
+    )
+)
+def test_any_other_json_object_is_refused_in_words(value):
+    with pytest.raises(WalletError):
+        decrypt_key(value, "pw")
