@@ -12,15 +12,13 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import SandboxError, ValidationError
-from iexec_lab.sandbox.daemon import Options
 from iexec_lab.sandbox.paths import state_folder
 from iexec_lab.sandbox.registry import already_running, lock_owner, running
 
@@ -35,6 +33,19 @@ _DYING = 0.5
 """Seconds that a killed sandbox may need to be gone."""
 _STOP_PATIENCE = 20.0
 """Seconds a sandbox may take to write its state and end, before it is killed (and replays when it starts)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to start; ``native`` and ``chain_id`` None mean what the state folder has, else the defaults."""
+
+    native: bool | None = None
+    chain_id: int | None = None
+    port_base: int | None = None
+    attached: bool = False
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
 
 
 @dataclass(frozen=True)
@@ -190,6 +201,8 @@ def forward(seconds: int, *, name: str = "default") -> int:
 
 def request(url: str, method: str, *params: Any) -> Any:
     """One JSON-RPC request to a sandbox's node; SandboxError when it fails."""
+    import urllib.request
+
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
     call = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310 -- loopback
     try:

@@ -16,11 +16,11 @@ import signal
 import sys
 import time
 from contextlib import closing
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import IexecError, SandboxError
+from iexec_lab.sandbox.control import Options
 from iexec_lab.sandbox.journal import Journal
 from iexec_lab.sandbox.node import Node
 from iexec_lab.sandbox.registry import Record, StateLock, remove_record, write_record
@@ -28,22 +28,9 @@ from iexec_lab.sandbox.snapshot import NATIVE_CHAIN_ID, TOKEN_CHAIN_ID, snapshot
 
 if TYPE_CHECKING:
     from iexec_lab.sandbox.ledger import Ledger
-    from iexec_lab.sandbox.snapshot import Genesis
+    from iexec_lab.sandbox.registry import Genesis
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to start; ``native`` and ``chain_id`` None mean what the state folder has, else the defaults."""
-
-    native: bool | None = None
-    chain_id: int | None = None
-    port_base: int | None = None
-    attached: bool = False
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self))
 
 
 def main(arguments: list[str]) -> int:

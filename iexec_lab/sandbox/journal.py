@@ -12,7 +12,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from iexec_lab.sandbox.snapshot import Genesis
+from iexec_lab.sandbox.registry import Genesis
 from iexec_lab.sandbox.store import open_db, write_file
 
 if TYPE_CHECKING:

@@ -10,16 +10,34 @@ import fcntl
 import json
 import os
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Self
 
 from iexec_lab.errors import SandboxError
-from iexec_lab.sandbox.snapshot import Genesis
 from iexec_lab.sandbox.store import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Genesis:
+    """What a chain is and where its contracts are; ``registries`` by "app", "dataset", "workerpool"."""
+
+    chain_id: int
+    native: bool
+    hub: str
+    rlc: str | None
+    registries: Mapping[str, str]
+    workerpool: str
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        return cls(**values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from iexec_lab.sandbox.ledger import Ledger
-    from iexec_lab.sandbox.snapshot import Genesis
+    from iexec_lab.sandbox.registry import Genesis
 
     Create = Callable[[Context], Awaitable[web.Application]]
 

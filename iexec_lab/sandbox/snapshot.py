@@ -11,41 +11,18 @@ import hashlib
 import json
 import os
 import tempfile
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
 
 from iexec_lab.sandbox.accounts import well_known_accounts
 from iexec_lab.sandbox.artifacts import ANVIL_VERSION, POCO_VERSION, poco_folder
 from iexec_lab.sandbox.node import Node
 from iexec_lab.sandbox.paths import cache_folder
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from iexec_lab.sandbox.registry import Genesis
 
 TOKEN_CHAIN_ID = 65535
 NATIVE_CHAIN_ID = 65534
 _SOURCES = ("accounts.py", "deployment.py", "genesis.py", "snapshot.py")
 """Changing one of these modules makes other snapshots."""
-
-
-@dataclass(frozen=True, slots=True)
-class Genesis:
-    """What a chain is and where its contracts are; ``registries`` by "app", "dataset", "workerpool"."""
-
-    chain_id: int
-    native: bool
-    hub: str
-    rlc: str | None
-    registries: Mapping[str, str]
-    workerpool: str
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Self:
-        return cls(**values)
 
 
 def snapshot(chain_id: int, *, native: bool, log: Path) -> tuple[Genesis, Path]:

@@ -12,8 +12,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from cryptography.fernet import Fernet
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -62,6 +60,8 @@ class SecretBox:
     """Encrypts values at rest with the key in ``path`` (made on first use, 0600)."""
 
     def __init__(self, path: Path) -> None:
+        from cryptography.fernet import Fernet
+
         if not path.exists():
             write_file(path, Fernet.generate_key())
         self._fernet = Fernet(path.read_bytes())
