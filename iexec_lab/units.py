@@ -123,7 +123,7 @@ def _join(amount: Any) -> str:
     if not isinstance(amount, list | tuple):
         return to_text(amount)
     given = amount[:1] if len(amount) == 2 and not amount[1] else amount
-    return " ".join(map(_item, given)) if 1 <= len(given) <= 2 and _item(given[0]) else "?"
+    return " ".join(map(to_text, given)) if 1 <= len(given) <= 2 else "?"
 
 
 def _item(value: Any) -> str:

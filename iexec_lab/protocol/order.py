@@ -186,6 +186,11 @@ class Order:
         return f"{cls.struct}({','.join(f'{kind} {name}' for name, kind in members)})"
 
     @classmethod
+    def encode_operation_type(cls) -> str:
+        """``AppOrderOperation(AppOrder order,uint256 operation)AppOrder(...)``."""
+        return f"{cls.struct}Operation({cls.struct} order,uint256 operation){cls.encode_type()}"
+
+    @classmethod
     def abi_type(cls) -> str:
         """The ABI tuple type of the structure, signature included."""
         kinds = [_SOLIDITY.get(kind, kind) for kind in cls.layout.values()]
@@ -220,9 +225,7 @@ class Order:
 
     def operation_digest(self, domain: Domain, operation: int) -> bytes:
         """What the owner signs to let somebody else presign (SIGN) or close (CLOSE) the order, 32 bytes."""
-        type_hash = keccak(
-            f"{self.struct}Operation({self.struct} order,uint256 operation){self.encode_type()}".encode()
-        )
+        type_hash = keccak(self.encode_operation_type().encode())
         return domain.digest(
             keccak(type_hash + self.struct_hash() + to_uint256(operation).to_bytes(32, "big"))
         )
