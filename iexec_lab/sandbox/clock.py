@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_JUMP = 2.0
-"""Seconds; block times are whole seconds, so smaller differences mean nothing."""
+_TOLERANCE = 1.5
+"""Seconds that a block's time may lie behind the chain's: the cut-off fraction, and what the news took."""
 
 
 class DeadlineError(Exception):
@@ -28,13 +29,13 @@ class Clock:
 
     def __init__(self, chain: Chain) -> None:
         self._chain = chain
-        self._ahead = 0.0
+        self._ahead = 0
         self._moved = asyncio.Condition()
         self._watcher: asyncio.Task[None]
 
     async def __aenter__(self) -> Self:
         pending = await self._chain.rpc("eth_getBlockByNumber", "pending", False)
-        self._ahead = int(pending["timestamp"], 16) - time.time()
+        self._set(int(pending["timestamp"], 16))
         self._watcher = asyncio.create_task(self._watch(), name="chain clock")
         return self
 
@@ -78,8 +79,14 @@ class Clock:
         while True:
             head = await self._chain.next_block(number)
             number = head.number
-            ahead = head.timestamp - time.time()
             async with self._moved:
-                if abs(ahead - self._ahead) > _JUMP:
+                if self._set(head.timestamp):
                     self._moved.notify_all()
-                self._ahead = ahead
+
+    def _set(self, timestamp: int) -> bool:
+        """Learn from a block made just now, its time cut to whole seconds; True when the chain jumped."""
+        ahead = timestamp - time.time()
+        if self._ahead - _TOLERANCE < ahead <= self._ahead:
+            return False
+        self._ahead = math.ceil(ahead)
+        return True

@@ -1,9 +1,10 @@
 # ruff: noqa: PTH102, PTH103, PTH115, PTH123, PTH208, PTH211 -- pathlib is slow to import
-"""The parent process of one app: starts it, keeps the end of its output, leaves nothing of it behind.
+"""The parent of every app: starts it, keeps the end of its output, leaves nothing of it behind.
 
-Runs as a script of its own (``python -I -S launcher.py``) so that the sandbox's event loop never touches
-the app's output, and so that the app's whole process tree has one parent that outlives it. It takes one
-JSON line on stdin:
+Runs as a script of its own (``python -I -S launcher.py``), so that the sandbox's event loop never touches
+an app's output. Its stdin is a Unix socket on which each message carries another one, for one app; a fork
+of this process becomes that app's supervisor: the parent of the whole process tree, which outlives it. On
+its socket the supervisor is sent one line of JSON:
 
     argv, env, cwd      what to run
     limit               seconds of wall clock, or null
@@ -13,8 +14,8 @@ JSON line on stdin:
     layers              [[folder, path inside]] shown there with writes thrown away
     on_kill             a command to run when the app is killed, or null
 
-and answers with one JSON line: ``exit_code``, ``timed_out``, ``error``. Its stdin stays open: end of file
-there means that the sandbox has gone or wants the app gone, and everything is killed.
+and answers with one line: ``exit_code``, ``timed_out``, ``error``. When the other end of the socket is
+closed for writing, the sandbox has gone or wants the app gone, and everything is killed.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import json
 import os
 import select
 import signal
+import socket
 import sys
 import time
 from collections import deque
@@ -304,13 +306,38 @@ def read_line() -> bytes:
     while not line.endswith(b"\n"):
         chunk = os.read(0, CHUNK)
         if not chunk:
-            sys.exit(1)
+            os._exit(1)
         line += chunk
     return line
 
 
+def supervise(connection: int) -> NoReturn:
+    """In a fork: run one app for the other end of ``connection``."""
+    try:
+        os.dup2(connection, 0)  # the listening socket, which was there, is not for supervisors
+        os.close(connection)
+        os.write(0, json.dumps(run(json.loads(read_line()))).encode() + b"\n")
+    except BaseException as failure:  # noqa: BLE001 - the process ends here, and this is its last word
+        os.write(0, json.dumps({"exit_code": None, "timed_out": False, "error": repr(failure)}).encode())
+    finally:
+        os._exit(0)
+
+
+def serve() -> None:
+    """Fork a supervisor for every connection that is handed over, until there is nobody to hand one over."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the sandbox's to handle
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # supervisors are not waited for
+    libc()
+    with socket.socket(fileno=os.dup(0)) as listener:
+        while True:
+            _, connections, _, _ = socket.recv_fds(listener, 1, 1)
+            if not connections:
+                return
+            if os.fork() == 0:
+                listener.close()
+                supervise(connections[0])
+            os.close(connections[0])
+
+
 if __name__ == "__main__":
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C in the sandbox's terminal is the sandbox's to handle
-    print(json.dumps(run(json.loads(read_line()))))  # noqa: T201
+    serve()

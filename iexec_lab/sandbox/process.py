@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from iexec_lab.errors import SandboxError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from types import TracebackType
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
 KEPT_CHARACTERS = 100_000
@@ -53,41 +55,90 @@ class Ended:
     error: str | None = None
 
 
-async def run(command: Command, folder: Path) -> Ended:
-    """Run to the end, to the limit, or until cancelled.
+class Launcher:
+    """The process that starts apps; ``async with Launcher() as launcher``.
 
-    ``folder`` (empty, ours) holds the private root and the streams meanwhile.
-
-    Raises:
-        SandboxError: the launcher itself failed.
+    It is started anew when it was killed. What it runs is killed when this process ends, however it ends.
     """
-    spec = _spec(command, folder)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-I",
-        "-S",
-        str(LAUNCHER),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    assert process.stderr is not None
-    try:
-        process.stdin.write(json.dumps(spec).encode() + b"\n")
-        answer, complaint = await asyncio.gather(process.stdout.read(), process.stderr.read())
-    finally:  # cancelled: the end of its stdin makes the launcher kill everything
-        process.stdin.close()
-        await asyncio.shield(process.wait())
-    if process.returncode or not answer:
-        said = complaint.decode(errors="replace")[-2000:]
-        raise SandboxError("the launcher of apps failed", details={"said": said})
-    return _ended(json.loads(answer), spec)
+
+    def __init__(self) -> None:
+        self._socket: socket.socket | None = None
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def __aenter__(self) -> Self:
+        await self._start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stop()
+
+    async def run(self, command: Command, folder: Path) -> Ended:
+        """Run to the end, to the limit, or until cancelled.
+
+        ``folder`` (empty, ours) holds the private root and the streams meanwhile.
+
+        Raises:
+            SandboxError: the launcher itself failed.
+        """
+        spec = _spec(command, folder)
+        reader, writer = await self._supervisor()
+        writer.write(json.dumps(spec).encode() + b"\n")
+        answering = asyncio.ensure_future(reader.read())
+        try:
+            answer = await asyncio.shield(answering)
+        except asyncio.CancelledError:
+            writer.write_eof()  # makes the supervisor kill everything
+            await answering
+            raise
+        except ConnectionError:
+            answer = b""
+        finally:
+            writer.close()
+        if not answer:
+            raise SandboxError("the process that supervised the app was killed")
+        return _ended(json.loads(answer), spec)
+
+    async def _supervisor(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection to a process that waits for its command."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                self._hand_over(theirs)
+            except OSError:
+                await self._stop()
+                await self._start()
+                self._hand_over(theirs)
+        return await asyncio.open_connection(sock=ours)
+
+    def _hand_over(self, connection: socket.socket) -> None:
+        if self._socket is None:
+            raise BrokenPipeError
+        socket.send_fds(self._socket, [b"\0"], [connection.fileno()])
+
+    async def _start(self) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-I",
+                "-S",
+                str(LAUNCHER),
+                stdin=theirs.fileno(),
+                stdout=asyncio.subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        self._socket = ours
+
+    async def _stop(self) -> None:
+        if self._socket is None or self._process is None:
+            return
+        self._socket.close()
+        await self._process.wait()
 
 
-async def can_isolate() -> bool:
+async def can_isolate(launcher: Launcher) -> bool:
     """True when this machine lets us give an app its own /iexec_in, /iexec_out and /app."""
     if sys.platform != "linux":
         return False
@@ -97,7 +148,7 @@ async def can_isolate() -> bool:
         binds = {inside: "/iexec_in"}
         command = Command(["/bin/true"], {}, "/iexec_in", limit=10, isolated=True, binds=binds)
         try:
-            ended = await run(command, folder)
+            ended = await launcher.run(command, folder)
         except SandboxError:
             return False
         return ended.exit_code == 0

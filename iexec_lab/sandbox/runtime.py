@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from iexec_lab.errors import ValidationError
-from iexec_lab.sandbox import process
 from iexec_lab.sandbox.docker import IN, Docker, container
+from iexec_lab.sandbox.process import Command
 from iexec_lab.sandbox.results import OUT, FaultError, walk
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from iexec_lab.sandbox.apps import Apps, LocalApp
     from iexec_lab.sandbox.job import Job
+    from iexec_lab.sandbox.process import Ended, Launcher
 
 APP = "/app"
 _INHERITED = ("LD_LIBRARY_PATH", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -66,7 +67,8 @@ class Workspace:
 class Runtime:
     """Runs apps; ``cache`` is a folder that all of them share as their XDG cache."""
 
-    def __init__(self, apps: Apps, cache: Path, *, isolated: bool) -> None:
+    def __init__(self, launcher: Launcher, apps: Apps, cache: Path, *, isolated: bool) -> None:
+        self._launcher = launcher
         self._apps = apps
         self._cache = cache
         self._docker = Docker()
@@ -100,9 +102,7 @@ class Runtime:
             return IN, OUT
         return os.fspath(workspace.inputs), os.fspath(workspace.outputs)
 
-    async def run(
-        self, app: LocalApp | str, job: Job, env: Mapping[str, str], workspace: Workspace
-    ) -> process.Ended:
+    async def run(self, app: LocalApp | str, job: Job, env: Mapping[str, str], workspace: Workspace) -> Ended:
         """Run an app with the job's arguments; the folders of ``env`` are added here."""
         inputs, outputs = self.shown(app, workspace)
         env = {**env, "IEXEC_IN": inputs, "IEXEC_OUT": outputs}
@@ -114,14 +114,14 @@ class Runtime:
             command = container(app, name, arguments, env, (workspace.inputs, workspace.outputs))
         else:
             command = self._local(app, arguments, env, workspace)
-        return await process.run(replace(command, limit=job.time_limit), workspace.folder)
+        return await self._launcher.run(replace(command, limit=job.time_limit), workspace.folder)
 
     def _local(
         self, app: LocalApp, arguments: list[str], env: Mapping[str, str], workspace: Workspace
-    ) -> process.Command:
+    ) -> Command:
         root = APP if self.isolated else os.fspath(app.folder)
         self._cache.mkdir(parents=True, exist_ok=True)
-        return process.Command(
+        return Command(
             argv=[*app.argv(root), *arguments],
             env={**self._environment(workspace), **env},
             cwd=root,

@@ -25,7 +25,7 @@ from iexec_lab.sandbox.execution import Executor
 from iexec_lab.sandbox.inputs import InputFetcher
 from iexec_lab.sandbox.ipfs import BlobStore
 from iexec_lab.sandbox.orders import StandingOrders
-from iexec_lab.sandbox.process import can_isolate
+from iexec_lab.sandbox.process import Launcher, can_isolate
 from iexec_lab.sandbox.runtime import Runtime
 from iexec_lab.sandbox.scheduler import Scheduler
 from iexec_lab.sandbox.sms import SmsStore
@@ -73,10 +73,12 @@ async def create(context: Context) -> web.Application:
         stack.callback(store.close)
         secrets = SmsStore(context.folder / "sms")
         stack.callback(secrets.close)
+        launcher = await stack.enter_async_context(Launcher())
         runtime = Runtime(
+            launcher,
             apps_of(context.folder),
             context.folder / "workerpool" / "cache",
-            isolated=await can_isolate(),
+            isolated=await can_isolate(launcher),
         )
         blobs = BlobStore(context.folder / "ipfs")
         inputs = InputFetcher(context.chain, context.hub, blobs, secrets)
