@@ -5,29 +5,23 @@ Source: iExec SMS 9.3. Our own worker reads secrets in process; these routes ser
 
 from __future__ import annotations
 
-import json
 import secrets
 import string
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from iexec_lab.errors import ChainError, ValidationError
-from iexec_lab.ethereum.contracts import HUB, OWNABLE
+from iexec_lab.errors import ValidationError
 from iexec_lab.protocol import (
     NULL_BYTES32,
-    Deal,
-    Task,
-    authorization_hash,
     is_signed_by,
     personal_digest,
     task_hash,
     tee_framework,
-    to_address,
     to_bytes32,
 )
+from iexec_lab.sandbox.authorization import read_authorization, view_deal, view_task, workerpool_owner
 
 if TYPE_CHECKING:
     from iexec_lab.sandbox.context import Context
@@ -39,16 +33,6 @@ VERSIONS = {"SCONE": ("v5",), "GRAMINE": ("v0",), "TDX": ("v0",)}
 
 _ACTIVE = 1
 _DENIED = "EXECUTION_NOT_AUTHORIZED_"
-
-
-@dataclass(frozen=True, slots=True)
-class _Authorization:
-    """That ``worker`` may work on ``task``; ``digest`` is what worker and scheduler sign."""
-
-    worker: str
-    task: str
-    digest: bytes
-    signature: str
 
 
 class _DeniedError(Exception):
@@ -98,8 +82,7 @@ async def _challenge(context: Context, store: SmsStore, request: web.Request) ->
     except ValidationError:
         return web.Response(status=401)
     try:
-        deal = await _tee_deal(context, task_id)
-        owner = await _workerpool_owner(context, deal)
+        owner = await _scheduler(context, task_id)
     except _DeniedError:
         return web.Response(status=401)
     if not is_signed_by(owner, personal_digest(task_hash(task_id)), signature):
@@ -121,58 +104,31 @@ async def _session(context: Context, store: SmsStore, request: web.Request) -> w
 
 async def _authorise(context: Context, request: web.Request) -> str:
     """The task of a session request; checks in the order of the real service."""
-    given = _read_authorization(await request.read())
+    given = read_authorization(await request.read())
     signature = request.headers.get("Authorization", "")
     if given is None or not is_signed_by(given.worker, given.digest, signature):
         raise _DeniedError("INVALID_AUTHORIZATION")
     if given.task == NULL_BYTES32:
         raise _DeniedError(_DENIED + "EMPTY_PARAMS_UNAUTHORIZED")
-    deal = await _tee_deal(context, given.task)
-    if not is_signed_by(await _workerpool_owner(context, deal), given.digest, given.signature):
+    owner = await _scheduler(context, given.task)
+    if not is_signed_by(owner, given.digest, given.signature):
         raise _DeniedError(_DENIED + "INVALID_SIGNATURE")
     return given.task
 
 
-def _read_authorization(body: bytes) -> _Authorization | None:
-    """The workerpool's authorisation in a request; an absent task counts as the null word."""
-    try:
-        given = json.loads(body)
-        worker, enclave = to_address(given["workerWallet"]), to_address(given["enclaveChallenge"])
-        task = to_bytes32(given.get("chainTaskId") or NULL_BYTES32)
-        signature = given["signature"]
-        signature = signature["value"] if isinstance(signature, dict) else signature
-    except (KeyError, TypeError, ValueError, RecursionError):  # ValidationError is a ValueError
-        return None
-    digest = personal_digest(authorization_hash(worker, task, enclave))
-    return _Authorization(worker, task, digest, str(signature))
-
-
-async def _tee_deal(context: Context, task_id: str) -> Deal:
-    """The deal of an active TEE task."""
-    try:
-        task = Task.from_abi(await context.chain.call(context.hub, HUB.viewTask, _word(task_id)))
-    except ChainError:
-        raise _DeniedError(_DENIED + "GET_CHAIN_TASK_FAILED") from None
-    if not task.exists:
+async def _scheduler(context: Context, task_id: str) -> str:
+    """The owner of the workerpool that works on an active TEE task."""
+    task = await view_task(context, task_id)
+    if task is None:
         raise _DeniedError(_DENIED + "GET_CHAIN_TASK_FAILED")
     if task.status != _ACTIVE:
         raise _DeniedError(_DENIED + "TASK_NOT_ACTIVE")
-    try:
-        deal = Deal.from_abi(await context.chain.call(context.hub, HUB.viewDeal, _word(task.deal_id)))
-    except ChainError:
-        raise _DeniedError(_DENIED + "GET_CHAIN_DEAL_FAILED") from None
+    deal = await view_deal(context, task.deal_id)
+    if deal is None:
+        raise _DeniedError(_DENIED + "GET_CHAIN_DEAL_FAILED")
     if tee_framework(deal.tag) is None:
         raise _DeniedError(_DENIED + "NO_MATCH_ONCHAIN_TYPE")
-    return deal
-
-
-async def _workerpool_owner(context: Context, deal: Deal) -> str:
-    """Who owns the workerpool now; the deal tells who did at its match."""
-    try:
-        return str(await context.chain.call(deal.workerpool.pointer, OWNABLE.owner))
-    except ChainError:
-        raise _DeniedError(_DENIED + "GET_CHAIN_DEAL_FAILED") from None
-
-
-def _word(value: str) -> bytes:
-    return bytes.fromhex(value[2:])
+    owner = await workerpool_owner(context, deal)
+    if owner is None:
+        raise _DeniedError(_DENIED + "GET_CHAIN_DEAL_FAILED")
+    return owner
