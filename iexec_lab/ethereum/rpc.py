@@ -9,10 +9,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol
 
-from iexec_lab.errors import CallError, ConfigurationError
+from iexec_lab.errors import CallError
 from iexec_lab.ethereum.transport import (
     HINT_NOT_A_NODE,
     RpcFault,
+    check_url,
     fault_of,
     is_loopback,
     is_throttled,
@@ -75,6 +76,9 @@ class Rpc:
         attempts: How often a read is asked when the node is down, slow or limits requests.
         pause: Seconds before the second attempt; doubled each time, with jitter.
         headers: Sent with every request, e.g. an authorisation.
+
+    Raises:
+        ConfigurationError: ``Invalid provider host name or url``.
     """
 
     def __init__(
@@ -87,7 +91,7 @@ class Rpc:
         pause: float = 0.25,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        self.url = url
+        self.url = check_url(url)
         self.timeout = timeout
         self._attempts = attempts
         self._pause = pause
@@ -193,7 +197,10 @@ class Rpc:
             return answers
         if isinstance(answers, dict):
             return fault_of(answers, self.name) or RpcFault(0, "not a batch", url=self.name)
-        found = {answer.get("id"): answer for answer in answers if isinstance(answer, dict)}
+        known = [
+            answer for answer in answers if isinstance(answer, dict) and isinstance(answer.get("id"), int)
+        ]
+        found = {answer["id"]: answer for answer in known}
         results = []
         for number in range(count):
             fault = fault_of(found.get(number), self.name)
@@ -242,10 +249,8 @@ def open_rpc(
         ConfigurationError: ``Invalid provider host name or url``, or a quorum that can not be had.
     """
     host = network if isinstance(network, str) else network.host
-    if host.startswith(("http://", "https://")):
-        return Rpc(host, timeout=timeout)
     if host != "mainnet":
-        raise ConfigurationError("Invalid provider host name or url", details={"host": host})
+        return Rpc(host, timeout=timeout)
     from iexec_lab.ethereum.providers import open_providers
 
     if providers is None and not isinstance(network, str):

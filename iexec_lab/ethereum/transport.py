@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from iexec_lab.errors import CallError
+from iexec_lab.errors import CallError, ConfigurationError
 from iexec_lab.ethereum.reverts import fault_reason, is_revert, meaning
 
 if TYPE_CHECKING:
@@ -82,6 +82,18 @@ def shown_url(url: str) -> str:
     return f"{parts.scheme}://{host}{port}{_KEY_LIKE.sub('…', parts.path.rstrip('/'))}"
 
 
+def check_url(url: str) -> str:
+    """The address of a node; ConfigurationError when it can be none."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # an unfinished IPv6 address, a port above 65535
+        usable = False
+    if not usable:
+        raise ConfigurationError("Invalid provider host name or url", details={"host": url})
+    return url
+
+
 def is_loopback(url: str) -> bool:
     return urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}
 
@@ -116,12 +128,6 @@ def post(
     except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError):
         message = f"Ethereum node at {shown} did not answer within {timeout:g} s"
         return RpcFault(0, message, lost=True, retry=True, hint=HINT_SLOW, url=shown)
-    except (
-        requests.exceptions.InvalidURL,
-        requests.exceptions.InvalidSchema,
-        requests.exceptions.MissingSchema,
-    ):
-        return RpcFault(0, f"Invalid provider host name or url {shown}", hint=HINT_NOT_A_NODE, url=shown)
     except _TooLargeError:
         message = f"Ethereum node at {shown} sent more than {MAX_ANSWER >> 20} MiB"
         return RpcFault(0, message, lost=True, hint=HINT_NOT_A_NODE, url=shown)
@@ -166,7 +172,7 @@ def _parse(body: bytes, response: requests.Response, shown: str) -> Any | RpcFau
     if isinstance(answer, dict) and ("result" in answer or isinstance(answer.get("error"), dict)):
         fault = fault_of(answer, shown)
         if fault and status in _RETRY_STATUS and not fault.reverted:
-            return replace(fault, retry=True, wait=_retry_after(response))
+            return replace(fault, retry=True, wait=_retry_after(response), hint=fault.hint or HINT_SLOW)
         return answer
     if status == 200:
         message = f"Ethereum node at {shown} answered something else than JSON-RPC"

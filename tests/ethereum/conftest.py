@@ -1,0 +1,64 @@
+"""A node for this room's tests: one bare anvil, plus what every test there needs."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+
+import pytest
+
+from iexec_lab.ethereum.rpc import Rpc
+from iexec_lab.sandbox.artifacts import anvil_binary
+from iexec_lab.wallet.signer import LocalSigner
+
+KEYS = (
+    "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80",
+    "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d",
+    "0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a",
+)
+
+
+def run_anvil(*options):
+    """A node on a free port as (process, url)."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [str(anvil_binary()), "--port", str(port), "--chain-id", "31337", "--quiet", *options]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+    for _ in range(400):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return process, url
+        assert process.poll() is None, "anvil ended"
+        time.sleep(0.025)
+    raise AssertionError("anvil does not listen")
+
+
+@pytest.fixture(scope="session")
+def anvil():
+    """URL of a node that mines each transaction at once."""
+    process, url = run_anvil()
+    yield url
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture
+def slow_anvil():
+    """URL of a node of the test's own that mines only when asked."""
+    process, url = run_anvil("--no-mining")
+    yield url
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture(scope="session")
+def rpc(anvil):
+    return Rpc(anvil, pause=0.01)
+
+
+@pytest.fixture(scope="session")
+def signers():
+    return [LocalSigner(key) for key in KEYS]
