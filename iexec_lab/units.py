@@ -33,6 +33,7 @@ ETHER_UNITS: Final[Mapping[str, int]] = {
 
 _DECIMAL: Final = re.compile(r"(-?)([0-9]*)(?:\.([0-9]*))?")
 _INTEGER: Final = re.compile(r"-?[0-9]+")
+_HEX: Final = re.compile(r"0x[0-9a-fA-F]{1,80}")
 # No amount on chain is longer than 78 digits; far longer ones would only cost time.
 _MAX_LENGTH: Final = 200
 _LONG_INTEGER: Final = 10_000
@@ -144,7 +145,9 @@ def _scale(number: str, decimals: int) -> int | None:
 
 
 def _format(amount: Any, decimals: int, message: str) -> str:
-    text = to_text(amount) if isinstance(amount, str | int) and not isinstance(amount, bool) else ""
+    text = to_text(amount).strip() if isinstance(amount, str | int) and not isinstance(amount, bool) else ""
+    if _HEX.fullmatch(text):
+        text = str(int(text, 16))
     if not _INTEGER.fullmatch(text):
         raise ValidationError(message)
     digits = text.lstrip("-").lstrip("0").rjust(decimals + 1, "0")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.errors import ValidationError
-from iexec_lab.protocol.constants import DATASET_INFINITE_VOLUME
+from iexec_lab.protocol.constants import DATASET_INFINITE_VOLUME, TEE_FRAMEWORKS
 from iexec_lab.protocol.javascript import dumps, print_value, type_error
 from iexec_lab.protocol.orders import DatasetOrder
 
@@ -19,32 +19,35 @@ if TYPE_CHECKING:
 MAX_DATASETS_PER_TASK: Final = 100
 
 
-def check_bulk_order(order: DatasetOrder | dict[str, Any]) -> dict[str, Any]:
+def check_bulk_order(
+    order: DatasetOrder | dict[str, Any], *, frameworks: Sequence[str] = TEE_FRAMEWORKS
+) -> dict[str, Any]:
     """A dataset order as it goes into a slice: signed, free, and good for any number of uses.
 
-    An object that already has the normal form keeps its key order; otherwise it is rebuilt backwards, as the
-    SDK does.
+    An object that has the normal form keeps its key order; another one is rebuilt backwards, as the SDK does.
 
     Raises:
         ValidationError: the order can not be used in a bulk.
     """
     given = order.to_json() if isinstance(order, DatasetOrder) else order
-    checked = DatasetOrder.from_json(given, stage="signed")
-    # SDK 8.22.0 made orders with one less; they are accepted since 8.22.1.
-    if checked.volume < DATASET_INFINITE_VOLUME - 1:
-        raise ValidationError(
-            f"volume ({_shown(given['volume'])}) is not valid for bulk datasetorder "
-            f"expected DATASET_INFINITE_VOLUME ({DATASET_INFINITE_VOLUME})"
-        )
-    if checked.datasetprice != 0:
-        price = _shown(given["datasetprice"])
-        raise ValidationError(f"datasetprice ({price}) is not valid for bulk datasetorder expected 0")
+
+    def check(name: str, value: Any) -> None:
+        # SDK 8.22.0 made orders with one less; they are accepted since 8.22.1.
+        if name == "volume" and value < DATASET_INFINITE_VOLUME - 1:
+            raise _not_for_bulk(name, given, f"DATASET_INFINITE_VOLUME ({DATASET_INFINITE_VOLUME})")
+        if name == "datasetprice" and value != 0:
+            raise _not_for_bulk(name, given, "0")
+
+    checked = DatasetOrder.from_json(given, stage="signed", frameworks=frameworks, check=check)
     normal = checked.to_json()
     return given if given == normal else dict(reversed(normal.items()))
 
 
 def bulk_slices(
-    orders: Iterable[DatasetOrder | dict[str, Any]], max_per_task: int = MAX_DATASETS_PER_TASK
+    orders: Iterable[DatasetOrder | dict[str, Any]],
+    max_per_task: int = MAX_DATASETS_PER_TASK,
+    *,
+    frameworks: Sequence[str] = TEE_FRAMEWORKS,
 ) -> list[str]:
     """The slice documents, each for one task.
 
@@ -57,7 +60,7 @@ def bulk_slices(
         raise ValidationError("maxDatasetPerTask must be greater than or equal to 1")
     if max_per_task > MAX_DATASETS_PER_TASK:
         raise ValidationError(f"maxDatasetPerTask must be less than or equal to {MAX_DATASETS_PER_TASK}")
-    checked = [check_bulk_order(order) for order in orders]
+    checked = [check_bulk_order(order, frameworks=frameworks) for order in orders]
     if not checked:
         raise ValidationError("datasetorders field must have at least 1 items")
     return [dumps(checked[i : i + max_per_task]) for i in range(0, len(checked), max_per_task)]
@@ -68,5 +71,6 @@ def bulk_root(slice_cids: Sequence[str]) -> str:
     return dumps(list(slice_cids))
 
 
-def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else print_value(value)
+def _not_for_bulk(name: str, order: dict[str, Any], expected: str) -> ValidationError:
+    shown = print_value(order[name], quotes=False)
+    return ValidationError(f"{name} ({shown}) is not valid for bulk datasetorder expected {expected}")

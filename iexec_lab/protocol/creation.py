@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import ValidationError
 from iexec_lab.protocol.constants import NULL_ADDRESS, NULL_BYTES32, TEE_FRAMEWORKS
-from iexec_lab.protocol.orders import ORDERS, RequestOrder
+from iexec_lab.protocol.orders import ORDERS, RequestOrder, WorkerpoolOrder
 from iexec_lab.protocol.params import canonical_params
 from iexec_lab.protocol.tags import check_tag, sum_tags
 from iexec_lab.protocol.values import to_address
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from iexec_lab.protocol.order import Order
     from iexec_lab.protocol.params import Sdk
-
-_MISSING = {"workerpoolorder": "Missing parameter"}
 
 
 def create_order(
@@ -46,20 +44,32 @@ def create_order(
     """
     order = ORDERS[kind]
     given = {name: values[name] for name in order.layout if values.get(name) is not None}
+    checked = {"tag": _tag(order, given, frameworks, default_tag)} if order is RequestOrder else {}
     if order is RequestOrder:
-        # The SDK reads null here as "not given", too.
-        owner = given.setdefault("requester", requester)
-        given["beneficiary"] = given.get("beneficiary") or owner
-    for name in (order.resource_field if order is not RequestOrder else "app", "category"):
-        if name in order.layout and given.get(name) is None:
-            raise ValidationError(_MISSING.get(kind, f"{name} is a required field"))
-    rules = partial(check_tag, frameworks=frameworks, ignore_legacy=order.ignores_legacy_tee)
-    tag = rules(given.get("tag", NULL_BYTES32), allow_agnostic=order.allows_agnostic_tee)
-    if default_tag != NULL_BYTES32:
-        tag = rules(sum_tags(tag, default_tag))
-    given["tag"] = tag
-    if order is RequestOrder:
-        callback = to_address(given.get("callback", NULL_ADDRESS))
-        sdk: Sdk = 9 if tuple(frameworks) == ("tdx",) else 8
-        given["params"] = canonical_params(given.get("params"), tag=tag, callback=callback, sdk=sdk)
-    return order(**given)
+        given["requester"] = given.get("requester") or requester
+        given["beneficiary"] = given.get("beneficiary") or given["requester"]
+    elif order is WorkerpoolOrder and not {"workerpool", "category"} <= given.keys():
+        raise ValidationError("Missing parameter", hint="a workerpoolorder needs workerpool and category")
+    needed = {field.name for field in fields(order) if field.default is MISSING}
+    # In the order in which the SDK writes them, so that with several mistakes the same one is named.
+    for name in order.written:
+        if name == "tag":
+            checked.setdefault(name, _tag(order, given, frameworks, default_tag))
+        elif name == "params":
+            callback = to_address(given.get("callback", NULL_ADDRESS))
+            sdk: Sdk = 9 if tuple(frameworks) == ("tdx",) else 8
+            checked[name] = canonical_params(given.get(name), tag=checked["tag"], callback=callback, sdk=sdk)
+        elif given.get(name) is not None:
+            checked[name] = order.read_field(name, given[name])
+        elif name in needed:
+            raise ValidationError(f"{name} is a required field")
+    return order(**checked)
+
+
+def _tag(order: type[Order], given: dict[str, Any], frameworks: Sequence[str], default_tag: str) -> str:
+    tag: str = order.read_field("tag", given.get("tag", NULL_BYTES32), frameworks=frameworks)
+    if default_tag == NULL_BYTES32:
+        return tag
+    return check_tag(
+        sum_tags(tag, default_tag), frameworks=frameworks, ignore_legacy=order.ignores_legacy_tee
+    )

@@ -21,21 +21,21 @@ _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 _MAX_INDEX: Final = 2**32 - 2
 
 
-def print_value(value: Any) -> str:
+def print_value(value: Any, *, quotes: bool = True) -> str:
     """The value as the SDK's schema errors show it: text in quotes, objects as JSON of printed leaves."""
     if isinstance(value, str):
-        return f'"{value}"'
+        return f'"{value}"' if quotes else value
     if isinstance(value, dict | list | tuple):
-        return json.dumps(_printed_leaves(value), ensure_ascii=False, indent=2)
+        return json.dumps(_printed_leaves(value, quotes), ensure_ascii=False, indent=2)
     return to_text(value)
 
 
-def _printed_leaves(value: Any) -> Any:
+def _printed_leaves(value: Any, quotes: bool) -> Any:
     if isinstance(value, dict):
-        return {to_text(key): _printed_leaves(item) for key, item in value.items()}
+        return {to_text(key): _printed_leaves(item, quotes) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_printed_leaves(item) for item in value]
-    return print_value(value)
+        return [_printed_leaves(item, quotes) for item in value]
+    return print_value(value, quotes=quotes)
 
 
 def type_error(path: str, kind: str, value: Any) -> ValidationError:

@@ -74,9 +74,11 @@ def check_mrenclave(value: Any, *, frameworks: Sequence[str] = TEE_FRAMEWORKS) -
     unknown = [str(key) for key in value if key not in _KEYS]
     if unknown:
         raise ValidationError(f'Unknown key "{", ".join(unknown)}" in mrenclave')
-    framework = value.get("framework")
-    if framework is None:
+    if "framework" not in value:
         raise ValidationError("framework is a required field")
+    framework = value["framework"]
+    if not isinstance(framework, str | int | float):
+        raise ValidationError(_NOT_VALID)
     name = str(framework).lower()
     if name not in frameworks:
         hint = f"frameworks are {', '.join(frameworks)}"

@@ -101,7 +101,7 @@ class Order:
 
     def __post_init__(self) -> None:
         for name, kind in self.layout.items():
-            object.__setattr__(self, name, _read(name, kind, getattr(self, name)))
+            object.__setattr__(self, name, _READ[kind](_required(name, getattr(self, name))))
         if self.salt is not None:
             object.__setattr__(self, "salt", to_bytes32(self.salt))
         if self.signature is not None:
@@ -119,7 +119,12 @@ class Order:
 
     @classmethod
     def from_json(
-        cls, obj: Any, *, stage: Stage = "unsigned", frameworks: Sequence[str] | None = TEE_FRAMEWORKS
+        cls,
+        obj: Any,
+        *,
+        stage: Stage = "unsigned",
+        frameworks: Sequence[str] | None = TEE_FRAMEWORKS,
+        check: Callable[[str, Any], None] | None = None,
     ) -> Self:
         """The order in an object of any origin: project file, market API, another SDK.
 
@@ -127,6 +132,7 @@ class Order:
             obj: A mapping; amounts, tags and parameters in any accepted form; other keys are ignored.
             stage: What must be there: ``salted`` wants ``salt``, ``signed`` wants ``sign`` too.
             frameworks: TEE frameworks that tags may name; None accepts any bits, as in what a market serves.
+            check: Called with name and value of each field, to refuse more.
 
         Raises:
             ValidationError: a field is missing or can not be right.
@@ -136,19 +142,34 @@ class Order:
                 raise ValidationError("this cannot be null")
             raise type_error("this", "object", obj)
         required = {"unsigned": (), "salted": ("salt",), "signed": ("sign", "salt")}[stage]
-        # The SDK's checker walks the fields backwards; the first one it misses is the one it names.
-        for name in (*required, *reversed(tuple(cls.layout))):
-            if obj.get(name) is None:
-                raise ValidationError(f"{name} is a required field")
-        values = {name: obj[name] for name in cls.layout}
-        if frameworks is not None:
-            values["tag"] = check_tag(
-                values["tag"],
+        values: dict[str, Any] = {}
+        # From last to first, as the SDK checks them: with several mistakes the same one is named.
+        for name, field, read in (("sign", "signature", to_signature), ("salt", "salt", to_bytes32)):
+            value = _required(name, obj.get(name)) if name in required else obj.get(name)
+            values[field] = None if value is None else read(value)
+        for name in reversed(tuple(cls.layout)):
+            if name != "tag" or name not in obj:
+                _required(name, obj.get(name))
+            values[name] = cls.read_field(name, obj[name], frameworks=frameworks)
+            if check is not None:
+                check(name, values[name])
+        return cls(**values)
+
+    @classmethod
+    def read_field(cls, name: str, value: Any, *, frameworks: Sequence[str] | None = TEE_FRAMEWORKS) -> Any:
+        """One field's value from any accepted form.
+
+        Raises:
+            ValidationError: it can not be right.
+        """
+        if name == "tag" and frameworks is not None:
+            return check_tag(
+                value,
                 frameworks=frameworks,
                 allow_agnostic=cls.allows_agnostic_tee,
                 ignore_legacy=cls.ignores_legacy_tee,
             )
-        return cls(**values, salt=obj.get("salt"), signature=obj.get("sign"))
+        return _READ[cls.layout[name]](value)
 
     def to_json(self) -> dict[str, str]:
         """The order as the SDK writes it: numbers as decimal text, keys in its order."""
@@ -289,10 +310,10 @@ class Order:
         return self.salt
 
 
-def _read(name: str, kind: str, value: Any) -> Any:
+def _required(name: str, value: Any) -> Any:
     if value is None:
         raise ValidationError(f"{name} is a required field")
-    return _READ[kind](value)
+    return value
 
 
 def _to_abi(kind: str, value: Any) -> Any:

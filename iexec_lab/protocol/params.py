@@ -139,8 +139,8 @@ def _args(value: Any, context: _Context) -> Any:
 
 def _proxy(value: Any, context: _Context) -> Any:
     key = "iexec_result_storage_proxy"
-    text = _text(key, value, context)
-    if text is not _ABSENT:
+    text = value if value is None else _text(key, value, context)
+    if isinstance(text, str):
         _check_url(key, text)
     return text
 
@@ -148,7 +148,9 @@ def _proxy(value: Any, context: _Context) -> Any:
 def _bulk_cid(value: Any, context: _Context) -> Any:
     if value is _ABSENT:
         return value
-    text = to_text(value) if isinstance(value, int | float) and not context.strict else value
+    if context.strict and isinstance(value, int | float):
+        raise type_error("bulk_cid", "string", value)
+    text = to_text(value) if isinstance(value, int | float) else value
     if not is_cid(text):
         raise ValidationError(f"{to_text(value)} is not a valid CID")
     return text
@@ -165,6 +167,8 @@ def _input_files(value: Any, context: _Context) -> Any:
     if not isinstance(value, list | tuple):
         raise type_error(key, "array", value)
     for position, item in enumerate(value):
+        if context.strict and item is not None and not isinstance(item, str):
+            raise type_error(f"{key}[{position}]", "string", item)
         _check_url(f"{key}[{position}]", item)
     return list(value)
 
@@ -188,7 +192,7 @@ def _encryption(value: Any, context: _Context) -> Any:
 def _provider(value: Any, context: _Context) -> Any:
     key = "iexec_result_storage_provider"
     if context.is_callback:
-        return _text(key, value, context)
+        return value if value is None else _text(key, value, context)
     if value is _ABSENT and not context.strict:
         return "ipfs"
     if value is _ABSENT or value is None:
