@@ -11,7 +11,8 @@ def project(folder, sandbox, account, *, version):
     folder.mkdir(parents=True, exist_ok=True)
     chains = {"default": "sandbox", "chains": {"sandbox": sandbox.chain_json(version=int(version[0]))}}
     (folder / "chain.json").write_text(json.dumps(chains))
-    (folder / "wallet.json").write_text(json.dumps({"privateKey": account.key, "address": account.address}))
+    wallet = {"privateKey": f"0x{account.key.hex()}", "address": account.address}
+    (folder / "wallet.json").write_text(json.dumps(wallet))
     return OfficialCli(version, folder)
 
 
