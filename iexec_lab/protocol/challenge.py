@@ -14,7 +14,7 @@ from iexec_lab.protocol.values import to_address, to_bytes32
 
 SecretKind = Literal["web3", "web2", "requester", "app"]
 
-_SMS_DOMAIN: Final = keccak(b"IEXEC_SMS_DOMAIN")
+_SMS_DOMAIN: Final = b"IEXEC_SMS_DOMAIN"
 #: Apps have one secret each; this is its name in the signed message.
 _APP_SECRET_NAME: Final = "1"  # noqa: S105  a name
 
@@ -42,7 +42,7 @@ def sms_challenge(kind: SecretKind, address: str, name: str | None, value: str) 
     elif (kind == "web3") is not (name is None):
         raise ValidationError(f"a {kind} secret has {'no' if kind == 'web3' else 'a'} name")
     named = b"" if name is None else keccak(_utf8(name))
-    return keccak(_SMS_DOMAIN + _address(address) + named + keccak(_utf8(value)))
+    return keccak(keccak(_SMS_DOMAIN) + _address(address) + named + keccak(_utf8(value)))
 
 
 def login_data(challenge: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:

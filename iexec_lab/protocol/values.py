@@ -31,6 +31,8 @@ def _checksum(text: str) -> str | None:
     if _ADDRESS.fullmatch(lower) is None:
         return None
     digits = lower[-40:]
+    if digits.isdecimal():
+        return "0x" + digits
     marks = keccak(digits.encode()).hex()
     return "0x" + "".join(c.upper() if mark > "7" else c for c, mark in zip(digits, marks, strict=False))
 

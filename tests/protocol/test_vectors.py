@@ -1,6 +1,6 @@
 """Results of the official SDKs 8.22.5 and 9.0.1, compared with ours.
 
-The vectors are in ``tests/vectors``, or in the folder that ``IEXEC_LAB_VECTORS`` names. Groups about HTTP calls,
+The vectors are in ``tests/vectors``, or in the folder that ``IEXEC_LAB_VECTORS`` names. Groups about HTTP,
 chains and keystore files are run by the rooms that make them (``ELSEWHERE``). Where the SDK fell over its own
 code (a ``TypeError``) we only ask for an error of ours.
 """
@@ -441,7 +441,7 @@ def find_error(expected):
 
 
 def our_words(message, given, ours):
-    """The SDK's sentence, but for two things: it repeats a key that it refuses, and forgets to fill in a value."""
+    """The SDK's sentence, but for two things: it repeats a key it refuses, and forgets to fill in a value."""
     message = message.replace(given.get("keyBase64") or "\0", "***")
     head, template, tail = message.partition("${originalValue}")
     return ours if template and ours.startswith(head) and ours.endswith(tail) else message
