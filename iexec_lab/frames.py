@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from iexec_lab.errors import IexecError, ValidationError
 from iexec_lab.protocol import NULL_ADDRESS, NULL_BYTES32, TASK_STATUSES, decode_tag, to_address
@@ -185,6 +185,14 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
             workerpool_registry:address=workerpoolRegistryAddress native:flag=useNative""",
         "estimate": """volume:u256 cost_nrlc:nrlc=total sponsored_nrlc:nrlc=sponsored
             task_cost_nrlc:nrlc=perTask""",
+        "run_plan": """app:address dataset:address workerpool:text app_price_nrlc:nrlc dataset_price_nrlc:nrlc
+            workerpool_price_nrlc:nrlc tasks:u256 deals:count cost_nrlc:nrlc category:count
+            longest_run_seconds:u256 deadline_seconds:u256 tag:text params:text voucher:address
+            sponsored_nrlc:nrlc notes:text network:text""",
+        "sweep": """from:address to:address amount_nrlc:nrlc amount_wei:wei rlc_tx_hash:hash=sendERC20TxHash
+            coin_tx_hash:hash=sendNativeTxHash errors:object""",
+        "bridge": """from:address to:address amount_nrlc:nrlc send_tx_hash:hash=sendTxHash
+            receive_tx_hash:hash=receiveTxHash""",
         "plan": """action:text network:text real_value:flag cost_nrlc:nrlc cost_wei:wei details:object""",
     }.items()
 }
@@ -197,7 +205,10 @@ _OPTIONAL = {
     "dataset": {"ens"},
     "workerpool": {"ens"},
     "name": {"register_tx_hash", "set_resolver_tx_hash", "set_addr_tx_hash", "set_name_tx_hash"},
-    "network": {"rlc"},
+    "network": {"rlc", "native"},
+    "run_plan": {"dataset", "voucher", "sponsored_nrlc", "notes"},
+    "sweep": {"amount_nrlc", "amount_wei", "rlc_tx_hash", "coin_tx_hash", "errors"},
+    "bridge": {"receive_tx_hash"},
 }
 
 
@@ -223,7 +234,9 @@ def build(
             continue
         series[column.name] = _series(values, KINDS[column.kind])
     frame = pd.DataFrame(series)
-    frame.attrs = {"kind": kind, "single": single, "fetched_at": datetime.now(UTC).isoformat(), **attrs}
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    about: dict[Any, Any] = {"kind": kind, "single": single, "fetched_at": now, **attrs}
+    frame.attrs = about
     return frame
 
 
@@ -243,12 +256,13 @@ def _series(values: list[Any], kind: Kind) -> pd.Series[Any]:
         return pd.Series(pd.Categorical(values, categories=list(kind.categories), ordered=True))
     if kind.dtype is None:
         # pandas 3 has a text dtype of its own; before it, text is object.
-        return pd.Series(values, dtype="object").astype(
-            "str" if int(pd.__version__.split(".")[0]) >= 3 else "object"
-        )
+        dtype: Any = "str" if int(pd.__version__.split(".")[0]) >= 3 else "object"
+        return pd.Series(values, dtype="object").astype(dtype)
+    exact: Any = kind.dtype
     if kind.dtype.startswith("datetime"):
-        return pd.Series(pd.to_datetime(pd.Series(values, dtype="object"), utc=True)).astype(kind.dtype)
-    return pd.Series(values, dtype=kind.dtype)  # type: ignore[call-overload, no-any-return]
+        moments = pd.to_datetime(pd.Series(values, dtype="object"), utc=True)
+        return moments.astype(exact)
+    return cast("pd.Series[Any]", pd.Series(values, dtype=exact))
 
 
 def sum_exact(values: Iterable[Any]) -> int:
@@ -258,11 +272,16 @@ def sum_exact(values: Iterable[Any]) -> int:
 
 def as_rlc(frame: pd.DataFrame) -> pd.DataFrame:
     """A copy with ``..._rlc`` columns of Decimal beside the ``..._nrlc`` ones (1 RLC = 1e9 nRLC)."""
+    import pandas as pd
+
     shown = frame.copy()
-    for name in frame.columns:
-        if str(name).endswith("_nrlc"):
+    for name in map(str, frame.columns):
+        if name.endswith("_nrlc"):
             rlc = [None if value is None else Decimal(value).scaleb(-9) for value in frame[name]]
-            shown.insert(shown.columns.get_loc(name) + 1, f"{str(name).removesuffix('_nrlc')}_rlc", rlc)
+            place = list(shown.columns).index(name) + 1
+            shown.insert(
+                place, f"{name.removesuffix('_nrlc')}_rlc", pd.Series(rlc, frame.index, dtype="object")
+            )
     return shown
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from iexec_lab.client.wallets import Wallet
-    from iexec_lab.ethereum.rpc import Rpc
+    from iexec_lab.ethereum.rpc import Provider
     from iexec_lab.ethereum.transactions import Receipt
     from iexec_lab.networks import Network
     from iexec_lab.protocol import Domain
@@ -70,8 +70,8 @@ class Session:
         self.timeout = timeout
 
     @cached_property
-    def rpc(self) -> Rpc:
-        return open_rpc(self.network.host, self.network.providers, timeout=self.timeout)
+    def rpc(self) -> Provider:
+        return open_rpc(self.network, timeout=self.timeout)
 
     @cached_property
     def hub(self) -> Hub:
@@ -84,6 +84,11 @@ class Session:
     @cached_property
     def registries(self) -> Mapping[str, str]:
         return self.hub.registries()
+
+    @cached_property
+    def token(self) -> str:
+        """Address of the RLC token; the null address on a native chain."""
+        return self.hub.token()
 
     @property
     def address(self) -> str:
@@ -99,13 +104,22 @@ class Session:
         """
         return self.wallet.signer(self.ask)
 
-    @cached_property
-    def sender(self) -> Sender:
+    def require_chain(self) -> None:
+        """Make sure that the node is on the network's chain; asked once.
+
+        Raises:
+            ConfigurationError: It is on another one.
+            CallError: It does not answer.
+        """
         if self.rpc.chain_id != self.network.id:
             raise ConfigurationError(
                 f"Network {self.network.name} is chain {self.network.id}, its node is on another",
                 details={"host": self.network.host, "chain id": self.rpc.chain_id},
             )
+
+    @cached_property
+    def sender(self) -> Sender:
+        self.require_chain()
         return Sender(
             self.rpc,
             self.signer,
@@ -173,7 +187,7 @@ class Session:
                 return
             raise AbortedError(
                 f"{plan.action} on {plan.network} was not confirmed",
-                details=dict(enumerate(plan.lines(), 1)),
+                details={"plan": str(plan)},
                 hint="RLC has value on this network: pass force=True, or connect(..., confirm=...).",
             )
         if not self.confirm(plan):

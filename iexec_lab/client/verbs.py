@@ -55,7 +55,8 @@ class _Verb(Generic[S, P, T, V]):
         raw: Callable[[T], dict[str, Any]],
     ) -> None:
         self.method, self.value, self.raw = method, value, raw
-        update_wrapper(self, method)
+        self.__doc__ = method.__doc__
+        self.__wrapped__ = method
 
     @overload
     def __get__(self, noun: None, owner: type) -> _Verb[S, P, T, V]: ...
@@ -86,13 +87,13 @@ def _as_raw(plain: Any) -> dict[str, Any]:
 
 @overload
 def verb(
-    *, raw: Callable[[T], dict[str, Any]] = ...
+    *, raw: Callable[[Any], dict[str, Any]] = ...
 ) -> Callable[[Callable[Concatenate[S, P], T]], _Verb[S, P, T, T]]: ...
 
 
 @overload
 def verb(
-    *, value: Callable[[Any, T], V], raw: Callable[[T], dict[str, Any]] = ...
+    *, value: Callable[[Any, Any], V], raw: Callable[[Any], dict[str, Any]] = ...
 ) -> Callable[[Callable[Concatenate[S, P], T]], _Verb[S, P, T, V]]: ...
 
 
@@ -108,7 +109,7 @@ def verb(*, value: Any = _itself, raw: Any = _as_raw) -> Any:
 
 def framed(
     kind: str, rows: Callable[[Any], Iterable[Mapping[str, Any]]] | None = None
-) -> Callable[[Noun, Any], pd.DataFrame]:
+) -> Callable[[Any, Any], pd.DataFrame]:
     """A value drawn as a frame of that kind: of ``rows(plain)``, or of one row, the answer itself."""
 
     def draw(noun: Noun, plain: Any) -> pd.DataFrame:
@@ -121,6 +122,11 @@ def framed(
     return draw
 
 
-def picked(key: str) -> Callable[[Any, Mapping[str, Any]], Any]:
+def picked(key: str) -> Callable[[Any, Any], Any]:
     """A value that is one field of the plain answer."""
     return lambda _noun, plain: plain[key]
+
+
+def only(*keys: str) -> Callable[[Any], dict[str, Any]]:
+    """An official JSON that is these fields of the plain answer, those it has."""
+    return lambda plain: {key: plain[key] for key in keys if key in plain}

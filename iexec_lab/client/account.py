@@ -1,0 +1,158 @@
+"""The account on the hub: RLC staked for deals, RLC locked in them, and who else may spend it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from iexec_lab.client.balances import WEI_PER_NRLC, wallet_nrlc
+from iexec_lab.client.verbs import framed, only, verb
+from iexec_lab.errors import BalanceError, ConfigurationError, ValidationError
+from iexec_lab.ethereum.calls import Call, read
+from iexec_lab.ethereum.contracts import HUB, NATIVE_HUB, RLC
+from iexec_lab.ethereum.hub import Hub
+from iexec_lab.ethereum.rpc import open_rpc
+from iexec_lab.networks import BRIDGE
+from iexec_lab.protocol import to_address
+from iexec_lab.units import format_rlc, parse_rlc
+
+if TYPE_CHECKING:
+    from iexec_lab.client.session import Session
+
+
+class Accounts:
+    """``lab.account``; amounts are nRLC unless a unit is given."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    @verb(value=framed("account"), raw=only("balance"))
+    def show(self, address: str | None = None) -> dict[str, Any]:
+        """Stake and locked nRLC of an address (default: the wallet's)."""
+        who = to_address(address or self.session.address)
+        return _balance(self.session.hub, who)
+
+    @verb(value=framed("account"), raw=only("balance"))
+    def show_bridged(self, address: str | None = None) -> dict[str, Any]:
+        """The account of the same address on the chain that the bridge leads to.
+
+        Raises:
+            ConfigurationError: The network has no bridge, or the other chain is not configured.
+        """
+        self.session.network.require(BRIDGE)
+        bridge = self.session.network.bridge
+        if bridge is None or bridge.network is None:
+            name = bridge.bridged_chain_name if bridge else None
+            raise ConfigurationError(
+                "Missing bridged chain configuration",
+                hint=f"Add chain {name or ''} to chain.json.".replace("  ", " "),
+            )
+        rpc = open_rpc(bridge.network)
+        return _balance(Hub(rpc, bridge.network.hub), to_address(address or self.session.address))
+
+    @verb(value=framed("receipt"), raw=only("amount", "txHash"))
+    def deposit(self, amount: Any, unit: str = "nRLC", *, force: bool = False) -> dict[str, Any]:
+        """Move RLC from the wallet to the account, in one transaction.
+
+        Raises:
+            BalanceError: ``Deposit amount exceed wallet balance``.
+            AbortedError: The gate said no.
+        """
+        nrlc = _positive(amount, unit, "Deposit")
+        session = self.session
+        held = wallet_nrlc(session, session.signer.address)
+        if held < nrlc:
+            raise BalanceError(
+                "Deposit amount exceed wallet balance",
+                details={"amount": f"{format_rlc(nrlc)} RLC", "wallet": f"{format_rlc(held)} RLC"},
+                hint=_funding_hint(session),
+            )
+        if session.network.native:
+            receipt = session.send(
+                "account deposit",
+                session.network.hub,
+                NATIVE_HUB.deposit.encode(),
+                nrlc * WEI_PER_NRLC,
+                cost_nrlc=nrlc,
+                force=force,
+            )
+        else:
+            data = RLC.approveAndCall.encode(session.network.hub, nrlc, b"")
+            receipt = session.send("account deposit", session.token, data, cost_nrlc=nrlc, force=force)
+        return _receipt(nrlc, receipt.tx_hash)
+
+    @verb(value=framed("receipt"), raw=only("amount", "txHash"))
+    def withdraw(self, amount: Any, unit: str = "nRLC", *, force: bool = False) -> dict[str, Any]:
+        """Move RLC from the account back to the wallet.
+
+        Raises:
+            BalanceError: ``Withdraw amount exceed account balance``.
+        """
+        nrlc = _positive(amount, unit, "Withdraw")
+        session = self.session
+        stake = session.hub.view_account(session.signer.address).stake
+        if stake < nrlc:
+            raise BalanceError(
+                "Withdraw amount exceed account balance",
+                details={"amount": f"{format_rlc(nrlc)} RLC", "stake": f"{format_rlc(stake)} RLC"},
+            )
+        details = {"amount_nrlc": nrlc}
+        receipt = session.send(
+            "account withdraw", session.network.hub, HUB.withdraw.encode(nrlc), details=details, force=force
+        )
+        return _receipt(nrlc, receipt.tx_hash)
+
+    @verb(value=framed("receipt"), raw=only("txHash"))
+    def approve(
+        self, amount: Any, spender: str, unit: str = "nRLC", *, force: bool = False
+    ) -> dict[str, Any]:
+        """Let ``spender`` use up to that much of the account."""
+        return self._approve("account approve", parse_rlc(amount, unit), to_address(spender), force=force)
+
+    @verb(value=framed("receipt"), raw=only("txHash"))
+    def revoke(self, spender: str, *, force: bool = False) -> dict[str, Any]:
+        """Take the allowance of ``spender`` back."""
+        return self._approve("account revoke", 0, to_address(spender), force=force)
+
+    def _approve(self, action: str, nrlc: int, spender: str, *, force: bool) -> dict[str, Any]:
+        session = self.session
+        receipt = session.send(
+            action,
+            session.network.hub,
+            HUB.approve.encode(spender, nrlc),
+            details={"spender": spender, "amount_nrlc": nrlc},
+            force=force,
+        )
+        return {**_receipt(nrlc, receipt.tx_hash), "to": spender}
+
+    @verb(raw=lambda nrlc: {"amount": bn_hex(nrlc)})
+    def allowance(self, spender: str, user: str | None = None) -> int:
+        """The nRLC of ``user`` (default: the wallet) that ``spender`` may use."""
+        owner = to_address(user or self.session.address)
+        call = Call(self.session.network.hub, HUB.allowance, (owner, to_address(spender)))
+        return int(read(self.session.rpc, [call])[0])
+
+
+def bn_hex(number: int) -> str:
+    """A number as the official ``account allowance`` and ``voucher show`` print it: hex of even length."""
+    digits = f"{number:x}"
+    return digits.zfill(len(digits) + len(digits) % 2)
+
+
+def _balance(hub: Hub, address: str) -> dict[str, Any]:
+    account = hub.view_account(address)
+    return {"address": address, "balance": {"stake": str(account.stake), "locked": str(account.locked)}}
+
+
+def _receipt(nrlc: int, tx_hash: str) -> dict[str, Any]:
+    return {"amount": str(nrlc), "amount_nrlc": nrlc, "txHash": tx_hash}
+
+
+def _positive(amount: Any, unit: str, what: str) -> int:
+    nrlc = parse_rlc(amount, unit)
+    if nrlc <= 0:
+        raise ValidationError(f"{what} amount must be greater than 0")
+    return nrlc
+
+
+def _funding_hint(session: Session) -> str | None:
+    return "iexec-lab sandbox fund gives more." if session.network.name == "sandbox" else None

@@ -1,0 +1,152 @@
+"""Apps: deploy, show, sell and run them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from iexec_lab.client.assets import Asset
+from iexec_lab.client.preflight import app_framework
+from iexec_lab.client.run import request_execution, run_app, run_json
+from iexec_lab.client.verbs import picked, verb
+from iexec_lab.errors import ValidationError
+from iexec_lab.ethereum.contracts import APP, APP_REGISTRY
+from iexec_lab.protocol import encode_mrenclave, encode_multiaddr, to_address, to_bytes32
+
+
+class Apps(Asset):
+    """``lab.app``."""
+
+    kind = "app"
+    create = APP_REGISTRY.createApp
+    predicted = APP_REGISTRY.predictApp
+    views = {  # noqa: RUF012
+        "appChecksum": APP.m_appChecksum,
+        "appMREnclave": APP.m_appMREnclave,
+        "appMultiaddr": APP.m_appMultiaddr,
+        "appName": APP.m_appName,
+        "appType": APP.m_appType,
+        "owner": APP.owner,
+        "registry": APP.registry,
+    }
+
+    @verb(value=picked("address"))
+    def deploy(
+        self,
+        name: str,
+        multiaddr: str,
+        checksum: str,
+        *,
+        owner: str | None = None,
+        type: str = "DOCKER",  # noqa: A002
+        mrenclave: Any = None,
+        force: bool = False,
+    ) -> dict[str, Any]:
+        """Register an app; its address.
+
+        Args:
+            name: Free text; together with the rest it decides the address.
+            multiaddr: Docker image, ``repo/image:tag``.
+            checksum: Digest of the image, 32 bytes as 0x text.
+            owner: Who will own it (default: the wallet).
+            type: ``DOCKER``.
+            mrenclave: For SCONE and Gramine apps: framework, version, fingerprint ...
+            force: Do not ask.
+        """
+        return self._deploy(self._creation(name, multiaddr, checksum, owner, type, mrenclave), force=force)
+
+    @verb()
+    def predict(
+        self,
+        name: str,
+        multiaddr: str,
+        checksum: str,
+        *,
+        owner: str | None = None,
+        type: str = "DOCKER",  # noqa: A002
+        mrenclave: Any = None,
+    ) -> str:
+        """The address that ``deploy`` with the same values would give."""
+        return self._predict(self._creation(name, multiaddr, checksum, owner, type, mrenclave))
+
+    def _creation(
+        self, name: str, multiaddr: str, checksum: str, owner: str | None, app_type: str, mrenclave: Any
+    ) -> tuple[Any, ...]:
+        if not name:
+            raise ValidationError("name is a required field")
+        if app_type != "DOCKER":
+            raise ValidationError(f"{app_type} is not a valid type", hint="Apps are of type DOCKER.")
+        return (
+            self._owner(owner),
+            name,
+            app_type,
+            encode_multiaddr(multiaddr),
+            bytes.fromhex(to_bytes32(checksum)[2:]),
+            encode_mrenclave(mrenclave, frameworks=self.session.network.frameworks),
+        )
+
+    @verb(raw=lambda order_hash: {"orderHash": order_hash})
+    def publish(
+        self,
+        address: str,
+        *,
+        price: Any = 0,
+        volume: int = 1_000_000,
+        tag: Any = None,
+        dataset_restrict: str | None = None,
+        workerpool_restrict: str | None = None,
+        requester_restrict: str | None = None,
+        skip_preflight_check: bool = False,
+        force: bool = False,
+    ) -> str:
+        """Sign an order that lets others use the app, and publish it; its hash.
+
+        Args:
+            address: The app, which the wallet owns.
+            price: Of one task: nRLC, or text with a unit.
+            volume: How many tasks.
+            tag: What the app needs: names, or 32 bytes as 0x text.
+            dataset_restrict: Only with this dataset.
+            workerpool_restrict: Only on this workerpool.
+            requester_restrict: Only for this requester.
+            skip_preflight_check: Publish whatever the checks would say.
+            force: Do not ask.
+        """
+        values = {
+            "app": address,
+            "appprice": price,
+            "volume": volume,
+            "tag": tag,
+            "datasetrestrict": dataset_restrict,
+            "workerpoolrestrict": workerpool_restrict,
+            "requesterrestrict": requester_restrict,
+        }
+        return self._publish(values, skip_preflight_check=skip_preflight_check, force=force)
+
+    @verb(raw=lambda is_set: {"isSecretSet": is_set})
+    def check_secret(self, address: str, tee_framework: str | None = None) -> bool:
+        """Whether the app's secret is in the secret management service."""
+        app = to_address(address)
+        return self.session.sms(self._framework(app, tee_framework)).has_app_secret(app)
+
+    @verb(raw=lambda _none: {})
+    def push_secret(
+        self, address: str, secret_value: str | None = None, tee_framework: str | None = None
+    ) -> None:
+        """Give the app its secret, once and for ever.
+
+        Raises:
+            SmsError: One is there already, or the wallet does not own the app.
+        """
+        app = to_address(address)
+        sms = self.session.sms(self._framework(app, tee_framework))
+        value = secret_value if secret_value is not None else self.session.ask("Secret of the app")
+        sms.push_app_secret(app, value, self.session.signer)
+
+    def _framework(self, app: str, given: str | None) -> str | None:
+        """The TEE framework whose SMS keeps the app's secret: the one given, or the app's own."""
+        if given or self.session.network.tdx_only or set(self.session.network.sms) == {"default"}:
+            return given
+        return app_framework(self.show.plain(app)["app"]["appMREnclave"])
+
+    run = verb(raw=run_json)(run_app)
+    request_execution = verb(raw=lambda order_hash: {"orderHash": order_hash})(request_execution)

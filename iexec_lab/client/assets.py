@@ -1,0 +1,187 @@
+"""What apps, datasets and workerpools have in common: entries of a registry, owned as NFTs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from iexec_lab.client import preflight, signing
+from iexec_lab.client.verbs import framed, only, verb
+from iexec_lab.errors import ConfigurationError, IexecError, ObjectNotFoundError, OrderError, ValidationError
+from iexec_lab.ethereum.calls import Call, read
+from iexec_lab.ethereum.contracts import ERC721_EVENTS, REGISTRY
+from iexec_lab.protocol import NULL_ADDRESS, decode_multiaddr, is_address, to_address, to_uint256
+from iexec_lab.services.auth import authorize
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from iexec_lab.client.session import Session
+    from iexec_lab.ethereum.abi import Function
+
+
+def _drawn(noun: Asset, plain: Mapping[str, Any]) -> pd.DataFrame:
+    return framed(noun.kind)(noun, plain)
+
+
+class Asset:
+    """The verbs of all three; ``kind`` is "app", "dataset" or "workerpool"."""
+
+    kind: ClassVar[str]
+    create: ClassVar[Function]
+    predicted: ClassVar[Function]
+    #: Official field name -> view function of the asset's contract.
+    views: ClassVar[Mapping[str, Function]]
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    @property
+    def registry(self) -> str:
+        return self.session.registries[self.kind]
+
+    @verb()
+    def deployed(self, address: str) -> bool:
+        """Whether the address is an entry of the registry."""
+        return self.session.hub.is_registered(self.kind, [to_address(address)])[0]
+
+    @verb(value=_drawn, raw=lambda plain: plain)
+    def show(self, address_or_index: str | int, user: str | None = None) -> dict[str, Any]:
+        """One asset, by address or by its index among those of ``user`` (default: the wallet).
+
+        Raises:
+            ObjectNotFoundError: No such asset on this chain.
+        """
+        return self._show(address_or_index, user)
+
+    def _show(self, address_or_index: str | int, user: str | None) -> dict[str, Any]:
+        return self._read(self._find(address_or_index, user))
+
+    @verb(raw=lambda count: {"count": str(count)})
+    def count(self, user: str | None = None) -> int:
+        """How many assets of this kind ``user`` (default: the wallet) owns."""
+        return self._balance(self._user(user))
+
+    @verb(value=framed("receipt"), raw=only("address", "to", "txHash"))
+    def transfer(self, address: str, to: str, *, force: bool = False) -> dict[str, Any]:
+        """Give an asset away.
+
+        Raises:
+            OrderError: The wallet does not own it.
+        """
+        asset, target = to_address(address), to_address(to)
+        session = self.session
+        if not self.deployed(asset):
+            raise ObjectNotFoundError(self.kind, asset, session.network.id)
+        [owner], wallet = session.hub.owners([asset]), session.signer.address
+        if owner != wallet:
+            raise OrderError(
+                f"Only {self.kind} owner can transfer {self.kind} ownership",
+                details={"owner": owner, "wallet": wallet},
+            )
+        data = REGISTRY.safeTransferFrom.encode(wallet, target, int(asset, 16))
+        details = {self.kind: asset, "to": target}
+        receipt = session.send(f"{self.kind} transfer", self.registry, data, details=details, force=force)
+        return {"address": asset, "to": target, "txHash": receipt.tx_hash}
+
+    @verb(
+        value=lambda _noun, hashes: hashes,
+        raw=lambda hashes: {"unpublished": hashes},
+    )
+    def unpublish(self, address: str, *, all: bool = False, force: bool = False) -> str | list[str]:  # noqa: A002
+        """Take the last (or all) orders of an asset off the market; the hash (or hashes).
+
+        The signatures stay valid: who kept an order can still use it until it is canceled.
+        """
+        session, asset = self.session, to_address(address)
+        terms: dict[str, Any] = {self.kind: asset, "orders": "all" if all else "last"}
+        session.spend(session.plan(f"{self.kind} unpublish", **terms), force=force)
+        token = authorize(session.market.challenge(session.signer.address), session.signer)
+        target = "unpublish_all" if all else "unpublish_last"
+        hashes = session.market.unpublish(f"{self.kind}order", token, target=target, resource=asset)
+        return hashes if all else hashes[0]
+
+    def _publish(
+        self, values: Mapping[str, Any], *, skip_preflight_check: bool = False, force: bool = False
+    ) -> str:
+        """Make, check, sign and publish one order of an asset."""
+        session, kind = self.session, f"{self.kind}order"
+        order = signing.draft(session, kind, values)
+        self._require(order.resource)
+        if not skip_preflight_check:
+            preflight.check(session, order)
+        session.spend(session.plan(f"{self.kind} publish", **signing.order_terms(order)), force=force)
+        return signing.publish(session, signing.sign(session, order))
+
+    def _deploy(self, args: tuple[Any, ...], *, force: bool) -> dict[str, Any]:
+        """Create the entry whose creation arguments these are."""
+        session = self.session
+        address = self._predict(args)
+        if self.deployed(address):
+            raise OrderError(
+                f"{self.kind.capitalize()} already deployed at address {address}",
+                hint="The same values give the same address: change one, such as the name.",
+            )
+        details = {"registry": self.registry, "address": address, "owner": args[0], "name": args[1]}
+        data = self.create.encode(*args)
+        receipt = session.send(f"{self.kind} deploy", self.registry, data, details=details, force=force)
+        for log in receipt.logs:
+            if ERC721_EVENTS.Transfer.matches(log) and to_address(log["address"]) == to_address(
+                self.registry
+            ):
+                token = ERC721_EVENTS.Transfer.decode(log)["tokenId"]
+                return {"address": to_address(f"0x{token:040x}"), "txHash": receipt.tx_hash}
+        raise IexecError("Transfer not confirmed", details={"transaction": receipt.tx_hash})
+
+    def _predict(self, args: tuple[Any, ...]) -> str:
+        [address] = read(self.session.rpc, [Call(self.registry, self.predicted, args)])
+        return to_address(address)
+
+    def _owner(self, owner: str | None) -> str:
+        """The given owner, else the wallet."""
+        address = to_address(owner or self.session.address)
+        if address == NULL_ADDRESS:
+            raise ValidationError(
+                "owner is a required field", hint="Give owner=..., or connect with a wallet."
+            )
+        return address
+
+    def _require(self, address: str) -> None:
+        if not self.deployed(address):
+            raise OrderError(f"No {self.kind} deployed at address {address}")
+
+    def _user(self, user: str | None) -> str:
+        address = to_address(user or self.session.address)
+        if address == NULL_ADDRESS:
+            raise ConfigurationError("Missing option --user <address> or wallet")
+        return address
+
+    def _balance(self, user: str) -> int:
+        return int(read(self.session.rpc, [Call(self.registry, REGISTRY.balanceOf, (user,))])[0])
+
+    def _find(self, address_or_index: str | int, user: str | None) -> str:
+        if is_address(address_or_index):
+            asset = to_address(address_or_index)
+            if not self.deployed(asset):
+                raise ObjectNotFoundError(self.kind, asset, self.session.network.id)
+            return asset
+        index, owner = to_uint256(address_or_index), self._user(user)
+        if index >= self._balance(owner):
+            raise ObjectNotFoundError(self.kind, str(index), self.session.network.id)
+        call = Call(self.registry, REGISTRY.tokenOfOwnerByIndex, (owner, index))
+        return to_address(f"0x{int(read(self.session.rpc, [call])[0]):040x}")
+
+    def _read(self, asset: str) -> dict[str, Any]:
+        values = read(self.session.rpc, [Call(asset, view, ()) for view in self.views.values()])
+        fields = {name: _text(name, value) for name, value in zip(self.views, values, strict=True)}
+        return {"address": asset, self.kind: fields}
+
+
+def _text(name: str, value: Any) -> str:
+    """A view's value as the official CLI writes it."""
+    if isinstance(value, bytes):
+        if name.endswith("Checksum"):
+            return "0x" + value.hex()
+        return decode_multiaddr(value) if name.endswith("Multiaddr") else value.decode(errors="replace")
+    return to_address(value) if name in {"owner", "registry"} else str(value)

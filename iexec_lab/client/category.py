@@ -1,0 +1,66 @@
+"""Categories: how long a task may take."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from iexec_lab.client.verbs import framed, only, verb
+from iexec_lab.errors import IexecError, OrderError, ValidationError
+from iexec_lab.ethereum.calls import call
+from iexec_lab.ethereum.contracts import EVENTS, HUB
+from iexec_lab.protocol import to_address, to_uint256
+
+if TYPE_CHECKING:
+    from iexec_lab.client.session import Session
+
+
+class Categories:
+    """``lab.category``."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    @verb(value=framed("category"))
+    def show(self, index: int | str) -> dict[str, Any]:
+        """One category.
+
+        Raises:
+            CallError: There is none of that number.
+        """
+        category = self.session.hub.view_category(to_uint256(index))
+        return {"index": str(index), "category": category.to_json()}
+
+    @verb(raw=lambda count: {"count": str(count)})
+    def count(self) -> int:
+        """How many there are; their numbers start at 0."""
+        return self.session.hub.count_category()
+
+    @verb(value=framed("receipt"), raw=only("catid", "txHash"))
+    def create(
+        self, name: str, description: str, work_clock_time_ref: int | str, *, force: bool = False
+    ) -> dict[str, Any]:
+        """Add a category; only the owner of the hub can. ``work_clock_time_ref`` is in seconds.
+
+        Raises:
+            OrderError: The wallet does not own the hub.
+        """
+        session, seconds = self.session, to_uint256(work_clock_time_ref)
+        for field, value in (("name", name), ("description", description)):
+            if not value:
+                raise ValidationError(f"{field} is a required field")
+        owner = to_address(call(session.rpc, session.network.hub, HUB.owner))
+        if owner != session.signer.address:
+            raise OrderError(f"only category owner {owner} can create new categories")
+        data = HUB.createCategory.encode(name, description, seconds)
+        details = {"name": name, "description": description, "seconds": seconds}
+        receipt = session.send("category create", session.network.hub, data, details=details, force=force)
+        for log in receipt.logs:
+            if EVENTS.CreateCategory.matches(log):
+                return {"catid": str(EVENTS.CreateCategory.decode(log)["catid"]), "txHash": receipt.tx_hash}
+        raise IexecError("CreateCategory not confirmed", details={"transaction": receipt.tx_hash})
+
+    @verb(value=framed("category", lambda rows: rows), raw=lambda rows: {"categories": rows})
+    def list(self) -> list[dict[str, Any]]:
+        """All categories, by number."""
+        found = self.session.hub.view_categories()
+        return [{"index": str(index), "category": each.to_json()} for index, each in enumerate(found)]

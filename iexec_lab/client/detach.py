@@ -1,0 +1,30 @@
+"""Leaving a wait without leaving the work: what an interrupted wait raises.
+
+In IPython both show one line, and the cells after it do not run.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+
+class Detached(KeyboardInterrupt):
+    """The wait was interrupted; the job goes on. The text says how to come back to it."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
+@cache
+def detached_await() -> type[BaseException]:
+    """The same for an ``await``: still a cancellation, so that event loops treat it as one.
+
+    Made when needed: importing asyncio takes longer than most commands run.
+    """
+    from asyncio import CancelledError
+
+    class DetachedAwait(CancelledError):  # noqa: N818 -- no error
+        __doc__ = Detached.__doc__
+        _render_traceback_ = Detached._render_traceback_
+
+    return DetachedAwait

@@ -1,0 +1,220 @@
+"""ENS: names for wallets, apps, datasets and worker pools (networks of SDK 8 only)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from iexec_lab.client.ens_names import check_domain, check_label, label_hash, name_hash, reverse_name
+from iexec_lab.client.verbs import framed, only, verb
+from iexec_lab.errors import CallError, ConfigurationError, IexecError
+from iexec_lab.ethereum.calls import Call, attempt, call, has_code
+from iexec_lab.ethereum.contracts import (
+    ENS_REGISTRAR,
+    ENS_REGISTRY,
+    ENS_RESOLVER,
+    ENS_REVERSE_REGISTRAR,
+    ENTRY,
+)
+from iexec_lab.networks import ENS as FEATURE
+from iexec_lab.protocol import NULL_ADDRESS, to_address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iexec_lab.client.session import Session
+    from iexec_lab.ethereum.abi import Function
+
+API_URL_KEY = "iexec:workerpool-api:url"
+DOMAINS = {"app": "apps.iexec.eth", "dataset": "datasets.iexec.eth", "workerpool": "pools.iexec.eth"}
+USERS = "users.iexec.eth"
+
+
+class Ens:
+    """``lab.ens``."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    @property
+    def registry(self) -> str:
+        """The network's ENS registry.
+
+        Raises:
+            ConfigurationError: It has none.
+        """
+        self.session.network.require(FEATURE)
+        registry = self.session.network.ens_registry
+        if not registry:
+            raise ConfigurationError("Network does not support ENS")
+        return registry
+
+    @verb(raw=lambda address: {"address": address})
+    def resolve(self, name: str) -> str | None:
+        """The address that a name means; None when it means none."""
+        node = name_hash(check_domain(name))
+        address = self._ask(node, ENS_RESOLVER.addr, node)
+        return None if address is None or int(address, 16) == 0 else to_address(address)
+
+    @verb(raw=lambda name: {"name": name})
+    def lookup(self, address: str) -> str | None:
+        """The name of an address, once that name means the address; None when there is none."""
+        owner = to_address(address)
+        node = name_hash(reverse_name(owner))
+        name = self._ask(node, ENS_RESOLVER.name, node)
+        return name if name and self.resolve.plain(name) == owner else None
+
+    @verb(raw=lambda owner: {"owner": owner})
+    def get_owner(self, name: str) -> str:
+        """Who owns a name; the null address when nobody does."""
+        return self._owner(name_hash(check_domain(name)))
+
+    @verb()
+    def read_text(self, name: str, key: str) -> str:
+        """A text record of a name; empty when there is none."""
+        node = name_hash(check_domain(name))
+        return self._ask(node, ENS_RESOLVER.text, node, key) or ""
+
+    @verb(value=framed("receipt"), raw=only("txHash"))
+    def set_text(self, name: str, key: str, value: str, *, force: bool = False) -> dict[str, Any]:
+        """Write a text record; the wallet must own the name.
+
+        Raises:
+            IexecError: It does not.
+        """
+        node = name_hash(check_domain(name))
+        self._require_owner(name, node)
+        resolver = self._resolver(node)
+        if resolver == NULL_ADDRESS:
+            raise IexecError(f"The resolver is not configured for {name}", hint="ens register configures it.")
+        details = {"name": name, "key": key, "value": value}
+        data = ENS_RESOLVER.setText.encode(node, key, value)
+        receipt = self.session.send("ens set-text", resolver, data, details=details, force=force)
+        return {"txHash": receipt.tx_hash}
+
+    @verb(
+        value=framed("name"),
+        raw=only("name", "address", "registerTxHash", "setResolverTxHash", "setAddrTxHash", "setNameTxHash"),
+    )
+    def register(
+        self, label: str, domain: str | None = None, for_: str | None = None, *, force: bool = False
+    ) -> dict[str, Any]:
+        """Name the wallet, or an app, dataset or worker pool that it owns; only what is missing is done.
+
+        Args:
+            label: First part of the name.
+            domain: The rest; by default the iExec domain for the kind of address.
+            for_: The address to name (default: the wallet).
+            force: Do not ask.
+
+        Raises:
+            IexecError: The name is taken, or the address is not the wallet's to name.
+        """
+        check_label(label)
+        session = self.session
+        wallet = session.signer.address
+        address = to_address(for_ or wallet)
+        name = f"{label}.{check_domain(domain or self.default_domain(address))}"
+        session.spend(
+            session.plan("ens register", name=name, address=address, known_as=self.lookup.plain(address)),
+            force=force,
+        )
+        done: dict[str, Any] = {"name": name, "address": address}
+        claimed = self._claim(label, name)
+        if claimed:
+            done["registerTxHash"] = claimed
+        return done | dict(self.configure(name, address))
+
+    def default_domain(self, address: str) -> str:
+        """The iExec domain that fits an address."""
+        kinds = self.session.hub.kinds(address)
+        return DOMAINS[kinds[0]] if kinds else USERS
+
+    def configure(self, name: str, address: str) -> Iterator[tuple[str, str]]:
+        """Make a name mean an address and the address say the name; (step, transaction) for what was missing.
+
+        Raises:
+            IexecError: The wallet owns neither the address nor the name.
+        """
+        session, node, wallet = self.session, name_hash(name), self.session.signer.address
+        if address != wallet:
+            self._require_own_contract(address, wallet)
+        self._require_owner(name, node)
+        resolver = session.network.setting("ensPublicResolver")
+        if self._resolver(node) != to_address(resolver):
+            yield "setResolverTxHash", self._send(self.registry, ENS_REGISTRY.setResolver, node, resolver)
+        if self.resolve.plain(name) != address:
+            yield "setAddrTxHash", self._send(resolver, ENS_RESOLVER.setAddr, node, address)
+        if self.lookup.plain(address) != name:
+            if address == wallet:
+                registrar = self._owner(name_hash("addr.reverse"))
+                sent = self._send(registrar, ENS_REVERSE_REGISTRAR.setName, name)
+            else:
+                sent = self._send(address, ENTRY.setName, self.registry, name)
+            yield "setNameTxHash", sent
+
+    def workerpool_url(self, workerpool: str) -> str | None:
+        """The API of a worker pool, as its name tells; None when nobody knows."""
+        name = self.lookup.plain(workerpool)
+        url = self.read_text.plain(name, API_URL_KEY) if name else ""
+        return url if url.startswith(("http://", "https://")) else None
+
+    def set_workerpool_url(self, workerpool: str, url: str, *, force: bool = False) -> str:
+        """Write the API of a worker pool into its name; the transaction.
+
+        Raises:
+            IexecError: The worker pool has no name.
+        """
+        name = self.lookup.plain(workerpool)
+        if name is None:
+            raise IexecError(
+                f"No ENS name reverse resolution configured for {workerpool}",
+                hint=f"Give it one: ens register <label> --for {workerpool}.",
+            )
+        return str(self.set_text.plain(name, API_URL_KEY, url, force=force)["txHash"])
+
+    def _claim(self, label: str, name: str) -> str | None:
+        """Register a name nobody has; None when it is the wallet's already."""
+        wallet = self.session.signer.address
+        owner = self._owner(name_hash(name))
+        if owner == wallet:
+            return None
+        if owner != NULL_ADDRESS:
+            raise IexecError(f"{name} is already owned by {owner}")
+        domain = name.partition(".")[2]
+        registrar = self._owner(name_hash(domain))
+        if registrar == NULL_ADDRESS or not has_code(self.session.rpc, [registrar])[0]:
+            raise IexecError(f"The base domain {domain} owner {registrar} is not a contract")
+        return self._send(registrar, ENS_REGISTRAR.register, label_hash(label), wallet)
+
+    def _require_own_contract(self, address: str, wallet: str) -> None:
+        if not has_code(self.session.rpc, [address])[0]:
+            raise IexecError(
+                "Target address is not a contract and don't match current wallet address",
+                details={"target": address, "wallet": wallet},
+            )
+        [owner] = self.session.hub.try_owners([address])
+        if owner != wallet:
+            raise IexecError(f"{wallet} is not the owner of {address}", details={"owner": owner})
+
+    def _require_owner(self, name: str, node: bytes) -> None:
+        wallet, owner = self.session.signer.address, self._owner(node)
+        if owner != wallet:
+            raise IexecError(f"{wallet} is not the owner of {name}", details={"owner": owner})
+
+    def _owner(self, node: bytes) -> str:
+        return to_address(call(self.session.rpc, self.registry, ENS_REGISTRY.owner, node))
+
+    def _resolver(self, node: bytes) -> str:
+        return to_address(call(self.session.rpc, self.registry, ENS_REGISTRY.resolver, node))
+
+    def _ask(self, node: bytes, question: Function, *args: Any) -> Any:
+        """What a name's resolver answers; None without a resolver, or when it does not know the question."""
+        resolver = self._resolver(node)
+        if resolver == NULL_ADDRESS:
+            return None
+        [answer] = attempt(self.session.rpc, [Call(resolver, question, args)])
+        return None if isinstance(answer, CallError) else answer
+
+    def _send(self, to: str, function: Function, *args: Any) -> str:
+        """One step of a plan that was agreed to."""
+        return self.session.sender.send(to, function.encode(*args)).tx_hash

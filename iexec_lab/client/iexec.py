@@ -1,0 +1,258 @@
+"""``connect`` and ``IExec``: the market as an object whose attributes are the nouns of the command line."""
+
+from __future__ import annotations
+
+import html
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from iexec_lab.client.account import Accounts
+from iexec_lab.client.app import Apps
+from iexec_lab.client.category import Categories
+from iexec_lab.client.dataset import Datasets
+from iexec_lab.client.deal import Deals
+from iexec_lab.client.ens import Ens
+from iexec_lab.client.job import Job
+from iexec_lab.client.jobs import find_jobs, jobs_json
+from iexec_lab.client.network import NetworkNoun
+from iexec_lab.client.order import Orders
+from iexec_lab.client.orderbook import Orderbook
+from iexec_lab.client.requester import Requester
+from iexec_lab.client.result import Results
+from iexec_lab.client.session import Session
+from iexec_lab.client.storage import Storage
+from iexec_lab.client.task import Tasks
+from iexec_lab.client.verbs import framed, verb
+from iexec_lab.client.voucher import Vouchers
+from iexec_lab.client.wallet import Wallets
+from iexec_lab.client.wallets import Wallet, choose_wallet
+from iexec_lab.client.workerpool import Workerpools
+from iexec_lab.errors import ValidationError
+from iexec_lab.networks import Network, custom_network, resolve_network, sandbox_network
+from iexec_lab.protocol import to_bytes32
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Sequence
+
+    from web3 import Web3
+
+    from iexec_lab.client.plan import Plan
+    from iexec_lab.sandbox.control import Handle
+    from iexec_lab.wallet.signer import Signer
+
+SANDBOX = "sandbox"
+
+
+class IExec:
+    """One network seen with one wallet; made by ``connect``.
+
+    Attributes are the nouns of the command line, their methods its verbs: ``lab.app.run(...)``.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.account = Accounts(session)
+        self.app = Apps(session)
+        self.category = Categories(session)
+        self.dataset = Datasets(session)
+        self.deal = Deals(session)
+        self.ens = Ens(session)
+        self.network = NetworkNoun(session)
+        self.order = Orders(session)
+        self.orderbook = Orderbook(session)
+        self.requester = Requester(session)
+        self.result = Results(session)
+        self.storage = Storage(session)
+        self.task = Tasks(session)
+        self.voucher = Vouchers(session)
+        self.wallet = Wallets(session)
+        self.workerpool = Workerpools(session)
+
+    @property
+    def secrets(self) -> Requester:
+        """The same as ``requester``."""
+        return self.requester
+
+    @property
+    def hub(self) -> Categories:
+        """The same as ``category``, under the official SDK's name."""
+        return self.category
+
+    def info(self) -> Any:
+        """The contracts of the network: ``network.show``."""
+        return self.network.show()
+
+    def job(self, deal_id: str | Sequence[str]) -> Job:
+        """The job of a deal, or of several, made here or anywhere.
+
+        Raises:
+            ObjectNotFoundError: No such deal on this network.
+        """
+        ids = [deal_id] if isinstance(deal_id, str) else list(deal_id)
+        job = Job(self.session, [to_bytes32(each) for each in ids])
+        assert job.deals  # read now, so that a wrong id is told here
+        return job
+
+    @verb(value=framed("job", lambda rows: rows), raw=jobs_json)
+    def jobs(self, requester: str | None = None, *, limit: int = 200) -> list[dict[str, Any]]:
+        """Deals of an account (default: the wallet's) that still have running tasks, newest first.
+
+        Args:
+            requester: Whose deals.
+            limit: How many of the newest deals are looked at.
+        """
+        return find_jobs(self.session, requester, limit)
+
+    def form(self, command: str, **values: Any) -> Any:
+        """A form for a command, in a notebook: ``lab.form("app run")``."""
+        from iexec_lab.notebook.forms import lab_form
+
+        return lab_form(self, command, **values)
+
+    @cached_property
+    def web3(self) -> Web3:
+        """The network's node as a ``web3.Web3``, for whatever has no verb here."""
+        from web3 import HTTPProvider, Web3
+
+        if not self.session.network.host.startswith("http"):
+            raise ValidationError(
+                f"{self.session.network.name} is reached through several providers",
+                hint='Give it a host of its own in chain.json for "web3".',
+            )
+        return Web3(HTTPProvider(self.session.network.host))
+
+    def __repr__(self) -> str:
+        return f"<IExec on {self.network.name} (chain {self.network.chain_id}), wallet {self._wallet()}>"
+
+    def _repr_html_(self) -> str:
+        network, wallet = html.escape(self.network.name), html.escape(self._wallet())
+        chain = f"on {network} (chain {self.network.chain_id})"
+        return f"<div><b>iExec</b> {chain}, wallet <code>{wallet}</code></div>"
+
+    def _wallet(self) -> str:
+        address = self.session.wallet.address
+        return f"{address} ({self.session.wallet.origin})" if address else "none"
+
+
+def connect(
+    network: str | int | Network | None = SANDBOX,
+    wallet: str | Signer | None = None,
+    *,
+    project: str | os.PathLike[str] | None = None,
+    password: str | None = None,
+    wallet_file: str | None = None,
+    wallet_address: str | None = None,
+    keystoredir: str | None = None,
+    gas_price: int | None = None,
+    confirms: int = 1,
+    confirm: Callable[[Plan], bool] | None = None,
+    ask_secret: Callable[[str], str] | None = None,
+    timeout: float = 30,
+) -> IExec:
+    """Open a network with a wallet. Nothing is sent and no password is asked for before it is needed.
+
+    Args:
+        network: ``sandbox`` (found, or else started), ``sandbox:<name>``, ``arbitrum-mainnet``,
+            ``arbitrum-sepolia-testnet``, ``bellecour``, ``mainnet``, a chain id, or a chain of the project;
+            None takes the project's default.
+        wallet: A signer, an address or file name in the keystore, or ``create``. By default the key in
+            ``IEXEC_PRIVATE_KEY``, else a funded user on the sandbox and the newest keystore file elsewhere.
+        project: Folder with ``chain.json``, ``.secrets`` and ``datasets``.
+        password: Of the keystore file.
+        wallet_file: As the option of the command line.
+        wallet_address: As the option of the command line.
+        keystoredir: As the option of the command line.
+        gas_price: Wei a gas; by default the node says.
+        confirms: Blocks to wait for after a transaction.
+        confirm: Asked with a plan before anything is signed or spent. Without it everything is allowed where
+            RLC is worth nothing, and nothing where it has value, unless the verb is given ``force=True``.
+        ask_secret: Asked for passwords and secrets that were not given; by default the terminal.
+        timeout: Seconds to wait for one answer of a node or a service.
+
+    Raises:
+        ConfigurationError: No such network.
+        SandboxError: The sandbox could not be started.
+    """
+    folder = Path(project) if project is not None else Path()
+    chosen, handle = _choose_network(network, folder if project is not None else None)
+    held = choose_wallet(
+        wallet,
+        cwd=folder,
+        password=password,
+        wallet_file=wallet_file,
+        wallet_address=wallet_address,
+        keystoredir=keystoredir,
+        default=lambda: _sandbox_user(handle),
+        ask=ask_secret,
+    )
+    session = Session(
+        chosen,
+        held,
+        folder=folder,
+        gas_price=gas_price,
+        confirms=confirms,
+        confirm=confirm,
+        ask_secret=ask_secret,
+        timeout=timeout,
+    )
+    return IExec(session)
+
+
+def _choose_network(
+    network: str | int | Network | None, project: Path | None
+) -> tuple[Network, Handle | None]:
+    """The network, and the sandbox behind it if it is one of ours."""
+    if isinstance(network, Network):
+        return network, None
+    name = None if network is None else str(network)
+    if project is not None and (name is None or not _is_sandbox(name) or _in_project(project, name)):
+        from iexec_lab.project import Project
+
+        entry = Project(project).chain(name)
+        if not _is_sandbox(entry.name) or entry.values:
+            found = custom_network(
+                entry.name,
+                entry.values,
+                chain_id=entry.id,
+                providers=entry.providers,
+                siblings=entry.siblings,
+            )
+            return found, None
+        name = entry.name
+    if name is not None and _is_sandbox(name):
+        handle = _open_sandbox(name.partition(":")[2] or "default")
+        return (
+            sandbox_network(
+                name=name, chain_id=handle.chain_id, hub=handle.hub, native=handle.native, urls=handle.urls
+            ),
+            handle,
+        )
+    return resolve_network(SANDBOX if name is None else name), None
+
+
+def _is_sandbox(name: str) -> bool:
+    return name.partition(":")[0] == SANDBOX
+
+
+def _in_project(project: Path, name: str) -> bool:
+    from iexec_lab.project import Project
+
+    return name in Project(project).chain_names()
+
+
+def _open_sandbox(name: str) -> Handle:
+    """The running sandbox of that name; it is started when there is none."""
+    from iexec_lab.sandbox import control
+
+    return control.find(name) or control.start(name)
+
+
+def _sandbox_user(handle: Handle | None) -> Wallet | None:
+    """The first funded user of the sandbox. Everybody knows its key, which is fine for play money."""
+    if handle is None:
+        return None
+    from iexec_lab.wallet.signer import LocalSigner
+
+    return Wallet("sandbox user", held=LocalSigner(handle.users[0].key))

@@ -1,0 +1,291 @@
+"""A job: the deals of one run and their tasks. The chain remembers it, so it can not be lost."""
+
+from __future__ import annotations
+
+import html
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from iexec_lab.client.detach import Detached, detached_await
+from iexec_lab.client.result_files import Result, fetch_result
+from iexec_lab.client.task_logs import fetch_logs
+from iexec_lab.client.watching import JobStatus, TaskRef, look, look_again, pauses
+from iexec_lab.errors import JobError, ObjectNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+
+    import pandas as pd
+
+    from iexec_lab.client.session import Session
+    from iexec_lab.client.settle import Settled
+    from iexec_lab.protocol import Deal
+
+    Progress = Callable[[JobStatus], None]
+
+__all__ = ["Job", "JobStatus", "Result"]
+
+
+@dataclass(frozen=True, slots=True)
+class JobDeal:
+    """A deal of a job; ``final_time`` is in seconds since 1970."""
+
+    deal_id: str
+    deal: Deal
+    final_time: int
+    tx_hash: str | None = None
+
+    def refs(self) -> list[TaskRef]:
+        ids = self.deal.task_ids(self.deal_id)
+        return [
+            TaskRef(task_id, self.deal_id, index, self.final_time)
+            for task_id, index in zip(ids, self.deal.indices, strict=True)
+        ]
+
+
+class Job:
+    """Work that was paid for: wait for it, read its results, come back to it from anywhere.
+
+        job = lab.app.run("0x...")
+        job.wait()               # or: await job
+        job.result().text()
+
+    Args:
+        session: Where the deals are.
+        deal_ids: One deal or several.
+        tx_hashes: The transactions that made them, as far as known.
+
+    Raises:
+        ObjectNotFoundError: Once the deals are read: there is no such deal on the network.
+    """
+
+    def __init__(
+        self, session: Session, deal_ids: Sequence[str], tx_hashes: Sequence[str | None] = ()
+    ) -> None:
+        self._session = session
+        self.deal_ids = tuple(deal_ids)
+        self.tx_hashes = tuple(tx_hashes) or (None,) * len(self.deal_ids)
+        self._last: JobStatus | None = None
+
+    @classmethod
+    def of(cls, session: Session, settled: Sequence[Settled]) -> Job:
+        """The job of deals just made."""
+        return cls(session, [deal.deal_id for deal in settled], [deal.tx_hash for deal in settled])
+
+    @property
+    def deal_id(self) -> str:
+        """The first deal, the only one unless the volume was spread over several worker pool orders."""
+        return self.deal_ids[0]
+
+    @cached_property
+    def deals(self) -> tuple[JobDeal, ...]:
+        """The deals as the hub knows them; read once."""
+        return tuple(read_deals(self._session, self.deal_ids, self.tx_hashes))
+
+    @cached_property
+    def _refs(self) -> list[TaskRef]:
+        return [ref for deal in self.deals for ref in deal.refs()]
+
+    @property
+    def task_ids(self) -> list[str]:
+        return [ref.task_id for ref in self._refs]
+
+    @property
+    def volume(self) -> int:
+        """Number of tasks."""
+        return sum(deal.deal.bot_size for deal in self.deals)
+
+    @property
+    def cost(self) -> dict[str, int]:
+        """What the tasks cost their requester when they all succeed, nRLC."""
+        parts = {
+            f"{kind}_nrlc": sum(getattr(held.deal, kind).price * held.deal.bot_size for held in self.deals)
+            for kind in ("app", "dataset", "workerpool")
+        }
+        return {**parts, "total_nrlc": sum(parts.values())}
+
+    def status(self) -> JobStatus:
+        """All tasks as they stand now; one round trip."""
+        last = self._last.tasks if self._last else ()
+        views = look_again(self._session, self._refs, last) if last else look(self._session, self._refs)
+        self._last = JobStatus(tuple(views))
+        return self._last
+
+    @property
+    def done(self) -> bool:
+        """Whether all tasks have ended, well or not."""
+        return (self._last is not None and self._last.ended) or self.status().ended
+
+    @property
+    def tasks(self) -> pd.DataFrame:
+        """One row a task."""
+        from iexec_lab import frames
+
+        return frames.build("task", [view.to_json() for view in self.status().tasks], **self._session.about())
+
+    def wait(self, timeout: float | None = None, *, progress: Progress | None = None) -> Job:
+        """Wait until all tasks have ended; the job itself.
+
+        A failed task is no error here: ``result`` raises for it.
+
+        Args:
+            timeout: Seconds to wait; None waits until the deadline of the deal.
+            progress: Called with the status after each look.
+
+        Raises:
+            JobError: The timeout passed. The job goes on.
+            Detached: Interrupted. The job goes on.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        try:
+            for pause in pauses(self._session):
+                if self._look(progress).ended:
+                    return self
+                self._check_time(end, timeout)
+                time.sleep(pause)
+        except KeyboardInterrupt:
+            raise Detached(self._reattach()) from None
+        raise AssertionError  # pauses never end
+
+    def __await__(self) -> Generator[Any, None, Job]:
+        return self._wait_async().__await__()
+
+    async def _wait_async(self) -> Job:
+        import asyncio
+
+        try:
+            for pause in pauses(self._session):
+                if (await asyncio.to_thread(self._look, None)).ended:
+                    break
+                await asyncio.sleep(pause)
+        except asyncio.CancelledError:
+            raise detached_await()(self._reattach()) from None
+        return self
+
+    def _look(self, progress: Progress | None) -> JobStatus:
+        status = self.status()
+        if progress is not None:
+            progress(status)
+        return status
+
+    def _check_time(self, end: float | None, timeout: float | None) -> None:
+        if end is not None and time.monotonic() >= end:
+            raise JobError(
+                f"The tasks did not end within {timeout:g} seconds; they go on",
+                details={"status": self._last},
+                hint=self._reattach(),
+            )
+
+    def _reattach(self) -> str:
+        again = f'lab.job("{self.deal_id}").wait() or %iexec deal show {self.deal_id} --watch'
+        return f"Detached; the job goes on. Reattach: {again}"
+
+    def result(self, index: int = 0, *, wait: bool = True) -> Result:
+        """The result of one task, downloaded, checked, and decrypted where we hold the key.
+
+        Args:
+            index: Place of the task in the job, from 0.
+            wait: Wait for the task first.
+
+        Raises:
+            JobError: The task failed, ran out of time, or is not done.
+        """
+        if not 0 <= index < len(self._refs):
+            raise ObjectNotFoundError("task", f"{index} of job {self.deal_id}", self._session.network.id)
+        if wait:
+            self._wait_for(index)
+        view = self.status().tasks[index]
+        return fetch_result(self._session, view, self._beneficiary(view.deal_id))
+
+    def results(self, *, wait: bool = True) -> list[Result]:
+        """The results of all tasks, downloaded side by side.
+
+        Raises:
+            JobError: One of the tasks failed.
+        """
+        if wait:
+            self.wait()
+        views = self.status().tasks
+        return self._session.each(
+            lambda view: fetch_result(self._session, view, self._beneficiary(view.deal_id)), views
+        )
+
+    def logs(self, index: int | None = None) -> pd.DataFrame:
+        """What the app wrote on each worker; only the requester may read it.
+
+        Raises:
+            JobError: The wallet is not the requester.
+        """
+        from iexec_lab import frames
+
+        chosen = self._refs if index is None else [self._refs[index]]
+        entries = self._session.each(self._task_logs, chosen)
+        rows = [row for found in entries for row in found]
+        return frames.build("log", rows, **self._session.about())
+
+    def _task_logs(self, ref: TaskRef) -> list[dict[str, Any]]:
+        deal = next(held.deal for held in self.deals if held.deal_id == ref.deal_id)
+        found = fetch_logs(self._session, ref.task_id, deal)
+        return [{"taskid": ref.task_id, "index": ref.index, **entry} for entry in found]
+
+    def _wait_for(self, index: int) -> None:
+        try:
+            for pause in pauses(self._session):
+                if self.status().tasks[index].ended:
+                    return
+                time.sleep(pause)
+        except KeyboardInterrupt:
+            raise Detached(self._reattach()) from None
+
+    def _beneficiary(self, deal_id: str) -> str:
+        return next(held.deal.beneficiary for held in self.deals if held.deal_id == deal_id)
+
+    def to_json(self) -> dict[str, Any]:
+        """The official JSON of ``app run``: deals, and the tasks once they were looked at."""
+        shown: dict[str, Any] = {
+            "deals": [
+                {"dealid": held.deal_id, "volume": str(held.deal.bot_size), "txHash": held.tx_hash}
+                for held in self.deals
+            ]
+        }
+        if self._last is not None:
+            shown["tasks"] = [view.to_json() for view in self._last.tasks]
+            failed = [view.to_json() for view in self._last.failed]
+            if failed:
+                shown["failedTasks"] = failed
+        return shown
+
+    def __repr__(self) -> str:
+        state = str(self._last) if self._last else "not looked at yet"
+        return f"<Job {', '.join(self.deal_ids)} on {self._session.network.name}: {state}>"
+
+    def _repr_html_(self) -> str:
+        state = str(self._last) if self._last else "running"
+        deals = ", ".join(f"<code>{html.escape(deal_id)}</code>" for deal_id in self.deal_ids)
+        network = html.escape(self._session.network.name)
+        return f"<div><b>Job</b> {deals}<br>on {network}: {html.escape(state)}</div>"
+
+
+def read_deals(
+    session: Session, deal_ids: Sequence[str], tx_hashes: Sequence[str | None] = ()
+) -> list[JobDeal]:
+    """Deals with their final deadlines.
+
+    Raises:
+        ObjectNotFoundError: One of them does not exist.
+    """
+    hub = session.hub
+    deals = hub.view_deals(deal_ids)
+    for deal_id, deal in zip(deal_ids, deals, strict=True):
+        if not deal.exists:
+            raise ObjectNotFoundError("deal", deal_id, session.network.id)
+    numbers = sorted({deal.category for deal in deals})
+    categories = dict(zip(numbers, hub.view_categories(numbers), strict=True))
+    ratio = hub.ratios.final
+    hashes = tx_hashes or [None] * len(deals)
+    return [
+        JobDeal(deal_id, deal, deal.final_time(categories[deal.category].work_clock_time_ref, ratio), tx_hash)
+        for deal_id, deal, tx_hash in zip(deal_ids, deals, hashes, strict=True)
+    ]

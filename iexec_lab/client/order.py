@@ -1,0 +1,377 @@
+"""Orders: make, hash, sign, publish, take off the market, cancel, fill."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+from iexec_lab.client import preflight, signing
+from iexec_lab.client.job import Job
+from iexec_lab.client.matching import Match, check_match
+from iexec_lab.client.run import check_requirements
+from iexec_lab.client.settle import Sponsor, check_payment, send_match
+from iexec_lab.client.verbs import framed, only, verb
+from iexec_lab.errors import OrderError, ValidationError
+from iexec_lab.ethereum.contracts import HUB
+from iexec_lab.protocol import (
+    CLOSE,
+    NULL_ADDRESS,
+    NULL_DATASET_ORDER,
+    ORDERS,
+    RequestOrder,
+    to_bytes32,
+)
+from iexec_lab.services.auth import authorize
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from iexec_lab.client.session import Session
+    from iexec_lab.client.signing import AnyOrder
+    from iexec_lab.client.verbs import Noun
+
+_MANAGE = {
+    "apporder": HUB.manageAppOrder,
+    "datasetorder": HUB.manageDatasetOrder,
+    "workerpoolorder": HUB.manageWorkerpoolOrder,
+    "requestorder": HUB.manageRequestOrder,
+}
+_WORDS = {
+    "app": "apporder",
+    "dataset": "datasetorder",
+    "workerpool": "workerpoolorder",
+    "request": "requestorder",
+}
+
+
+def _drawn(noun: Noun, shown: dict[str, Any]) -> pd.DataFrame:
+    return framed(_kind_of(shown["order"]))(noun, shown)
+
+
+def _order_json(shown: dict[str, Any]) -> dict[str, Any]:
+    return shown
+
+
+def _job_json(job: Job) -> dict[str, Any]:
+    """The official JSON of ``order fill``."""
+    return job.to_json()["deals"][0]  # type: ignore[no-any-return]
+
+
+class Orders:
+    """``lab.order``. An order is an object of ``iexec_lab.protocol``, or its JSON; prices are nRLC a task."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    @verb(raw=lambda order: order.to_json())
+    def create(self, /, kind: str, **values: Any) -> AnyOrder:
+        """An unsigned order; what is not given gets the SDK's defaults.
+
+        Args:
+            kind: ``apporder``, ``datasetorder``, ``workerpoolorder`` or ``requestorder``.
+            **values: Fields by protocol name: ``app="0x...", appprice="1 RLC", volume=10, tag="tee,tdx"``.
+
+        Raises:
+            ValidationError: A field is missing or can not be right.
+        """
+        return signing.draft(self.session, _known(kind), values)
+
+    @verb(raw=lambda order: order.to_json())
+    def sign(
+        self, /, order: Any, *, skip_preflight_check: bool = False, force: bool = False, **values: Any
+    ) -> AnyOrder:
+        """A signed order.
+
+        Args:
+            order: An order, its JSON, or a kind with the fields in ``values``.
+            skip_preflight_check: Sign whatever the checks would say.
+            force: Do not ask.
+            **values: As for ``create``.
+
+        Raises:
+            OrderError: The wallet does not own the resource, or a check failed.
+        """
+        if isinstance(order, str):
+            order = signing.draft(self.session, _known(order), values)
+        unsigned = _read(order, signed=False)
+        word, resource = _word(unsigned.kind), unsigned.resource
+        if isinstance(unsigned, RequestOrder):
+            word, resource = "app", unsigned.app
+        if not self.session.hub.is_registered(word, [resource])[0]:
+            raise OrderError(f"No {word} deployed at address {resource}")
+        if not skip_preflight_check:
+            preflight.check(self.session, unsigned)
+        plan = self.session.plan("order sign", cost_nrlc=_most(unsigned), **signing.order_terms(unsigned))
+        self.session.spend(plan, force=force)
+        return signing.sign(self.session, unsigned)
+
+    @verb(raw=lambda order_hash: {"orderHash": order_hash})
+    def hash(self, order: Any) -> str:
+        """The hash of a signed order, under which market and hub know it."""
+        return _read(order).hash(self.session.domain)
+
+    @verb(raw=lambda order_hash: {"orderHash": order_hash})
+    def publish(self, order: Any, *, skip_preflight_check: bool = False, force: bool = False) -> str:
+        """Publish a signed order; its hash.
+
+        Raises:
+            MarketError, ApiError: The market was not reached, or refused it.
+        """
+        signed = _read(order)
+        if not skip_preflight_check:
+            preflight.check(self.session, signed)
+        plan = self.session.plan("order publish", cost_nrlc=_most(signed), **signing.order_terms(signed))
+        self.session.spend(plan, force=force)
+        return signing.publish(self.session, signed)
+
+    @verb(raw=lambda order_hash: {"orderHash": order_hash})
+    def unpublish(self, kind: str, order_hash: str, *, force: bool = False) -> str:
+        """Take one order off the market; its hash. Whoever kept it can still use it: see ``cancel``."""
+        return self._unpublish(kind, force=force, order_hash=to_bytes32(order_hash))[0]
+
+    @verb(raw=lambda order_hash: {"unpublished": order_hash})
+    def unpublish_last(self, kind: str, address: str | None = None, *, force: bool = False) -> str:
+        """Take the newest order about a resource (or by the wallet, for requests) off the market."""
+        target = address or self.session.address
+        return self._unpublish(kind, force=force, resource=target, target="unpublish_last")[0]
+
+    @verb(raw=lambda hashes: {"unpublished": hashes})
+    def unpublish_all(self, kind: str, address: str | None = None, *, force: bool = False) -> list[str]:
+        """Take all orders about a resource (or by the wallet, for requests) off the market."""
+        target = address or self.session.address
+        return self._unpublish(kind, force=force, resource=target, target="unpublish_all")
+
+    def _unpublish(self, kind: str, *, force: bool, **target: Any) -> list[str]:
+        session, known = self.session, _known(kind)
+        session.spend(session.plan("order unpublish", kind=known, **target), force=force)
+        token = authorize(session.market.challenge(session.signer.address), session.signer)
+        return session.market.unpublish(known, token, **target)
+
+    @verb(value=framed("receipt"), raw=only("txHash"))
+    def cancel(
+        self,
+        order: Any = None,
+        *,
+        kind: str | None = None,
+        order_hash: str | None = None,
+        force: bool = False,
+    ) -> dict[str, Any]:
+        """Close an order on chain for ever; the rest of its volume is lost.
+
+        Args:
+            order: The signed order.
+            kind: Of the order, where it does not tell by itself.
+            order_hash: Instead of the order, one that is published.
+            force: Do not ask.
+
+        Raises:
+            OrderError: Nothing is left of it, or it is somebody else's.
+        """
+        session = self.session
+        if order_hash is not None:
+            known = _known(kind or "")
+            order = {"kind": known, **session.market.order(known, order_hash)["order"]}
+        elif kind and isinstance(order, dict):
+            order = {"kind": kind, **order}
+        signed = _read(order)
+        [consumed] = session.hub.view_consumed([signed.hash(session.domain)])
+        if consumed >= signed.volume:
+            raise OrderError(f"{signed.kind} already canceled")
+        data = _MANAGE[signed.kind].encode((signed.to_tuple(), CLOSE, b""))
+        details = {"remaining": signed.volume - consumed, **signing.order_terms(signed)}
+        receipt = session.send("order cancel", session.network.hub, data, details=details, force=force)
+        return {"order": signed.to_json(), "txHash": receipt.tx_hash}
+
+    @verb(value=_drawn, raw=_order_json)
+    def show(self, kind: str, order_hash: str, *, deals: bool = False) -> dict[str, Any]:
+        """A published order, open or not; with ``deals`` also the deals it was used in.
+
+        Raises:
+            ApiError: The market does not know it.
+        """
+        known, wanted = _known(kind), to_bytes32(order_hash)
+        shown = self.session.market.order(known, wanted)
+        if deals:
+            by_hash: dict[str, Any] = {f"{known}_hash": wanted}
+            page = self.session.market.deals(**by_hash)
+            shown = {**shown, "deals": {"count": page.count, "lastDeals": page.deals}}
+        return shown
+
+    @verb(value=framed("estimate"))
+    def estimate(
+        self,
+        apporder: Any,
+        workerpoolorder: Any,
+        requestorder: Any,
+        datasetorder: Any = None,
+        *,
+        use_voucher: bool = False,
+        voucher_address: str | None = None,
+    ) -> dict[str, Any]:
+        """How many tasks four signed orders would give, and what they would cost.
+
+        Raises:
+            Mismatch: They make no deal.
+        """
+        match = self._match(apporder, workerpoolorder, requestorder, datasetorder)
+        volume = check_match(self.session, match)
+        sponsor = self._sponsor(voucher_address) if use_voucher or voucher_address else None
+        total = match.task_cost * volume
+        sponsored = sponsor.amount(self.session, match, volume) if sponsor else 0
+        return {
+            "volume": str(volume),
+            "total": str(total),
+            "sponsored": str(sponsored),
+            "perTask": str(match.task_cost),
+        }
+
+    @verb(raw=_job_json)
+    def fill(
+        self,
+        apporder: Any,
+        workerpoolorder: Any,
+        requestorder: Any = None,
+        datasetorder: Any = None,
+        *,
+        params: Any = None,
+        skip_preflight_check: bool = False,
+        use_voucher: bool = False,
+        voucher_address: str | None = None,
+        force: bool = False,
+    ) -> Job:
+        """Make the deal of four orders; the job.
+
+        Args:
+            apporder: Signed order, its JSON, or the hash of a published one.
+            workerpoolorder: The same.
+            requestorder: The same; None with ``params`` makes one that fits the others.
+            datasetorder: The same; None when no dataset is used.
+            params: Parameters of a request to make.
+            skip_preflight_check: Do not check the secrets that the tasks need.
+            use_voucher: Let the wallet's voucher pay what it sponsors.
+            voucher_address: Another voucher that the wallet may use.
+            force: Do not ask.
+
+        Raises:
+            Mismatch: The orders make no deal.
+            BalanceError: The requester's account does not hold the price.
+        """
+        session = self.session
+        if requestorder is None and params is None:
+            raise OrderError("Missing requestorder", hint="Give one, or params=... to make one.")
+        match = self._match(apporder, workerpoolorder, requestorder, datasetorder, params)
+        volume = check_match(session, match)
+        if not skip_preflight_check:
+            check_requirements(session, match)
+        sponsor = self._sponsor(voucher_address) if use_voucher or voucher_address else None
+        cost = check_payment(session, match, volume, sponsor)
+        plan = session.plan(
+            "order fill",
+            cost_nrlc=cost if match.request.requester == session.address else 0,
+            requester=match.request.requester,
+            tasks=volume,
+            **{
+                f"{order.kind} price (nRLC)": order.price
+                for order in match.used
+                if order.kind != "requestorder"
+            },
+        )
+        session.spend(plan, force=force)
+        if match.request.signature is None:
+            match = replace(match, request=signing.sign(session, match.request))
+        return Job.of(session, [send_match(session, match, sponsor)])
+
+    def _sponsor(self, voucher_address: str | None) -> Sponsor:
+        return Sponsor.find(self.session, voucher_address)
+
+    def _match(
+        self, apporder: Any, workerpoolorder: Any, requestorder: Any, datasetorder: Any, params: Any = None
+    ) -> Match:
+        wanted = {
+            "apporder": apporder,
+            "datasetorder": datasetorder,
+            "workerpoolorder": workerpoolorder,
+            "requestorder": requestorder,
+        }
+        for kind in ("apporder", "workerpoolorder"):
+            if not wanted[kind]:
+                raise OrderError(f"Missing {kind}")
+        found: dict[str, Any] = dict(
+            self.session.each(
+                lambda pair: (pair[0], self._fetch(*pair)), [pair for pair in wanted.items() if pair[1]]
+            )
+        )
+        app, pool, dataset = found["apporder"], found["workerpoolorder"], found.get("datasetorder")
+        request = found.get("requestorder") or self._request(app, pool, dataset, params)
+        if request.dataset == NULL_ADDRESS:
+            dataset = None
+        elif dataset is None:
+            raise OrderError("Missing datasetorder", details={"dataset": request.dataset})
+        return Match(app, pool, request, dataset or NULL_DATASET_ORDER)
+
+    def _fetch(self, kind: str, order: Any) -> Any:
+        """The order itself, or the published one of that hash."""
+        if isinstance(order, str):
+            try:
+                wanted = to_bytes32(order)
+            except ValidationError:
+                raise OrderError(f"Invalid {kind} hash", details={"hash": order}) from None
+            order = self.session.market.order(kind, wanted)["order"]
+        return signing.to_order(kind, order)
+
+    def _request(self, app: Any, pool: Any, dataset: Any, params: Any) -> RequestOrder:
+        """The unsigned request that takes these orders as they are."""
+        values = {
+            "app": app.app,
+            "appmaxprice": app.appprice,
+            "dataset": dataset.dataset if dataset else None,
+            "datasetmaxprice": dataset.datasetprice if dataset else 0,
+            "workerpool": pool.workerpool,
+            "workerpoolmaxprice": pool.workerpoolprice,
+            "category": pool.category,
+            "volume": 1,
+            "params": params,
+        }
+        return signing.draft(self.session, "requestorder", values)  # type: ignore[return-value]
+
+
+def _known(kind: str) -> str:
+    """The kind of an order, from its full name or the short one of the options."""
+    full = kind if kind in ORDERS else _WORDS.get(kind)
+    if full is None:
+        raise ValidationError(f"{kind} is no kind of order", hint=f"Kinds: {', '.join(ORDERS)}.")
+    return full
+
+
+def _word(kind: str) -> str:
+    return kind.removesuffix("order")
+
+
+def _kind_of(order: dict[str, Any]) -> str:
+    """Which order a JSON object is, by the fields that only one kind has."""
+    for field, kind in (
+        ("appprice", "apporder"),
+        ("datasetprice", "datasetorder"),
+        ("workerpoolprice", "workerpoolorder"),
+        ("appmaxprice", "requestorder"),
+    ):
+        if field in order:
+            return kind
+    raise ValidationError("This is no order", hint=f"Kinds: {', '.join(ORDERS)}.")
+
+
+def _read(order: Any, *, signed: bool = True) -> AnyOrder:
+    """An order object, or JSON of any kind; the key ``kind`` may say which."""
+    if isinstance(order, dict):
+        kind = order.get("kind") or _kind_of(order)
+        return signing.to_order(_known(kind), order, signed=signed)
+    if isinstance(order, tuple(ORDERS.values())):
+        return cast("AnyOrder", order)
+    raise ValidationError("This is no order", details={"type": type(order).__name__})
+
+
+def _most(order: Any) -> int:
+    """What signing an order can cost its signer, nRLC: the limits of a request, nothing for an offer."""
+    if order.kind != "requestorder":
+        return 0
+    return int((order.appmaxprice + order.datasetmaxprice + order.workerpoolmaxprice) * order.volume)

@@ -1,0 +1,157 @@
+"""Checks before an order is signed or published: would the deal it leads to fail for want of a secret?
+
+Rules and wording are those of SDK 8.24 on networks with several TEE frameworks and of SDK 9 where TDX is all
+there is.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from iexec_lab.errors import OrderError, ValidationError
+from iexec_lab.ethereum.calls import call
+from iexec_lab.ethereum.contracts import APP
+from iexec_lab.protocol import (
+    NULL_ADDRESS,
+    check_params,
+    has_tag,
+    tee_framework,
+)
+from iexec_lab.services.sms import DROPBOX_TOKEN, ENCRYPTION_KEY
+
+if TYPE_CHECKING:
+    from iexec_lab.client.session import Session
+    from iexec_lab.client.signing import AnyOrder
+    from iexec_lab.protocol import Order, RequestOrder
+
+SKIP_HINT = (
+    "If you consider this is not an issue, use --skip-preflight-check to skip preflight requirement check"
+)
+_WORDS = {"apporder": "App", "datasetorder": "Dataset", "requestorder": "Request"}
+
+
+def app_framework(mrenclave: str) -> str:
+    """The TEE framework an app is built for: named in its MREnclave; ``tdx`` when it has none.
+
+    Raises:
+        OrderError: The MREnclave is not the JSON object it should be.
+    """
+    if not mrenclave:
+        return "tdx"
+    try:
+        framework = json.loads(mrenclave).get("framework")
+    except (AttributeError, ValueError):
+        framework = None
+    if not isinstance(framework, str):
+        raise OrderError("Failed to resolve TEE framework from app", details={"MREnclave": mrenclave})
+    return framework.lower()
+
+
+def read_mrenclave(session: Session, app: str) -> str:
+    return mrenclave_text(call(session.rpc, app, APP.m_appMREnclave))
+
+
+def mrenclave_text(value: bytes) -> str:
+    return bytes(value).decode(errors="replace")
+
+
+def check(session: Session, order: AnyOrder, *, tag: str | None = None) -> None:
+    """Check an order of any kind; ``tag`` is that of the whole deal where it is known.
+
+    Raises:
+        OrderError: ``App requirements check failed: ...``; skip the check to go on all the same.
+    """
+    checks: dict[str, Any] = {
+        "apporder": check_app,
+        "datasetorder": check_dataset,
+        "requestorder": check_request,
+    }
+    if order.kind not in checks:
+        return
+    try:
+        checks[order.kind](session, order, tag or order.tag)
+    except (OrderError, ValidationError) as error:
+        raise OrderError(
+            f"{_WORDS[order.kind]} requirements check failed: {error.message} ({SKIP_HINT})",
+            details=error.details,
+            hint=error.hint,
+        ) from error
+
+
+def check_app(session: Session, order: Order, tag: str) -> None:
+    """The app must be built for the framework that the tag names."""
+    mrenclave = read_mrenclave(session, order.resource)
+    if session.network.tdx_only:
+        if mrenclave:
+            raise OrderError(f"App {order.resource} has an MREnclave, which is no longer supported")
+        return
+    wanted, built_for = tee_framework(tag), app_framework(mrenclave)
+    if wanted != built_for and not (wanted is None and built_for == "tdx"):
+        raise OrderError(
+            "Tag mismatch the TEE framework specified by app",
+            details={"tag": wanted or "no framework", "app": built_for},
+        )
+
+
+def check_dataset(session: Session, order: Order, tag: str) -> None:
+    """A dataset used in an enclave must have its key in the secret management service."""
+    sms = session.sms(tee_framework(tag))
+    if order.resource == NULL_ADDRESS or not has_tag(tag, "tee"):
+        return
+    if not sms.has_dataset_secret(order.resource):
+        raise _no_dataset_key(order.resource)
+
+
+def check_request(session: Session, order: RequestOrder, tag: str) -> None:
+    """The parameters must be right, and every secret they need must be there; asked side by side."""
+    network = session.network
+    params = check_params(
+        order.params, tag=order.tag, callback=order.callback, sdk=9 if network.tdx_only else 8
+    )
+    sms = session.sms(tee_framework(tag))
+
+    def encryption_key() -> None:
+        if not sms.has_web2(order.beneficiary, ENCRYPTION_KEY):
+            raise OrderError(
+                "Beneficiary result encryption key is not set in the SMS. Result encryption will fail.",
+                details={"beneficiary": order.beneficiary},
+                hint="Run: result generate-encryption-keypair, then result push-encryption-key.",
+            )
+
+    def storage_token() -> None:
+        if not sms.has_web2(order.requester, DROPBOX_TOKEN):
+            raise OrderError(
+                'Requester storage token is not set for selected provider "dropbox". '
+                "Result archive upload will fail.",
+                hint="Run: storage init dropbox.",
+            )
+
+    def dataset_key() -> None:
+        if not sms.has_dataset_secret(order.dataset):
+            raise _no_dataset_key(order.dataset)
+
+    def secret(name: str) -> None:
+        if not sms.has_requester(order.requester, name):
+            raise OrderError(
+                f'Requester secret "{name}" is not set for requester {order.requester} in the SMS. '
+                "Requester secret provisioning will fail.",
+                hint=f"Run: requester push-secret {name}.",
+            )
+
+    needed = {
+        encryption_key: params.get("iexec_result_encryption"),
+        storage_token: params.get("iexec_result_storage_provider") == "dropbox",
+        dataset_key: order.dataset != NULL_ADDRESS and has_tag(tag, "tee"),
+    }
+    names = (params.get("iexec_secrets") or {}).values()
+    asked = [check for check, is_needed in needed.items() if is_needed]
+    session.together(*asked, *(partial(secret, name) for name in names))
+
+
+def _no_dataset_key(dataset: str) -> OrderError:
+    return OrderError(
+        f"Dataset encryption key is not set for dataset {dataset} in the SMS. Dataset decryption will fail.",
+        hint="Its owner runs: dataset push-secret.",
+    )

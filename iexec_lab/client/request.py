@@ -1,0 +1,136 @@
+"""What a requester wants to run, read from the options that ``run`` and ``request_execution`` share."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+from iexec_lab.errors import ValidationError
+from iexec_lab.protocol import NULL_ADDRESS, read_params, to_address, to_tag, to_uint256
+from iexec_lab.units import parse_rlc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    Secrets = Mapping[Any, str] | Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """The wish in protocol form; ``max_prices`` are nRLC a task by order kind, absent for no limit."""
+
+    app: str
+    dataset: str = NULL_ADDRESS
+    workerpool: str = NULL_ADDRESS
+    params: dict[str, Any] = field(default_factory=dict)
+    category: int | None = None
+    tag: str | None = None
+    trust: int = 0
+    callback: str = NULL_ADDRESS
+    beneficiary: str | None = None
+    volume: int = 1
+    max_prices: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def read(
+        cls,
+        app: str,
+        *,
+        frameworks: Sequence[str],
+        dataset: str | None,
+        workerpool: str | None,
+        args: str | None,
+        input_files: str | Sequence[str] | None,
+        secret: Secrets | None,
+        encrypt_result: bool,
+        storage_provider: str | None,
+        params: Any,
+        category: Any,
+        tag: Any,
+        trust: Any,
+        callback: str | None,
+        beneficiary: str | None,
+        volume: Any,
+        prices: Mapping[str, Any],
+    ) -> Self:
+        """Check and normalise the options.
+
+        Raises:
+            ValidationError: One of them can not be right.
+        """
+        base = read_params(params) if isinstance(params, str) else dict(params or {})
+        count = to_uint256(volume)
+        if count < 1:
+            raise ValidationError("volume must be greater than or equal to 1")
+        return cls(
+            app=to_address(app),
+            dataset=to_address(dataset or NULL_ADDRESS),
+            workerpool=to_address(workerpool or NULL_ADDRESS),
+            params=base
+            | dict(_params(args, input_files, secret, storage_provider, encrypt_result=encrypt_result)),
+            category=None if category is None else to_uint256(category),
+            tag=None if tag is None else to_tag(tag, frameworks=frameworks),
+            trust=to_uint256(trust),
+            callback=to_address(callback or NULL_ADDRESS),
+            beneficiary=None if beneficiary is None else to_address(beneficiary),
+            volume=count,
+            max_prices={kind: parse_rlc(price) for kind, price in prices.items() if price is not None},
+        )
+
+    @property
+    def resources(self) -> dict[str, str]:
+        """Kind -> address of what is named."""
+        named = {"app": self.app, "dataset": self.dataset, "workerpool": self.workerpool}
+        return {kind: address for kind, address in named.items() if address != NULL_ADDRESS}
+
+    @property
+    def wants_enclave(self) -> str | None:
+        """Why the parameters need a TEE; None when they do not."""
+        if self.params.get("iexec_result_encryption") in {True, "true"}:
+            return "the result is encrypted"
+        return "secrets are used" if self.params.get("iexec_secrets") else None
+
+
+def _params(
+    args: str | None,
+    input_files: str | Sequence[str] | None,
+    secret: Secrets | None,
+    storage_provider: str | None,
+    *,
+    encrypt_result: bool,
+) -> Iterator[tuple[str, Any]]:
+    """Keys of ``params`` that options of their own set."""
+    if args is not None:
+        yield "iexec_args", args
+    if input_files is not None:
+        yield (
+            "iexec_input_files",
+            input_files.split(",") if isinstance(input_files, str) else list(input_files),
+        )
+    if secret:
+        yield "iexec_secrets", _secrets(secret)
+    if encrypt_result:
+        yield "iexec_result_encryption", True
+    if storage_provider is not None:
+        yield "iexec_result_storage_provider", storage_provider
+
+
+def _secrets(secret: Secrets) -> dict[str, str]:
+    """``{1: "login"}``, ``["1=login"]`` or ``"1=login"`` as the object that goes into the parameters."""
+    pairs = (
+        [(str(key), "=", name) for key, name in secret.items()]
+        if hasattr(secret, "items")
+        else [str(word).partition("=") for word in ([secret] if isinstance(secret, str) else secret)]
+    )
+    for key, equals, name in pairs:
+        if not equals:
+            raise ValidationError(
+                f"'{key}' is not a valid secret mapping syntax (must be <appSecretKey>=<requesterSecretName>)"
+            )
+        if not re.fullmatch(r"[1-9]\d*", key):
+            raise ValidationError(
+                "requester secret mapping keys must be strictly positive integers",
+                details={"secret": f"{key}={name}"},
+            )
+    return {key: name for key, _, name in pairs}

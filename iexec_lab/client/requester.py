@@ -1,0 +1,41 @@
+"""Secrets of the wallet, which the apps it runs can be given."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iexec_lab.client.verbs import verb
+from iexec_lab.protocol import to_address
+
+if TYPE_CHECKING:
+    from iexec_lab.client.session import Session
+
+
+class Requester:
+    """``lab.requester``, also ``lab.secrets``."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    @verb(raw=lambda name: {"isPushed": True, "name": name})
+    def push_secret(
+        self, name: str, secret_value: str | None = None, tee_framework: str | None = None
+    ) -> str:
+        """Store a secret of the wallet under a name, once and for ever; the name.
+
+        Without ``secret_value`` it is asked for. Runs use it with ``secret={1: name}``.
+
+        Raises:
+            ApiError: There is one of that name.
+        """
+        value = secret_value if secret_value is not None else self.session.ask(f"Secret {name}")
+        self.session.sms(tee_framework).push_requester(name, value, self.session.signer)
+        return name
+
+    @verb(value=lambda _noun, plain: plain["isSet"])
+    def check_secret(
+        self, name: str, address: str | None = None, tee_framework: str | None = None
+    ) -> dict[str, str | bool]:
+        """Whether an address (default: the wallet's) has a secret of that name."""
+        owner = to_address(address or self.session.address)
+        return {"isSet": self.session.sms(tee_framework).has_requester(owner, name), "name": name}

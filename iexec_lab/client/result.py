@@ -1,0 +1,151 @@
+"""Results: the beneficiary's key pair, and opening what was encrypted with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iexec_lab.client.result_files import Result, beneficiary_key_file
+from iexec_lab.client.verbs import framed, verb
+from iexec_lab.crypto import decrypt_result, generate_keypair, public_key_secret, write_private
+from iexec_lab.errors import AbortedError, CryptoError, WalletError
+from iexec_lab.protocol import NULL_ADDRESS, to_address
+from iexec_lab.services.sms import ENCRYPTION_KEY
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from iexec_lab.client.session import Session
+
+    Overwrite = Callable[[Path], bool]
+
+
+class Results:
+    """``lab.result``. Keys are kept in ``.secrets/beneficiary`` of the project folder."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    @verb(value=framed("key_file"))
+    def generate_encryption_keypair(
+        self,
+        *,
+        force: bool = False,
+        beneficiary_keystoredir: str | None = None,
+        overwrite: Overwrite | None = None,
+    ) -> dict[str, str]:
+        """Make the RSA key pair that results for the wallet are encrypted with.
+
+        Args:
+            force: Replace a key without asking; results for the old one can not be read any more.
+            beneficiary_keystoredir: Where the files go.
+            overwrite: Asked before a key is replaced; None refuses.
+
+        Raises:
+            AbortedError: There is a key already, and it was not to be replaced.
+        """
+        private = beneficiary_key_file(self.session, self._wallet(), beneficiary_keystoredir).absolute()
+        public = private.with_name(f"{private.name}.pub")
+        if private.exists() and not force and not (overwrite and overwrite(private)):
+            raise AbortedError(
+                "Operation aborted by user.", details={"file": private}, hint="Replace the key with --force."
+            )
+        private.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_pem, public_pem = generate_keypair()
+        write_private(private, private_pem)
+        public.write_bytes(public_pem)
+        return {
+            "secretPath": str(private.parent),
+            "privateKeyFile": private.name,
+            "publicKeyFile": public.name,
+        }
+
+    @verb(value=lambda _noun, _plain: None)
+    def push_encryption_key(
+        self,
+        *,
+        force_update: bool = False,
+        secret_path: str | os.PathLike[str] | None = None,
+        tee_framework: str | None = None,
+    ) -> dict[str, bool]:
+        """Give the public key to the SMS, so that results can be encrypted for the wallet.
+
+        Args:
+            force_update: Replace the one that is there.
+            secret_path: File of the public key (default: the one made by ``generate_encryption_keypair``).
+            tee_framework: Whose service.
+
+        Raises:
+            ApiError: One is there already.
+        """
+        signer = self.session.signer
+        default = f"{beneficiary_key_file(self.session, signer.address)}.pub"
+        path = self.session.folder / (secret_path or default)
+        value = public_key_secret(_read_key(path, "public"))
+        sms = self.session.sms(tee_framework)
+        updated = sms.push_web2(ENCRYPTION_KEY, value, signer, update=force_update)
+        return {"isPushed": True, "isUpdated": updated}
+
+    @verb(raw=lambda is_set: {"isEncryptionKeySet": is_set})
+    def check_encryption_key(self, address: str | None = None, tee_framework: str | None = None) -> bool:
+        """Whether results for an address (default: the wallet's) can be encrypted."""
+        owner = to_address(address or self._wallet())
+        return self.session.sms(tee_framework).has_web2(owner, ENCRYPTION_KEY)
+
+    @verb(value=lambda _noun, plain: Result(plain["resultsPath"]))
+    def decrypt(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        force: bool = False,
+        beneficiary_keystoredir: str | None = None,
+        beneficiary_key_file: str | None = None,
+        overwrite: Overwrite | None = None,
+    ) -> dict[str, str]:
+        """Decrypt a downloaded result to ``results.zip``.
+
+        Args:
+            path: The encrypted zip (default: ``encryptedResults.zip``).
+            force: Replace ``results.zip`` without asking.
+            beneficiary_keystoredir: Folder of the private key.
+            beneficiary_key_file: Its name in there.
+            overwrite: Asked before ``results.zip`` is replaced; None refuses.
+
+        Raises:
+            CryptoError: A file is missing or damaged, or the key is another one's.
+        """
+        folder = self.session.folder
+        source, target = folder / (path or "encryptedResults.zip"), (folder / "results.zip").absolute()
+        if not source.is_file():
+            raise CryptoError(
+                f"Failed to load encrypted results from {source}", hint="Name the file that was downloaded."
+            )
+        key = self._private_key(beneficiary_keystoredir, beneficiary_key_file)
+        if target.exists() and not force and not (overwrite and overwrite(target)):
+            raise AbortedError(
+                "Operation aborted by user.", details={"file": target}, hint="Replace it with --force."
+            )
+        decrypt_result(source, target, key)
+        return {"resultsPath": str(target)}
+
+    def _private_key(self, keystoredir: str | None, name: str | None) -> bytes:
+        owner = NULL_ADDRESS if name else self._wallet()
+        return _read_key(beneficiary_key_file(self.session, owner, keystoredir, name), "private")
+
+    def _wallet(self) -> str:
+        address = self.session.address
+        if address == NULL_ADDRESS:
+            raise WalletError("Wallet file not found", hint='Create a wallet with "wallet create".')
+        return address
+
+
+def _read_key(path: Path, which: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CryptoError(
+            f"Failed to load the {which} key from {path}",
+            details={"why": error.strerror},
+            hint="result generate-encryption-keypair makes a key pair.",
+        ) from None

@@ -1,0 +1,92 @@
+"""Orders made, signed and published by the session's wallet."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from iexec_lab.errors import OrderError
+from iexec_lab.protocol import ORDERS, create_order, sum_tags
+from iexec_lab.services.auth import authorize
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from iexec_lab.client.session import Session
+    from iexec_lab.protocol import AppOrder, DatasetOrder, RequestOrder, WorkerpoolOrder
+
+    AnyOrder = AppOrder | DatasetOrder | WorkerpoolOrder | RequestOrder
+
+T = TypeVar("T", bound="AnyOrder")
+
+
+def draft(session: Session, kind: str, values: Mapping[str, Any]) -> AnyOrder:
+    """An unsigned order with the network's defaults; ``values`` by protocol names, None counts as absent.
+
+    Raises:
+        ValidationError: A value can not be right, or one is missing.
+    """
+    network = session.network
+    given = {name: value for name, value in values.items() if value is not None}
+    order = create_order(
+        kind,
+        given,
+        frameworks=network.frameworks,
+        requester=session.address,
+        default_tag=network.default_tag,
+    )
+    return with_default_tag(session, cast("AnyOrder", order))
+
+
+def with_default_tag(session: Session, order: T) -> T:
+    """Where TDX is all there is, every order says so, whatever tag was asked for (as SDK 9 does)."""
+    if not session.network.tdx_only:
+        return order
+    return replace(order, tag=sum_tags(order.tag, session.network.default_tag))
+
+
+def sign(session: Session, order: T) -> T:
+    """A signed copy; the gate is the caller's business.
+
+    Raises:
+        OrderError: The wallet is not the requester, or does not own the resource.
+    """
+    signer = session.signer
+    order = with_default_tag(session, order)
+    if order.kind == "requestorder":
+        owner, role = order.resource, "requester"
+    else:
+        [owner], role = session.hub.owners([order.resource]), "resource owner"
+    if owner != signer.address:
+        raise OrderError(
+            f"Invalid order signer, must be the {role}",
+            details={"wallet": signer.address, role: owner},
+        )
+    return cast("T", order.sign(session.domain, signer))
+
+
+def publish(session: Session, order: AnyOrder) -> str:
+    """Publish a signed order on the market; its hash.
+
+    Raises:
+        MarketError, ApiError: The market was not reached, or refused.
+    """
+    token = authorize(session.market.challenge(session.signer.address), session.signer)
+    return session.market.publish(order.kind, order.to_json(), token)
+
+
+def order_terms(order: AnyOrder) -> dict[str, Any]:
+    """The terms of an order for a plan, units in the names."""
+    terms: dict[str, Any] = {"kind": order.kind}
+    for name, value in order.to_json().items():
+        if name in {"salt", "sign"}:
+            continue
+        terms[f"{name}_nrlc" if name.endswith("price") else name] = value
+    return terms
+
+
+def to_order(kind: str, value: Any, *, signed: bool = True) -> AnyOrder:
+    """An order object, or the JSON of one from a file or the market; any tag bits are accepted."""
+    if not isinstance(value, ORDERS[kind]):
+        value = ORDERS[kind].from_json(value, stage="signed" if signed else "unsigned", frameworks=None)
+    return cast("AnyOrder", value)

@@ -1,0 +1,80 @@
+"""Where results are kept: tokens that let workers write there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iexec_lab.client.verbs import verb
+from iexec_lab.errors import IexecError, ValidationError
+from iexec_lab.protocol import to_address
+from iexec_lab.services.result_proxy import ResultProxy
+from iexec_lab.services.sms import storage_token_name
+
+if TYPE_CHECKING:
+    from iexec_lab.client.session import Session
+
+
+class Storage:
+    """``lab.storage``."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    @verb(value=lambda _noun, plain: plain["isInitialized"])
+    def init(
+        self,
+        provider: str | None = None,
+        *,
+        force_update: bool = False,
+        token: str | None = None,
+        tee_framework: str | None = None,
+    ) -> dict[str, bool]:
+        """Let workers store results at ``provider`` for the wallet.
+
+        Args:
+            provider: ``dropbox``; ``default`` or None logs in to the network's result proxy; ``ipfs`` takes a
+                token for it.
+            force_update: Replace the token that is there.
+            token: The token; asked for when it is needed and not given.
+            tee_framework: Whose secret management service keeps it.
+
+        Raises:
+            IexecError: The provider needs no token, or has one already.
+        """
+        name = self._token_name(provider)
+        signer, sms = self.session.signer, self.session.sms(tee_framework)
+        if not force_update and sms.has_web2(signer.address, name):
+            raise IexecError(
+                f"{provider or 'default'} storage is already initialized, "
+                "use --force-update option to update your storage token"
+            )
+        updated = sms.push_web2(name, token or self._token(provider), signer, update=force_update)
+        return {"isInitialized": True, "isUpdated": updated}
+
+    @verb(raw=lambda is_set: {"isInitialized": is_set})
+    def check(
+        self, provider: str | None = None, user: str | None = None, tee_framework: str | None = None
+    ) -> bool:
+        """Whether workers can store results at ``provider`` for ``user`` (default: the wallet)."""
+        owner = to_address(user or self.session.address)
+        return self.session.sms(tee_framework).has_web2(owner, self._token_name(provider))
+
+    def _token_name(self, provider: str | None) -> str:
+        if provider not in {None, "default", "ipfs", "dropbox"}:
+            raise ValidationError(f'"{provider}" not supported', hint="Providers: ipfs, dropbox.")
+        if provider != "dropbox" and not self.session.network.result_proxy:
+            if provider in {None, "default"}:
+                self.session.network.setting("resultProxy")
+            raise IexecError(
+                f'Storage provider "{provider}" does not support authentication tokens',
+                hint="On this network IPFS needs none: results go there by themselves.",
+            )
+        name = storage_token_name(provider, sdk=8)
+        assert name is not None
+        return name
+
+    def _token(self, provider: str | None) -> str:
+        if provider in {None, "default"}:
+            proxy = ResultProxy(self.session.network.setting("resultProxy"))
+            return proxy.login(self.session.signer, self.session.network.id)
+        return self.session.ask(f"Token for {provider}")

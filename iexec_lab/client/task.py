@@ -1,0 +1,210 @@
+"""Tasks: look at them, wait for them, take their results and logs, claim the late ones."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from iexec_lab.client.detach import Detached
+from iexec_lab.client.job import read_deals
+from iexec_lab.client.result_files import (
+    Result,
+    beneficiary_key_file,
+    check_downloadable,
+    download_result,
+    fetch_result,
+)
+from iexec_lab.client.task_logs import fetch_logs, workerpool_api
+from iexec_lab.client.verbs import framed, verb
+from iexec_lab.client.watching import TaskRef, TaskView, look, pauses
+from iexec_lab.errors import JobError, ObjectNotFoundError, ServiceError
+from iexec_lab.ethereum.contracts import HUB
+from iexec_lab.protocol import to_bytes32
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from iexec_lab.client.session import Session
+
+CLAIMABLE = {"UNSET", "ACTIVE", "REVEALING", "TIMEOUT"}
+
+
+class Tasks:
+    """``lab.task``."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    @verb(value=framed("task", lambda plain: [plain["task"]]))
+    def show(
+        self,
+        taskid: str,
+        *,
+        watch: bool = False,
+        download: bool | str = False,
+        decrypt: bool = False,
+        beneficiary_keystoredir: str | None = None,
+        beneficiary_key_file: str | None = None,
+        progress: Callable[[TaskView], None] | None = None,
+    ) -> dict[str, Any]:
+        """A task as it stands on chain.
+
+        Args:
+            taskid: The task.
+            watch: Wait for its end.
+            download: Store the result of a completed task: as ``<taskid>.zip``, or under this name.
+            decrypt: Decrypt what was downloaded.
+            beneficiary_keystoredir: Folder of the beneficiary's key.
+            beneficiary_key_file: Name of the key's file in it.
+            progress: Called after each look.
+
+        Raises:
+            ObjectNotFoundError: No such task.
+        """
+        view = self._wait(taskid, None, progress) if watch else self._look(taskid)
+        shown: dict[str, Any] = {"task": view.to_json(), "claimable": view.status == "TIMEOUT"}
+        if download and view.completed:
+            name = download if isinstance(download, str) else view.task_id
+            target = self.session.folder / (name if name.endswith(".zip") else f"{name}.zip")
+            path = download_result(self.session, view, target)
+            if decrypt:
+                self._decrypt(path, view, beneficiary_keystoredir, beneficiary_key_file)
+            shown["resultPath"] = str(path.absolute())
+        return shown
+
+    def observe(self, taskid: str) -> Iterator[TaskView]:
+        """The task after each change, until its end."""
+        last = None
+        for view in self._views(taskid):
+            if last is None or view.task != last.task or view.ended:
+                yield view
+            last = view
+
+    @verb(value=framed("task", lambda plain: [plain["task"]]))
+    def wait(
+        self, taskid: str, timeout: float | None = None, *, progress: Callable[[TaskView], None] | None = None
+    ) -> dict[str, Any]:
+        """Wait until the task has ended, well or not; ``timeout`` in seconds.
+
+        Raises:
+            JobError: The timeout passed.
+        """
+        view = self._wait(taskid, timeout, progress)
+        return {"task": view.to_json(), "claimable": view.status == "TIMEOUT"}
+
+    def result(self, taskid: str, *, progress: Callable[[int, int | None], None] | None = None) -> Result:
+        """The result of a finished task, downloaded, and decrypted where we hold the key.
+
+        Raises:
+            JobError: It has none.
+        """
+        view = self._look(taskid)
+        check_downloadable(view)
+        beneficiary = self.session.hub.view_deal(view.deal_id).beneficiary
+        return fetch_result(self.session, view, beneficiary, progress=progress)
+
+    @verb(value=framed("log", lambda rows: rows), raw=lambda rows: {"appLogs": rows})
+    def logs(self, taskid: str) -> list[dict[str, Any]]:
+        """What the app wrote on each worker; the wallet must be the requester.
+
+        Raises:
+            JobError: It is not.
+            WorkerpoolError: The scheduler was not reached.
+        """
+        view = self._look(taskid)
+        return fetch_logs(self.session, view.task_id, self.session.hub.view_deal(view.deal_id))
+
+    @verb(value=lambda _noun, plain: plain)
+    def debug(
+        self, taskid: str, *, logs: bool = False, warn: Callable[[str], None] = lambda _text: None
+    ) -> dict[str, Any]:
+        """The task on chain, the scheduler's story of it and, for the requester, the app's output.
+
+        What can not be had off chain is left out; ``warn`` is told why.
+        """
+        view = self._look(taskid)
+        deal = self.session.hub.view_deal(view.deal_id)
+        shown: dict[str, Any] = {"onchainData": view.to_json()}
+        try:
+            shown["offchainData"] = workerpool_api(self.session, deal.workerpool.pointer).task(view.task_id)
+        except ServiceError as error:
+            warn(f"Failed to fetch off-chain data: {error.message}")
+        if logs:
+            try:
+                shown["appLogs"] = fetch_logs(self.session, view.task_id, deal)
+            except (ServiceError, JobError) as error:
+                warn(f"Failed to fetch app logs: {error.message}")
+        return shown
+
+    @verb(value=framed("receipt"))
+    def claim(self, taskid: str, *, force: bool = False) -> dict[str, Any]:
+        """Get the price of a task back that nobody finished before its deadline.
+
+        Raises:
+            JobError: It ended, or still has time.
+        """
+        view = self._look(taskid)
+        if view.status not in CLAIMABLE:
+            raise JobError(f"Cannot claim a task having status {view.status}")
+        if not view.timed_out:
+            deadline = datetime.fromtimestamp(view.final_time, UTC)
+            raise JobError(
+                "Cannot claim a task before reaching the consensus deadline date: "
+                f"{deadline:%Y-%m-%d %H:%M:%S} UTC"
+            )
+        data = HUB.claim.encode(bytes.fromhex(view.task_id[2:]))
+        receipt = self.session.send(
+            "task claim", self.session.network.hub, data, details={"task": view.task_id}, force=force
+        )
+        return {"txHash": receipt.tx_hash}
+
+    def _look(self, taskid: str) -> TaskView:
+        task_id = to_bytes32(taskid)
+        task = self.session.hub.view_task(task_id)
+        if not task.exists:
+            raise ObjectNotFoundError("task", task_id, self.session.network.id)
+        [deal] = read_deals(self.session, [task.deal_id])
+        ref = TaskRef(task_id, task.deal_id, task.index, deal.final_time)
+        return look(self.session, [ref])[0]
+
+    def _views(self, taskid: str) -> Iterator[TaskView]:
+        view = self._look(taskid)
+        ref = TaskRef(view.task_id, view.deal_id, view.index, view.final_time)
+        yield view
+        for pause in pauses(self.session):
+            if view.ended:
+                return
+            time.sleep(pause)
+            [view] = look(self.session, [ref])
+            yield view
+
+    def _wait(
+        self, taskid: str, timeout: float | None, progress: Callable[[TaskView], None] | None
+    ) -> TaskView:
+        end = None if timeout is None else time.monotonic() + timeout
+        back = f"lab.task.wait({taskid!r}) or %iexec task show {taskid} --watch"
+        try:
+            for view in self._views(taskid):
+                if progress is not None:
+                    progress(view)
+                if view.ended:
+                    return view
+                if end is not None and time.monotonic() >= end:
+                    raise JobError(f"The task did not end within {timeout:g} seconds", hint=f"Go on: {back}")
+        except KeyboardInterrupt:
+            raise Detached(f"Detached; the task goes on. Come back: {back}") from None
+        raise AssertionError  # the views end with the task
+
+    def _decrypt(self, path: Path, view: TaskView, folder: str | None, name: str | None) -> None:
+        """Replace an encrypted zip by the decrypted one."""
+        beneficiary = self.session.hub.view_deal(view.deal_id).beneficiary
+        key = beneficiary_key_file(self.session, beneficiary, folder, name)
+        if not key.is_file():
+            raise JobError(
+                f"Failed to load beneficiary key from {key}",
+                hint="Give --beneficiary-keystoredir or --beneficiary-key-file.",
+            )
+        decrypted = Result(path).decrypt(key.read_bytes())
+        decrypted.path.replace(path)

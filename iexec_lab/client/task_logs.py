@@ -1,0 +1,57 @@
+"""What happened to a task off chain: the scheduler's story and the app's output."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from iexec_lab.errors import JobError, WorkerpoolError
+from iexec_lab.networks import COMPASS
+from iexec_lab.services.workerpool import WorkerpoolApi
+
+if TYPE_CHECKING:
+    from iexec_lab.client.session import Session
+    from iexec_lab.protocol import Deal
+
+
+def workerpool_url(session: Session, workerpool: str) -> str | None:
+    """The API of a worker pool: from Compass, or from its ENS name on networks without; None when unknown.
+
+    Raises:
+        ConfigurationError: The network has neither.
+    """
+    if session.compass is not None:
+        return session.compass.api_url(session.network.id, workerpool)
+    if session.network.ens_registry:
+        from iexec_lab.client.ens import Ens
+
+        return Ens(session).workerpool_url(workerpool)
+    session.network.require(COMPASS)
+    return None
+
+
+def workerpool_api(session: Session, workerpool: str) -> WorkerpoolApi:
+    """The API of a worker pool.
+
+    Raises:
+        WorkerpoolError: ``Impossible to resolve API url for workerpool ...``.
+    """
+    url = workerpool_url(session, workerpool)
+    if url is None:
+        raise WorkerpoolError(f"Impossible to resolve API url for workerpool {workerpool}")
+    return WorkerpoolApi(url)
+
+
+def fetch_logs(session: Session, task_id: str, deal: Deal) -> list[dict[str, Any]]:
+    """``[{worker, stdout, stderr}]`` of a task; the wallet must be the deal's requester.
+
+    Raises:
+        JobError: It is not.
+        WorkerpoolError: The scheduler was not reached.
+    """
+    signer = session.signer
+    if signer.address != deal.requester:
+        raise JobError(
+            f"Only task requester {deal.requester} can access replicates logs",
+            details={"wallet": signer.address},
+        )
+    return workerpool_api(session, deal.workerpool.pointer).logs(task_id, signer, session.network.id)

@@ -1,0 +1,244 @@
+"""The wallet: what it holds, sending, and new wallet files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from iexec_lab.client.balances import WEI_PER_NRLC, wallet_nrlc, wallet_wei
+from iexec_lab.client.bridge import bridge_to_mainchain, bridge_to_sidechain
+from iexec_lab.client.verbs import framed, only, verb
+from iexec_lab.errors import BalanceError, ConfigurationError, IexecError, ValidationError, WalletError
+from iexec_lab.ethereum.calls import has_code
+from iexec_lab.ethereum.contracts import RLC
+from iexec_lab.protocol import NULL_ADDRESS, to_address
+from iexec_lab.units import format_ether, format_rlc, parse_ether, parse_rlc
+from iexec_lab.wallet import keystore
+from iexec_lab.wallet.signer import LocalSigner
+
+if TYPE_CHECKING:
+    from iexec_lab.client.session import Session
+
+TRANSFER_GAS = 21_000
+
+
+class Wallets:
+    """``lab.wallet``."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    @verb(value=framed("wallet"), raw=only("balance", "wallet", "ens"))
+    def show(self, address: str | None = None, *, show_private_key: bool = False) -> dict[str, Any]:
+        """What an address (default: the wallet's) holds in its own hands: ether and RLC.
+
+        Raises:
+            WalletError: No wallet, and no address was given.
+        """
+        session = self.session
+        shown: dict[str, Any] = {}
+        if address is None:
+            shown["wallet"] = self._identity(show_private_key=show_private_key)
+        who = to_address(address or shown["wallet"]["address"])
+        shown = {"address": who, "balance": self._balance(who), **shown}
+        if session.network.ens_registry:
+            from iexec_lab.client.ens import Ens
+
+            shown["ens"] = Ens(session).lookup.plain(who)
+        return shown
+
+    def _identity(self, *, show_private_key: bool) -> dict[str, str]:
+        if not show_private_key:
+            if self.session.address == NULL_ADDRESS:
+                raise WalletError("Wallet file not found", hint='Create a wallet with "wallet create".')
+            return {"address": self.session.address}
+        signer = self.session.signer
+        if not isinstance(signer, LocalSigner):
+            raise WalletError("This wallet does not give its private key away")
+        return {
+            "privateKey": signer.export_key(),
+            "publicKey": signer.public_key,
+            "address": signer.address,
+        }
+
+    def _balance(self, who: str) -> dict[str, str]:
+        if self.session.network.native:
+            nrlc = wallet_nrlc(self.session, who)
+            return {"RLC": format_rlc(nrlc), "nRLC": str(nrlc)}
+        wei, nrlc = self.session.together(
+            lambda: wallet_wei(self.session, who), lambda: wallet_nrlc(self.session, who)
+        )
+        return {"ether": format_ether(wei), "RLC": format_rlc(nrlc), "nRLC": str(nrlc), "wei": str(wei)}
+
+    @verb(value=framed("receipt"), raw=only("amount", "from", "to", "txHash"))
+    def send_ether(self, amount: Any, unit: str = "ether", *, to: str, force: bool = False) -> dict[str, Any]:
+        """Send the chain's coin; ``amount`` in ``unit``, or text with a unit.
+
+        Raises:
+            BalanceError: ``Amount to send exceed wallet balance``.
+            ConfigurationError: RLC is the coin of this chain: ``send_rlc`` sends it.
+        """
+        session, target = self.session, to_address(to)
+        if session.network.native:
+            raise ConfigurationError("sendETH() is disabled on sidechain, use sendRLC()")
+        wei = parse_ether(amount, unit)
+        wallet = session.signer.address
+        held = wallet_wei(session, wallet)
+        if held < wei:
+            raise _too_much(f"{format_ether(wei)} ether", f"{format_ether(held)} ether")
+        details = {"to": target, "amount_ether": format_ether(wei)}
+        receipt = session.send("wallet send-ether", target, b"", wei, details=details, force=force)
+        return {
+            "amount": str(wei),
+            "amount_wei": wei,
+            "from": wallet,
+            "to": target,
+            "txHash": receipt.tx_hash,
+        }
+
+    @verb(value=framed("receipt"), raw=only("amount", "from", "to", "txHash"))
+    def send_rlc(self, amount: Any, unit: str = "RLC", *, to: str, force: bool = False) -> dict[str, Any]:
+        """Send RLC from the wallet; ``amount`` in ``unit``, or text with a unit.
+
+        Raises:
+            BalanceError: ``Amount to send exceed wallet balance``.
+        """
+        session, target = self.session, to_address(to)
+        nrlc = parse_rlc(amount, unit)
+        wallet = session.signer.address
+        held = wallet_nrlc(session, wallet)
+        if held < nrlc:
+            raise _too_much(f"{format_rlc(nrlc)} RLC", f"{format_rlc(held)} RLC")
+        details = {"to": target, "amount_nrlc": nrlc}
+        if session.network.native:
+            contract, data, value = target, b"", nrlc * WEI_PER_NRLC
+        else:
+            contract, data, value = session.token, RLC.transfer.encode(target, nrlc), 0
+        receipt = session.send(
+            "wallet send-RLC", contract, data, value, cost_nrlc=nrlc, details=details, force=force
+        )
+        return {
+            "amount": str(nrlc),
+            "amount_nrlc": nrlc,
+            "from": wallet,
+            "to": target,
+            "txHash": receipt.tx_hash,
+        }
+
+    @verb(value=framed("sweep", lambda plain: [plain]))
+    def sweep(self, to: str, *, force: bool = False) -> dict[str, Any]:
+        """Send everything to another wallet: all RLC, then all of the chain's coin but the gas.
+
+        Raises:
+            IexecError: The target is a contract, or the RLC could not be sent.
+        """
+        session, target = self.session, to_address(to)
+        if has_code(session.rpc, [target])[0]:
+            raise IexecError("Cannot sweep to a contract", details={"to": target})
+        wallet = session.signer.address
+        nrlc = 0 if session.network.native else wallet_nrlc(session, wallet)
+        wei = wallet_wei(session, wallet)
+        plan = session.plan("wallet sweep", cost_nrlc=nrlc, cost_wei=wei, to=target)
+        session.spend(plan, force=force)
+        swept: dict[str, Any] = {"from": wallet, "to": target}
+        if nrlc:
+            try:
+                receipt = session.sender.send(session.token, RLC.transfer.encode(target, nrlc))
+            except IexecError as error:
+                raise IexecError(
+                    f"Failed to sweep ERC20, sweep aborted. errors: {error.message}", hint=error.hint
+                ) from error
+            swept |= {"sendERC20TxHash": receipt.tx_hash, "amount_nrlc": nrlc}
+        return swept | self._sweep_coin(wallet, target)
+
+    def _sweep_coin(self, wallet: str, target: str) -> dict[str, Any]:
+        """Send all coins but the fee; what goes wrong is told, the RLC having been sent."""
+        sender = self.session.sender
+        try:
+            fees, gas = sender.fees(), self._transfer_gas(wallet, target)
+            price = max(fees.values())
+            rest = wallet_wei(self.session, wallet) - gas * price
+            if rest <= 0:
+                return {
+                    "errors": ["Failed to transfer native token': Tx fees are greater than wallet balance"]
+                }
+            # Every field at the highest price: then the fee is known to the wei and nothing stays behind.
+            receipt = sender.send(target, b"", rest, gas=gas, fees=dict.fromkeys(fees, price))
+        except IexecError as error:
+            return {"errors": [f"Failed to transfer native token': {error.message}"]}
+        return {"sendNativeTxHash": receipt.tx_hash, "amount_wei": rest}
+
+    def _transfer_gas(self, wallet: str, target: str) -> int:
+        """21,000, more on chains where a transfer also pays for its place on another chain."""
+        call = {"from": wallet, "to": target, "value": "0x1"}
+        gas = int(self.session.rpc.request("eth_estimateGas", call), 16)
+        return gas if gas <= TRANSFER_GAS else gas + gas // 10
+
+    bridge_to_sidechain = verb(
+        value=framed("bridge"), raw=only("amount", "from", "to", "sendTxHash", "receiveTxHash")
+    )(bridge_to_sidechain)
+    bridge_to_mainchain = verb(
+        value=framed("bridge"), raw=only("amount", "from", "to", "sendTxHash", "receiveTxHash")
+    )(bridge_to_mainchain)
+
+
+def _too_much(amount: str, held: str) -> BalanceError:
+    return BalanceError("Amount to send exceed wallet balance", details={"amount": amount, "wallet": held})
+
+
+def create_wallet(
+    *,
+    password: str | None = None,
+    unencrypted: bool = False,
+    keystoredir: str | None = None,
+    force: bool = False,
+    cwd: Path | str = ".",
+) -> dict[str, Any]:
+    """Make a random key and save it; needs no network.
+
+    Args:
+        password: Encrypts the keystore file.
+        unencrypted: Write ``wallet.json`` with the bare key instead (a password given wins).
+        keystoredir: ``global``, ``local`` or a folder.
+        force: Replace a file of that name.
+        cwd: Folder for ``wallet.json`` and ``local``.
+
+    Raises:
+        WalletError: The file is there, or can not be written.
+    """
+    return _save(
+        LocalSigner.generate(), password, keystoredir, Path(cwd), unencrypted=unencrypted, force=force
+    )
+
+
+def import_wallet(
+    private_key: str,
+    *,
+    password: str | None = None,
+    unencrypted: bool = False,
+    keystoredir: str | None = None,
+    force: bool = False,
+    cwd: Path | str = ".",
+) -> dict[str, Any]:
+    """Save a key of yours, 64 hexadecimal digits; else as ``create_wallet``."""
+    return _save(
+        LocalSigner(private_key), password, keystoredir, Path(cwd), unencrypted=unencrypted, force=force
+    )
+
+
+def _save(
+    signer: LocalSigner,
+    password: str | None,
+    keystoredir: str | None,
+    cwd: Path,
+    *,
+    unencrypted: bool,
+    force: bool,
+) -> dict[str, Any]:
+    if not password and not unencrypted:
+        raise ValidationError("A password is needed", hint="Or write the bare key with --unencrypted.")
+    saved = keystore.save_wallet(signer, password, keystoredir=keystoredir, cwd=cwd, overwrite=force)
+    name = saved.path
+    if keystoredir not in {None, "global"} or not password:
+        name = saved.path.relative_to(cwd) if saved.path.is_relative_to(cwd) else saved.path
+    return {"wallet": saved.content, "fileName": str(name), "address": saved.address}

@@ -1,0 +1,108 @@
+"""Where address and signer of a session come from; nothing is read or unlocked before it is needed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from iexec_lab.errors import WalletError
+from iexec_lab.protocol import is_address
+from iexec_lab.wallet.keystore import create_wallet, find_wallet, read_address
+from iexec_lab.wallet.signer import LocalSigner, Signer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+ENV = "IEXEC_PRIVATE_KEY"
+
+
+@dataclass
+class Wallet:
+    """The wallet of a session.
+
+    Attributes:
+        origin: Where it comes from, for people: ``IEXEC_PRIVATE_KEY``, ``keystore``, ``sandbox user`` ...
+        held: The signer, once unlocked.
+        options: What ``find_wallet`` takes, for a wallet in a file.
+        password: Of that file, when it was given.
+    """
+
+    origin: str
+    held: Signer | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    password: str | None = field(default=None, repr=False)
+
+    @property
+    def address(self) -> str | None:
+        """EIP-55 address, read without a password; None when there is no wallet."""
+        return self.held.address if self.held else read_address(**self.options)
+
+    def signer(self, ask: Callable[[str], str]) -> Signer:
+        """The signer, unlocked once with the password given or asked for.
+
+        Raises:
+            WalletError: No wallet, or a wrong password.
+        """
+        if self.held is None:
+            file = find_wallet(**self.options)
+            password = self.password
+            if file.encrypted and password is None:
+                password = ask(f"Password of wallet {file.address}")
+            self.held = file.unlock(password)
+        return self.held
+
+
+def choose_wallet(
+    wallet: str | Signer | None,
+    *,
+    cwd: Path,
+    password: str | None = None,
+    wallet_file: str | None = None,
+    wallet_address: str | None = None,
+    keystoredir: str | None = None,
+    default: Callable[[], Wallet | None] = lambda: None,
+    ask: Callable[[str], str] | None = None,
+) -> Wallet:
+    """The wallet that ``connect`` was asked for.
+
+    Args:
+        wallet: A signer, an address or file name in the keystore, or ``create``; None: the key in the
+            environment, then ``default()``, then the official look-up.
+        cwd: Folder whose ``wallet.json`` counts.
+        password: Of the keystore file.
+        wallet_file: As ``--wallet-file``.
+        wallet_address: As ``--wallet-address``.
+        keystoredir: As ``--keystoredir``.
+        default: The network's own wallet, if it has one.
+        ask: Asked for the password of a new wallet.
+    """
+    options: dict[str, Any] = {
+        "wallet_file": wallet_file,
+        "wallet_address": wallet_address,
+        "keystoredir": keystoredir,
+        "cwd": cwd,
+    }
+    if wallet is not None and not isinstance(wallet, str):
+        return Wallet("given", held=wallet)
+    if wallet == "create":
+        secret = password or (ask("Password of the new wallet") if ask else None)
+        saved = create_wallet(secret, keystoredir=keystoredir, cwd=cwd)
+        return Wallet(
+            "new keystore file", options={**options, "wallet_file": saved.path.name}, password=secret
+        )
+    if wallet is not None:
+        if re.fullmatch("(0x)?[0-9a-fA-F]{64}", wallet):
+            raise WalletError(
+                "A private key is not a wallet's name",
+                hint=f"Put it into the variable {ENV}, or import it once: iexec-lab wallet import.",
+            )
+        named = "wallet_address" if is_address(wallet) else "wallet_file"
+        return Wallet("keystore", options={**options, named: wallet}, password=password)
+    if wallet_file or wallet_address or keystoredir:
+        return Wallet("keystore", options=options, password=password)
+    signer = LocalSigner.from_env(ENV)
+    if signer is not None:
+        return Wallet(ENV, held=signer)
+    return default() or Wallet("keystore", options=options, password=password)

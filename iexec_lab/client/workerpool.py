@@ -1,0 +1,132 @@
+"""Worker pools: deploy, show, sell their time, say where their API is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from iexec_lab.client.assets import Asset
+from iexec_lab.client.task_logs import workerpool_url
+from iexec_lab.client.verbs import framed, only, picked, verb
+from iexec_lab.errors import ServiceError, ValidationError
+from iexec_lab.ethereum.contracts import WORKERPOOL, WORKERPOOL_REGISTRY
+from iexec_lab.networks import API_REGISTRATION
+from iexec_lab.protocol import to_address
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from iexec_lab.client.verbs import Noun
+
+
+def _drawn(noun: Noun, plain: dict[str, Any]) -> pd.DataFrame:
+    return framed("workerpool")(noun, plain)
+
+
+class Workerpools(Asset):
+    """``lab.workerpool``."""
+
+    kind = "workerpool"
+    create = WORKERPOOL_REGISTRY.createWorkerpool
+    predicted = WORKERPOOL_REGISTRY.predictWorkerpool
+    views = {  # noqa: RUF012
+        "schedulerRewardRatioPolicy": WORKERPOOL.m_schedulerRewardRatioPolicy,
+        "workerStakeRatioPolicy": WORKERPOOL.m_workerStakeRatioPolicy,
+        "workerpoolDescription": WORKERPOOL.m_workerpoolDescription,
+        "owner": WORKERPOOL.owner,
+        "registry": WORKERPOOL.registry,
+    }
+
+    @verb(value=picked("address"))
+    def deploy(self, description: str, *, owner: str | None = None, force: bool = False) -> dict[str, Any]:
+        """Register a worker pool; its address. The description decides the address."""
+        return self._deploy(self._creation(description, owner), force=force)
+
+    @verb()
+    def predict(self, description: str, *, owner: str | None = None) -> str:
+        """The address that ``deploy`` with the same values would give."""
+        return self._predict(self._creation(description, owner))
+
+    def _creation(self, description: str, owner: str | None) -> tuple[Any, ...]:
+        if not description:
+            raise ValidationError("description is a required field")
+        return self._owner(owner), description
+
+    @verb(value=_drawn)
+    def show(self, address_or_index: str | int, user: str | None = None) -> dict[str, Any]:
+        """One worker pool, by address or by its index among those of ``user``, with the address of its API.
+
+        Raises:
+            ObjectNotFoundError: No such worker pool on this chain.
+        """
+        shown = self._show(address_or_index, user)
+        try:
+            url = workerpool_url(self.session, shown["address"]) if self._has_directory() else None
+        except ServiceError:
+            url = None  # the directory being down is no reason to hide what the chain says
+        return {**shown, "apiUrl": url} if url else shown
+
+    def _has_directory(self) -> bool:
+        return bool(self.session.network.compass or self.session.network.ens_registry)
+
+    @verb(raw=lambda url: {"apiUrl": url})
+    def api_url(self, address: str) -> str | None:
+        """Where the pool's scheduler answers; None when nobody knows."""
+        return workerpool_url(self.session, to_address(address))
+
+    @verb(value=framed("receipt"), raw=only("address", "url", "txHash"))
+    def set_api_url(self, api_url: str, address: str, *, force: bool = False) -> dict[str, Any]:
+        """Write the address of the pool's API into its ENS name.
+
+        Raises:
+            ConfigurationError: The network keeps such addresses elsewhere.
+        """
+        self.session.network.require(API_REGISTRATION)
+        if api_url and not api_url.startswith(("http://", "https://")):
+            raise ValidationError(f'"{api_url}" is not a valid URL')
+        from iexec_lab.client.ens import Ens
+
+        workerpool = to_address(address)
+        tx_hash = Ens(self.session).set_workerpool_url(workerpool, api_url, force=force)
+        return {"address": workerpool, "url": api_url, "txHash": tx_hash}
+
+    @verb(raw=lambda order_hash: {"orderHash": order_hash})
+    def publish(
+        self,
+        address: str,
+        *,
+        category: int = 0,
+        price: Any = 0,
+        volume: int = 1,
+        tag: Any = None,
+        trust: int = 0,
+        app_restrict: str | None = None,
+        dataset_restrict: str | None = None,
+        requester_restrict: str | None = None,
+        force: bool = False,
+    ) -> str:
+        """Sign an order that sells tasks of one size, and publish it; its hash.
+
+        Args:
+            address: The worker pool, which the wallet owns.
+            category: Size of the tasks.
+            price: Of one task: nRLC, or text with a unit. 30 % of it are locked for each task.
+            volume: How many tasks.
+            tag: What the workers offer: names, or 32 bytes as 0x text.
+            trust: Highest trust that is offered.
+            app_restrict: Only for this app.
+            dataset_restrict: Only with this dataset.
+            requester_restrict: Only for this requester.
+            force: Do not ask.
+        """
+        values = {
+            "workerpool": address,
+            "workerpoolprice": price,
+            "volume": volume,
+            "category": category,
+            "trust": trust,
+            "tag": tag,
+            "apprestrict": app_restrict,
+            "datasetrestrict": dataset_restrict,
+            "requesterrestrict": requester_restrict,
+        }
+        return self._publish(values, force=force)
