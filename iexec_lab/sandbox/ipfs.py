@@ -47,8 +47,9 @@ class BlobStore:
 
     def put_block(self, cid: Cid, block: bytes) -> None:
         path = self._path(cid)
-        if path.exists():
-            return
+        with contextlib.suppress(FileNotFoundError):
+            if path.read_bytes() == block:
+                return
         path.parent.mkdir(exist_ok=True)
         handle, name = tempfile.mkstemp(dir=self._incoming)
         with os.fdopen(handle, "wb") as file:
