@@ -28,7 +28,7 @@ from iexec_lab.client.voucher import Vouchers
 from iexec_lab.client.wallet import Wallets
 from iexec_lab.client.wallets import Wallet, choose_wallet
 from iexec_lab.client.workerpool import Workerpools
-from iexec_lab.errors import ValidationError
+from iexec_lab.errors import ValidationError, WalletError
 from iexec_lab.networks import Network, custom_network, resolve_network, sandbox_network
 from iexec_lab.protocol import to_bytes32
 
@@ -157,7 +157,8 @@ def connect(
         network: ``sandbox`` (found, or else started), ``sandbox:<name>``, ``arbitrum-mainnet``,
             ``arbitrum-sepolia-testnet``, ``bellecour``, ``mainnet``, a chain id, or a chain of the project;
             None takes the project's default.
-        wallet: A signer, an address or file name in the keystore, or ``create``. By default the key in
+        wallet: A signer, an address or file name in the keystore, ``create`` (a new keystore file), or ``new``
+            (a new key kept in memory only, where RLC is worth nothing). By default the key in
             ``IEXEC_PRIVATE_KEY``, else a funded user on the sandbox and the newest keystore file elsewhere.
         project: Folder with ``chain.json``, ``.secrets`` and ``datasets``.
         password: Of the keystore file.
@@ -174,9 +175,15 @@ def connect(
     Raises:
         ConfigurationError: No such network.
         SandboxError: The sandbox could not be started.
+        WalletError: ``wallet="new"`` where RLC has value.
     """
     folder = Path(project) if project is not None else Path()
     chosen, handle = _choose_network(network, folder if project is not None else None)
+    if wallet == "new" and chosen.real_value:
+        raise WalletError(
+            f"A wallet kept in memory would lose what it earns on {chosen.name}",
+            hint='wallet="create" makes a keystore file.',
+        )
     held = choose_wallet(
         wallet,
         cwd=folder,

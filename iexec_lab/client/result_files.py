@@ -281,7 +281,9 @@ def download_result(
         JobError: It is not there.
         IpfsError: The gateway was not reached.
     """
-    session.ipfs.download(check_downloadable(view), target, progress=progress)
+    location = check_downloadable(view)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    session.ipfs.download(location, target, progress=progress)
     return target
 
 

@@ -11,6 +11,8 @@ from iexec_lab.services.result_proxy import ResultProxy
 from iexec_lab.services.sms import storage_token_name
 
 if TYPE_CHECKING:
+    import os
+
     from iexec_lab.client.session import Session
 
 
@@ -58,6 +60,18 @@ class Storage:
         """Whether workers can store results at ``provider`` for ``user`` (default: the wallet)."""
         owner = to_address(user or self.session.address)
         return self.session.sms(tee_framework).has_web2(owner, self._token_name(provider))
+
+    @verb(raw=lambda location: {"multiaddr": location})
+    def upload(self, path: str | os.PathLike[str]) -> str:
+        """Put a file on the network's IPFS node; its address, ``/ipfs/<cid>``, for a dataset's ``multiaddr``.
+
+        Anyone can read what is there: encrypt before. The address is a string.
+
+        Raises:
+            ConfigurationError: The network has no upload node.
+            IpfsError: The node refused, or does not serve the file afterwards.
+        """
+        return f"/ipfs/{self.session.ipfs.add(path)}"
 
     def _token_name(self, provider: str | None) -> str:
         if provider not in {None, "default", "ipfs", "dropbox"}:

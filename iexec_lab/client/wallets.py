@@ -68,8 +68,9 @@ def choose_wallet(
     """The wallet that ``connect`` was asked for.
 
     Args:
-        wallet: A signer, an address or file name in the keystore, or ``create``; None: the key in the
-            environment, then ``default()``, then the official look-up.
+        wallet: A signer, an address or file name in the keystore, ``create`` (a new keystore file) or ``new``
+            (a new key that lives as long as the session); None: the key in the environment, then
+            ``default()``, then the official look-up.
         cwd: Folder whose ``wallet.json`` counts.
         password: Of the keystore file.
         wallet_file: As ``--wallet-file``.
@@ -86,6 +87,8 @@ def choose_wallet(
     }
     if wallet is not None and not isinstance(wallet, str):
         return Wallet("given", held=wallet)
+    if wallet == "new":
+        return Wallet("new, in memory only", held=LocalSigner.generate())
     if wallet == "create":
         secret = password or (ask("Password of the new wallet") if ask else None)
         saved = create_wallet(secret, keystoredir=keystoredir, cwd=cwd)
