@@ -46,12 +46,25 @@ def anvil():
 
 
 @pytest.fixture
-def slow_anvil():
+def start_anvil():
+    """Starts nodes of the test's own with options, and gives their URL."""
+    running = []
+
+    def start(*options):
+        process, url = run_anvil(*options)
+        running.append(process)
+        return url
+
+    yield start
+    for process in running:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def slow_anvil(start_anvil):
     """URL of a node of the test's own that mines only when asked."""
-    process, url = run_anvil("--no-mining")
-    yield url
-    process.kill()
-    process.wait()
+    return start_anvil("--no-mining")
 
 
 @pytest.fixture(scope="session")
