@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import shutil
 import sys
 import tempfile
@@ -15,14 +14,15 @@ import time
 from pathlib import Path
 
 import nbformat
+import requests
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 
 from iexec_lab.sandbox import control
 
 
-def execute(notebook: Path, output: Path) -> tuple[int, float, Path]:
-    """Run ``notebook`` in its own folder; return tasks completed, seconds, and the HTML page."""
+def execute(notebook: Path, output: Path) -> tuple[float, Path]:
+    """Run ``notebook`` in its own folder; return the seconds it took and its HTML page."""
     cells = nbformat.read(notebook, as_version=4)
     started = time.monotonic()
     client = NotebookClient(
@@ -38,14 +38,16 @@ def execute(notebook: Path, output: Path) -> tuple[int, float, Path]:
     page = output / f"{notebook.stem}.html"
     body, _ = HTMLExporter().from_notebook_node(cells)
     page.write_text(body)
-    texts = [
-        str(item.get("data", {}).get("text/plain", ""))
-        for cell in cells.cells
-        if cell.cell_type == "code"
-        for item in cell.outputs
-    ]
-    done = set(re.findall(r"(0x[0-9a-f]{64})\s+COMPLETED", "\n".join(texts)))
-    return len(done), seconds, page
+    return seconds, page
+
+
+def tasks_completed() -> int:
+    """What the sandbox's worker pool says."""
+    sandbox = control.find()
+    if sandbox is None:
+        return 0
+    metrics = requests.get(f"{sandbox.urls['workerpool']}/metrics", timeout=10).json()
+    return int(metrics["currentTaskStatusesCount"].get("COMPLETED", 0))
 
 
 def main() -> int:
@@ -56,7 +58,8 @@ def main() -> int:
     state = tempfile.mkdtemp(prefix="iexec-lab-demo-")
     os.environ["IEXEC_LAB_STATE"] = state
     try:
-        tasks, seconds, page = execute(options.notebook.resolve(), options.output)
+        seconds, page = execute(options.notebook.resolve(), options.output)
+        tasks = tasks_completed()
     finally:
         control.stop()
         shutil.rmtree(state, ignore_errors=True)

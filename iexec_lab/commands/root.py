@@ -8,6 +8,7 @@ from iexec_lab.commands.handlers import calling
 from iexec_lab.commands.options import CHAIN, READS, WALLET_NEW, WALLET_OPEN, flag
 from iexec_lab.commands.outcome import Outcome
 from iexec_lab.commands.tree import Argument, Command
+from iexec_lab.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -45,17 +46,21 @@ def _write(context: Context, name: str, *, force: bool) -> bool:
 
 
 def connect(context: Context, args: Namespace) -> Outcome:
-    before = context.network, context.wallet
+    before = context.network, context.wallet, context.signer
     wallet = {name: getattr(args, name) for name in _WALLET if getattr(args, name)}
     network = args.network or context.network
-    context.use(network, wallet or context.wallet)
+    context.signer = "new" if args.new_wallet else None
+    context.use(network, {} if args.new_wallet else wallet or context.wallet)
     try:
         with context.face.working(f"Connecting to {network or 'the network of chain.json'}"):
             lab = context.lab(args)
             raw = _describe(lab)
     except BaseException:
-        context.use(*before)
+        context.use(*before[:2])
+        context.signer = before[2]
         raise
+    if args.new_wallet:
+        context.signer = lab.session.signer
     if context.remember and args.network:
         context.remember(args.network)
     return Outcome(raw, lambda: lab, f"Connected to {raw['network']} (chain {raw['chainId']}).")
@@ -70,7 +75,12 @@ def _describe(lab: Any) -> dict[str, Any]:
         "hub": session.network.hub,
         "wallet": session.wallet.address,
     }
-    session.require_chain()
+    found, wanted = session.rpc.chain_id, session.network.id
+    if found != wanted:
+        raise ConfigurationError(
+            f"The node is on chain {found}, network {session.network.name} is chain {wanted}",
+            details={"host": session.network.host},
+        )
     return {name: value for name, value in about.items() if value is not None}
 
 
@@ -106,7 +116,7 @@ COMMANDS = (
                 "network", "chain", "sandbox, or a network of chain.json; the present one when left out"
             ),
         ),
-        options=WALLET_OPEN,
+        options=(*WALLET_OPEN, flag("--new-wallet", "a new wallet, kept in memory as long as the notebook runs")),
         example="connect sandbox",
         notes="In a notebook the choice lasts as long as the kernel; in a terminal it becomes the default\n"
         "of chain.json. The sandbox is started when it does not run.",

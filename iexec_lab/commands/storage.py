@@ -41,4 +41,13 @@ COMMANDS = (
         options=(*READS, USER, TEE_FRAMEWORK),
         example="storage check dropbox",
     ),
+    Command(
+        ("storage", "upload"),
+        "put a file on the network's IPFS node",
+        calling("storage.upload", "path", doing="Uploading", said="Uploaded to {multiaddr}."),
+        args=(Argument("path", "file", "the file, encrypted if it is confidential", required=True),),
+        options=READS,
+        example="storage upload datasets/encrypted/table.csv.enc",
+        notes="What is there can be read by anyone; its address goes into the multiaddr of a dataset.",
+    ),
 )
