@@ -61,7 +61,7 @@ async def view_task(context: Context, task_id: str) -> Task | None:
     """A task on chain; None when it is not initialised or can not be read."""
     try:
         task = Task.from_abi(await context.chain.call(context.hub, HUB.viewTask, word(task_id)))
-    except ChainError:
+    except (ChainError, ValueError):
         return None
     return task if task.exists else None
 
@@ -69,7 +69,7 @@ async def view_task(context: Context, task_id: str) -> Task | None:
 async def view_deal(context: Context, deal_id: str) -> Deal | None:
     try:
         return Deal.from_abi(await context.chain.call(context.hub, HUB.viewDeal, word(deal_id)))
-    except ChainError:
+    except (ChainError, ValueError):
         return None
 
 
@@ -77,7 +77,7 @@ async def workerpool_owner(context: Context, deal: Deal) -> str | None:
     """Who owns the workerpool now; the deal itself tells who did at its match."""
     try:
         return to_address(await context.chain.call(deal.workerpool.pointer, OWNABLE.owner))
-    except ChainError:
+    except (ChainError, ValueError):
         return None
 
 

@@ -181,7 +181,7 @@ class _Proxy:
         try:
             call = self._context.chain.call(self._context.hub, HUB.viewContribution, word(task_id), worker)
             contribution = Contribution.from_abi(await call)
-        except ChainError:
+        except (ChainError, ValueError):
             return False
         revealed = contribution.status == _PROVED
         return revealed and word(contribution.result_hash) == result_hash(task_id, digest)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 from cryptography.fernet import InvalidToken
-from eth_abi.exceptions import DecodingError
 
 from iexec_lab.errors import ChainError, SandboxError
 from iexec_lab.ethereum.contracts import OWNABLE
@@ -201,7 +200,7 @@ class _SecretRoutes:
     async def _chain_owner(self, resource: str) -> str | None:
         try:
             return str(await self._context.chain.call(resource, OWNABLE.owner))
-        except (ChainError, DecodingError):  # no contract there, or one without an owner
+        except (ChainError, ValueError):  # no contract there, or one without an owner
             return None
 
 
