@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.sandbox.registry import Genesis
@@ -28,11 +28,12 @@ CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A mined block; ``transactions`` are requests that send them again, in order."""
+    """A mined block; ``transactions`` are requests that send them again, in order; base fee in wei."""
 
     number: int
     hash: str
     timestamp: int
+    base_fee: int
     transactions: Sequence[Sequence[Any]]
 
 
@@ -94,19 +95,12 @@ class Journal:
         """Append blocks; ``hashes`` of their transactions are pending no more."""
         with self._db:
             for block in blocks:
-                self._append(
-                    {
-                        "number": block.number,
-                        "hash": block.hash,
-                        "timestamp": block.timestamp,
-                        "transactions": block.transactions,
-                    }
-                )
+                self._append(asdict(block))
             self._db.executemany("DELETE FROM pending WHERE hash = ?", [(one,) for one in hashes])
 
     def add_decree(self, decree: Decree) -> None:
         with self._db:
-            self._append({"method": decree.method, "params": decree.params})
+            self._append(asdict(decree))
 
     def add_pending(self, transaction: str, body: Sequence[Any]) -> None:
         with self._db:

@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
-from iexec_lab.errors import ChainError
+from iexec_lab.errors import ChainError, SandboxError
 from iexec_lab.sandbox.journal import Block, Decree
 from iexec_lab.sandbox.link import Head, HttpLink, request, to_head
 from iexec_lab.sandbox.replay import NodeError, replay, request_of, resend_pending
@@ -31,8 +31,12 @@ log = logging.getLogger(__name__)
 ENTRIES_PER_BASE = 500
 """Journal entries after which the whole state is written anew: a second's worth of playing."""
 
+_LIVES = 5
+"""How many nodes may die of one request."""
+_DOOMED = "The sandbox's Ethereum node keeps ending"
+
 _SEND = {"eth_sendRawTransaction", "eth_sendTransaction", "eth_sendUnsignedTransaction"}
-_SEND |= {f"{method}Sync" for method in _SEND}
+_SEND_AND_WAIT = {f"{method}Sync" for method in _SEND}
 _DECREES = {"anvil", "evm", "hardhat", "tenderly"}
 """Prefixes of requests that real nodes do not know."""
 _MINE = {"mine", "mine_detailed"}
@@ -60,7 +64,7 @@ _SESSION = {
 
 def changes(method: str) -> bool:
     """True for a request that is not a plain read."""
-    return method in _SEND or method.partition("_")[0] in _DECREES
+    return method in _SEND | _SEND_AND_WAIT or method.partition("_")[0] in _DECREES
 
 
 class Ledger:
@@ -148,30 +152,33 @@ class Ledger:
         if not changes(method):
             return await self._read(entry)
         frame = {"jsonrpc": "2.0", "id": entry.get("id")}
+        plain = method.removesuffix("Sync")
         try:
-            return {**frame, "result": await self._change(method, entry.get("params") or [])}
+            result = await self._change(plain, entry.get("params") or [])
+            return {**frame, "result": result if plain == method else await self._receipt(result)}
         except NodeError as error:
             return {**frame, "error": error.error}
 
     async def _read(self, payload: Any) -> Any:
-        node = self._node
-        try:
-            return await self._link.post(payload)
-        except ChainError:
-            async with self._lock:
-                if not await self._replaced(node):
-                    raise
-            return await self._link.post(payload)
+        for _ in range(_LIVES):
+            node = self._node
+            try:
+                return await self._link.post(payload)
+            except ChainError:
+                async with self._lock:
+                    if not await self._replaced(node):
+                        raise
+        raise ChainError(_DOOMED)
 
     async def _change(self, method: str, params: Sequence[Any]) -> Any:
         async with self._lock:
-            node = self._node
-            try:
-                return await self._do(method, params)
-            except ChainError:
-                if not await self._replaced(node):
-                    raise
-                return await self._do(method, params)
+            for _ in range(_LIVES):
+                try:
+                    return await self._do(method, params)
+                except ChainError:
+                    if not await self._replaced(self._node):
+                        raise
+            raise ChainError(_DOOMED)
 
     async def _do(self, method: str, params: Sequence[Any]) -> Any:
         if method in _SEND:
@@ -198,21 +205,21 @@ class Ledger:
             self._journal.add_decree(Decree(method, params))
         return result
 
-    async def _send(self, method: str, params: Sequence[Any]) -> Any:
-        plain = method.removesuffix("Sync")
-        transaction: str = await self._ask(plain, *params)
-        raw = plain == "eth_sendRawTransaction"
-        self._sends[transaction] = [plain, params[0]] if raw else await request_of(transaction, self._ask)
+    async def _send(self, method: str, params: Sequence[Any]) -> str:
+        transaction: str = await self._ask(method, *params)
+        raw = method == "eth_sendRawTransaction"
+        self._sends[transaction] = [method, params[0]] if raw else await request_of(transaction, self._ask)
         if self._automine:
             await self._mine_executable()
         if transaction in self._sends:
             self._journal.add_pending(transaction, self._sends[transaction])
-        if plain == method:
-            return transaction
-        receipt = await self._ask("eth_getTransactionReceipt", transaction)
-        if receipt is None:
+        return transaction
+
+    async def _receipt(self, transaction: str) -> Any:
+        answer = await self._read(request("eth_getTransactionReceipt", [transaction]))
+        if answer.get("result") is None:
             raise NodeError({"code": 4, "message": f"Transaction {transaction} waits in the pool"})
-        return receipt
+        return answer["result"]
 
     async def _mine_executable(self) -> None:
         """Mine what can be mined; a transaction that waits for an earlier nonce stays in the pool."""
@@ -254,17 +261,21 @@ class Ledger:
             own = [transaction["hash"] for transaction in block["transactions"]]
             sends = [await self._send_of(one) for one in own]
             head = to_head(block)
-            blocks.append(Block(head.number, block["hash"], head.timestamp, sends))
+            base_fee = int(block["baseFeePerGas"], 16)
+            blocks.append(Block(head.number, block["hash"], head.timestamp, base_fee, sends))
             hashes += own
+        if not found:
+            return
         self._journal.add_blocks(blocks, hashes)
-        if found:
+        await self._publish(to_head(found[-1]))
+        with suppress(ChainError):
+            # The request is done; a node that dies here must not make it be done again.
             if self._clock_moved:
                 # Only now is the offset of evm_setNextBlockTimestamp known.
-                self._clock_moved = False
                 await self._keep_offset()
-            await self._publish(to_head(found[-1]))
-        if self._journal.size >= max(ENTRIES_PER_BASE, self.head.number // 4):
-            await self._rebase()
+                self._clock_moved = False
+            if self._journal.size >= max(ENTRIES_PER_BASE, self.head.number // 4):
+                await self._rebase()
 
     async def _send_of(self, transaction: str) -> Sequence[Any]:
         if transaction in self._sends:
@@ -320,22 +331,35 @@ class Ledger:
         """True when ``node`` has died and another one has taken its place."""
         if self._node is not node:
             return True
-        # Its end may be seen a moment after the connection broke.
-        for _ in range(100):
-            if node.process.poll() is not None:
-                break
-            await asyncio.sleep(0.01)
-        else:
+        if not await _ended(node):
             return False
-        log.warning("anvil ended with exit code %s; another one takes over", node.process.returncode)
-        node.stop()
-        self._node = self._start_node()
-        self._link.url = self._node.url
-        await self._play()
-        return True
+        for _ in range(_LIVES):
+            log.warning(
+                "anvil ended with exit code %s; another one takes over", self._node.process.returncode
+            )
+            self._node.stop()
+            self._node = self._start_node()
+            self._link.url = self._node.url
+            try:
+                await self._play()
+            except (ChainError, SandboxError):
+                if not await _ended(self._node):
+                    raise
+            else:
+                return True
+        raise ChainError(_DOOMED)
 
     async def _ask(self, method: str, *params: Any) -> Any:
         answer = await self._link.post(request(method, params))
         if "error" in answer:
             raise NodeError(answer["error"])
         return answer["result"]
+
+
+async def _ended(node: Node) -> bool:
+    """Whether a node that does not answer is gone; that may be seen a moment after the connection broke."""
+    for _ in range(100):
+        if node.process.poll() is not None:
+            return True
+        await asyncio.sleep(0.01)
+    return False

@@ -51,9 +51,10 @@ async def replay(journal: Journal, ask: Ask) -> None:
     if journal.size:
         log.info("%d entries played in %.3f s", journal.size, time.perf_counter() - started)
     newest = int((await ask("eth_getBlockByNumber", "latest", False))["timestamp"], 16)
-    now = int(time.time())
-    # anvil does not save how far ahead of the clock its chain is; without this, time would step back.
-    await ask("evm_setTime", now + max(journal.fact("offset") or 0, newest - now))
+    # anvil does not save how far ahead of the clock its chain is; without this, time would step back. Time is
+    # set to the newest block and moved on from there: evm_setTime alone would forbid all times before it.
+    await ask("evm_setTime", newest)
+    await ask("evm_increaseTime", max(int(time.time()) + (journal.fact("offset") or 0) - newest, 0))
 
 
 async def resend(send: Sequence[Any], ask: Ask) -> None:
@@ -90,6 +91,8 @@ async def _play_block(block: Block, ask: Ask) -> None:
     for send in block.transactions:
         await resend(send, ask)
     await ask("evm_setNextBlockTimestamp", block.timestamp)
+    # After evm_revert anvil goes on with the base fee of the blocks it took back.
+    await ask("anvil_setNextBlockBaseFeePerGas", hex(block.base_fee))
     (mined,) = await ask("evm_mine_detailed")
     if mined["hash"] != block.hash:
         raise _unplayable(

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 from pathlib import Path
 
 from iexec_lab.sandbox.accounts import well_known_accounts
@@ -21,7 +22,7 @@ from iexec_lab.sandbox.registry import Genesis
 
 TOKEN_CHAIN_ID = 65535
 NATIVE_CHAIN_ID = 65534
-_SOURCES = ("accounts.py", "deployment.py", "genesis.py", "snapshot.py")
+_SOURCES = ("accounts.py", "deployment.py", "genesis.py", "node.py", "snapshot.py")
 """Changing one of these modules makes other snapshots."""
 
 
@@ -80,6 +81,7 @@ async def _deploy(url: str, chain_id: int, package: Path, *, native: bool) -> tu
 
     accounts = well_known_accounts()
     async with Chain(url, chain_id, free_gas=native) as chain:
+        await chain.rpc("evm_setTime", int(time.time()))
         contracts = await Deployer(chain, accounts.deployer, package).deploy(native=native)
         workerpool = await populate(chain, contracts, accounts)
         dump = await chain.rpc("anvil_dumpState")

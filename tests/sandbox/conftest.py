@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+
+from iexec_lab.sandbox.chain import Chain
+from iexec_lab.sandbox.journal import Journal
+from iexec_lab.sandbox.ledger import Ledger
+from iexec_lab.sandbox.node import Node
+from iexec_lab.sandbox.paths import cache_folder
+from iexec_lab.sandbox.snapshot import NATIVE_CHAIN_ID, TOKEN_CHAIN_ID, snapshot
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """State and cache folders of this test's own; what was fetched is shared with the user's cache."""
+    packages = cache_folder() / "packages"
+    packages.mkdir(parents=True, exist_ok=True)
+    home = tmp_path / "home"
+    (home / "cache").mkdir(parents=True)
+    (home / "cache" / "packages").symlink_to(packages)
+    monkeypatch.setenv("IEXEC_LAB_HOME", str(home))
+    return home
+
+
+@pytest.fixture(scope="session", params=["token", "native"])
+def deployed(request, tmp_path_factory):
+    """A bare node with the contracts, in both modes: (genesis, url). Tests leave what they did on the chain."""
+    native = request.param == "native"
+    chain_id = NATIVE_CHAIN_ID if native else TOKEN_CHAIN_ID
+    log = tmp_path_factory.mktemp("node") / "anvil.txt"
+    genesis, state = snapshot(chain_id, native=native, log=log)
+    node = Node(chain_id, native=native, log=log, state=state, mine=True)
+    node.wait_ready()
+    yield genesis, node.url
+    node.stop()
+
+
+@pytest.fixture
+def connect(deployed):
+    """``async with connect() as chain``."""
+    genesis, url = deployed
+    return lambda: Chain(url, genesis.chain_id, free_gas=genesis.native)
+
+
+@pytest.fixture
+def make_ledgers():
+    """``async with make_ledgers(folder)() as (ledger, chain)``: a token chain that lives on in its folder."""
+
+    def make(folder):
+        log = folder / "anvil.txt"
+
+        @asynccontextmanager
+        async def running():
+            journal = Journal(folder)
+            if journal.genesis is None:
+                state = await asyncio.to_thread(snapshot, TOKEN_CHAIN_ID, native=False, log=log)
+                journal.begin(*state)
+
+            def start_node():
+                return Node(TOKEN_CHAIN_ID, native=False, log=log, state=journal.base)
+
+            try:
+                async with (
+                    Ledger(journal, start_node(), start_node) as ledger,
+                    Chain(ledger, TOKEN_CHAIN_ID) as chain,
+                ):
+                    yield ledger, chain
+            finally:
+                journal.close()
+
+        return running
+
+    return make
+
+
+@pytest.fixture
+def ledgers(make_ledgers, tmp_path):
+    return make_ledgers(tmp_path)
