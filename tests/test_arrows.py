@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "ethereum": EDGE | {"ethereum", "wallet"},
     "services": EDGE | {"services", "wallet"},
     "frames": EDGE,
-    "project": EDGE | {"wallet"},
+    "project": EDGE | {"wallet", "project"},
     "client": EDGE | {"wallet", "ethereum", "services", "client", "frames", "project"},
     "sandbox": EDGE | {"wallet", "ethereum", "services", "sandbox"},
     "commands": EDGE
@@ -32,8 +32,9 @@ MAY_IMPORT = {
     "cli": BASE | {"commands", "project"},
     "notebook": EDGE | {"wallet", "client", "frames", "project", "commands", "notebook"},
 }
-# The one deliberate exception: `connect("sandbox")` finds or starts the market on loopback.
-EXCEPTIONS = {("client", "sandbox")}
+# Two doors are opened upwards, lazily, because users expect them on the object they hold:
+# `connect("sandbox")` finds or starts the market on loopback, `lab.form(...)` draws a form.
+EXCEPTIONS = {("client", "sandbox"), ("client", "notebook")}
 HEAVY = {
     "IPython": {"notebook"},
     "ipywidgets": {"notebook"},
