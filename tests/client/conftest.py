@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import pytest
+
+from iexec_lab.client.iexec import connect
+from iexec_lab.ethereum.rpc import Rpc
+from iexec_lab.networks import sandbox_network
+from iexec_lab.sandbox.control import Sandbox
+from iexec_lab.wallet.signer import LocalSigner
+
+IMAGE = "iexechub/python-hello-world:8.0.4"
+CHECKSUM = "0x" + "b0" * 32
+
+
+def network_of(handle, **changes):
+    known = {"chain_id": handle.chain_id, "hub": handle.hub, "native": handle.native, "urls": handle.urls}
+    return sandbox_network(**known | changes)
+
+
+def open_lab(handle, signer, folder, **options):
+    return connect(network_of(handle), signer, project=folder, **options)
+
+
+def fund(handle, address, *, nrlc=0, wei=0):
+    Rpc(handle.urls["rpc"]).request("sandbox_fund", address, hex(nrlc), hex(wei))
+
+
+def forward(handle, seconds):
+    Rpc(handle.urls["rpc"]).request("sandbox_forward", seconds)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache(tmp_path_factory):
+    """Downloaded results go to a folder of the session's own."""
+    import iexec_lab.client.result_files as files
+
+    folder = tmp_path_factory.mktemp("results")
+    files.results_folder, before = (lambda _session: folder), files.results_folder
+    yield
+    files.results_folder = before
+
+
+@pytest.fixture
+def lab(iexec_sandbox, tmp_path):
+    """A funded user of the sandbox, with an empty project folder."""
+    return open_lab(iexec_sandbox, LocalSigner(iexec_sandbox.users[0].key), tmp_path)
+
+
+@pytest.fixture
+def other(iexec_sandbox, tmp_path):
+    """Another funded user."""
+    return open_lab(iexec_sandbox, LocalSigner(iexec_sandbox.users[1].key), tmp_path)
+
+
+@pytest.fixture
+def newcomer(iexec_sandbox, tmp_path):
+    """``newcomer(nrlc=..., wei=...)``: the lab of a new wallet that holds this, and nothing in its account."""
+
+    def make(*, nrlc=0, wei=10**18, **options):
+        signer = LocalSigner.generate()
+        fund(iexec_sandbox, signer.address, nrlc=nrlc, wei=wei)
+        return open_lab(iexec_sandbox, signer, tmp_path, **options)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def native_sandbox():
+    """A gas-free sandbox whose coin is RLC."""
+    with Sandbox(native=True) as handle:
+        yield handle
+
+
+@pytest.fixture(scope="session")
+def native_lab(native_sandbox, tmp_path_factory):
+    signer = LocalSigner(native_sandbox.users[0].key)
+    return open_lab(native_sandbox, signer, tmp_path_factory.mktemp("native"))
+
+
+@pytest.fixture(scope="session")
+def hello(iexec_sandbox, tmp_path_factory):
+    """Address of a hello app whose owner is the first user, and nobody has published orders of."""
+    owner = open_lab(iexec_sandbox, LocalSigner(iexec_sandbox.users[0].key), tmp_path_factory.mktemp("owner"))
+    return owner.app.deploy("hello", IMAGE, CHECKSUM)
+
+
+@pytest.fixture
+def unique(request):
+    """Text that no other test has."""
+    import secrets
+
+    return f"{request.node.name}-{secrets.token_hex(4)}"

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from iexec_lab.errors import ConfigurationError
+from iexec_lab.networks import (
+    BULK,
+    COMPASS,
+    ENS,
+    FRAMEWORKS,
+    NETWORKS,
+    NO_TAG,
+    TDX_TAG,
+    VOUCHER,
+    builtin,
+    custom_network,
+    resolve_network,
+)
+
+VECTORS = json.loads((Path(__file__).parent / "vectors" / "chain-defaults.json").read_text())["vectors"]
+NAMES = {
+    "iexecGateway": "market",
+    "ipfsGateway": "ipfs_gateway",
+    "ipfsNode": "ipfs_node",
+    "pocoSubgraph": "poco_subgraph",
+    "compass": "compass",
+    "host": "host",
+    "hub": "hub",
+    "name": "name",
+}
+
+
+@pytest.mark.parametrize("vector", [v for v in VECTORS if v["expected"]], ids=lambda v: v["id"])
+def test_built_in_facts_are_those_of_the_sdk(vector):
+    network = builtin(vector["input"]["id"])
+    for key, value in vector["expected"].items():
+        if key in NAMES:
+            assert getattr(network, NAMES[key]) == value
+    sms = vector["expected"]["sms"]
+    assert network.sms_url("tdx") == (sms if isinstance(sms, str) else sms["scone"])
+
+
+def test_names_and_ids_find_the_same_network():
+    for network in NETWORKS.values():
+        assert resolve_network(network.name) is resolve_network(network.id) is network
+
+
+def test_an_unknown_network_names_the_known_ones():
+    with pytest.raises(ConfigurationError, match="Unknown network viviani") as caught:
+        resolve_network("viviani")
+    assert "arbitrum-mainnet" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "feature"),
+    [
+        ("arbitrum-mainnet", ENS),
+        ("arbitrum-sepolia-testnet", VOUCHER),
+        ("bellecour", COMPASS),
+        ("mainnet", BULK),
+    ],
+)
+def test_a_lacking_feature_says_so(name, feature):
+    with pytest.raises(ConfigurationError, match=f"^{feature} is not available on network {name}$"):
+        NETWORKS[name].require(feature)
+
+
+def test_arbitrum_knows_tdx_only_and_real_money_is_marked():
+    assert NETWORKS["arbitrum-mainnet"].tdx_only
+    assert NETWORKS["arbitrum-mainnet"].default_tag == TDX_TAG
+    assert not NETWORKS["bellecour"].tdx_only
+    valued = {network.name for network in NETWORKS.values() if network.real_value}
+    assert valued == {"arbitrum-mainnet", "bellecour", "mainnet"}
+
+
+class TestCustom:
+    def test_an_empty_entry_is_the_built_in_network(self):
+        assert custom_network("bellecour", {}) == NETWORKS["bellecour"]
+
+    def test_defaults_follow_the_id_not_the_name(self):
+        network = custom_network("bellecour", {"id": "42161"})
+        assert (network.id, network.hub) == (42161, NETWORKS["arbitrum-mainnet"].hub)
+        assert network.name == "bellecour"
+
+    def test_values_replace_defaults_key_by_key(self):
+        network = custom_network("arbitrum-mainnet", {"iexecGateway": "http://m", "sms": "http://s"})
+        assert (network.market, network.sms_url("tdx")) == ("http://m", "http://s")
+        assert network.compass == NETWORKS["arbitrum-mainnet"].compass
+        assert network.tdx_only
+
+    def test_a_file_of_8x_brings_back_all_frameworks(self):
+        network = custom_network("arbitrum-mainnet", {"sms": {"scone": "http://s", "tdx": "http://t"}})
+        assert (network.frameworks, network.default_tag) == (FRAMEWORKS, NO_TAG)
+        assert network.sms_url("tdx") == "http://t"
+        with pytest.raises(ConfigurationError, match="Missing sms for tee framework gramine"):
+            network.sms_url("gramine")
+
+    def test_a_custom_chain_needs_host_and_hub(self):
+        with pytest.raises(ConfigurationError, match="Missing RPC host"):
+            custom_network("dev", {"id": "65535", "hub": "0x1"})
+        with pytest.raises(ConfigurationError, match="missing hubAddress key"):
+            custom_network("dev", {"id": "65535", "host": "http://127.0.0.1:1"})
+
+    def test_a_host_may_be_the_name_of_a_network(self):
+        entry = {"id": "5", "host": "134", "hub": "0x1"}
+        assert custom_network("copy", entry).host == NETWORKS["bellecour"].host
+        with pytest.raises(ConfigurationError, match="Invalid provider host name or url"):
+            custom_network("copy", {**entry, "host": "nowhere"})
+
+    def test_bellecour_takes_no_gas_whatever_the_file_says(self):
+        assert custom_network("bellecour", {"useGas": True}).use_gas is False
+        assert (
+            custom_network("dev", {"id": "5", "host": "http://h", "hub": "0x1", "useGas": False}).use_gas
+            is False
+        )
+
+    def test_a_missing_setting_names_its_key(self):
+        network = custom_network("dev", {"id": "5", "host": "http://h", "hub": "0x1"})
+        with pytest.raises(ConfigurationError, match='Missing iexecGateway in "chain.json" for chain 5'):
+            network.setting("iexecGateway")
+        with pytest.raises(ConfigurationError, match='Missing sms for tee framework scone in "chain.json"'):
+            network.sms_url()
+
+    def test_the_other_side_of_a_bridge_is_found_among_the_siblings(self):
+        chains = {
+            "dev": {
+                "id": "5",
+                "host": "http://h",
+                "hub": "0x1",
+                "bridge": {"contract": "0xb", "bridgedChainName": "side"},
+            },
+            "side": {"id": "6", "host": "http://g", "hub": "0x2", "native": True},
+        }
+        bridge = custom_network("dev", chains["dev"], siblings=chains).bridge
+        assert bridge.network.name == "side"
+        assert bridge.network.native
+
+    def test_a_missing_other_side_is_no_error_until_it_is_used(self):
+        entry = {
+            "id": "5",
+            "host": "http://h",
+            "hub": "0x1",
+            "bridge": {"contract": "0xb", "bridgedChainName": "nowhere", "bridgedChainId": "7"},
+        }
+        bridge = custom_network("dev", entry, siblings={"dev": entry}).bridge
+        assert (bridge.network, bridge.bridged_chain_id) == (None, 7)
+
+    def test_mainnet_and_bellecour_find_each_other_by_id(self):
+        chains = {"mainnet": {"host": "http://localhost:8545"}, "bellecour": {}}
+        assert (
+            custom_network("mainnet", chains["mainnet"], siblings=chains).bridge.network.name == "bellecour"
+        )
+        assert custom_network("bellecour", {}, siblings=chains).bridge.network.host == "http://localhost:8545"
