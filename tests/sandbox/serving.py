@@ -11,6 +11,7 @@ from aiohttp import web
 from iexec_lab.errors import CallError
 from iexec_lab.protocol import NULL_ADDRESS, Domain
 from iexec_lab.sandbox.accounts import well_known_accounts
+from iexec_lab.sandbox.chain import Chain
 from iexec_lab.sandbox.context import SERVICES, Context
 
 CHAIN_ID = 65535
@@ -76,3 +77,20 @@ def serving(create, context):
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+def with_chain(create, node, *, native=False):
+    """``create`` for a context whose chain is the one at the address ``node``."""
+
+    async def created(context):
+        context.chain = Chain(node, context.chain_id, free_gas=native)
+        await context.chain.__aenter__()
+
+        async def close(_):
+            await context.chain.__aexit__(None, None, None)
+
+        app = await create(context)
+        app.on_cleanup.append(close)
+        return app
+
+    return created

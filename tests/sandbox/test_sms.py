@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 import requests
-from sandbox.serving import HUB, ChainDouble, make_context, serving
+from sandbox.serving import HUB, ChainDouble, make_context, serving, with_chain
 
 from iexec_lab.errors import ApiError, SandboxError
 from iexec_lab.protocol import (
@@ -21,7 +21,6 @@ from iexec_lab.protocol import (
 )
 from iexec_lab.sandbox import sms
 from iexec_lab.sandbox.accounts import well_known_accounts
-from iexec_lab.sandbox.chain import Chain
 from iexec_lab.sandbox.sms import SmsStore
 from iexec_lab.services.sms import Sms
 from iexec_lab.wallet.signer import LocalSigner
@@ -446,18 +445,8 @@ def test_the_owner_is_the_one_on_chain(deployed, tmp_path):
     hub = (genesis.hub, None, f"/apps/{genesis.hub}/secrets")
     nobody = ("0x" + "99" * 20, None, f"/apps/0x{'99' * 20}/secrets")
 
-    async def create(context):
-        context.chain = Chain(node, genesis.chain_id, free_gas=genesis.native)
-        await context.chain.__aenter__()
-
-        async def close(_):
-            await context.chain.__aexit__(None, None, None)
-
-        app = await sms.create(context)
-        app.on_cleanup.append(close)
-        return app
-
-    with serving(create, make_context(tmp_path, hub=genesis.hub, chain_id=genesis.chain_id)) as url:
+    context = make_context(tmp_path, hub=genesis.hub, chain_id=genesis.chain_id)
+    with serving(with_chain(sms.create, node, native=genesis.native), context) as url:
         assert push(url, "web3", place=pool, signer=OTHER).status_code == 401
         assert push(url, "web3", place=pool, signer=accounts.scheduler.signer).status_code == 204
         assert push(url, "app", place=hub, signer=accounts.deployer.signer).status_code == 204
