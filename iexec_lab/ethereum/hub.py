@@ -174,13 +174,16 @@ class Hub:
         return [verdict is True for verdict in attempt(self.rpc, calls)]
 
     def compute_deal_volume(self, app: Order, dataset: Order, workerpool: Order, request: Order) -> int:
-        """Tasks that these orders would give; signatures are not looked at.
+        """How many tasks these orders have volume left for; whether they match is not looked at."""
+        return int(self._orders(HUB.computeDealVolume, (app, dataset, workerpool, request)))
+
+    def try_match(self, app: Order, dataset: Order, workerpool: Order, request: Order, *, sender: str) -> str:
+        """The id that the deal would have if ``sender`` matched these orders now; nothing is sent.
 
         Raises:
             CallError: The orders do not match; ``reason`` is the contract's, the hint says what it means.
         """
-        orders = tuple(order.to_tuple() for order in (app, dataset, workerpool, request))
-        return int(read(self.rpc, [Call(self.address, HUB.computeDealVolume, orders)])[0])
+        return to_bytes32(self._orders(HUB.matchOrders, (app, dataset, workerpool, request), sender))
 
     def check_dataset_compatibility(self, dataset: Order, deal_id: str) -> None:
         """CallError, with the reason, when a running deal without dataset can not use this dataset order."""
@@ -203,6 +206,10 @@ class Hub:
 
     def _one(self, function: Function) -> Any:
         return read(self.rpc, [Call(self.address, function)])[0]
+
+    def _orders(self, function: Function, orders: tuple[Order, ...], sender: str | None = None) -> Any:
+        tuples = tuple(order.to_tuple() for order in orders)
+        return read(self.rpc, [Call(self.address, function, tuples, sender)])[0]
 
     def _many(self, function: Function, arguments: Iterable[Any]) -> list[Any]:
         return read(self.rpc, [Call(self.address, function, (argument,)) for argument in arguments])

@@ -117,6 +117,8 @@ _MEANINGS = {
 }
 
 _MATCH_CODE = re.compile(r"iExecV5-matchOrders-0x([0-9a-f]{2})", re.IGNORECASE)
+# Old contracts fail by an invalid opcode (solc 0.4's assert; "InvalidFEOpcode" in anvil's words).
+_FAILURE = re.compile(r"revert|vm execution error|invalid (?:fe ?)?opcode|invalidfeopcode", re.IGNORECASE)
 _HEX = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
 _WORDS = re.compile(r"revert(?:ed)?(?: with reason string)?:?\s+['\"]?(?P<reason>[^'\"].*?)['\"]?$")
 
@@ -161,8 +163,7 @@ def meaning(reason: str | None) -> str | None:
 
 def is_revert(code: int, message: str) -> bool:
     """Does this JSON-RPC error say that the contract reverted, rather than that the node has a problem?"""
-    lowered = message.lower()
-    return code == 3 or "revert" in lowered or "vm execution error" in lowered or "invalid opcode" in lowered
+    return code == 3 or _FAILURE.search(message) is not None
 
 
 def fault_reason(message: str, data: Any) -> str | None:

@@ -7,9 +7,11 @@ import subprocess
 import time
 
 import pytest
+from poco_world import World
 
 from iexec_lab.ethereum.rpc import Rpc
 from iexec_lab.sandbox.artifacts import anvil_binary
+from iexec_lab.sandbox.snapshot import TOKEN_CHAIN_ID, snapshot
 from iexec_lab.wallet.signer import LocalSigner
 
 KEYS = (
@@ -24,7 +26,8 @@ def run_anvil(*options):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [str(anvil_binary()), "--port", str(port), "--chain-id", "31337", "--quiet", *options]
+    chain = [] if "--chain-id" in options else ["--chain-id", "31337"]
+    command = [str(anvil_binary()), "--port", str(port), *chain, "--quiet", *options]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
     for _ in range(400):
@@ -41,6 +44,17 @@ def anvil():
     """URL of a node that mines each transaction at once."""
     process, url = run_anvil()
     yield url
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory):
+    """The PoCo contracts on a node of their own."""
+    log = tmp_path_factory.mktemp("poco") / "anvil.txt"
+    genesis, state = snapshot(TOKEN_CHAIN_ID, native=False, log=log)
+    process, url = run_anvil("--load-state", str(state), "--chain-id", str(genesis.chain_id))
+    yield World(Rpc(url), genesis)
     process.kill()
     process.wait()
 

@@ -97,4 +97,6 @@ def test_what_is_a_revert():
     assert is_revert(3, "")
     assert is_revert(-32000, "execution reverted")
     assert is_revert(-32015, "VM execution error.")
+    assert is_revert(-32000, "invalid opcode: INVALID")
+    assert is_revert(-32003, "EVM error InvalidFEOpcode")
     assert not is_revert(-32000, "header not found")
