@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import ChainError
 from iexec_lab.ethereum.contracts import ENTRY, HUB, REGISTRY
-from iexec_lab.protocol import NULL_ADDRESS, ORDERS, to_address
+from iexec_lab.protocol import NULL_ADDRESS, ORDERS, hash_typed_data, to_address
 from iexec_lab.sandbox.market.book import backing
 from iexec_lab.sandbox.market.kinds import DATASET, REQUEST, WORKERPOOL, Kind
 from iexec_lab.sandbox.market.refusals import ChainFailedError, RuleError
@@ -101,8 +102,8 @@ class Publisher:
         return rows
 
     def _hash(self, kind: Kind, order: Mapping[str, Any]) -> str:
-        order_hash: str = ORDERS[kind.name](**order).hash(self._ctx.domain)
-        return order_hash
+        """The order's hash; like the real service, the market asks nothing of tags and parameters here."""
+        return "0x" + hash_typed_data(self._ctx.domain.to_json(), _types(kind), dict(order)).hex()
 
     async def _signer(self, kind: Kind, order: Mapping[str, Any]) -> str:
         """Today's owner of the resource; a request's signer is its requester."""
@@ -163,6 +164,14 @@ class Publisher:
             return await self._ctx.chain.call(to, function, *args)
         except ChainError:
             raise ChainFailedError from None
+
+
+@cache
+def _types(kind: Kind) -> dict[str, list[dict[str, str]]]:
+    """EIP-712 types of an order."""
+    struct, _, members = ORDERS[kind.name].encode_type().rstrip(")").partition("(")
+    pairs = (member.split(" ") for member in members.split(","))
+    return {struct: [{"name": name, "type": type_} for type_, name in pairs]}
 
 
 def _bytes(text: str) -> bytes:
