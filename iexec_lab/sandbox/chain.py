@@ -51,6 +51,7 @@ class Chain:
         self._free_gas = free_gas
         self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._moved = asyncio.Condition()
+        self._rewinds: list[int] = []
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -152,13 +153,16 @@ class Chain:
         it as ``from_block`` after a restart. When the chain is wound back (evm_revert), the blocks that
         replace the lost ones are given.
         """
-        start = from_block
+        start, seen = min(from_block, self.head.number + 1), len(self._rewinds)
         while True:
             async with self._moved:
-                while self.head.number == start - 1:
+                while self.head.number < start and len(self._rewinds) == seen:
                     await self._moved.wait()
-            start = min(start, self.head.number + 1)
-            while start <= (end := min(self.head.number, start + LOG_RANGE - 1)):
+            # The chain may have been wound back and grown again while the handler was at work.
+            start = min([start, *(number + 1 for number in self._rewinds[seen:])])
+            seen = len(self._rewinds)
+            end = min(self.head.number, start + LOG_RANGE - 1)
+            if start <= end:
                 logs = await self.rpc("eth_getLogs", {"fromBlock": hex(start), "toBlock": hex(end)})
                 await handler(Batch(start, end, logs))
                 start = end + 1
@@ -173,6 +177,8 @@ class Chain:
 
     async def _move(self, head: Head) -> None:
         async with self._moved:
+            if head.number < self.head.number:
+                self._rewinds.append(head.number)
             self.head = head
             self._moved.notify_all()
 
