@@ -180,14 +180,16 @@ def number_text(value: float) -> str:
     return "-" + shown if sign else shown
 
 
-def to_text(value: Any) -> str:
+def to_text(value: Any, depth: int = 20) -> str:
     """The value inside a JavaScript template string: lists joined by commas, ``true``, ``null``."""
     if isinstance(value, str):
         return value
     if value is None or isinstance(value, bool | int | float):
         return _CONSTANTS[value] if value is None or isinstance(value, bool) else number_text(value)
     if isinstance(value, list | tuple):
-        return ",".join("" if item is None else to_text(item) for item in value)
+        return (
+            ",".join(["" if item is None else to_text(item, depth - 1) for item in value]) if depth else "..."
+        )
     if isinstance(value, dict):
         return "[object Object]"
     if isinstance(value, bytes | bytearray):

@@ -18,7 +18,9 @@ __all__ = ["dumps", "loads", "print_value", "to_text", "type_error"]
 
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,9}")
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
+_BRACKETS: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 _MAX_INDEX: Final = 2**32 - 2
+_MAX_DEPTH: Final = 500
 
 
 def print_value(value: Any, *, quotes: bool = True) -> str:
@@ -26,15 +28,17 @@ def print_value(value: Any, *, quotes: bool = True) -> str:
     if isinstance(value, str):
         return f'"{value}"' if quotes else value
     if isinstance(value, dict | list | tuple):
-        return json.dumps(_printed_leaves(value, quotes), ensure_ascii=False, indent=2)
+        return json.dumps(_printed_leaves(value, quotes, 20), ensure_ascii=False, indent=2)
     return to_text(value)
 
 
-def _printed_leaves(value: Any, quotes: bool) -> Any:
+def _printed_leaves(value: Any, quotes: bool, depth: int) -> Any:
+    if depth == 0:
+        return "..."
     if isinstance(value, dict):
-        return {to_text(key): _printed_leaves(item, quotes) for key, item in value.items()}
+        return {to_text(key): _printed_leaves(item, quotes, depth - 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_printed_leaves(item, quotes) for item in value]
+        return [_printed_leaves(item, quotes, depth - 1) for item in value]
     return print_value(value, quotes=quotes)
 
 
@@ -51,13 +55,12 @@ def dumps(value: Any) -> str:
     Raises:
         ValidationError: something in the value has no JSON form.
     """
-    try:
-        return _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", _write(value))
-    except RecursionError as error:
-        raise ValidationError("a value is nested too deep for JSON") from error
+    return _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", _write(value, _MAX_DEPTH))
 
 
-def _write(value: Any) -> str:
+def _write(value: Any, depth: int) -> str:
+    if depth < 0:
+        raise ValidationError("a value is nested too deep for JSON")
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, float) and not math.isfinite(value):
@@ -67,9 +70,10 @@ def _write(value: Any) -> str:
     if isinstance(value, dict):
         items = [(key if isinstance(key, str) else to_text(key), item) for key, item in value.items()]
         items.sort(key=_place)
-        return "{" + ",".join(f"{_write(key)}:{_write(item)}" for key, item in items) + "}"
+        parts = [f"{_write(key, depth)}:{_write(item, depth - 1)}" for key, item in items]
+        return "{" + ",".join(parts) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ",".join(map(_write, value)) + "]"
+        return "[" + ",".join([_write(item, depth - 1) for item in value]) + "]"
     raise ValidationError(f"a value of type {type(value).__name__} has no JSON form")
 
 
@@ -83,12 +87,24 @@ def loads(text: str) -> Any:
     """``JSON.parse``: no NaN, no Infinity.
 
     Raises:
-        ValueError: the text is not JSON, or nests deeper than Python can follow.
+        ValueError: the text is not JSON, or nests deeper than anything sensible does.
     """
-    try:
-        return json.loads(text, parse_constant=_refuse)
-    except RecursionError as error:
-        raise ValueError("JSON is nested too deep") from error
+    # Python's parser follows nesting on the C stack and could run out of it: eth_account (through py_ecc)
+    # lifts the recursion limit that would stop it.
+    if text.count("[") + text.count("{") > _MAX_DEPTH and _depth(text) > _MAX_DEPTH:
+        raise ValueError("JSON is nested too deep")
+    return json.loads(text, parse_constant=_refuse)
+
+
+def _depth(text: str) -> int:
+    depth = deepest = 0
+    for match in _BRACKETS.finditer(text):
+        if match[0] in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif match[0] in "]}":
+            depth -= 1
+    return deepest
 
 
 def _refuse(name: str) -> NoReturn:

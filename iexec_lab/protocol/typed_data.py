@@ -131,8 +131,6 @@ def hash_struct(name: str, types: Mapping[str, Any], value: Any, depth: int = 0)
     """keccak(type hash, then one word a member)."""
     if not isinstance(value, dict):
         raise ValidationError(f"{name} must be an object")
-    if depth > _MAX_DEPTH:
-        raise ValidationError("typed data is nested too deep")
     words = [keccak(encode_type(name, types).encode())]
     for label, kind in _members(types[name]):
         if value.get(label) is None:
@@ -157,6 +155,8 @@ def _base(kind: str) -> str:
 
 def _encode(kind: str, types: Mapping[str, Any], value: Any, label: str, depth: int) -> bytes:
     """The word of one member."""
+    if depth > _MAX_DEPTH:
+        raise ValidationError("typed data is nested too deep")
     array = _ARRAY.fullmatch(kind)
     if array:
         if not isinstance(value, list | tuple) or (array[2] and len(value) != int(array[2])):
@@ -166,6 +166,8 @@ def _encode(kind: str, types: Mapping[str, Any], value: Any, label: str, depth: 
         return hash_struct(kind, types, value, depth + 1)
     try:
         return _atom(kind, value)
+    except LookupError:
+        raise ValidationError(f"unknown type {kind}") from None
     except (ValueError, TypeError, OverflowError):
         raise ValidationError(f"{label} must be {kind}") from None
 
@@ -186,7 +188,7 @@ def _atom(kind: str, value: Any) -> bytes:
         if len(data) != int(fixed[1]):
             raise ValueError
         return data.ljust(32, b"\0")
-    raise ValidationError(f"unknown type {kind}")
+    raise LookupError
 
 
 def _integer(value: Any) -> int:

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from eth_account import Account
+from eth_account.messages import encode_defunct
+from hypothesis import given
+from strategies import JSON, objects
+
+from iexec_lab.errors import SignatureError, ValidationError
+from iexec_lab.protocol import (
+    NULL_ADDRESS,
+    authorization_hash,
+    enclave_hash,
+    keccak,
+    key_address,
+    login_data,
+    login_token,
+    personal_digest,
+    recover_address,
+    result_hash,
+    result_seal,
+    sign_digest,
+    sms_challenge,
+    task_hash,
+)
+from iexec_lab.protocol.typed_data import hash_typed_data
+
+KEY = b"\x07" * 32
+WORKER, TASK, DIGEST = "0x" + "22" * 20, "0x" + "33" * 32, "0x" + "44" * 32
+CHALLENGE = {
+    "types": {"EIP712Domain": [], "Challenge": [{"name": "challenge", "type": "string"}]},
+    "domain": {"name": "iExec Gateway", "version": "1", "chainId": 134},
+    "primaryType": "Challenge",
+    "message": {"challenge": "abc"},
+}
+
+
+class Signer:
+    address = key_address(KEY)
+
+    def sign_typed_data(self, domain, types, message):
+        assert "EIP712Domain" not in types
+        return sign_digest(KEY, hash_typed_data(domain, types, message))
+
+
+def test_secrets_are_allowed_by_a_signature_over_the_raw_bytes():
+    challenge = sms_challenge("web3", WORKER, None, "s\u00e9cret")
+    parts = keccak(b"IEXEC_SMS_DOMAIN") + bytes.fromhex(WORKER[2:]) + keccak("s\u00e9cret".encode())
+    assert challenge == keccak(parts)
+    signed = Account.from_key(KEY).sign_message(encode_defunct(challenge))
+    assert sign_digest(KEY, personal_digest(challenge)) == "0x" + signed.signature.hex().removeprefix("0x")
+
+
+def test_named_secrets_have_their_name_inside():
+    assert sms_challenge("web2", WORKER, "1", "v") == sms_challenge("app", WORKER, None, "v")
+    assert sms_challenge("web2", WORKER, "n", "v") == sms_challenge("requester", WORKER, "n", "v")
+    assert sms_challenge("web2", WORKER, "n", "v") != sms_challenge("web2", WORKER, "m", "v")
+    for kind, name in (("web3", "n"), ("web2", None), ("requester", None)):
+        with pytest.raises(ValidationError):
+            sms_challenge(kind, WORKER, name, "v")
+    with pytest.raises(ValidationError, match="valid Unicode"):
+        sms_challenge("web3", WORKER, None, "\ud800")
+
+
+@pytest.mark.parametrize("answer", [CHALLENGE, {"ok": True, "data": CHALLENGE}])
+def test_a_login_token(answer):
+    digest, signature, address = login_token(answer, Signer()).split("_")
+    assert address == Signer.address == recover_address(bytes.fromhex(digest[2:]), signature)
+
+
+@pytest.mark.parametrize(
+    "answer", [None, [], "x", {}, {"foo": 1}, {"data": "x"}, {**CHALLENGE, "types": None}]
+)
+def test_what_is_no_challenge(answer):
+    with pytest.raises(SignatureError) as caught:
+        login_token(answer, Signer())
+    assert caught.value.message == "Failed to get authorization: Error: Unexpected challenge format"
+
+
+def test_a_challenge_that_can_not_be_hashed():
+    with pytest.raises(
+        SignatureError, match=r"^Failed to get authorization: Error: Challenge lacks challenge$"
+    ):
+        login_token({**CHALLENGE, "message": {"x": 1}}, Signer())
+
+
+@given(JSON | objects(["data", "types", "domain", "message"]))
+def test_any_challenge_is_read_or_refused(answer):
+    with suppress(SignatureError):
+        login_data(answer)
+        login_token(answer, Signer())
+
+
+def test_messages_of_workers():
+    worker, task, digest = (bytes.fromhex(text[2:]) for text in (WORKER, TASK, DIGEST))
+    assert authorization_hash(WORKER, TASK, NULL_ADDRESS) == keccak(worker + task + bytes(20))
+    assert result_hash(TASK, digest) == keccak(task + digest)
+    assert result_seal(WORKER, TASK, DIGEST) == keccak(worker + task + digest)
+    assert enclave_hash(TASK, WORKER, DIGEST) == keccak(
+        keccak(task + digest) + keccak(worker + task + digest)
+    )
+    assert task_hash(TASK) == keccak(task)

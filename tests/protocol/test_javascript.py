@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import JSON
+
+from iexec_lab.errors import ValidationError
+from iexec_lab.protocol.javascript import dumps, loads, print_value, to_text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ({"b": 1, "a": [True, None, "x"]}, '{"b":1,"a":[true,null,"x"]}'),
+        ({"2": "b", "x": 0, "1": "a", "01": 0}, '{"1":"a","2":"b","x":0,"01":0}'),
+        ({2: "b", 1: "a"}, '{"1":"a","2":"b"}'),
+        ({"4294967295": 0, "4294967294": 1}, '{"4294967294":1,"4294967295":0}'),
+        ([1.0, 1.5, 1e21, 1e-7, float("nan")], "[1,1.5,1e+21,1e-7,null]"),
+        ("\u00e9\u2028/\x7f", '"\u00e9\u2028/\x7f"'),
+        ('\x00\b\f\n\r\t"\\', '"\\u0000\\b\\f\\n\\r\\t\\"\\\\"'),
+        ("\ud800x", '"\\ud800x"'),
+        ("\U0001f98a", '"\U0001f98a"'),
+    ],
+)
+def test_json_as_javascript_writes_it(value, text):
+    assert dumps(value) == text
+
+
+@pytest.mark.parametrize("text", ["NaN", "[Infinity]", "", "{'a':1}", "[1,]", "[" * 100_000])
+def test_what_javascript_does_not_read(text):
+    with pytest.raises(ValueError, match=r"JSON|Expecting|Illegal|Infinity|property"):
+        loads(text)
+
+
+def test_nesting_is_counted_outside_of_strings():
+    assert loads('["' + "[" * 1000 + '\\""]') == ["[" * 1000 + '"']
+    assert loads("[" * 500 + "]" * 500)
+    assert loads("[" + ",".join(["[]"] * 1000) + "]") == [[]] * 1000
+    with pytest.raises(ValueError, match="nested too deep"):
+        loads("[" * 501 + "]" * 501)
+
+
+def test_what_has_no_json_form():
+    deep = []
+    for _ in range(100_000):
+        deep = [deep]
+    for value in (object(), {1, 2}, deep):
+        with pytest.raises(ValidationError):
+            dumps(value)
+    assert to_text(deep) == "..."
+    assert print_value(deep).count("\n") == 40
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda v: st.lists(v) | st.dictionaries(st.text(), v),
+    )
+)
+def test_other_readers_understand_it(value):
+    assert json.loads(dumps(value)) == value
+
+
+@given(JSON)
+def test_everything_can_be_shown(value):
+    assert isinstance(to_text(value), str)
+    assert isinstance(print_value(value), str)
+
+
+def test_values_in_sentences():
+    assert to_text(["a", None, 1.5]) == "a,,1.5"
+    assert to_text({"a": 1}) == "[object Object]"
+    assert to_text(b"\x01") == "0x01"
+    assert print_value(["a", 1]) == '[\n  "\\"a\\"",\n  "1"\n]'
+    assert print_value(["a"], quotes=False) == '[\n  "a"\n]'

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from eth_account.messages import encode_typed_data
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import ADDRESSES, BYTES32, JSON, TEXT, UINT256
+
+from iexec_lab.errors import ValidationError
+from iexec_lab.protocol import Domain, hash_typed_data, keccak
+from iexec_lab.protocol.typed_data import encode_type, find_primary_type
+
+LOGIN = {
+    "types": {"Challenge": [{"name": "challenge", "type": "string"}]},
+    "domain": {"name": "iExec Gateway", "version": "1", "chainId": "65535"},
+    "message": {"challenge": "Sign this \u00fc"},
+}
+MAIL = {
+    "Mail": [
+        {"name": "from", "type": "Person"},
+        {"name": "to", "type": "Person[]"},
+        {"name": "pair", "type": "uint8[2]"},
+        {"name": "data", "type": "bytes"},
+        {"name": "mark", "type": "bytes4"},
+        {"name": "ok", "type": "bool"},
+        {"name": "change", "type": "int64"},
+    ],
+    "Person": [{"name": "wallet", "type": "address"}, {"name": "name", "type": "string"}],
+}
+
+PERSONS = st.fixed_dictionaries({"wallet": ADDRESSES, "name": TEXT})
+MAILS = st.fixed_dictionaries(
+    {
+        "from": PERSONS,
+        "to": st.lists(PERSONS, max_size=3),
+        "pair": st.lists(st.integers(0, 255), min_size=2, max_size=2),
+        "data": st.binary(max_size=40),
+        "mark": st.binary(min_size=4, max_size=4),
+        "ok": st.booleans(),
+        "change": st.integers(-(2**63), 2**63 - 1),
+    }
+)
+
+
+def official(domain, types, message):
+    signable = encode_typed_data(domain, types, message)
+    return keccak(b"\x19\x01" + signable.header + signable.body)
+
+
+@given(MAILS, UINT256, ADDRESSES, BYTES32)
+def test_any_types_hash_as_in_eth_account(message, chain_id, contract, salt):
+    domain = {
+        "name": "m",
+        "chainId": chain_id,
+        "verifyingContract": contract,
+        "salt": bytes.fromhex(salt[2:]),
+    }
+    assert hash_typed_data(domain, MAIL, message) == official(domain, MAIL, message)
+
+
+def test_logins_have_numbers_as_text():
+    digest = hash_typed_data(LOGIN["domain"], LOGIN["types"], LOGIN["message"])
+    assert digest == official({**LOGIN["domain"], "chainId": 65535}, LOGIN["types"], LOGIN["message"])
+    same = {**LOGIN["domain"], "chainId": "0xffff"}
+    assert hash_typed_data(same, {**LOGIN["types"], "EIP712Domain": []}, LOGIN["message"]) == digest
+
+
+def test_types_are_listed_after_the_one_that_uses_them():
+    assert find_primary_type(MAIL) == "Mail"
+    assert encode_type("Mail", MAIL).endswith("int64 change)Person(address wallet,string name)")
+
+
+def test_domains_are_values():
+    one = Domain(chain_id=134, verifying_contract="0x3ECA1B216a7df1c7689aEb259fFB83ADFB894E7f")
+    assert one == Domain(chain_id=134, verifying_contract=one.verifying_contract.lower())
+    assert one.separator().hex() == "f2cbd98a556869939d25b73c3fa68ba45f19932f8c9a06f744c98290ed9ef860"
+    assert one.to_json()["verifyingContract"] == "0x3eca1B216A7DF1C7689aEb259fFB83ADFB894E7f"
+
+
+@pytest.mark.parametrize(
+    ("types", "message", "problem"),
+    [
+        ({"A": [{"name": "x", "type": "A"}]}, {}, "missing primary type"),
+        ({"A": [], "B": []}, {}, "ambiguous primary types or unused types"),
+        ({"A": [{"name": "x", "type": "foo"}]}, {"x": 1}, "unknown type foo"),
+        ({"A": [{"name": "x", "type": "uint7"}]}, {"x": 1}, "x must be uint7"),
+        ({"A": [{"name": "x", "type": "uint8"}]}, {"x": 256}, "x must be uint8"),
+        ({"A": [{"name": "x", "type": "uint8"}]}, {"x": "1.5"}, "x must be uint8"),
+        ({"A": [{"name": "x", "type": "int8"}]}, {"x": -129}, "x must be int8"),
+        ({"A": [{"name": "x", "type": "bytes3"}]}, {"x": "0x0102"}, "x must be bytes3"),
+        ({"A": [{"name": "x", "type": "bool"}]}, {"x": 1}, "x must be bool"),
+        ({"A": [{"name": "x", "type": "string"}]}, {"x": "\ud800"}, "x must be string"),
+        ({"A": [{"name": "x", "type": "address"}]}, {"x": "0x"}, "x must be address"),
+        ({"A": [{"name": "x", "type": "bool[2]"}]}, {"x": [True]}, "x must be bool[2]"),
+        ({"A": [{"name": "x", "type": "bool"}]}, {}, "A lacks x"),
+        ({"A": [{"name": "x"}]}, {}, "types must be lists of {name, type}"),
+        ({"A": 5}, {}, "types must be lists of {name, type}"),
+    ],
+)
+def test_what_does_not_fit(types, message, problem):
+    with pytest.raises(ValidationError) as caught:
+        hash_typed_data({}, types, message)
+    assert caught.value.message == problem
+
+
+def test_endless_types_do_not_end_us():
+    types = {"Top": [{"name": "b", "type": "B"}], "B": [{"name": "b", "type": "B"}]}
+    value = {}
+    for _ in range(1000):
+        value = {"b": value}
+    with pytest.raises(ValidationError, match="nested too deep"):
+        hash_typed_data({}, types, value)
+    value = []
+    for _ in range(1000):
+        value = [value]
+    with pytest.raises(ValidationError, match="nested too deep"):
+        hash_typed_data({}, {"A": [{"name": "x", "type": "bool" + "[]" * 5000}]}, {"x": value})
+
+
+@given(JSON, st.dictionaries(TEXT, JSON, max_size=2), JSON)
+def test_anything_is_hashed_or_refused(domain, types, message):
+    with suppress(ValidationError):
+        assert len(hash_typed_data(domain, types, message)) == 32
