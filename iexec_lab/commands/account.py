@@ -7,7 +7,7 @@ from iexec_lab.commands.options import READS, SENDS, USER
 from iexec_lab.commands.tree import Argument, Command
 
 AMOUNT = Argument("amount", "amount", "how much, in nRLC unless a unit follows", required=True)
-UNIT = Argument("unit", "unit", "nRLC or RLC", default="nRLC")
+UNIT = Argument("unit", "unit", "nRLC (when left out) or RLC")
 SPENDER = Argument("spender", "address", "who may use the stake", required=True)
 
 COMMANDS = (

@@ -106,6 +106,8 @@ def init(context: Context, args: Namespace) -> Outcome:
 
 
 def run(context: Context, args: Namespace) -> Outcome:
+    from iexec_lab.client.run import RunPlan
+
     lab = context.lab(args)
     values = _execution(context, args, lab.session.network.id)
     names = (
@@ -120,8 +122,9 @@ def run(context: Context, args: Namespace) -> Outcome:
     values |= given(args, names)
     with context.face.working("Preparing the deal"):
         job = lab.app.run.plain(**values)
-    if args.dry_run:
-        return Outcome(job.row(), job.frame, "Nothing was signed.", shown=job.lines())
+    if isinstance(job, RunPlan):
+        row = {name: str(value) if type(value) is int else value for name, value in job.row().items()}
+        return Outcome(row, job.frame, "Nothing was signed.", shown="\n".join(job.lines()))
     return follow(context, lab, job, watch=args.watch or args.download is not None, download=args.download)
 
 

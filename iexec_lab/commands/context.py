@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -127,16 +128,30 @@ class Context:
         network, folder = self._where(chain)
         lab = connect(
             network,
-            self.signer if not wallet else None,
+            self._signer(network, wallet),
             project=folder,
             gas_price=parse_ether(list(price)) if price else None,
             confirms=_blocks(1 if confirms is None else confirms),
             confirm=self._agrees,
             ask_secret=self.face.secret,
-            **wallet,
+            password=wallet.get("password"),
+            wallet_file=wallet.get("wallet_file"),
+            wallet_address=wallet.get("wallet_address"),
+            keystoredir=wallet.get("keystoredir"),
         )
         lab.session.folder = self.folder
         return lab
+
+    def _signer(self, network: str | None, wallet: dict[str, str]) -> Any:
+        """A wallet that is no keystore file: one given to us, or the project's own on the sandbox."""
+        if wallet or self.signer is not None:
+            return None if wallet else self.signer
+        on_sandbox = (network or "").partition(":")[0] == SANDBOX
+        if not on_sandbox or os.environ.get("IEXEC_PRIVATE_KEY") or not self.project.has("wallet.json"):
+            return None
+        from iexec_lab.wallet.keystore import find_wallet
+
+        return find_wallet(cwd=self.folder).unlock()
 
     def _where(self, chain: str | None) -> tuple[str | None, Path | None]:
         """Network for ``connect``, and the folder whose ``chain.json`` defines it: None when built in."""

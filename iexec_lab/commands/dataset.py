@@ -51,10 +51,14 @@ def encrypt(context: Context, args: Namespace) -> Outcome:
             context.folder,
             force=args.force,
             overwrite=context.confirm_overwrite,
-            progress=step.update,
+            progress=lambda name, done, total: step.update(f"{name} {_percent(done, total)}"),
             **given(args, _FOLDERS),
         )
     return Outcome(raw, lambda: encrypted_frame(raw), f"Encrypted {len(raw['encryptedFiles'])} file(s).")
+
+
+def _percent(done: int | None, total: int | None) -> str:
+    return f"{100 * (done or 0) // total} %" if total else ""
 
 
 COMMANDS = (

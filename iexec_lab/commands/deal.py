@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from iexec_lab.commands.handlers import calling, done
 from iexec_lab.commands.options import READS, SENDS, flag
-from iexec_lab.commands.running import wait
+from iexec_lab.commands.running import failure, sentences, telling
 from iexec_lab.commands.tree import Argument, Command
 
 if TYPE_CHECKING:
@@ -20,11 +21,12 @@ _DEAL = Argument("dealid", "deal", "the deal", required=True)
 
 def show(context: Context, args: Namespace) -> Outcome:
     lab = context.lab(args)
-    if not args.watch:
-        with context.face.working("Reading the deal"):
-            return done(lab, "deal.show", dealid=args.dealid)
-    wait(context, lab.job(args.dealid))
-    return done(lab, "deal.show", dealid=args.dealid, watch=True)
+    with context.face.working("Waiting for the tasks" if args.watch else "Reading the deal") as step:
+        outcome = done(lab, "deal.show", dealid=args.dealid, watch=args.watch, progress=telling(step))
+    failed = outcome.raw.get("failedTasks")
+    if not failed:
+        return outcome
+    return replace(outcome, failed=sentences(failed), error=failure(failed, lab.job(args.dealid)))
 
 
 COMMANDS = (

@@ -56,4 +56,6 @@ def done(lab: IExec, verb: str, said: str = "", args: Namespace | None = None, /
 def given(args: Namespace, names: Iterable[str]) -> dict[str, Any]:
     """The named arguments that the user gave."""
     found = {name: getattr(args, name) for name in names}
+    if found.get("unit"):
+        found["amount"] = [found["amount"], found.pop("unit")]  # told together when they are wrong
     return {name: value for name, value in found.items() if value is not None and value is not False}

@@ -94,9 +94,9 @@ def cancel(context: Context, args: Namespace) -> Outcome:
 
     def work(kind: str) -> Answer:
         wanted = _hash(args, kind)
-        target = {"order_hash": wanted} if wanted else {"order": _signed(orders, kind, lab)}
+        order = None if wanted else _signed(orders, kind, lab)
         with context.face.working(f"Canceling the {kind}"):
-            plain = lab.order.cancel.plain(kind=kind, force=args.force, **target)
+            plain = lab.order.cancel.plain(order, kind=kind, order_hash=wanted, force=args.force)
         return lab.order.cancel.raw(plain), lambda: lab.order.cancel.value(plain)
 
     return _each(kinds, work, "Canceled {kinds}: nobody can use it any more.", "cancel")
@@ -105,10 +105,12 @@ def cancel(context: Context, args: Namespace) -> Outcome:
 def show(context: Context, args: Namespace) -> Outcome:
     kinds = _chosen(args)
     lab = context.lab(args)
-    orders = context.project.signed_orders(lab.session.network.id) if _needs_file(args, kinds) else {}
 
     def work(kind: str) -> Answer:
-        wanted = _hash(args, kind) or lab.order.hash.plain({"kind": kind, **_signed(orders, kind, lab)})
+        wanted = _hash(args, kind)
+        if wanted is None:
+            orders = context.project.signed_orders(lab.session.network.id)
+            wanted = lab.order.hash.plain({"kind": kind, **_signed(orders, kind, lab)})
         with context.face.working(f"Reading the {kind}"):
             plain = lab.order.show.plain(kind, wanted, deals=args.deals)
         return lab.order.show.raw(plain), lambda: lab.order.show.value(plain)
@@ -128,7 +130,10 @@ def fill(context: Context, args: Namespace) -> Outcome:
         chosen["requestorder"] = None
     with context.face.working("Filling the order"):
         job = lab.order.fill.plain(
-            **{kind: order for kind, order in chosen.items() if order},
+            chosen["apporder"],
+            chosen["workerpoolorder"],
+            chosen["requestorder"],
+            chosen["datasetorder"],
             **given(args, ("params", "skip_preflight_check", "use_voucher", "voucher_address", "force")),
         )
     return follow(context, lab, job, raw=lab.order.fill.raw)

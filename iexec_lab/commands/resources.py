@@ -73,8 +73,8 @@ def deploy(kind: str) -> Command:
 def _deploy(kind: str) -> Handler:
     def handle(context: Context, args: Namespace) -> Outcome:
         project = context.project
-        lab = context.lab(args)
         values = _checked(kind, project.resource(kind))
+        lab = context.lab(args)
         with context.face.working(f"Deploying the {kind}"):
             outcome = done(lab, f"{kind}.deploy", f"Deployed {kind} {{address}}.", force=True, **values)
         project.save_deployed(kind, lab.session.network.id, outcome.raw["address"])
@@ -183,8 +183,8 @@ def read_address(context: Context, args: Namespace) -> str:
     from iexec_lab.wallet import keystore
 
     names = ("wallet_file", "wallet_address", "keystoredir")
-    options = {name: getattr(args, name) for name in names}
-    address: str | None = keystore.read_address(**options, cwd=context.folder)
+    options: dict[str, Any] = {name: getattr(args, name) for name in names}
+    address = keystore.read_address(**options, cwd=context.folder)
     return address or NULL_ADDRESS
 
 

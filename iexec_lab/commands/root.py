@@ -116,7 +116,10 @@ COMMANDS = (
                 "network", "chain", "sandbox, or a network of chain.json; the present one when left out"
             ),
         ),
-        options=(*WALLET_OPEN, flag("--new-wallet", "a new wallet, kept in memory as long as the notebook runs")),
+        options=(
+            *WALLET_OPEN,
+            flag("--new-wallet", "a new wallet, kept in memory as long as the notebook runs"),
+        ),
         example="connect sandbox",
         notes="In a notebook the choice lasts as long as the kernel; in a terminal it becomes the default\n"
         "of chain.json. The sandbox is started when it does not run.",

@@ -8,12 +8,14 @@ from iexec_lab.commands.outcome import Outcome
 from iexec_lab.errors import JobError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Mapping, Sequence
 
     from iexec_lab.client.iexec import IExec
-    from iexec_lab.client.job import Job, JobStatus
-    from iexec_lab.commands.context import Context
+    from iexec_lab.client.job import Job
+    from iexec_lab.client.watching import JobStatus
+    from iexec_lab.commands.context import Context, Step
+
+_NAMED = 10  # failed tasks that an error lists
 
 
 def follow(
@@ -39,58 +41,55 @@ def follow(
     if not watch:
         context.face.note(f"iexec-lab deal show {job.deal_id} --watch waits for it.")
         return Outcome(to_raw(job), lambda: job, f"Deal {job.deal_id}")
-    wait(context, job)
+    with context.face.working("Waiting for the tasks") as step:
+        job.wait(progress=telling(step))
     answer = to_raw(job)
     failed = answer.get("failedTasks", [])
     if failed:
-        return Outcome(answer, failed=_sentences(failed), error=_failure(job, failed))
+        return Outcome(answer, failed=sentences(failed), error=failure(failed, job))
     if download is None:
         return Outcome(answer, lambda: job, f"Deal {job.deal_id}: all tasks completed.")
-    results = [job.result(index) for index in range(job.volume)]
-    paths = [keep(context, result, name) for result, name in zip(results, _names(job, download), strict=True)]
-    answer["resultPaths"] = [str(path) for path in paths]
+    with context.face.working("Downloading"):
+        results = job.results()
+    paths = [
+        result.save(context.folder / name)
+        for result, name in zip(results, _names(job, download), strict=True)
+    ]
+    answer["resultPaths"] = [str(path.absolute()) for path in paths]
     said = "Results: " + ", ".join(path.name for path in paths)
     return Outcome(answer, lambda: results[0] if len(results) == 1 else results, said)
 
 
-def wait(context: Context, job: Job) -> None:
-    """Wait for a job, with progress."""
-    with context.face.working("Waiting for the tasks") as step:
+def telling(step: Step) -> Callable[[JobStatus], None]:
+    """Tells a step how far a job is."""
 
-        def progress(status: JobStatus) -> None:
-            counts = ", ".join(f"{count} {name.lower()}" for name, count in status.counts.items() if count)
-            step.update(counts, status.done, status.total)
+    def tell(status: JobStatus) -> None:
+        counts = ", ".join(f"{count} {name.lower()}" for name, count in status.counts.items())
+        step.update(counts, status.done, status.total)
 
-        job.wait(progress=progress)
+    return tell
 
 
 def _names(job: Job, download: Any) -> list[str]:
-    tasks = [task.task_id for task in job.status().tasks]
     if not isinstance(download, str):
-        return tasks
+        return [f"{task}.zip" for task in job.task_ids]
     stem = download.removesuffix(".zip")
-    return [stem] if len(tasks) == 1 else [f"{stem}-{index}" for index in range(len(tasks))]
+    if job.volume == 1:
+        return [f"{stem}.zip"]
+    return [f"{stem}-{index}.zip" for index in range(job.volume)]
 
 
-def keep(context: Context, result: Any, name: str) -> Path:
-    """Copy a result into the project folder; it replaces a file of that name, like the official CLI."""
-    import shutil
-
-    target = (context.folder / name).with_name(f"{name.rpartition('/')[2]}.zip").absolute()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(result.path, target)
-    return target
-
-
-def _sentences(failed: list[dict[str, Any]]) -> tuple[str, ...]:
+def sentences(failed: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """One sentence for each failed task."""
     return tuple(f"task {task['idx']} ({task['taskid']}): {task['statusName']}" for task in failed)
 
 
-def _failure(job: Job, failed: list[dict[str, Any]]) -> JobError:
-    tasks = "task" if len(failed) == 1 else "tasks"
+def failure(failed: Sequence[Mapping[str, Any]], job: Job | None = None) -> JobError:
+    """The error of tasks that did not complete; it keeps the job."""
+    tasks = "1 task" if len(failed) == 1 else f"{len(failed)} tasks"
     error = JobError(
-        f"{len(failed)} {tasks} of deal {job.deal_id} did not complete",
-        details={f"task {task['idx']}": f"{task['taskid']} {task['statusName']}" for task in failed[:10]},
+        f"{tasks} of deal {failed[0]['dealid']} did not complete",
+        details={f"task {task['idx']}": f"{task['taskid']} {task['statusName']}" for task in failed[:_NAMED]},
         hint=f"iexec-lab task debug {failed[0]['taskid']} --logs tells why.",
     )
     error.job = job

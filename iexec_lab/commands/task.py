@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from iexec_lab.commands.handlers import calling, done, given
 from iexec_lab.commands.options import BENEFICIARY_FOLDER, BENEFICIARY_KEY, READS, SENDS, flag
+from iexec_lab.commands.running import failure, sentences
 from iexec_lab.commands.tree import Argument, Command, Option
 
 if TYPE_CHECKING:
@@ -20,8 +22,31 @@ _TASK = Argument("taskid", "task", "the task", required=True)
 def show(context: Context, args: Namespace) -> Outcome:
     lab = context.lab(args)
     values = given(args, ("watch", "download", "decrypt", "beneficiary_keystoredir", "beneficiary_key_file"))
-    with context.face.working("Waiting for the task" if args.watch else "Reading the task"):
-        return done(lab, "task.show", taskid=args.taskid, **values)
+    with context.face.working("Waiting for the task" if args.watch else "Reading the task") as step:
+        outcome = done(
+            lab,
+            "task.show",
+            taskid=args.taskid,
+            progress=lambda view: step.update(view.status.lower()),
+            **values,
+        )
+    task = outcome.raw["task"]
+    if args.watch and task["statusName"] != "COMPLETED":
+        return replace(outcome, failed=sentences([task]), error=failure([task]))
+    path = outcome.raw.get("resultPath")
+    if args.download and path is None:
+        context.face.note(f"Nothing to download: the task is {task['statusName']}.")
+    if path is not None:
+        from iexec_lab.client.result_files import Result
+
+        return replace(outcome, make=lambda: Result(path), said=f"Result: {path}")
+    return outcome
+
+
+def debug(context: Context, args: Namespace) -> Outcome:
+    lab = context.lab(args)
+    with context.face.working("Asking the workerpool"):
+        return done(lab, "task.debug", taskid=args.taskid, logs=args.logs, warn=context.face.note)
 
 
 COMMANDS = (
@@ -43,7 +68,7 @@ COMMANDS = (
     Command(
         ("task", "debug"),
         "show what the chain and the workerpool know about a task",
-        calling("task.debug", "taskid", "logs", doing="Asking the workerpool"),
+        debug,
         args=(_TASK,),
         options=(*READS, flag("--logs", "also the app's output, for the requester")),
         example="task debug 0x97a2...4e --logs",

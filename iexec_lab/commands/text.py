@@ -37,7 +37,7 @@ def _lines(value: Any, style: Style, width: int) -> list[str]:
         return _pairs(value, style, width)
     if isinstance(value, (list, tuple)):
         return _items(value, style, width)
-    return [safe(_word(value))] if value != "" else []
+    return [safe(line) for line in _word(value).split("\n")] if value != "" else []
 
 
 def _word(value: Any) -> str:
@@ -52,7 +52,7 @@ def _pairs(value: Mapping[str, Any], style: Style, width: int) -> list[str]:
     lines: list[str] = []
     for name, item in zip(names, value.values(), strict=True):
         label = style.paint(GREEN, f"{name}:")
-        if isinstance(item, (dict, list, tuple)) and item:
+        if (isinstance(item, (dict, list, tuple)) and item) or (isinstance(item, str) and "\n" in item):
             lines += [label, *(f"  {line}" for line in _lines(item, style, width - 2))]
         else:
             text = "none" if isinstance(item, (dict, list, tuple)) else safe(_word(item))
@@ -79,7 +79,10 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         list(row) != columns or any(isinstance(cell, (dict, list)) for cell in row.values()) for row in rows
     ):
         return []
-    cells = [columns, *([safe(_word(cell)) for cell in row.values()] for row in rows)]
+    cells = [
+        [safe(str(name)) for name in columns],
+        *([safe(_word(cell)) for cell in row.values()] for row in rows),
+    ]
     widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
     return [
         "  ".join(cell.ljust(size) for cell, size in zip(line, widths, strict=True)).rstrip()

@@ -103,7 +103,9 @@ def _amount(what: str) -> Argument:
 
 
 def _unit(default: str) -> Argument:
-    return Argument("unit", "unit", f"unit of the amount ({default})", default=default)
+    return Argument(
+        "unit", "unit", f"unit of the amount ({default})", default=default if default == "nRLC" else None
+    )
 
 
 _TRANSFER = (*SENDS, FORCE, TO)

@@ -1,0 +1,91 @@
+"""Questions and progress of a terminal, on a real pseudo terminal."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+
+import pytest
+
+ASK = "from iexec_lab.commands.terminal import Terminal; print('answer', Terminal().confirm('Really?'))"
+SECRET = "from iexec_lab.commands.terminal import Terminal; print('answer', Terminal().secret('Password'))"
+WORK = (
+    "import time; from iexec_lab.commands.terminal import Terminal; terminal = Terminal()\n"
+    "with terminal.working('Digging') as step:\n"
+    "    step.update('deep', 2, 5); time.sleep(1); terminal.note('careful')\n"
+    "print('done')"
+)
+
+
+def on_terminal(code: str, *answers: str) -> str:
+    """What a person sees; each answer is typed when the screen has been still for a moment."""
+    pid, screen = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, [sys.executable, "-c", code])
+    seen, waiting, deadline = b"", list(answers), time.monotonic() + 60
+    try:
+        while time.monotonic() < deadline:
+            ready, _, _ = select.select([screen], [], [], 0.3)
+            if ready:
+                try:
+                    chunk = os.read(screen, 4096)
+                except OSError:
+                    break
+                if not chunk:
+                    break
+                seen += chunk
+            elif waiting and seen.rstrip().endswith((b")", b":")):
+                os.write(screen, waiting.pop(0).encode() + b"\n")
+                seen += b"\n"
+    finally:
+        os.close(screen)
+        os.waitpid(pid, 0)
+    return seen.decode()
+
+
+@pytest.mark.parametrize(
+    ("answers", "result"),
+    [(("",), True), (("y",), True), (("YES",), True), (("no",), False), (("what", "n"), False)],
+)
+def test_confirm_says_yes_by_default_and_asks_again(answers, result):
+    screen = on_terminal(ASK, *answers)
+    assert f"answer {result}" in screen
+    assert screen.count("Really? (Y/n)") == len(answers)
+
+
+def test_secrets_are_not_shown_and_not_empty():
+    screen = on_terminal(SECRET, "", "hidden word")
+    assert screen.count("hidden word") == 1  # our own print, not the echo
+    assert "answer hidden word" in screen
+
+
+def test_progress_is_one_line_that_goes_away():
+    screen = on_terminal(WORK)
+    assert "deep 2/5" in screen
+    assert "! careful" in screen
+    assert screen.rstrip().endswith("done")
+    assert "\n" not in screen[screen.index("deep") : screen.index("careful")]
+
+
+@pytest.mark.parametrize("code", [ASK, SECRET])
+def test_without_a_terminal_a_question_is_an_error_and_never_waits(code):
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "AbortedError: Nobody is there to answer" in done.stderr
+
+
+def test_nothing_is_drawn_in_a_pipe():
+    done = subprocess.run([sys.executable, "-c", WORK], capture_output=True, text=True, check=True)
+    assert done.stdout == "done\n"
+    assert done.stderr == "! careful\n"

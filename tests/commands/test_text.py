@@ -1,0 +1,77 @@
+"""Answers in a terminal are aligned, coloured only when asked, and can not steer it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iexec_lab.commands.text import Style, render, safe
+
+PLAIN = Style(colours=False)
+
+
+def test_pairs_are_aligned_and_nested():
+    answer = {
+        "ok": True,
+        "balance": {"stake": "5", "locked": "0"},
+        "tasks": ["0x1", "0x2"],
+        "none": None,
+        "empty": [],
+    }
+    assert render(answer, PLAIN).splitlines() == [
+        "ok:      yes",
+        "balance:",
+        "  stake:  5",
+        "  locked: 0",
+        "tasks:",
+        "  - 0x1",
+        "  - 0x2",
+        "none:    none",
+        "empty:   none",
+    ]
+
+
+def test_rows_become_a_table_when_they_fit():
+    rows = [{"hash": "0x1", "price": "10"}, {"hash": "0x22", "price": "5"}]
+    assert render(rows, PLAIN).splitlines() == ["hash  price", "0x1   10", "0x22  5"]
+    assert render(rows, PLAIN, width=8).splitlines() == [
+        "- hash:  0x1",
+        "  price: 10",
+        "- hash:  0x22",
+        "  price: 5",
+    ]
+    uneven = [{"a": 1}, {"b": 2}]
+    assert render(uneven, PLAIN).splitlines() == ["- a: 1", "- b: 2"]
+
+
+@pytest.mark.parametrize(("value", "text"), [("", ""), ({}, ""), ([], ""), ("word", "word"), (5, "5")])
+def test_single_values(value, text):
+    assert render(value, PLAIN) == text
+
+
+def test_several_lines_stay_several_lines():
+    assert render({"stdout": "one\ntwo\x1b", "n": 1}, PLAIN).splitlines() == [
+        "stdout:",
+        "  one",
+        "  two\\x1b",
+        "n:      1",
+    ]
+
+
+def test_colours_only_when_wanted():
+    assert "\x1b[32m" in render({"a": 1}, Style(colours=True))
+    assert "\x1b" not in render({"a": 1}, PLAIN)
+
+
+def test_control_characters_become_visible():
+    assert safe("a\x1b[2Jb\rc\u202e") == "a\\x1b[2Jb\\rc\\u202e"
+    assert safe("ünï→ 漢") == "ünï→ 漢"
+
+
+@given(
+    st.recursive(st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8)
+)
+def test_no_answer_can_steer_a_terminal(value):
+    text = render(value, PLAIN)
+    assert all(line.isprintable() for line in text.split("\n"))
