@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
         # Nobody's child, so that nobody has to wait for it.
         os._exit(0)
     try:
-        lock = StateLock(folder)
+        StateLock(folder)
     except SandboxError as error:
         return _failed(error)
     _log_to(folder / "log.txt")
@@ -50,7 +50,6 @@ def main(arguments: list[str]) -> int:
         return _failed(_own_error(error))
     finally:
         remove_record(folder)
-        lock.release()
     return 0
 
 

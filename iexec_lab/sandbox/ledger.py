@@ -334,9 +334,7 @@ class Ledger:
         if not await _ended(node):
             return False
         for _ in range(_LIVES):
-            log.warning(
-                "anvil ended with exit code %s; another one takes over", self._node.process.returncode
-            )
+            log.warning("anvil ended with exit code %s; replacing it", self._node.process.returncode)
             self._node.stop()
             self._node = self._start_node()
             self._link.url = self._node.url

@@ -51,7 +51,7 @@ class Record:
 
 
 class StateLock:
-    """The right to run on a state folder, held until ``release`` or the end of the process."""
+    """The right to run on a state folder, held until the process is gone, however it goes."""
 
     def __init__(self, folder: Path) -> None:
         """Take it; SandboxError, with pid and urls of who has it, when it is taken."""
@@ -63,9 +63,6 @@ class StateLock:
             raise already_running(folder)
         os.ftruncate(self._file, 0)
         os.write(self._file, str(os.getpid()).encode())
-
-    def release(self) -> None:
-        os.close(self._file)
 
     def _take(self) -> bool:
         # Whoever asks if the folder is taken holds the lock for an instant.

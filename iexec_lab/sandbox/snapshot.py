@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from iexec_lab.sandbox.accounts import well_known_accounts
-from iexec_lab.sandbox.artifacts import ANVIL_VERSION, POCO_VERSION, poco_folder
+from iexec_lab.sandbox.artifacts import ANVIL_VERSION, POCO_VERSION, anvil_binary, poco_folder
 from iexec_lab.sandbox.node import Node
 from iexec_lab.sandbox.paths import cache_folder
 from iexec_lab.sandbox.registry import Genesis
@@ -43,9 +43,9 @@ def _name(chain_id: int, *, native: bool) -> str:
     digest = hashlib.sha256()
     for source in _SOURCES:
         digest.update(Path(__file__).with_name(source).read_bytes())
-    for variable in ("IEXEC_LAB_ANVIL", "IEXEC_LAB_POCO"):
-        if path := os.environ.get(variable):
-            digest.update(f"{path} {Path(path).stat().st_mtime_ns}".encode())
+    for variable, own in (("IEXEC_LAB_ANVIL", anvil_binary), ("IEXEC_LAB_POCO", poco_folder)):
+        if os.environ.get(variable):
+            digest.update(f"{own()} {own().stat().st_mtime_ns}".encode())
     mode = "native" if native else "token"
     return f"{mode}-{chain_id}-anvil-{ANVIL_VERSION}-poco-{POCO_VERSION}-{digest.hexdigest()[:12]}"
 

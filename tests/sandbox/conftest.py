@@ -15,19 +15,18 @@ from iexec_lab.sandbox.snapshot import NATIVE_CHAIN_ID, TOKEN_CHAIN_ID, snapshot
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    """State and cache folders of this test's own; what was fetched is shared with the user's cache."""
-    packages = cache_folder() / "packages"
-    packages.mkdir(parents=True, exist_ok=True)
+    """A state folder of this test's own; the cache is the user's."""
     home = tmp_path / "home"
-    (home / "cache").mkdir(parents=True)
-    (home / "cache" / "packages").symlink_to(packages)
+    home.mkdir()
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    (home / "cache").symlink_to(cache_folder())
     monkeypatch.setenv("IEXEC_LAB_HOME", str(home))
     return home
 
 
 @pytest.fixture(scope="session", params=["token", "native"])
 def deployed(request, tmp_path_factory):
-    """A bare node with the contracts, in both modes: (genesis, url). Tests leave what they did on the chain."""
+    """A bare node with the contracts, in both modes: (genesis, url). Tests leave their traces on the chain."""
     native = request.param == "native"
     chain_id = NATIVE_CHAIN_ID if native else TOKEN_CHAIN_ID
     log = tmp_path_factory.mktemp("node") / "anvil.txt"

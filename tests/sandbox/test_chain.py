@@ -92,9 +92,11 @@ def test_a_node_that_is_not_there_is_an_error_of_ours():
 def test_following_gives_every_block_once_and_in_order(deployed, connect):
     genesis, _ = deployed
     batches = []
+    got = asyncio.Event()
 
     async def handler(batch):
         batches.append(batch)
+        got.set()
 
     async def check():
         async with connect() as chain:
@@ -104,7 +106,8 @@ def test_following_gives_every_block_once_and_in_order(deployed, connect):
             await asyncio.gather(*(chain.send(BOB, genesis.hub, approve(2)) for _ in range(5)))
             end = await chain.block_number()
             while not batches or batches[-1].to_block < end:
-                await asyncio.sleep(0.01)
+                got.clear()
+                await got.wait()
             task.cancel()
             return start, end
 
@@ -118,13 +121,16 @@ def test_following_gives_every_block_once_and_in_order(deployed, connect):
 def test_following_a_chain_that_is_wound_back_gives_the_new_blocks(deployed, connect):
     genesis, _ = deployed
     amounts = []
+    got = asyncio.Event()
 
     async def handler(batch):
         amounts.extend(EVENTS.Approval.decode(log)["value"] for log in batch.logs)
+        got.set()
 
     async def seen(amount):
         while amount not in amounts:
-            await asyncio.sleep(0.01)
+            got.clear()
+            await got.wait()
 
     async def check():
         async with connect() as chain:

@@ -357,7 +357,7 @@ def test_a_chain_that_can_not_be_played_again_is_said(ledgers, tmp_path):
         async with ledgers():
             pass
 
-    with pytest.raises(SandboxError, match="Block 59 .* other than it was") as caught:
+    with pytest.raises(SandboxError, match=r"Block 59 .* other than it was") as caught:
         asyncio.run(again())
     assert "reset" in caught.value.hint
 

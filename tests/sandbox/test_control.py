@@ -1,0 +1,317 @@
+"""The life of a sandbox: start, refuse, stop, be killed, come back."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from iexec_lab.errors import IexecError, SandboxError, ValidationError
+from iexec_lab.sandbox import Handle, Sandbox, control
+from iexec_lab.sandbox.accounts import well_known_accounts
+from iexec_lab.sandbox.context import SERVICES
+from iexec_lab.sandbox.registry import lock_owner, running
+
+USER = well_known_accounts().users[0]
+SOMEBODY = "0x3333333333333333333333333333333333333333"
+
+
+@pytest.fixture
+def name(home):
+    yield "life"
+    control.stop("life")
+
+
+def rpc(handle, method, *params):
+    return control.request(handle.urls["rpc"], method, *params)
+
+
+def balance(handle, address):
+    return int(rpc(handle, "eth_getBalance", address, "latest"), 16)
+
+
+def send_one(handle):
+    nonce = int(rpc(handle, "eth_getTransactionCount", USER.address, "pending"), 16)
+    raw = USER.sign_transaction(
+        nonce=nonce, gas_price=10**10, gas=21000, to=SOMEBODY, value=1, data=b"", chain_id=handle.chain_id
+    )
+    sent = rpc(handle, "eth_sendRawTransaction", raw)
+    return sent, rpc(handle, "eth_getTransactionReceipt", sent)["blockHash"]
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{pid}/status")
+    return not (status.exists() and "State:\tZ" in status.read_text())
+
+
+def wait_until(condition, patience=20):
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def children(pid):
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid=,comm="], capture_output=True, text=True, check=True)
+    rows = [line.split(None, 2) for line in listed.stdout.splitlines()]
+    return {int(own): command for own, parent, command in rows if int(parent) == pid}
+
+
+def anvil_of(handle):
+    (pid,) = [pid for pid, command in children(handle.pid).items() if "anvil" in command]
+    return pid
+
+
+def kill_9(pid):
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not alive(pid))
+
+
+def test_a_sandbox_runs_until_it_is_stopped(name):
+    assert control.find(name) is None
+    assert control.stop(name) is False
+    handle = control.start(name)
+    assert control.find(name) == handle
+    assert isinstance(handle, Handle)
+    assert tuple(handle.urls) == SERVICES
+    assert {url.rpartition(":")[0] for url in handle.urls.values()} == {"http://127.0.0.1"}
+    assert (handle.chain_id, handle.native) == (65535, False)
+    assert int(rpc(handle, "eth_chainId"), 16) == 65535
+    helpers = children(handle.pid)
+    assert helpers
+    assert control.stop(name) is True
+    assert control.find(name) is None
+    wait_until(lambda: not any(alive(pid) for pid in helpers))
+    assert not alive(handle.pid)
+
+
+def test_starting_twice_is_refused_with_what_runs(name):
+    handle = control.start(name)
+    with pytest.raises(SandboxError, match="running on this state folder") as caught:
+        control.start(name)
+    assert caught.value.details["pid"] == handle.pid
+    assert caught.value.details["rpc"] == handle.urls["rpc"]
+    assert caught.value.hint
+    with pytest.raises(SandboxError, match="running on this state folder"):
+        Sandbox(handle.folder).start()
+    assert control.find(name) == handle
+
+
+def test_stopping_keeps_the_state_and_resetting_forgets_it(name):
+    first = control.start(name)
+    sent, block = send_one(first)
+    control.stop(name)
+    second = control.start(name)
+    assert rpc(second, "eth_getTransactionReceipt", sent)["blockHash"] == block
+    control.reset(name)
+    assert not second.folder.exists()
+    third = control.start(name)
+    assert rpc(third, "eth_getTransactionReceipt", sent) is None
+    assert third.hub == first.hub
+
+
+@pytest.mark.parametrize("victims", [("sandbox",), ("anvil",), ("sandbox", "anvil"), ("anvil", "sandbox")])
+def test_nothing_is_lost_when_something_is_killed(name, victims):
+    handle = control.start(name)
+    sent = dict(send_one(handle) for _ in range(5))
+    handle.fund(SOMEBODY, ether="3 ether")
+    handle.forward(5000)
+    wealth = balance(handle, SOMEBODY)
+    head = rpc(handle, "eth_getBlockByNumber", "latest", False)
+    anvil = anvil_of(handle)
+    for victim in victims:
+        kill_9(handle.pid if victim == "sandbox" else anvil)
+    wait_until(lambda: not alive(anvil))
+    if "sandbox" in victims:
+        wait_until(lambda: control.find(name) is None)
+        handle = control.start(name)
+    assert {one: rpc(handle, "eth_getTransactionReceipt", one)["blockHash"] for one in sent} == sent
+    assert balance(handle, SOMEBODY) == wealth
+    assert rpc(handle, "eth_getBlockByNumber", head["number"], False)["hash"] == head["hash"]
+    send_one(handle)
+    assert int(rpc(handle, "eth_getBlockByNumber", "latest", False)["timestamp"], 16) >= time.time() + 4900
+
+
+def test_a_sandbox_killed_while_it_works_has_all_it_acknowledged(name):
+    acknowledged = {}
+    for _ in range(3):
+        handle = control.start(name)
+        kill_at = time.monotonic() + 0.15
+        killer = subprocess.Popen(["sh", "-c", f"sleep 0.15; kill -9 {handle.pid}"])
+        try:
+            while True:
+                one, block = send_one(handle)
+                acknowledged[one] = block
+        except SandboxError:
+            assert time.monotonic() >= kill_at - 0.05
+        killer.wait()
+        wait_until(lambda: control.find(name) is None)
+    handle = control.start(name)
+    assert acknowledged
+    assert {
+        one: rpc(handle, "eth_getTransactionReceipt", one)["blockHash"] for one in acknowledged
+    } == acknowledged
+
+
+def test_a_context_manager_leaves_nothing_behind():
+    with Sandbox() as sandbox:
+        folder = sandbox.folder
+        processes = [sandbox.pid, *children(sandbox.pid)]
+        assert balance(sandbox, sandbox.users[0].address) > 0
+        assert folder.is_dir()
+    assert not folder.exists()
+    wait_until(lambda: not any(alive(pid) for pid in processes))
+
+
+def test_a_given_folder_is_kept(tmp_path):
+    folder = tmp_path / "mine"
+    with Sandbox(folder) as sandbox:
+        sent, block = send_one(sandbox)
+    with Sandbox(folder) as sandbox:
+        assert rpc(sandbox, "eth_getTransactionReceipt", sent)["blockHash"] == block
+
+
+def test_it_dies_with_its_parent(tmp_path):
+    code = (
+        "import sys, time\n"
+        "from iexec_lab.sandbox import Sandbox\n"
+        f"handle = Sandbox({str(tmp_path / 'state')!r}).start()\n"
+        "print(handle.pid, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    with parent.stdout:
+        pid = int(parent.stdout.readline())
+    processes = [pid, *children(pid)]
+    assert len(processes) >= 2
+    parent.kill()
+    parent.wait()
+    wait_until(lambda: not any(alive(one) for one in processes))
+    assert lock_owner(tmp_path / "state") is None
+
+
+def test_a_started_one_outlives_its_parent(name):
+    code = f"from iexec_lab.sandbox import control; control.start({name!r})"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    handle = control.find(name)
+    assert int(rpc(handle, "eth_blockNumber"), 16) > 0
+
+
+def test_ports_follow_the_base(name):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        base = probe.getsockname()[1]
+    # A row of free ports is likely, not sure, above a free one.
+    base = min(base, 60_000)
+    handle = control.start(name, port_base=base)
+    assert list(handle.urls.values()) == [f"http://127.0.0.1:{base + i}" for i in range(len(SERVICES))]
+    with pytest.raises(SandboxError, match=f"Port {base} for rpc can not be opened") as caught:
+        Sandbox(port_base=base).start()
+    assert "--port-base" in caught.value.hint
+
+
+def test_the_second_start_needs_no_network(name, tmp_path, monkeypatch):
+    control.start(name)
+    control.reset(name)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda module: None)
+    monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9/")
+    assert int(rpc(control.start(name), "eth_chainId"), 16) == 65535
+
+
+def test_failing_to_start_tells_why_and_leaves_no_lock(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("IEXEC_LAB_ANVIL", str(tmp_path / "missing"))
+    with pytest.raises(SandboxError, match="IEXEC_LAB_ANVIL is not an executable"):
+        control.start(name)
+    monkeypatch.setenv("IEXEC_LAB_ANVIL", "/bin/false")
+    with pytest.raises(SandboxError, match="anvil ended at once"):
+        control.start(name)
+    monkeypatch.delenv("IEXEC_LAB_ANVIL")
+    control.start(name)
+
+
+def test_a_native_chain(name):
+    handle = control.start(name, native=True)
+    assert (handle.chain_id, handle.native, handle.rlc) == (65534, True, None)
+    poor = "0x4444444444444444444444444444444444444444"
+    handle.fund(poor, rlc="5 RLC")
+    assert balance(handle, poor) == 5 * 10**18
+    assert rpc(handle, "eth_gasPrice") == "0x0"
+    control.stop(name)
+    assert control.start(name).native is True
+    control.stop(name)
+    with pytest.raises(SandboxError, match="another kind of chain"):
+        control.start(name, native=False)
+
+
+def test_another_chain_id(name):
+    handle = control.start(name, chain_id=4242)
+    assert int(rpc(handle, "eth_chainId"), 16) == handle.chain_id == 4242
+
+
+def test_funding_and_forwarding(name):
+    with pytest.raises(SandboxError, match='Sandbox "life" is not running'):
+        control.fund(SOMEBODY, rlc=1, name=name)
+    handle = control.start(name)
+    control.fund(SOMEBODY, rlc="1.5 RLC", ether="2 ether", name=name)
+    data = "0x70a08231" + SOMEBODY[2:].rjust(64, "0")
+    assert int(rpc(handle, "eth_call", {"to": handle.rlc, "data": data}, "latest"), 16) == 1_500_000_000
+    assert balance(handle, SOMEBODY) == 2 * 10**18
+    before = int(rpc(handle, "eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+    assert control.forward(86400, name=name) >= before + 86400
+    with pytest.raises(ValidationError):
+        control.forward(-1, name=name)
+    with pytest.raises(IexecError, match="not a valid"):
+        control.fund("0x12", rlc=1, name=name)
+    with pytest.raises(SandboxError, match="refused"):
+        handle.fund(SOMEBODY, rlc="90000000 RLC")
+
+
+def test_the_official_cli_gets_its_chain_object(iexec_sandbox):
+    nine, eight = iexec_sandbox.chain_json(), iexec_sandbox.chain_json(version=8)
+    assert set(nine) == {"id", "host", "hub", "sms", "ipfsGateway", "iexecGateway", "compass"}
+    assert nine["id"] == "65535"
+    assert eight == {
+        **nine,
+        "resultProxy": iexec_sandbox.urls["result_proxy"],
+        "native": False,
+        "useGas": True,
+    }
+
+
+def test_the_registry_file_is_private_and_holds_no_keys(iexec_sandbox):
+    path = iexec_sandbox.folder / "registry.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert USER.key.hex() not in path.read_text()
+    assert json.loads(path.read_text())["pid"] == iexec_sandbox.pid
+    assert running(iexec_sandbox.folder).urls == iexec_sandbox.urls
+
+
+def test_only_loopback_is_listened_on(iexec_sandbox):
+    listed = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    ports = {int(url.rpartition(":")[2]) for url in iexec_sandbox.urls.values()}
+    hosts = set()
+    for line in listed:
+        host, _, port = line.split()[1].partition(":")
+        if int(port, 16) in ports and line.split()[3] == "0A":
+            hosts.add(host)
+    assert hosts == {"0100007F"}
+
+
+@pytest.mark.parametrize("name_", ["", "../x", "a/b", ".hidden", "x" * 65])
+def test_a_name_is_no_path(home, name_):
+    with pytest.raises(ValidationError):
+        control.find(name_)

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from aiohttp import ClientSession
+
+from iexec_lab.errors import CallError
+from iexec_lab.ethereum.contracts import HUB, RLC
+from iexec_lab.sandbox.accounts import well_known_accounts
+from iexec_lab.sandbox.chain import Chain
+from iexec_lab.sandbox.link import request
+
+ACCOUNTS = well_known_accounts()
+SOMEBODY = "0x2222222222222222222222222222222222222222"
+
+
+@pytest.fixture
+def url(iexec_sandbox):
+    return iexec_sandbox.urls["rpc"]
+
+
+def post(url, body, **headers):
+    async def send():
+        async with ClientSession() as session, session.post(url, data=body, headers=headers) as response:
+            return response.status, response.headers, await response.json()
+
+    return asyncio.run(send())
+
+
+def test_it_is_an_ethereum_node_for_everybody(iexec_sandbox, url):
+    status, headers, answer = post(
+        url, json.dumps(request("eth_chainId", [], 5)), Origin="http://localhost:8888"
+    )
+    assert status == 200
+    assert headers["Access-Control-Allow-Origin"] == "*"
+    assert answer == {"jsonrpc": "2.0", "id": 5, "result": hex(iexec_sandbox.chain_id)}
+
+
+def test_browsers_may_ask(url):
+    async def preflight():
+        async with ClientSession() as session, session.options(url) as response:
+            return response.status, response.headers["Access-Control-Allow-Headers"]
+
+    assert asyncio.run(preflight()) == (200, "*")
+
+
+def test_batches_may_mix_reads_changes_and_own_methods(url):
+    batch = [
+        request("eth_chainId", [], 1),
+        request("evm_mine", [], 2),
+        request("sandbox_forward", [5], 3),
+        request("eth_noSuchThing", [], 4),
+    ]
+    _, _, answers = post(url, json.dumps(batch))
+    assert [answer["id"] for answer in answers] == [1, 2, 3, 4]
+    assert answers[2]["result"].keys() == {"number", "timestamp"}
+    assert answers[3]["error"]["code"] == -32601
+
+
+@pytest.mark.parametrize("body", ["", "{", "[]", "7", '["x"]', "null"])
+def test_what_is_no_request_gets_an_error(url, body):
+    status, _, answer = post(url, body)
+    assert status == 200
+    assert answer["error"]["code"] == -32700
+
+
+@pytest.mark.parametrize(
+    ("params", "code"),
+    [([], -32602), (["0x12"], -32000), ([SOMEBODY, "much"], -32602), ([SOMEBODY, "-0x1"], -32000)],
+)
+def test_a_faucet_request_may_be_wrong(url, params, code):
+    _, _, answer = post(url, json.dumps(request("sandbox_fund", params)))
+    assert answer["error"]["code"] == code
+
+
+def test_the_faucet_gives_both_coins(iexec_sandbox, url):
+    async def check():
+        async with Chain(url, iexec_sandbox.chain_id) as chain:
+            before = await chain.call(iexec_sandbox.rlc, RLC.balanceOf, SOMEBODY)
+            await chain.rpc("sandbox_fund", SOMEBODY, hex(7), hex(9))
+            after = await chain.call(iexec_sandbox.rlc, RLC.balanceOf, SOMEBODY)
+            return after - before, int(await chain.rpc("eth_getBalance", SOMEBODY, "latest"), 16)
+
+    assert asyncio.run(check()) == (7, 9)
+
+
+def test_a_chain_over_the_public_port_hears_of_blocks(iexec_sandbox, url):
+    async def check():
+        async with Chain(url, iexec_sandbox.chain_id) as chain:
+            approve = HUB.approve.encode(SOMEBODY, 3)
+            receipt = await chain.send(ACCOUNTS.users[3], iexec_sandbox.hub, approve)
+            head = await chain.next_block(int(receipt["blockNumber"], 16) - 1)
+            return head.number - int(receipt["blockNumber"], 16)
+
+    assert asyncio.run(check()) >= 0
+
+
+def test_websockets_carry_subscriptions_reads_and_changes(url):
+    async def check():
+        async with ClientSession() as session, session.ws_connect(url.replace("http", "ws", 1)) as socket:
+            await socket.send_json(request("eth_subscribe", ["newHeads"], 1))
+            subscription = (await socket.receive_json())["result"]
+            await socket.send_json(request("evm_mine", [], 2))
+            heard = [await socket.receive_json(), await socket.receive_json()]
+            await socket.send_json([request("eth_chainId", [], 3), request("eth_blockNumber", [], 4)])
+            batch = await socket.receive_json()
+            await socket.send_str("{")
+            broken = await socket.receive_json()
+            return subscription, heard, batch, broken
+
+    subscription, heard, batch, broken = asyncio.run(check())
+    assert {answer.get("id") for answer in heard} == {None, 2}
+    assert {answer["params"]["subscription"] for answer in heard if "params" in answer} == {subscription}
+    assert sorted(answer["id"] for answer in batch) == [3, 4]
+    assert broken["error"]["code"] == -32700
+
+
+def test_refusals_of_the_node_reach_the_sender(iexec_sandbox, url):
+    async def check():
+        async with Chain(url, iexec_sandbox.chain_id) as chain:
+            await chain.rpc("eth_sendRawTransaction", "0x00")
+
+    with pytest.raises(CallError, match="decode"):
+        asyncio.run(check())
