@@ -10,7 +10,7 @@ import pytest
 from iexec_lab.protocol import NULL_ADDRESS, hash_typed_data
 
 if TYPE_CHECKING:
-    from conftest import World
+    from sandbox.market.world import World
 
 BOOKS = ("/apporders", "/datasetorders", "/workerpoolorders", "/requestorders")
 WORD = "0x" + "ab" * 32
@@ -210,7 +210,7 @@ def test_wrong_tokens(world: World) -> None:
         "x",
         f"{digest}_{signature}",
         f"{digest}_0x_{address}",
-        f"{digest}_{signature[:-2]}_{address}",
+        f"{digest}_{signature[:-4]}_{address}",
         f"{digest}_nothing_{address}",
         f"{digest}_{signature}_{world.carol.address}",
         f"{WORD}_{signature}_{address}",

@@ -16,7 +16,7 @@ from iexec_lab.sandbox.market import MarketOptions
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conftest import Universe, World
+    from sandbox.market.world import Universe, World
 
 RETRY = (500, "Something went wrong, you should retry later.")
 TEE = "0x" + "0" * 63 + "3"
@@ -190,11 +190,11 @@ def test_a_request_needs_stake(world: World, app: str) -> None:
     more = world.request_order(app, world.carol, volume=stake // 6 + 1, **prices)
 
     world.publish(world.request_order(app, world.carol, volume=stake // 6, **prices), world.carol)
-    assert world.refusal(more, world.carol) == (
-        403,
+    expected = (
         "requester stake is too low to cover requestorder payment, "
-        f"minimum stake required is {(stake // 6 + 1) * 6} nRLC",
+        f"minimum stake required is {(stake // 6 + 1) * 6} nRLC"
     )
+    assert world.refusal(more, world.carol) == (403, expected)
 
 
 def test_a_request_needs_an_app_order(world: World, app: str) -> None:

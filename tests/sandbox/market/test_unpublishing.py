@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import World
+    from sandbox.market.world import World
 
 WORD = "0x" + "ab" * 32
 

@@ -12,7 +12,7 @@ from iexec_lab.protocol import NULL_ADDRESS, NULL_BYTES32
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conftest import Universe, World
+    from sandbox.market.world import Universe, World
 
     from iexec_lab.sandbox.accounts import Account
 
