@@ -15,6 +15,7 @@ from iexec_lab.errors import BalanceError, BridgeError, ConfigurationError, Iexe
 from iexec_lab.ethereum.calls import Call, block_time, latest_block, read
 from iexec_lab.ethereum.contracts import BRIDGE as CONTRACT
 from iexec_lab.ethereum.contracts import BRIDGE_EVENTS, EVENTS, RLC
+from iexec_lab.ethereum.logs import read_events, read_logs
 from iexec_lab.ethereum.rpc import open_rpc
 from iexec_lab.networks import BRIDGE as FEATURE
 from iexec_lab.units import format_rlc, parse_rlc
@@ -171,15 +172,8 @@ def _spent_today(session: Session, bridge: Bridge) -> int:
     head = latest_block(session.rpc)
     number, now = int(head["number"], 16), int(head["timestamp"], 16)
     first = _first_block_at(session.rpc, now - now % DAY, number)
-    logs = session.rpc.request(
-        "eth_getLogs",
-        {
-            "address": session.token,
-            "fromBlock": hex(first),
-            "toBlock": hex(number),
-            "topics": [EVENTS.Transfer.topic, None, "0x" + bridge.contract[2:].lower().rjust(64, "0")],
-        },
-    )
+    topics = [EVENTS.Transfer.topic, None, "0x" + bridge.contract[2:].lower().rjust(64, "0")]
+    logs = read_logs(session.rpc, session.token, topics, from_block=first, to_block=number)
     return sum(EVENTS.Transfer.decode(log)["value"] for log in logs)
 
 
@@ -240,17 +234,9 @@ def _await_arrival(arrival: _Arrival, tx_hash: str) -> str:
     """The transaction that paid out for ours."""
     end, pause = time.monotonic() + ARRIVAL_TIMEOUT, 0.2
     while time.monotonic() < end:
-        logs = arrival.rpc.request(
-            "eth_getLogs",
-            {
-                "address": arrival.contract,
-                "fromBlock": hex(arrival.from_block),
-                "toBlock": "latest",
-                "topics": [arrival.event.topic],
-            },
-        )
-        for log in logs:
-            if "0x" + arrival.event.decode(log)["transactionHash"].hex() == tx_hash:
+        found = read_events(arrival.rpc, arrival.contract, arrival.event, from_block=arrival.from_block)
+        for arguments, log in found:
+            if "0x" + arguments["transactionHash"].hex() == tx_hash:
                 return str(log["transactionHash"])
         time.sleep(pause)
         pause = min(pause * 1.5, 5.0)
