@@ -50,7 +50,8 @@ MULTIADDRS = [
 TEXTS = [
     "iexechub/python-hello-world:8.0.4", "https://example.com/data set.enc", "h\u00e9llo", "/foo/bar", "/tcp",
     "/ip4/1.2.3/tcp/80", "/ip4/01.2.3.4", "/ip6/::1/udp/053", "/tcp/70000", "/tcp/-1", "/ip4//tcp",
-    "/unix/%zz", "/ipfs/Qm0", "/ipfs/z" + V0, "/ipcidr/300", "/onion/abc:80", "/certhash/x", "/webrtc-direct/certhash/x",
+    "/unix/%zz", "/ipfs/Qm0", "/ipfs/z" + V0,
+    "/ipcidr/300", "/onion/abc:80", "/certhash/x", "/webrtc-direct/certhash/x",
     "80/tcp", "5foo",
 ]  # fmt: skip
 

@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import os
+import stat
+import zipfile
+
+import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.padding import PKCS7
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iexec_lab.crypto import (
+    decrypt_dataset,
+    encrypt_dataset,
+    file_checksum,
+    generate_dataset_key,
+    read_dataset_key,
+)
+from iexec_lab.crypto.streams import CHUNK
+from iexec_lab.errors import CryptoError, ValidationError
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+KEY = base64.b64encode(bytes(range(32))).decode()
+SIZES = [0, 1, 15, 16, 17, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 5]
+
+
+def reference(clear, key, iv):
+    padder = PKCS7(128).padder()
+    cipher = Cipher(algorithms.AES(base64.b64decode(key)), modes.CBC(iv)).encryptor()
+    return iv + cipher.update(padder.update(clear) + padder.finalize()) + cipher.finalize()
+
+
+class Dribble(io.RawIOBase):
+    """A source that gives a few bytes at a time, as a socket does."""
+
+    def __init__(self, data, sizes=(1, 7, 16, 4096)):
+        self._data = io.BytesIO(data)
+        self._sizes = sizes
+        self._turn = 0
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        self._turn += 1
+        piece = self._data.read(min(self._sizes[self._turn % len(self._sizes)], len(buffer)))
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_files_are_encrypted_as_the_sdk_does(tmp_path, size):
+    clear = os.urandom(size)
+    (tmp_path / "data").write_bytes(clear)
+    done = encrypt_dataset(tmp_path / "data", tmp_path / "data.enc", KEY, iv=b"\x10" * 16)
+    encrypted = (tmp_path / "data.enc").read_bytes()
+    assert encrypted == reference(clear, KEY, b"\x10" * 16)
+    assert done.size == len(encrypted) == 16 + 16 * (size // 16 + 1)
+    assert (
+        done.checksum == "0x" + hashlib.sha256(encrypted).hexdigest() == file_checksum(tmp_path / "data.enc")
+    )
+    assert decrypt_dataset(tmp_path / "data.enc", tmp_path / "back", KEY, checksum=done.checksum) == size
+    assert (tmp_path / "back").read_bytes() == clear
+
+
+@given(st.binary(max_size=300), st.binary(min_size=32, max_size=32))
+def test_any_bytes_come_back(clear, key):
+    key = base64.b64encode(key).decode()
+    encrypted, back = io.BytesIO(), io.BytesIO()
+    done = encrypt_dataset(Dribble(clear), encrypted, key)
+    assert encrypted.getvalue() == reference(clear, key, encrypted.getvalue()[:16])
+    decrypt_dataset(Dribble(encrypted.getvalue()), back, done.key, checksum=done.checksum)
+    assert back.getvalue() == clear
+
+
+def test_every_dataset_gets_its_own_key_and_vector(tmp_path):
+    one, two = (encrypt_dataset(b"same", tmp_path / name) for name in "ab")
+    assert one.key != two.key
+    assert (tmp_path / "a").read_bytes()[:16] != (tmp_path / "b").read_bytes()[:16]
+    assert len(base64.b64decode(generate_dataset_key())) == 32
+    assert len(one.key) == 44
+
+
+def test_the_key_is_not_shown():
+    done = encrypt_dataset(b"x", io.BytesIO(), KEY)
+    assert KEY not in repr(done)
+    assert done.checksum in repr(done)
+    with pytest.raises(ValidationError) as caught:
+        encrypt_dataset(b"x", io.BytesIO(), KEY[:-5])
+    assert KEY[:-5] not in repr(caught.value)
+    assert caught.value.message.endswith(
+        "is not a valid encryption key (must be base64 encoded 256 bits key)"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        KEY,
+        KEY.rstrip("="),
+        KEY.replace("+", "-").replace("/", "_"),
+        f" {KEY}\n",
+        KEY[:10] + "\r\n" + KEY[10:],
+    ],
+)
+def test_keys_are_read_as_node_reads_base64(text):
+    assert read_dataset_key(text) == bytes(range(32))
+
+
+@pytest.mark.parametrize("key", ["", "!!!", "AAAA", KEY[:-4], None, 5, b"x", "\u00e9" * 44])
+def test_what_is_no_key(key):
+    with pytest.raises(ValidationError, match="is not a valid encryption key"):
+        read_dataset_key(key)
+
+
+def test_wrong_keys_and_damaged_files_leave_nothing_behind(tmp_path):
+    encrypt_dataset(b"hello" * 100, tmp_path / "x.enc", KEY, iv=bytes(16))
+    (tmp_path / "out").write_bytes(b"before")
+    data = (tmp_path / "x.enc").read_bytes()
+    wrong = base64.b64encode(b"\1" * 32).decode()
+    for source, key, problem in (
+        (data, wrong, "the padding is wrong"),
+        (data[:-1], KEY, "truncated"),
+        (data[:-16], KEY, "the padding is wrong"),
+        (data[:16], KEY, "truncated"),
+        (data[:7], KEY, "truncated"),
+        (b"", KEY, "truncated"),
+    ):
+        with pytest.raises(CryptoError, match=problem):
+            decrypt_dataset(source, tmp_path / "out", key)
+    with pytest.raises(CryptoError, match="does not have the expected checksum"):
+        decrypt_dataset(data, tmp_path / "out", KEY, checksum="0x" + "00" * 32)
+    assert (tmp_path / "out").read_bytes() == b"before"
+    assert names(tmp_path) == ["out", "x.enc"]
+
+
+def test_progress_is_told():
+    told = []
+    encrypt_dataset(
+        bytes(2 * CHUNK + 1), io.BytesIO(), KEY, progress=lambda done, total: told.append((done, total))
+    )
+    assert told[0] == (0, 2 * CHUNK + 1)
+    assert told[-1] == (2 * CHUNK + 1, 2 * CHUNK + 1)
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    told.clear()
+    encrypt_dataset(
+        Dribble(b"x" * 50), io.BytesIO(), KEY, progress=lambda done, total: told.append((done, total))
+    )
+    assert told[-1] == (50, None)
+
+
+def test_stopping_half_way_leaves_nothing_behind(tmp_path):
+    def stop(done, total):
+        if done > CHUNK:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        encrypt_dataset(bytes(4 * CHUNK), tmp_path / "x.enc", KEY, progress=stop)
+    assert names(tmp_path) == []
+
+
+def test_missing_files_and_folders(tmp_path):
+    with pytest.raises(CryptoError, match=r"can not read .*: No such file"):
+        encrypt_dataset(tmp_path / "none", tmp_path / "x", KEY)
+    with pytest.raises(CryptoError, match=r"can not write .*: No such file"):
+        encrypt_dataset(b"x", tmp_path / "none" / "x", KEY)
+    with pytest.raises(CryptoError, match=r"can not read .*: Is a directory"):
+        decrypt_dataset(tmp_path, tmp_path / "x", KEY)
+    with pytest.raises(ValidationError, match="Invalid file buffer"):
+        encrypt_dataset(io.StringIO("text"), io.BytesIO(), KEY)
+    assert names(tmp_path) == []
+
+
+def test_clear_files_are_for_their_owner_only(tmp_path):
+    encrypt_dataset(b"x", tmp_path / "x.enc", KEY)
+    decrypt_dataset(tmp_path / "x.enc", tmp_path / "x", KEY)
+    assert stat.S_IMODE((tmp_path / "x").stat().st_mode) == 0o600
+
+
+def make_folder(root, order):
+    for name in order:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name.encode() * 100)
+    (root / "empty").mkdir()
+    return root
+
+
+def test_a_folder_is_zipped_first_and_always_in_the_same_way(tmp_path):
+    names = ["b/two.txt", "a.txt", "b/c/three.txt", "\u00e9.txt"]
+    one = make_folder(tmp_path / "one", names)
+    two = make_folder(tmp_path / "two", list(reversed(names)))
+    os.utime(two / "a.txt", (0, 0))
+    (two / "a.txt").chmod(0o600)
+    told = []
+    done = [
+        encrypt_dataset(
+            folder, tmp_path / f"{folder.name}.enc", KEY, iv=bytes(16), progress=lambda *now: told.append(now)
+        )
+        for folder in (one, two)
+    ]
+    assert done[0] == done[1]
+    assert told[-1] == (sum(len(n.encode()) * 100 for n in names),) * 2
+    decrypt_dataset(tmp_path / "one.enc", tmp_path / "one.zip", KEY)
+    with zipfile.ZipFile(tmp_path / "one.zip") as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == ["a.txt", "b/c/three.txt", "b/two.txt", "empty/", "\u00e9.txt"]
+        assert archive.read("b/two.txt") == b"b/two.txt" * 100
+
+
+def test_links_in_a_folder_are_refused(tmp_path):
+    folder = make_folder(tmp_path / "folder", ["a.txt"])
+    (folder / "b").symlink_to("/etc/passwd")
+    with pytest.raises(CryptoError, match="b is a symbolic link"):
+        encrypt_dataset(folder, tmp_path / "x.enc", KEY)
+    (folder / "b").unlink()
+    (folder / "b").symlink_to(tmp_path, target_is_directory=True)
+    with pytest.raises(CryptoError, match="b is a symbolic link"):
+        encrypt_dataset(folder, tmp_path / "x.enc", KEY)
+    (folder / "b").unlink()
+    os.mkfifo(folder / "b")
+    with pytest.raises(CryptoError, match="b is no regular file"):
+        encrypt_dataset(folder, tmp_path / "x.enc", KEY)
+    assert names(tmp_path) == ["folder"]

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import base64
+import os
+import stat
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
+
+from iexec_lab.crypto import generate_keypair, load_private_key, public_key_secret, write_private
+from iexec_lab.crypto.keys import load_public_key, rsa_decrypt, rsa_encrypt
+from iexec_lab.errors import CryptoError
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+PRIVATE, PUBLIC = generate_keypair(2048)
+
+
+def test_keys_are_written_as_the_sdk_does():
+    for pem, label in ((PRIVATE, b"PRIVATE"), (PUBLIC, b"PUBLIC")):
+        first, *body, last = pem.split(b"\n")
+        assert (first, last) == (b"-----BEGIN " + label + b" KEY-----", b"-----END " + label + b" KEY-----")
+        assert {len(line) for line in body[:-1]} == {64}
+    assert load_private_key(PRIVATE).public_key().public_numbers().e == 65537
+    assert base64.b64decode(public_key_secret(PUBLIC)) == PUBLIC
+
+
+def test_keys_are_4096_bits_long_unless_asked():
+    private, _ = generate_keypair()
+    assert load_private_key(private).key_size == 4096
+
+
+def test_older_pem_is_read_too():
+    pkcs1 = load_private_key(PRIVATE).private_bytes(
+        Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()
+    )
+    assert load_private_key(pkcs1.decode()).private_numbers() == load_private_key(PRIVATE).private_numbers()
+
+
+def test_other_keys_are_refused():
+    curve = generate_private_key(SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    locked = load_private_key(PRIVATE).private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x")
+    )
+    for pem in (curve, locked, PUBLIC, b"", "\ud800"):
+        with pytest.raises(CryptoError, match="Invalid beneficiary key"):
+            load_private_key(pem)
+    with pytest.raises(CryptoError, match="Invalid beneficiary public key"):
+        load_public_key(PRIVATE)
+
+
+@pytest.mark.parametrize("size", [0, 1, 16, 32, 245])
+def test_what_is_encrypted_for_a_key_comes_back(size):
+    data = os.urandom(size)
+    assert rsa_decrypt(load_private_key(PRIVATE), rsa_encrypt(load_public_key(PUBLIC), data)) == data
+
+
+def test_what_is_not_encrypted_for_a_key_is_told():
+    key = load_private_key(PRIVATE)
+    other = load_public_key(generate_keypair(2048)[1])
+    for data in (
+        b"",
+        bytes(256),
+        b"\xff" * 256,
+        os.urandom(255),
+        os.urandom(257),
+        rsa_encrypt(other, b"x" * 32),
+    ):
+        with pytest.raises(CryptoError, match="not encrypted for this key"):
+            rsa_decrypt(key, data)
+
+
+def test_secret_files_are_for_their_owner_only(tmp_path):
+    write_private(tmp_path / "key", PRIVATE)
+    write_private(tmp_path / "key", b"again")
+    assert (tmp_path / "key").read_bytes() == b"again"
+    assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o600
+    assert names(tmp_path) == ["key"]
