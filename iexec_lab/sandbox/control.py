@@ -37,10 +37,11 @@ _STOP_PATIENCE = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to start; ``native`` and ``chain_id`` None mean what the state folder has, else the defaults."""
+    """How to start; what chain it is may be None: what the state folder holds, else the default."""
 
     native: bool | None = None
     chain_id: int | None = None
+    preset: str | None = None
     port_base: int | None = None
     attached: bool = False
 
@@ -118,11 +119,17 @@ def start(
     *,
     native: bool | None = None,
     chain_id: int | None = None,
+    preset: str | None = None,
     port_base: int | None = None,
 ) -> Handle:
-    """Start a sandbox that runs until ``stop``; SandboxError when one runs on its state folder already."""
+    """Start a sandbox that runs until ``stop``; the options are those of ``Sandbox``.
+
+    Raises:
+        SandboxError: One runs on its state folder already, or the folder holds another kind of chain, or
+            what a sandbox is made of can not be had.
+    """
     folder = state_folder(name)
-    launch(folder, Options(native=native, chain_id=chain_id, port_base=port_base))
+    launch(folder, Options(native=native, chain_id=chain_id, preset=preset, port_base=port_base))
     return _handle(name, folder)
 
 
@@ -262,6 +269,8 @@ class Sandbox:
         folder: Where the state is kept; without it, in a temporary folder that is removed at the end.
         native: A native, gas-free chain (Bellecour-like) in place of one with an RLC token.
         chain_id: 65535, native 65534, when not given.
+        preset: ``arbitrum-mainnet``, ``arbitrum-sepolia-testnet`` or ``bellecour``: the contracts have the
+            addresses, and the chain the id and mode, of that network.
         port_base: First of the consecutive ports to use, in the order of ``context.SERVICES``.
     """
 
@@ -271,10 +280,11 @@ class Sandbox:
         *,
         native: bool | None = None,
         chain_id: int | None = None,
+        preset: str | None = None,
         port_base: int | None = None,
     ) -> None:
         self._folder = None if folder is None else Path(folder).absolute()
-        self._options = Options(native=native, chain_id=chain_id, port_base=port_base, attached=True)
+        self._options = Options(native, chain_id, preset, port_base, attached=True)
         self._stack = ExitStack()
 
     def __enter__(self) -> Handle:

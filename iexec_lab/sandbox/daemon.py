@@ -24,7 +24,7 @@ from iexec_lab.sandbox.control import Options
 from iexec_lab.sandbox.journal import Journal
 from iexec_lab.sandbox.node import Node
 from iexec_lab.sandbox.registry import Record, StateLock, remove_record, write_record
-from iexec_lab.sandbox.snapshot import NATIVE_CHAIN_ID, TOKEN_CHAIN_ID, snapshot
+from iexec_lab.sandbox.snapshot import NATIVE_CHAIN_ID, TOKEN_CHAIN_ID, Kind, snapshot
 
 if TYPE_CHECKING:
     from iexec_lab.sandbox.ledger import Ledger
@@ -72,18 +72,26 @@ def _genesis(journal: Journal, options: Options, output: Path) -> Genesis:
     """What chain the state folder holds, made when it holds none."""
     genesis = journal.genesis
     if genesis is None:
-        native = bool(options.native)
-        chain_id = options.chain_id or (NATIVE_CHAIN_ID if native else TOKEN_CHAIN_ID)
-        genesis, state = snapshot(chain_id, native=native, log=output)
+        genesis, state = snapshot(_kind(options), output)
         journal.begin(genesis, state)
-    wanted = {"native": options.native, "chain_id": options.chain_id}
-    if any(value not in {None, getattr(genesis, name)} for name, value in wanted.items()):
+    found = {"native": genesis.native, "chain_id": genesis.chain_id, "preset": genesis.preset}
+    if any(getattr(options, name) not in {None, value} for name, value in found.items()):
         raise SandboxError(
             "This state folder holds another kind of chain",
-            details={"chain_id": genesis.chain_id, "native": genesis.native},
+            details=found,
             hint="Reset it, or start a sandbox under another name.",
         )
     return genesis
+
+
+def _kind(options: Options) -> Kind:
+    if options.preset is not None:
+        from iexec_lab.sandbox.presets import find_preset
+
+        network = find_preset(options.preset)
+        return Kind(options.chain_id or network.id, network.native, options.preset)
+    native = bool(options.native)
+    return Kind(options.chain_id or (NATIVE_CHAIN_ID if native else TOKEN_CHAIN_ID), native)
 
 
 async def _serve(folder: Path, options: Options, genesis: Genesis, ledger: Ledger) -> None:

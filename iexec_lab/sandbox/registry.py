@@ -23,10 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Genesis:
-    """What a chain is and where its contracts are; ``registries`` by "app", "dataset", "workerpool"."""
+    """What a chain is and where its contracts are; ``registries`` by "app", "dataset", "workerpool".
+
+    ``preset`` is the network whose addresses it has, if it is made to look like one.
+    """
 
     chain_id: int
     native: bool
+    preset: str | None
     hub: str
     rlc: str | None
     registries: Mapping[str, str]

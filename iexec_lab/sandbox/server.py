@@ -81,13 +81,10 @@ async def running(
 
 
 def load_factories() -> dict[str, Create]:
-    factories = {}
-    for name, (module, function) in FACTORIES.items():
-        try:
-            factories[name] = getattr(importlib.import_module(f"iexec_lab.sandbox.{module}"), function)
-        except (ImportError, AttributeError):
-            log.exception("%s can not be imported", name)
-    return factories
+    return {
+        name: getattr(importlib.import_module(f"iexec_lab.sandbox.{module}"), function)
+        for name, (module, function) in FACTORIES.items()
+    }
 
 
 def open_sockets(port_base: int | None) -> dict[str, socket.socket]:

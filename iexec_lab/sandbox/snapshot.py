@@ -1,4 +1,4 @@
-"""The first block range of a sandbox, computed once: contracts deployed, accounts funded, workerpool created.
+"""The beginning of a sandbox, made once: contracts deployed, accounts funded, workerpool created.
 
 A snapshot is a folder in the cache: ``state.json``, which anvil loads, and ``genesis.json``, which says where
 things are. Its name holds everything it depends on, so it is never out of date.
@@ -6,13 +6,17 @@ things are. Its name holds everything it depends on, so it is never out of date.
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
 import json
 import os
 import tempfile
 import time
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from iexec_lab.sandbox.accounts import well_known_accounts
 from iexec_lab.sandbox.artifacts import ANVIL_VERSION, POCO_VERSION, anvil_binary, poco_folder
@@ -20,17 +24,31 @@ from iexec_lab.sandbox.node import Node
 from iexec_lab.sandbox.paths import cache_folder
 from iexec_lab.sandbox.registry import Genesis
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iexec_lab.sandbox.deployment import Contracts
+
 TOKEN_CHAIN_ID = 65535
 NATIVE_CHAIN_ID = 65534
-_SOURCES = ("accounts.py", "deployment.py", "genesis.py", "node.py", "snapshot.py")
+_SOURCES = ("accounts.py", "deployment.py", "genesis.py", "node.py", "presets.py", "snapshot.py")
 """Changing one of these modules makes other snapshots."""
 
 
-def snapshot(chain_id: int, *, native: bool, log: Path) -> tuple[Genesis, Path]:
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What chain to make; a ``preset`` is the name of a known network whose addresses it has."""
+
+    chain_id: int = TOKEN_CHAIN_ID
+    native: bool = False
+    preset: str | None = None
+
+
+def snapshot(kind: Kind, log: Path) -> tuple[Genesis, Path]:
     """The genesis of such a chain and its state file, from the cache or made now (half a second)."""
-    folder = cache_folder() / "snapshots" / _name(chain_id, native=native)
+    folder = cache_folder() / "snapshots" / _name(kind)
     if not folder.is_dir():
-        _make(folder, chain_id, native=native, log=log)
+        _make(kind, folder, log)
     return Genesis.from_json(json.loads((folder / "genesis.json").read_bytes())), folder / "state.json"
 
 
@@ -39,33 +57,45 @@ def unpack_state(dump: str) -> bytes:
     return gzip.decompress(bytes.fromhex(dump[2:]))
 
 
-def _name(chain_id: int, *, native: bool) -> str:
+def _name(kind: Kind) -> str:
     digest = hashlib.sha256()
     for source in _SOURCES:
         digest.update(Path(__file__).with_name(source).read_bytes())
     for variable, own in (("IEXEC_LAB_ANVIL", anvil_binary), ("IEXEC_LAB_POCO", poco_folder)):
         if os.environ.get(variable):
             digest.update(f"{own()} {own().stat().st_mtime_ns}".encode())
-    mode = "native" if native else "token"
-    return f"{mode}-{chain_id}-anvil-{ANVIL_VERSION}-poco-{POCO_VERSION}-{digest.hexdigest()[:12]}"
+    mode = kind.preset or ("native" if kind.native else "token")
+    return f"{mode}-{kind.chain_id}-anvil-{ANVIL_VERSION}-poco-{POCO_VERSION}-{digest.hexdigest()[:12]}"
 
 
-def _make(folder: Path, chain_id: int, *, native: bool, log: Path) -> None:
-    import asyncio
-
-    package = poco_folder()
-    node = Node(chain_id, native=native, log=log, mine=True)
-    try:
-        node.wait_ready()
-        genesis, state = asyncio.run(_deploy(node.url, chain_id, package, native=native))
-    finally:
-        node.stop()
+def _make(kind: Kind, folder: Path, log: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".make-", dir=folder.parent) as temporary:
         made = Path(temporary) / "made"
         made.mkdir()
+        state = made / "state.json"
+        package = poco_folder()
+        with _node(kind, log) as url:
+            contracts, deployed = asyncio.run(_deploy(kind, url, package))
+        if kind.preset is not None:
+            from iexec_lab.sandbox.presets import canonical, move_contracts
+
+            moved = canonical(kind.preset, package, contracts)
+            deployed, contracts = move_contracts(deployed, contracts, moved), moved
+        state.write_bytes(deployed)
+        with _node(kind, log, state) as url:
+            workerpool, populated = asyncio.run(_populate(kind, url, contracts))
+        state.write_bytes(populated)
+        genesis = Genesis(
+            chain_id=kind.chain_id,
+            native=kind.native,
+            preset=kind.preset,
+            hub=contracts.hub,
+            rlc=contracts.rlc,
+            registries=contracts.registries,
+            workerpool=workerpool,
+        )
         (made / "genesis.json").write_text(json.dumps(genesis.to_json()))
-        (made / "state.json").write_bytes(state)
         try:
             made.rename(folder)
         except OSError:
@@ -74,16 +104,37 @@ def _make(folder: Path, chain_id: int, *, native: bool, log: Path) -> None:
                 raise
 
 
-async def _deploy(url: str, chain_id: int, package: Path, *, native: bool) -> tuple[Genesis, bytes]:
+@contextmanager
+def _node(kind: Kind, log: Path, state: Path | None = None) -> Iterator[str]:
+    node = Node(kind.chain_id, native=kind.native, log=log, state=state, mine=True)
+    try:
+        node.wait_ready()
+        yield node.url
+    finally:
+        node.stop()
+
+
+async def _deploy(kind: Kind, url: str, package: Path) -> tuple[Contracts, bytes]:
     from iexec_lab.sandbox.chain import Chain
     from iexec_lab.sandbox.deployment import Deployer
+
+    async with Chain(url, kind.chain_id, free_gas=kind.native) as chain:
+        await chain.rpc("evm_setTime", int(time.time()))
+        deployer = Deployer(chain, well_known_accounts().deployer, package)
+        # None of the networks there are presets for has the Boost facets.
+        contracts = await deployer.deploy(native=kind.native, boost=kind.preset is None)
+        return contracts, unpack_state(await chain.rpc("anvil_dumpState"))
+
+
+async def _populate(kind: Kind, url: str, contracts: Contracts) -> tuple[str, bytes]:
+    from iexec_lab.ethereum.contracts import HUB
+    from iexec_lab.sandbox.chain import Chain
     from iexec_lab.sandbox.genesis import populate
 
     accounts = well_known_accounts()
-    async with Chain(url, chain_id, free_gas=native) as chain:
+    async with Chain(url, kind.chain_id, free_gas=kind.native) as chain:
         await chain.rpc("evm_setTime", int(time.time()))
-        contracts = await Deployer(chain, accounts.deployer, package).deploy(native=native)
+        if kind.preset is not None:
+            await chain.send(accounts.deployer, contracts.hub, HUB.updateDomainSeparator.encode())
         workerpool = await populate(chain, contracts, accounts)
-        dump = await chain.rpc("anvil_dumpState")
-    genesis = Genesis(chain_id, native, contracts.hub, contracts.rlc, contracts.registries, workerpool)
-    return genesis, unpack_state(dump)
+        return workerpool, unpack_state(await chain.rpc("anvil_dumpState"))

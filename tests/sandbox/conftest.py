@@ -10,7 +10,7 @@ from iexec_lab.sandbox.journal import Journal
 from iexec_lab.sandbox.ledger import Ledger
 from iexec_lab.sandbox.node import Node
 from iexec_lab.sandbox.paths import cache_folder
-from iexec_lab.sandbox.snapshot import NATIVE_CHAIN_ID, TOKEN_CHAIN_ID, snapshot
+from iexec_lab.sandbox.snapshot import NATIVE_CHAIN_ID, TOKEN_CHAIN_ID, Kind, snapshot
 
 
 @pytest.fixture
@@ -26,12 +26,12 @@ def home(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="session", params=["token", "native"])
 def deployed(request, tmp_path_factory):
-    """A bare node with the contracts, in both modes: (genesis, url). Tests leave their traces on the chain."""
+    """A bare node with the contracts, in both modes: (genesis, url). Tests leave traces on the chain."""
     native = request.param == "native"
-    chain_id = NATIVE_CHAIN_ID if native else TOKEN_CHAIN_ID
+    kind = Kind(NATIVE_CHAIN_ID, native=True) if native else Kind()
     log = tmp_path_factory.mktemp("node") / "anvil.txt"
-    genesis, state = snapshot(chain_id, native=native, log=log)
-    node = Node(chain_id, native=native, log=log, state=state, mine=True)
+    genesis, state = snapshot(kind, log)
+    node = Node(kind.chain_id, native=native, log=log, state=state, mine=True)
     node.wait_ready()
     yield genesis, node.url
     node.stop()
@@ -55,8 +55,7 @@ def make_ledgers():
         async def running():
             journal = Journal(folder)
             if journal.genesis is None:
-                state = await asyncio.to_thread(snapshot, TOKEN_CHAIN_ID, native=False, log=log)
-                journal.begin(*state)
+                journal.begin(*await asyncio.to_thread(snapshot, Kind(), log))
 
             def start_node():
                 return Node(TOKEN_CHAIN_ID, native=False, log=log, state=journal.base)

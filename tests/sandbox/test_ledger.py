@@ -365,7 +365,7 @@ def test_a_chain_that_can_not_be_played_again_is_said(ledgers, tmp_path):
 def test_the_journal_gives_back_what_it_was_given(tmp_path):
     state = tmp_path / "state.json"
     state.write_text("{}")
-    genesis = Genesis(1, True, "0xhub", None, {"app": "0xapp"}, "0xpool")
+    genesis = Genesis(1, True, None, "0xhub", None, {"app": "0xapp"}, "0xpool")
     block = Block(1, "0xh", 5, 7, [["eth_sendRawTransaction", "0x01"]])
     journal = Journal(tmp_path)
     assert journal.genesis is None
