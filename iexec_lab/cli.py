@@ -44,6 +44,11 @@ def _run(words: list[str]) -> int:
     if words and words[0] in {"--version", "-V"}:
         print(_version())
         return 0
+    if words and words[0] == tree.COMPLETE:
+        from iexec_lab.commands.shell import answer
+
+        print("\n".join(answer(words[1] if len(words) > 1 else "")))
+        return 0
     is_raw = "--raw" in (words[: words.index("--")] if "--" in words else words)
     try:
         if "help" in words[:2]:

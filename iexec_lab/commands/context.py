@@ -40,6 +40,10 @@ class Face(Protocol):
         """Shows that something takes time."""
         ...
 
+    def form(self, name: str) -> Any:
+        """A form for a command; its help where none can be drawn. Raises ``UsageError`` for no command."""
+        ...
+
 
 class Step(Protocol):
     """One piece of long work."""
@@ -59,6 +63,7 @@ class Context:
         fallback: Used when nothing names a network; None makes that an error, as in the official CLI.
         signer: A wallet that lives elsewhere, such as the browser's.
         remember: What ``connect`` does with its choice beyond this context.
+        opened: A lab that is open already and is used whatever the arguments name.
         rows: How many orders a list shows unless told otherwise; None for all.
     """
 
@@ -69,6 +74,7 @@ class Context:
     fallback: str | None = None
     signer: Any = None
     remember: Callable[[str], None] | None = None
+    opened: IExec | None = None
     rows: int | None = None
     _labs: dict[Any, IExec] = field(default_factory=dict, repr=False)
 
@@ -78,6 +84,8 @@ class Context:
 
     def lab(self, args: Namespace) -> IExec:
         """The market the arguments name: chain, wallet, price of gas. Opened once, then kept."""
+        if self.opened is not None:
+            return self.opened
         options = vars(args)
         chain = options.get("chain") or self.network
         wallet = {name: options[name] for name in _WALLET if options.get(name)} or self.wallet

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from iexec_lab.commands.tree import EVERYWHERE, NOUNS, PROGRAM, below, commands
+from iexec_lab.commands.tree import EVERYWHERE, NOUNS, PROGRAM, below, commands, find
 from iexec_lab.errors import UsageError, ValidationError
 
 if TYPE_CHECKING:
@@ -204,6 +204,24 @@ def wants_help(words: Sequence[Any]) -> bool:
 def help_text(command: Command) -> str:
     """Everything about one command."""
     return build(command).format_help()
+
+
+def help_of(name: str) -> str:
+    """Help of a command named by its words.
+
+    Raises:
+        UsageError: no such command.
+    """
+    words = name.split()
+    command, taken = find(words)
+    if command is None or taken != len(words):
+        raise not_a_command(name)
+    return help_text(command)
+
+
+def not_a_command(name: str) -> UsageError:
+    near = [command.name for command in below(name.split()[:1])]
+    return UsageError(f"{name!r} is not a command", hint=f"Try {', '.join(near[:5])}." if near else None)
 
 
 def overview(path: Sequence[str] = ()) -> str:

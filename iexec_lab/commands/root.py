@@ -94,6 +94,12 @@ def jobs(context: Context, args: Namespace) -> Outcome:
     return Outcome(lab.jobs.raw(plain), lambda: lab.jobs.value(plain))
 
 
+def form(context: Context, args: Namespace) -> Outcome:
+    name = " ".join(word for word in (args.noun, args.verb, args.part) if word)
+    drawn = context.face.form(name)
+    return Outcome({"form": name}, lambda: drawn, shown=str(drawn))
+
+
 COMMANDS = (
     Command(
         ("init",),
@@ -138,5 +144,17 @@ COMMANDS = (
         args=(Argument("requester", "user", "whose deals; the wallet's when left out"),),
         options=READS,
         example="jobs",
+    ),
+    Command(
+        ("form",),
+        "draw a command as a form, in a notebook",
+        form,
+        args=(
+            Argument("noun", "text", "first word of the command", required=True),
+            Argument("verb", "text", "its second word"),
+            Argument("part", "text", "its third word"),
+        ),
+        example="form app run",
+        notes="A terminal shows the help of the command instead.",
     ),
 )

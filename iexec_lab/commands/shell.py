@@ -6,15 +6,12 @@ from typing import TYPE_CHECKING
 
 from iexec_lab.commands.complete import candidates, split
 from iexec_lab.commands.outcome import Outcome
-from iexec_lab.commands.tree import PROGRAM, Argument, Command
+from iexec_lab.commands.tree import COMPLETE, PROGRAM, Argument, Command
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from iexec_lab.commands.context import Context
-
-HIDDEN = "__complete"
-"""First word of the line the scripts run; the second is the line typed so far, program name included."""
 
 SCRIPTS = {
     # bash breaks words at "=", so what stands before it is there already.
@@ -25,7 +22,7 @@ _iexec_lab() {{
   while IFS= read -r word; do
     [[ "${{line##* }}" == --*=* ]] && word="${{word#*=}}"
     COMPREPLY+=("$word")
-  done < <({PROGRAM} {HIDDEN} "$line" 2>/dev/null)
+  done < <({PROGRAM} {COMPLETE} "$line" 2>/dev/null)
   [[ "${{COMPREPLY[0]-}}" == */ ]] && compopt -o nospace
 }}
 complete -o nosort -F _iexec_lab {PROGRAM}
@@ -34,13 +31,13 @@ complete -o nosort -F _iexec_lab {PROGRAM}
 #compdef {PROGRAM}
 _iexec_lab() {{
   local -a found
-  found=("${{(@f)$({PROGRAM} {HIDDEN} "$LBUFFER" 2>/dev/null)}}")
+  found=("${{(@f)$({PROGRAM} {COMPLETE} "$LBUFFER" 2>/dev/null)}}")
   [[ -n "$found" ]] && compadd -- $found
 }}
 compdef _iexec_lab {PROGRAM}
 """,
     "fish": f"""\
-complete -c {PROGRAM} -f -a '({PROGRAM} {HIDDEN} (commandline -cp | string collect) 2>/dev/null)'
+complete -c {PROGRAM} -f -a '({PROGRAM} {COMPLETE} (commandline -cp | string collect) 2>/dev/null)'
 """,
 }
 

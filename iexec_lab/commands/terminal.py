@@ -69,6 +69,11 @@ class Terminal:
             line.close()
             self._line = before
 
+    def form(self, name: str) -> str:
+        from iexec_lab.commands import parser
+
+        return parser.help_of(name)
+
     @contextmanager
     def _pause(self) -> Iterator[None]:
         """Keeps the progress line away while something else is on the screen."""

@@ -73,11 +73,9 @@ def _items(value: Sequence[Any], style: Style, width: int) -> list[str]:
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Header and rows; empty when a cell is not one word or the rows differ."""
+    """Header and rows; empty when a cell has several lines or parts, or the rows differ."""
     columns = list(rows[0])
-    if any(
-        list(row) != columns or any(isinstance(cell, (dict, list)) for cell in row.values()) for row in rows
-    ):
+    if any(list(row) != columns or not all(map(_fits_a_cell, row.values())) for row in rows):
         return []
     cells = [
         [safe(str(name)) for name in columns],
@@ -88,3 +86,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         "  ".join(cell.ljust(size) for cell, size in zip(line, widths, strict=True)).rstrip()
         for line in cells
     ]
+
+
+def _fits_a_cell(value: Any) -> bool:
+    return not isinstance(value, (dict, list)) and "\n" not in str(value)

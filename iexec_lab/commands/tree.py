@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     Handler = Callable[[Context, Namespace], Outcome]
 
 PROGRAM = "iexec-lab"
+COMPLETE = "__complete"
+"""First word of the line that the completion scripts run; the second is the line typed so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +157,13 @@ NOUNS: dict[str, str] = {
     "ens": "names of wallets and resources",
     "voucher": "vouchers that pay for tasks",
     "sandbox": "a whole market on this computer",
+    "form": "draw a command as a form, in a notebook",
+    "completion": "Tab completion for a shell",
 }
-_MODULES = dict.fromkeys(("init", "connect", "info", "jobs"), "root")
+_MODULES = {
+    **dict.fromkeys(("init", "connect", "info", "jobs", "form"), "root"),
+    "completion": "shell",
+}
 
 
 def commands(noun: str) -> tuple[Command, ...]:

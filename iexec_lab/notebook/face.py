@@ -20,7 +20,7 @@ class NotebookFace:
     """Asks and tells where the magic was typed.
 
     Args:
-        settings: Has the traits ``confirm`` and ``progress``.
+        settings: The magics; has the traits ``confirm`` and ``progress``.
         kernel: We are behind a front end; else on a terminal.
     """
 
@@ -59,6 +59,12 @@ class NotebookFace:
         if self.quiet or not self._settings.progress:
             return nullcontext(Silent())
         return CellProgress(doing) if self._kernel else self._terminal.working(doing)
+
+    def form(self, name: str) -> Any:
+        from iexec_lab.notebook.forms import form
+
+        magics = self._settings
+        return form(name, magics.execute, seen=magics.seen, folder=magics.context.folder)
 
 
 def _ask(read: Any, prompt: str) -> str:

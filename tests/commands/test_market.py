@@ -1,0 +1,233 @@
+"""A whole project from the terminal: deploy, sell, run, follow, download. Lines are those of the manual."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from zipfile import ZipFile
+
+import pytest
+
+NOBODY = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+
+
+@pytest.fixture
+def app(iexec):
+    """A deployed app of ours, so that every test has its own."""
+    iexec("app init")
+    config = json.loads((iexec.folder / "iexec.json").read_text())
+    config["app"]["name"] = f"hello {iexec.folder.name} {time.time_ns()}"
+    (iexec.folder / "iexec.json").write_text(json.dumps(config))
+    return iexec("app deploy")["address"]
+
+
+def test_init_deploy_show_count(iexec, app):
+    shown = iexec("app show")
+    assert shown["address"] == app
+    assert shown["app"]["owner"] == iexec.user
+    assert iexec(f"app show {app}") == shown
+    assert int(iexec("app count")["count"]) >= 1
+    assert json.loads((iexec.folder / "deployed.json").read_text()) == {"app": {"65535": app}}
+    assert iexec.fails("app deploy") == f"App already deployed at address {app}"
+    assert iexec("app count --user 0x000000000000000000000000000000000000dEaD")["count"] == "0"
+
+
+def test_deploying_what_is_not_complete(iexec):
+    iexec("dataset init")
+    (iexec.folder / "iexec.json").write_text('{"dataset": {"name": "x"}, "app": 5}')
+    assert iexec.fails("dataset deploy") == "owner is a required field"
+    assert iexec.fails("app deploy") == "ValidationError: app must be a `object` type in iexec.json"
+    assert iexec.fails("workerpool deploy").startswith('Missing workerpool in "iexec.json".')
+
+
+@pytest.mark.parametrize("kind", ["app", "dataset", "workerpool"])
+def test_show_without_deployment(iexec, kind):
+    message = f'Missing {kind}Address and no {kind} found in "deployed.json" for chain 65535'
+    assert iexec.fails(f"{kind} show") == message
+    assert iexec.fails(f"{kind} publish --force") == message
+
+
+def test_publish_and_unpublish(iexec, app):
+    published = iexec("app publish --price 0.5 RLC --volume 7")["orderHash"]
+    [order] = iexec(f"orderbook app {app}")["appOrders"]
+    assert (order["orderHash"], int(order["price"]), order["remaining"]) == (published, 500_000_000, 7)
+    assert iexec("app unpublish") == {"ok": True, "unpublished": published}
+    assert iexec(f"orderbook app {app}") == {"ok": True, "count": 0, "appOrders": []}
+    iexec("app publish")
+    iexec("app publish --price 1")
+    assert len(iexec("app unpublish --all")["unpublished"]) == 2
+
+
+def test_transfer(iexec, app):
+    assert iexec.fails(f"app transfer {app}") == "Missing --to option"
+    given = iexec(f"app transfer {app} --to {NOBODY}")
+    assert (given["address"], given["to"]) == (app, NOBODY)
+    assert iexec("app show")["app"]["owner"] == NOBODY
+    assert iexec.fails(f"app transfer {app} --to {NOBODY}") == "Only app owner can transfer app ownership"
+
+
+def test_run_and_watch_and_download(iexec, app):
+    answer = iexec('app run --args "from the terminal" --watch')
+    assert list(answer) == ["ok", "deals", "tasks"]
+    [task] = answer["tasks"]
+    assert task["statusName"] == "COMPLETED"
+    deal = answer["deals"][0]["dealid"]
+    assert iexec(f"deal show {deal}")["deal"]["tasks"] == [task["taskid"]]
+    watched = iexec(f"deal show {deal} --watch")
+    assert (watched["tasksCount"], watched["completedTasksCount"], watched["failedTasksCount"]) == (1, 1, 0)
+
+    shown = iexec(f"task show {task['taskid']} --watch --download out")
+    assert shown["resultPath"] == str(iexec.folder / "out.zip")
+    with ZipFile(iexec.folder / "out.zip") as result:
+        assert any("from the terminal" in result.read(name).decode() for name in result.namelist())
+    iexec(f"task show {task['taskid']} --download")
+    assert (iexec.folder / f"{task['taskid']}.zip").is_file()
+    assert iexec.fails(f"task claim {task['taskid']}") == "Cannot claim a task having status COMPLETED"
+
+
+def test_run_can_download_by_itself(iexec, app):
+    answer = iexec("app run --download kept.zip")
+    assert answer["resultPaths"] == [str(iexec.folder / "kept.zip")]
+    out, _ = iexec.text("app run --volume 2 --download many")
+    assert "Results: many-0.zip, many-1.zip" in out
+    assert (iexec.folder / "many-1.zip").is_file()
+
+
+def test_without_watch_the_deal_is_named_and_the_jobs_know_it(iexec, app):
+    (iexec.folder / "slow").mkdir()
+    out, err = iexec.text("app run")
+    deal = out.split()[2]
+    assert f"iexec-lab deal show {deal} --watch waits for it." in err
+    iexec(f"deal show {deal} --watch")
+    assert iexec("jobs")["ok"] is True
+
+
+def test_a_dry_run_signs_nothing(iexec, app):
+    before = iexec("account show")
+    plan = iexec("app run --dry-run")
+    assert plan["action"] == "app run"
+    assert plan["cost_nrlc"] == "100000000"
+    assert iexec("account show") == before
+    out, _ = iexec.text("app run --dry-run")
+    assert "Nothing was signed." in out
+    assert "cost: 0.1 RLC" in out
+
+
+def test_errors_of_a_run(iexec, app):
+    assert iexec.fails(f"app run {NOBODY}") == f"No app deployed at address {NOBODY}"
+    assert "not a valid ethereum address" in iexec.fails("app run 0x12")
+    assert iexec.fails("app run --dataset deployed").startswith("Missing datasetAddress")
+    assert "x is not a valid uint256" in iexec.fails("app run --category x")
+
+
+def test_a_request_waits_on_the_market(iexec, app):
+    assert "No apporder published" in iexec.fails("app request-execution --args later")
+    iexec("app publish")
+    request = iexec("app request-execution --args later --workerpool-price 5 nRLC --category 4")["orderHash"]
+    [order] = iexec(f"orderbook requester {iexec.user} --category 4")["requestOrders"]
+    assert order["orderHash"] == request
+    shown = iexec(f"order show --request {request} --deals")["requestorder"]
+    assert shown["deals"]["count"] == 0
+    assert iexec(f"order unpublish --request {request}")["requestorder"] == {"orderHash": request}
+
+
+def test_a_failed_task_ends_the_watch_with_exit_code_1(iexec, iexec_sandbox):
+    (iexec.folder / "bad").mkdir()
+    (iexec.folder / "bad/app.py").write_text("import sys; print('oh'); sys.exit(3)")
+    name = iexec_sandbox.folder.name
+    iexec(f"sandbox app add me/bad ./bad --name {name}")
+    assert "me/bad" in [row["image"] for row in iexec(f"sandbox app list --name {name}")["apps"]]
+    app = {
+        "owner": iexec.user,
+        "name": "bad",
+        "type": "DOCKER",
+        "multiaddr": "me/bad:1",
+        "checksum": "0x" + 64 * "1",
+    }
+    (iexec.folder / "iexec.json").write_text(json.dumps({"app": app}))
+    iexec("app deploy")
+    timer = threading.Timer(3, iexec_sandbox.forward, [4000])
+    timer.start()
+    answer = iexec("app run --watch", 1)
+    timer.join()
+    assert list(answer) == ["ok", "deals", "tasks", "failedTasks"]
+    [task] = answer["failedTasks"]
+    assert task["statusName"] == "TIMEOUT"
+
+    deal = answer["deals"][0]["dealid"]
+    assert iexec(f"deal show {deal} --watch", 1)["failedTasksCount"] == 1
+    shown = iexec(f"task show {task['taskid']} --watch --download", 1)
+    assert shown["claimable"] is True
+    assert "resultPath" not in shown
+    _, err = iexec.text(f"task show {task['taskid']} --watch", 1)
+    assert f"✖ task 0 ({task['taskid']}): TIMEOUT" in err
+    debug = iexec(f"task debug {task['taskid']} --logs")
+    assert debug["appLogs"][0]["stdout"] == "oh\n"
+    claimed = iexec(f"deal claim {deal}")
+    assert claimed["claimed"] == {"0": task["taskid"]}
+    assert iexec(f"task show {task['taskid']}")["task"]["statusName"] == "FAILED"
+    assert iexec.fails(f"deal claim {deal}") == "Nothing to claim"
+
+
+def test_workerpool_and_category(iexec):
+    iexec("workerpool init")
+    (iexec.folder / "iexec.json").write_text(
+        json.dumps({"workerpool": {"owner": iexec.user, "description": f"pool {time.time_ns()}"}})
+    )
+    pool = iexec("workerpool deploy")["address"]
+    assert iexec("workerpool show")["workerpool"]["owner"] == iexec.user
+    order = iexec("workerpool publish --category 2 --price 1 RLC --volume 3 --trust 0")["orderHash"]
+    [listed] = iexec(f"orderbook workerpool {pool} --category 2")["workerpoolOrders"]
+    assert listed["orderHash"] == order
+    iexec("workerpool unpublish")
+    assert iexec("category show 0")["category"]["workClockTimeRef"] == "300"
+    assert int(iexec("category count")["count"]) >= 5
+    iexec("category init")
+    assert "category" in iexec.fails("category create")
+
+
+def test_orderbook_limits_and_tells_the_rest(iexec):
+    answer = iexec("orderbook workerpool --limit 2")
+    assert len(answer["workerpoolOrders"]) == 2
+    assert answer["count"] > 2
+    _, err = iexec.text("orderbook workerpool --limit 2")
+    assert f"{answer['count'] - 2} more" in err
+
+
+def test_sandbox_clock_and_funds(iexec, iexec_sandbox):
+    name = iexec_sandbox.folder.name
+    before = int(iexec("wallet show")["balance"]["nRLC"])
+    funded = iexec(f"sandbox fund --rlc 2 RLC --ether 1 --name {name}")
+    assert funded == {"ok": True, "address": iexec.user, "nRLC": "2000000000", "wei": "1"}
+    assert int(iexec("wallet show")["balance"]["nRLC"]) == before + 2_000_000_000
+    assert iexec(f"sandbox forward 10 --name {name}") == {"ok": True, "seconds": "10"}
+    status = iexec(f"sandbox status --name {name}")
+    assert status["urls"]["rpc"] == iexec_sandbox.urls["rpc"]
+    assert iexec(f"sandbox start --name {name}")["pid"] == status["pid"]
+
+
+def test_sandbox_that_does_not_run(iexec):
+    assert iexec("sandbox status --name other") == {"ok": True, "name": "other", "running": False}
+    assert iexec("sandbox stop --name other")["stopped"] is False
+    assert iexec.fails("sandbox fund --name other") == 'Sandbox "other" is not running'
+    assert "not a name" in iexec.fails("sandbox status --name ../x")
+
+
+def test_the_chain_entry_of_the_status_works_in_chain_json(iexec, iexec_sandbox):
+    chain = iexec(f"sandbox status --name {iexec_sandbox.folder.name}")["chain"]
+    (iexec.folder / "chain.json").write_text(json.dumps({"default": "lab", "chains": {"lab": chain}}))
+    assert iexec("info")["hubAddress"] == iexec_sandbox.hub
+    assert iexec("info --chain lab")["host"] == iexec_sandbox.urls["rpc"]
+
+
+def test_connect_becomes_the_default_of_chain_json(iexec, iexec_sandbox):
+    (iexec.folder / "chain.json").unlink()
+    name = f"sandbox:{iexec_sandbox.folder.name}"
+    answer = iexec(f"connect {name}")
+    assert answer["network"] == name
+    assert answer["wallet"] == iexec.user
+    assert json.loads((iexec.folder / "chain.json").read_text()) == {"default": name, "chains": {name: {}}}
+    assert iexec("info")["hubAddress"] == iexec_sandbox.hub
+    assert iexec("connect")["network"] == name
+    assert iexec.fails("connect nowhere") == 'Missing "nowhere" chain in "chain.json"'
