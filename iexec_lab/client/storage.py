@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iexec_lab.client.verbs import verb
@@ -71,7 +72,7 @@ class Storage:
             ConfigurationError: The network has no upload node.
             IpfsError: The node refused, or does not serve the file afterwards.
         """
-        return f"/ipfs/{self.session.ipfs.add(path)}"
+        return f"/ipfs/{self.session.ipfs.add(Path(path))}"
 
     def _token_name(self, provider: str | None) -> str:
         if provider not in {None, "default", "ipfs", "dropbox"}:

@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 from IPython.display import display
 
+from iexec_lab.commands.parser import not_a_command, parse
 from iexec_lab.commands.seen import Seen
-from iexec_lab.commands.tree import find, walk
+from iexec_lab.commands.tree import find
 from iexec_lab.errors import IexecError, UsageError
 from iexec_lab.notebook.fields import Field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from iexec_lab.client.iexec import IExec
     from iexec_lab.commands.tree import Argument, Command, Option
 
     Execute = Callable[[Sequence[str]], Any]
@@ -154,6 +156,9 @@ class Form:
         few = len(self.fields) <= 8
         return ("" if few else "more") if group in _MAIN else group
 
+    def __repr__(self) -> str:
+        return self.text()
+
     def text(self) -> str:
         """The form where no widget can be drawn: the line to fill in and what each word means."""
         rows = [
@@ -198,9 +203,34 @@ def form(
     words = name.split()
     command, taken = find(words)
     if command is None or taken != len(words):
-        names = [known.name for known in walk() if known.name.startswith(name)]
-        raise UsageError(f"{name!r} is not a command", hint=f"Try {', '.join(names[:5])}." if names else None)
+        raise not_a_command(name)
     from iexec_lab.notebook.connect_form import ConnectForm
 
     kind = ConnectForm if command.path == ("connect",) else Form
     return kind(command, execute, seen=seen, folder=folder, values=values)
+
+
+def lab_form(lab: IExec, name: str, **values: Any) -> Form:
+    """The form of a command for a lab that is open already: ``lab.form("app run", app="0x...")``.
+
+    Raises:
+        UsageError: no such command, or no such option.
+    """
+    from iexec_lab.commands.context import Context
+    from iexec_lab.notebook.face import NotebookFace
+
+    context = Context(NotebookFace(_Settings(), kernel=True), folder=lab.session.folder, opened=lab)
+
+    def execute(words: Sequence[Any]) -> Any:
+        command, taken = find(words)
+        assert command is not None
+        return command.handler(context, parse(command, words[taken:])).value
+
+    return form(name, execute, folder=lab.session.folder, values=values)
+
+
+class _Settings:
+    """What the face asks of the magics, for a form without them."""
+
+    confirm = True
+    progress = True
