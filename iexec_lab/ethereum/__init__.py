@@ -1,0 +1,1 @@
+"""The chain: contracts, calls in batches, transactions, event logs."""

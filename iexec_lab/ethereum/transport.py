@@ -131,6 +131,9 @@ def post(
     except _TooLargeError:
         message = f"Ethereum node at {shown} sent more than {MAX_ANSWER >> 20} MiB"
         return RpcFault(0, message, lost=True, hint=HINT_NOT_A_NODE, url=shown)
+    except requests.exceptions.SSLError:
+        message = f"Ethereum node at {shown} has no TLS, or a certificate that is not trusted"
+        return RpcFault(0, message, hint=HINT_NOT_A_NODE, url=shown)
     except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
         return _unreachable(error, shown)
     return _parse(body, response, shown)

@@ -1,0 +1,1 @@
+"""Who signs: keystore files, keys in memory, wallets in a browser."""

@@ -139,6 +139,11 @@ def test_a_host_that_does_not_exist():
         quick("http://nowhere.invalid", attempts=1).request("eth_chainId")
 
 
+def test_a_node_without_tls(server):
+    with pytest.raises(CallError, match="no TLS"):
+        quick(server.url.replace("http:", "https:")).request("eth_chainId")
+
+
 def test_a_slow_node(server):
     server.always = delay(5)
     with pytest.raises(CallError, match=r"did not answer within 0\.2 s"):
