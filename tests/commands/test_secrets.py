@@ -1,0 +1,120 @@
+"""Datasets, result keys, secrets and storage tokens from the terminal."""
+
+from __future__ import annotations
+
+import json
+import stat
+import time
+
+import pytest
+
+from iexec_lab.crypto import decrypt_dataset
+
+
+def test_encrypt_deploy_and_share_a_dataset(iexec):
+    assert (
+        "iexec dataset init" in iexec.fails("dataset encrypt")
+        or "dataset init" in iexec.text("dataset encrypt", 1)[1]
+    )
+    iexec("dataset init --encrypted")
+    keys = iexec.folder / ".secrets/datasets"
+    assert stat.S_IMODE(keys.stat().st_mode) == 0o700
+    (iexec.folder / "datasets/original/data.csv").write_text("a,b\n1,2\n")
+    answer = iexec("dataset encrypt")
+    assert list(answer) == ["ok", "encryptedDatasetFolderPath", "secretPath", "encryptedFiles"]
+    [made] = answer["encryptedFiles"]
+    assert stat.S_IMODE((keys / "data.csv.key").stat().st_mode) == 0o600
+    assert (keys / "dataset.key").read_text() == (keys / "data.csv.key").read_text()
+    decrypt_dataset(made["encrypted"], iexec.folder / "back.csv", (keys / "data.csv.key").read_text())
+    assert (iexec.folder / "back.csv").read_text() == "a,b\n1,2\n"
+    assert "Nobody is there to answer" in iexec.fails("dataset encrypt")
+    assert iexec("dataset encrypt --force")["encryptedFiles"][0]["checksum"] != made["checksum"]
+
+    config = json.loads((iexec.folder / "iexec.json").read_text())
+    config["dataset"] |= {"name": f"mine {time.time_ns()}", "checksum": made["checksum"]}
+    (iexec.folder / "iexec.json").write_text(json.dumps(config))
+    dataset = iexec("dataset deploy")["address"]
+    assert iexec("dataset check-secret") == {"ok": True, "isSecretSet": False}
+    assert iexec("dataset push-secret") == {"ok": True}
+    assert iexec(f"dataset check-secret {dataset}") == {"ok": True, "isSecretSet": True}
+    assert iexec.fails("dataset push-secret") == f"Secret already exists for {dataset} and can't be updated"
+    order = iexec("dataset publish --tag tee,tdx --price 1 nRLC")["orderHash"]
+    assert iexec(f"orderbook dataset {dataset}")["datasetOrders"][0]["orderHash"] == order
+
+
+def test_folders_by_option(iexec):
+    options = "--dataset-keystoredir k --original-dataset-dir o --encrypted-dataset-dir e"
+    iexec(f"dataset init --tee {options}")
+    (iexec.folder / "o/x").write_bytes(b"x")
+    iexec(f"dataset encrypt {options}")
+    assert (iexec.folder / "k/x.key").is_file()
+    assert (iexec.folder / "e/x.enc").is_file()
+
+
+def test_result_keys(iexec):
+    made = iexec("result generate-encryption-keypair")
+    assert made["privateKeyFile"] == f"{iexec.user}_key"
+    private = iexec.folder / ".secrets/beneficiary" / made["privateKeyFile"]
+    assert stat.S_IMODE(private.stat().st_mode) == 0o600
+    kept = private.read_text()
+    assert "already exists, replace it" in iexec.fails("result generate-keys")
+    assert private.read_text() == kept
+    iexec("result push-encryption-key --force-update")
+    assert iexec("result check-encryption-key") == {"ok": True, "isEncryptionKeySet": True}
+    assert iexec(f"result check-secret {iexec.user}")["isEncryptionKeySet"] is True
+    assert "already exists" in iexec.fails("result push-secret")
+    assert iexec("result push-encryption-key --force-update") == {
+        "ok": True,
+        "isPushed": True,
+        "isUpdated": True,
+    }
+
+
+def test_encrypted_results_are_decrypted(iexec):
+    iexec("result generate-encryption-keypair")
+    iexec("result push-encryption-key --force-update")
+    iexec("app init")
+    config = json.loads((iexec.folder / "iexec.json").read_text())
+    config["app"]["name"] = f"secret {time.time_ns()}"
+    (iexec.folder / "iexec.json").write_text(json.dumps(config))
+    iexec("app deploy")
+    ran = iexec("app run --tag tee,tdx --encrypt-result --args hidden --watch")
+    task = ran["tasks"][0]["taskid"]
+    iexec(f"task show {task} --download encryptedResults")
+    assert "hidden" not in (iexec.folder / "encryptedResults.zip").read_text(errors="replace")
+    assert iexec("result decrypt")["resultsPath"] == str(iexec.folder / "results.zip")
+    assert "already exists" in iexec.fails("result decrypt encryptedResults.zip")
+    iexec("result decrypt encryptedResults.zip --force")
+    iexec(f"task show {task} --download clear --decrypt")
+    assert (iexec.folder / "clear.zip").is_file()
+    assert (iexec.folder / "clear.zip").stat().st_size == (iexec.folder / "results.zip").stat().st_size
+
+
+def test_requester_and_app_secrets(iexec):
+    name = f"s{time.time_ns()}"
+    assert iexec(f"requester check-secret {name}") == {"ok": True, "isSet": False, "name": name}
+    assert iexec(f"requester push-secret {name} --secret-value v") == {
+        "ok": True,
+        "isPushed": True,
+        "name": name,
+    }
+    assert iexec(f"requester check-secret {name} {iexec.user}")["isSet"] is True
+    assert iexec.fails(f"requester push-secret {name} --secret-value v") == (
+        f'Secret "{name}" already exists for {iexec.user}'
+    )
+    assert "Nobody is there to answer" in iexec.fails(f"requester push-secret {name}x")
+
+
+@pytest.mark.parametrize("value", ["v", "-dashed"])
+def test_secret_values_are_never_printed(iexec, value):
+    name = f"n{time.time_ns()}"
+    out, err = iexec.text(f"requester push-secret {name} --secret-value {value}")
+    assert value not in (out + err).replace(name, "").split()
+
+
+def test_storage(iexec):
+    assert iexec("storage init dropbox --token t --force-update")["isInitialized"] is True
+    assert iexec("storage check dropbox") == {"ok": True, "isInitialized": True}
+    assert "already initialized" in iexec.fails("storage init dropbox --token t")
+    assert iexec("storage init dropbox --token t2 --force-update")["isUpdated"] is True
+    assert iexec.fails("storage check floppy") == '"floppy" not supported'
