@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from iexec_lab.ethereum.calls import Call, checked
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.ethereum.rpc import to_int
-from iexec_lab.protocol import Task
+from iexec_lab.protocol import TASK_STATUSES, Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -43,7 +43,7 @@ class TaskView:
     def status(self) -> str:
         """A name of ``TASK_STATUSES``, or ``TIMEOUT``."""
         late = self.task.status < COMPLETED and self.timed_out
-        return "TIMEOUT" if late else self.task.status_name(0)
+        return "TIMEOUT" if late else TASK_STATUSES[self.task.status]
 
     @property
     def ended(self) -> bool:
