@@ -94,14 +94,17 @@ class BlobStore:
         return builder.finish()
 
     def node(self, cid: Cid) -> Node:
-        """The UnixFS node of a CID; a raw block is a file of its own."""
+        """The UnixFS node of a CID; a raw block is a file of its own, a sharded folder has all its links."""
         block = self.get_block(cid)
         if cid.codec == RAW:
             return Node("file", block, len(block), (), ())
         try:
-            return decode_node(block)
+            node = decode_node(block)
         except (TypeError, ValueError) as error:
             raise ValidationError(f"{cid} is not a UnixFS node: {error}") from error
+        if node.kind != "shard":
+            return node
+        return Node("directory", b"", 0, (), tuple(self._entries(node, _DEEPEST)))
 
     def resolve(self, cid: str | Cid, path: str = "") -> tuple[Cid, Node]:
         """Walk from a CID through folder names.
@@ -155,6 +158,14 @@ class BlobStore:
             return
         with replacing(target, 0o644) as file:
             file.writelines(self.read(here))
+
+    def _entries(self, shard: Node, depth: int) -> Iterator[Link]:
+        """All entries below a shard; a link named by nothing but its slot leads to a further one."""
+        for link in shard.links:
+            if len(link.name) > 2:
+                yield link._replace(name=link.name[2:])
+            elif depth:
+                yield from self._entries(decode_node(self.get_block(link.cid)), depth - 1)
 
     def _content(self, node: Node, start: int, stop: int, depth: int) -> Iterator[bytes]:
         if start >= stop:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from iexec_lab.sandbox.cid import DAG_PB, RAW, Cid
+from iexec_lab.sandbox.hamt import FANOUT, HASH_CODE, Shard, is_large, shard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,7 +21,8 @@ MAX_BLOCK = 2 << 20  # kubo refuses larger blocks
 
 _DIRECTORY = 1
 _FILE = 2
-_KINDS = {0: "raw", 1: "directory", 2: "file", 3: "metadata", 4: "symlink", 5: "hamt-shard"}
+_SHARD = 5
+_KINDS = {0: "raw", 1: "directory", 2: "file", 3: "metadata", 4: "symlink", 5: "shard"}
 
 
 class Link(NamedTuple):
@@ -108,10 +110,29 @@ class FileBuilder:
 
 
 def build_directory(entries: Mapping[str, Link], put: Put, version: int = 0) -> Link:
-    """One folder node over finished children."""
+    """A folder over finished children: one node, or a tree of shards when that would be too large."""
     links = [link._replace(name=name) for name, link in entries.items()]
+    if is_large(links):
+        return _build_shard(shard(links), put, version)
     links.sort(key=lambda link: link.name.encode())
-    block = encode_node(links, _tag(1, 0) + _varint(_DIRECTORY))
+    return _put_folder(links, _tag(1, 0) + _varint(_DIRECTORY), put, version)
+
+
+def _build_shard(tree: Shard, put: Put, version: int) -> Link:
+    """Links are named by their slot, two digits, and by the entry there, if it is one."""
+    links = [
+        child._replace(name=f"{slot:02X}{child.name}")
+        if isinstance(child, Link)
+        else _build_shard(child, put, version)._replace(name=f"{slot:02X}")
+        for slot, child in tree.slots.items()
+    ]
+    parts = [_tag(1, 0), _varint(_SHARD), _field(2, tree.bitfield())]
+    parts += [_tag(5, 0), _varint(HASH_CODE), _tag(6, 0), _varint(FANOUT)]
+    return _put_folder(links, b"".join(parts), put, version)
+
+
+def _put_folder(links: list[Link], data: bytes, put: Put, version: int) -> Link:
+    block = encode_node(links, data)
     cid = Cid.of(block, version=version)
     put(cid, block)
     return Link(cid, len(block) + sum(link.tsize for link in links))

@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 from sandbox.serving import make_context, serving
 
 from iexec_lab.errors import ValidationError
-from iexec_lab.sandbox import ipfs_gateway, ipfs_node
+from iexec_lab.sandbox import hamt, ipfs_gateway, ipfs_node
 from iexec_lab.sandbox.cid import Cid
 from iexec_lab.sandbox.ipfs import AbsentError, BlobStore
-from iexec_lab.sandbox.unixfs import CHUNK_SIZE
+from iexec_lab.sandbox.unixfs import CHUNK_SIZE, decode_node
 from iexec_lab.services.ipfs import Ipfs
 
 HELLO = "QmT78zSuBmuS4z925WZfrqQ1qHaJ56DQaTfyMUF7F8ff5o"
@@ -77,6 +77,24 @@ def test_a_folder_goes_in_and_comes_out(store, tmp_path):
     store.export(cid, tmp_path / "out")
     assert (tmp_path / "out" / "é.bin").read_bytes() == LARGE
     assert (tmp_path / "out" / "a" / "empty").is_dir()
+
+
+def test_a_folder_of_many_names_is_one_folder_to_its_readers(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(hamt, "THRESHOLD", 1000)
+    names = [f"{number}" for number in range(700)]
+    source = tmp_path / "in"
+    source.mkdir()
+    for name in names:
+        (source / name).write_text(name)
+    cid = store.add(source)
+    assert decode_node(store.get_block(Cid.parse(cid))).kind == "shard"
+    _, folder = store.resolve(cid)
+    assert sorted(link.name for link in folder.links) == sorted(names)
+    assert everything(store, cid, "345") == b"345"
+    store.export(cid, tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(names)
+    with pytest.raises(AbsentError):
+        store.read(cid, "700")
 
 
 def test_what_is_not_there_says_so(store, tmp_path):

@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from iexec_lab.errors import ValidationError
+from iexec_lab.sandbox import hamt
 from iexec_lab.sandbox.cid import DAG_PB, RAW, Cid
 from iexec_lab.sandbox.unixfs import CHUNK_SIZE, FileBuilder, Link, build_directory, decode_node, encode_node
 
@@ -69,6 +71,22 @@ def test_a_folder_has_the_cid_kubo_gives(vector):
     seen[""] = walk(tree, "")
     for path, (cid, size) in vector["expected"].items():
         assert (str(seen[path].cid), seen[path].tsize) == (cid, size), path
+
+
+@pytest.mark.parametrize("vector", [v for v in VECTORS if "many" in v["input"]])
+def test_a_folder_too_large_for_a_block_has_the_cid_kubo_gives(vector):
+    version = vector["input"]["version"]
+    count, pattern = vector["input"]["many"]
+    files = [build(content(size), version=version)[0] for size in range(7)]
+    links = {pattern.format(i): files[i % 7] for i in range(count)}
+    link = build_directory(links, lambda cid, block: None, version)
+    assert (str(link.cid), link.tsize) == (vector["expected"]["cid"], vector["expected"]["size"])
+
+
+def test_names_with_one_hash_can_not_be_told_apart(monkeypatch):
+    monkeypatch.setattr(hamt, "murmur3", lambda data: bytes(8))
+    with pytest.raises(ValidationError, match="too deep"):
+        hamt.shard([build(b"")[0]._replace(name=name) for name in "ab"])
 
 
 @pytest.mark.parametrize(
