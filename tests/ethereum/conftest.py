@@ -11,7 +11,7 @@ from poco_world import World
 
 from iexec_lab.ethereum.rpc import Rpc
 from iexec_lab.sandbox.artifacts import anvil_binary
-from iexec_lab.sandbox.snapshot import TOKEN_CHAIN_ID, snapshot
+from iexec_lab.sandbox.snapshot import Kind, snapshot
 from iexec_lab.wallet.signer import LocalSigner
 
 KEYS = (
@@ -52,7 +52,7 @@ def anvil():
 def world(tmp_path_factory):
     """The PoCo contracts on a node of their own."""
     log = tmp_path_factory.mktemp("poco") / "anvil.txt"
-    genesis, state = snapshot(TOKEN_CHAIN_ID, native=False, log=log)
+    genesis, state = snapshot(Kind(), log)
     process, url = run_anvil("--load-state", str(state), "--chain-id", str(genesis.chain_id))
     yield World(Rpc(url), genesis)
     process.kill()
