@@ -38,12 +38,11 @@ class BlobStore:
         self.folder = Path(folder)
         self._incoming = self.folder / "incoming"
         self._incoming.mkdir(parents=True, exist_ok=True)
-        for (
-            left
-        ) in self._incoming.iterdir():  # by a process that was killed; young ones may be another store's
+        # Drafts of a process that was killed; a young one may be another store's, at work in this moment.
+        for draft in self._incoming.iterdir():
             with contextlib.suppress(FileNotFoundError):
-                if time.time() - left.stat().st_mtime > _ABANDONED:
-                    left.unlink()
+                if time.time() - draft.stat().st_mtime > _ABANDONED:
+                    draft.unlink()
 
     def put_block(self, cid: Cid, block: bytes) -> None:
         path = self._path(cid)
@@ -77,12 +76,18 @@ class BlobStore:
         return str(self.add_link(source, cid_version).cid)
 
     def add_link(self, source: Path | str | bytes | BinaryIO, cid_version: int = 0) -> Link:
-        """As ``add``, with the cumulative size."""
+        """As ``add``, with the cumulative size.
+
+        Raises:
+            ValidationError: a pipe or a device, which might never end.
+        """
         if isinstance(source, (str, Path)):
             path = Path(source)
             if path.is_dir():
                 children = {child.name: self.add_link(child, cid_version) for child in path.iterdir()}
                 return build_directory(children, self.put_block, cid_version)
+            if path.exists() and not path.is_file():
+                raise ValidationError(f"{path} is neither a file nor a folder")
             with path.open("rb") as file:
                 return self.add_link(file, cid_version)
         builder = self.builder(version=cid_version)
@@ -100,11 +105,11 @@ class BlobStore:
             return Node("file", block, len(block), (), ())
         try:
             node = decode_node(block)
+            if node.kind != "shard":
+                return node
+            return Node("directory", b"", 0, (), tuple(self._entries(node, _DEEPEST)))
         except (TypeError, ValueError) as error:
             raise ValidationError(f"{cid} is not a UnixFS node: {error}") from error
-        if node.kind != "shard":
-            return node
-        return Node("directory", b"", 0, (), tuple(self._entries(node, _DEEPEST)))
 
     def resolve(self, cid: str | Cid, path: str = "") -> tuple[Cid, Node]:
         """Walk from a CID through folder names.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MAX_DOWNLOAD = 4 << 30
 """Bytes of the largest download, unless the caller says otherwise."""
-_PIECE = 1 << 20
+_PIECE = 64 << 10  # small, so that slow lines show progress within the time-out
 _CID = re.compile(r"[0-9A-Za-z]{46,100}")
 
 
@@ -92,7 +92,7 @@ class Ipfs:
 
     def exists(self, cid: str) -> bool:
         """Whether the gateway has it."""
-        return self._gateway.call("HEAD", f"/ipfs/{_check_cid(cid)}", long=True).ok
+        return self._gateway.call("HEAD", f"/ipfs/{_check_cid(cid)}").ok
 
     def add(self, source: bytes | Path | str | BinaryIO, *, check: bool = True) -> str:
         """Upload a file (a path, an open file or its bytes) to the node; its CID (version 0).

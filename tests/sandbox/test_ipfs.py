@@ -79,6 +79,13 @@ def test_a_folder_goes_in_and_comes_out(store, tmp_path):
     assert (tmp_path / "out" / "a" / "empty").is_dir()
 
 
+def test_a_pipe_is_no_file(store, tmp_path):
+    (tmp_path / "in").mkdir()
+    os.mkfifo(tmp_path / "in" / "pipe")
+    with pytest.raises(ValidationError, match="neither a file nor a folder"):
+        store.add(tmp_path / "in")
+
+
 def test_a_folder_of_many_names_is_one_folder_to_its_readers(store, tmp_path, monkeypatch):
     monkeypatch.setattr(hamt, "THRESHOLD", 1000)
     names = [f"{number}" for number in range(700)]
