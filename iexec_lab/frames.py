@@ -167,7 +167,7 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
         "job": """deal_id:hash=dealid app:address=app.pointer dataset:anyone=dataset.pointer
             workerpool:address=workerpool.pointer category:count size:count=botSize done:count failed:count
             running:count started_at:time=startTime final_deadline:time=finalTime""",
-        "log": "task_id:hash=task index:count worker:address stdout:text stderr:text",
+        "log": "task_id:hash=taskid index:count worker:address stdout:text stderr:text",
         "encrypted_file": "original:text encrypted:text key_file:text=key checksum:hash",
         "key_file": """private_key_file:text=privateKeyFile public_key_file:text=publicKeyFile
             folder:text=secretPath""",

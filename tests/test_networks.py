@@ -119,9 +119,9 @@ class TestCustom:
 
     def test_a_missing_setting_names_its_key(self):
         network = custom_network("dev", {"id": "5", "host": "http://h", "hub": "0x1"})
-        with pytest.raises(ConfigurationError, match='Missing iexecGateway in "chain.json" for chain 5'):
+        with pytest.raises(ConfigurationError, match=r'Missing iexecGateway in "chain.json" for chain 5'):
             network.setting("iexecGateway")
-        with pytest.raises(ConfigurationError, match='Missing sms for tee framework scone in "chain.json"'):
+        with pytest.raises(ConfigurationError, match=r'Missing sms for tee framework scone in "chain.json"'):
             network.sms_url()
 
     def test_the_other_side_of_a_bridge_is_found_among_the_siblings(self):

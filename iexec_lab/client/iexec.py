@@ -157,9 +157,9 @@ def connect(
         network: ``sandbox`` (found, or else started), ``sandbox:<name>``, ``arbitrum-mainnet``,
             ``arbitrum-sepolia-testnet``, ``bellecour``, ``mainnet``, a chain id, or a chain of the project;
             None takes the project's default.
-        wallet: A signer, an address or file name in the keystore, ``create`` (a new keystore file), or ``new``
-            (a new key kept in memory only, where RLC is worth nothing). By default the key in
-            ``IEXEC_PRIVATE_KEY``, else a funded user on the sandbox and the newest keystore file elsewhere.
+        wallet: A signer, an address or file name in the keystore, ``create`` (a new keystore file), or
+            ``new`` (a new key kept in memory only, where RLC is worth nothing). By default the key in
+            ``IEXEC_PRIVATE_KEY``, else a funded user on the sandbox, the newest keystore file elsewhere.
         project: Folder with ``chain.json``, ``.secrets`` and ``datasets``.
         password: Of the keystore file.
         wallet_file: As the option of the command line.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from iexec_lab.client.plan import Plan
+from iexec_lab.client.wallets import ask_in_terminal
 from iexec_lab.errors import AbortedError, ConfigurationError, IexecError
 from iexec_lab.ethereum.hub import Hub
 from iexec_lab.ethereum.rpc import open_rpc
@@ -161,15 +161,7 @@ class Session:
         Raises:
             AbortedError: Nobody is there.
         """
-        if self.ask_secret is not None:
-            return self.ask_secret(prompt)
-        if not sys.stdin or not sys.stdin.isatty():
-            raise AbortedError(f"{prompt}: nobody is there to be asked", hint="Give it as an option.")
-        from getpass import getpass
-
-        while not (answer := getpass(f"{prompt}: ")):
-            pass
-        return answer
+        return (self.ask_secret or ask_in_terminal)(prompt)
 
     def plan(self, action: str, *, cost_nrlc: int = 0, cost_wei: int | None = None, **details: Any) -> Plan:
         return Plan(action, self.network.name, self.network.real_value, cost_nrlc, cost_wei, details)

@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 CLAIMABLE = {"UNSET", "ACTIVE", "REVEALING", "TIMEOUT"}
 
 
+def _logs_json(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The part of the official ``task debug --logs``."""
+    return {"appLogs": [{key: row[key] for key in ("worker", "stdout", "stderr")} for row in rows]}
+
+
 class Tasks:
     """``lab.task``."""
 
@@ -105,7 +110,7 @@ class Tasks:
         beneficiary = self.session.hub.view_deal(view.deal_id).beneficiary
         return fetch_result(self.session, view, beneficiary, progress=progress)
 
-    @verb(value=framed("log", lambda rows: rows), raw=lambda rows: {"appLogs": rows})
+    @verb(value=framed("log", lambda rows: rows), raw=_logs_json)
     def logs(self, taskid: str) -> list[dict[str, Any]]:
         """What the app wrote on each worker; the wallet must be the requester.
 
@@ -114,7 +119,8 @@ class Tasks:
             WorkerpoolError: The scheduler was not reached.
         """
         view = self._look(taskid)
-        return fetch_logs(self.session, view.task_id, self.session.hub.view_deal(view.deal_id))
+        found = fetch_logs(self.session, view.task_id, self.session.hub.view_deal(view.deal_id))
+        return [{"taskid": view.task_id, "index": view.index, **entry} for entry in found]
 
     @verb(value=lambda _noun, plain: plain)
     def debug(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from iexec_lab.errors import WalletError
+from iexec_lab.errors import AbortedError, WalletError
 from iexec_lab.protocol import is_address
 from iexec_lab.wallet.keystore import create_wallet, find_wallet, read_address
 from iexec_lab.wallet.signer import LocalSigner, Signer
@@ -85,27 +86,49 @@ def choose_wallet(
         "keystoredir": keystoredir,
         "cwd": cwd,
     }
-    if wallet is not None and not isinstance(wallet, str):
-        return Wallet("given", held=wallet)
-    if wallet == "new":
-        return Wallet("new, in memory only", held=LocalSigner.generate())
-    if wallet == "create":
-        secret = password or (ask("Password of the new wallet") if ask else None)
-        saved = create_wallet(secret, keystoredir=keystoredir, cwd=cwd)
-        return Wallet(
-            "new keystore file", options={**options, "wallet_file": saved.path.name}, password=secret
-        )
+    if isinstance(wallet, str):
+        return _by_word(wallet, options, password, ask)
     if wallet is not None:
-        if re.fullmatch("(0x)?[0-9a-fA-F]{64}", wallet):
-            raise WalletError(
-                "A private key is not a wallet's name",
-                hint=f"Put it into the variable {ENV}, or import it once: iexec-lab wallet import.",
-            )
-        named = "wallet_address" if is_address(wallet) else "wallet_file"
-        return Wallet("keystore", options={**options, named: wallet}, password=password)
+        return Wallet("given", held=wallet)
     if wallet_file or wallet_address or keystoredir:
         return Wallet("keystore", options=options, password=password)
     signer = LocalSigner.from_env(ENV)
     if signer is not None:
         return Wallet(ENV, held=signer)
     return default() or Wallet("keystore", options=options, password=password)
+
+
+def ask_in_terminal(prompt: str) -> str:
+    """A secret typed in the terminal, unseen.
+
+    Raises:
+        AbortedError: Nobody is there.
+    """
+    if not sys.stdin or not sys.stdin.isatty():
+        raise AbortedError(f"{prompt}: nobody is there to be asked", hint="Give it as an option.")
+    from getpass import getpass
+
+    while not (answer := getpass(f"{prompt}: ")):
+        pass
+    return answer
+
+
+def _by_word(
+    word: str, options: dict[str, Any], password: str | None, ask: Callable[[str], str] | None
+) -> Wallet:
+    """A wallet by address or file name, or one made now: ``create`` and ``new``."""
+    if word == "new":
+        return Wallet("new, in memory only", held=LocalSigner.generate())
+    if word == "create":
+        secret = password or (ask or ask_in_terminal)("Password of the new wallet")
+        saved = create_wallet(secret, keystoredir=options["keystoredir"], cwd=options["cwd"])
+        return Wallet(
+            "new keystore file", options={**options, "wallet_file": saved.path.name}, password=secret
+        )
+    if re.fullmatch("(0x)?[0-9a-fA-F]{64}", word):
+        raise WalletError(
+            "A private key is not a wallet's name",
+            hint=f"Put it into the variable {ENV}, or import it once: iexec-lab wallet import.",
+        )
+    named = "wallet_address" if is_address(word) else "wallet_file"
+    return Wallet("keystore", options={**options, named: word}, password=password)

@@ -54,7 +54,7 @@ def other(iexec_sandbox, tmp_path):
 
 @pytest.fixture
 def newcomer(iexec_sandbox, tmp_path):
-    """``newcomer(nrlc=..., wei=...)``: the lab of a new wallet that holds this, and nothing in its account."""
+    """``newcomer(nrlc=..., wei=...)``: the lab of a new wallet that holds this, with an empty account."""
 
     def make(*, nrlc=0, wei=10**18, **options):
         signer = LocalSigner.generate()

@@ -58,7 +58,9 @@ def test_approve_allowance_revoke(newcomer):
     assert lab.account.allowance(STRANGER) == 0
 
 
-@pytest.mark.parametrize(("number", "text"), [(0, "00"), (42, "2a"), (777, "0309"), (2**64, "010000000000000000")])
+@pytest.mark.parametrize(
+    ("number", "text"), [(0, "00"), (42, "2a"), (777, "0309"), (2**64, "010000000000000000")]
+)
 def test_numbers_as_bn_js_writes_them(number, text):
     assert bn_hex(number) == text
 

@@ -29,7 +29,9 @@ def orders(lab, unique):
     """Three signed orders of three datasets."""
     made = []
     for number in range(3):
-        dataset = lab.dataset.deploy(f"{unique}-{number}", "/ipfs/QmW2WQi7j6c7UgJTarActp7tDNikE4B2qXtFCfLPdsgaTQ")
+        dataset = lab.dataset.deploy(
+            f"{unique}-{number}", "/ipfs/QmW2WQi7j6c7UgJTarActp7tDNikE4B2qXtFCfLPdsgaTQ"
+        )
         made.append(lab.order.sign("datasetorder", dataset=dataset, volume=DATASET_INFINITE_VOLUME))
     return made
 

@@ -62,7 +62,10 @@ class TestEncrypt:
             (tmp_path / name).mkdir()
         (tmp_path / "o/a").write_text("1")
         encrypt_folder(
-            tmp_path, dataset_keystoredir="k", original_dataset_dir=str(tmp_path / "o"), encrypted_dataset_dir="e"
+            tmp_path,
+            dataset_keystoredir="k",
+            original_dataset_dir=str(tmp_path / "o"),
+            encrypted_dataset_dir="e",
         )
         assert {path.name for path in (tmp_path / "k").iterdir()} == {"a.key", "dataset.key"}
 
@@ -122,7 +125,9 @@ class TestSecret:
 class TestPublish:
     def test_a_confidential_dataset_needs_its_key_first(self, lab, unique, hello):
         address = lab.dataset.deploy(unique, IPFS)
-        with pytest.raises(OrderError, match="Dataset requirements check failed: Dataset encryption key is not set"):
+        with pytest.raises(
+            OrderError, match="Dataset requirements check failed: Dataset encryption key is not set"
+        ):
             lab.dataset.publish(address, tag="tee")
         lab.dataset.push_secret(address, secret_value=lab.dataset.generate_key())
         lab.dataset.publish(address, tag="tee", app_restrict=hello)

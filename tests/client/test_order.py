@@ -64,8 +64,16 @@ class TestSign:
 
     def test_requirements_are_checked_first(self, lab, hello):
         params = {"iexec_args": "x", "iexec_result_encryption": True}
-        values = {"app": hello, "category": 0, "tag": "tee,tdx", "beneficiary": NULL_ADDRESS, "params": params}
-        with pytest.raises(OrderError, match="Beneficiary result encryption key is not set in the SMS") as caught:
+        values = {
+            "app": hello,
+            "category": 0,
+            "tag": "tee,tdx",
+            "beneficiary": NULL_ADDRESS,
+            "params": params,
+        }
+        with pytest.raises(
+            OrderError, match="Beneficiary result encryption key is not set in the SMS"
+        ) as caught:
             lab.order.sign("requestorder", **values)
         assert "--skip-preflight-check" in caught.value.message
         assert lab.order.sign("requestorder", skip_preflight_check=True, **values).signature
@@ -116,9 +124,12 @@ class TestFill:
         assert set(raw) == {"dealid", "volume", "txHash"}
         deal = lab.deal.show.plain(job.deal_id)["deal"]
         assert '"iexec_args":"a b"' in deal["params"]
-        assert lab.order.estimate(app_order, pool_order, lab.order.sign("requestorder", **_request(app_order, 4)))[
-            "volume"
-        ][0] == 4
+        assert (
+            lab.order.estimate(
+                app_order, pool_order, lab.order.sign("requestorder", **_request(app_order, 4))
+            )["volume"][0]
+            == 4
+        )
 
     def test_the_request_decides_about_the_dataset(self, lab, app_order, pool_order):
         request = lab.order.sign("requestorder", **_request(app_order, 1, dataset=app_order.app))

@@ -18,7 +18,9 @@ def offered(iexec_sandbox, tmp_path_factory):
     from iexec_lab.wallet.signer import LocalSigner
     from tests.client.conftest import open_lab
 
-    owner = open_lab(iexec_sandbox, LocalSigner(iexec_sandbox.users[1].key), tmp_path_factory.mktemp("seller"))
+    owner = open_lab(
+        iexec_sandbox, LocalSigner(iexec_sandbox.users[1].key), tmp_path_factory.mktemp("seller")
+    )
     app = owner.app.deploy("offered", IMAGE, CHECKSUM)
     owner.app.publish(app, price=3)
     owner.app.publish(app, price=5, tag="tee,tdx")
@@ -91,12 +93,12 @@ class TestOrders:
     def test_a_category_of_its_own(self, lab, offered, iexec_sandbox):
         plan = lab.app.run(offered, category=2, workerpool=iexec_sandbox.workerpool, dry_run=True)
         assert plan.plan.details["category"] == 2
-        with pytest.raises(OrderError, match="No workerpoolorder matching your conditions available in category 77"):
+        with pytest.raises(OrderError, match="available in category 77"):
             lab.app.run(offered, category=77)
 
     def test_more_trust_than_anybody_offers(self, lab, offered):
         with pytest.raises(
-            OrderError, match="^No workerpoolorder matching your conditions currently available$"
+            OrderError, match=r"^No workerpoolorder matching your conditions currently available$"
         ):
             lab.app.run(offered, trust=10**6)
 
@@ -146,10 +148,16 @@ class TestOrders:
         job = lab.app.run(hello, workerpool=pool, dataset=dataset, category=1)
         deal = lab.deal.show.plain(job.deal_id)["deal"]
         assert job.cost["total_nrlc"] == 0
-        assert (deal["workerpool"]["pointer"], deal["dataset"]["pointer"], deal["category"]) == (pool, dataset, "1")
+        assert (deal["workerpool"]["pointer"], deal["dataset"]["pointer"], deal["category"]) == (
+            pool,
+            dataset,
+            "1",
+        )
 
     def test_the_account_must_hold_the_price(self, newcomer, offered):
-        with pytest.raises(BalanceError, match=r"Cost per task \(100000003\) is greater than requester account stake"):
+        with pytest.raises(
+            BalanceError, match=r"Cost per task \(100000003\) is greater than requester account stake"
+        ):
             newcomer().app.run(offered)
 
 
@@ -187,7 +195,13 @@ class TestEnclave:
         assert "needs the tag tee,tdx" in caught.value.hint
 
     def test_an_app_built_for_scone_runs_in_scone(self, lab, unique):
-        enclave = {"framework": "SCONE", "version": "v5", "entrypoint": "x", "heapSize": 1, "fingerprint": "ab"}
+        enclave = {
+            "framework": "SCONE",
+            "version": "v5",
+            "entrypoint": "x",
+            "heapSize": 1,
+            "fingerprint": "ab",
+        }
         app = lab.app.deploy(unique, IMAGE, CHECKSUM, mrenclave=enclave)
         plan = lab.app.run(app, dry_run=True)
         assert plan.plan.details["tag"] == "tee,scone"

@@ -85,7 +85,7 @@ def test_without_a_wallet_the_address_is_null(iexec_sandbox, tmp_path, monkeypat
 def test_a_missing_service_is_named(tmp_path):
     network = custom_network("dev", {"id": "5", "host": "http://127.0.0.1:1", "hub": NULL_ADDRESS})
     lab = connect(network, SIGNER, project=tmp_path)
-    with pytest.raises(ConfigurationError, match='Missing iexecGateway in "chain.json" for chain 5'):
+    with pytest.raises(ConfigurationError, match=r'Missing iexecGateway in "chain.json" for chain 5'):
         lab.orderbook.workerpool()
     with pytest.raises(ConfigurationError, match="Missing sms for tee framework scone"):
         lab.dataset.check_secret(NULL_ADDRESS)

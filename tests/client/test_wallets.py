@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from iexec_lab.client.wallets import Wallet, choose_wallet
-from iexec_lab.errors import WalletError
+from iexec_lab.errors import AbortedError, WalletError
 from iexec_lab.wallet.keystore import save_wallet
 from iexec_lab.wallet.signer import LocalSigner
 
@@ -94,6 +94,19 @@ def test_create_makes_a_keystore_file(tmp_path):
     [path] = tmp_path.glob("UTC--*")
     assert wallet.address[2:] in path.name
     assert wallet.signer(never).address == wallet.address
+
+
+def test_create_without_a_password_writes_no_bare_key(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(AbortedError, match="nobody is there to be asked"):
+        choose_wallet("create", cwd=tmp_path, keystoredir="local")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_new_lives_in_memory(tmp_path):
+    wallet = choose_wallet("new", cwd=tmp_path)
+    assert wallet.signer(never).address == wallet.address
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_wallet_has_no_address_and_no_signer(tmp_path):

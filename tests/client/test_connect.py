@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import iexec_lab
+from iexec_lab.client.iexec import IExec, connect
+from iexec_lab.errors import ConfigurationError, IexecError, ValidationError
+from iexec_lab.wallet.signer import LocalSigner
+
+SIGNER = LocalSigner("0x" + "11" * 32)
+
+
+@pytest.fixture
+def project(tmp_path, iexec_sandbox):
+    chains = {
+        "dev": {
+            "id": str(iexec_sandbox.chain_id),
+            "host": iexec_sandbox.urls["rpc"],
+            "hub": iexec_sandbox.hub,
+            "iexecGateway": iexec_sandbox.urls["market"],
+            "sms": {"tdx": iexec_sandbox.urls["sms"]},
+        },
+        "bellecour": {},
+    }
+    (tmp_path / "chain.json").write_text(json.dumps({"default": "dev", "chains": chains}))
+    return tmp_path
+
+
+def test_built_in_networks_need_nothing(tmp_path):
+    lab = connect("bellecour", SIGNER)
+    assert (lab.network.name, lab.network.chain_id) == ("bellecour", 134)
+    assert connect(42161, SIGNER).network.name == "arbitrum-mainnet"
+    with pytest.raises(ConfigurationError, match="Unknown network nowhere"):
+        connect("nowhere", SIGNER)
+
+
+def test_a_project_s_default_chain(project, iexec_sandbox):
+    lab = connect(None, SIGNER, project=project)
+    assert (lab.network.name, lab.network.chain_id) == ("dev", iexec_sandbox.chain_id)
+    assert len(lab.category.list()) >= 5
+    assert connect("bellecour", SIGNER, project=project).network.chain_id == 134
+    with pytest.raises(IexecError, match=r'Missing "mainnet" chain in "chain.json"'):
+        connect("mainnet", SIGNER, project=project)
+
+
+def test_the_sandbox_comes_with_a_funded_wallet(monkeypatch, iexec_sandbox, tmp_path):
+    monkeypatch.delenv("IEXEC_PRIVATE_KEY", raising=False)
+    monkeypatch.setattr("iexec_lab.sandbox.control.find", lambda name: iexec_sandbox)
+    lab = connect("sandbox", project=tmp_path) if (tmp_path / "chain.json").exists() else connect("sandbox")
+    assert lab.session.address == iexec_sandbox.users[0].address
+    assert repr(lab) == (
+        f"<IExec on sandbox (chain {iexec_sandbox.chain_id}), "
+        f"wallet {iexec_sandbox.users[0].address} (sandbox user)>"
+    )
+    assert lab.account.show().loc[0, "stake_nrlc"] > 0
+
+
+def test_a_sandbox_that_does_not_run_is_started(monkeypatch, iexec_sandbox):
+    started = []
+    monkeypatch.setattr("iexec_lab.sandbox.control.find", lambda _name: None)
+    monkeypatch.setattr("iexec_lab.sandbox.control.start", lambda name: started.append(name) or iexec_sandbox)
+    assert connect("sandbox:mine", SIGNER).network.name == "sandbox:mine"
+    assert started == ["mine"]
+
+
+def test_nothing_is_asked_of_the_network_to_connect():
+    from dataclasses import replace
+
+    from iexec_lab.networks import NETWORKS
+
+    lab = connect(replace(NETWORKS["bellecour"], host="http://127.0.0.1:1"), SIGNER)
+    assert SIGNER.address in repr(lab)
+    assert "<code>" in lab._repr_html_()
+
+
+def test_the_package_gives_connect_and_iexec():
+    assert iexec_lab.connect is connect
+    assert iexec_lab.IExec is IExec
+
+
+def test_every_noun_is_an_attribute(lab):
+    nouns = (
+        *("account", "app", "category", "dataset", "deal", "ens", "hub", "network", "order", "orderbook"),
+        *("requester", "result", "secrets", "storage", "task", "voucher", "wallet", "workerpool"),
+    )
+    assert all(getattr(lab, noun) is not None for noun in nouns)
+
+
+def test_web3_is_a_door_to_everything_else(lab):
+    assert lab.web3.eth.chain_id == lab.network.chain_id
+    with pytest.raises(ValidationError, match="reached through several providers"):
+        _ = connect("mainnet", SIGNER).web3
+
+
+def test_info(lab, iexec_sandbox):
+    verb = lab.network.show
+    raw = verb.raw(verb.plain())
+    assert raw["hubAddress"] == iexec_sandbox.hub
+    assert raw["rlcAddress"] == iexec_sandbox.rlc
+    assert raw["useNative"] is False
+    assert raw["appRegistryAddress"] == iexec_sandbox.registries["app"]
+    assert lab.info().attrs["single"]
+
+
+def test_info_of_a_native_chain_has_no_token(native_lab):
+    raw = native_lab.network.show.plain()
+    assert "rlcAddress" not in raw
+    assert raw["useNative"] is True
+
+
+def test_connecting_imports_nothing_heavy():
+    code = (
+        "import sys; from iexec_lab import connect; connect('bellecour', wallet_address='0x' + '11' * 20);"
+        "print([m for m in ('web3', 'pandas', 'eth_account', 'IPython', 'ipywidgets') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "[]", done.stderr
