@@ -8,7 +8,7 @@ can read what the user who started the sandbox can read.
 from __future__ import annotations
 
 import os
-import shlex
+import re
 import shutil
 import site
 import sys
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from iexec_lab.sandbox.process import Ended, Launcher
 
 APP = "/app"
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_WORD = re.compile(rf"(?:[^ '\"]|{_QUOTED.pattern})+")
+_BALANCED = re.compile(rf"(?:[^'\"]|{_QUOTED.pattern})*")
 _INHERITED = ("LD_LIBRARY_PATH", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
@@ -163,12 +166,9 @@ def split_arguments(text: str) -> list[str]:
 
     As the worker does (plexus ``translateCommandline``): no escapes, no variables, no patterns.
     """
-    lexer = shlex.shlex(text, posix=True, punctuation_chars=False)
-    lexer.whitespace, lexer.escape, lexer.commenters, lexer.whitespace_split = " ", "", "", True
-    try:
-        return list(lexer)
-    except ValueError:
+    if not _BALANCED.fullmatch(text):
         return []
+    return [_QUOTED.sub(lambda quoted: quoted[0][1:-1], word) for word in _WORD.findall(text)]
 
 
 def remove_tree(folder: Path) -> None:

@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 import zipfile
+from contextlib import suppress
 
 from iexec_lab.ethereum.contracts import APP_REGISTRY, DATASET_REGISTRY, EVENTS, HUB
 from iexec_lab.protocol import (
@@ -27,6 +28,7 @@ from iexec_lab.protocol import (
 )
 from iexec_lab.protocol.multiaddr import encode_multiaddr
 from iexec_lab.sandbox.accounts import well_known_accounts
+from iexec_lab.sandbox.apps import Apps
 
 TDX = encode_tag(["tee", "tdx"])
 OPEN = dict.fromkeys(
@@ -46,7 +48,6 @@ class Buyer:
         self.accounts = well_known_accounts()
         self.user = self.accounts.users[user]
         self.domain = Domain(handle.chain_id, handle.hub)
-        self._count = 0
 
     # -- chain --------------------------------------------------------------------------------------------
 
@@ -79,15 +80,37 @@ class Buyer:
         self.rpc("evm_increaseTime", hex(seconds))
         self.rpc("evm_mine")
 
+    def category(self, seconds):
+        """A new category; its id."""
+        name = f"{seconds} s"
+        self.send(
+            self.handle.hub, HUB.createCategory.encode(name, "", seconds), account=self.accounts.deployer
+        )
+        return self.call(self.handle.hub, HUB.countCategory) - 1
+
     # -- assets -------------------------------------------------------------------------------------------
 
     def deploy_app(self, image):
-        self._count += 1
-        arguments = (self.user.address, f"app {time.time_ns()}", "DOCKER", encode_multiaddr(image), bytes(32), b"")
+        arguments = (
+            self.user.address,
+            f"app {time.time_ns()}",
+            "DOCKER",
+            encode_multiaddr(image),
+            bytes(32),
+            b"",
+        )
         registry = self.handle.registries["app"]
         address = to_address(self.call(registry, APP_REGISTRY.predictApp, *arguments))
         self.send(registry, APP_REGISTRY.createApp.encode(*arguments))
         return address
+
+    def install(self, folder, source, *, image=None):
+        """Register a folder with this ``app.py`` as an image of its own and deploy the app; its address."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "app.py").write_text(source)
+        image = image or f"test/{folder.name}-{time.time_ns()}:1"
+        Apps(self.handle.folder / "apps").add(image, folder)
+        return self.deploy_app(image)
 
     def deploy_dataset(self, location, checksum=NULL_BYTES32):
         arguments = (
@@ -116,7 +139,9 @@ class Buyer:
     def workerpool_order(self, category=0, tag=NULL_BYTES32):
         query = f"chainId={self.handle.chain_id}&category={category}&workerpool={self.handle.workerpool}"
         for _ in range(100):
-            listed = json.loads(self.get(f"{self.handle.urls['market']}/workerpoolorders?{query}&pageSize=100"))
+            listed = json.loads(
+                self.get(f"{self.handle.urls['market']}/workerpoolorders?{query}&pageSize=100")
+            )
             for item in listed["orders"]:
                 if item["order"]["tag"] == tag:
                     return WorkerpoolOrder.from_json(item["order"], stage="signed")
@@ -189,29 +214,24 @@ class Buyer:
 
     def wait(self, task, until=("COMPLETED", "FAILED"), seconds=60):
         """Wait until the workerpool says that the task has one of these statuses; its model."""
-        end = time.monotonic() + seconds
-        model = {}
-        while time.monotonic() < end:
-            try:
-                model = self.model(task)
-            except urllib.error.HTTPError as error:
-                assert error.code == 404, error
-            if model.get("currentStatus") in until:
-                return model
-            time.sleep(0.01)
-        raise AssertionError(f"task is {model}")
+        return self._poll(task, lambda model: model["currentStatus"] in until, seconds)
 
     def wait_replicate(self, task, until=("COMPLETED", "ABORTED", "FAILED"), seconds=60):
         """Wait for the end of the task's first replicate; it."""
+
+        def is_over(model):
+            return model["replicates"] and model["replicates"][0]["currentStatus"] in until
+
+        return self._poll(task, is_over, seconds)["replicates"][0]
+
+    def _poll(self, task, done, seconds):
         end = time.monotonic() + seconds
-        model = {}
+        model = None
         while time.monotonic() < end:
-            try:
+            with suppress(urllib.error.HTTPError):  # not yet known
                 model = self.model(task)
-            except urllib.error.HTTPError as error:
-                assert error.code == 404, error
-            if model and model["replicates"] and model["replicates"][0]["currentStatus"] in until:
-                return model["replicates"][0]
+            if model and done(model):
+                return model
             time.sleep(0.01)
         raise AssertionError(f"task is {model}")
 

@@ -144,9 +144,8 @@ class TestArchive:
         assert self.names(tmp_path / "z") == ["locked/", "locked/file"]
 
     def test_names_that_are_no_text_and_times_before_zip(self, out, tmp_path):
-        path = os.fsencode(out) + b"/\xff\xfe"
-        with open(path, "w"):
-            pass
+        path = out / os.fsdecode(b"\xff\xfe")
+        path.touch()
         os.utime(path, (0, 0))
         results.pack(out, tmp_path / "z")
         assert len(self.names(tmp_path / "z")) == 1
