@@ -88,7 +88,7 @@ def test_a_pipe_is_no_file(store, tmp_path):
 
 def test_a_folder_of_many_names_is_one_folder_to_its_readers(store, tmp_path, monkeypatch):
     monkeypatch.setattr(hamt, "THRESHOLD", 1000)
-    names = [f"{number}" for number in range(700)]
+    names = [f"{number}" for number in range(400, 480)]
     source = tmp_path / "in"
     source.mkdir()
     for name in names:
@@ -97,7 +97,7 @@ def test_a_folder_of_many_names_is_one_folder_to_its_readers(store, tmp_path, mo
     assert decode_node(store.get_block(Cid.parse(cid))).kind == "shard"
     _, folder = store.resolve(cid)
     assert sorted(link.name for link in folder.links) == sorted(names)
-    assert everything(store, cid, "345") == b"345"
+    assert everything(store, cid, "445") == b"445"
     store.export(cid, tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(names)
     with pytest.raises(AbsentError):
