@@ -10,6 +10,7 @@ import json
 import os
 import stat
 import zipfile
+import zlib
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ LONGEST_NAME = 31
 """Characters of a file name in a result."""
 _LARGEST_COMPUTED = 16 << 20
 _CHUNK = 1 << 20
+_SAMPLE = 1 << 16
 
 
 class FaultError(Exception):
@@ -105,15 +107,13 @@ def pack(folder: Path, target: Path) -> list[str]:
     """
     left_out: list[str] = []
     try:
-        with zipfile.ZipFile(
-            target, "w", zipfile.ZIP_DEFLATED, compresslevel=1, strict_timestamps=False
-        ) as archive:
+        with zipfile.ZipFile(target, "w", compresslevel=1, strict_timestamps=False) as archive:
             for path in walk(folder):
                 name = os.fsencode(path.relative_to(folder)).decode(errors="replace")
                 if path.is_symlink() or not (path.is_file() or path.is_dir()):
                     left_out.append(name)
                 else:
-                    archive.write(path, name)
+                    archive.write(path, name, _method(path))
     except (OSError, zipfile.LargeZipFile) as error:
         raise FaultError("POST_COMPUTE_OUT_FOLDER_ZIP_FAILED", str(error)) from None
     return left_out
@@ -175,6 +175,16 @@ def _sha256(path: Path) -> bytes:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
     return digest.digest()
+
+
+def _method(path: Path) -> int:
+    """Deflate, but not what would not get smaller."""
+    if path.is_dir():
+        return zipfile.ZIP_STORED
+    with path.open("rb") as file:
+        sample = file.read(_SAMPLE)
+    shrinks = len(zlib.compress(sample, 1)) < len(sample) * 0.95
+    return zipfile.ZIP_DEFLATED if shrinks else zipfile.ZIP_STORED
 
 
 def _files(folder: Path) -> Iterator[Path]:
