@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from iexec_lab.client.plan import Plan
 
 SANDBOX = "sandbox"
+WALLET = ("password", "wallet_file", "wallet_address", "keystoredir")
 
 
 class Face(Protocol):
@@ -62,6 +63,7 @@ class Context:
         wallet: Wallet options given to ``connect``; those of a command beat them.
         fallback: Used when nothing names a network; None makes that an error, as in the official CLI.
         signer: A wallet that lives elsewhere, such as the browser's.
+        given: A lab that was opened elsewhere; used unless a command names another network or wallet.
         remember: What ``connect`` does with its choice beyond this context.
         opened: A lab that is open already and is used whatever the arguments name.
         rows: How many orders a list shows unless told otherwise; None for all.
@@ -73,6 +75,7 @@ class Context:
     wallet: dict[str, str] = field(default_factory=dict)
     fallback: str | None = None
     signer: Any = None
+    given: IExec | None = None
     remember: Callable[[str], None] | None = None
     opened: IExec | None = None
     rows: int | None = None
@@ -84,13 +87,14 @@ class Context:
 
     def lab(self, args: Namespace) -> IExec:
         """The market the arguments name: chain, wallet, price of gas. Opened once, then kept."""
-        if self.opened is not None:
-            return self.opened
         options = vars(args)
-        chain = options.get("chain") or self.network
-        wallet = {name: options[name] for name in _WALLET if options.get(name)} or self.wallet
+        chain = options.get("chain")
+        wallet = {name: options[name] for name in WALLET if options.get(name)}
         price = tuple(options.get("gas_price") or ())
         confirms = options.get("confirms")
+        if self.given is not None and not (chain or wallet or price or confirms):
+            return self.given
+        chain, wallet = chain or self.network, wallet or self.wallet
         identity = {name: value for name, value in wallet.items() if name != "password"}
         key = (chain, tuple(identity.items()), price, confirms, self._stamp())
         if key not in self._labs or wallet.get("password"):
@@ -98,13 +102,27 @@ class Context:
         return self._labs[key]
 
     def forget(self) -> None:
-        """Close what is open: a wallet or a project file changed."""
+        """Close what is open: a wallet, a project file or the sandbox changed."""
         self._labs.clear()
 
     def use(self, network: str | None, wallet: dict[str, str]) -> None:
         """Make ``network`` and ``wallet`` the ones of this context."""
-        self.network, self.wallet = network, wallet
-        self.forget()
+        self.network, self.wallet, self.given = network, wallet, None
+
+    def choice(self) -> tuple[Any, ...]:
+        """What ``connect`` changes, for ``choose`` to bring back."""
+        return self.network, self.wallet, self.given, dict(self._labs)
+
+    def choose(self, choice: tuple[Any, ...]) -> None:
+        """Go back to an earlier choice."""
+        self.network, self.wallet, self.given, self._labs = choice
+
+    def adopt(self, lab: IExec) -> None:
+        """Make a lab that somebody opened the one of this context; its questions are asked here."""
+        session = lab.session
+        session.confirm = session.confirm or self._agrees
+        session.ask_secret = session.ask_secret or self.face.secret
+        self.network, self.given = session.network.name, lab
 
     def remember_chain(self, network: str) -> None:
         """Make a network the default of ``chain.json``."""
@@ -122,10 +140,6 @@ class Context:
         """
         if not force and not self.face.confirm(question):
             raise AbortedError("Operation aborted by user.")
-
-    def chain_name(self, args: Namespace) -> str | None:
-        """The name of the network the arguments mean, None for the default of ``chain.json``."""
-        return getattr(args, "chain", None) or self.network
 
     def _open(
         self, chain: str | None, wallet: dict[str, str], price: tuple[str, ...], confirms: int | None
@@ -188,9 +202,6 @@ class Context:
             except OSError:
                 stamps.append(0)
         return (*stamps, hash(str(self.folder.absolute())))
-
-
-_WALLET = ("password", "wallet_file", "wallet_address", "keystoredir")
 
 
 def _blocks(confirms: int) -> int:

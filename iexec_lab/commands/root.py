@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
+from iexec_lab.commands.context import WALLET
 from iexec_lab.commands.handlers import calling
 from iexec_lab.commands.options import CHAIN, READS, WALLET_NEW, WALLET_OPEN, flag
 from iexec_lab.commands.outcome import Outcome
@@ -11,8 +13,7 @@ from iexec_lab.commands.tree import Argument, Command
 from iexec_lab.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from argparse import Namespace
-
+    from iexec_lab.client.iexec import IExec
     from iexec_lab.commands.context import Context
 
 
@@ -46,27 +47,31 @@ def _write(context: Context, name: str, *, force: bool) -> bool:
 
 
 def connect(context: Context, args: Namespace) -> Outcome:
-    before = context.network, context.wallet, context.signer
-    wallet = {name: getattr(args, name) for name in _WALLET if getattr(args, name)}
-    network = args.network or context.network
-    context.signer = "new" if args.new_wallet else None
-    context.use(network, {} if args.new_wallet else wallet or context.wallet)
+    if args.network is not None and not isinstance(args.network, str):
+        context.adopt(args.network)
+        return _connected(args.network, _describe(args.network))
+    before = context.choice()
+    wallet = {name: getattr(args, name) for name in WALLET if getattr(args, name)}
+    if args.network or wallet:
+        context.use(args.network or context.network, wallet or context.wallet)
+        context.forget()  # a sandbox may have been started again, elsewhere
     try:
-        with context.face.working(f"Connecting to {network or 'the network of chain.json'}"):
-            lab = context.lab(args)
+        with context.face.working(f"Connecting to {context.network or 'the network of chain.json'}"):
+            lab = context.lab(Namespace())
             raw = _describe(lab)
     except BaseException:
-        context.use(*before[:2])
-        context.signer = before[2]
+        context.choose(before)
         raise
-    if args.new_wallet:
-        context.signer = lab.session.signer
     if context.remember and args.network:
         context.remember(args.network)
+    return _connected(lab, raw)
+
+
+def _connected(lab: IExec, raw: dict[str, Any]) -> Outcome:
     return Outcome(raw, lambda: lab, f"Connected to {raw['network']} (chain {raw['chainId']}).")
 
 
-def _describe(lab: Any) -> dict[str, Any]:
+def _describe(lab: IExec) -> dict[str, Any]:
     session = lab.session
     about = {
         "network": session.network.name,
@@ -82,9 +87,6 @@ def _describe(lab: Any) -> dict[str, Any]:
             details={"host": session.network.host},
         )
     return {name: value for name, value in about.items() if value is not None}
-
-
-_WALLET = ("password", "wallet_file", "wallet_address", "keystoredir")
 
 
 def jobs(context: Context, args: Namespace) -> Outcome:

@@ -6,6 +6,7 @@ The values are plain DataFrames; only their drawing is ours, and only while the 
 from __future__ import annotations
 
 from html import escape
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.commands.text import safe
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _FRAME = ("pandas", "DataFrame"), ("pandas.core.frame", "DataFrame")
 """pandas says its frames live in ``pandas`` from version 3 on."""
+_NOTHING = ("<NA>", "NaT", "nan")
 _LONG_HASH, _LONG_ADDRESS = 66, 42
 
 
@@ -78,15 +80,15 @@ def to_html(frame: pd.DataFrame, max_rows: int, *, shorten: bool) -> str:
     """The frame as an HTML table without colours, so that it follows the theme."""
     if _is_upright(frame):
         rows = "".join(
-            f"<tr><th style='text-align:left'>{escape(str(name))}</th>"
+            f"<tr><th style='text-align:left'>{escape(safe(str(name)))}</th>"
             f"<td style='text-align:left'>{_cell_html(frame[name].iloc[0], shorten=False)}</td></tr>"
             for name in frame.columns
         )
         return f"<table><tbody>{rows}</tbody></table>"
-    head = "".join(f"<th>{escape(str(name))}</th>" for name in ["", *frame.columns])
+    head = "".join(f"<th>{escape(safe(str(name)))}</th>" for name in ["", *frame.columns])
     shown = frame.head(max_rows)
     rows = "".join(
-        f"<tr><th>{escape(str(index))}</th>"
+        f"<tr><th>{escape(safe(str(index)))}</th>"
         + "".join(f"<td>{_cell_html(value, shorten=shorten)}</td>" for value in row)
         + "</tr>"
         for index, row in zip(shown.index, shown.itertuples(index=False, name=None), strict=True)
@@ -115,19 +117,30 @@ def to_text(frame: pd.DataFrame, max_rows: int, *, shorten: bool) -> str:
     """The frame as text: names and values, or a table."""
     if _is_upright(frame):
         width = max((len(str(name)) for name in frame.columns), default=0)
-        return "\n".join(f"{name!s:<{width}}  {word(frame[name].iloc[0])}" for name in frame.columns)
+        return "\n".join(f"{safe(str(name)):<{width}}  {word(frame[name].iloc[0])}" for name in frame.columns)
     shown = frame.head(max_rows)
-    head = ["", *(str(name) for name in frame.columns)]
+    head = ["", *(safe(str(name)) for name in frame.columns)]
     lines = [head]
     for index, row in zip(shown.index, shown.itertuples(index=False, name=None), strict=True):
         cells = [word(value) for value in row]
-        lines.append([str(index), *(_short(cell) if shorten else cell for cell in cells)])
+        lines.append([safe(str(index)), *(_short(cell) if shorten else cell for cell in cells)])
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    fitting = _fitting(widths)
     table = [
-        "  ".join(cell.ljust(size) for cell, size in zip(line, widths, strict=True)).rstrip()
+        "  ".join(cell.ljust(size) for cell, size in zip(line[:fitting], widths, strict=False)).rstrip()
         for line in lines
     ]
-    return "\n".join([*table, f"[{_rest(frame, max_rows)}]"])
+    hidden = f"; also {', '.join(head[fitting:])}" if fitting < len(head) else ""
+    return "\n".join([*table, f"[{_rest(frame, max_rows)}{hidden}]"])
+
+
+def _fitting(widths: list[int]) -> int:
+    """How many columns fit on a line of the terminal; at least the index and one more."""
+    room = get_terminal_size((160, 24)).columns
+    for count in range(2, len(widths) + 1):
+        if sum(widths[:count]) + 2 * (count - 1) > room:
+            return max(count - 1, 2)
+    return len(widths)
 
 
 def word(value: Any) -> str:
@@ -136,11 +149,11 @@ def word(value: Any) -> str:
         return ", ".join(word(item) for item in value)
     if isinstance(value, dict):
         return ", ".join(f"{key}: {word(item)}" for key, item in value.items())
-    if value is None or value != value:  # noqa: PLR0124 - NaN and NaT differ from themselves
+    if value is None or (not isinstance(value, str) and str(value) in _NOTHING):
         return ""
     if hasattr(value, "isoformat"):
         return str(value.strftime("%Y-%m-%d %H:%M:%S %Z")).strip()
-    return "" if str(value) == "<NA>" else safe(str(value))
+    return safe(str(value))
 
 
 def _short(text: str) -> str:
