@@ -8,6 +8,7 @@ replaced by one that plays the journal, and the request it died of is done again
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 from contextlib import suppress
@@ -122,6 +123,18 @@ class Ledger:
             return [await self._answer(entry) for entry in payload]
         return await self._read(payload)
 
+    async def relay(self, body: bytes) -> bytes:
+        """Answer reads as they are on the wire; not for anything that ``changes``."""
+        for _ in range(_LIVES):
+            node = self._node
+            try:
+                return await self._link.relay(body)
+            except ChainError:
+                async with self._lock:
+                    if not await self._replaced(node):
+                        raise
+        raise ChainError(_DOOMED)
+
     async def watch(self, moved: Callable[[Head], Awaitable[None]]) -> None:
         self._listeners.add(moved)
         try:
@@ -160,15 +173,7 @@ class Ledger:
             return {**frame, "error": error.error}
 
     async def _read(self, payload: Any) -> Any:
-        for _ in range(_LIVES):
-            node = self._node
-            try:
-                return await self._link.post(payload)
-            except ChainError:
-                async with self._lock:
-                    if not await self._replaced(node):
-                        raise
-        raise ChainError(_DOOMED)
+        return json.loads(await self.relay(json.dumps(payload).encode()))
 
     async def _change(self, method: str, params: Sequence[Any]) -> Any:
         async with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
@@ -13,6 +14,9 @@ from iexec_lab.errors import CallError, ChainError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
     from types import TracebackType
+
+
+_JSON = {"Content-Type": "application/json"}
 
 
 class Head(NamedTuple):
@@ -51,9 +55,13 @@ class HttpLink:
         await self.session.close()
 
     async def post(self, payload: Any) -> Any:
+        return json.loads(await self.relay(json.dumps(payload).encode()))
+
+    async def relay(self, body: bytes) -> bytes:
+        """A request and its answer, as they are on the wire."""
         try:
-            async with self.session.post(self.url, json=payload) as response:
-                return await response.json()
+            async with self.session.post(self.url, data=body, headers=_JSON) as response:
+                return await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
             raise ChainError(f"The sandbox's Ethereum node does not answer: {error}") from error
 
@@ -62,6 +70,8 @@ class HttpLink:
             with suppress(aiohttp.ClientError, ChainError):
                 async with self.session.ws_connect(self.url.replace("http", "ws", 1)) as socket:
                     await socket.send_json(request("eth_subscribe", ["newHeads"]))
+                    # Only what is mined after this answer is announced.
+                    await socket.receive()
                     newest = await self.post(request("eth_getBlockByNumber", ["latest", False]))
                     await moved(to_head(result(newest)))
                     async for message in socket:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import ClientSession, WSMsgType, web
@@ -53,10 +54,16 @@ class Door:
         return web.Response(headers=_CORS)
 
     async def http(self, request: web.Request) -> web.Response:
+        body = await request.read()
         try:
-            payload = json.loads(await request.read())
+            payload = json.loads(body)
         except ValueError:
             payload = None
+        if self._plain(payload):
+            await self._ledger.refresh(STALE)
+            with suppress(IexecError):
+                answer = await self._ledger.relay(body)
+                return web.Response(body=answer, content_type="application/json", headers=_CORS)
         return web.json_response(await self._answer(payload), headers=_CORS)
 
     async def websocket(self, request: web.Request) -> web.WebSocketResponse:
@@ -81,16 +88,22 @@ class Door:
             payload = json.loads(text)
         except ValueError:
             payload = None
-        entries = payload if isinstance(payload, list) else [payload]
-        if all(isinstance(entry, dict) and not self._own(entry) for entry in entries):
+        if self._plain(payload):
             await node.send_str(text)
         else:
             await client.send_json(await self._answer(payload))
 
     @staticmethod
-    def _own(entry: Mapping[str, Any]) -> bool:
-        method = str(entry.get("method"))
-        return method in _METHODS or changes(method)
+    def _plain(payload: Any) -> bool:
+        """True for well-formed requests that only read: they are anvil's business."""
+        entries = payload if isinstance(payload, list) else [payload]
+        return bool(entries) and all(
+            isinstance(entry, dict)
+            and isinstance(method := entry.get("method"), str)
+            and method not in _METHODS
+            and not changes(method)
+            for entry in entries
+        )
 
     async def _answer(self, payload: Any) -> Any:
         entries = payload if isinstance(payload, list) else [payload]
