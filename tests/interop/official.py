@@ -18,9 +18,9 @@ from iexec_lab.sandbox.paths import cache_folder
 TIMEOUT = 180
 
 
-def install(version: str) -> Path:
-    """The folder whose node_modules holds ``iexec@version``."""
-    folder = cache_folder() / "official" / f"iexec-{version}"
+def install(version: str, package: str = "iexec") -> Path:
+    """The folder whose node_modules holds ``package@version``."""
+    folder = cache_folder() / "official" / f"{package}-{version}"
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -31,7 +31,7 @@ def install(version: str) -> Path:
         npm, environment = npm_command()
         flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--loglevel", "error"]
         subprocess.run(
-            [*npm, "install", *flags, f"iexec@{version}"],
+            [*npm, "install", *flags, f"{package}@{version}"],
             cwd=place,
             env=environment,
             check=True,

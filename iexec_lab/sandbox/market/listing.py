@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from iexec_lab.protocol import NULL_ADDRESS, NULL_BYTES32
 from iexec_lab.sandbox.market.fields import ANY
 from iexec_lab.sandbox.market.kinds import KINDS, Kind
-from iexec_lab.sandbox.market.store import BULK_VOLUME, listed_order
+from iexec_lab.sandbox.market.store import BULK_VOLUME, SHOWN, listed_order
 
 if TYPE_CHECKING:
     import sqlite3
@@ -64,18 +64,7 @@ class Where:
 
 def list_orders(db: sqlite3.Connection, kind: Kind, given: Mapping[str, Any], chain_id: int) -> str:
     """The answer of ``GET /<kind>s``: open orders only, the best for the reader first."""
-    direction = "DESC" if kind.dearest_first else "ASC"
-    order = f"price {direction}, published, hash"
-    return _answer(
-        db,
-        "orders",
-        order_filters(kind, given),
-        order,
-        Page.from_query(given),
-        "orders",
-        chain_id,
-        listed_order,
-    )
+    return _answer(db, ORDERS, order_filters(kind, given), given, chain_id)
 
 
 def order_filters(kind: Kind, given: Mapping[str, Any]) -> Where:
@@ -91,7 +80,7 @@ def order_filters(kind: Kind, given: Mapping[str, Any]) -> Where:
         if name in given:
             where.add(condition, given[name])
     if given.get("bulkOnly"):
-        where.add("volume >= ? AND price = 0", BULK_VOLUME)
+        where.add("volume >= ? AND rank = 0", BULK_VOLUME)
     least, most = given.get("minTag", NULL_BYTES32), given.get("maxTag")
     if least != NULL_BYTES32 or most is not None:
         where.add("tag IN (SELECT tag FROM tags WHERE tag_between(tag, ?, ?))", least, most)
@@ -116,9 +105,7 @@ def list_deals(db: sqlite3.Connection, given: Mapping[str, Any], chain_id: int) 
     for column in _DEAL_FILTERS:
         if column in given:
             where.add(f"{column} = ?", given[column])
-    return _answer(
-        db, "deals", where, "block DESC, dealid", Page.from_query(given), "deals", chain_id, _document
-    )
+    return _answer(db, DEALS, where, given, chain_id)
 
 
 def list_categories(db: sqlite3.Connection, given: Mapping[str, Any], chain_id: int) -> str:
@@ -128,9 +115,7 @@ def list_categories(db: sqlite3.Connection, given: Mapping[str, Any], chain_id: 
         where.add("clock >= ?", given["minWorkClockTimeRef"])
     if "maxWorkClockTimeRef" in given:
         where.add("clock <= ?", given["maxWorkClockTimeRef"])
-    return _answer(
-        db, "categories", where, "clock, catid", Page.from_query(given), "categories", chain_id, category_json
-    )
+    return _answer(db, CATEGORIES, where, given, chain_id)
 
 
 def ohlc(db: sqlite3.Connection, category: int) -> list[list[Any]]:
@@ -154,22 +139,31 @@ def _document(row: sqlite3.Row, chain_id: int) -> str:  # noqa: ARG001  a deal's
     return document
 
 
+class Listing(NamedTuple):
+    """A table as it is listed: what is read, in which order, and how a row is shown."""
+
+    table: str
+    columns: str
+    order: str
+    show: Callable[[sqlite3.Row, int], str]
+
+
+ORDERS: Final = Listing("orders", SHOWN, "rank, published, hash", listed_order)
+DEALS: Final = Listing("deals", "document", "block DESC, dealid", _document)
+CATEGORIES: Final = Listing("categories", "catid, document", "clock, catid", category_json)
+
+
 def _answer(
-    db: sqlite3.Connection,
-    table: str,
-    where: Where,
-    order: str,
-    page: Page,
-    name: str,
-    chain_id: int,
-    show: Callable[[sqlite3.Row, int], str],
+    db: sqlite3.Connection, listing: Listing, where: Where, given: Mapping[str, Any], chain_id: int
 ) -> str:
     """``nextPage`` is there whenever the page is full, also when nothing follows."""
+    table, columns, order, show = listing
+    page = Page.from_query(given)
     count = db.execute(f"SELECT count(*) FROM {table} WHERE {where}", where.values).fetchone()[0]
     rows = db.execute(
-        f"SELECT * FROM {table} WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?",
+        f"SELECT {columns} FROM {table} WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?",
         (*where.values, page.limit, page.skip),
     ).fetchall()
     shown = ",".join(show(row, chain_id) for row in rows)
     following = f',"nextPage":{page.skip + page.limit}' if len(rows) == page.limit else ""
-    return f'{{"ok":true,"{name}":[{shown}],"count":{count}{following}}}'
+    return f'{{"ok":true,"{table}":[{shown}],"count":{count}{following}}}'

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+SHOWN: Final = "kind, document, hash, published, signer, status, remaining, volume, price"
+"""The columns of an order that its JSON is made of."""
+
 BULK_VOLUME: Final = MAX_SAFE - 1
 """A free dataset order of at least this volume may be used in bulks."""
 
@@ -32,7 +35,8 @@ CREATE TABLE IF NOT EXISTS orders (
     workerpool TEXT NOT NULL,
     requester TEXT NOT NULL,
     beneficiary TEXT,
-    price INTEGER NOT NULL,         -- the price that sorts the book, nRLC
+    price INTEGER NOT NULL,         -- what a task costs; what a request pays the workerpool; nRLC
+    rank INTEGER NOT NULL,          -- the price, negative when the dearest comes first
     appmaxprice INTEGER,
     datasetmaxprice INTEGER,
     volume INTEGER NOT NULL,
@@ -42,8 +46,11 @@ CREATE TABLE IF NOT EXISTS orders (
     tee INTEGER NOT NULL,           -- bit 0 of the tag
     document TEXT NOT NULL          -- the signed order as JSON
 );
-CREATE INDEX IF NOT EXISTS orders_cheapest ON orders (kind, status, price, published, hash);
-CREATE INDEX IF NOT EXISTS orders_dearest ON orders (kind, status, price DESC, published, hash);
+-- A book in its order, with all that filters it: lists look only at the orders they show.
+CREATE INDEX IF NOT EXISTS orders_book ON orders (
+    kind, status, rank, published, hash, app, dataset, workerpool, requester, beneficiary,
+    category, trust, tag, remaining, volume, signer
+);
 CREATE INDEX IF NOT EXISTS orders_app ON orders (app, kind, status, price);
 CREATE INDEX IF NOT EXISTS orders_dataset ON orders (dataset, kind, status, price);
 CREATE INDEX IF NOT EXISTS orders_signer ON orders (signer, kind, status);
@@ -122,6 +129,7 @@ def order_row(kind: Kind, order: Mapping[str, Any]) -> dict[str, Any]:
         },
         **{column: order[field] for column, field in kind.places.items()},
         "price": order[kind.price],
+        "rank": -order[kind.price] if kind.dearest_first else order[kind.price],
         "volume": order["volume"],
         "tag": order["tag"],
         "tee": has_tee(order["tag"]),
