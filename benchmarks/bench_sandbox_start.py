@@ -2,7 +2,7 @@
 
     python benchmarks/bench_sandbox_start.py [ROUNDS]
 
-Three cases: nothing but the npm packages in the cache (contracts are deployed, a snapshot is made), a snapshot
+Three cases: nothing but the npm packages in the cache (contracts are deployed, a snapshot made), a snapshot
 in the cache too, and a state folder that was used before.
 """
 
