@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from iexec_lab.client.ens_names import check_domain, check_label, label_hash, name_hash, reverse_name
+from iexec_lab.errors import ConfigurationError, IexecError, ValidationError
+from iexec_lab.ethereum.contracts import (
+    ENS_REGISTRAR,
+    ENS_REGISTRY,
+    ENS_RESOLVER,
+    ENS_REVERSE_REGISTRAR,
+)
+from iexec_lab.ethereum.rpc import Rpc
+from iexec_lab.protocol import NULL_ADDRESS
+from tests.client.scripted import contract, load, load_text, node_of, op, place, store, store_text
+
+VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "ens.json").read_text())["vectors"]
+REGISTRY = "0x00000000000000000000000000000000000e4500"
+OWNER, RESOLVER, ADDRESS, NAME, TEXT = (1 << 8 * field for field in range(1, 6))
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda v: v["id"])
+def test_names_as_in_the_sdk(vector):
+    given, expected = vector["input"], vector["expected"]
+    if "name" in given:
+        assert "0x" + name_hash(given["name"]).hex() == expected["namehash"]
+        assert "0x" + label_hash(given["name"].split(".")[0]).hex() == expected["labelhash"]
+        return
+    check, value = (check_label, given["label"]) if "label" in given else (check_domain, given["domain"])
+    if error := expected.get("error"):
+        with pytest.raises(ValidationError) as caught:
+            check(value)
+        assert caught.value.message == error["message"]
+    else:
+        assert check(value) == value
+
+
+@pytest.mark.parametrize("label", ["", "a.b", "a_b", "ab--c", "a b", "e\u0301"])
+def test_labels_that_ens_refuses(label):
+    with pytest.raises(ValidationError, match="is not a valid ENS label"):
+        check_label(label)
+
+
+def ens_code(wallet):
+    """Registry, resolver, registrar and reverse registrar in one contract, for names of one wallet."""
+    mine = name_hash(reverse_name(wallet))
+    register = op(0x24, "CALLDATALOAD") + node_of(name_hash("users.iexec.eth"))
+    register += op(OWNER.to_bytes(32, "big"), "XOR", "SSTORE", "STOP")
+    return contract(
+        {
+            ENS_REGISTRY.owner: load(OWNER),
+            ENS_REGISTRY.setOwner: store(OWNER),
+            ENS_REGISTRY.resolver: load(RESOLVER),
+            ENS_REGISTRY.setResolver: store(RESOLVER),
+            ENS_REGISTRAR.register: register,
+            ENS_RESOLVER.addr: load(ADDRESS),
+            ENS_RESOLVER.setAddr: store(ADDRESS),
+            ENS_RESOLVER.name: load_text(NAME),
+            ENS_RESOLVER.text: load_text(TEXT),
+            ENS_RESOLVER.setText: store_text(TEXT, 0x44),
+            ENS_REVERSE_REGISTRAR.setName: store_text(NAME, 4, op(mine)),
+        }
+    )
+
+
+@pytest.fixture
+def ens(newcomer):
+    """A lab on a network with ENS, where domains and the wallet's reverse name are set up."""
+    lab = newcomer()
+    session = lab.session
+    session.network = replace(
+        session.network, ens_registry=REGISTRY, ens_resolver=REGISTRY, unsupported=frozenset()
+    )
+    place(Rpc(session.network.host), REGISTRY, ens_code(session.address))
+    send = session.sender.send
+    for name in ("users.iexec.eth", "addr.reverse"):
+        send(REGISTRY, ENS_REGISTRY.setOwner.encode(name_hash(name), REGISTRY))
+    send(REGISTRY, ENS_REGISTRY.setResolver.encode(name_hash(reverse_name(session.address)), REGISTRY))
+    return lab
+
+
+class TestRegister:
+    def test_every_step_once(self, ens, unique):
+        label = unique[-8:]
+        raw = ens.ens.register.raw(ens.ens.register.plain(label))
+        steps = {"registerTxHash", "setResolverTxHash", "setAddrTxHash", "setNameTxHash"}
+        assert set(raw) == {"name", "address"} | steps
+        name = f"{label}.users.iexec.eth"
+        assert ens.ens.resolve(name) == ens.session.address
+        assert ens.ens.lookup(ens.session.address) == name
+        assert ens.ens.get_owner(name) == ens.session.address
+        again = ens.ens.register.plain(label)
+        assert set(again) == {"name", "address"}
+        assert list(ens.ens.register.value(again).columns) == ["name", "address"]
+        assert ens.wallet.show.plain()["ens"] == name
+
+    def test_a_name_that_is_taken(self, ens, other, unique):
+        label = unique[-8:]
+        node = name_hash(f"{label}.users.iexec.eth")
+        ens.session.sender.send(REGISTRY, ENS_REGISTRY.setOwner.encode(node, other.session.address))
+        with pytest.raises(IexecError, match=f"is already owned by {other.session.address}"):
+            ens.ens.register(label)
+
+    def test_a_domain_that_is_nobody_s(self, ens):
+        with pytest.raises(
+            IexecError, match=f"The base domain free.eth owner {NULL_ADDRESS} is not a contract"
+        ):
+            ens.ens.register("me", domain="free.eth")
+
+    def test_somebody_else_s_address(self, ens, other, iexec_sandbox, unique):
+        label = unique[-8:]
+        with pytest.raises(IexecError, match="is not a contract and don't match current wallet"):
+            ens.ens.register(label, for_=other.session.address)
+        with pytest.raises(IexecError, match=f"is not the owner of {iexec_sandbox.workerpool}"):
+            ens.ens.register(label, domain="users.iexec.eth", for_=iexec_sandbox.workerpool)
+
+    def test_the_domain_follows_the_kind_of_address(self, ens, hello, iexec_sandbox):
+        assert ens.ens.default_domain(hello) == "apps.iexec.eth"
+        assert ens.ens.default_domain(iexec_sandbox.workerpool) == "pools.iexec.eth"
+        assert ens.ens.default_domain(ens.session.address) == "users.iexec.eth"
+
+
+class TestText:
+    def test_write_and_read(self, ens, unique):
+        name = ens.ens.register.plain(unique[-8:])["name"]
+        assert ens.ens.read_text(name, "url") == ""
+        ens.ens.set_text(name, "url", "https://a.b")
+        assert ens.ens.read_text(name, "url") == "https://a.b"
+
+    def test_only_the_owner_writes(self, ens):
+        with pytest.raises(IexecError, match=r"is not the owner of nobody\.users.iexec.eth"):
+            ens.ens.set_text("nobody.users.iexec.eth", "url", "x")
+
+
+class TestWorkerpoolUrl:
+    def test_a_pool_without_a_name(self, ens, iexec_sandbox):
+        with pytest.raises(IexecError, match="No ENS name reverse resolution configured for"):
+            ens.workerpool.set_api_url("https://a.b", iexec_sandbox.workerpool)
+        with pytest.raises(ValidationError, match='"ftp://x" is not a valid URL'):
+            ens.workerpool.set_api_url("ftp://x", iexec_sandbox.workerpool)
+
+    def test_the_url_is_in_the_name_where_there_is_no_compass(self, ens, unique):
+        """The wallet itself stands for the pool: its reverse name is the one that the contract can set."""
+        session = ens.session
+        session.network = replace(session.network, compass=None)
+        ens.ens.register(unique[-8:])
+        assert ens.workerpool.api_url(session.address) is None
+        ens.workerpool.set_api_url("https://pool.example", session.address)
+        assert ens.workerpool.api_url(session.address) == "https://pool.example"
+
+
+def test_unknown_names(ens, other):
+    assert ens.ens.resolve("nobody.eth") is None
+    assert ens.ens.lookup(other.session.address) is None
+    assert ens.ens.get_owner("nobody.eth") == NULL_ADDRESS
+
+
+def test_networks_without(lab):
+    with pytest.raises(ConfigurationError, match=r"^ENS is not available on network sandbox$"):
+        lab.ens.resolve("me.eth")
+    lab.session.network = replace(lab.session.network, unsupported=frozenset())
+    with pytest.raises(ConfigurationError, match=r"^Network does not support ENS$"):
+        lab.ens.lookup(lab.session.address)
