@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from iexec_lab.errors import ChainError, SandboxError, TransactionError
+from iexec_lab.errors import ChainError, TransactionError
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.sandbox.clock import DeadlineError
 from iexec_lab.sandbox.execution import Assignment
@@ -87,9 +87,12 @@ class Driver:
                 await self._step(await self._workers.view_task(self._task))
             except DeadlineError:
                 continue
-            except (ChainError, SandboxError) as error:
+            except ChainError as error:
                 log.warning("task %s: %s", self._task, error)
                 await asyncio.sleep(_RETRY_SECONDS)
+            except Exception:
+                log.exception("task %s is given up", self._task)
+                self._fail("RUNNING_FAILED")
         await asyncio.to_thread(self._shop.executor.forget, self._task)
 
     def _over(self) -> bool:

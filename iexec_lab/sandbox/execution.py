@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from iexec_lab.crypto import encrypt_result
-from iexec_lab.errors import CryptoError
+from iexec_lab.errors import CryptoError, SandboxError
 from iexec_lab.sandbox import results
 from iexec_lab.sandbox.enclave import NOTICE, Session, open_session
 from iexec_lab.sandbox.inputs import Inputs
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from iexec_lab.sandbox.accounts import Account
+    from iexec_lab.sandbox.apps import LocalApp
     from iexec_lab.sandbox.inputs import InputFetcher
     from iexec_lab.sandbox.ipfs import BlobStore
     from iexec_lab.sandbox.job import Job
@@ -94,7 +95,7 @@ class Executor:
             app = await self._runtime.prepare(work.job.image)
         except FaultError as fault:
             record("APP_DOWNLOAD_FAILED", cause=fault.cause)
-            return await self._error_result(work, [fault], Session())
+            return await self._error_result(work, [fault], self._session_if_any(work))
         record("APP_DOWNLOADED", "DATA_DOWNLOADING")
         inputs = Inputs() if work.job.tee else await self._fetch(work)
         if inputs.faults:
@@ -102,22 +103,31 @@ class Executor:
             return await self._error_result(work, inputs.faults, Session())
         record("DATA_DOWNLOADED", "COMPUTING")
         try:
-            session = open_session(self._secrets, work.job) if work.job.tee else Session()
-            if work.job.tee:
-                inputs = await self._fetch(work)
-            if inputs.faults:
-                result = await self._error_result(work, inputs.faults, session)
-                record("COMPUTED")
-                return result
-            env = {**task_environment(work.job, work.index, work.task), **inputs.env, **session.env}
-            ended = await self._runtime.run(app, work.job, env, self.workspace(work))
-            shown = self._runtime.shown(app, self.workspace(work))[1]
-            result = await self._finish(work, ended, session, shown)
+            result, exit_code = await self._compute(work, app, inputs)
         except FaultError as fault:
             record("COMPUTE_FAILED", cause=fault.cause)
             raise
-        record("COMPUTED", appExitCode=ended.exit_code)
+        record("COMPUTED", appExitCode=exit_code)
         return result
+
+    async def _compute(
+        self, work: Assignment, app: LocalApp | str, inputs: Inputs
+    ) -> tuple[Result, int | None]:
+        """Result and exit code; the enclave of a TEE deal fetches its inputs here."""
+        session = Session()
+        if work.job.tee:
+            session = self._open_session(work)
+            inputs = await self._fetch(work)
+        if inputs.faults:
+            return await self._error_result(work, inputs.faults, session), None
+        env = {**task_environment(work.job, work.index, work.task), **inputs.env, **session.env}
+        try:
+            ended = await self._runtime.run(app, work.job, env, self.workspace(work))
+        except (SandboxError, OSError) as error:
+            self._save_logs(work, [f"APP_COMPUTE_FAILED: {error}"])
+            raise FaultError("APP_COMPUTE_FAILED", str(error)) from error
+        shown_as = self._runtime.shown(app, self.workspace(work))[1]
+        return await self._finish(work, ended, session, shown_as), ended.exit_code
 
     async def upload(self, work: Assignment) -> str:
         """Put the archive into the sandbox's IPFS; the link that goes on chain."""
@@ -125,6 +135,20 @@ class Executor:
             return results.link("ethereum", work.job.callback)
         cid = await asyncio.to_thread(self._blobs.add, self.workspace(work).archive)
         return results.link("ipfs", f"/ipfs/{cid}")
+
+    def _open_session(self, work: Assignment) -> Session:
+        try:
+            return open_session(self._secrets, work.job)
+        except FaultError as fault:
+            self._save_logs(work, [NOTICE, str(fault)])
+            raise
+
+    def _session_if_any(self, work: Assignment) -> Session:
+        """For a result that tells of an error: encrypted as was asked for, when there is a key."""
+        try:
+            return open_session(self._secrets, work.job) if work.job.tee else Session()
+        except FaultError:
+            return Session()
 
     async def _fetch(self, work: Assignment) -> Inputs:
         return await self._inputs.fetch(work.job, work.index, self.workspace(work).inputs)
@@ -146,17 +170,20 @@ class Executor:
 
     async def _error_result(self, work: Assignment, faults: list[FaultError], session: Session) -> Result:
         """A result that tells what could not be fetched; a callback can not be given one."""
-        space = self.workspace(work)
-        notes = [str(fault) for fault in faults]
-        self._store.save_logs(
-            work.task, work.worker.address, "", "".join(f"[iexec-lab] {n}\n" for n in notes)
-        )
-        if work.job.callback:
-            raise faults[0]
-        results.write_error(space.outputs, faults)
-        computed = results.compute(space.outputs, callback=False)
-        await asyncio.to_thread(_archive, work.job, space, session, notes)
-        return Result(computed, await self._early_link(work))
+        space, notes = self.workspace(work), [str(fault) for fault in faults]
+        try:
+            if work.job.callback:
+                raise faults[0]
+            results.write_error(space.outputs, faults)
+            computed = results.compute(space.outputs, callback=False)
+            await asyncio.to_thread(_archive, work.job, space, session, notes)
+            return Result(computed, await self._early_link(work))
+        except FaultError as fault:
+            if fault not in faults:
+                notes.append(str(fault))
+            raise
+        finally:
+            self._save_logs(work, notes)
 
     async def _early_link(self, work: Assignment) -> str | None:
         """Enclaves upload before they contribute, other workers after they revealed."""

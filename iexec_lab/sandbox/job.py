@@ -73,7 +73,7 @@ class Job:
 
     @property
     def encrypts_result(self) -> bool:
-        return self.params.get("iexec_result_encryption") in {True, "true"}
+        return self.params.get("iexec_result_encryption") in (True, "true")
 
     @property
     def wants_dropbox(self) -> bool:

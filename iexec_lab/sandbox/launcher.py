@@ -42,6 +42,7 @@ KILL_SECONDS = 10.0
 EXEC_FAILED = 127
 
 # linux/prctl.h, linux/sched.h, linux/mount.h
+PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 CLONE_NEWNS = 0x0002_0000
 CLONE_NEWUSER = 0x1000_0000
@@ -154,6 +155,8 @@ def become_app(spec: dict[str, Any], streams: tuple[int, int], report: int) -> N
     """In the forked child: set the stage, then be the app. ``report`` gets the reason when that fails."""
     try:
         os.setsid()
+        if sys.platform == "linux":
+            libc().prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # should the supervisor be killed
         if spec["root"]:
             build_root(spec["root"], spec["binds"], spec["layers"])
         os.chdir(spec["cwd"])

@@ -84,6 +84,49 @@ def test_variables_of_every_app():
     }
 
 
+class TestParams:
+    """Whatever a requester wrote on chain, nothing stops the workerpool."""
+
+    @pytest.mark.parametrize(
+        ("value", "text"), [("a b", "a b"), (None, ""), (7, "7"), (True, "True"), (["a"], "['a']")]
+    )
+    def test_arguments(self, value, text):
+        assert job(iexec_args=value).arguments == text
+
+    @pytest.mark.parametrize(
+        ("value", "urls"),
+        [
+            (None, []),
+            ([], []),
+            ("", []),
+            (["a", 1], ["a", "1"]),
+            ("a,b", ["a", "b"]),
+            ({"x": 1}, ["{'x': 1}"]),
+        ],
+    )
+    def test_input_files(self, value, urls):
+        assert job(iexec_input_files=value).input_files == urls
+
+    @pytest.mark.parametrize(
+        ("value", "wanted"),
+        [(True, True), ("true", True), (False, False), ("no", False), ([], False), (1, True)],
+    )
+    def test_encryption(self, value, wanted):
+        assert job(iexec_result_encryption=value).encrypts_result is wanted
+
+    @pytest.mark.parametrize(
+        ("value", "names"),
+        [
+            (None, []),
+            (["a"], []),
+            ({"1": "a", "2": "b"}, [(1, "a"), (2, "b")]),
+            ({"0": "a", "-1": "a", "x": "a", "٣": "a", "1": 5}, []),
+        ],
+    )
+    def test_secrets(self, value, names):
+        assert list(job(iexec_secrets=value).secret_names()) == names
+
+
 @pytest.fixture
 def space(tmp_path):
     space = Workspace(tmp_path / "work")
