@@ -95,8 +95,6 @@ def _preflight(request: web.Request, headers: Mapping[str, str]) -> web.Response
 
 async def _route(request: web.Request, market: Market) -> web.Response:
     """Find who answers; a known path with another verb says which verbs it has."""
-    if request.path == "/docs" and request.method in {"GET", "HEAD"}:
-        return web.Response(text=docs_page(), content_type="text/html", charset="utf-8")
     verbs, parameter = find_route(request.path)
     verb = "GET" if request.method == "HEAD" else request.method
     if verb in verbs:
@@ -112,6 +110,8 @@ async def _route(request: web.Request, market: Market) -> web.Response:
 
 
 async def _run(request: web.Request, market: Market, name: str, parameter: str) -> web.Response:
+    if name == "docs":
+        return web.Response(text=docs_page(), content_type="text/html", charset="utf-8")
     try:
         return web.json_response(text=await getattr(market, name)(request, parameter))
     except Refusal as refusal:

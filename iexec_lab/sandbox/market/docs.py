@@ -14,6 +14,7 @@ from iexec_lab.sandbox.market.routes import ROUTES, VERSION
 
 _WORDS: Final = {
     "version": "version of the API",
+    "docs": "this page",
     "challenge": "typed data to sign before publishing (address)",
     "categories": "categories, shortest first (minWorkClockTimeRef, maxWorkClockTimeRef)",
     "category": "one category",

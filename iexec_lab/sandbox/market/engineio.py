@@ -173,7 +173,7 @@ class EngineServer:
             self._listener.received(session, text)
         elif kind == PONG:
             session.pong()
-        else:
+        elif kind not in {OPEN, PING, UPGRADE, NOOP}:
             self.drop(session)
 
     async def _poll(self, session: Session) -> web.Response:

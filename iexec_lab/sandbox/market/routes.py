@@ -27,6 +27,7 @@ VERSION: Final = "7.1.2"
 _BY_PATH: Final = {kind.path: kind for kind in KINDS.values()}
 _COLLECTIONS: Final[dict[str, dict[str, str]]] = {
     "/version": {"GET": "version"},
+    "/docs": {"GET": "docs"},
     "/challenge": {"GET": "challenge"},
     "/categories": {"GET": "categories"},
     "/deals": {"GET": "deals"},

@@ -65,6 +65,8 @@ class Watcher:
         while True:
             last = counter(self._book.db, LAST_BLOCK)
             try:
+                if last is None:
+                    await self._adopt_categories()
                 await self._ctx.chain.follow(self.apply, 0 if last is None else last + 1)
             except ChainError as error:
                 log.warning("the market lost the chain: %s", error.message)
@@ -83,6 +85,20 @@ class Watcher:
                 messages = self._act(found)
                 self._count(batch)
         self._feed.send(messages)
+
+    async def _adopt_categories(self) -> None:
+        """Take categories over from the address that the hub had before it was moved to a known network's."""
+        created = {"fromBlock": "0x0", "toBlock": "latest", "topics": [EVENTS.CreateCategory.topic]}
+        records = await self._ctx.chain.rpc("eth_getLogs", created)
+        hub = self._ctx.hub
+        for former in {record["address"] for record in records if record["address"].lower() != hub.lower()}:
+            found = Findings(former, {}, records)
+            await found.read(self._ctx)
+            count = await self._ctx.chain.call(hub, HUB.countCategory)
+            with self._book.db:
+                for _, args, record in found.events:
+                    if args["catid"] < count:
+                        add_category(self._book.db, args, record, found.times)
 
     async def _rewound(self, batch: Batch) -> dict[str, int] | None:
         """When blocks come that were here before: consumed volumes of the known orders as of now."""

@@ -45,6 +45,7 @@ def test_unknown_paths(world: World, path: str) -> None:
 def test_known_paths_with_other_verbs(world: World, path: str) -> None:
     answer = world.request("DELETE", path)
     one = world.request("PUT", f"{path}/{WORD}")
+    assert world.request("POST", "/docs").headers["Allow"] == "HEAD, GET"
 
     assert (answer.status_code, answer.text) == (405, "Method Not Allowed")
     assert answer.headers["Allow"] == "HEAD, GET, POST, PUT"

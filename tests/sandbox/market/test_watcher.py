@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sandbox.market.world import Universe
 
 from iexec_lab.ethereum.contracts import HUB, REGISTRY
 from iexec_lab.protocol import NULL_ADDRESS, NULL_BYTES32
+from iexec_lab.sandbox.snapshot import NATIVE_CHAIN_ID, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from sandbox.market.world import Universe, World
+    from sandbox.market.world import World
 
     from iexec_lab.sandbox.accounts import Account
 
@@ -359,3 +362,34 @@ def test_a_chain_that_is_wound_back(world: World) -> None:
         "workerpoolorder": ("open", 3),
         "requestorder": ("open", 2),
     }
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        Kind(NATIVE_CHAIN_ID, native=True),
+        Kind(42161, preset="arbitrum-mainnet"),
+        Kind(134, native=True, preset="bellecour"),
+    ],
+    ids=["native", "arbitrum", "bellecour"],
+)
+def test_other_kinds_of_chains(tmp_path: Path, kind: Kind) -> None:
+    """Their hubs take the same orders; categories are there even where the hub was moved."""
+    universe = Universe(tmp_path, kind)
+    try:
+        there = universe.world("there")
+        there.sync()
+        assert [each["name"] for each in there.get("/categories")[1]["categories"]] == [
+            "XS",
+            "S",
+            "M",
+            "L",
+            "XL",
+        ]
+        offers = Offers(there)
+        deal = there.get(f"/deals/{offers.match(there)}")[1]
+        assert deal["chainId"] == kind.chain_id
+        assert offers.state(there)["requestorder"] == ("filled", 0)
+        there.stop()
+    finally:
+        universe.close()

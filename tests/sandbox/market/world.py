@@ -22,15 +22,13 @@ from iexec_lab.sandbox.chain import Chain
 from iexec_lab.sandbox.context import SERVICES, Context
 from iexec_lab.sandbox.link import to_head
 from iexec_lab.sandbox.node import Node
-from iexec_lab.sandbox.snapshot import snapshot
+from iexec_lab.sandbox.snapshot import Kind, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
     from pathlib import Path
 
     from iexec_lab.sandbox.accounts import Account
-
-CHAIN_ID = 65535
 
 
 class Loop:
@@ -62,7 +60,7 @@ class Desk:
         return self.session.request(method, self.url + path, timeout=20, **options)
 
     def get(self, path: str, **query: Any) -> tuple[int, Any]:
-        answer = self.request("GET", path, params={"chainId": CHAIN_ID, **query})
+        answer = self.request("GET", path, params={"chainId": self.domain.chain_id, **query})
         return answer.status_code, answer.json()
 
     def post(self, path: str, body: Any, wallet: Account | None = None, **query: Any) -> tuple[int, Any]:
@@ -75,7 +73,9 @@ class Desk:
         self, method: str, path: str, body: Any, wallet: Account | None, query: dict[str, Any]
     ) -> tuple[int, Any]:
         headers = {"authorization": self.token(wallet)} if wallet else {}
-        answer = self.request(method, path, params={"chainId": CHAIN_ID, **query}, json=body, headers=headers)
+        answer = self.request(
+            method, path, params={"chainId": self.domain.chain_id, **query}, json=body, headers=headers
+        )
         return answer.status_code, answer.json()
 
     def token(self, wallet: Account) -> str:
@@ -222,23 +222,24 @@ class World(Desk):
 class Universe:
     """One chain for a test module; each market on it has a state folder of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, kind: Kind | None = None) -> None:
+        kind = kind or Kind()
         self.folder = folder
         self.loop = Loop()
-        genesis, state = snapshot(CHAIN_ID, native=False, log=folder / "node.txt")
-        self.node = Node(CHAIN_ID, native=False, log=folder / "node.txt", state=state, mine=True)
+        genesis, state = snapshot(kind, folder / "node.txt")
+        self.node = Node(kind.chain_id, native=kind.native, log=folder / "node.txt", state=state, mine=True)
         self.node.wait_ready()
-        self.chain = Chain(self.node.url, CHAIN_ID)
+        self.chain = Chain(self.node.url, kind.chain_id, free_gas=kind.native)
         self.loop.run(self.chain.__aenter__())
         self.ctx = Context(
             folder=folder,
-            chain_id=CHAIN_ID,
-            native=False,
+            chain_id=kind.chain_id,
+            native=kind.native,
             hub=genesis.hub,
             rlc=genesis.rlc,
             registries=genesis.registries,
             workerpool=genesis.workerpool,
-            domain=Domain(CHAIN_ID, genesis.hub),
+            domain=Domain(kind.chain_id, genesis.hub),
             chain=self.chain,
             accounts=well_known_accounts(),
             urls=dict.fromkeys(SERVICES, "http://127.0.0.1:1") | {"rpc": self.node.url},
