@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from iexec_lab.crypto.streams import PIECE, RING
 from iexec_lab.errors import CryptoError
 
 if TYPE_CHECKING:
@@ -41,46 +43,61 @@ def _cipher(key: bytes, iv: bytes | None, *, encrypt: bool) -> CipherContext:
 
 
 def encrypt_chunks(cipher: CipherContext, chunks: Iterable[memoryview]) -> Iterator[memoryview]:
-    """Encrypted pieces, the last one with padding; each is valid until the next but one is asked for."""
-    out, other = bytearray(), bytearray()
-    length = 0
+    """Encrypted pieces and the padding; each keeps its bytes until ``RING`` more were asked for."""
+    buffers = _Buffers()
+    out, filled, length = buffers.next(), 0, 0
     for chunk in chunks:
         length += len(chunk)
-        out, other = other, out
-        if len(out) < len(chunk) + BLOCK:
-            out = bytearray(len(chunk) + BLOCK)
-        yield memoryview(out)[: cipher.update_into(chunk, out)]
+        if filled + len(chunk) + BLOCK > len(out):
+            yield out[:filled]
+            out, filled = buffers.next(len(chunk) + BLOCK), 0
+        filled += cipher.update_into(chunk, out[filled:])
+    yield out[:filled]
     padding = BLOCK - length % BLOCK
     yield memoryview(cipher.update(bytes([padding]) * padding) + cipher.finalize())
 
 
 def decrypt_chunks(cipher: CipherContext, chunks: Iterable[memoryview]) -> Iterator[memoryview]:
-    """Clear pieces without the padding; each is valid until the next one is asked for.
+    """Clear pieces without the padding; each keeps its bytes until ``RING`` more were asked for.
 
     Raises:
         CryptoError: the data is cut off, or its padding says that the key is wrong.
     """
-    out = bytearray()
-    tail = b""
-    length = 0
+    buffers = _Buffers()
+    out, filled, length = buffers.next(), 0, 0
     for chunk in chunks:
         length += len(chunk)
-        if len(out) < len(chunk) + 2 * BLOCK:
-            out = bytearray(len(chunk) + 2 * BLOCK)
-        # The last block may be padding: it waits in front of the next piece.
-        out[: len(tail)] = tail
-        view = memoryview(out)
-        end = len(tail) + cipher.update_into(chunk, view[len(tail) :])
-        kept = max(end - BLOCK, 0)
-        tail = bytes(view[kept:end])
-        yield view[:kept]
-    if length % BLOCK or len(tail) != BLOCK:
+        if filled + len(chunk) + BLOCK > len(out):
+            # The last block may be padding: it waits in front of the next piece.
+            kept = max(filled - BLOCK, 0)
+            tail = out[kept:filled]
+            yield out[:kept]
+            out = buffers.next(len(chunk) + 2 * BLOCK)
+            out[: len(tail)] = tail
+            filled = len(tail)
+        filled += cipher.update_into(chunk, out[filled:])
+    if length % BLOCK or filled < BLOCK:
         raise CryptoError("the encrypted data is truncated", details={"size": f"{length} bytes"})
-    yield memoryview(_unpad(tail))
+    yield out[: filled - _padding(out[filled - BLOCK : filled])]
 
 
-def _unpad(block: bytes) -> bytes:
-    padding = block[-1]
-    if not 1 <= padding <= BLOCK or block[-padding:] != bytes([padding]) * padding:
+class _Buffers:
+    """A ring of buffers that grow to what is asked of them."""
+
+    def __init__(self) -> None:
+        self._ring = deque(memoryview(bytearray()) for _ in range(RING))
+
+    def next(self, size: int = 0) -> memoryview:
+        buffer = self._ring.popleft()
+        if len(buffer) < max(size, PIECE):
+            buffer = memoryview(bytearray(max(size, PIECE)))
+        self._ring.append(buffer)
+        return buffer
+
+
+def _padding(block: memoryview) -> int:
+    """How many bytes at the end of the last block are padding."""
+    count = block[-1]
+    if not 1 <= count <= BLOCK or bytes(block[-count:]) != bytes([count]) * count:
         raise CryptoError("the padding is wrong", hint="another key was used, or the file is damaged")
-    return block[:-padding]
+    return count

@@ -7,6 +7,7 @@ wrong key gives is told from real data by its padding, which one wrong key in 25
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from iexec_lab.crypto.aes import BLOCK, cbc_decryptor, cbc_encryptor, decrypt_chunks, encrypt_chunks
 from iexec_lab.crypto.archive import source_chunks
 from iexec_lab.crypto.base64text import decode_base64
-from iexec_lab.crypto.streams import Meter, Sha256, open_source, open_target, read_chunks, read_exactly
+from iexec_lab.crypto.streams import Helper, Meter, open_source, open_target, read_chunks, read_exactly
 from iexec_lab.errors import CryptoError, ValidationError
 
 if TYPE_CHECKING:
@@ -80,14 +81,19 @@ def encrypt_dataset(
     text = key if key is not None else generate_dataset_key()
     raw = read_dataset_key(text)
     iv = os.urandom(BLOCK) if iv is None else iv
+    digest = hashlib.sha256(iv)
     size = len(iv)
-    with Sha256(iv) as digest, open_target(target) as out:
-        out.write(iv)
-        for piece in encrypt_chunks(cbc_encryptor(raw, iv), source_chunks(source, progress)):
+    with open_target(target) as out, Helper() as helper:
+
+        def keep(piece: memoryview) -> None:
             out.write(piece)
             digest.update(piece)
+
+        out.write(iv)
+        for piece in encrypt_chunks(cbc_encryptor(raw, iv), source_chunks(source, progress)):
+            helper.do(keep, piece)
             size += len(piece)
-    return EncryptedDataset(key=text, checksum=digest.checksum(), size=size)
+    return EncryptedDataset(key=text, checksum="0x" + digest.hexdigest(), size=size)
 
 
 def decrypt_dataset(
@@ -112,35 +118,39 @@ def decrypt_dataset(
         CryptoError: the key is wrong, the data is cut off or does not have the checksum.
     """
     raw = read_dataset_key(key)
+    digest = hashlib.sha256()
     size = 0
-    with open_source(source) as (file, total), open_target(target, private=True) as out, Sha256() as digest:
+    with open_source(source) as (file, total), open_target(target, private=True) as out, Helper() as helper:
         meter = Meter(progress, total)
         iv = read_exactly(file, BLOCK)
         meter.add(len(iv))
         chunks = read_chunks(file, meter)
         if checksum is not None:
-            digest.update(memoryview(iv))
+            digest.update(iv)
             chunks = _hash(chunks, digest)
         for piece in decrypt_chunks(cbc_decryptor(raw, iv), chunks):
-            out.write(piece)
+            helper.do(out.write, piece)
             size += len(piece)
-        if checksum is not None and digest.checksum() != checksum.lower():
+        helper.wait()
+        got = "0x" + digest.hexdigest()
+        if checksum is not None and got != checksum.lower():
             raise CryptoError(
                 "the encrypted file does not have the expected checksum",
-                details={"expected": checksum, "got": digest.checksum()},
+                details={"expected": checksum, "got": got},
             )
     return size
 
 
 def file_checksum(source: Source) -> str:
     """SHA-256 of an encrypted file, the checksum that a dataset has on chain."""
-    with open_source(source) as (file, _), Sha256() as digest:
+    digest = hashlib.sha256()
+    with open_source(source) as (file, _):
         for piece in read_chunks(file):
             digest.update(piece)
-        return digest.checksum()
+    return "0x" + digest.hexdigest()
 
 
-def _hash(chunks: Iterator[memoryview], digest: Sha256) -> Iterator[memoryview]:
-    for piece in chunks:
-        digest.update(piece)
-        yield piece
+def _hash(chunks: Iterator[memoryview], digest: hashlib._Hash) -> Iterator[memoryview]:
+    for chunk in chunks:
+        digest.update(chunk)
+        yield chunk

@@ -24,7 +24,7 @@ from iexec_lab.crypto.aes import (
 from iexec_lab.crypto.archive import Member, open_archive, source_chunks
 from iexec_lab.crypto.base64text import decode_base64, decode_base64_chunks, encode_base64_chunks
 from iexec_lab.crypto.keys import load_private_key, load_public_key, rsa_decrypt, rsa_encrypt
-from iexec_lab.crypto.streams import Meter, open_target, read_chunks, read_exactly
+from iexec_lab.crypto.streams import Helper, Meter, open_target, read_chunks, read_exactly
 from iexec_lab.errors import CryptoError
 
 if TYPE_CHECKING:
@@ -117,9 +117,9 @@ def decrypt_result(
         key_info, payload_info = _find_entries(archive, max_bytes)
         aes_key = _unwrap(private_key, Member(archive, key_info, _DAMAGED).read())
         payload = cast("BinaryIO", Member(archive, payload_info, _DAMAGED))
-        with open_target(target, private=True) as out:
+        with open_target(target, private=True) as out, Helper() as helper:
             for piece in _decrypted(payload, aes_key, Meter(progress, payload_info.file_size)):
-                out.write(piece)
+                helper.do(out.write, piece)
                 size += len(piece)
     return size
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from io import BytesIO
-from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self, cast
 
@@ -25,8 +24,13 @@ if TYPE_CHECKING:
     #: Called with the bytes done so far and the total, which is None when nobody knows it.
     Progress = Callable[[int, int | None], object]
 
-#: Small enough to stay in the processor's cache between reading, encrypting, hashing and writing.
-CHUNK: Final = 512 * 1024
+#: What is read at once. Encrypting does not let other threads run, reading does: small chunks often let the
+#: helper thread on its way.
+CHUNK: Final = 64 * 1024
+#: What is handed to the helper at once.
+PIECE: Final = 1024 * 1024
+#: So many pieces keep their bytes before a buffer is used again.
+RING: Final = 6
 
 
 class Meter:
@@ -66,7 +70,7 @@ def open_source(source: Source) -> Iterator[tuple[BinaryIO, int | None]]:
         yield BytesIO(source), len(source)
     elif isinstance(source, str | os.PathLike):
         with os_errors(f"can not read {os.fspath(source)}"):
-            file = Path(source).open("rb")  # noqa: SIM115  closed below, outside of the error mapping
+            file = Path(source).open("rb", buffering=0)  # noqa: SIM115  closed below, where errors are others'
         with file:
             yield file, os.fstat(file.fileno()).st_size
     else:
@@ -74,21 +78,21 @@ def open_source(source: Source) -> Iterator[tuple[BinaryIO, int | None]]:
 
 
 def read_chunks(file: BinaryIO, meter: Meter | None = None) -> Iterator[memoryview]:
-    """Pieces of the file; each is valid until the next but one is asked for."""
-    buffers = cycle((bytearray(CHUNK), bytearray(CHUNK)))
+    """The file in chunks; each is valid until the next one is asked for."""
+    buffer = bytearray(CHUNK)
+    view = memoryview(buffer)
     readinto = cast("Callable[[bytearray], int | None] | None", getattr(file, "readinto", None))
     with os_errors("can not read the source"):
         while True:
             if readinto is not None:
-                buffer = next(buffers)
-                piece = memoryview(buffer)[: readinto(buffer) or 0]
+                chunk = view[: readinto(buffer) or 0]
             else:
-                piece = memoryview(_binary(file.read(CHUNK)))
-            if not piece:
+                chunk = memoryview(_binary(file.read(CHUNK)))
+            if not chunk:
                 return
-            yield piece
+            yield chunk
             if meter is not None:
-                meter.add(len(piece))
+                meter.add(len(chunk))
 
 
 def read_exactly(file: BinaryIO, count: int) -> bytes:
@@ -114,35 +118,34 @@ def _binary(data: Any) -> bytes:
     return data
 
 
-class Sha256:
-    """A checksum computed beside the work: a piece is hashed while the next one is made.
+class Helper:
+    """A thread that works through pieces in order (hashing, writing) while the next ones are made.
 
-    A piece must keep its bytes until the next but one is given.
+    A piece must keep its bytes until ``RING`` more were asked for.
     """
 
-    def __init__(self, data: bytes = b"") -> None:
-        self._hash = hashlib.sha256(data)
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="iexec-lab-checksum")
-        self._pending: Future[None] | None = None
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="iexec-lab-crypto")
+        self._pending: deque[Future[object]] = deque()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._worker.shutdown()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._thread.shutdown(cancel_futures=kind is not None)
+        if kind is None:
+            self.wait()
 
-    def update(self, piece: memoryview) -> None:
-        self._wait()
-        self._pending = self._worker.submit(self._hash.update, piece)
+    def do(self, work: Callable[[memoryview], object], piece: memoryview) -> None:
+        """Have this done to the piece some time soon; what went wrong before is raised here."""
+        if len(self._pending) >= RING - 2:
+            self._pending.popleft().result()
+        self._pending.append(self._thread.submit(work, piece))
 
-    def checksum(self) -> str:
-        """0x text, as datasets have it on chain."""
-        self._wait()
-        return "0x" + self._hash.hexdigest()
-
-    def _wait(self) -> None:
-        if self._pending is not None:
-            self._pending.result()
+    def wait(self) -> None:
+        """All of it is done, or what went wrong is raised."""
+        while self._pending:
+            self._pending.popleft().result()
 
 
 @contextmanager

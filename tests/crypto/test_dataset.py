@@ -20,7 +20,7 @@ from iexec_lab.crypto import (
     generate_dataset_key,
     read_dataset_key,
 )
-from iexec_lab.crypto.streams import CHUNK
+from iexec_lab.crypto.streams import CHUNK, PIECE, RING
 from iexec_lab.errors import CryptoError, ValidationError
 
 
@@ -30,6 +30,7 @@ def names(folder):
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 SIZES = [0, 1, 15, 16, 17, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 5]
+SIZES += [PIECE - 17, PIECE - 16, PIECE - 1, PIECE, PIECE + 1, (RING + 3) * PIECE + 7]
 
 
 def reference(clear, key, iv):

@@ -6,6 +6,7 @@ import stat
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateNumbers
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -56,6 +57,19 @@ def test_other_keys_are_refused():
             load_private_key(pem)
     with pytest.raises(CryptoError, match="Invalid beneficiary public key"):
         load_public_key(PRIVATE)
+
+
+def test_keys_whose_parts_do_not_belong_together_are_refused():
+    one, two = (load_private_key(pem).private_numbers() for pem in (PRIVATE, generate_keypair(2048)[0]))
+    for change in ({"dmp1": two.dmp1}, {"iqmp": two.iqmp}, {"p": two.p}):
+        parts = {
+            name: getattr(one, name) for name in ("p", "q", "d", "dmp1", "dmq1", "iqmp", "public_numbers")
+        }
+        numbers = RSAPrivateNumbers(**{**parts, **change})
+        key = numbers.private_key(unsafe_skip_rsa_key_validation=True)
+        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        with pytest.raises(CryptoError, match="Invalid beneficiary key"):
+            load_private_key(pem)
 
 
 @pytest.mark.parametrize("size", [0, 1, 16, 32, 245])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from iexec_lab.crypto import decrypt_result, encrypt_result, generate_keypair, public_key_of
 from iexec_lab.crypto.keys import load_public_key, rsa_encrypt
-from iexec_lab.crypto.streams import CHUNK
+from iexec_lab.crypto.streams import CHUNK, PIECE, RING
 from iexec_lab.errors import CryptoError
 
 
@@ -51,7 +51,7 @@ def entries_of(envelope):
 
 
 @pytest.mark.parametrize("legacy", [False, True])
-@pytest.mark.parametrize("size", [0, 1, 15, 16, 17, CHUNK + 1, 3 * CHUNK + 2])
+@pytest.mark.parametrize("size", [0, 1, 15, 16, 17, CHUNK + 1, PIECE - 16, PIECE, (RING + 2) * PIECE + 5])
 def test_results_come_back(legacy, size):
     clear = os.urandom(size)
     assert decrypt(encrypt(clear, legacy=legacy)) == clear
