@@ -54,7 +54,7 @@ def load_private_key(pem: str | bytes) -> RSAPrivateKey:
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     try:
-        # Proving that the factors are prime takes a third of a second; whoever holds a false key harms himself.
+        # Proving that the factors are prime takes a third of a second; a false key harms only its holder.
         key = load_pem_private_key(_bytes(pem), None, unsafe_skip_rsa_key_validation=True)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         key = None
