@@ -105,7 +105,7 @@ async def _route(request: web.Request, market: Market) -> web.Response:
     if not verbs:
         return web.Response(status=404, text="Not Found")
     if request.method == "OPTIONS":
-        return web.Response(status=200, headers={"Allow": allowed})
+        return web.Response(status=200, text="", headers={"Allow": allowed})
     return web.Response(status=405, text="Method Not Allowed", headers={"Allow": allowed})
 
 

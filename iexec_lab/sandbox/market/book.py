@@ -101,13 +101,24 @@ class Book:
         self.db.execute("UPDATE orders SET status = 'canceled', remaining = 0 WHERE hash = ?", (order_hash,))
         return self._closed([row]) if row["status"] == "open" else []
 
-    def charge(self, address: str, stake: int) -> list[Message]:
-        """A wallet's stake fell to ``stake`` nRLC: the orders that it can not back any more die."""
-        rows = self.db.execute(
-            "SELECT * FROM orders WHERE signer = ? AND kind IN (?, ?) AND status = 'open' AND remaining > 0",
+    def backed_by(self, address: str) -> list[sqlite3.Row]:
+        """Open orders that need a stake of their signer."""
+        return self.db.execute(
+            "SELECT * FROM orders WHERE signer = ? AND kind IN (?, ?) AND status = 'open'",
             (address, REQUEST.name, WORKERPOOL.name),
         ).fetchall()
-        return self._bury([row for row in rows if stake < backing(row)])
+
+    def charge(self, address: str, stake: int, consumed: Mapping[str, int]) -> list[Message]:
+        """A wallet's stake fell to ``stake`` nRLC: the orders that it can not back any more die.
+
+        ``consumed`` are the volumes as of that stake: what a match has locked need not be backed any more.
+        """
+        dead = []
+        for row in self.backed_by(address):
+            rest = min(row["remaining"], row["volume"] - consumed.get(row["hash"], 0))
+            if stake < backing(row, rest):
+                dead.append(row)
+        return self._bury(dead)
 
     def disown(self, kind: Kind, resource: str, owner: str) -> list[Message]:
         """A resource left its owner: the orders that this one signed for it die."""
@@ -175,11 +186,10 @@ class Book:
         return [Message("orders", f"{row['kind']}_{event}", fed_order(row))] if row else []
 
 
-def backing(row: Mapping[str, Any]) -> int:
-    """The stake that a request or a workerpool order needs for what remains of it, nRLC."""
+def backing(row: Mapping[str, Any] | sqlite3.Row, tasks: int) -> int:
+    """The stake that a request or a workerpool order needs for so many tasks, nRLC."""
+    price: int = row["price"]
     if row["kind"] == WORKERPOOL.name:
-        share: int = row["price"] * STAKE_PERCENT // 100
-    else:
-        share = row["appmaxprice"] + row["datasetmaxprice"] + row["price"]
-    total: int = share * row["remaining"]
-    return total
+        return price * STAKE_PERCENT // 100 * tasks
+    limits: int = row["appmaxprice"] + row["datasetmaxprice"]
+    return (price + limits) * tasks

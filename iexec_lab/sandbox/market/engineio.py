@@ -200,7 +200,7 @@ class EngineServer:
     async def _upgrade(self, request: web.Request, session: Session) -> web.StreamResponse:
         """Move a polling session: the client probes the new way, then confirms."""
         socket = await _accept(request)
-        with suppress(TimeoutError):
+        with suppress(TimeoutError, TypeError):  # TypeError: the client closed it or sent bytes
             async with asyncio.timeout(UPGRADE_TIMEOUT):
                 if await socket.receive_str() == PING + "probe":
                     await socket.send_str(PONG + "probe")

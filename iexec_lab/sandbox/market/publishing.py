@@ -128,7 +128,7 @@ class Publisher:
     async def _check_backing(self, kind: Kind, order: Mapping[str, Any], signer: str, remaining: int) -> None:
         if kind not in {REQUEST, WORKERPOOL}:
             return
-        needed = backing({**order, "kind": kind.name, "price": order[kind.price], "remaining": remaining})
+        needed = backing({**order, "kind": kind.name, "price": order[kind.price]}, remaining)
         stake, _ = await self._read(self._ctx.hub, HUB.viewAccount, signer)
         if stake >= needed:
             return

@@ -40,6 +40,15 @@ class UnknownObjectError(Refusal):
     status = 404
 
 
+class MalformedBodyError(Refusal):
+    """The body is not JSON; the real service takes it for a fault of its own."""
+
+    status = 500
+
+    def __init__(self) -> None:
+        super().__init__("Internal error")
+
+
 class ChainFailedError(Refusal):
     """The Ethereum node failed or a call reverted."""
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from aiohttp.web import HTTPRequestEntityTooLarge
+
 from iexec_lab.sandbox.market import listing, schemas
 from iexec_lab.sandbox.market.challenges import authorize, challenge
 from iexec_lab.sandbox.market.kinds import KINDS, Kind
-from iexec_lab.sandbox.market.refusals import UnknownObjectError
+from iexec_lab.sandbox.market.refusals import MalformedBodyError, UnknownObjectError
 from iexec_lab.sandbox.market.store import count_open, counter, listed_order, single_order, to_json
 from iexec_lab.sandbox.market.watcher import CHECKPOINT, LAST_BLOCK
 
@@ -172,11 +174,15 @@ async def _read_body(request: web.Request) -> Any:
     """The body of a JSON request, ``{}`` for other content.
 
     Raises:
-        ValueError: it is not a JSON object or list.
+        MalformedBodyError: it is not a JSON object or list, or too long.
     """
     if request.content_type != "application/json":
         return {}
-    text = (await request.text()).strip()
-    if text and text[0] not in "{[":
-        raise ValueError("the body is neither a JSON object nor a list")
-    return json.loads(text) if text else {}
+    try:
+        text = (await request.text()).strip()
+        body = json.loads(text) if text else {}
+    except (ValueError, HTTPRequestEntityTooLarge):
+        raise MalformedBodyError from None
+    if not isinstance(body, dict | list):
+        raise MalformedBodyError
+    return body

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.errors import ChainError
-from iexec_lab.ethereum.abi import Function
+from iexec_lab.ethereum.abi import Event, Function
 from iexec_lab.ethereum.contracts import DEAL, ERC721_EVENTS, EVENTS, HUB, REGISTRY
 from iexec_lab.protocol import NULL_ADDRESS, to_address
 from iexec_lab.sandbox.market.kinds import APP, DATASET, WORKERPOOL
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from iexec_lab.sandbox.context import Context
     from iexec_lab.sandbox.market.book import Book
     from iexec_lab.sandbox.market.feed import Feed, Message
+    from iexec_lab.sandbox.market.kinds import Kind
 
 log = logging.getLogger(__name__)
 
@@ -70,13 +71,15 @@ class Watcher:
                 await self._ctx.chain.follow(self.apply, 0 if last is None else last + 1)
             except ChainError as error:
                 log.warning("the market lost the chain: %s", error.message)
+            except Exception:
+                log.exception("the market could not read the chain")
             await asyncio.sleep(_RETRY)
 
     async def apply(self, batch: Batch) -> None:
         """Do what the logs of some blocks say."""
         async with self._lock:
             found = Findings(self._ctx.hub, self._kinds, batch.logs)
-            await found.read(self._ctx)
+            await found.read(self._ctx, self._book)
             rewound = await self._rewound(batch)
             with self._book.db:
                 if rewound is not None:
@@ -93,7 +96,7 @@ class Watcher:
         hub = self._ctx.hub
         for former in {record["address"] for record in records if record["address"].lower() != hub.lower()}:
             found = Findings(former, {}, records)
-            await found.read(self._ctx)
+            await found.read(self._ctx, self._book)
             count = await self._ctx.chain.call(hub, HUB.countCategory)
             with self._book.db:
                 for _, args, record in found.events:
@@ -118,15 +121,13 @@ class Watcher:
                 messages += add_deal(book.db, self._ctx.chain_id, args, deal, record, found.times)
             elif event in _CLOSED:
                 messages += book.cancel(_hex(args[_CLOSED[event]]))
-            elif event is EVENTS.Transfer:
-                sender = to_address(args["from"])
-                if sender in found.stakes and args["value"]:
-                    messages += book.charge(sender, found.stakes[sender])
             elif event is EVENTS.CreateCategory:
                 add_category(book.db, args, record, found.times)
-        for kind, resource, sender in found.sales:
-            if found.owners[resource] != sender:
-                messages += book.disown(kind, resource, sender)
+        for payer, stake in found.stakes.items():
+            messages += book.charge(payer, stake, found.consumed)
+        for kind, resource, seller in found.sales:
+            if found.owners[resource] != seller:
+                messages += book.disown(kind, resource, seller)
         return messages
 
     def _count(self, batch: Batch) -> None:
@@ -140,9 +141,9 @@ class Watcher:
 class Findings:
     """The logs that matter to the market, and what has to be read from the chain to act on them."""
 
-    def __init__(self, hub: str, kinds: Mapping[str, Any], logs: Iterable[Mapping[str, Any]]) -> None:
-        self.events: list[tuple[Any, dict[str, Any], Mapping[str, Any]]] = []
-        self.sales: list[tuple[Any, str, str]] = []
+    def __init__(self, hub: str, kinds: Mapping[str, Kind], logs: Iterable[Mapping[str, Any]]) -> None:
+        self.events: list[tuple[Event, dict[str, Any], Mapping[str, Any]]] = []
+        self.sales: list[tuple[Kind, str, str]] = []
         self.consumed: dict[str, int] = {}
         self.deals: dict[str, Any] = {}
         self.stakes: dict[str, int] = {}
@@ -164,23 +165,19 @@ class Findings:
         if event is not None and event.matches(record):
             self.events.append((event, event.decode(record), record))
 
-    async def read(self, ctx: Context) -> None:
-        """Ask the chain, in as few round trips as possible."""
+    async def read(self, ctx: Context, book: Book) -> None:
+        """Ask the chain for what the events only hint at."""
         matches = [args for event, args, _ in self.events if event is EVENTS.OrdersMatched]
-        self.consumed = await consumed_volumes(
-            ctx, {_hex(args[name]) for args in matches for name in _MATCH_HASHES}
-        )
+        payers = self._payers()
+        accounts = await _read(ctx, {payer: (ctx.hub, HUB.viewAccount, (payer,)) for payer in payers})
+        self.stakes = {payer: stake for payer, (stake, _) in accounts.items()}
+        hashes = {_hex(args[name]) for args in matches for name in _MATCH_HASHES}
+        hashes |= {row["hash"] for payer in payers for row in book.backed_by(payer)}
+        self.consumed = await consumed_volumes(ctx, hashes)
         deals = {_hex(args["dealid"]): args["dealid"] for args in matches}
         self.deals = await _read(
             ctx, {name: (ctx.hub, _VIEW_DEAL, (value,)) for name, value in deals.items()}
         )
-        payers = {
-            to_address(args["from"])
-            for event, args, _ in self.events
-            if event is EVENTS.Transfer and args["value"]
-        } - {NULL_ADDRESS}
-        accounts = await _read(ctx, {payer: (ctx.hub, HUB.viewAccount, (payer,)) for payer in payers})
-        self.stakes = {payer: stake for payer, (stake, _) in accounts.items()}
         registries = {resource: ctx.registries[kind.resource] for kind, resource, _ in self.sales}
         owners = await _read(
             ctx,
@@ -191,6 +188,11 @@ class Findings:
         )
         self.owners = {resource: to_address(owner) for resource, owner in owners.items()}
         await self._read_times(ctx)
+
+    def _payers(self) -> set[str]:
+        """Wallets whose stake became less."""
+        transfers = [args for event, args, _ in self.events if event is EVENTS.Transfer and args["value"]]
+        return {to_address(args["from"]) for args in transfers} - {NULL_ADDRESS}
 
     async def _read_times(self, ctx: Context) -> None:
         blocks = sorted(

@@ -259,6 +259,29 @@ def test_orders_die_when_the_stake_is_withdrawn(world: World) -> None:
     )
 
 
+def test_what_a_match_locks_is_backed(world: World) -> None:
+    """Stakes that are just enough stay enough: the rest of the order needs the rest of the stake."""
+    offers = Offers(world)
+    withdraw_all_but(world, world.bob, 90)
+    withdraw_all_but(world, world.carol, 224)
+    small = world.workerpool_order(offers.workerpool, world.bob, workerpoolprice=100)
+    first = world.publish(world.workerpool_order(offers.workerpool, world.bob), world.bob)
+
+    offers.match(world, workerpoolorder=small)
+    assert offers.state(world)["requestorder"] == ("open", 1)
+    assert offers.state(world)["workerpoolorder"] == ("dead", 3)
+    offers.match(world)
+    assert offers.state(world)["requestorder"] == ("filled", 0)
+    assert world.order("workerpoolorder", first)["status"] == "open"
+
+
+def test_a_workerpool_with_just_enough_stake_serves_its_order(world: World) -> None:
+    offers = Offers(world)
+    withdraw_all_but(world, world.bob, 90)
+    offers.match(world)
+    assert offers.state(world)["workerpoolorder"] == ("open", 1)
+
+
 def test_free_workerpools_need_no_stake(world: World) -> None:
     pool = world.deploy_workerpool(world.bob)
     order_hash = world.publish(world.workerpool_order(pool, world.bob, workerpoolprice=3), world.bob)

@@ -1,6 +1,6 @@
 """How fast the sandbox's market serves an order book of 10,000 orders, and takes new ones.
 
-    python benchmarks/market.py [--orders N]
+    python benchmarks/bench_market.py [--orders N]
 
 A sandbox on loopback is filled directly on disk, then read over HTTP: page by page over one connection,
 several pages at a time (``services.market.Market.orderbook_all``), with filters on tags and restrictions.
