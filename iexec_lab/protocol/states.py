@@ -190,7 +190,7 @@ class Task:
         """A name of ``TASK_STATUSES``, or ``TIMEOUT`` for a task that could be claimed at that time."""
         if self.status < _COMPLETED and self.timed_out(now):
             return "TIMEOUT"
-        return TASK_STATUSES[self.status]
+        return _name(TASK_STATUSES, self.status)
 
     def result(self) -> dict[str, Any]:
         """Where the result is, such as ``{"storage": "ipfs", "location": "/ipfs/<cid>"}``."""
@@ -270,7 +270,12 @@ class Contribution:
 
     @property
     def status_name(self) -> str:
-        return CONTRIBUTION_STATUSES[self.status]
+        return _name(CONTRIBUTION_STATUSES, self.status)
+
+
+def _name(names: tuple[str, ...], status: int) -> str:
+    """The name of a status; a number that no contract of today returns is shown as it is."""
+    return names[status] if 0 <= status < len(names) else str(status)
 
 
 def decode_results(results: bytes) -> dict[str, Any]:

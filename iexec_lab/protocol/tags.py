@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.errors import ValidationError
-from iexec_lab.protocol.constants import TEE_FRAMEWORKS
+from iexec_lab.protocol.constants import NULL_BYTES32, TEE_FRAMEWORKS
 from iexec_lab.protocol.javascript import to_text
 from iexec_lab.protocol.values import to_bytes32
 
@@ -85,6 +85,11 @@ def missing_bits(tag: str, required: str) -> list[int]:
 def missing_tags(tag: str, required: str) -> list[str]:
     """Names (or bit numbers as text) of what ``tag`` lacks of ``required``."""
     return [str(tag_name(bit)) for bit in missing_bits(tag, required)]
+
+
+def is_tag_within(tag: str, least: str = NULL_BYTES32, most: str | None = None) -> bool:
+    """True when a search for these minimal and maximal tags finds the tag: all of one, none beyond the other."""
+    return not missing_bits(tag, least) and (most is None or not missing_bits(most, tag))
 
 
 def has_tag(tag: str, name: str) -> bool:

@@ -49,7 +49,7 @@ def test_an_unknown_deal_is_all_zeros():
 @pytest.mark.parametrize(
     ("status", "now", "name", "timed_out"),
     [(0, 0, "UNSET", False), (1, 199, "ACTIVE", False), (1, 200, "TIMEOUT", True), (2, 200, "TIMEOUT", True),
-     (3, 999, "COMPLETED", False), (4, 999, "FAILED", True)],
+     (3, 999, "COMPLETED", False), (4, 999, "FAILED", True), (9, 0, "9", False)],
 )  # fmt: skip
 def test_the_name_of_a_status_depends_on_the_time(status, now, name, timed_out):
     task = Task.from_abi((status, *TASK[1:]))

@@ -19,6 +19,7 @@ from iexec_lab.protocol import (
     decode_tag,
     encode_tag,
     has_tag,
+    is_tag_within,
     missing_tags,
     strip_framework,
     sum_tags,
@@ -60,6 +61,13 @@ def test_sums_hold_every_bit(tags):
 def test_without_framework(tag):
     assert not any(has_tag(strip_framework(tag), name) for name in SDK823)
     assert has_tag(strip_framework(tag), "tee") == has_tag(tag, "tee")
+
+
+def test_minimal_and_maximal_tags():
+    assert is_tag_within(TEE)
+    assert is_tag_within(SCONE, TEE, SCONE)
+    assert not is_tag_within(GPU, TEE)
+    assert not is_tag_within(SCONE, NULL_BYTES32, TEE)
 
 
 def test_8_22_5_loses_the_highest_bit():
