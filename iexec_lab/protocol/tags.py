@@ -88,7 +88,7 @@ def missing_tags(tag: str, required: str) -> list[str]:
 
 
 def is_tag_within(tag: str, least: str = NULL_BYTES32, most: str | None = None) -> bool:
-    """True when a search for these minimal and maximal tags finds the tag: all of one, none beyond the other."""
+    """True when a search with these minimal and maximal tags finds the tag."""
     return not missing_bits(tag, least) and (most is None or not missing_bits(most, tag))
 
 

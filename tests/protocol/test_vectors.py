@@ -208,11 +208,21 @@ def calldata(vector, sdk):
     given, name = vector["input"], vector["id"].removeprefix("calldata/").partition("@")[0]
     if name == "selectors":
         return {key: "0x" + getattr(HUB, key).selector.hex() for key in vector["expected"]}
+    if "apporder" in given:
+        orders = [read_signed(given.get(kind), kind, sdk) for kind in protocol.ORDERS]
+        data = HUB.matchOrders.encode(*(order.to_tuple() for order in orders))
+        return [{**vector["expected"][0], "to": given["hub"], "data": "0x" + data.hex()}]
     kind = name.removeprefix("cancel-")
-    order = protocol.ORDERS[kind].from_json(given["order"], stage="signed", frameworks=sdk.frameworks)
+    order = read_signed(given["order"], kind, sdk)
     word = kind.removesuffix("order").capitalize()
     data = getattr(HUB, f"manage{word}Order").encode((order.to_tuple(), protocol.CLOSE, b""))
     return [{**vector["expected"][0], "to": given["hub"], "data": "0x" + data.hex()}]
+
+
+def read_signed(obj, kind, sdk):
+    if obj is None and kind == "datasetorder":
+        return protocol.NULL_DATASET_ORDER
+    return protocol.ORDERS[kind].from_json(obj, stage="signed", frameworks=sdk.frameworks)
 
 
 def deal_id(vector, _):
@@ -267,6 +277,10 @@ def wallet(vector, _):
     """Keystore files are the wallet's own tests; addresses and signatures are ours too."""
     given = vector["input"]
     key = Key.of(given["privateKey"])
+    if "types" in given:
+        return key.sign_typed_data(given["domain"], given["types"], given["message"])
+    if "message" in given:
+        return key.sign_digest(protocol.personal_digest(given["message"].encode()))
     if "messageHex" in given:
         return key.sign_digest(protocol.personal_digest(bytes.fromhex(given["messageHex"][2:])))
     return {"address": key.address, "publicKeyUncompressed": vector["expected"]["publicKeyUncompressed"]}
