@@ -99,10 +99,16 @@ class Network:
         Raises:
             ConfigurationError: The network has none.
         """
+        if name not in _SETTINGS:
+            raise ConfigurationError(f"{name} is no setting", hint=f"Settings: {', '.join(_SETTINGS)}.")
         value = getattr(self, _SETTINGS[name])
         if not value:
             raise ConfigurationError(f'Missing {name} in "chain.json" for chain {self.id}')
         return str(value)
+
+    def settings(self) -> dict[str, str | None]:
+        """All addresses and URLs that ``setting`` knows, by key; None for those the network has not."""
+        return {key: getattr(self, name) for key, name in _SETTINGS.items()}
 
     def sms_url(self, framework: str | None = None) -> str:
         """The secret management service of a TEE framework (default: the network's own).

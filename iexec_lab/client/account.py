@@ -5,18 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.client.balances import WEI_PER_NRLC, wallet_nrlc
+from iexec_lab.client.bridge import bridged_session
 from iexec_lab.client.verbs import framed, only, verb
-from iexec_lab.errors import BalanceError, ConfigurationError, ValidationError
+from iexec_lab.errors import BalanceError, ValidationError
 from iexec_lab.ethereum.calls import Call, read
 from iexec_lab.ethereum.contracts import HUB, NATIVE_HUB, RLC
-from iexec_lab.ethereum.hub import Hub
-from iexec_lab.ethereum.rpc import open_rpc
-from iexec_lab.networks import BRIDGE
-from iexec_lab.protocol import to_address
 from iexec_lab.units import format_rlc, parse_rlc
 
 if TYPE_CHECKING:
     from iexec_lab.client.session import Session
+    from iexec_lab.ethereum.hub import Hub
 
 
 class Accounts:
@@ -28,7 +26,7 @@ class Accounts:
     @verb(value=framed("account"), raw=only("balance"))
     def show(self, address: str | None = None) -> dict[str, Any]:
         """Stake and locked nRLC of an address (default: the wallet's)."""
-        who = to_address(address or self.session.address)
+        who = self.session.to_address(address or self.session.address)
         return _balance(self.session.hub, who)
 
     @verb(value=framed("account"), raw=only("balance"))
@@ -38,16 +36,8 @@ class Accounts:
         Raises:
             ConfigurationError: The network has no bridge, or the other chain is not configured.
         """
-        self.session.network.require(BRIDGE)
-        bridge = self.session.network.bridge
-        if bridge is None or bridge.network is None:
-            name = bridge.bridged_chain_name if bridge else None
-            raise ConfigurationError(
-                "Missing bridged chain configuration",
-                hint=f"Add chain {name or ''} to chain.json.".replace("  ", " "),
-            )
-        rpc = open_rpc(bridge.network)
-        return _balance(Hub(rpc, bridge.network.hub), to_address(address or self.session.address))
+        who = self.session.to_address(address or self.session.address)
+        return _balance(bridged_session(self.session).hub, who)
 
     @verb(value=framed("receipt"), raw=only("amount", "txHash"))
     def deposit(self, amount: Any, unit: str = "nRLC", *, force: bool = False) -> dict[str, Any]:
@@ -106,12 +96,14 @@ class Accounts:
         self, amount: Any, spender: str, unit: str = "nRLC", *, force: bool = False
     ) -> dict[str, Any]:
         """Let ``spender`` use up to that much of the account."""
-        return self._approve("account approve", parse_rlc(amount, unit), to_address(spender), force=force)
+        return self._approve(
+            "account approve", parse_rlc(amount, unit), self.session.to_address(spender), force=force
+        )
 
     @verb(value=framed("receipt"), raw=only("txHash"))
     def revoke(self, spender: str, *, force: bool = False) -> dict[str, Any]:
         """Take the allowance of ``spender`` back."""
-        return self._approve("account revoke", 0, to_address(spender), force=force)
+        return self._approve("account revoke", 0, self.session.to_address(spender), force=force)
 
     def _approve(self, action: str, nrlc: int, spender: str, *, force: bool) -> dict[str, Any]:
         session = self.session
@@ -127,8 +119,8 @@ class Accounts:
     @verb(raw=lambda nrlc: {"amount": bn_hex(nrlc)})
     def allowance(self, spender: str, user: str | None = None) -> int:
         """The nRLC of ``user`` (default: the wallet) that ``spender`` may use."""
-        owner = to_address(user or self.session.address)
-        call = Call(self.session.network.hub, HUB.allowance, (owner, to_address(spender)))
+        owner = self.session.to_address(user or self.session.address)
+        call = Call(self.session.network.hub, HUB.allowance, (owner, self.session.to_address(spender)))
         return int(read(self.session.rpc, [call])[0])
 
 
@@ -155,4 +147,4 @@ def _positive(amount: Any, unit: str, what: str) -> int:
 
 
 def _funding_hint(session: Session) -> str | None:
-    return "iexec-lab sandbox fund gives more." if session.network.name == "sandbox" else None
+    return "iexec-lab sandbox fund gives more." if session.network.name.startswith("sandbox") else None

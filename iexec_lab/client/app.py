@@ -8,9 +8,8 @@ from iexec_lab.client.assets import Asset
 from iexec_lab.client.preflight import app_framework
 from iexec_lab.client.run import request_execution, run_app, run_json
 from iexec_lab.client.verbs import picked, verb
-from iexec_lab.errors import ValidationError
 from iexec_lab.ethereum.contracts import APP, APP_REGISTRY
-from iexec_lab.protocol import encode_mrenclave, encode_multiaddr, to_address, to_bytes32
+from iexec_lab.protocol import app_arguments
 
 
 class Apps(Asset):
@@ -71,18 +70,15 @@ class Apps(Asset):
     def _creation(
         self, name: str, multiaddr: str, checksum: str, owner: str | None, app_type: str, mrenclave: Any
     ) -> tuple[Any, ...]:
-        if not name:
-            raise ValidationError("name is a required field")
-        if app_type != "DOCKER":
-            raise ValidationError(f"{app_type} is not a valid type", hint="Apps are of type DOCKER.")
-        return (
-            self._owner(owner),
-            name,
-            app_type,
-            encode_multiaddr(multiaddr),
-            bytes.fromhex(to_bytes32(checksum)[2:]),
-            encode_mrenclave(mrenclave, frameworks=self.session.network.frameworks),
-        )
+        values = {
+            "owner": self._owner(owner),
+            "name": name,
+            "type": app_type,
+            "multiaddr": multiaddr,
+            "checksum": checksum,
+            "mrenclave": mrenclave,
+        }
+        return app_arguments(values, frameworks=self.session.network.frameworks)
 
     @verb(raw=lambda order_hash: {"orderHash": order_hash})
     def publish(
@@ -125,7 +121,7 @@ class Apps(Asset):
     @verb(raw=lambda is_set: {"isSecretSet": is_set})
     def check_secret(self, address: str, tee_framework: str | None = None) -> bool:
         """Whether the app's secret is in the secret management service."""
-        app = to_address(address)
+        app = self.session.to_address(address)
         return self.session.sms(self._framework(app, tee_framework)).has_app_secret(app)
 
     @verb(raw=lambda _none: {})
@@ -137,7 +133,7 @@ class Apps(Asset):
         Raises:
             SmsError: One is there already, or the wallet does not own the app.
         """
-        app = to_address(address)
+        app = self.session.to_address(address)
         sms = self.session.sms(self._framework(app, tee_framework))
         value = secret_value if secret_value is not None else self.session.ask("Secret of the app")
         sms.push_app_secret(app, value, self.session.signer)

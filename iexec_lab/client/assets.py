@@ -44,7 +44,7 @@ class Asset:
     @verb()
     def deployed(self, address: str) -> bool:
         """Whether the address is an entry of the registry."""
-        return self.session.hub.is_registered(self.kind, [to_address(address)])[0]
+        return self.session.hub.is_registered(self.kind, [self.session.to_address(address)])[0]
 
     @verb(value=_drawn, raw=lambda plain: plain)
     def show(self, address_or_index: str | int, user: str | None = None) -> dict[str, Any]:
@@ -70,7 +70,7 @@ class Asset:
         Raises:
             OrderError: The wallet does not own it.
         """
-        asset, target = to_address(address), to_address(to)
+        asset, target = self.session.to_address(address), self.session.to_address(to)
         session = self.session
         if not self.deployed(asset):
             raise ObjectNotFoundError(self.kind, asset, session.network.id)
@@ -94,7 +94,7 @@ class Asset:
 
         The signatures stay valid: who kept an order can still use it until it is canceled.
         """
-        session, asset = self.session, to_address(address)
+        session, asset = self.session, self.session.to_address(address)
         terms: dict[str, Any] = {self.kind: asset, "orders": "all" if all else "last"}
         session.spend(session.plan(f"{self.kind} unpublish", **terms), force=force)
         token = authorize(session.market.challenge(session.signer.address), session.signer)
@@ -140,7 +140,7 @@ class Asset:
 
     def _owner(self, owner: str | None) -> str:
         """The given owner, else the wallet."""
-        address = to_address(owner or self.session.address)
+        address = self.session.to_address(owner or self.session.address)
         if address == NULL_ADDRESS:
             raise ValidationError(
                 "owner is a required field", hint="Give owner=..., or connect with a wallet."
@@ -152,7 +152,7 @@ class Asset:
             raise OrderError(f"No {self.kind} deployed at address {address}")
 
     def _user(self, user: str | None) -> str:
-        address = to_address(user or self.session.address)
+        address = self.session.to_address(user or self.session.address)
         if address == NULL_ADDRESS:
             raise ConfigurationError("Missing option --user <address> or wallet")
         return address
@@ -161,8 +161,8 @@ class Asset:
         return int(read(self.session.rpc, [Call(self.registry, REGISTRY.balanceOf, (user,))])[0])
 
     def _find(self, address_or_index: str | int, user: str | None) -> str:
-        if is_address(address_or_index):
-            asset = to_address(address_or_index)
+        if is_address(address_or_index) or str(address_or_index).endswith(".eth"):
+            asset = self.session.to_address(address_or_index)
             if not self.deployed(asset):
                 raise ObjectNotFoundError(self.kind, asset, self.session.network.id)
             return asset

@@ -122,6 +122,23 @@ def bridge_to_mainchain(
     return _carry_over(session, "wallet bridge-to-mainchain", bridge, nrlc, send, arrival, force=force)
 
 
+def bridged_session(session: Session) -> Session:
+    """The chain that the bridge leads to, seen with the same wallet.
+
+    Raises:
+        ConfigurationError: The network has no bridge, or the other chain is not configured.
+    """
+    bridge = _bridge(session)
+    if bridge.network is None:
+        raise ConfigurationError(
+            "Missing bridged chain configuration",
+            hint=f"Add chain {bridge.bridged_chain_name or bridge.bridged_chain_id} to chain.json.",
+        )
+    from iexec_lab.client.session import Session as New
+
+    return New(bridge.network, session.wallet, folder=session.folder, timeout=session.timeout)
+
+
 def _bridge(session: Session) -> Bridge:
     session.network.require(FEATURE)
     bridge = session.network.bridge

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.client.verbs import framed, only, verb
-from iexec_lab.errors import IexecError, OrderError, ValidationError
+from iexec_lab.errors import IexecError, OrderError
 from iexec_lab.ethereum.calls import call
 from iexec_lab.ethereum.contracts import EVENTS, HUB
-from iexec_lab.protocol import to_address, to_uint256
+from iexec_lab.protocol import category_arguments, to_address, to_uint256
 
 if TYPE_CHECKING:
     from iexec_lab.client.session import Session
@@ -35,6 +35,11 @@ class Categories:
         """How many there are; their numbers start at 0."""
         return self.session.hub.count_category()
 
+    @verb()
+    def timeout_ratio(self) -> int:
+        """Times the category's seconds after which a task that is not finished is lost."""
+        return self.session.hub.ratios.final
+
     @verb(value=framed("receipt"), raw=only("catid", "txHash"))
     def create(
         self, name: str, description: str, work_clock_time_ref: int | str, *, force: bool = False
@@ -44,16 +49,14 @@ class Categories:
         Raises:
             OrderError: The wallet does not own the hub.
         """
-        session, seconds = self.session, to_uint256(work_clock_time_ref)
-        for field, value in (("name", name), ("description", description)):
-            if not value:
-                raise ValidationError(f"{field} is a required field")
+        session = self.session
+        values = {"name": name, "description": description, "workClockTimeRef": work_clock_time_ref}
+        arguments = category_arguments(values)
         owner = to_address(call(session.rpc, session.network.hub, HUB.owner))
         if owner != session.signer.address:
             raise OrderError(f"only category owner {owner} can create new categories")
-        data = HUB.createCategory.encode(name, description, seconds)
-        details = {"name": name, "description": description, "seconds": seconds}
-        receipt = session.send("category create", session.network.hub, data, details=details, force=force)
+        data = HUB.createCategory.encode(*arguments)
+        receipt = session.send("category create", session.network.hub, data, details=values, force=force)
         for log in receipt.logs:
             if EVENTS.CreateCategory.matches(log):
                 return {"catid": str(EVENTS.CreateCategory.decode(log)["catid"]), "txHash": receipt.tx_hash}

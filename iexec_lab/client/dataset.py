@@ -12,9 +12,9 @@ from iexec_lab.client.bulk import prepare_bulk
 from iexec_lab.client.verbs import framed, picked, verb
 from iexec_lab.crypto import encrypt_dataset, file_checksum, generate_dataset_key, write_private
 from iexec_lab.crypto.archive import write_folder
-from iexec_lab.errors import AbortedError, CryptoError, ValidationError
+from iexec_lab.errors import AbortedError, CryptoError
 from iexec_lab.ethereum.contracts import DATASET, DATASET_REGISTRY
-from iexec_lab.protocol import NULL_BYTES32, encode_multiaddr, to_address, to_bytes32
+from iexec_lab.protocol import NULL_BYTES32, dataset_arguments
 
 if TYPE_CHECKING:
     import os
@@ -73,14 +73,8 @@ class Datasets(Asset):
         return self._predict(self._creation(name, multiaddr, checksum, owner))
 
     def _creation(self, name: str, multiaddr: str, checksum: str, owner: str | None) -> tuple[Any, ...]:
-        if not name:
-            raise ValidationError("name is a required field")
-        return (
-            self._owner(owner),
-            name,
-            encode_multiaddr(multiaddr),
-            bytes.fromhex(to_bytes32(checksum)[2:]),
-        )
+        values = {"owner": self._owner(owner), "name": name, "multiaddr": multiaddr, "checksum": checksum}
+        return dataset_arguments(values)
 
     @verb(raw=lambda order_hash: {"orderHash": order_hash})
     def publish(
@@ -123,7 +117,7 @@ class Datasets(Asset):
     @verb(raw=lambda is_set: {"isSecretSet": is_set})
     def check_secret(self, address: str, tee_framework: str | None = None) -> bool:
         """Whether the key of an encrypted dataset is in the secret management service."""
-        return self.session.sms(tee_framework).has_dataset_secret(to_address(address))
+        return self.session.sms(tee_framework).has_dataset_secret(self.session.to_address(address))
 
     @verb(raw=lambda _none: {})
     def push_secret(
@@ -156,7 +150,7 @@ class Datasets(Asset):
                     hint="dataset encrypt makes it; or give --secret-path.",
                 ) from None
         sms = self.session.sms(tee_framework)
-        sms.push_dataset_secret(to_address(address), secret_value, self.session.signer)
+        sms.push_dataset_secret(self.session.to_address(address), secret_value, self.session.signer)
 
     @verb(value=framed("encrypted_file", lambda plain: plain["encryptedFiles"]))
     def encrypt(

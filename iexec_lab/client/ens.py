@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from iexec_lab.client.ens_names import check_domain, check_label, label_hash, name_hash, reverse_name
 from iexec_lab.client.verbs import framed, only, verb
 from iexec_lab.errors import CallError, ConfigurationError, IexecError
 from iexec_lab.ethereum.calls import Call, attempt, call, has_code
@@ -16,7 +15,8 @@ from iexec_lab.ethereum.contracts import (
     ENTRY,
 )
 from iexec_lab.networks import ENS as FEATURE
-from iexec_lab.protocol import NULL_ADDRESS, to_address
+from iexec_lab.protocol import NULL_ADDRESS, check_domain, check_label, labelhash, namehash, to_address
+from iexec_lab.protocol.ens import DEFAULT_DOMAINS, WORKERPOOL_URL_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,9 +24,15 @@ if TYPE_CHECKING:
     from iexec_lab.client.session import Session
     from iexec_lab.ethereum.abi import Function
 
-API_URL_KEY = "iexec:workerpool-api:url"
-DOMAINS = {"app": "apps.iexec.eth", "dataset": "datasets.iexec.eth", "workerpool": "pools.iexec.eth"}
-USERS = "users.iexec.eth"
+
+def name_hash(name: str) -> bytes:
+    """The node of a name, as contracts take it."""
+    return bytes.fromhex(namehash(name)[2:])
+
+
+def reverse_name(address: str) -> str:
+    """The name under which an address says its own."""
+    return f"{address[2:].lower()}.addr.reverse"
 
 
 class Ens:
@@ -58,7 +64,7 @@ class Ens:
     @verb(raw=lambda name: {"name": name})
     def lookup(self, address: str) -> str | None:
         """The name of an address, once that name means the address; None when there is none."""
-        owner = to_address(address)
+        owner = self.session.to_address(address)
         node = name_hash(reverse_name(owner))
         name = self._ask(node, ENS_RESOLVER.name, node)
         return name if name and self.resolve.plain(name) == owner else None
@@ -112,7 +118,7 @@ class Ens:
         check_label(label)
         session = self.session
         wallet = session.signer.address
-        address = to_address(for_ or wallet)
+        address = self.session.to_address(for_ or wallet)
         name = f"{label}.{check_domain(domain or self.default_domain(address))}"
         session.spend(
             session.plan("ens register", name=name, address=address, known_as=self.lookup.plain(address)),
@@ -122,14 +128,31 @@ class Ens:
         claimed = self._claim(label, name)
         if claimed:
             done["registerTxHash"] = claimed
-        return done | dict(self.configure(name, address))
+        return done | dict(self._configure(name, address))
 
     def default_domain(self, address: str) -> str:
         """The iExec domain that fits an address."""
         kinds = self.session.hub.kinds(address)
-        return DOMAINS[kinds[0]] if kinds else USERS
+        return DEFAULT_DOMAINS[kinds[0] if kinds else "wallet"]
 
-    def configure(self, name: str, address: str) -> Iterator[tuple[str, str]]:
+    @verb(
+        value=framed("name"),
+        raw=only("name", "address", "setResolverTxHash", "setAddrTxHash", "setNameTxHash"),
+    )
+    def configure_resolution(
+        self, name: str, address: str | None = None, *, force: bool = False
+    ) -> dict[str, Any]:
+        """Make a name of the wallet mean an address (default: the wallet), and the address say the name.
+
+        Raises:
+            IexecError: The wallet owns neither the address nor the name.
+        """
+        target = self.session.to_address(address or self.session.signer.address)
+        plan = self.session.plan("ens configure", name=check_domain(name), address=target)
+        self.session.spend(plan, force=force)
+        return {"name": name, "address": target, **dict(self._configure(name, target))}
+
+    def _configure(self, name: str, address: str) -> Iterator[tuple[str, str]]:
         """Make a name mean an address and the address say the name; (step, transaction) for what was missing.
 
         Raises:
@@ -155,7 +178,7 @@ class Ens:
     def workerpool_url(self, workerpool: str) -> str | None:
         """The API of a worker pool, as its name tells; None when nobody knows."""
         name = self.lookup.plain(workerpool)
-        url = self.read_text.plain(name, API_URL_KEY) if name else ""
+        url = self.read_text.plain(name, WORKERPOOL_URL_KEY) if name else ""
         return url if url.startswith(("http://", "https://")) else None
 
     def set_workerpool_url(self, workerpool: str, url: str, *, force: bool = False) -> str:
@@ -170,7 +193,7 @@ class Ens:
                 f"No ENS name reverse resolution configured for {workerpool}",
                 hint=f"Give it one: ens register <label> --for {workerpool}.",
             )
-        return str(self.set_text.plain(name, API_URL_KEY, url, force=force)["txHash"])
+        return str(self.set_text.plain(name, WORKERPOOL_URL_KEY, url, force=force)["txHash"])
 
     def _claim(self, label: str, name: str) -> str | None:
         """Register a name nobody has; None when it is the wallet's already."""
@@ -184,7 +207,7 @@ class Ens:
         registrar = self._owner(name_hash(domain))
         if registrar == NULL_ADDRESS or not has_code(self.session.rpc, [registrar])[0]:
             raise IexecError(f"The base domain {domain} owner {registrar} is not a contract")
-        return self._send(registrar, ENS_REGISTRAR.register, label_hash(label), wallet)
+        return self._send(registrar, ENS_REGISTRAR.register, bytes.fromhex(labelhash(label)[2:]), wallet)
 
     def _require_own_contract(self, address: str, wallet: str) -> None:
         if not has_code(self.session.rpc, [address])[0]:

@@ -137,7 +137,7 @@ class IExec:
 
 
 def connect(
-    network: str | int | Network | None = SANDBOX,
+    network: str | int | Network | None = None,
     wallet: str | Signer | None = None,
     *,
     project: str | os.PathLike[str] | None = None,
@@ -156,7 +156,8 @@ def connect(
     Args:
         network: ``sandbox`` (found, or else started), ``sandbox:<name>``, ``arbitrum-mainnet``,
             ``arbitrum-sepolia-testnet``, ``bellecour``, ``mainnet``, a chain id, or a chain of the project;
-            None takes the project's default.
+            By
+            default that of the project, else the sandbox.
         wallet: A signer, an address or file name in the keystore, ``create`` (a new keystore file), or
             ``new`` (a new key kept in memory only, where RLC is worth nothing). By default the key in
             ``IEXEC_PRIVATE_KEY``, else a funded user on the sandbox, the newest keystore file elsewhere.
@@ -214,7 +215,7 @@ def _choose_network(
     if isinstance(network, Network):
         return network, None
     name = None if network is None else str(network)
-    if project is not None and (name is None or not _is_sandbox(name) or _in_project(project, name)):
+    if project is not None and _is_for_project(project, name):
         from iexec_lab.project import Project
 
         entry = Project(project).chain(name)
@@ -228,7 +229,8 @@ def _choose_network(
             )
             return found, None
         name = entry.name
-    if name is not None and _is_sandbox(name):
+    name = SANDBOX if name is None else name
+    if _is_sandbox(name):
         handle = _open_sandbox(name.partition(":")[2] or "default")
         return (
             sandbox_network(
@@ -236,17 +238,21 @@ def _choose_network(
             ),
             handle,
         )
-    return resolve_network(SANDBOX if name is None else name), None
+    return resolve_network(name), None
 
 
 def _is_sandbox(name: str) -> bool:
     return name.partition(":")[0] == SANDBOX
 
 
-def _in_project(project: Path, name: str) -> bool:
+def _is_for_project(folder: Path, name: str | None) -> bool:
+    """Whether ``chain.json`` of the folder has to say what the name means."""
     from iexec_lab.project import Project
 
-    return name in Project(project).chain_names()
+    project = Project(folder)
+    if not project.has("chain.json"):
+        return False
+    return name is None or not _is_sandbox(name) or name in project.chain_names()
 
 
 def _open_sandbox(name: str) -> Handle:

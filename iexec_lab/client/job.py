@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from iexec_lab.client.detach import Detached, detached_await
 from iexec_lab.client.result_files import Result, fetch_result
 from iexec_lab.client.task_logs import fetch_logs
-from iexec_lab.client.watching import JobStatus, TaskRef, look, look_again, pauses
-from iexec_lab.errors import JobError, ObjectNotFoundError
+from iexec_lab.client.watching import JobStatus, TaskRef, look, look_again, patiently, pauses
+from iexec_lab.errors import ChainError, JobError, ObjectNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -147,6 +147,8 @@ class Job:
                 time.sleep(pause)
         except KeyboardInterrupt:
             raise Detached(self._reattach()) from None
+        except ChainError as error:
+            raise self._out_of_sight(error) from error
         raise AssertionError  # pauses never end
 
     def __await__(self) -> Generator[Any, None, Job]:
@@ -162,13 +164,22 @@ class Job:
                 await asyncio.sleep(pause)
         except asyncio.CancelledError:
             raise detached_await()(self._reattach()) from None
+        except ChainError as error:
+            raise self._out_of_sight(error) from error
         return self
 
     def _look(self, progress: Progress | None) -> JobStatus:
-        status = self.status()
+        status = patiently(self.status)
         if progress is not None:
             progress(status)
         return status
+
+    def _out_of_sight(self, error: ChainError) -> JobError:
+        return JobError(
+            f"The node does not answer, the job goes on: {error.message}",
+            details=error.details,
+            hint=self._reattach(),
+        )
 
     def _check_time(self, end: float | None, timeout: float | None) -> None:
         if end is not None and time.monotonic() >= end:
@@ -233,7 +244,7 @@ class Job:
     def _wait_for(self, index: int) -> None:
         try:
             for pause in pauses(self._session):
-                if self.status().tasks[index].ended:
+                if patiently(self.status).tasks[index].ended:
                     return
                 time.sleep(pause)
         except KeyboardInterrupt:

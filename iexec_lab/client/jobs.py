@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from iexec_lab.client.job import read_deals
 from iexec_lab.client.watching import JobStatus, look
 from iexec_lab.errors import WalletError
-from iexec_lab.protocol import NULL_ADDRESS, to_address
+from iexec_lab.protocol import NULL_ADDRESS
 
 if TYPE_CHECKING:
     from iexec_lab.client.session import Session
@@ -19,7 +19,7 @@ def find_jobs(session: Session, requester: str | None, limit: int) -> list[dict[
     Raises:
         WalletError: Nobody was named and there is no wallet.
     """
-    owner = to_address(requester or session.address)
+    owner = session.to_address(requester or session.address)
     if owner == NULL_ADDRESS:
         raise WalletError("Wallet file not found", hint="Name the requester, or connect with a wallet.")
     known = [deal["dealid"] for deal in session.market.deals_all(limit=limit, requester=owner).deals]

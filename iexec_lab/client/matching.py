@@ -16,12 +16,11 @@ from iexec_lab.protocol import (
     NULL_ADDRESS,
     NULL_DATASET_ORDER,
     check_deal_tag,
-    has_tag,
-    missing_tags,
     strip_framework,
     sum_tags,
     to_address,
 )
+from iexec_lab.protocol import check_match as check_orders
 from iexec_lab.units import format_rlc
 
 if TYPE_CHECKING:
@@ -97,50 +96,6 @@ def restrictions(match: Match) -> Iterator[tuple[str, str, str, str]]:
         yield "requestorder", "workerpool", match.request.workerpool, met["workerpool"]
 
 
-def check_terms(match: Match, network: Network) -> None:
-    """Everything that can be said without the chain.
-
-    Raises:
-        Mismatch, ValidationError: The first thing that does not fit.
-    """
-    app, dataset, pool, request = match.app, match.dataset, match.workerpool, match.request
-    _check_address("app", request.app, app.app)
-    if request.dataset != NULL_ADDRESS or match.uses_dataset:
-        _check_address("dataset", request.dataset, dataset.dataset)
-    if pool.category != request.category:
-        raise Mismatch(
-            f"category mismatch between requestorder ({request.category}) "
-            f"and workerpoolorder ({pool.category})",
-            "workerpoolorder",
-        )
-    if pool.trust < request.trust:
-        raise Mismatch(
-            f"workerpoolorder trust is too low (expected {request.trust}, got {pool.trust})",
-            "workerpoolorder",
-        )
-    check_deal_tag(app.tag, dataset.tag, request.tag, frameworks=network.frameworks)
-    missing = missing_tags(pool.tag, match.tag)
-    if missing:
-        raise Mismatch(f"Missing tags [{','.join(missing)}] in workerpoolorder", "workerpoolorder")
-    if has_tag(sum_tags(dataset.tag, request.tag), "tee") and not has_tag(app.tag, "tee"):
-        raise Mismatch("Missing tag [tee] in apporder", "apporder")
-    for word, most, price in (
-        ("app", request.appmaxprice, app.appprice),
-        ("workerpool", request.workerpoolmaxprice, pool.workerpoolprice),
-        ("dataset", request.datasetmaxprice, dataset.datasetprice),
-    ):
-        if most < price:
-            raise Mismatch(f"{word}maxprice too low (expected {price}, got {most})", f"{word}order")
-
-
-def _check_address(word: str, wanted: str, found: str) -> None:
-    if wanted != found:
-        raise Mismatch(
-            f"{word} address mismatch between requestorder ({wanted}) and {word}order ({found})",
-            f"{word}order",
-        )
-
-
 def check_match(session: Session, match: Match) -> int:
     """All checks but the payment; how many tasks the deal would have.
 
@@ -150,12 +105,7 @@ def check_match(session: Session, match: Match) -> int:
     Raises:
         Mismatch: The first thing that does not fit.
     """
-    try:
-        check_deal_tag(
-            match.app.tag, match.dataset.tag, match.request.tag, frameworks=session.network.frameworks
-        )
-    except ValidationError as error:
-        raise Mismatch(error.message, hint=error.hint) from error
+    _check_tag(session.network, match)
     resources = [order for order in match.used if order.kind != "requestorder"]
     signed = {
         order.kind: (order, order.digest(session.domain))
@@ -167,7 +117,7 @@ def check_match(session: Session, match: Match) -> int:
     for kind, good in valid.items():
         if not good:
             raise Mismatch(f"{kind} invalid sign", kind)
-    check_terms(match, session.network)
+    check_terms(session.network, match)
     if strangers:
         raise strangers[0]
     volumes = [_staked_volume(match.workerpool, stake)]
@@ -177,6 +127,25 @@ def check_match(session: Session, match: Match) -> int:
             raise Mismatch(f"{order.kind} is fully consumed", order.kind)
         volumes.append(left)
     return min(volumes)
+
+
+def _check_tag(network: Network, match: Match) -> None:
+    try:
+        check_deal_tag(match.app.tag, match.dataset.tag, match.request.tag, frameworks=network.frameworks)
+    except ValidationError as error:
+        raise Mismatch(error.message, hint=error.hint) from error
+
+
+def check_terms(network: Network, match: Match) -> None:
+    """What the orders alone can tell: addresses, category, trust, tags, prices.
+
+    Raises:
+        Mismatch: The first thing that does not fit.
+    """
+    try:
+        check_orders(match.app, match.workerpool, match.request, match.dataset, frameworks=network.frameworks)
+    except ValidationError as error:
+        raise Mismatch(error.message, details=error.details, hint=error.hint) from error
 
 
 def _read_facts(

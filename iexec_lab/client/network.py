@@ -38,6 +38,34 @@ class NetworkNoun:
         }
         return shown if network.tdx_only else {**shown, "useNative": network.native}
 
+    @verb(value=framed("setting", lambda plain: [{"name": n, "value": v} for n, v in plain.items()]))
+    def settings(self) -> dict[str, Any]:
+        """Every address and URL that this network is configured with, by its ``chain.json`` key."""
+        network = self.session.network
+        shown: dict[str, Any] = {"id": str(network.id), "host": network.host, "hub": network.hub}
+        shown |= {f"sms.{framework}": url for framework, url in network.sms.items()}
+        shown |= {key: value for key, value in network.settings().items() if value}
+        if network.bridge is not None:
+            shown["bridge.contract"] = network.bridge.contract
+            shown["bridge.bridgedChainId"] = str(network.bridge.bridged_chain_id or "")
+        return shown
+
+    def setting(self, key: str) -> str:
+        """One of them, such as ``iexecGateway``, ``ipfsGateway``, ``ipfsNode``, ``voucherHub``.
+
+        Raises:
+            ConfigurationError: The network has none.
+        """
+        return self.session.network.setting(key)
+
+    def sms_url(self, tee_framework: str | None = None) -> str:
+        """The secret management service of a TEE framework (default: the network's own).
+
+        Raises:
+            ConfigurationError: The network has none.
+        """
+        return self.session.network.sms_url(tee_framework)
+
     @property
     def name(self) -> str:
         return self.session.network.name

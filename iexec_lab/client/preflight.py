@@ -14,17 +14,19 @@ from iexec_lab.errors import OrderError, ValidationError
 from iexec_lab.ethereum.calls import call
 from iexec_lab.ethereum.contracts import APP
 from iexec_lab.protocol import (
+    DROPBOX_TOKEN,
     NULL_ADDRESS,
+    RESULT_ENCRYPTION_KEY,
     check_params,
     has_tag,
     tee_framework,
 )
-from iexec_lab.services.sms import DROPBOX_TOKEN, ENCRYPTION_KEY
 
 if TYPE_CHECKING:
     from iexec_lab.client.session import Session
     from iexec_lab.client.signing import AnyOrder
     from iexec_lab.protocol import Order, RequestOrder
+    from iexec_lab.services.sms import Sms
 
 SKIP_HINT = (
     "If you consider this is not an issue, use --skip-preflight-check to skip preflight requirement check"
@@ -97,10 +99,9 @@ def check_app(session: Session, order: Order, tag: str) -> None:
 
 def check_dataset(session: Session, order: Order, tag: str) -> None:
     """A dataset used in an enclave must have its key in the secret management service."""
-    sms = session.sms(tee_framework(tag))
     if order.resource == NULL_ADDRESS or not has_tag(tag, "tee"):
         return
-    if not sms.has_dataset_secret(order.resource):
+    if not session.sms(tee_framework(tag)).has_dataset_secret(order.resource):
         raise _no_dataset_key(order.resource)
 
 
@@ -110,10 +111,13 @@ def check_request(session: Session, order: RequestOrder, tag: str) -> None:
     params = check_params(
         order.params, tag=order.tag, callback=order.callback, sdk=9 if network.tdx_only else 8
     )
-    sms = session.sms(tee_framework(tag))
+
+    def sms() -> Sms:
+        """Found when it is needed: a network without one can run what needs no secrets."""
+        return session.sms(tee_framework(tag))
 
     def encryption_key() -> None:
-        if not sms.has_web2(order.beneficiary, ENCRYPTION_KEY):
+        if not sms().has_web2(order.beneficiary, RESULT_ENCRYPTION_KEY):
             raise OrderError(
                 "Beneficiary result encryption key is not set in the SMS. Result encryption will fail.",
                 details={"beneficiary": order.beneficiary},
@@ -121,7 +125,7 @@ def check_request(session: Session, order: RequestOrder, tag: str) -> None:
             )
 
     def storage_token() -> None:
-        if not sms.has_web2(order.requester, DROPBOX_TOKEN):
+        if not sms().has_web2(order.requester, DROPBOX_TOKEN):
             raise OrderError(
                 'Requester storage token is not set for selected provider "dropbox". '
                 "Result archive upload will fail.",
@@ -129,11 +133,11 @@ def check_request(session: Session, order: RequestOrder, tag: str) -> None:
             )
 
     def dataset_key() -> None:
-        if not sms.has_dataset_secret(order.dataset):
+        if not sms().has_dataset_secret(order.dataset):
             raise _no_dataset_key(order.dataset)
 
     def secret(name: str) -> None:
-        if not sms.has_requester(order.requester, name):
+        if not sms().has_requester(order.requester, name):
             raise OrderError(
                 f'Requester secret "{name}" is not set for requester {order.requester} in the SMS. '
                 "Requester secret provisioning will fail.",

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from iexec_lab.errors import ValidationError
-from iexec_lab.protocol import NULL_ADDRESS, read_params, to_address, to_tag, to_uint256
+from iexec_lab.protocol import NULL_ADDRESS, read_params, to_tag, to_uint256
 from iexec_lab.units import parse_rlc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from iexec_lab.client.session import Session
 
     Secrets = Mapping[Any, str] | Sequence[str]
 
@@ -37,7 +39,7 @@ class Request:
         cls,
         app: str,
         *,
-        frameworks: Sequence[str],
+        session: Session,
         dataset: str | None,
         workerpool: str | None,
         args: str | None,
@@ -64,16 +66,16 @@ class Request:
         if count < 1:
             raise ValidationError("volume must be greater than or equal to 1")
         return cls(
-            app=to_address(app),
-            dataset=to_address(dataset or NULL_ADDRESS),
-            workerpool=to_address(workerpool or NULL_ADDRESS),
+            app=session.to_address(app),
+            dataset=session.to_address(dataset or NULL_ADDRESS),
+            workerpool=session.to_address(workerpool or NULL_ADDRESS),
             params=base
             | dict(_params(args, input_files, secret, storage_provider, encrypt_result=encrypt_result)),
             category=None if category is None else to_uint256(category),
-            tag=None if tag is None else to_tag(tag, frameworks=frameworks),
+            tag=None if tag is None else to_tag(tag, frameworks=session.network.frameworks),
             trust=to_uint256(trust),
-            callback=to_address(callback or NULL_ADDRESS),
-            beneficiary=None if beneficiary is None else to_address(beneficiary),
+            callback=session.to_address(callback or NULL_ADDRESS),
+            beneficiary=None if beneficiary is None else session.to_address(beneficiary),
             volume=count,
             max_prices={kind: parse_rlc(price) for kind, price in prices.items() if price is not None},
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iexec_lab.client.verbs import verb
-from iexec_lab.protocol import to_address
 
 if TYPE_CHECKING:
     from iexec_lab.client.session import Session
@@ -37,5 +36,5 @@ class Requester:
         self, name: str, address: str | None = None, tee_framework: str | None = None
     ) -> dict[str, str | bool]:
         """Whether an address (default: the wallet's) has a secret of that name."""
-        owner = to_address(address or self.session.address)
+        owner = self.session.to_address(address or self.session.address)
         return {"isSet": self.session.sms(tee_framework).has_requester(owner, name), "name": name}

@@ -8,8 +8,7 @@ from iexec_lab.client.result_files import Result, beneficiary_key_file
 from iexec_lab.client.verbs import framed, verb
 from iexec_lab.crypto import decrypt_result, generate_keypair, public_key_secret, write_private
 from iexec_lab.errors import AbortedError, CryptoError, WalletError
-from iexec_lab.protocol import NULL_ADDRESS, to_address
-from iexec_lab.services.sms import ENCRYPTION_KEY
+from iexec_lab.protocol import NULL_ADDRESS, RESULT_ENCRYPTION_KEY
 
 if TYPE_CHECKING:
     import os
@@ -84,14 +83,14 @@ class Results:
         path = self.session.folder / (secret_path or default)
         value = public_key_secret(_read_key(path, "public"))
         sms = self.session.sms(tee_framework)
-        updated = sms.push_web2(ENCRYPTION_KEY, value, signer, update=force_update)
+        updated = sms.push_web2(RESULT_ENCRYPTION_KEY, value, signer, update=force_update)
         return {"isPushed": True, "isUpdated": updated}
 
     @verb(raw=lambda is_set: {"isEncryptionKeySet": is_set})
     def check_encryption_key(self, address: str | None = None, tee_framework: str | None = None) -> bool:
         """Whether results for an address (default: the wallet's) can be encrypted."""
-        owner = to_address(address or self._wallet())
-        return self.session.sms(tee_framework).has_web2(owner, ENCRYPTION_KEY)
+        owner = self.session.to_address(address or self._wallet())
+        return self.session.sms(tee_framework).has_web2(owner, RESULT_ENCRYPTION_KEY)
 
     @verb(value=lambda _noun, plain: Result(plain["resultsPath"]))
     def decrypt(

@@ -130,7 +130,7 @@ def run_app(
     session = noun.session
     request = Request.read(
         app,
-        frameworks=session.network.frameworks,
+        session=session,
         dataset=dataset,
         workerpool=workerpool,
         args=args,
@@ -197,7 +197,7 @@ def request_execution(
     session = noun.session
     request = Request.read(
         app,
-        frameworks=session.network.frameworks,
+        session=session,
         dataset=dataset,
         workerpool=workerpool,
         args=args,

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from iexec_lab.client.plan import Plan
 from iexec_lab.client.wallets import ask_in_terminal
-from iexec_lab.errors import AbortedError, ConfigurationError, IexecError
+from iexec_lab.errors import AbortedError, ConfigurationError, IexecError, ValidationError
 from iexec_lab.ethereum.hub import Hub
 from iexec_lab.ethereum.rpc import open_rpc
 from iexec_lab.ethereum.transactions import Sender
-from iexec_lab.protocol import NULL_ADDRESS
+from iexec_lab.protocol import NULL_ADDRESS, to_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -94,6 +94,21 @@ class Session:
     def address(self) -> str:
         """The wallet's address; the null address when there is no wallet. Never asks for a password."""
         return self.wallet.address or NULL_ADDRESS
+
+    def to_address(self, value: Any) -> str:
+        """The EIP-55 form of an address, or the address that an ENS name means.
+
+        Raises:
+            ValidationError: It is none, or the name means nothing here.
+        """
+        if not isinstance(value, str) or not value.endswith(".eth") or not self.network.ens_registry:
+            return to_address(value)
+        from iexec_lab.client.ens import Ens
+
+        found = Ens(self).resolve.plain(value)
+        if found is None:
+            raise ValidationError(f"Unable to resolve ENS {value}")
+        return found
 
     @property
     def signer(self) -> Signer:

@@ -47,7 +47,7 @@ class Sponsor:
         """
         session.network.require(VOUCHER_FEATURE)
         hub, wallet = session.network.setting("voucherHub"), session.signer.address
-        voucher = to_address(address) if address else find_voucher(session, wallet)
+        voucher = session.to_address(address) if address else find_voucher(session, wallet)
         if voucher is None:
             raise OrderError(
                 f"No voucher available for the requester {wallet}", hint="Go on without --use-voucher."

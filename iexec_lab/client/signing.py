@@ -27,7 +27,7 @@ def draft(session: Session, kind: str, values: Mapping[str, Any]) -> AnyOrder:
         ValidationError: A value can not be right, or one is missing.
     """
     network = session.network
-    given = {name: value for name, value in values.items() if value is not None}
+    given = {name: _resolved(session, value) for name, value in values.items() if value is not None}
     order = create_order(
         kind,
         given,
@@ -36,6 +36,11 @@ def draft(session: Session, kind: str, values: Mapping[str, Any]) -> AnyOrder:
         default_tag=network.default_tag,
     )
     return with_default_tag(session, cast("AnyOrder", order))
+
+
+def _resolved(session: Session, value: Any) -> Any:
+    """An ENS name as the address it means; any other value as it is."""
+    return session.to_address(value) if isinstance(value, str) and value.endswith(".eth") else value
 
 
 def with_default_tag(session: Session, order: T) -> T:

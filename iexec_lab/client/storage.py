@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from iexec_lab.client.verbs import verb
 from iexec_lab.errors import IexecError, ValidationError
-from iexec_lab.protocol import to_address
+from iexec_lab.protocol import storage_token_name
 from iexec_lab.services.result_proxy import ResultProxy
-from iexec_lab.services.sms import storage_token_name
 
 if TYPE_CHECKING:
     import os
@@ -59,7 +58,7 @@ class Storage:
         self, provider: str | None = None, user: str | None = None, tee_framework: str | None = None
     ) -> bool:
         """Whether workers can store results at ``provider`` for ``user`` (default: the wallet)."""
-        owner = to_address(user or self.session.address)
+        owner = self.session.to_address(user or self.session.address)
         return self.session.sms(tee_framework).has_web2(owner, self._token_name(provider))
 
     @verb(raw=lambda location: {"multiaddr": location})

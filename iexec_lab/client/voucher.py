@@ -11,7 +11,6 @@ from iexec_lab.errors import IexecError
 from iexec_lab.ethereum.calls import Call, read
 from iexec_lab.ethereum.contracts import HUB, VOUCHER
 from iexec_lab.networks import VOUCHER as FEATURE
-from iexec_lab.protocol import to_address
 from iexec_lab.services.subgraph import VoucherSubgraph
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ class Vouchers:
     @verb(raw=lambda address: {"address": address})
     def address(self, owner: str | None = None) -> str | None:
         """The voucher of an account (default: the wallet's); None when it has none."""
-        return find_voucher(self.session, to_address(owner or self.session.address))
+        return find_voucher(self.session, self.session.to_address(owner or self.session.address))
 
     @verb(value=framed("voucher"), raw=_voucher_json)
     def show(self, user: str | None = None) -> dict[str, Any]:
@@ -46,7 +45,7 @@ class Vouchers:
         """
         self.session.network.require(FEATURE)
         subgraph = VoucherSubgraph(self.session.network.setting("voucherSubgraph"))
-        owner = to_address(user or self.session.address)
+        owner = self.session.to_address(user or self.session.address)
         voucher = self._find(owner)
         kind, balance, expiration, allowance = read(
             self.session.rpc,
@@ -74,7 +73,7 @@ class Vouchers:
         Raises:
             IexecError: It may already.
         """
-        return self._change(to_address(requester), allow=True, force=force)
+        return self._change(self.session.to_address(requester), allow=True, force=force)
 
     @verb(value=framed("receipt"), raw=only("txHash"))
     def revoke(self, requester: str, *, force: bool = False) -> dict[str, Any]:
@@ -83,7 +82,7 @@ class Vouchers:
         Raises:
             IexecError: It may not use it anyway.
         """
-        return self._change(to_address(requester), allow=False, force=force)
+        return self._change(self.session.to_address(requester), allow=False, force=force)
 
     def _change(self, requester: str, *, allow: bool, force: bool) -> dict[str, Any]:
         voucher = self._find(self.session.signer.address)

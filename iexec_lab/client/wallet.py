@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.client.balances import WEI_PER_NRLC, wallet_nrlc, wallet_wei
-from iexec_lab.client.bridge import bridge_to_mainchain, bridge_to_sidechain
+from iexec_lab.client.bridge import bridge_to_mainchain, bridge_to_sidechain, bridged_session
 from iexec_lab.client.verbs import framed, only, verb
 from iexec_lab.errors import BalanceError, ConfigurationError, IexecError, ValidationError, WalletError
 from iexec_lab.ethereum.calls import has_code
 from iexec_lab.ethereum.contracts import RLC
-from iexec_lab.protocol import NULL_ADDRESS, to_address
+from iexec_lab.protocol import NULL_ADDRESS
 from iexec_lab.units import format_ether, format_rlc, parse_ether, parse_rlc
 from iexec_lab.wallet import keystore
 from iexec_lab.wallet.signer import LocalSigner
@@ -28,6 +28,21 @@ class Wallets:
     def __init__(self, session: Session) -> None:
         self.session = session
 
+    @property
+    def address(self) -> str | None:
+        """The wallet's address; None when there is no wallet. Never asks for a password."""
+        return self.session.wallet.address
+
+    @verb(value=framed("wallet"), raw=only("balance"))
+    def show_bridged(self, address: str | None = None) -> dict[str, Any]:
+        """What the same address holds on the chain that the bridge leads to.
+
+        Raises:
+            ConfigurationError: The network has no bridge, or the other chain is not configured.
+        """
+        other = bridged_session(self.session)
+        return Wallets(other).show.plain(self.session.to_address(address or self.session.address))
+
     @verb(value=framed("wallet"), raw=only("balance", "wallet", "ens"))
     def show(self, address: str | None = None, *, show_private_key: bool = False) -> dict[str, Any]:
         """What an address (default: the wallet's) holds in its own hands: ether and RLC.
@@ -39,7 +54,7 @@ class Wallets:
         shown: dict[str, Any] = {}
         if address is None:
             shown["wallet"] = self._identity(show_private_key=show_private_key)
-        who = to_address(address or shown["wallet"]["address"])
+        who = self.session.to_address(address or shown["wallet"]["address"])
         shown = {"address": who, "balance": self._balance(who), **shown}
         if session.network.ens_registry:
             from iexec_lab.client.ens import Ens
@@ -78,7 +93,7 @@ class Wallets:
             BalanceError: ``Amount to send exceed wallet balance``.
             ConfigurationError: RLC is the coin of this chain: ``send_rlc`` sends it.
         """
-        session, target = self.session, to_address(to)
+        session, target = self.session, self.session.to_address(to)
         if session.network.native:
             raise ConfigurationError("sendETH() is disabled on sidechain, use sendRLC()")
         wei = parse_ether(amount, unit)
@@ -103,7 +118,7 @@ class Wallets:
         Raises:
             BalanceError: ``Amount to send exceed wallet balance``.
         """
-        session, target = self.session, to_address(to)
+        session, target = self.session, self.session.to_address(to)
         nrlc = parse_rlc(amount, unit)
         wallet = session.signer.address
         held = wallet_nrlc(session, wallet)
@@ -132,7 +147,7 @@ class Wallets:
         Raises:
             IexecError: The target is a contract, or the RLC could not be sent.
         """
-        session, target = self.session, to_address(to)
+        session, target = self.session, self.session.to_address(to)
         if has_code(session.rpc, [target])[0]:
             raise IexecError("Cannot sweep to a contract", details={"to": target})
         wallet = session.signer.address

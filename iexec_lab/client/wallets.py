@@ -99,17 +99,22 @@ def choose_wallet(
 
 
 def ask_in_terminal(prompt: str) -> str:
-    """A secret typed in the terminal, unseen.
+    """A secret typed in the terminal or the notebook, unseen.
 
     Raises:
         AbortedError: Nobody is there.
     """
-    if not sys.stdin or not sys.stdin.isatty():
-        raise AbortedError(f"{prompt}: nobody is there to be asked", hint="Give it as an option.")
+    nobody = AbortedError(f"{prompt}: nobody is there to be asked", hint="Give it as an option.")
+    # A kernel has no terminal, but its getpass asks the front end.
+    if "ipykernel" not in sys.modules and (not sys.stdin or not sys.stdin.isatty()):
+        raise nobody
     from getpass import getpass
 
-    while not (answer := getpass(f"{prompt}: ")):
-        pass
+    try:
+        while not (answer := getpass(f"{prompt}: ")):
+            pass
+    except (EOFError, NotImplementedError):
+        raise nobody from None
     return answer
 
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from iexec_lab.errors import ChainError
 from iexec_lab.ethereum.calls import Call, checked
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.ethereum.rpc import to_int
 from iexec_lab.protocol import TASK_STATUSES, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from iexec_lab.client.session import Session
 
+PATIENCE = 60.0
+"""Seconds that a node may be away before a wait is given up."""
+
+T = TypeVar("T")
 COMPLETED = 3
 FAILED = 4
 
@@ -134,6 +140,22 @@ def look_again(session: Session, refs: Sequence[TaskRef], last: Sequence[TaskVie
     ended = {view.task_id: view for view in last if view.ended}
     fresh = {view.task_id: view for view in look(session, [ref for ref in refs if ref.task_id not in ended])}
     return [ended.get(ref.task_id) or fresh[ref.task_id] for ref in refs]
+
+
+def patiently(look: Callable[[], T]) -> T:
+    """What a look gives, tried again for a while when the node is not there: work that was paid for goes on.
+
+    Raises:
+        ChainError: It was not there for ``PATIENCE`` seconds.
+    """
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return look()
+        except ChainError:
+            if time.monotonic() >= end:
+                raise
+            time.sleep(1)
 
 
 def pauses(session: Session) -> Iterator[float]:

@@ -10,7 +10,7 @@ from iexec_lab.client.verbs import framed, only, picked, verb
 from iexec_lab.errors import ServiceError, ValidationError
 from iexec_lab.ethereum.contracts import WORKERPOOL, WORKERPOOL_REGISTRY
 from iexec_lab.networks import API_REGISTRATION
-from iexec_lab.protocol import to_address
+from iexec_lab.protocol import workerpool_arguments
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,9 +47,7 @@ class Workerpools(Asset):
         return self._predict(self._creation(description, owner))
 
     def _creation(self, description: str, owner: str | None) -> tuple[Any, ...]:
-        if not description:
-            raise ValidationError("description is a required field")
-        return self._owner(owner), description
+        return workerpool_arguments({"owner": self._owner(owner), "description": description})
 
     @verb(value=_drawn)
     def show(self, address_or_index: str | int, user: str | None = None) -> dict[str, Any]:
@@ -71,7 +69,7 @@ class Workerpools(Asset):
     @verb(raw=lambda url: {"apiUrl": url})
     def api_url(self, address: str) -> str | None:
         """Where the pool's scheduler answers; None when nobody knows."""
-        return workerpool_url(self.session, to_address(address))
+        return workerpool_url(self.session, self.session.to_address(address))
 
     @verb(value=framed("receipt"), raw=only("address", "url", "txHash"))
     def set_api_url(self, api_url: str, address: str, *, force: bool = False) -> dict[str, Any]:
@@ -85,7 +83,7 @@ class Workerpools(Asset):
             raise ValidationError(f'"{api_url}" is not a valid URL')
         from iexec_lab.client.ens import Ens
 
-        workerpool = to_address(address)
+        workerpool = self.session.to_address(address)
         tx_hash = Ens(self.session).set_workerpool_url(workerpool, api_url, force=force)
         return {"address": workerpool, "url": api_url, "txHash": tx_hash}
 

@@ -176,5 +176,6 @@ class TestConfiguration:
         far = open_lab_of(bridged.native, bridged.signer, bridged.folder)
         far.account.deposit(9)
         assert bridged.lab().account.show_bridged().loc[0, "stake_nrlc"] == 9
+        assert bridged.lab().wallet.show_bridged().loc[0, "rlc_nrlc"] == 991
         with pytest.raises(ConfigurationError, match="Missing bridged chain configuration"):
             bridged.lab(other=False).account.show_bridged()

@@ -1,27 +1,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
-from iexec_lab.client.bulk import check_bulk_order
 from iexec_lab.errors import ConfigurationError, ValidationError
 from iexec_lab.networks import NETWORKS
 from iexec_lab.protocol import DATASET_INFINITE_VOLUME
-from iexec_lab.protocol.javascript import dumps
-
-VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "bulk.json").read_text())["vectors"]
-
-
-@pytest.mark.parametrize("vector", VECTORS, ids=lambda v: v["id"])
-def test_orders_are_taken_and_written_as_the_sdk_does(vector):
-    if error := vector["expected"].get("error"):
-        with pytest.raises(ValidationError) as caught:
-            check_bulk_order(vector["input"]["order"])
-        assert caught.value.message == error["message"]
-    else:
-        assert dumps([check_bulk_order(vector["input"]["order"]).to_json()]) == vector["expected"]["slice"]
 
 
 @pytest.fixture

@@ -26,6 +26,10 @@ def test_list_and_count_agree(lab):
     assert len(lab.category.list()) == lab.category.count() >= 5
 
 
+def test_timeout_ratio(lab):
+    assert lab.hub.timeout_ratio() == 10
+
+
 def test_only_the_owner_of_the_hub_creates(lab):
     owner = LocalSigner(well_known_accounts().deployer.key).address
     with pytest.raises(OrderError, match=f"only category owner {owner} can create new categories"):

@@ -47,10 +47,16 @@ def test_a_project_s_default_chain(project, iexec_sandbox):
         connect("mainnet", SIGNER, project=project)
 
 
+def test_a_folder_without_chain_json_is_just_a_folder(tmp_path):
+    lab = connect("arbitrum-mainnet", SIGNER, project=tmp_path)
+    assert lab.network.chain_id == 42161
+    assert lab.session.folder == tmp_path
+
+
 def test_the_sandbox_comes_with_a_funded_wallet(monkeypatch, iexec_sandbox, tmp_path):
     monkeypatch.delenv("IEXEC_PRIVATE_KEY", raising=False)
     monkeypatch.setattr("iexec_lab.sandbox.control.find", lambda name: iexec_sandbox)
-    lab = connect("sandbox", project=tmp_path) if (tmp_path / "chain.json").exists() else connect("sandbox")
+    lab = connect(project=tmp_path)
     assert lab.session.address == iexec_sandbox.users[0].address
     assert repr(lab) == (
         f"<IExec on sandbox (chain {iexec_sandbox.chain_id}), "
@@ -104,6 +110,18 @@ def test_info(lab, iexec_sandbox):
     assert raw["useNative"] is False
     assert raw["appRegistryAddress"] == iexec_sandbox.registries["app"]
     assert lab.info().attrs["single"]
+
+
+def test_settings(lab, iexec_sandbox):
+    settings = lab.network.settings.plain()
+    assert settings["iexecGateway"] == lab.network.setting("iexecGateway") == iexec_sandbox.urls["market"]
+    assert settings["sms.default"] == lab.network.sms_url("tdx") == iexec_sandbox.urls["sms"]
+    assert "voucherHub" not in settings
+    assert list(lab.network.settings().columns) == ["name", "value"]
+    with pytest.raises(ConfigurationError, match=r'Missing voucherHub in "chain.json"'):
+        lab.network.setting("voucherHub")
+    with pytest.raises(ConfigurationError, match="colour is no setting"):
+        lab.network.setting("colour")
 
 
 def test_info_of_a_native_chain_has_no_token(native_lab):

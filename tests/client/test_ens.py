@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from iexec_lab.client.ens_names import check_domain, check_label, label_hash, name_hash, reverse_name
+from iexec_lab.client.ens import name_hash, reverse_name
 from iexec_lab.errors import ConfigurationError, IexecError, ValidationError
 from iexec_lab.ethereum.contracts import (
     ENS_REGISTRAR,
@@ -18,31 +16,8 @@ from iexec_lab.ethereum.rpc import Rpc
 from iexec_lab.protocol import NULL_ADDRESS
 from tests.client.scripted import contract, load, load_text, node_of, op, place, store, store_text
 
-VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "ens.json").read_text())["vectors"]
 REGISTRY = "0x00000000000000000000000000000000000e4500"
 OWNER, RESOLVER, ADDRESS, NAME, TEXT = (1 << 8 * field for field in range(1, 6))
-
-
-@pytest.mark.parametrize("vector", VECTORS, ids=lambda v: v["id"])
-def test_names_as_in_the_sdk(vector):
-    given, expected = vector["input"], vector["expected"]
-    if "name" in given:
-        assert "0x" + name_hash(given["name"]).hex() == expected["namehash"]
-        assert "0x" + label_hash(given["name"].split(".")[0]).hex() == expected["labelhash"]
-        return
-    check, value = (check_label, given["label"]) if "label" in given else (check_domain, given["domain"])
-    if error := expected.get("error"):
-        with pytest.raises(ValidationError) as caught:
-            check(value)
-        assert caught.value.message == error["message"]
-    else:
-        assert check(value) == value
-
-
-@pytest.mark.parametrize("label", ["", "a.b", "a_b", "ab--c", "a b", "e\u0301"])
-def test_labels_that_ens_refuses(label):
-    with pytest.raises(ValidationError, match="is not a valid ENS label"):
-        check_label(label)
 
 
 def ens_code(wallet):
@@ -122,6 +97,28 @@ class TestRegister:
         assert ens.ens.default_domain(hello) == "apps.iexec.eth"
         assert ens.ens.default_domain(iexec_sandbox.workerpool) == "pools.iexec.eth"
         assert ens.ens.default_domain(ens.session.address) == "users.iexec.eth"
+
+
+class TestNamesAsAddresses:
+    def test_a_name_stands_for_its_address(self, ens, unique):
+        name = ens.ens.register.plain(unique[-8:])["name"]
+        assert ens.account.show.plain(name)["address"] == ens.session.address
+        order = ens.order.create("apporder", app=name, requesterrestrict=name)
+        assert order.app == order.requesterrestrict == ens.session.address
+
+    def test_a_name_that_means_nothing(self, ens):
+        with pytest.raises(ValidationError, match=r"Unable to resolve ENS nobody\.eth"):
+            ens.account.show("nobody.eth")
+
+    def test_where_there_is_no_ens(self, lab):
+        with pytest.raises(ValidationError, match="is not a valid ethereum address"):
+            lab.account.show("nobody.eth")
+
+    def test_configure_alone(self, ens, unique):
+        name = f"{unique[-8:]}.users.iexec.eth"
+        ens.session.sender.send(REGISTRY, ENS_REGISTRY.setOwner.encode(name_hash(name), ens.session.address))
+        done = ens.ens.configure_resolution.plain(name)
+        assert {"setResolverTxHash", "setAddrTxHash", "setNameTxHash"} <= set(done)
 
 
 class TestText:

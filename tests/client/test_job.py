@@ -10,7 +10,7 @@ import pytest
 
 from iexec_lab.client.detach import Detached, detached_await
 from iexec_lab.client.job import Job
-from iexec_lab.errors import JobError, ObjectNotFoundError
+from iexec_lab.errors import CallError, JobError, ObjectNotFoundError
 from iexec_lab.wallet.signer import LocalSigner
 from tests.client.conftest import CHECKSUM, IMAGE, forward, open_lab
 
@@ -57,6 +57,22 @@ class TestWait:
             idle.wait(0.1)
         assert f'lab.job("{idle.deal_id}")' in caught.value.hint
 
+    def test_a_node_that_is_away_for_a_moment_is_waited_for(self, lab, hello, monkeypatch):
+        job = lab.app.run(hello)
+        faults = [CallError("gone"), CallError("gone")]
+        real = job.status
+        monkeypatch.setattr(job, "status", lambda: real() if not faults else _raise(faults.pop()))
+        monkeypatch.setattr("iexec_lab.client.watching.time.sleep", lambda _seconds: None)
+        assert job.wait().done
+
+    def test_a_node_that_stays_away_does_not_lose_the_job(self, idle, monkeypatch):
+        monkeypatch.setattr("iexec_lab.client.watching.PATIENCE", 0)
+        monkeypatch.setattr(idle, "status", lambda: _raise(CallError("gone")))
+        for wait in (idle.wait, lambda: asyncio.run(_wait(idle))):
+            with pytest.raises(JobError, match="The node does not answer, the job goes on: gone") as caught:
+                wait()
+            assert f'lab.job("{idle.deal_id}")' in caught.value.hint
+
     def test_an_interrupt_detaches(self, idle):
         def interrupt(_status):
             raise KeyboardInterrupt
@@ -87,6 +103,10 @@ class TestWait:
 
 async def _wait(job):
     await job
+
+
+def _raise(error):
+    raise error
 
 
 class TestFrames:

@@ -155,7 +155,7 @@ class TestFill:
             ({"trust": 17}, r"workerpoolorder trust is too low \(expected 17, got 16\)"),
             ({"tag": encode_tag("gpu")}, r"Missing tags \[gpu\] in workerpoolorder"),
             ({"workerpoolmaxprice": 1}, r"workerpoolmaxprice too low \(expected 100000000, got 1\)"),
-            ({"workerpool": "0x" + "12" * 20}, "requestorder is restricted to workerpool"),
+            ({"workerpool": "0x" + "12" * 20}, "workerpool address mismatch between requestorder"),
         ],
     )
     def test_orders_that_do_not_fit_say_why(self, lab, app_order, pool_order, change, message):

@@ -77,9 +77,10 @@ class TestOrders:
         with pytest.raises(OrderError, match="No order of the app within your price"):
             lab.app.run(offered, category=0, app_price=2)
 
-    def test_nobody_sells_the_app(self, other, hello):
-        with pytest.raises(OrderError, match=f"No order available for app {hello}"):
-            other.app.run(hello)
+    def test_nobody_sells_the_app(self, lab, other, unique):
+        app = other.app.deploy(unique, IMAGE, CHECKSUM)
+        with pytest.raises(OrderError, match=f"No order available for app {app}"):
+            lab.app.run(app)
 
     def test_what_is_not_there(self, lab, offered):
         stranger = lab.session.address
