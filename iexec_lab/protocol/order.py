@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol, Self
 
 from iexec_lab.errors import ValidationError
-from iexec_lab.protocol.constants import NULL_BYTES, TEE_FRAMEWORKS
+from iexec_lab.protocol.constants import MAX_UINT256, NULL_BYTES, TEE_FRAMEWORKS
 from iexec_lab.protocol.hashing import keccak
 from iexec_lab.protocol.javascript import dumps, loads, to_text, type_error
 from iexec_lab.protocol.signatures import recover_address
@@ -57,10 +57,18 @@ def to_params(value: Any) -> str:
     return text
 
 
+def _to_amount(value: Any) -> int:
+    """An amount in nRLC that fits into the structure."""
+    amount = parse_rlc(value)
+    if amount > MAX_UINT256:
+        raise ValidationError(f"{to_text(value)} is not a valid amount")
+    return amount
+
+
 #: How a field of each kind is read, and the word it becomes in the hash.
 _READ: Final[Mapping[str, Callable[[Any], Any]]] = {
     "address": to_address,
-    "amount": parse_rlc,
+    "amount": _to_amount,
     "uint256": to_uint256,
     "tag": to_tag,
     "params": to_params,

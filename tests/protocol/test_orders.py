@@ -185,6 +185,13 @@ def test_parameters_must_be_json(params):
         RequestOrder(app=APP, category=0, requester=OWNER, beneficiary=OWNER, params=params)
 
 
+def test_amounts_must_fit_into_the_structure():
+    assert AppOrder(app=APP, appprice=2**256 - 1).appprice == 2**256 - 1
+    for price in (2**256, str(2**256), f"{2**256} RLC"):
+        with pytest.raises(ValidationError, match="is not a valid amount"):
+            AppOrder(app=APP, appprice=price)
+
+
 def test_tags_follow_the_rules_of_the_sdk_that_is_asked_for():
     obj = AppOrder(app=APP, tag=TDX_TAG).to_json()
     assert AppOrder.from_json(obj, frameworks=("tdx",)).tag == TDX_TAG
