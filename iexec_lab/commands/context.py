@@ -65,7 +65,6 @@ class Context:
         signer: A wallet that lives elsewhere, such as the browser's.
         given: A lab that was opened elsewhere; used unless a command names another network or wallet.
         remember: What ``connect`` does with its choice beyond this context.
-        opened: A lab that is open already and is used whatever the arguments name.
         rows: How many orders a list shows unless told otherwise; None for all.
     """
 
@@ -77,7 +76,6 @@ class Context:
     signer: Any = None
     given: IExec | None = None
     remember: Callable[[str], None] | None = None
-    opened: IExec | None = None
     rows: int | None = None
     _labs: dict[Any, IExec] = field(default_factory=dict, repr=False)
 

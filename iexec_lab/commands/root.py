@@ -52,9 +52,12 @@ def connect(context: Context, args: Namespace) -> Outcome:
         return _connected(args.network, _describe(args.network))
     before = context.choice()
     wallet = {name: getattr(args, name) for name in WALLET if getattr(args, name)}
-    if args.network or wallet:
+    if args.network or wallet or args.new_wallet:
         context.use(args.network or context.network, wallet or context.wallet)
         context.forget()  # a sandbox may have been started again, elsewhere
+    signer = context.signer
+    if args.new_wallet:
+        context.wallet, context.signer = {}, "new"
     try:
         with context.face.working(f"Connecting to {context.network or 'the network of chain.json'}"):
             lab = context.lab(Namespace())
@@ -62,6 +65,10 @@ def connect(context: Context, args: Namespace) -> Outcome:
     except BaseException:
         context.choose(before)
         raise
+    finally:
+        context.signer = signer
+    if args.new_wallet:
+        context.adopt(lab)
     if context.remember and args.network:
         context.remember(args.network)
     return _connected(lab, raw)

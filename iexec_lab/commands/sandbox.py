@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
+from iexec_lab.commands.context import SANDBOX
 from iexec_lab.commands.options import flag
 from iexec_lab.commands.outcome import Outcome
 from iexec_lab.commands.tree import Argument, Command, Option
@@ -13,11 +15,25 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from iexec_lab.commands.context import Context
+    from iexec_lab.commands.tree import Handler
     from iexec_lab.sandbox.control import Handle
 
 DEFAULT = "default"
 
 
+def _named(handler: Handler) -> Handler:
+    """The handler with ``args.name`` filled in: the sandbox we are connected to, else the default one."""
+
+    @wraps(handler)
+    def handle(context: Context, args: Namespace) -> Outcome:
+        kind, _, connected = (context.network or "").partition(":")
+        args.name = args.name or (connected if kind == SANDBOX else "") or DEFAULT
+        return handler(context, args)
+
+    return handle
+
+
+@_named
 def start(context: Context, args: Namespace) -> Outcome:
     from iexec_lab.sandbox import control
 
@@ -32,6 +48,7 @@ def start(context: Context, args: Namespace) -> Outcome:
     return _described(handle, f'Sandbox "{args.name}" is ready.')
 
 
+@_named
 def stop(context: Context, args: Namespace) -> Outcome:
     from iexec_lab.sandbox import control
 
@@ -46,6 +63,7 @@ def stop(context: Context, args: Namespace) -> Outcome:
     return Outcome({"name": args.name, "stopped": stopped}, lambda: stopped, said, shown="")
 
 
+@_named
 def status(context: Context, args: Namespace) -> Outcome:  # noqa: ARG001 - the signature of a handler
     from iexec_lab.sandbox import control
 
@@ -56,6 +74,7 @@ def status(context: Context, args: Namespace) -> Outcome:  # noqa: ARG001 - the 
     return _described(handle, f'Sandbox "{args.name}" is running.')
 
 
+@_named
 def reset(context: Context, args: Namespace) -> Outcome:
     from iexec_lab.sandbox import control
 
@@ -69,6 +88,7 @@ def reset(context: Context, args: Namespace) -> Outcome:
     )
 
 
+@_named
 def fund(context: Context, args: Namespace) -> Outcome:
     from iexec_lab.sandbox import control
     from iexec_lab.units import format_ether, format_rlc, parse_ether, parse_rlc
@@ -84,6 +104,7 @@ def fund(context: Context, args: Namespace) -> Outcome:
     return Outcome(raw, lambda: raw, said, shown="")
 
 
+@_named
 def forward(context: Context, args: Namespace) -> Outcome:
     from iexec_lab.sandbox import control
 
@@ -96,6 +117,7 @@ def forward(context: Context, args: Namespace) -> Outcome:
     )
 
 
+@_named
 def app_add(context: Context, args: Namespace) -> Outcome:
     from iexec_lab.sandbox.apps import Apps
     from iexec_lab.sandbox.paths import state_folder
@@ -106,6 +128,7 @@ def app_add(context: Context, args: Namespace) -> Outcome:
     return Outcome(raw, lambda: raw, f"{added.image} runs {added.folder}.", shown="")
 
 
+@_named
 def app_list(context: Context, args: Namespace) -> Outcome:  # noqa: ARG001 - the signature of a handler
     from iexec_lab.sandbox.apps import Apps
     from iexec_lab.sandbox.paths import state_folder
@@ -160,7 +183,7 @@ def _chain_object(handle: Handle) -> dict[str, Any]:
     }
 
 
-_NAME = Option("--name", "name", f"which sandbox ({DEFAULT})", shows="name", default=DEFAULT)
+_NAME = Option("--name", "name", f"which sandbox (the connected one, else {DEFAULT})", shows="name")
 
 COMMANDS = (
     Command(

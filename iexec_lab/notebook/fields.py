@@ -26,6 +26,7 @@ _HASHES = {"apporder", "datasetorder", "workerpoolorder", "requestorder", "deal"
 _SECRETS = {"password", "secret", "private_key"}
 _UNITS = {"amount": ("nRLC", "RLC"), "ether": ("wei", "gwei", "ether")}
 _WIDE = widgets.Layout(width="34em")
+_WIDEST = widgets.Layout(width="95%")
 _LABEL = {"description_width": "11em"}
 HIDDEN = "•••"
 """Shown in place of a secret; a saved notebook must not hold one."""
@@ -104,7 +105,9 @@ class Field:
         common = {"description": _label(item), "style": _LABEL, "layout": _WIDE, "tooltip": item.help}
         if isinstance(item, Option) and item.value == "none":
             return widgets.Checkbox(
-                value=False, indent=True, **{**common, "description": f"{item.flag[2:]}: {item.help}"}
+                value=False,
+                indent=True,
+                **{**common, "description": f"{item.flag[2:]}: {item.help}", "layout": _WIDEST},
             )
         if item.kind in _SECRETS:
             return widgets.Password(placeholder=item.help, **common)

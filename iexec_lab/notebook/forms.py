@@ -219,7 +219,8 @@ def lab_form(lab: IExec, name: str, **values: Any) -> Form:
     from iexec_lab.commands.context import Context
     from iexec_lab.notebook.face import NotebookFace
 
-    context = Context(NotebookFace(_Settings(), kernel=True), folder=lab.session.folder, opened=lab)
+    context = Context(NotebookFace(_Settings(), kernel=True), folder=lab.session.folder)
+    context.adopt(lab)
 
     def execute(words: Sequence[Any]) -> Any:
         command, taken = find(words)

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from browser import jupyterlab
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    if CHROMIUM is None:
+        pytest.skip("needs Chromium on PATH (Debian: apt-get install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session", params=["JupyterLab Light", "JupyterLab Dark"])
+def server(request, tmp_path_factory, chromium):
+    with jupyterlab.start(tmp_path_factory.mktemp("notebooks"), theme=request.param) as running:
+        yield running
+
+
+@pytest.fixture
+def page(chromium):
+    with chromium.new_context(viewport={"width": 1200, "height": 1400}) as context:
+        context.set_default_timeout(90_000)
+        yield context.new_page()
+
+
+@pytest.fixture
+def shot(request, page):
+    """Keep a picture of the page when ``IEXEC_LAB_SHOTS`` names a folder."""
+    import os
+    import re
+    from pathlib import Path
+
+    yield
+    folder = os.environ.get("IEXEC_LAB_SHOTS")
+    if folder:
+        name = re.sub(r"\W+", "-", request.node.name)
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)

@@ -1,0 +1,133 @@
+"""A real JupyterLab, started apart from the user's settings, and how to drive a notebook in it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+
+SETTINGS = {
+    "@jupyterlab/apputils-extension:notification": {
+        "fetchNews": "false",
+        "checkForUpdates": False,
+        "doNotDisturbMode": True,
+    },
+    # Cells off the screen stay in the page.
+    "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
+}
+# "idle" in the indicator is there before the kernel is connected; this is what ready means.
+READY = """async () => {
+  for (let i = 0; i < 1200; i++) {
+    const widget = window.jupyterapp?.shell.currentWidget;
+    const session = widget?.context?.sessionContext;
+    const kernel = session?.session?.kernel;
+    if (session?.isReady && widget.context.isReady && kernel?.connectionStatus === 'connected'
+        && kernel.status === 'idle') return true;
+    await new Promise(done => setTimeout(done, 50));
+  }
+  return false;
+}"""
+RUN = """([index, patience]) => {
+  const notebook = window.jupyterapp.shell.currentWidget.content;
+  notebook.activeCellIndex = index; notebook.deselectAll();
+  const done = window.jupyterapp.commands.execute('notebook:run-cell').then(() => true);
+  return Promise.race([done, new Promise(stop => setTimeout(() => stop(false), patience))]);
+}"""
+
+
+@dataclass(frozen=True)
+class Server:
+    url: str
+    token: str
+    folder: Path
+
+    def write(self, name: str, *cells: str) -> str:
+        """Write a notebook; its name."""
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+        nbformat.write(notebook, self.folder / name)
+        return name
+
+
+@contextlib.contextmanager
+def start(folder: Path, *, theme: str = "JupyterLab Light"):
+    place = Path(tempfile.mkdtemp(prefix="iexec-lab-jupyter-"))
+    config = place / "config" / "labconfig"
+    config.mkdir(parents=True)
+    settings = SETTINGS | {"@jupyterlab/apputils-extension:themes": {"theme": theme}}
+    (config / "default_setting_overrides.json").write_text(json.dumps(settings))
+    folders = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "IPYTHONDIR": "ipython",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+    }
+    environment = os.environ | {name: str(place / part) for name, part in folders.items()}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    token = secrets.token_hex(16)
+    command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root"]
+    command += ["--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
+    command += [f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}"]
+    command += ["--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly"]
+    with (place / "log.txt").open("w") as log:
+        process = subprocess.Popen(
+            command, env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait(process, f"{url}/api/status?token={token}", place / "log.txt")
+            yield Server(url, token, folder)
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(20)
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def _wait(process, url, log):
+    deadline = time.monotonic() + 60
+    while True:
+        assert process.poll() is None, log.read_text()[-3000:]
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(url, timeout=1).close()
+            return
+        assert time.monotonic() < deadline, log.read_text()[-3000:]
+        time.sleep(0.1)
+
+
+def open_notebook(page, server: Server, name: str) -> None:
+    """Open a notebook in a workspace of its own and wait for its kernel."""
+    workspace = secrets.token_hex(4)
+    page.goto(f"{server.url}/lab/workspaces/{workspace}/tree/{name}?reset&token={server.token}")
+    page.wait_for_selector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell", timeout=60_000)
+    assert page.evaluate(READY), "no kernel"
+
+
+def run_cell(page, index: int, patience: float = 60) -> None:
+    assert page.evaluate(RUN, [index, int(patience * 1000)]), f"cell {index} did not end"
+
+
+def output(page, index: int):
+    """The output area of a cell."""
+    return (
+        page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell")
+        .nth(index)
+        .locator(".jp-OutputArea")
+        .first
+    )

@@ -1,0 +1,83 @@
+"""Forms, filled and clicked in a real browser."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from browser.jupyterlab import open_notebook, output, run_cell
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.usefixtures("shot")
+
+SETUP = """
+import os, tempfile
+os.chdir(tempfile.mkdtemp())
+%load_ext iexec_lab
+%iexec connect sandbox:{name}
+%iexec init --skip-wallet --force
+lab = %iexec connect
+image = "iexechub/python-hello-world:8.0.4"
+app = lab.app.deploy(name=os.getcwd(), multiaddr=image, checksum="0x" + 64 * "0")
+"""
+WAIT = 90_000
+
+
+def field(area, label):
+    return area.locator(".widget-inline-hbox", has=area.page.get_by_text(label, exact=True)).locator(
+        "input, select, textarea"
+    )
+
+
+def test_app_run_is_filled_in_and_run(server, page, iexec_sandbox):
+    name = server.write(
+        "run.ipynb", SETUP.format(name=iexec_sandbox.name), "%iexec form app run", "print(app)"
+    )
+    open_notebook(page, server, name)
+    for cell in range(3):
+        run_cell(page, cell)
+    address = re.search("0x[0-9a-fA-F]{40}", output(page, 2).inner_text())[0]
+    area = output(page, 1)
+
+    app = field(area, "app")
+    app.fill("0x12")
+    expect(area.get_by_text("40 hexadecimal digits")).to_be_visible(timeout=WAIT)
+    expect(area.get_by_role("button", name="Run")).to_be_disabled()
+
+    app.fill(address)
+    field(area, "args").fill("hello form")
+    expect(area.locator("code")).to_contain_text(
+        f"%iexec app run {address} --args 'hello form'", timeout=WAIT
+    )
+
+    area.get_by_role("button", name="Show cost").click()
+    expect(area.get_by_text("cost_nrlc")).to_be_visible(timeout=WAIT)
+
+    area.get_by_role("checkbox", name="watch").check()
+    area.get_by_role("button", name="Run").click()
+    expect(area.get_by_text("COMPLETED").first).to_be_visible(timeout=WAIT)
+
+
+def test_an_error_is_short(server, page, iexec_sandbox):
+    name = server.write("error.ipynb", SETUP.format(name=iexec_sandbox.name), "%iexec form account withdraw")
+    open_notebook(page, server, name)
+    run_cell(page, 0)
+    run_cell(page, 1)
+    area = output(page, 1)
+    field(area, "amount").fill("99999999999999999")
+    area.get_by_role("button", name="Run").click()
+    expect(area.locator("pre").last).to_contain_text("exceed account balance", timeout=WAIT)
+    assert "Traceback" not in area.inner_text()
+
+
+def test_connect_shows_the_balance_and_fills_the_wallet(server, page, iexec_sandbox):
+    name = server.write("connect.ipynb", "%load_ext iexec_lab\n%iexec form connect")
+    open_notebook(page, server, name)
+    run_cell(page, 0)
+    area = output(page, 0)
+    field(area, "network").fill(f"sandbox:{iexec_sandbox.name}")
+    area.get_by_role("checkbox", name="new-wallet").check()
+    area.get_by_role("button", name="Connect").click()
+    expect(area.get_by_text("stake_nrlc")).to_be_visible(timeout=WAIT)
+    area.get_by_role("button", name="Get test RLC").click()
+    expect(area.get_by_text("1000000000000", exact=True).first).to_be_visible(timeout=WAIT)
