@@ -19,15 +19,17 @@ from iexec_lab.sandbox.tasks_store import iso_date
 from iexec_lab.sandbox.worker import ACTIVE, COMPLETED, FAILED, SETTLED
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from iexec_lab.protocol import Task
+    from iexec_lab.protocol import Contribution, Task
     from iexec_lab.sandbox.accounts import Account
     from iexec_lab.sandbox.clock import Clock
     from iexec_lab.sandbox.execution import Executor
     from iexec_lab.sandbox.job import Job
     from iexec_lab.sandbox.tasks_store import ReplicateRow, TasksStore
     from iexec_lab.sandbox.worker import Workers
+
+    Contributions = Mapping[str, Contribution]
 
 log = logging.getLogger(__name__)
 
@@ -70,11 +72,11 @@ class Workshop:
 class Driver:
     """Drives the task at ``index`` of a job whose workerpool belongs to ``owner``."""
 
-    def __init__(self, job: Job, index: int, owner: Account, shop: Workshop) -> None:
+    def __init__(self, job: Job, index: int, task: str, owner: Account, shop: Workshop) -> None:
         self._job = job
         self._index = index
         self._owner = owner
-        self._task = job.tasks[index]
+        self._task = task
         self._shop = shop
         self._clock = shop.clock
         self._store = shop.store
@@ -84,7 +86,7 @@ class Driver:
         """Work on the task until it is over."""
         while not self._over():
             try:
-                await self._step(await self._workers.view_task(self._task))
+                await self._step(*await self._look())
             except DeadlineError:
                 continue
             except ChainError as error:
@@ -95,11 +97,16 @@ class Driver:
                 self._fail("RUNNING_FAILED")
         await asyncio.to_thread(self._shop.executor.forget, self._task)
 
+    async def _look(self) -> tuple[Task, Contributions]:
+        """The task on chain, and what the workers who were given it contributed."""
+        workers = [row.worker for row in self._store.replicates(self._task)]
+        return await self._workers.view(self._task, workers)
+
     def _over(self) -> bool:
         row = self._store.task(self._task)
         return row is None or row.status in {"COMPLETED", "FAILED"}
 
-    async def _step(self, on_chain: Task) -> None:
+    async def _step(self, on_chain: Task, contributions: Contributions) -> None:
         now = self._clock.now()
         if on_chain.status == COMPLETED:
             self._completed(on_chain.results.decode(errors="replace"))
@@ -112,7 +119,7 @@ class Driver:
         elif on_chain.reveal_counter == 0 and now >= on_chain.reveal_deadline:
             await self._reopen()
         else:
-            await self._clock.before(on_chain.final_deadline, self._finish(on_chain))
+            await self._clock.before(on_chain.final_deadline, self._finish(on_chain, contributions))
 
     # -- until consensus ----------------------------------------------------------------------------------
 
@@ -171,14 +178,14 @@ class Driver:
 
     # -- from consensus on --------------------------------------------------------------------------------
 
-    async def _finish(self, on_chain: Task) -> None:
+    async def _finish(self, on_chain: Task, contributions: Contributions) -> None:
         self._store.advance(
             self._task,
             "CONSENSUS_REACHED",
             consensus=on_chain.consensus_value,
             revealDeadline=iso_date(on_chain.reveal_deadline),
         )
-        revealed, missing = await self._reveal(on_chain)
+        revealed, missing = await self._reveal(on_chain, contributions)
         if not revealed:
             await self._clock.until(on_chain.reveal_deadline)
             return
@@ -189,12 +196,10 @@ class Driver:
         if link:
             await self._finalize(revealed, link)
 
-    async def _reveal(self, on_chain: Task) -> tuple[list[str], bool]:
+    async def _reveal(self, on_chain: Task, contributions: Contributions) -> tuple[list[str], bool]:
         """Workers who have revealed, and whether one who should have did not."""
-        self._store.advance(self._task, "CONSENSUS_REACHED")
         winners, revealed = [], []
-        for worker in on_chain.contributors:
-            contribution = await self._workers.view_contribution(self._task, worker)
+        for worker, contribution in contributions.items():
             if contribution.status == _PROVED:
                 revealed.append(worker)
                 self._store.advance(self._task, "REVEALED", worker=worker)
@@ -239,7 +244,7 @@ class Driver:
             await self._workers.send(self._owner, HUB.finalize, *arguments)
         except TransactionError as error:
             log.warning("task %s is not finalised: %s", self._task, error)
-            if (await self._workers.view_task(self._task)).status != COMPLETED:
+            if (await self._look())[0].status != COMPLETED:
                 self._fail("FINALIZE_FAILED", "CHAIN_RECEIPT_NOT_VALID")
             return
         self._completed(link)

@@ -33,7 +33,6 @@ class Job:
     time_limit: int
     params: Mapping[str, Any]
 
-    @property
     def tasks(self) -> dict[int, str]:
         """Index to task id."""
         return {index: task_id(self.id, index) for index in self.deal.indices}

@@ -107,8 +107,9 @@ class Scheduler:
             "contributionDeadline": iso_date(deadline),
             "finalDeadline": iso_date(job.deal.start_time + FINAL_RATIO * job.time_limit),
         }
-        if self._store.add_deal(deal_id, job.deal.requester, facts, job.tasks):
-            self._start(job, job.tasks)
+        tasks = job.tasks()
+        if self._store.add_deal(deal_id, job.deal.requester, facts, tasks):
+            self._start(job, tasks)
 
     def _start(self, job: Job, tasks: Mapping[int, str]) -> None:
         self._spawn(self._initialise_and_drive(job, tasks))
@@ -131,7 +132,7 @@ class Scheduler:
             for task in part.values():
                 self._store.advance(task, "INITIALIZING")
             for index in await self._initialise(job, owner, part):
-                self._spawn(Driver(job, index, owner, self._shop).run())
+                self._spawn(Driver(job, index, tasks[index], owner, self._shop).run())
 
     async def _initialise(self, job: Job, owner: Account, tasks: Mapping[int, str]) -> list[int]:
         """Initialise what is not yet; the indices of the tasks that can be worked on."""

@@ -21,6 +21,8 @@ from iexec_lab.protocol import (
 from iexec_lab.sandbox.results import Computed, FaultError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from iexec_lab.ethereum.abi import Function
     from iexec_lab.sandbox import accounts
     from iexec_lab.sandbox.chain import Chain
@@ -93,12 +95,17 @@ class Workers:
         sending = self._chain.send(sender, self._hub, function.encode(*arguments))
         return await asyncio.shield(sending)
 
-    async def view_task(self, task: str) -> Task:
-        return Task.from_abi(await self._chain.call(self._hub, HUB.viewTask, bytes.fromhex(task[2:])))
-
-    async def view_contribution(self, task: str, worker: str) -> Contribution:
-        arguments = bytes.fromhex(task[2:]), worker
-        return Contribution.from_abi(await self._chain.call(self._hub, HUB.viewContribution, *arguments))
+    async def view(self, task: str, workers: Sequence[str] = ()) -> tuple[Task, dict[str, Contribution]]:
+        """A task on chain, and what each of ``workers`` contributed to it."""
+        task_id = bytes.fromhex(task[2:])
+        on_chain, *contributions = await self._chain.calls(
+            [
+                (self._hub, HUB.viewTask, (task_id,)),
+                *((self._hub, HUB.viewContribution, (task_id, worker)) for worker in workers),
+            ]
+        )
+        found = zip(workers, map(Contribution.from_abi, contributions), strict=True)
+        return Task.from_abi(on_chain), dict(found)
 
     async def _compute(self, work: Assignment) -> Result | None:
         record = partial(self._store.replicate_status, work.task, work.worker.address)
@@ -141,8 +148,7 @@ class Workers:
 
     async def _deliver(self, work: Assignment, result: Result) -> None:
         """Contribute; TEE results that nobody else has to confirm finish their task at once."""
-        on_chain = await self.view_task(work.task)
-        short = work.job.tee and work.job.deal.trust <= 1 and not on_chain.contributors
+        short = work.job.tee and work.job.deal.trust <= 1 and not (await self.view(work.task))[0].contributors
         record = partial(self._store.replicate_status, work.task, work.worker.address)
         names = ("CONTRIBUTE_AND_FINALIZE_ONGOING", "CONTRIBUTE_AND_FINALIZE_FAILED")
         trying, failed = names if short else ("CONTRIBUTING", "CONTRIBUTE_FAILED")
@@ -197,7 +203,7 @@ class Workers:
 
     async def _refusal(self, work: Assignment) -> str:
         """Why the hub, which gives no reasons, refused a contribution."""
-        on_chain = await self.view_task(work.task)
+        on_chain, _ = await self.view(work.task)
         if work.worker.address in on_chain.contributors:
             return "CONTRIBUTION_ALREADY_SET"
         if on_chain.status == REVEALING:
