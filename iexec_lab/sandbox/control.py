@@ -9,18 +9,17 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
-import time
+import socket
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import SandboxError, ValidationError
 from iexec_lab.sandbox.paths import state_folder
-from iexec_lab.sandbox.registry import already_running, lock_owner, running
+from iexec_lab.sandbox.registry import lock_owner, running
+from iexec_lab.sandbox.spawn import PATIENCE, Options, end, launch, wait_unlocked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,25 +27,6 @@ if TYPE_CHECKING:
 
     from iexec_lab.sandbox.accounts import Account
     from iexec_lab.sandbox.registry import Record
-
-_DYING = 0.5
-"""Seconds that a killed sandbox may need to be gone."""
-_STOP_PATIENCE = 20.0
-"""Seconds a sandbox may take to write its state and end, before it is killed (and replays when it starts)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to start; what chain it is may be None: what the state folder holds, else the default."""
-
-    native: bool | None = None
-    chain_id: int | None = None
-    preset: str | None = None
-    port_base: int | None = None
-    attached: bool = False
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self))
 
 
 @dataclass(frozen=True)
@@ -133,41 +113,6 @@ def start(
     return _handle(name, folder)
 
 
-def launch(folder: Path, options: Options) -> subprocess.Popen[str]:
-    """Start the process on a state folder and wait until its services answer.
-
-    An attached one ends when the pipe that is its standard input is closed.
-    """
-    if not _wait_unlocked(folder, _DYING):
-        raise already_running(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "log.txt").open("ab") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "iexec_lab.sandbox.daemon", str(folder), options.to_json()],
-            stdin=subprocess.PIPE if options.attached else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            start_new_session=True,
-        )
-    assert process.stdout is not None
-    with process.stdout as output:
-        line = output.readline()
-    if not options.attached:
-        process.wait()
-    answer = json.loads(line) if line else {}
-    if answer.get("ready"):
-        return process
-    process.wait()
-    if process.stdin:
-        process.stdin.close()
-    raise SandboxError(
-        answer.get("message", "The sandbox ended while it started"),
-        details=answer.get("details") or {"log": folder / "log.txt"},
-        hint=answer.get("hint"),
-    )
-
-
 def find(name: str = "default") -> Handle | None:
     """The running sandbox of that name, or None."""
     folder = state_folder(name)
@@ -182,10 +127,35 @@ def stop(name: str = "default") -> bool:
     if not owner:
         return False
     os.kill(owner, signal.SIGTERM)
-    if not _wait_unlocked(folder, _STOP_PATIENCE):
+    if not wait_unlocked(folder, PATIENCE):
         os.kill(owner, signal.SIGKILL)
-        _wait_unlocked(folder, _STOP_PATIENCE)
+        wait_unlocked(folder, PATIENCE)
     return True
+
+
+def status(name: str = "default") -> dict[str, Any]:
+    """What a program wants to know: running or not, where, since when, its newest block, which ports answer.
+
+    ``started`` and ``time`` (of the newest block) are Unix seconds.
+    """
+    handle = find(name)
+    if handle is None:
+        return {"name": name, "running": False}
+    newest = request(handle.urls["rpc"], "eth_getBlockByNumber", "latest", False)
+    return {
+        "name": name,
+        "running": True,
+        "pid": handle.pid,
+        "folder": str(handle.folder),
+        "started": handle.started,
+        "chain_id": handle.chain_id,
+        "native": handle.native,
+        "hub": handle.hub,
+        "block": int(newest["number"], 16),
+        "time": int(newest["timestamp"], 16),
+        "urls": dict(handle.urls),
+        "answering": {service: _listens(url) for service, url in handle.urls.items()},
+    }
 
 
 def reset(name: str = "default") -> None:
@@ -253,15 +223,6 @@ def _to_handle(name: str, folder: Path, record: Record) -> Handle:
     )
 
 
-def _wait_unlocked(folder: Path, patience: float) -> bool:
-    deadline = time.monotonic() + patience
-    while time.monotonic() < deadline:
-        if lock_owner(folder) is None:
-            return True
-        time.sleep(0.01)
-    return False
-
-
 class Sandbox:
     """``with Sandbox() as sandbox: sandbox.urls["rpc"]`` -- a sandbox that ends with the block, or with us.
 
@@ -299,7 +260,7 @@ class Sandbox:
         """Start it and wait until its services answer; SandboxError when it can not."""
         with ExitStack() as stack:
             folder = self._folder or Path(stack.enter_context(TemporaryDirectory(prefix="iexec-sandbox-")))
-            stack.callback(_end, launch(folder, self._options))
+            stack.callback(end, launch(folder, self._options))
             handle = _handle(folder.name, folder)
             self._stack = stack.pop_all()
         return handle
@@ -309,11 +270,10 @@ class Sandbox:
         self._stack.close()
 
 
-def _end(process: subprocess.Popen[str]) -> None:
-    assert process.stdin is not None
-    process.stdin.close()
+def _listens(url: str) -> bool:
+    host, _, port = url.removeprefix("http://").partition(":")
     try:
-        process.wait(_STOP_PATIENCE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except OSError:
+        return False
+    return True

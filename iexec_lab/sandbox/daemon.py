@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import IexecError, SandboxError
-from iexec_lab.sandbox.control import Options
 from iexec_lab.sandbox.journal import Journal
 from iexec_lab.sandbox.node import Node
 from iexec_lab.sandbox.registry import Record, StateLock, remove_record, write_record
 from iexec_lab.sandbox.snapshot import NATIVE_CHAIN_ID, TOKEN_CHAIN_ID, Kind, snapshot
+from iexec_lab.sandbox.spawn import Options
 
 if TYPE_CHECKING:
     from iexec_lab.sandbox.ledger import Ledger

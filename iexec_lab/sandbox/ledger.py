@@ -15,10 +15,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from iexec_lab.errors import ChainError, SandboxError
+from iexec_lab.sandbox import methods
 from iexec_lab.sandbox.journal import Block, Decree
 from iexec_lab.sandbox.link import Head, HttpLink, request, to_head
 from iexec_lab.sandbox.replay import NodeError, replay, request_of, resend_pending
-from iexec_lab.sandbox.snapshot import unpack_state
+from iexec_lab.sandbox.snapshot import unpack_state, without_traces
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -35,37 +36,6 @@ ENTRIES_PER_BASE = 500
 _LIVES = 5
 """How many nodes may die of one request."""
 _DOOMED = "The sandbox's Ethereum node keeps ending"
-
-_SEND = {"eth_sendRawTransaction", "eth_sendTransaction", "eth_sendUnsignedTransaction"}
-_SEND_AND_WAIT = {f"{method}Sync" for method in _SEND}
-_DECREES = {"anvil", "evm", "hardhat", "tenderly"}
-"""Prefixes of requests that real nodes do not know."""
-_MINE = {"mine", "mine_detailed"}
-_CLOCK = {"increaseTime", "setTime", "setNextBlockTimestamp"}
-_REWIND = {"revert", "reset", "loadState", "reorg", "rollback"}
-_DROP = {"dropTransaction", "dropAllTransactions", "removePoolTransactions"}
-_SESSION = {
-    "autoImpersonateAccount",
-    "dumpState",
-    "enableTraces",
-    "getBlobSidecarsByBlockId",
-    "getBlobsByTransactionHash",
-    "impersonateAccount",
-    "metadata",
-    "nodeInfo",
-    "removeBlockTimestampInterval",
-    "setBlockTimestampInterval",
-    "setLoggingEnabled",
-    "setRpcUrl",
-    "snapshot",
-    "stopImpersonatingAccount",
-}
-"""Requests that change no state, or only how anvil behaves until it is restarted."""
-
-
-def changes(method: str) -> bool:
-    """True for a request that is not a plain read."""
-    return method in _SEND | _SEND_AND_WAIT or method.partition("_")[0] in _DECREES
 
 
 class Ledger:
@@ -111,7 +81,7 @@ class Ledger:
             if self._journal.size:
                 with suppress(ChainError, NodeError):
                     # Without a new base the next start plays the journal.
-                    await self._rebase()
+                    await self._rebase(without_traces)
             await self._link.session.close()
             self._node.stop()
 
@@ -119,7 +89,7 @@ class Ledger:
         """Answer a JSON-RPC request or batch; a batch that changes something is done in its order."""
         if not isinstance(payload, list):
             return await self._answer(payload)
-        if any(changes(entry.get("method", "")) for entry in payload):
+        if any(methods.changes(entry.get("method", "")) for entry in payload):
             return [await self._answer(entry) for entry in payload]
         return await self._read(payload)
 
@@ -162,7 +132,7 @@ class Ledger:
 
     async def _answer(self, entry: Mapping[str, Any]) -> Any:
         method = entry.get("method", "")
-        if not changes(method):
+        if not methods.changes(method):
             return await self._read(entry)
         frame = {"jsonrpc": "2.0", "id": entry.get("id")}
         plain = method.removesuffix("Sync")
@@ -186,7 +156,7 @@ class Ledger:
             raise ChainError(_DOOMED)
 
     async def _do(self, method: str, params: Sequence[Any]) -> Any:
-        if method in _SEND:
+        if method in methods.SEND:
             return await self._send(method, params)
         name = method.partition("_")[2]
         match name:
@@ -197,16 +167,16 @@ class Ledger:
             case "setIntervalMining":
                 return self._set_interval(params[0])
         result = await self._ask(method, *params)
-        if name in _MINE:
+        if name in methods.MINE:
             await self._take_down_new_blocks()
-        elif name in _CLOCK:
+        elif name in methods.CLOCK:
             await self._keep_offset()
             self._clock_moved = True
-        elif name in _REWIND:
+        elif name in methods.REWIND:
             await self._start_over()
-        elif name in _DROP:
+        elif name in methods.DROP:
             await self._forget_dropped()
-        elif name not in _SESSION:
+        elif name not in methods.SESSION:
             self._journal.add_decree(Decree(method, params))
         return result
 
@@ -308,10 +278,10 @@ class Ledger:
         self._journal.drop_pending(set(self._journal.pending()) - left)
         self._sends = {one: send for one, send in self._sends.items() if one in left}
 
-    async def _rebase(self) -> None:
+    async def _rebase(self, shrink: Callable[[bytes], bytes] = bytes) -> None:
         started = time.perf_counter()
         dump = await self._ask("anvil_dumpState")
-        self._journal.rebase(await asyncio.to_thread(unpack_state, dump))
+        self._journal.rebase(await asyncio.to_thread(lambda: shrink(unpack_state(dump))))
         log.info("state of block %d written in %.3f s", self.head.number, time.perf_counter() - started)
 
     async def _newest(self) -> Head:

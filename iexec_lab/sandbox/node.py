@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 GENESIS_TIME = 1_700_000_000
 """Time of block 0, which anvil makes anew at each start and does not load; its clock starts there too."""
+HARDFORK = "cancun"
+"""The newest without EIP-2935, which keeps block hashes in storage that anvil hashes anew for every block."""
 _PATIENCE = 20.0
 """Seconds until a node that does not listen is given up; it needs 0.1 s on an idle machine."""
 
@@ -95,7 +97,7 @@ def free_port() -> int:
 
 def _flags(chain_id: int, port: int, *, native: bool) -> list[str]:
     flags = ["--host", "127.0.0.1", "--port", str(port), "--chain-id", str(chain_id), "--quiet"]
-    flags += ["--timestamp", str(GENESIS_TIME)]
+    flags += ["--timestamp", str(GENESIS_TIME), "--hardfork", HARDFORK]
     flags += ["--accounts", "1", "--gas-limit", "1000000000", "--no-request-size-limit"]
     # Past states are kept in memory, half a megabyte a block; the newest hundred are enough for any client.
     flags += ["--prune-history", "100"]

@@ -95,7 +95,7 @@ def lock_owner(folder: Path) -> int | None:
     """The process that runs, starts or stops a sandbox on the folder; None when there is none."""
     try:
         file = os.open(folder / "lock", os.O_RDWR)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

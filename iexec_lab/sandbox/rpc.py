@@ -14,7 +14,7 @@ from aiohttp import ClientSession, WSMsgType, web
 
 from iexec_lab.errors import IexecError
 from iexec_lab.sandbox.faucet import fund
-from iexec_lab.sandbox.ledger import changes
+from iexec_lab.sandbox.methods import changes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

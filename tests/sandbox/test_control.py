@@ -39,6 +39,11 @@ def balance(handle, address):
     return int(rpc(handle, "eth_getBalance", address, "latest"), 16)
 
 
+def free(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
 def send_one(handle):
     nonce = int(rpc(handle, "eth_getTransactionCount", USER.address, "pending"), 16)
     raw = USER.sign_transaction(
@@ -211,11 +216,7 @@ def test_a_started_one_outlives_its_parent(name):
 
 
 def test_ports_follow_the_base(name):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        base = probe.getsockname()[1]
-    # A row of free ports is likely, not sure, above a free one.
-    base = min(base, 60_000)
+    base = next(base for base in range(21_000, 32_000, 100) if all(free(base + i) for i in range(8)))
     handle = control.start(name, port_base=base)
     assert list(handle.urls.values()) == [f"http://127.0.0.1:{base + i}" for i in range(len(SERVICES))]
     with pytest.raises(SandboxError, match=f"Port {base} for rpc can not be opened") as caught:
@@ -278,6 +279,38 @@ def test_funding_and_forwarding(name):
         control.fund("0x12", rlc=1, name=name)
     with pytest.raises(SandboxError, match="refused"):
         handle.fund(SOMEBODY, rlc="90000000 RLC")
+
+
+def test_the_status_says_what_runs_where(name):
+    assert control.status(name) == {"name": name, "running": False}
+    handle = control.start(name)
+    status = control.status(name)
+    assert status["running"] is True
+    assert status["pid"] == handle.pid
+    assert status["block"] == int(rpc(handle, "eth_blockNumber"), 16)
+    assert abs(status["time"] - time.time()) < 600
+    assert status["answering"] == dict.fromkeys(SERVICES, True)
+
+
+def test_an_interrupted_start_leaves_nothing_running(tmp_path):
+    folder = tmp_path / "state"
+    code = (
+        "from pathlib import Path\n"
+        "from iexec_lab.sandbox.spawn import Options, launch\n"
+        f"launch(Path({str(folder)!r}), Options())\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    wait_until(lambda: lock_owner(folder))
+    owner = lock_owner(folder)
+    parent.send_signal(signal.SIGINT)
+    assert parent.wait() != 0
+    wait_until(lambda: not alive(owner))
+
+
+def test_a_folder_that_can_not_be_used_is_said(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(SandboxError, match="state folder can not be used"):
+        Sandbox(tmp_path / "file" / "state").start()
 
 
 def test_the_official_cli_gets_its_chain_object(iexec_sandbox):
