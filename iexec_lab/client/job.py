@@ -193,24 +193,26 @@ class Job:
         again = f'lab.job("{self.deal_id}").wait() or %iexec deal show {self.deal_id} --watch'
         return f"Detached; the job goes on. Reattach: {again}"
 
-    def result(self, index: int = 0, *, wait: bool = True) -> Result:
+    def result(self, index: int = 0, *, wait: bool = True, verify: bool = True) -> Result:
         """The result of one task, downloaded, checked, and decrypted where we hold the key.
 
         Args:
             index: Place of the task in the job, from 0.
             wait: Wait for the task first.
+            verify: Refuse content whose hash is not the one that the chain names.
 
         Raises:
             JobError: The task failed, ran out of time, or is not done.
+            IpfsError: The gateway was not reached, or gave something else.
         """
         if not 0 <= index < len(self._refs):
             raise ObjectNotFoundError("task", f"{index} of job {self.deal_id}", self._session.network.id)
         if wait:
             self._wait_for(index)
         view = self.status().tasks[index]
-        return fetch_result(self._session, view, self._beneficiary(view.deal_id))
+        return fetch_result(self._session, view, self._beneficiary(view.deal_id), verify=verify)
 
-    def results(self, *, wait: bool = True) -> list[Result]:
+    def results(self, *, wait: bool = True, verify: bool = True) -> list[Result]:
         """The results of all tasks, downloaded side by side.
 
         Raises:
@@ -220,7 +222,8 @@ class Job:
             self.wait()
         views = self.status().tasks
         return self._session.each(
-            lambda view: fetch_result(self._session, view, self._beneficiary(view.deal_id)), views
+            lambda view: fetch_result(self._session, view, self._beneficiary(view.deal_id), verify=verify),
+            views,
         )
 
     def logs(self, index: int | None = None) -> pd.DataFrame:

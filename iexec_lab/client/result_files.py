@@ -10,10 +10,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from iexec_lab.client.ipfs_check import matches
 from iexec_lab.crypto import decrypt_result, extract_archive, open_archive
 from iexec_lab.crypto.archive import Member
 from iexec_lab.crypto.result import KEY_ENTRY, PAYLOAD_ENTRY
-from iexec_lab.errors import CryptoError, JobError, ObjectNotFoundError
+from iexec_lab.errors import CryptoError, IpfsError, JobError, ObjectNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -273,17 +274,35 @@ def results_folder(session: Session) -> Path:
 
 
 def download_result(
-    session: Session, view: TaskView, target: Path, *, progress: Progress | None = None
+    session: Session, view: TaskView, target: Path, *, verify: bool = True, progress: Progress | None = None
 ) -> Path:
     """Download the zip of a finished task to ``target``.
 
+    Args:
+        session: Where the task is.
+        view: The task.
+        target: Where the zip goes; what was there stays until all of the new one is.
+        verify: Refuse content whose hash is not the one that the chain names.
+        progress: Called with bytes so far and bytes in all.
+
     Raises:
         JobError: It is not there.
-        IpfsError: The gateway was not reached.
+        IpfsError: The gateway was not reached, or gave something else.
     """
     location = check_downloadable(view)
     target.parent.mkdir(parents=True, exist_ok=True)
-    session.ipfs.download(location, target, progress=progress)
+    part = target.with_name(f".{target.name}.{os.getpid()}.new")
+    try:
+        session.ipfs.download(location, part, progress=progress)
+        if verify and matches(part, location) is False:
+            raise IpfsError(
+                f"The gateway gave other content than {location}, which the task names on chain",
+                details={"gateway": session.network.ipfs_gateway, "task": view.task_id},
+                hint="Try another ipfsGateway; verify=False takes what comes.",
+            )
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
     return target
 
 
@@ -295,16 +314,22 @@ def beneficiary_key_file(
 
 
 def fetch_result(
-    session: Session, view: TaskView, beneficiary: str, *, progress: Progress | None = None
+    session: Session,
+    view: TaskView,
+    beneficiary: str,
+    *,
+    verify: bool = True,
+    progress: Progress | None = None,
 ) -> Result:
-    """Download a result into the cache, and decrypt it where the project holds the beneficiary's key.
+    """A result in the cache, downloaded once, and decrypted where the project holds the beneficiary's key.
 
     Raises:
         JobError: The task has none.
     """
     location = check_downloadable(view)
     target = results_folder(session) / f"{view.task_id}.zip"
-    download_result(session, view, target, progress=progress)
+    if not (target.is_file() and matches(target, location)):
+        download_result(session, view, target, verify=verify, progress=progress)
     result = Result(target, task_id=view.task_id, location=location)
     key = beneficiary_key_file(session, beneficiary)
     if result.encrypted and key.is_file():

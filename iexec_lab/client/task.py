@@ -99,7 +99,13 @@ class Tasks:
         view = self._wait(taskid, timeout, progress)
         return {"task": view.to_json(), "claimable": view.status == "TIMEOUT"}
 
-    def result(self, taskid: str, *, progress: Callable[[int, int | None], None] | None = None) -> Result:
+    def result(
+        self,
+        taskid: str,
+        *,
+        verify: bool = True,
+        progress: Callable[[int, int | None], None] | None = None,
+    ) -> Result:
         """The result of a finished task, downloaded, and decrypted where we hold the key.
 
         Raises:
@@ -108,7 +114,7 @@ class Tasks:
         view = self._look(taskid)
         check_downloadable(view)
         beneficiary = self.session.hub.view_deal(view.deal_id).beneficiary
-        return fetch_result(self.session, view, beneficiary, progress=progress)
+        return fetch_result(self.session, view, beneficiary, verify=verify, progress=progress)
 
     @verb(value=framed("log", lambda rows: rows), raw=_logs_json)
     def logs(self, taskid: str) -> list[dict[str, Any]]:
