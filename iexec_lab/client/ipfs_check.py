@@ -1,8 +1,8 @@
 """Is a downloaded file what its IPFS address names? Only hashes are made, nothing is stored.
 
 An address is the hash of the root of a tree over the file. The layouts tried are those kubo makes by default:
-chunks of 262,144 bytes, leaves wrapped (version 0) or raw (version 1), nodes of at most 174 links. Source: the
-IPLD dag-pb and UnixFS specifications.
+chunks of 262,144 bytes, leaves wrapped (version 0) or raw (version 1), nodes of at most 174 links. Source:
+the IPLD dag-pb and UnixFS specifications.
 """
 
 from __future__ import annotations

@@ -220,10 +220,9 @@ class Job:
         """
         if wait:
             self.wait()
-        views = self.status().tasks
         return self._session.each(
             lambda view: fetch_result(self._session, view, self._beneficiary(view.deal_id), verify=verify),
-            views,
+            self.status().tasks,
         )
 
     def logs(self, index: int | None = None) -> pd.DataFrame:
