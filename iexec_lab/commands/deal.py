@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from iexec_lab.commands.handlers import calling, done
 from iexec_lab.commands.options import READS, SENDS, flag
-from iexec_lab.commands.running import failure, sentences, telling
+from iexec_lab.commands.running import failure, sentences
 from iexec_lab.commands.tree import Argument, Command
+from iexec_lab.commands.waiting import telling
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -22,7 +23,7 @@ _DEAL = Argument("dealid", "deal", "the deal", required=True)
 def show(context: Context, args: Namespace) -> Outcome:
     lab = context.lab(args)
     with context.face.working("Waiting for the tasks" if args.watch else "Reading the deal") as step:
-        outcome = done(lab, "deal.show", dealid=args.dealid, watch=args.watch, progress=telling(step))
+        outcome = done(lab, "deal.show", dealid=args.dealid, watch=args.watch, progress=telling(step, lab))
     failed = outcome.raw.get("failedTasks")
     if not failed:
         return outcome

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.commands.outcome import Outcome
+from iexec_lab.commands.waiting import telling
 from iexec_lab.errors import JobError
 
 if TYPE_CHECKING:
@@ -12,8 +13,7 @@ if TYPE_CHECKING:
 
     from iexec_lab.client.iexec import IExec
     from iexec_lab.client.job import Job
-    from iexec_lab.client.watching import JobStatus
-    from iexec_lab.commands.context import Context, Step
+    from iexec_lab.commands.context import Context
 
 _NAMED = 10  # failed tasks that an error lists
 
@@ -42,7 +42,7 @@ def follow(
         context.face.note(f"iexec-lab deal show {job.deal_id} --watch waits for it.")
         return Outcome(to_raw(job), lambda: job, f"Deal {job.deal_id}")
     with context.face.working("Waiting for the tasks") as step:
-        job.wait(progress=telling(step))
+        job.wait(progress=telling(step, lab))
     answer = to_raw(job)
     failed = answer.get("failedTasks", [])
     if failed:
@@ -58,16 +58,6 @@ def follow(
     answer["resultPaths"] = [str(path.absolute()) for path in paths]
     said = "Results: " + ", ".join(path.name for path in paths)
     return Outcome(answer, lambda: results[0] if len(results) == 1 else results, said)
-
-
-def telling(step: Step) -> Callable[[JobStatus], None]:
-    """Tells a step how far a job is."""
-
-    def tell(status: JobStatus) -> None:
-        counts = ", ".join(f"{count} {name.lower()}" for name, count in status.counts.items())
-        step.update(counts, status.done, status.total)
-
-    return tell
 
 
 def _names(job: Job, download: Any) -> list[str]:

@@ -9,6 +9,7 @@ from iexec_lab.commands.handlers import calling, done, given
 from iexec_lab.commands.options import BENEFICIARY_FOLDER, BENEFICIARY_KEY, READS, SENDS, flag
 from iexec_lab.commands.running import failure, sentences
 from iexec_lab.commands.tree import Argument, Command, Option
+from iexec_lab.commands.waiting import telling_task
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -27,7 +28,7 @@ def show(context: Context, args: Namespace) -> Outcome:
             lab,
             "task.show",
             taskid=args.taskid,
-            progress=lambda view: step.update(view.status.lower()),
+            progress=telling_task(step, lab),
             **values,
         )
     task = outcome.raw["task"]

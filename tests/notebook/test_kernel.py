@@ -1,0 +1,112 @@
+"""What a notebook holds afterwards: error outputs, progress, no questions; a real kernel, no person."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from contextlib import nullcontext
+
+import nbformat
+import pytest
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+SLOW = """
+import json, os, pathlib, time
+time.sleep(2)
+folder = pathlib.Path(os.environ["IEXEC_OUT"])
+(folder / "result.txt").write_text("slow")
+(folder / "computed.json").write_text(json.dumps({"deterministic-output-path": str(folder / "result.txt")}))
+"""
+
+
+@pytest.fixture
+def notebook(tmp_path, monkeypatch, iexec_sandbox):
+    """Runs cells in a kernel; gives their outputs. A failed cell ends the run, like Run All."""
+    monkeypatch.setenv("IEXEC_LAB_STATE", str(iexec_sandbox.folder.parent))
+    monkeypatch.delenv("IEXEC_PRIVATE_KEY", raising=False)
+    (tmp_path / "iexec.json").write_text("{}")
+    connect = f"%load_ext iexec_lab\n%iexec connect sandbox:{iexec_sandbox.folder.name};"
+
+    def run(*cells, fails=False):
+        book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in (connect, *cells)])
+        # sockets in a short place of their own: their paths may have 107 letters, and our folder has more
+        with tempfile.TemporaryDirectory() as sockets:
+            manager = AsyncKernelManager(kernel_name="python3", transport="ipc", ip=f"{sockets}/k")
+            resources = {"metadata": {"path": str(tmp_path)}}
+            client = NotebookClient(book, km=manager, timeout=120, startup_timeout=60, resources=resources)
+            with pytest.raises(CellExecutionError) if fails else nullcontext():
+                client.execute()
+        return [cell.outputs for cell in book.cells[1:]]
+
+    return run
+
+
+def test_a_failure_is_one_error_output_of_a_few_lines_and_ends_the_run(notebook):
+    first, second = notebook("%iexec app show", "print('never')", fails=True)
+    [output] = first
+    assert (output.output_type, output.ename) == ("error", "ProjectError")
+    assert output.traceback == [
+        'ProjectError: Missing appAddress and no app found in "deployed.json" for chain 65535',
+        "  → Give an address, or run iexec-lab app deploy.",
+    ]
+    assert second == []
+
+
+def test_without_a_person_a_question_is_an_error_that_names_the_way(notebook, tmp_path):
+    [_, [output]] = notebook(
+        f"open({str(tmp_path / 'wallet.json')!r}, 'w').write('{{}}');",
+        "%iexec wallet create --unencrypted",
+        fails=True,
+    )
+    assert output.ename == "AbortedError"
+    assert "--force" in "\n".join(output.traceback)
+    (tmp_path / "wallet.json").unlink()
+    [[output]] = notebook("%iexec wallet create", fails=True)
+    assert "Nobody is there to answer" in output.evalue
+
+
+def test_values_have_text_and_html(notebook):
+    [[output]] = notebook("%iexec category show 0")
+    assert output.output_type == "execute_result"
+    assert "<td" in output.data["text/html"]
+    assert "300" in output.data["text/plain"]
+
+
+def test_progress_is_one_output_with_its_last_state(notebook, tmp_path, iexec_sandbox):
+    (tmp_path / "slow").mkdir()
+    (tmp_path / "slow/app.py").write_text(SLOW)
+    image = f"me/slow-{time.time_ns()}"
+    app = {"name": image, "type": "DOCKER", "multiaddr": image, "checksum": "0x" + 64 * "1"}
+    config = tmp_path / "iexec.json"
+    outputs = notebook(
+        f"%iexec sandbox app add {image} ./slow --name {iexec_sandbox.folder.name};",
+        f"import json\nlab = %iexec connect\napp = {json.dumps(app)}\napp['owner'] = lab.session.address\n"
+        f"open({str(config)!r}, 'w').write(json.dumps({{'app': app}}));\n%iexec app deploy;",
+        "job = %iexec app run --watch",
+        "again = %iexec app run --watch --quiet",
+        "raw = %iexec app run --watch --raw",
+    )
+    [shown] = outputs[2]
+    assert shown.output_type == "display_data"
+    assert shown.data["text/plain"].startswith("✔ Waiting for the tasks 1/1: 1 completed")
+    assert "<progress" in shown.data["text/html"]
+    assert outputs[3:] == [[], []]
+
+
+def test_an_interrupted_wait_detaches_and_the_job_goes_on(notebook, tmp_path, iexec_sandbox):
+    (tmp_path / "slow").mkdir()
+    (tmp_path / "slow/app.py").write_text(SLOW)
+    image = f"me/slower-{time.time_ns()}"
+    app = {"name": image, "type": "DOCKER", "multiaddr": image, "checksum": "0x" + 64 * "1"}
+    outputs = notebook(
+        f"%iexec sandbox app add {image} ./slow --name {iexec_sandbox.folder.name};",
+        f"lab = %iexec connect\napp = lab.app.deploy(**{app!r})\njob = %iexec app run {{app}}",
+        "import _thread, threading\nthreading.Timer(0.5, _thread.interrupt_main).start()\n"
+        "try:\n    job.wait()\nexcept KeyboardInterrupt as stop:\n    print(stop)",
+        "shown = %iexec deal show {job.deal_id} --watch",
+    )
+    assert "Detached" in outputs[2][0].text
+    assert "%iexec deal show 0x" in outputs[2][0].text
