@@ -8,6 +8,7 @@ from iexec_lab.client.assets import Asset
 from iexec_lab.client.preflight import app_framework
 from iexec_lab.client.run import request_execution, run_app, run_json
 from iexec_lab.client.verbs import picked, verb
+from iexec_lab.errors import OrderError
 from iexec_lab.ethereum.contracts import APP, APP_REGISTRY
 from iexec_lab.protocol import app_arguments
 
@@ -142,7 +143,11 @@ class Apps(Asset):
         """The TEE framework whose SMS keeps the app's secret: the one given, or the app's own."""
         if given or self.session.network.tdx_only or set(self.session.network.sms) == {"default"}:
             return given
-        return app_framework(self.show.plain(app)["app"]["appMREnclave"])
+        mrenclave = self.show.plain(app)["app"]["appMREnclave"]
+        framework = app_framework(mrenclave)
+        if framework is None:
+            raise OrderError("Failed to resolve TEE framework from app", details={"MREnclave": mrenclave})
+        return framework
 
     run = verb(raw=run_json)(run_app)
     request_execution = verb(raw=lambda order_hash: {"orderHash": order_hash})(request_execution)

@@ -107,7 +107,7 @@ def wanted_tag(session: Session, request: Request, known: Known, *, confidential
 
 def _framework(session: Session, known: Known) -> str:
     """The TEE framework to run the app in: the one it is built for."""
-    return "tdx" if session.network.tdx_only else preflight.app_framework(known.mrenclave)
+    return "tdx" if session.network.tdx_only else preflight.app_framework(known.mrenclave) or "tdx"
 
 
 def draft_request(
@@ -220,7 +220,11 @@ def _read_offers(session: Session, request: Request, known: Known) -> tuple[Offe
     def confidential() -> bool:
         if dataset is None or session.network.tdx_only or (request.tag and has_tag(request.tag, "tee")):
             return False
-        return session.sms(_framework(session, known)).has_dataset_secret(dataset)
+        configured, framework = session.network.sms, _framework(session, known)
+        if not configured:
+            return False
+        usual = framework if {"default", framework} & set(configured) else None
+        return session.sms(usual).has_dataset_secret(dataset)
 
     *books, is_confidential = session.together(apps, datasets, pools, confidential)
     return Offers(*books), is_confidential

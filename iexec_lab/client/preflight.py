@@ -34,21 +34,15 @@ SKIP_HINT = (
 _WORDS = {"apporder": "App", "datasetorder": "Dataset", "requestorder": "Request"}
 
 
-def app_framework(mrenclave: str) -> str:
-    """The TEE framework an app is built for: named in its MREnclave; ``tdx`` when it has none.
-
-    Raises:
-        OrderError: The MREnclave is not the JSON object it should be.
-    """
+def app_framework(mrenclave: str) -> str | None:
+    """The TEE framework an app is built for: ``tdx`` without MREnclave, None when that names none."""
     if not mrenclave:
         return "tdx"
     try:
         framework = json.loads(mrenclave).get("framework")
     except (AttributeError, ValueError):
-        framework = None
-    if not isinstance(framework, str):
-        raise OrderError("Failed to resolve TEE framework from app", details={"MREnclave": mrenclave})
-    return framework.lower()
+        return None
+    return framework.lower() if isinstance(framework, str) else None
 
 
 def read_mrenclave(session: Session, app: str) -> str:
@@ -93,7 +87,7 @@ def check_app(session: Session, order: Order, tag: str) -> None:
     if wanted != built_for and not (wanted is None and built_for == "tdx"):
         raise OrderError(
             "Tag mismatch the TEE framework specified by app",
-            details={"tag": wanted or "no framework", "app": built_for},
+            details={"tag": wanted or "no framework", "app": built_for or "no framework"},
         )
 
 
