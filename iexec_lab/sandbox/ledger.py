@@ -52,6 +52,7 @@ class Ledger:
         self._link = HttpLink(node.url)
         self._lock = asyncio.Lock()
         self._automine = True
+        self._pause = 0
         self._interval: asyncio.Task[None] | None = None
         self._clock_moved = False
         self._offset = 0
@@ -159,14 +160,14 @@ class Ledger:
         if method in methods.SEND:
             return await self._send(method, params)
         name = method.partition("_")[2]
-        match name:
-            case "getAutomine":
-                return self._automine
-            case "setAutomine":
-                return await self._set_automine(bool(params[0]))
-            case "setIntervalMining":
-                return self._set_interval(params[0])
+        if name in methods.MINING_MODE:
+            return await self._mining_mode(name, *params)
         result = await self._ask(method, *params)
+        await self._note(method, name, params)
+        return result
+
+    async def _note(self, method: str, name: str, params: Sequence[Any]) -> None:
+        """Journal what a request, which the node has just done, has changed."""
         if name in methods.MINE:
             await self._take_down_new_blocks()
         elif name in methods.CLOCK:
@@ -176,9 +177,21 @@ class Ledger:
             await self._start_over()
         elif name in methods.DROP:
             await self._forget_dropped()
-        elif name not in methods.SESSION:
+        elif name not in methods.SESSION and not name.startswith("get"):
             self._journal.add_decree(Decree(method, params))
-        return result
+
+    async def _mining_mode(self, name: str, value: Any = None) -> Any:
+        """Anvil itself mines only when told to; how it would, had it the choice, is kept here."""
+        match name:
+            case "getAutomine":
+                return self._automine
+            case "getIntervalMining":
+                return self._pause or None
+            case "setAutomine":
+                await self._set_automine(bool(value))
+            case "setIntervalMining":
+                self._set_interval(value)
+        return None
 
     async def _send(self, method: str, params: Sequence[Any]) -> str:
         transaction: str = await self._ask(method, *params)
@@ -210,11 +223,12 @@ class Ledger:
     def _set_interval(self, seconds: int | str) -> None:
         self._stop_interval()
         self._automine = False
-        pause = int(seconds, 16) if isinstance(seconds, str) else seconds
-        if pause:
-            self._interval = asyncio.create_task(self._mine_every(pause), name="interval mining")
+        self._pause = int(seconds, 16) if isinstance(seconds, str) else seconds
+        if self._pause:
+            self._interval = asyncio.create_task(self._mine_every(self._pause), name="interval mining")
 
     def _stop_interval(self) -> None:
+        self._pause = 0
         if self._interval is not None:
             self._interval.cancel()
             self._interval = None

@@ -11,6 +11,7 @@ SEND_AND_WAIT = {f"{method}Sync" for method in SEND}
 DECREES = {"anvil", "evm", "hardhat", "tenderly"}
 """Prefixes of requests that real nodes do not know."""
 MINE = {"mine", "mine_detailed"}
+MINING_MODE = {"getAutomine", "setAutomine", "getIntervalMining", "setIntervalMining"}
 CLOCK = {"increaseTime", "setTime", "setNextBlockTimestamp"}
 REWIND = {"revert", "reset", "loadState", "reorg", "rollback"}
 DROP = {"dropTransaction", "dropAllTransactions", "removePoolTransactions"}
@@ -18,8 +19,6 @@ SESSION = {
     "autoImpersonateAccount",
     "dumpState",
     "enableTraces",
-    "getBlobSidecarsByBlockId",
-    "getBlobsByTransactionHash",
     "impersonateAccount",
     "metadata",
     "nodeInfo",
@@ -30,7 +29,7 @@ SESSION = {
     "snapshot",
     "stopImpersonatingAccount",
 }
-"""Requests that change no state, or only how anvil behaves until it is restarted."""
+"""Requests that change no state, or only how anvil behaves until it is restarted; so do those named get..."""
 
 
 def changes(method: str) -> bool:

@@ -16,6 +16,7 @@ from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.sandbox.accounts import well_known_accounts
 from iexec_lab.sandbox.journal import Block, Decree, Journal
 from iexec_lab.sandbox.link import request
+from iexec_lab.sandbox.methods import changes
 from iexec_lab.sandbox.registry import Genesis
 
 ACCOUNTS = well_known_accounts()
@@ -279,7 +280,9 @@ def test_interval_mining(ledgers):
             await chain.rpc("evm_setIntervalMining", 1)
             before = chain.head.number
             await chain.next_block(before + 1)
+            assert await chain.rpc("anvil_getIntervalMining") == 1
             await chain.rpc("evm_setIntervalMining", 0)
+            assert await chain.rpc("anvil_getIntervalMining") is None
 
     asyncio.run(check())
 
@@ -360,6 +363,26 @@ def test_a_chain_that_can_not_be_played_again_is_said(ledgers, tmp_path):
     with pytest.raises(SandboxError, match=r"Block 59 .* other than it was") as caught:
         asyncio.run(again())
     assert "reset" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("method", "changing"),
+    [
+        ("eth_sendRawTransaction", True),
+        ("eth_sendRawTransactionSync", True),
+        ("eth_sendTransaction", True),
+        ("evm_mine", True),
+        ("hardhat_setBalance", True),
+        ("tenderly_setStorageAt", True),
+        ("eth_call", False),
+        ("eth_getLogs", False),
+        ("net_version", False),
+        ("debug_traceTransaction", False),
+        ("", False),
+    ],
+)
+def test_what_changes_the_chain_is_known(method, changing):
+    assert changes(method) is changing
 
 
 def test_the_journal_gives_back_what_it_was_given(tmp_path):
