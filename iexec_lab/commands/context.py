@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from iexec_lab.errors import AbortedError, ProjectError, UsageError, ValidationError
-from iexec_lab.project import Project
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 
     from iexec_lab.client.iexec import IExec
     from iexec_lab.client.plan import Plan
+    from iexec_lab.project import Project
 
 SANDBOX = "sandbox"
 WALLET = ("password", "wallet_file", "wallet_address", "keystoredir")
@@ -81,6 +81,8 @@ class Context:
 
     @property
     def project(self) -> Project:
+        from iexec_lab.project import Project
+
         return Project(self.folder)
 
     def lab(self, args: Namespace) -> IExec:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import ProjectError
@@ -76,7 +75,7 @@ def read(path: Path) -> Document | None:
 def write(path: Path, text: str, *, mode: int | None = None) -> None:
     """Replace the file in one step; without ``mode`` it keeps its mode, or gets the umask's when new."""
     target = path.resolve()
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}")
+    temporary = target.with_name(f".{target.name}.{os.urandom(6).hex()}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         kept = mode if mode is not None else _mode_of(target)
