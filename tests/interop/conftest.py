@@ -4,6 +4,13 @@ import json
 
 import pytest
 from interop.official import OfficialCli
+from interop.peer import open_lab
+
+
+@pytest.fixture
+def lab(iexec_sandbox, tmp_path):
+    """Our client, for a funded user of the sandbox."""
+    return open_lab(iexec_sandbox, iexec_sandbox.users[2].key, tmp_path)
 
 
 def project(folder, sandbox, account, *, version):
