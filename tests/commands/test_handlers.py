@@ -1,0 +1,101 @@
+"""Commands of networks that the sandbox is not (ENS, vouchers, bridges) call the verbs they should."""
+
+from __future__ import annotations
+
+import inspect
+from contextlib import nullcontext
+from types import SimpleNamespace
+from unittest.mock import MagicMock
+
+import pytest
+
+from iexec_lab.client.iexec import IExec
+from iexec_lab.commands import parser, tree
+from iexec_lab.commands.context import Context
+from iexec_lab.commands.handlers import given
+
+USER = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+ANSWER = {"amount": "5", "name": "n", "address": USER, "url": "http://x"}
+
+
+class Recorder:
+    """Stands in for a lab: takes only the arguments that the real verbs take."""
+
+    def __init__(self):
+        self.real = IExec(MagicMock())
+        self.session = SimpleNamespace(network=SimpleNamespace(id=134))
+        self.calls = []
+
+    def __getattr__(self, noun):
+        def verb(name):
+            real = getattr(getattr(self.real, noun), name)
+
+            def plain(*args, **kwargs):
+                inspect.signature(real).bind(*args, **kwargs)
+                self.calls.append((f"{noun}.{name}", kwargs))
+                return ANSWER
+
+            return SimpleNamespace(plain=plain, raw=dict, value=dict)
+
+        return type("Noun", (), {"__getattr__": lambda _self, name: verb(name)})()
+
+
+@pytest.fixture
+def called(monkeypatch, tmp_path):
+    """The verb and the arguments that a line leads to."""
+    lab = Recorder()
+    face = SimpleNamespace(
+        working=lambda _doing: nullcontext(MagicMock()), note=print, confirm=lambda _q: True
+    )
+    monkeypatch.setattr(Context, "lab", lambda _self, _args: lab)
+
+    def run(line):
+        words = line.split()
+        command, taken = tree.find(words)
+        command.handler(Context(face, folder=tmp_path), parser.parse(command, words[taken:]))
+        return lab.calls[-1]
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("line", "verb", "values"),
+    [
+        ("ens resolve a.eth", "ens.resolve", {"name": "a.eth"}),
+        (f"ens lookup {USER}", "ens.lookup", {"address": USER}),
+        ("ens get-owner a.eth", "ens.get_owner", {"name": "a.eth"}),
+        (
+            f"ens register hello --domain apps.iexec.eth --for {USER} --force",
+            "ens.register",
+            {"label": "hello", "domain": "apps.iexec.eth", "for_": USER, "force": True},
+        ),
+        ("ens register hello", "ens.register", {"label": "hello"}),
+        ("voucher show", "voucher.show", {}),
+        (f"voucher show --user {USER}", "voucher.show", {"user": USER}),
+        (f"voucher authorize {USER}", "voucher.authorize", {"requester": USER, "force": True}),
+        (f"voucher revoke {USER}", "voucher.revoke", {"requester": USER, "force": True}),
+        (
+            "wallet bridge-to-sidechain 5 RLC",
+            "wallet.bridge_to_sidechain",
+            {"amount": ["5", "RLC"], "force": False},
+        ),
+        (
+            "wallet bridge-to-mainchain 5 --force",
+            "wallet.bridge_to_mainchain",
+            {"amount": ["5", "nRLC"], "force": True},
+        ),
+        (
+            f"workerpool set-api-url http://x {USER}",
+            "workerpool.set_api_url",
+            {"api_url": "http://x", "address": USER, "force": True},
+        ),
+        ("info", "network.show", {}),
+    ],
+)
+def test_lines_call_verbs(called, line, verb, values):
+    assert called(line) == (verb, values)
+
+
+def test_only_what_was_given_is_passed_on():
+    args = SimpleNamespace(a=None, b=False, c="", d=0, amount="1", unit=None)
+    assert given(args, ("a", "b", "c", "d", "amount", "unit")) == {"c": "", "d": 0, "amount": "1"}
