@@ -28,7 +28,10 @@ TAGS = (NULL_BYTES32, *(encode_tag(["tee", name]) for name in ("tdx", "scone", "
 MOST_ORDERS = 48
 """The market lets a wallet have 50 open orders of a kind."""
 _CHECK_SECONDS = 60
-_RETRY_SECONDS = 0.2
+_RETRY_SECONDS = 0.5
+_START_SECONDS = 10
+_PASSING = (ChainError, SandboxError, aiohttp.ClientError, OSError, ValueError)
+"""What may go wrong for a while: a time-out is an OSError, an answer that is no JSON a ValueError."""
 
 
 class StandingOrders:
@@ -40,13 +43,21 @@ class StandingOrders:
         self._trust = trust
         self._url = context.urls["market"]
 
+    async def publish_at_start(self) -> None:
+        """Publish what is missing if the market can be reached; otherwise ``keep`` will."""
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                await self.publish_missing()
+        except _PASSING as error:
+            log.warning("standing orders: %s", error)
+
     async def keep(self, categories_changed: asyncio.Event) -> None:
         """Publish what is missing, now and whenever orders were used up or categories added."""
         while True:
             categories_changed.clear()
             try:
                 await self.publish_missing()
-            except (ChainError, SandboxError, aiohttp.ClientError, OSError) as error:
+            except _PASSING as error:
                 log.warning("standing orders: %s", error)
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue

@@ -7,6 +7,7 @@ can read what the user who started the sandbox can read.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from iexec_lab.errors import ValidationError
 from iexec_lab.sandbox.docker import IN, Docker, container
-from iexec_lab.sandbox.process import Command
+from iexec_lab.sandbox.process import Command, can_isolate
 from iexec_lab.sandbox.results import OUT, FaultError, walk
 
 if TYPE_CHECKING:
@@ -68,14 +69,18 @@ class Workspace:
 
 
 class Runtime:
-    """Runs apps; ``cache`` is a folder that all of them share as their XDG cache."""
+    """Runs apps; ``cache`` is a folder that all of them share as their XDG cache.
 
-    def __init__(self, launcher: Launcher, apps: Apps, cache: Path, *, isolated: bool) -> None:
+    ``isolated`` None means where the machine allows it, which is tried before the first run.
+    """
+
+    def __init__(self, launcher: Launcher, apps: Apps, cache: Path, *, isolated: bool | None = None) -> None:
         self._launcher = launcher
         self._apps = apps
         self._cache = cache
         self._docker = Docker()
-        self.isolated = isolated
+        self._isolated = isolated
+        self._trying = asyncio.Lock()
 
     async def prepare(self, image: str) -> LocalApp | str:
         """The folder registered for an image, or the image itself once Docker has it.
@@ -87,6 +92,7 @@ class Runtime:
             app = self._apps.find(image)
             if app:
                 app.argv(APP)
+                await self._try_isolation()
                 return app
         except ValidationError as error:
             raise FaultError("APP_IMAGE_DOWNLOAD_FAILED", f"{error} ({error.hint})") from None
@@ -99,9 +105,14 @@ class Runtime:
         await self._docker.fetch(image)
         return image
 
+    async def _try_isolation(self) -> None:
+        async with self._trying:
+            if self._isolated is None:
+                self._isolated = await can_isolate(self._launcher)
+
     def shown(self, app: LocalApp | str, workspace: Workspace) -> tuple[str, str]:
         """The input and output folders as the app sees them."""
-        if self.isolated or isinstance(app, str):
+        if self._isolated or isinstance(app, str):
             return IN, OUT
         return os.fspath(workspace.inputs), os.fspath(workspace.outputs)
 
@@ -122,13 +133,13 @@ class Runtime:
     def _local(
         self, app: LocalApp, arguments: list[str], env: Mapping[str, str], workspace: Workspace
     ) -> Command:
-        root = APP if self.isolated else os.fspath(app.folder)
+        root = APP if self._isolated else os.fspath(app.folder)
         self._cache.mkdir(parents=True, exist_ok=True)
         return Command(
             argv=[*app.argv(root), *arguments],
             env={**self._environment(workspace), **env},
             cwd=root,
-            isolated=self.isolated,
+            isolated=bool(self._isolated),
             binds={workspace.inputs: IN, workspace.outputs: OUT},
             layers={app.folder: APP},
         )

@@ -25,7 +25,7 @@ from iexec_lab.sandbox.execution import Executor
 from iexec_lab.sandbox.inputs import InputFetcher
 from iexec_lab.sandbox.ipfs import BlobStore
 from iexec_lab.sandbox.orders import StandingOrders
-from iexec_lab.sandbox.process import Launcher, can_isolate
+from iexec_lab.sandbox.process import Launcher
 from iexec_lab.sandbox.runtime import Runtime
 from iexec_lab.sandbox.scheduler import Scheduler
 from iexec_lab.sandbox.sms import SmsStore
@@ -33,6 +33,8 @@ from iexec_lab.sandbox.tasks_store import TasksStore, iso_date
 from iexec_lab.sandbox.worker import Workers
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from iexec_lab.sandbox.context import Context
     from iexec_lab.sandbox.tasks_store import ReplicateRow, TaskRow
 
@@ -60,9 +62,9 @@ _TASK_FACTS = (
 _REPLICATE_FACTS = ("resultLink", "chainCallbackData", "contributionHash", "appLogs", "appExitCode")
 
 
-def apps_of(context_folder: Any) -> Apps:
-    """The register of app folders in a sandbox's state folder."""
-    return Apps(context_folder / "apps")
+def apps_of(folder: Path) -> Apps:
+    """The register of app folders of the sandbox with this state folder, running or not."""
+    return Apps(folder / "apps")
 
 
 async def create(context: Context) -> web.Application:
@@ -74,12 +76,7 @@ async def create(context: Context) -> web.Application:
         secrets = SmsStore(context.folder / "sms")
         stack.callback(secrets.close)
         launcher = await stack.enter_async_context(Launcher())
-        runtime = Runtime(
-            launcher,
-            apps_of(context.folder),
-            context.folder / "workerpool" / "cache",
-            isolated=await can_isolate(launcher),
-        )
+        runtime = Runtime(launcher, apps_of(context.folder), context.folder / "workerpool" / "cache")
         blobs = BlobStore(context.folder / "ipfs")
         inputs = InputFetcher(context.chain, context.hub, blobs, secrets)
         executor = Executor(runtime, inputs, secrets, blobs, store, context.folder / "workerpool" / "work")
@@ -88,7 +85,7 @@ async def create(context: Context) -> web.Application:
         shop = Workshop(clock, store, workers, executor, Crew(context.accounts.workers))
         scheduler = Scheduler(context, shop)
         orders = StandingOrders(context, trust=2 ** len(shop.crew))
-        await orders.publish_missing()
+        await orders.publish_at_start()
         for work in (scheduler.run(), orders.keep(scheduler.categories_changed)):
             stack.push_async_callback(_cancel, asyncio.create_task(work))
         app = web.Application()

@@ -265,10 +265,11 @@ class Buyer:
         with urllib.request.urlopen(urllib.request.Request(url, headers=headers or {}), timeout=60) as answer:
             return answer.read()
 
-    def post(self, url, body, headers=None):
+    def post(self, url, body, headers=None, method="POST"):
         data = json.dumps(body).encode()
         headers = {"Content-Type": "application/json", **(headers or {})}
-        with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=60) as answer:
+        request = urllib.request.Request(url, data, headers, method=method)
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.read().decode()
 
 

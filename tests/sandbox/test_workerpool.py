@@ -9,7 +9,7 @@ import urllib.error
 import pytest
 from sandbox.buyer import Buyer
 
-from iexec_lab.protocol import hash_typed_data, login_token
+from iexec_lab.protocol import encode_tag, hash_typed_data, login_token
 
 DATE = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00"
 
@@ -174,4 +174,21 @@ class TestStandingOrders:
 
     def test_a_new_category_is_offered_soon(self, buyer):
         category = buyer.category(77)
-        assert buyer.workerpool_order(category).category == category
+        for names in ("", "tee,tdx", "tee,scone", "tee,gramine"):
+            assert buyer.workerpool_order(category, encode_tag(names)).category == category
+
+    def test_an_order_that_is_gone_is_replaced(self, buyer):
+        (hash_before,) = [item["orderHash"] for item in self.offers(buyer, 1) if _is_plain(item["order"])]
+        market, owner = buyer.handle.urls["market"], buyer.accounts.scheduler
+        query = f"chainId={buyer.handle.chain_id}"
+        challenge = json.loads(buyer.get(f"{market}/challenge?{query}&address={owner.address}"))
+        headers = {"Authorization": login_token(challenge, owner.signer)}
+        body = {"target": "unpublish_orderHash", "orderHash": hash_before}
+        buyer.post(f"{market}/workerpoolorders?{query}", body, headers, method="PUT")
+        buyer.category(78)  # makes the workerpool look at its orders
+        order = buyer.workerpool_order(1)
+        assert order.hash(buyer.domain) != hash_before
+
+
+def _is_plain(order):
+    return int(order["tag"], 16) == 0
