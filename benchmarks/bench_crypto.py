@@ -1,6 +1,6 @@
 """Encrypt a dataset and decrypt a result, beside ``openssl enc`` and the official SDK.
 
-    python benchmarks/bench_crypto.py [--size MB] [--sdk-size MB] [--folder PATH] [--no-sdk]
+    python benchmarks/bench_crypto.py [--size MB] [--rounds N] [--sdk-size MB] [--folder PATH] [--no-sdk]
 
 Every run is a process of its own; its time starts once its modules are imported, its memory is the peak
 resident set. Runs of the peers take turns and the fastest of each counts, so that other work on the machine
@@ -40,7 +40,6 @@ from iexec_lab.errors import IexecError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ROUNDS = 3
 MEGABYTE = 1_000_000
 
 SDK = """
@@ -145,7 +144,7 @@ def show(name: str, who: str, size: int, seconds: float, memory: float = 0, rati
     print(f"{name:18}{who:22}{size / seconds / MEGABYTE:9.1f} MB/s{peak:17}  {ratios}".rstrip(), flush=True)
 
 
-def compare(folder: Path, size: int, peer: dict[str, float]) -> None:
+def compare(folder: Path, size: int, rounds: int, peer: dict[str, float]) -> None:
     files = {name: str(folder / name) for name in ("clear", "openssl.enc", "openssl.out")}
     peers: dict[str, Callable[[], float]] = {
         "encrypt dataset": lambda: openssl(files["clear"], files["openssl.enc"]),
@@ -156,7 +155,7 @@ def compare(folder: Path, size: int, peer: dict[str, float]) -> None:
     for name, theirs in peers.items():
         runs: list[tuple[float, int]] = []
         openssl_runs: list[float] = []
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             if has_openssl:
                 openssl_runs.append(theirs())
             runs.append(run_here(name, folder))
@@ -173,6 +172,7 @@ def compare(folder: Path, size: int, peer: dict[str, float]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", type=int, default=1000, help="size of the file in MB (default 1000)")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each, the fastest counts (default 3)")
     parser.add_argument("--sdk-size", type=int, default=50, help="size of the SDK's file in MB (default 50)")
     parser.add_argument("--folder", type=Path, help="where the files are written (default: a temporary one)")
     parser.add_argument("--no-sdk", action="store_true", help="do not run the official SDK")
@@ -185,7 +185,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=options.folder) as temporary:
         folder, size = Path(temporary), options.size * MEGABYTE
         prepare(folder, size)
-        compare(folder, size, peer)
+        compare(folder, size, options.rounds, peer)
 
 
 if __name__ == "__main__":
