@@ -18,6 +18,7 @@ from iexec_lab.sandbox.results import Computed, FaultError
 from iexec_lab.sandbox.runtime import Runtime, Workspace, task_environment
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from iexec_lab.sandbox.accounts import Account
@@ -77,6 +78,13 @@ class Executor:
     def has_result(self, work: Assignment) -> bool:
         """False when the archive got lost; a callback needs none."""
         return bool(work.job.callback) or self.workspace(work).archive.exists()
+
+    def sweep(self, unfinished: Collection[str]) -> None:
+        """Delete what was kept of all tasks but these."""
+        kept = {task[2:] for task in unfinished}
+        for folder in self._folder.iterdir() if self._folder.is_dir() else ():
+            if folder.name not in kept:
+                Workspace(folder).remove()
 
     def forget(self, task: str) -> None:
         """Delete what was kept of a task that is over."""

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from iexec_lab.sandbox.job import Job
     from iexec_lab.sandbox.process import Ended, Launcher
 
-APP = "/app"
+APP = "/iexec_app" if os.path.isdir("/app") else "/app"  # noqa: PTH112
+"""Where an app sees its own folder; a machine's own /app, which may hold our Python, is not hidden."""
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _WORD = re.compile(rf"(?:[^ '\"]|{_QUOTED.pattern})+")
 _BALANCED = re.compile(rf"(?:[^'\"]|{_QUOTED.pattern})*")

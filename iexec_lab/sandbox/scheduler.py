@@ -64,8 +64,10 @@ class Scheduler:
 
     async def _resume(self) -> None:
         left: dict[str, dict[int, str]] = {}
-        for row in self._store.unfinished():
+        unfinished = self._store.unfinished()
+        for row in unfinished:
             left.setdefault(row.deal, {})[row.position] = row.id
+        await asyncio.to_thread(self._shop.executor.sweep, [row.id for row in unfinished])
         for deal, tasks in left.items():
             job = await load_job(self._chain, self._context.hub, deal)
             if job.deal.exists:

@@ -64,9 +64,16 @@ class FragileStore(TasksStore):
 
 
 class LazyWorkers(Workers):
-    """Workers that forget to reveal, ``forgetful`` times."""
+    """Workers that forget to reveal, ``forgetful`` times, and may believe that somebody was first."""
 
     forgetful = 0
+    pessimistic = False
+
+    async def view(self, task, workers=()):
+        on_chain, contributions = await super().view(task, workers)
+        if self.pessimistic and not workers:
+            on_chain = replace(on_chain, contributors=(NULL_ADDRESS,))
+        return on_chain, contributions
 
     async def reveal(self, work):
         if self.forgetful:
@@ -263,6 +270,36 @@ def test_a_result_nobody_revealed_is_opened_again_for_others(buyer, open_pool, c
             assert (first.status, second.status) == ("ABORTED", "COMPLETED")
             assert pool.store.history(task, first.worker)[-1].cause == "REVEAL_TIMEOUT"
             assert len(buyer.task(task).contributors) == 2
+
+    asyncio.run(main())
+
+
+def test_a_tee_task_that_somebody_contributed_to_goes_the_long_way(buyer, open_pool, category):
+    async def main():
+        async with open_pool() as pool:
+            pool.workers.forgetful = 1
+            pool.workers.pessimistic = True
+            task = _buy(buyer, pool, category, tag=TDX)
+            await pool.until(task, "CONSENSUS_REACHED")
+            pool.workers.pessimistic = False
+            buyer.forward(2 * CATEGORY_SECONDS + 1)
+            await pool.until(task, "COMPLETED")
+            assert "RESULT_UPLOADED" in pool.history(task)
+            assert len(buyer.task(task).contributors) == 2
+            assert b"Hello" in buyer.files(task)["result.txt"]
+
+    asyncio.run(main())
+
+
+def test_what_a_killed_sandbox_left_of_finished_tasks_is_swept_away(buyer, open_pool, category, tmp_path):
+    async def main():
+        async with open_pool() as pool:
+            await pool.stop()
+            left = tmp_path / "work" / ("ab" * 32)
+            (left / "worker").mkdir(parents=True)
+            pool.start()
+            await pool.until(_buy(buyer, pool, category), "COMPLETED")
+            assert not left.exists()
 
     asyncio.run(main())
 

@@ -195,7 +195,7 @@ class TestFolders:
         assert end_of(replicate) == ("COMPUTE_FAILED", "POST_COMPUTE_COMPUTED_FILE_NOT_FOUND")
 
     def test_an_app_that_deletes_itself(self, buyer, run, tmp_path):
-        body = "import shutil; result()" + DONE + "shutil.rmtree('/app', ignore_errors=True)"
+        body = "import shutil; result()" + DONE + "shutil.rmtree(os.getcwd(), ignore_errors=True)"
         _, replicate = run(body)
         assert replicate["currentStatus"] == "COMPLETED"
         assert (tmp_path / "app" / "app.py").exists()

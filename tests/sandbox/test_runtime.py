@@ -16,7 +16,7 @@ from iexec_lab.sandbox.docker import Docker
 from iexec_lab.sandbox.job import Job
 from iexec_lab.sandbox.process import Launcher, can_isolate
 from iexec_lab.sandbox.results import FaultError
-from iexec_lab.sandbox.runtime import Runtime, Workspace, remove_tree, split_arguments, task_environment
+from iexec_lab.sandbox.runtime import APP, Runtime, Workspace, remove_tree, split_arguments, task_environment
 
 NOBODY = Resource(NULL_ADDRESS, NULL_ADDRESS, 0)
 
@@ -169,7 +169,7 @@ class TestIsolated:
         ended = execute(tmp_path, space, folder, job(iexec_args="x 'y z'"), isolated=True)
         shown = json.loads(ended.stdout)
         assert shown["argv"] == ["x", "y z"]
-        assert shown["cwd"] == "/app"
+        assert shown["cwd"] == APP
         assert (shown["env"]["IEXEC_IN"], shown["env"]["IEXEC_OUT"]) == ("/iexec_in", "/iexec_out")
 
     def test_an_app_that_spells_the_paths_out_works(self, tmp_path, space, folder):
