@@ -4,30 +4,13 @@ from __future__ import annotations
 
 import html
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from iexec_lab.client.account import Accounts
-from iexec_lab.client.app import Apps
-from iexec_lab.client.category import Categories
-from iexec_lab.client.dataset import Datasets
-from iexec_lab.client.deal import Deals
-from iexec_lab.client.ens import Ens
-from iexec_lab.client.job import Job
-from iexec_lab.client.jobs import find_jobs, jobs_json
-from iexec_lab.client.network import NetworkNoun
-from iexec_lab.client.order import Orders
-from iexec_lab.client.orderbook import Orderbook
-from iexec_lab.client.requester import Requester
-from iexec_lab.client.result import Results
 from iexec_lab.client.session import Session
-from iexec_lab.client.storage import Storage
-from iexec_lab.client.task import Tasks
 from iexec_lab.client.verbs import framed, verb
-from iexec_lab.client.voucher import Vouchers
-from iexec_lab.client.wallet import Wallets
 from iexec_lab.client.wallets import Wallet, choose_wallet
-from iexec_lab.client.workerpool import Workerpools
 from iexec_lab.errors import ValidationError, WalletError
 from iexec_lab.networks import Network, custom_network, resolve_network, sandbox_network
 from iexec_lab.protocol import to_bytes32
@@ -38,11 +21,49 @@ if TYPE_CHECKING:
 
     from web3 import Web3
 
+    from iexec_lab.client.account import Accounts
+    from iexec_lab.client.app import Apps
+    from iexec_lab.client.category import Categories
+    from iexec_lab.client.dataset import Datasets
+    from iexec_lab.client.deal import Deals
+    from iexec_lab.client.ens import Ens
+    from iexec_lab.client.job import Job
+    from iexec_lab.client.network import NetworkNoun
+    from iexec_lab.client.order import Orders
+    from iexec_lab.client.orderbook import Orderbook
     from iexec_lab.client.plan import Plan
+    from iexec_lab.client.requester import Requester
+    from iexec_lab.client.result import Results
+    from iexec_lab.client.storage import Storage
+    from iexec_lab.client.task import Tasks
+    from iexec_lab.client.voucher import Vouchers
+    from iexec_lab.client.wallet import Wallets
+    from iexec_lab.client.workerpool import Workerpools
     from iexec_lab.sandbox.control import Handle
     from iexec_lab.wallet.signer import Signer
 
 SANDBOX = "sandbox"
+
+
+#: Noun -> class, in the module of that name. Found when first used: reading an order book needs no crypto.
+_NOUNS = {
+    "account": "Accounts",
+    "app": "Apps",
+    "category": "Categories",
+    "dataset": "Datasets",
+    "deal": "Deals",
+    "ens": "Ens",
+    "network": "NetworkNoun",
+    "order": "Orders",
+    "orderbook": "Orderbook",
+    "requester": "Requester",
+    "result": "Results",
+    "storage": "Storage",
+    "task": "Tasks",
+    "voucher": "Vouchers",
+    "wallet": "Wallets",
+    "workerpool": "Workerpools",
+}
 
 
 class IExec:
@@ -51,24 +72,35 @@ class IExec:
     Attributes are the nouns of the command line, their methods its verbs: ``lab.app.run(...)``.
     """
 
+    account: Accounts
+    app: Apps
+    category: Categories
+    dataset: Datasets
+    deal: Deals
+    ens: Ens
+    network: NetworkNoun
+    order: Orders
+    orderbook: Orderbook
+    requester: Requester
+    result: Results
+    storage: Storage
+    task: Tasks
+    voucher: Vouchers
+    wallet: Wallets
+    workerpool: Workerpools
+
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.account = Accounts(session)
-        self.app = Apps(session)
-        self.category = Categories(session)
-        self.dataset = Datasets(session)
-        self.deal = Deals(session)
-        self.ens = Ens(session)
-        self.network = NetworkNoun(session)
-        self.order = Orders(session)
-        self.orderbook = Orderbook(session)
-        self.requester = Requester(session)
-        self.result = Results(session)
-        self.storage = Storage(session)
-        self.task = Tasks(session)
-        self.voucher = Vouchers(session)
-        self.wallet = Wallets(session)
-        self.workerpool = Workerpools(session)
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _NOUNS:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        noun = getattr(import_module(f"iexec_lab.client.{name}"), _NOUNS[name])(self.session)
+        setattr(self, name, noun)
+        return noun
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *_NOUNS})
 
     @property
     def secrets(self) -> Requester:
@@ -90,12 +122,14 @@ class IExec:
         Raises:
             ObjectNotFoundError: No such deal on this network.
         """
+        from iexec_lab.client.job import Job
+
         ids = [deal_id] if isinstance(deal_id, str) else list(deal_id)
         job = Job(self.session, [to_bytes32(each) for each in ids])
         assert job.deals  # read now, so that a wrong id is told here
         return job
 
-    @verb(value=framed("job", lambda rows: rows), raw=jobs_json)
+    @verb(value=framed("job", lambda rows: rows), raw=lambda rows: {"count": len(rows), "jobs": rows})
     def jobs(self, requester: str | None = None, *, limit: int = 200) -> list[dict[str, Any]]:
         """Deals of an account (default: the wallet's) that still have running tasks, newest first.
 
@@ -103,6 +137,8 @@ class IExec:
             requester: Whose deals.
             limit: How many of the newest deals are looked at.
         """
+        from iexec_lab.client.jobs import find_jobs
+
         return find_jobs(self.session, requester, limit)
 
     def form(self, command: str, **values: Any) -> Any:

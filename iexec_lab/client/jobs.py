@@ -43,7 +43,3 @@ def find_jobs(session: Session, requester: str | None, limit: int) -> list[dict[
             }
         )
     return rows
-
-
-def jobs_json(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"count": len(rows), "jobs": rows}

@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from iexec_lab.client.plan import Plan
 from iexec_lab.client.wallets import ask_in_terminal
 from iexec_lab.errors import AbortedError, ConfigurationError, IexecError, ValidationError
-from iexec_lab.ethereum.hub import Hub
-from iexec_lab.ethereum.rpc import open_rpc
-from iexec_lab.ethereum.transactions import Sender
 from iexec_lab.protocol import NULL_ADDRESS, to_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from iexec_lab.client.wallets import Wallet
+    from iexec_lab.ethereum.hub import Hub
     from iexec_lab.ethereum.rpc import Provider
-    from iexec_lab.ethereum.transactions import Receipt
+    from iexec_lab.ethereum.transactions import Receipt, Sender
     from iexec_lab.networks import Network
     from iexec_lab.protocol import Domain
     from iexec_lab.services.compass import Compass
@@ -71,10 +69,14 @@ class Session:
 
     @cached_property
     def rpc(self) -> Provider:
+        from iexec_lab.ethereum.rpc import open_rpc
+
         return open_rpc(self.network, timeout=self.timeout)
 
     @cached_property
     def hub(self) -> Hub:
+        from iexec_lab.ethereum.hub import Hub
+
         return Hub(self.rpc, self.network.hub)
 
     @cached_property
@@ -134,6 +136,8 @@ class Session:
 
     @cached_property
     def sender(self) -> Sender:
+        from iexec_lab.ethereum.transactions import Sender
+
         self.require_chain()
         return Sender(
             self.rpc,
