@@ -15,6 +15,7 @@ from pathlib import Path
 
 import nbformat
 import requests
+from jupyter_client import AsyncKernelManager
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 
@@ -25,15 +26,11 @@ def execute(notebook: Path, output: Path) -> tuple[float, Path]:
     """Run ``notebook`` in its own folder; return the seconds it took and its HTML page."""
     cells = nbformat.read(notebook, as_version=4)
     started = time.monotonic()
-    client = NotebookClient(
-        cells,
-        timeout=600,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(notebook.parent)}},
-    )
-    # Over a Unix socket nobody else on this machine can listen to what the kernel prints.
-    client.create_kernel_manager().transport = "ipc"
-    client.execute()
+    with tempfile.TemporaryDirectory() as sockets:
+        # Over Unix sockets nobody else on this machine can listen to what the kernel prints.
+        manager = AsyncKernelManager(kernel_name="python3", transport="ipc", ip=f"{sockets}/kernel")
+        resources = {"metadata": {"path": str(notebook.parent)}}
+        NotebookClient(cells, km=manager, timeout=600, resources=resources).execute()
     seconds = time.monotonic() - started
     output.mkdir(parents=True, exist_ok=True)
     nbformat.write(cells, output / notebook.name)
