@@ -232,10 +232,18 @@ def encrypt_folder(
                 f"Folder {needed} is missing",
                 hint='"dataset init --encrypted" makes the folders for encryption.',
             )
-    sources = sorted(path for path in originals.iterdir() if path.is_file() or path.is_dir())
+    sources = sorted(
+        path for path in originals.iterdir() if (path.is_file() or path.is_dir()) and not path.is_symlink()
+    )
     if not sources:
         raise CryptoError(f"Input folder {originals} is empty", hint="Put the files to encrypt there.")
     targets = [encrypted / f"{source.name}{_suffix(source)}.enc" for source in sources]
+    if len(set(targets)) < len(targets):
+        raise CryptoError(
+            "A folder and a zip file of the same name would become the same encrypted file",
+            details={"folder": originals},
+            hint="Rename one of them.",
+        )
     places = [keys / f"{source.name}{_suffix(source)}.key" for source in sources]
     for path in (*places, keys / "dataset.key", *targets):
         if path.exists() and not force and not (overwrite and overwrite(path)):

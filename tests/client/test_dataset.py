@@ -43,6 +43,17 @@ class TestEncrypt:
         decrypt_dataset(made["encrypted"], project / "back.zip", key)
         assert zipfile.ZipFile(project / "back.zip").namelist() == ["deep/one.txt"]
 
+    def test_a_folder_and_its_own_zip_do_not_replace_each_other(self, project):
+        (project / "datasets/original/photos").mkdir()
+        (project / "datasets/original/photos.zip").write_text("x")
+        with pytest.raises(CryptoError, match="the same encrypted file"):
+            encrypt_folder(project)
+
+    def test_links_are_passed_over(self, project):
+        (project / "datasets/original/a.txt").write_text("alpha")
+        (project / "datasets/original/link").symlink_to(project)
+        assert len(encrypt_folder(project)["encryptedFiles"]) == 1
+
     def test_nothing_is_replaced_unasked(self, project):
         (project / "datasets/original/a.txt").write_text("alpha")
         encrypt_folder(project)
