@@ -6,7 +6,7 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from iexec_lab.errors import ChainError, TransactionError
+from iexec_lab.errors import TransactionError
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.protocol import (
     NULL_ADDRESS,
@@ -35,6 +35,8 @@ ACTIVE, REVEALING, COMPLETED, FAILED = 1, 2, 3, 4
 """Statuses of a task on chain."""
 SETTLED = ("ABORTED", "COMPLETED", "FAILED")
 """Last statuses of a replicate."""
+_PAUSES = (0.2, 0.5, 1.0, None)
+"""Seconds between attempts to send what the node did not take, as when it was just restarted."""
 
 
 class Workers:
@@ -90,10 +92,22 @@ class Workers:
         self._store.replicate_status(work.task, name, "REVEAL_FAILED", "ABORTED", cause=cause)
         return False
 
-    async def send(self, sender: accounts.Account, function: Function, *arguments: Any) -> dict[str, Any]:
-        """Send a transaction to the hub; not even a cancelled task leaves one half sent."""
-        sending = self._chain.send(sender, self._hub, function.encode(*arguments))
-        return await asyncio.shield(sending)
+    async def send(self, sender: accounts.Account, function: Function, *arguments: Any) -> None:
+        """Send a transaction to the hub; not even a cancelled task leaves one half sent.
+
+        Raises:
+            TransactionError: it reverted, or the node refused it again and again.
+        """
+        data = function.encode(*arguments)
+        for pause in _PAUSES:
+            try:
+                await asyncio.shield(self._chain.send(sender, self._hub, data))
+            except TransactionError as error:
+                if error.tx_hash or pause is None:
+                    raise
+                await asyncio.sleep(pause)
+            else:
+                return
 
     async def view(self, task: str, workers: Sequence[str] = ()) -> tuple[Task, dict[str, Contribution]]:
         """A task on chain, and what each of ``workers`` contributed to it."""
@@ -125,15 +139,12 @@ class Workers:
     async def _obstacle(self, work: Assignment) -> str | None:
         """Why a contribution could not succeed, in the order in which iExec's worker looks."""
         task_id = bytes.fromhex(work.task[2:])
-        try:
-            account, task = await self._chain.calls(
-                [
-                    (self._hub, HUB.viewAccount, (work.worker.address,)),
-                    (self._hub, HUB.viewTask, (task_id,)),
-                ]
-            )
-        except ChainError:
-            return "CHAIN_UNREACHABLE"
+        account, task = await self._chain.calls(
+            [
+                (self._hub, HUB.viewAccount, (work.worker.address,)),
+                (self._hub, HUB.viewTask, (task_id,)),
+            ]
+        )
         on_chain = Task.from_abi(task)
         if Account.from_abi(account).stake < work.job.deal.worker_stake:
             return "STAKE_TOO_LOW"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import suppress
+from pathlib import Path
 
 from sandbox.buyer import TDX, Buyer
 
@@ -67,3 +69,28 @@ def test_what_is_not_finished_in_time_can_be_claimed(tmp_path):
         assert (stake, locked) == (before[0] + 3 * 100_000_000, before[1] - 3 * 100_000_000)
         hello = buyer.deploy_app("iexechub/python-hello-world:8.0.4")
         assert buyer.run(hello)
+
+
+def test_a_node_that_is_killed_costs_no_task(tmp_path):
+    with Sandbox(tmp_path / "state") as handle:
+        buyer = Buyer(handle)
+        app = buyer.install(tmp_path / "app", SLOW)
+        tasks = buyer.tasks(buyer.match(app, volume=12))
+        buyer.wait(tasks[0])
+        for pid in _children(handle.pid, "anvil"):
+            os.kill(pid, signal.SIGKILL)
+        for task in tasks:
+            assert buyer.wait(task)["currentStatus"] == "COMPLETED"
+            assert len(buyer.task(task).contributors) == 1
+
+
+def _children(parent, name):
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            pid, _, rest = path.read_text().partition(" (")
+            comm, _, fields = rest.rpartition(") ")
+            if int(fields.split()[1]) == parent and comm == name:
+                found.append(int(pid))
+    assert found
+    return found
