@@ -69,17 +69,19 @@ def apps_of(folder: Path) -> Apps:
 
 async def create(context: Context) -> web.Application:
     """The API; scheduler, workers and standing orders run as long as it does."""
+    home = context.folder / "workerpool"
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)  # decrypted datasets lie there while a task runs
     async with AsyncExitStack() as stack:
         clock = await stack.enter_async_context(Clock(context.chain))
-        store = TasksStore(context.folder / "workerpool" / "tasks.db", clock.now)
+        store = TasksStore(home / "tasks.db", clock.now)
         stack.callback(store.close)
         secrets = SmsStore(context.folder / "sms")
         stack.callback(secrets.close)
         launcher = await stack.enter_async_context(Launcher())
-        runtime = Runtime(launcher, apps_of(context.folder), context.folder / "workerpool" / "cache")
+        runtime = Runtime(launcher, apps_of(context.folder), home / "cache")
         blobs = BlobStore(context.folder / "ipfs")
         inputs = InputFetcher(context.chain, context.hub, blobs, secrets)
-        executor = Executor(runtime, inputs, secrets, blobs, store, context.folder / "workerpool" / "work")
+        executor = Executor(runtime, inputs, secrets, blobs, store, home / "work")
         slots = parallel_tasks()
         workers = Workers(context.chain, context.hub, clock, store, executor, secrets, slots)
         shop = Workshop(clock, store, workers, executor, Crew(context.accounts.workers))

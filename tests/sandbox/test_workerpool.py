@@ -192,3 +192,7 @@ class TestStandingOrders:
 
 def _is_plain(order):
     return int(order["tag"], 16) == 0
+
+
+def test_what_tasks_decrypt_is_for_the_owner_of_the_sandbox_only(buyer):
+    assert (buyer.handle.folder / "workerpool").stat().st_mode & 0o077 == 0
