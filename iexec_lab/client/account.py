@@ -116,18 +116,12 @@ class Accounts:
         )
         return {**_receipt(nrlc, receipt.tx_hash), "to": spender}
 
-    @verb(raw=lambda nrlc: {"amount": bn_hex(nrlc)})
+    @verb(raw=lambda nrlc: {"amount": str(nrlc)})
     def allowance(self, spender: str, user: str | None = None) -> int:
         """The nRLC of ``user`` (default: the wallet) that ``spender`` may use."""
         owner = self.session.to_address(user or self.session.address)
         call = Call(self.session.network.hub, HUB.allowance, (owner, self.session.to_address(spender)))
         return int(read(self.session.rpc, [call])[0])
-
-
-def bn_hex(number: int) -> str:
-    """A number as the official ``account allowance`` and ``voucher show`` print it: hex of even length."""
-    digits = f"{number:x}"
-    return digits.zfill(len(digits) + len(digits) % 2)
 
 
 def _balance(hub: Hub, address: str) -> dict[str, Any]:

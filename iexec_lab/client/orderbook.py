@@ -21,23 +21,15 @@ def _raw(name: str, price: str, *fields: str) -> Callable[[OrderPage], dict[str,
         orders = [
             {
                 "orderHash": entry["orderHash"],
-                "price": str(entry["order"][price]),
+                "price": entry["order"][price],
                 "remaining": entry["remaining"],
-                **{
-                    field: _official(field, entry["order"][field])
-                    for field in fields
-                    if field in entry["order"]
-                },
+                **{field: entry["order"][field] for field in fields if field in entry["order"]},
             }
             for entry in page.orders
         ]
         return {"count": page.count, name: orders}
 
     return shape
-
-
-def _official(field: str, value: Any) -> Any:
-    return str(value) if field in {"category", "trust"} else value
 
 
 def _drawn(kind: str) -> Any:

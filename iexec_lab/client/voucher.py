@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from iexec_lab.client.account import bn_hex
 from iexec_lab.client.settle import find_voucher
 from iexec_lab.client.verbs import framed, only, verb
 from iexec_lab.errors import IexecError
@@ -20,8 +19,8 @@ _NUMBERS = ("type", "balance", "allowanceAmount", "expirationTimestamp")
 
 
 def _voucher_json(plain: dict[str, Any]) -> dict[str, Any]:
-    """Numbers as the official CLI prints them here: hex without 0x."""
-    return {key: bn_hex(value) if key in _NUMBERS else value for key, value in plain.items()}
+    """Numbers in decimal, as everywhere; the official CLI prints these as hex without 0x."""
+    return {key: str(value) if key in _NUMBERS else value for key, value in plain.items()}
 
 
 class Vouchers:

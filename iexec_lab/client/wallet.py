@@ -140,7 +140,10 @@ class Wallets:
             "txHash": receipt.tx_hash,
         }
 
-    @verb(value=framed("sweep", lambda plain: [plain]))
+    @verb(
+        value=framed("sweep", lambda plain: [plain]),
+        raw=only("from", "to", "sendNativeTxHash", "sendERC20TxHash", "errors"),
+    )
     def sweep(self, to: str, *, force: bool = False) -> dict[str, Any]:
         """Send everything to another wallet: all RLC, then all of the chain's coin but the gas.
 

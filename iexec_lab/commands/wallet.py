@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.commands.context import required
@@ -9,10 +10,11 @@ from iexec_lab.commands.handlers import calling, done, given
 from iexec_lab.commands.options import FORCE, OVERWRITE, READS, SENDS, TO, WALLET_NEW, flag
 from iexec_lab.commands.outcome import Outcome
 from iexec_lab.commands.tree import Argument, Command
-from iexec_lab.errors import AbortedError
+from iexec_lab.errors import AbortedError, IexecError
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Mapping
 
     from iexec_lab.commands.context import Context
     from iexec_lab.commands.tree import Handler
@@ -93,9 +95,14 @@ def sweep(context: Context, args: Namespace) -> Outcome:
     lab = context.lab(args)
     with context.face.working("Sweeping"):
         outcome = done(lab, "wallet.sweep", "Swept the wallet to {to}.", to=to, force=args.force)
-    for problem in outcome.raw.get("errors", ()):
-        context.face.note(problem)
-    return outcome
+    problems = tuple(outcome.raw.get("errors", ()))
+    return replace(outcome, failed=problems, error=_unsent(outcome.raw)) if problems else outcome
+
+
+def _unsent(raw: Mapping[str, Any]) -> IexecError:
+    """The RLC went, the coin did not."""
+    sent = {"sendERC20TxHash": raw["sendERC20TxHash"]} if "sendERC20TxHash" in raw else {}
+    return IexecError("; ".join(raw["errors"]), details=sent)
 
 
 def _amount(what: str) -> Argument:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 
-from iexec_lab.client.account import bn_hex
 from iexec_lab.errors import BalanceError, ConfigurationError, ValidationError
 from iexec_lab.wallet.signer import LocalSigner
 
@@ -53,16 +52,9 @@ def test_approve_allowance_revoke(newcomer):
     lab = newcomer()
     lab.account.approve(42, STRANGER)
     assert lab.account.allowance(STRANGER) == 42
-    assert lab.account.allowance.raw(lab.account.allowance.plain(STRANGER)) == {"amount": "2a"}
+    assert lab.account.allowance.raw(lab.account.allowance.plain(STRANGER)) == {"amount": "42"}
     lab.account.revoke(STRANGER)
     assert lab.account.allowance(STRANGER) == 0
-
-
-@pytest.mark.parametrize(
-    ("number", "text"), [(0, "00"), (42, "2a"), (777, "0309"), (2**64, "010000000000000000")]
-)
-def test_numbers_as_bn_js_writes_them(number, text):
-    assert bn_hex(number) == text
 
 
 def test_a_native_chain_deposits_coins(native_lab):

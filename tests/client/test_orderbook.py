@@ -24,7 +24,7 @@ def test_raw_has_the_keys_of_the_official_cli(lab, iexec_sandbox):
         *("orderHash", "price", "remaining", "category", "tag", "trust", "workerpool"),
         *("apprestrict", "datasetrestrict", "requesterrestrict"),
     ]
-    assert raw["workerpoolOrders"][0]["price"] == "100000000"
+    assert raw["workerpoolOrders"][0]["price"] == 100_000_000
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_requests(lab, other, hello):
     book = lab.orderbook.requester(other.session.address, category=4)
     assert wanted in set(book["order_hash"])
     raw = lab.orderbook.requester.raw(lab.orderbook.requester.plain(other.session.address, category=4))
-    assert raw["requestOrders"][0]["price"] == "7"
+    assert raw["requestOrders"][0]["price"] == 7
     assert lab.orderbook.requester(other.session.address, max_trust=0, category=3).empty
     other.order.unpublish("requestorder", wanted)
     lab.order.unpublish("apporder", app_order)

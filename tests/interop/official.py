@@ -56,16 +56,24 @@ class OfficialCli:
 
     def __init__(self, version: str, folder: Path) -> None:
         self.folder = folder
-        self._script = (
-            install(version) / "node_modules" / "iexec" / "dist" / "esm" / "cli" / "cmd" / "iexec.js"
-        )
-        _, self._environment = npm_command()
+        self._scripts = install(version) / "node_modules" / "iexec" / "dist" / "esm" / "cli" / "cmd"
+        _, self.environment = npm_command()
+
+    def command(self, *words: str) -> list[str]:
+        """What to start, in ``folder``.
+
+        ``iexec app`` only starts the program of ``app``; starting that one at once saves half of the time.
+        """
+        program = self._scripts / f"iexec-{words[0]}.js" if words else self._scripts
+        if not program.is_file():
+            return ["node", str(self._scripts / "iexec.js"), *words]
+        return ["node", str(program), *words[1:]]
 
     def run(self, *words: str) -> Answer:
         done = subprocess.run(
-            ["node", str(self._script), *words, "--raw"],
+            self.command(*words, "--raw"),
             cwd=self.folder,
-            env=self._environment,
+            env=self.environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -93,15 +101,17 @@ def sdk(version: str, script: str, **values: Any) -> Any:
     source = f"""
 import * as iexec from 'iexec';
 const body = async ({{ {", ".join(values)} }}) => {{ {script} }};
-const answer = await body(JSON.parse(process.argv[2]));
-process.stdout.write(JSON.stringify(answer ?? null));
-process.exit(0);
+const {{ readFileSync }} = await import('node:fs');
+const answer = await body(JSON.parse(readFileSync(process.argv[2])));
+process.stdout.write(JSON.stringify(answer ?? null), () => process.exit(0));
 """
     with tempfile.TemporaryDirectory(dir=folder) as place:
         path = Path(place) / "script.mjs"
         path.write_text(source)
+        arguments = path.with_name("values.json")
+        arguments.write_text(json.dumps(values))
         done = subprocess.run(
-            ["node", str(path), json.dumps(values)],
+            ["node", str(path), str(arguments)],
             cwd=folder,
             env=environment,
             capture_output=True,
