@@ -32,7 +32,7 @@ ETHER_UNITS: Final[Mapping[str, int]] = {
 }
 
 _DECIMAL: Final = re.compile(r"(-?)([0-9]*)(?:\.([0-9]*))?")
-_INTEGER: Final = re.compile(r"-?[0-9]+")
+_INTEGER: Final = re.compile(r"[-+]?[0-9]+")
 _HEX: Final = re.compile(r"0x[0-9a-fA-F]{1,80}")
 # No amount on chain is longer than 78 digits; far longer ones would only cost time.
 _MAX_LENGTH: Final = 200
@@ -150,7 +150,7 @@ def _format(amount: Any, decimals: int, message: str) -> str:
         text = str(int(text, 16))
     if not _INTEGER.fullmatch(text):
         raise ValidationError(message)
-    digits = text.lstrip("-").lstrip("0").rjust(decimals + 1, "0")
+    digits = text.lstrip("+-").lstrip("0").rjust(decimals + 1, "0")
     sign = "-" if text[0] == "-" and digits.strip("0") else ""
     return f"{sign}{digits[:-decimals]}.{digits[-decimals:].rstrip('0') or '0'}"
 
