@@ -55,10 +55,7 @@ class Door:
 
     async def http(self, request: web.Request) -> web.Response:
         body = await request.read()
-        try:
-            payload = json.loads(body)
-        except ValueError:
-            payload = None
+        payload = _parsed(body)
         if self._plain(payload):
             await self._ledger.refresh(STALE)
             with suppress(IexecError):
@@ -84,10 +81,7 @@ class Door:
         return client
 
     async def _relay(self, text: str, client: web.WebSocketResponse, node: ClientWebSocketResponse) -> None:
-        try:
-            payload = json.loads(text)
-        except ValueError:
-            payload = None
+        payload = _parsed(text)
         if self._plain(payload):
             await node.send_str(text)
         else:
@@ -148,6 +142,14 @@ async def _copy(node: ClientWebSocketResponse, client: web.WebSocketResponse) ->
         if message.type is WSMsgType.TEXT:
             await client.send_str(message.data)
     await client.close()
+
+
+def _parsed(text: str | bytes) -> Any:
+    """The JSON, or None when it is none or nested beyond reason."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _error(number: Any, code: int, message: str) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def test_batches_may_mix_reads_changes_and_own_methods(url):
     assert answers[3]["error"]["code"] == -32601
 
 
-@pytest.mark.parametrize("body", ["", "{", "[]", "7", '["x"]', "null"])
+@pytest.mark.parametrize("body", ["", "{", "[]", "7", '["x"]', "null", "[" * 100_000])
 def test_what_is_no_request_gets_an_error(url, body):
     status, _, answer = post(url, body)
     assert status == 200
