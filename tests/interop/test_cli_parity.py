@@ -321,6 +321,7 @@ def test_a_watched_run_and_a_request(pair):
     named(pair, "request", "orderHash")
     pair("order", "show", "--request", "{request}", free=("publicationTimestamp",))
     pair("orderbook", "requester", "{wallet}", "--category", "0")
+    pair.write(orders={})  # theirs reads it for nothing
     pair("order", "unpublish", "--request", "{request}", "--force")
 
 
@@ -331,4 +332,6 @@ def test_filling_an_order(pair):
     book = pair("orderbook", "workerpool", "--category", "0", "--tag", "tee,tdx")
     pool = book["workerpoolOrders"][0]["orderHash"]
     pair("order", "init", "--request", free=("tag",))
-    pair("order", "fill", "--app", "{apporder}", "--workerpool", pool, "--params", "hello", "--force")
+    pair.write(orders={"65535": {}})  # theirs reads it for nothing
+    params = json.dumps({"iexec_args": "hello"})
+    pair("order", "fill", "--app", "{apporder}", "--workerpool", pool, "--params", params, "--force")
