@@ -41,9 +41,9 @@ def test_what_is_refused(iexec, line, message):
 
 def test_allowances(iexec):
     assert "txHash" in iexec(f"account approve 5 {NOBODY} RLC")
-    assert int(iexec(f"account allowance {NOBODY}")["amount"], 16) == 5_000_000_000
+    assert iexec(f"account allowance {NOBODY}")["amount"] == "5000000000"
     iexec(f"account revoke {NOBODY}")
-    assert int(iexec(f"account allowance {NOBODY}")["amount"], 16) == 0
+    assert iexec(f"account allowance {NOBODY}")["amount"] == "0"
 
 
 def test_transfers(iexec):

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import tempfile
+import subprocess
+import sys
 import time
-from contextlib import nullcontext
 
 import nbformat
 import pytest
-from jupyter_client.manager import AsyncKernelManager
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
 
 SLOW = """
 import json, os, pathlib, time
@@ -19,6 +16,23 @@ time.sleep(2)
 folder = pathlib.Path(os.environ["IEXEC_OUT"])
 (folder / "result.txt").write_text("slow")
 (folder / "computed.json").write_text(json.dumps({"deterministic-output-path": str(folder / "result.txt")}))
+"""
+
+
+RUN = """
+import sys, tempfile, nbformat
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+book = nbformat.read(sys.argv[1], as_version=4)
+with tempfile.TemporaryDirectory() as sockets:  # a short place: paths of sockets may have 107 letters
+    manager = AsyncKernelManager(kernel_name="python3", transport="ipc", ip=f"{sockets}/k")
+    try:
+        NotebookClient(book, km=manager, timeout=120).execute(cwd=sys.argv[2])
+        print("executed")
+    except CellExecutionError:
+        print("failed")
+nbformat.write(book, sys.argv[1])
 """
 
 
@@ -32,14 +46,13 @@ def notebook(tmp_path, monkeypatch, iexec_sandbox):
 
     def run(*cells, fails=False):
         book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in (connect, *cells)])
-        # sockets in a short place of their own: their paths may have 107 letters, and our folder has more
-        with tempfile.TemporaryDirectory() as sockets:
-            manager = AsyncKernelManager(kernel_name="python3", transport="ipc", ip=f"{sockets}/k")
-            resources = {"metadata": {"path": str(tmp_path)}}
-            client = NotebookClient(book, km=manager, timeout=120, startup_timeout=60, resources=resources)
-            with pytest.raises(CellExecutionError) if fails else nullcontext():
-                client.execute()
-        return [cell.outputs for cell in book.cells[1:]]
+        path = tmp_path / "book.ipynb"
+        nbformat.write(book, path)
+        # a process of its own: nbclient leaves sockets for the garbage collector
+        command = [sys.executable, "-c", RUN, str(path), str(tmp_path)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True)
+        assert done.stdout == ("failed\n" if fails else "executed\n")
+        return [cell.outputs for cell in nbformat.read(path, as_version=4).cells[1:]]
 
     return run
 
