@@ -40,7 +40,7 @@ class Deals:
     def __init__(self, session: Session) -> None:
         self.session = session
 
-    @verb(value=framed("deal", lambda plain: [plain["deal"]]))
+    @verb(value=framed("deal", one=lambda plain: plain["deal"]))
     def show(
         self, dealid: str, *, watch: bool = False, progress: Callable[[JobStatus], None] | None = None
     ) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class Tasks:
     def __init__(self, session: Session) -> None:
         self.session = session
 
-    @verb(value=framed("task", lambda plain: [plain["task"]]))
+    @verb(value=framed("task", one=lambda plain: plain["task"]))
     def show(
         self,
         taskid: str,
@@ -87,7 +87,7 @@ class Tasks:
                 yield view
             last = view
 
-    @verb(value=framed("task", lambda plain: [plain["task"]]))
+    @verb(value=framed("task", one=lambda plain: plain["task"]))
     def wait(
         self, taskid: str, timeout: float | None = None, *, progress: Callable[[TaskView], None] | None = None
     ) -> dict[str, Any]:

@@ -108,16 +108,21 @@ def verb(*, value: Any = _itself, raw: Any = _as_raw) -> Any:
 
 
 def framed(
-    kind: str, rows: Callable[[Any], Iterable[Mapping[str, Any]]] | None = None
+    kind: str,
+    rows: Callable[[Any], Iterable[Mapping[str, Any]]] | None = None,
+    *,
+    one: Callable[[Any], Mapping[str, Any]] | None = None,
 ) -> Callable[[Any, Any], pd.DataFrame]:
-    """A value drawn as a frame of that kind: of ``rows(plain)``, or of one row, the answer itself."""
+    """A value drawn as a frame of that kind.
+
+    Its rows are ``rows(plain)``; without them it is one thing, ``one(plain)`` or the answer itself.
+    """
 
     def draw(noun: Noun, plain: Any) -> pd.DataFrame:
         from iexec_lab import frames
 
-        return frames.build(
-            kind, [plain] if rows is None else rows(plain), single=rows is None, **noun.session.about()
-        )
+        found = rows(plain) if rows else [one(plain) if one else plain]
+        return frames.build(kind, found, single=rows is None, **noun.session.about())
 
     return draw
 

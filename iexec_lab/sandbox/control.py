@@ -45,6 +45,10 @@ class Handle:
     workerpool: str
     urls: Mapping[str, str]
 
+    def __repr__(self) -> str:
+        services = ", ".join(f"{name} {url}" for name, url in self.urls.items())
+        return f"<Sandbox {self.name}, chain {self.chain_id}: {services}>"
+
     @property
     def users(self) -> tuple[Account, ...]:
         """Accounts with ether and RLC, in wallet and stake. Everybody knows their keys."""
