@@ -5,8 +5,8 @@
 Every run is a process of its own; its time starts once its modules are imported, its memory is the peak
 resident set. Runs of the peers take turns and the fastest of each counts, so that other work on the machine
 weighs on all alike; the speed by processor time is shown beside. The SDK gets a smaller file (it holds it in
-memory several times) and is compared by bytes a second; it is not asked to read or write files. ``--size 4000``
-shows that memory stays flat.
+memory several times) and is compared by bytes a second; it is not asked to read or write files.
+``--size 4000`` shows that memory stays flat.
 """
 
 from __future__ import annotations
