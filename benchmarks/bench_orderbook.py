@@ -1,6 +1,6 @@
 """10,000 orders from a market into a DataFrame, beside the official SDK reading page by page.
 
-    python benchmarks/orderbook.py [--delay MILLISECONDS] [--orders N]
+    python benchmarks/bench_orderbook.py [--delay MILLISECONDS] [--orders N]
 
 A market of our own on loopback answers both; ``--delay`` is how long it takes for a page (default 20 ms, as
 from a near data centre). The official SDK is installed once with npm into the cache.
