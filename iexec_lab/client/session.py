@@ -151,24 +151,24 @@ class Session:
     def market(self) -> Market:
         from iexec_lab.services.market import Market
 
-        return Market(self.network.setting("iexecGateway"), self.network.id)
+        return Market(self.network.setting("iexecGateway"), self.network.id, timeout=self.timeout)
 
     @cached_property
     def ipfs(self) -> Ipfs:
         from iexec_lab.services.ipfs import Ipfs
 
-        return Ipfs(self.network.setting("ipfsGateway"), self.network.ipfs_node)
+        return Ipfs(self.network.setting("ipfsGateway"), self.network.ipfs_node, timeout=self.timeout)
 
     @cached_property
     def compass(self) -> Compass | None:
         from iexec_lab.services.compass import Compass
 
-        return Compass(self.network.compass) if self.network.compass else None
+        return Compass(self.network.compass, timeout=self.timeout) if self.network.compass else None
 
     def sms(self, framework: str | None = None) -> Sms:
         from iexec_lab.services.sms import Sms
 
-        return Sms(self.network.sms_url(framework))
+        return Sms(self.network.sms_url(framework), timeout=self.timeout)
 
     def about(self) -> dict[str, Any]:
         """Where a frame's rows come from: its ``attrs``."""

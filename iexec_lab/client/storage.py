@@ -89,6 +89,6 @@ class Storage:
 
     def _token(self, provider: str | None) -> str:
         if provider in {None, "default"}:
-            proxy = ResultProxy(self.session.network.setting("resultProxy"))
+            proxy = ResultProxy(self.session.network.setting("resultProxy"), timeout=self.session.timeout)
             return proxy.login(self.session.signer, self.session.network.id)
         return self.session.ask(f"Token for {provider}")

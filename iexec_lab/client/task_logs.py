@@ -38,7 +38,7 @@ def workerpool_api(session: Session, workerpool: str) -> WorkerpoolApi:
     url = workerpool_url(session, workerpool)
     if url is None:
         raise WorkerpoolError(f"Impossible to resolve API url for workerpool {workerpool}")
-    return WorkerpoolApi(url)
+    return WorkerpoolApi(url, timeout=session.timeout)
 
 
 def fetch_logs(session: Session, task_id: str, deal: Deal) -> list[dict[str, Any]]:

@@ -43,7 +43,9 @@ class Vouchers:
             ConfigurationError: The network has no vouchers.
         """
         self.session.network.require(FEATURE)
-        subgraph = VoucherSubgraph(self.session.network.setting("voucherSubgraph"))
+        subgraph = VoucherSubgraph(
+            self.session.network.setting("voucherSubgraph"), timeout=self.session.timeout
+        )
         owner = self.session.to_address(user or self.session.address)
         voucher = self._find(owner)
         kind, balance, expiration, allowance = read(
