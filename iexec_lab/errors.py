@@ -45,7 +45,9 @@ class IexecError(Exception):
 
     official_name: ClassVar[str] = "Error"
 
-    def __init__(self, message: str, *, details: Mapping[str, Any] | None = None, hint: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, details: Mapping[str, Any] | None = None, hint: str | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.details = dict(details or {})

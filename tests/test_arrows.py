@@ -13,13 +13,14 @@ PACKAGE = Path(__file__).parent.parent / "iexec_lab"
 
 BASE = {"errors", "units"}
 PURE = BASE | {"protocol"}
-EDGE = PURE | {"crypto", "networks"}
+EDGE = PURE | {"crypto", "ipfs", "networks"}
 MAY_IMPORT = {
     "errors": set(),
     "units": BASE,
     "protocol": PURE,
     "networks": PURE,
     "crypto": PURE | {"crypto"},
+    "ipfs": PURE | {"ipfs"},
     "wallet": EDGE | {"wallet"},
     "ethereum": EDGE | {"ethereum", "wallet"},
     "services": EDGE | {"services", "wallet"},

@@ -12,9 +12,9 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO
 
 from iexec_lab.errors import SandboxError, ValidationError
-from iexec_lab.sandbox.cid import RAW, Cid
+from iexec_lab.ipfs.cid import RAW, Cid
+from iexec_lab.ipfs.unixfs import CHUNK_SIZE, FileBuilder, Link, Node, build_directory, decode_node
 from iexec_lab.sandbox.store import replacing
-from iexec_lab.sandbox.unixfs import CHUNK_SIZE, FileBuilder, Link, Node, build_directory, decode_node
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -17,9 +17,9 @@ from iexec_lab.sandbox.ipfs import AbsentError, BlobStore
 from iexec_lab.sandbox.ipfs_node import stream
 
 if TYPE_CHECKING:
-    from iexec_lab.sandbox.cid import Cid
+    from iexec_lab.ipfs.cid import Cid
+    from iexec_lab.ipfs.unixfs import Node
     from iexec_lab.sandbox.context import Context
-    from iexec_lab.sandbox.unixfs import Node
 
 _EXPOSED = "Content-Length, Content-Range, X-Chunked-Output, X-Ipfs-Path, X-Ipfs-Roots, X-Stream-Output"
 _FOREVER = "public, max-age=29030400, immutable"

@@ -15,10 +15,10 @@ from urllib.parse import unquote_plus
 from aiohttp import web
 
 from iexec_lab.errors import IexecError, ValidationError
-from iexec_lab.sandbox.cid import Cid
+from iexec_lab.ipfs.cid import Cid
+from iexec_lab.ipfs.unixfs import CHUNK_SIZE, MAX_BLOCK, FileBuilder, Link, build_directory
 from iexec_lab.sandbox.cors import open_to_pages
 from iexec_lab.sandbox.ipfs import BlobStore
-from iexec_lab.sandbox.unixfs import CHUNK_SIZE, MAX_BLOCK, FileBuilder, Link, build_directory
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping

@@ -8,12 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from iexec_lab.client.ipfs_check import CHUNK, matches
+from iexec_lab.client.ipfs_check import matches
 from iexec_lab.errors import IpfsError
-from iexec_lab.sandbox.cid import RAW, Cid
-from iexec_lab.sandbox.unixfs import FileBuilder
+from iexec_lab.ipfs.cid import RAW, Cid
+from iexec_lab.ipfs.unixfs import CHUNK_SIZE, FileBuilder
 
-SIZES = st.one_of(st.integers(0, 2000), st.sampled_from([CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 5]))
+SIZES = st.one_of(
+    st.integers(0, 2000), st.sampled_from([CHUNK_SIZE - 1, CHUNK_SIZE, CHUNK_SIZE + 1, 3 * CHUNK_SIZE + 5])
+)
 
 
 def address(data, *, version=0, raw=None):

@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 from sandbox.serving import make_context, serving
 
 from iexec_lab.errors import ValidationError
-from iexec_lab.sandbox import hamt, ipfs_gateway, ipfs_node
-from iexec_lab.sandbox.cid import Cid
+from iexec_lab.ipfs import hamt
+from iexec_lab.ipfs.cid import Cid
+from iexec_lab.ipfs.unixfs import CHUNK_SIZE, decode_node
+from iexec_lab.sandbox import ipfs_gateway, ipfs_node
 from iexec_lab.sandbox.ipfs import AbsentError, BlobStore
-from iexec_lab.sandbox.unixfs import CHUNK_SIZE, decode_node
 from iexec_lab.services.ipfs import Ipfs
 
 HELLO = "QmT78zSuBmuS4z925WZfrqQ1qHaJ56DQaTfyMUF7F8ff5o"
@@ -127,7 +128,7 @@ def test_a_damaged_block_is_absent_and_can_be_added_again(store):
 
 
 def test_names_that_leave_the_folder_are_not_written(store, tmp_path):
-    from iexec_lab.sandbox.unixfs import build_directory
+    from iexec_lab.ipfs.unixfs import build_directory
 
     link = store.add_link(b"x")
     for name in ("..", "../x", "a/b", ""):
@@ -283,7 +284,7 @@ def test_a_wrapping_folder(services, tmp_path):
     ],
 )
 def test_options_that_change_the_cid(services, options, cid):
-    from sandbox.test_unixfs import VECTORS, content
+    from ipfs.test_unixfs import VECTORS, content
 
     node, _, _ = services
     [line] = add(node, [("x", content(262145))], **options)

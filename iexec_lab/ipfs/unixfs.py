@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from iexec_lab.sandbox.cid import DAG_PB, RAW, Cid
-from iexec_lab.sandbox.hamt import FANOUT, HASH_CODE, Shard, is_large, shard
+from iexec_lab.ipfs.cid import DAG_PB, RAW, Cid
+from iexec_lab.ipfs.hamt import FANOUT, HASH_CODE, Shard, is_large, shard
+from iexec_lab.protocol.cid import write_varint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -115,7 +116,7 @@ def build_directory(entries: Mapping[str, Link], put: Put, version: int = 0) -> 
     if is_large(links):
         return _build_shard(shard(links), put, version)
     links.sort(key=lambda link: link.name.encode())
-    return _put_folder(links, _tag(1, 0) + _varint(_DIRECTORY), put, version)
+    return _put_folder(links, _tag(1, 0) + write_varint(_DIRECTORY), put, version)
 
 
 def _build_shard(tree: Shard, put: Put, version: int) -> Link:
@@ -126,8 +127,8 @@ def _build_shard(tree: Shard, put: Put, version: int) -> Link:
         else _build_shard(child, put, version)._replace(name=f"{slot:02X}")
         for slot, child in tree.slots.items()
     ]
-    parts = [_tag(1, 0), _varint(_SHARD), _field(2, tree.bitfield())]
-    parts += [_tag(5, 0), _varint(HASH_CODE), _tag(6, 0), _varint(FANOUT)]
+    parts = [_tag(1, 0), write_varint(_SHARD), _field(2, tree.bitfield())]
+    parts += [_tag(5, 0), write_varint(HASH_CODE), _tag(6, 0), write_varint(FANOUT)]
     return _put_folder(links, b"".join(parts), put, version)
 
 
@@ -142,7 +143,9 @@ def encode_node(links: list[Link], data: bytes) -> bytes:
     """dag-pb: links first, then data, as the specification demands."""
     parts = []
     for link in links:
-        body = _field(1, bytes(link.cid)) + _field(2, link.name.encode()) + _tag(3, 0) + _varint(link.tsize)
+        body = (
+            _field(1, bytes(link.cid)) + _field(2, link.name.encode()) + _tag(3, 0) + write_varint(link.tsize)
+        )
         parts.append(_field(2, body))
     parts.append(_field(1, data))
     return b"".join(parts)
@@ -184,12 +187,12 @@ def _decode_link(body: bytes) -> Link:
 
 
 def _unixfs(kind: int, data: bytes, filesize: int, sizes: list[int] | tuple[int, ...]) -> bytes:
-    parts = [_tag(1, 0), _varint(kind)]
+    parts = [_tag(1, 0), write_varint(kind)]
     if data:
         parts.append(_field(2, data))
-    parts += [_tag(3, 0), _varint(filesize)]
+    parts += [_tag(3, 0), write_varint(filesize)]
     for size in sizes:
-        parts += [_tag(4, 0), _varint(size)]
+        parts += [_tag(4, 0), write_varint(size)]
     return b"".join(parts)
 
 
@@ -198,16 +201,7 @@ def _tag(number: int, wire: int) -> bytes:
 
 
 def _field(number: int, value: bytes) -> bytes:
-    return _tag(number, 2) + _varint(len(value)) + value
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+    return _tag(number, 2) + write_varint(len(value)) + value
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iexec_lab.errors import ValidationError
-from iexec_lab.sandbox.cid import DAG_PB, RAW, Cid
+from iexec_lab.ipfs.cid import DAG_PB, RAW, Cid
 
 HELLO = "QmT78zSuBmuS4z925WZfrqQ1qHaJ56DQaTfyMUF7F8ff5o"  # "hello world\n"
 # The same identifier in the bases that gateways take, as the multiformats package for JavaScript writes them.

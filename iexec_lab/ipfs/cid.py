@@ -1,7 +1,6 @@
-"""Content identifiers of IPFS: the text forms, their bytes, and back.
+"""The content identifiers that kubo hands out by default: sha2-256 and the codecs ``raw`` and ``dag-pb``.
 
-Source: the multiformats specifications (CID, multibase, multihash, multicodec). Only what kubo hands out by
-default is here: sha2-256 and the codecs ``raw`` and ``dag-pb``.
+Source: the multiformats specifications (CID, multibase, multihash, multicodec).
 """
 
 from __future__ import annotations
@@ -11,13 +10,13 @@ import hashlib
 from dataclasses import dataclass
 
 from iexec_lab.errors import ValidationError
+from iexec_lab.protocol.cid import DAG_PB, base58_encode, parse_cid, write_varint
+
+__all__ = ["DAG_PB", "RAW", "Cid"]
 
 RAW = 0x55
-DAG_PB = 0x70
 
 _SHA2_256 = b"\x12\x20"
-_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-_BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 _LONGEST = 128  # a sha2-256 CID in base 16 has 73 characters
 
 
@@ -45,9 +44,7 @@ class Cid:
             ValidationError: not a CID, or one of another hash or codec than sha2-256 with dag-pb or raw.
         """
         try:
-            if len(text) == 46 and text.startswith("Qm"):
-                return cls.from_bytes(_from_base(_BASE58, text))
-            return cls.from_bytes(_decode_multibase(text))
+            return cls.from_bytes(_decode(text))
         except ValueError as error:
             raise ValidationError(f"invalid cid: {error}", details={"cid": text[:_LONGEST]}) from error
 
@@ -66,36 +63,14 @@ class Cid:
 
     def __str__(self) -> str:
         if self.version == 0:
-            return _to_base58(bytes(self))
+            return base58_encode(bytes(self))
         return "b" + base64.b32encode(bytes(self)).decode().lower().rstrip("=")
 
 
-def _decode_multibase(text: str) -> bytes:
-    if not 2 <= len(text) <= _LONGEST:
-        raise ValueError("cid too short" if len(text) < 2 else "cid too long")
-    base, body = text[0], text[1:]
-    if base in "bB":
-        return base64.b32decode(body.upper() + "=" * (-len(body) % 8))
-    if base in "fF":
-        return bytes.fromhex(body)
-    if base in "kK":
-        return _from_base(_BASE36, body.lower())
-    if base == "z":
-        return _from_base(_BASE58, body)
-    raise ValueError("selected encoding not supported")
-
-
-def _from_base(alphabet: str, text: str) -> bytes:
-    number = 0
-    for char in text:
-        number = number * len(alphabet) + alphabet.index(char)
-    zeros = len(text) - len(text.lstrip(alphabet[0]))
-    return bytes(zeros) + number.to_bytes((number.bit_length() + 7) // 8, "big")
-
-
-def _to_base58(data: bytes) -> str:
-    number, text = int.from_bytes(data, "big"), ""
-    while number:
-        number, digit = divmod(number, 58)
-        text = _BASE58[digit] + text
-    return "1" * (len(data) - len(data.lstrip(b"\0"))) + text
+def _decode(text: str) -> bytes:
+    """The bytes of a CID; bases with one letter case are read in either."""
+    plain = text.lower() if text[:1] in "BFK" else text
+    if plain.startswith("f"):
+        return bytes.fromhex(plain[1:])
+    cid = parse_cid(plain)
+    return cid.multihash if cid.version == 0 else b"\x01" + write_varint(cid.codec) + cid.multihash
