@@ -42,7 +42,11 @@ def start(context: Context, args: Namespace) -> Outcome:
         return _described(running, f'Sandbox "{args.name}" is running already.')
     with context.face.working("Starting the sandbox"):
         handle = control.start(
-            args.name, native=args.native or None, chain_id=args.chain_id, port_base=args.port_base
+            args.name,
+            native=args.native or None,
+            chain_id=args.chain_id,
+            preset=args.preset,
+            port_base=args.port_base,
         )
     context.forget()
     return _described(handle, f'Sandbox "{args.name}" is ready.')
@@ -164,25 +168,12 @@ def _described(handle: Handle, said: str) -> Outcome:
         "workerpool": handle.workerpool,
         "urls": dict(handle.urls),
         "folder": str(handle.folder),
-        "chain": _chain_object(handle),
+        "chain": handle.chain_json(),
     }
     return Outcome({name: value for name, value in raw.items() if value is not None}, lambda: handle, said)
 
 
-def _chain_object(handle: Handle) -> dict[str, Any]:
-    """What the official CLI needs in its ``chain.json`` to work on this sandbox."""
-    urls = handle.urls
-    return {
-        "id": str(handle.chain_id),
-        "host": urls["rpc"],
-        "hub": handle.hub,
-        "sms": urls["sms"],
-        "iexecGateway": urls["market"],
-        "ipfsGateway": urls["ipfs_gateway"],
-        "compass": urls["compass"],
-    }
-
-
+PRESETS = ("arbitrum-mainnet", "arbitrum-sepolia-testnet", "bellecour")
 _NAME = Option("--name", "name", f"which sandbox (the connected one, else {DEFAULT})", shows="name")
 
 COMMANDS = (
@@ -194,6 +185,13 @@ COMMANDS = (
             _NAME,
             flag("--native", "a chain whose coin is RLC and whose gas is free"),
             Option("--chain-id", "integer", "chain id (65535; native 65534)", shows="id"),
+            Option(
+                "--preset",
+                "chain",
+                "chain id and contract addresses of this network",
+                shows="network",
+                choices=PRESETS,
+            ),
             Option("--port-base", "integer", "first of the ports to use (free ones)", shows="port"),
         ),
         example="sandbox start",

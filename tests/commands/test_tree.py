@@ -117,3 +117,10 @@ def test_finding_one_noun_imports_no_other():
     assert "iexec_lab.commands.deal" in loaded
     assert "iexec_lab.commands.order" not in loaded
     assert "iexec_lab.client" not in loaded
+
+
+def test_the_presets_are_those_of_the_sandbox():
+    from iexec_lab.commands.sandbox import PRESETS
+    from iexec_lab.sandbox import presets
+
+    assert set(PRESETS) == set(presets.PRESETS)
