@@ -14,6 +14,7 @@ from iexec_lab.client.wallets import Wallet, choose_wallet
 from iexec_lab.errors import ValidationError, WalletError
 from iexec_lab.networks import Network, custom_network, resolve_network, sandbox_network
 from iexec_lab.protocol import to_bytes32
+from iexec_lab.wallet.imports import keeping_recursion_limit
 
 if TYPE_CHECKING:
     import os
@@ -150,7 +151,8 @@ class IExec:
     @cached_property
     def web3(self) -> Web3:
         """The network's node as a ``web3.Web3``, for whatever has no verb here."""
-        from web3 import HTTPProvider, Web3
+        with keeping_recursion_limit():
+            from web3 import HTTPProvider, Web3
 
         if not self.session.network.host.startswith("http"):
             raise ValidationError(

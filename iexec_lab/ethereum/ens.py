@@ -12,6 +12,7 @@ from iexec_lab.ethereum.contracts import ENS_REGISTRY, ENS_RESOLVER
 from iexec_lab.protocol.constants import NULL_ADDRESS
 from iexec_lab.protocol.hashing import keccak
 from iexec_lab.protocol.values import is_address, to_address
+from iexec_lab.wallet.imports import keeping_recursion_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -58,7 +59,8 @@ def normalize(name: str) -> str:
     """The name as ENSIP-15 writes it; ValidationError when it can not be written so."""
     if all(map(_PLAIN.fullmatch, name.split("."))):
         return name
-    from ens.exceptions import InvalidName
+    with keeping_recursion_limit():
+        from ens.exceptions import InvalidName
 
     try:
         return str(_ensip15()(name).as_text)

@@ -7,12 +7,12 @@ one that lives elsewhere (a browser wallet) sends its transactions itself.
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, runtime_checkable
 
 from iexec_lab.errors import SignatureError, WalletError
 from iexec_lab.protocol.signatures import curve, key_address, personal_digest, sign_digest
 from iexec_lab.protocol.typed_data import hash_typed_data
+from iexec_lab.wallet.imports import keeping_recursion_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -145,13 +145,8 @@ def parse_private_key(private_key: str | bytes) -> bytes:
 
 
 def _account() -> type[Account]:
-    """eth_account's class, imported when first needed.
+    """eth_account's class, imported when first needed."""
+    with keeping_recursion_limit():
+        from eth_account import Account
 
-    Its dependency py_ecc sets the recursion limit to 100,000, at which deeply nested JSON from the network
-    overflows the C stack of Python 3.11; the limit is put back.
-    """
-    limit = sys.getrecursionlimit()
-    from eth_account import Account
-
-    sys.setrecursionlimit(limit)
     return Account
