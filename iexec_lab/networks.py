@@ -103,7 +103,12 @@ class Network:
             raise ConfigurationError(f"{name} is no setting", hint=f"Settings: {', '.join(_SETTINGS)}.")
         value = getattr(self, _SETTINGS[name])
         if not value:
-            raise ConfigurationError(f'Missing {name} in "chain.json" for chain {self.id}')
+            hint = f'Add "{name}" to the chain in chain.json, if the network has one.'
+            if name.startswith("voucher"):  # the official sentence, from another part of their code
+                option = {"voucherHub": "voucherHubAddress"}.get(name, f"{name}URL")
+                sentence = f"{option} option not set and no default value for your chain {self.id}"
+                raise ConfigurationError(sentence, hint=hint)
+            raise ConfigurationError(f'Missing {name} in "chain.json" for chain {self.id}', hint=hint)
         return str(value)
 
     def settings(self) -> dict[str, str | None]:

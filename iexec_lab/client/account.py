@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from iexec_lab.client.balances import WEI_PER_NRLC, wallet_nrlc
 from iexec_lab.client.bridge import bridged_session
 from iexec_lab.client.verbs import framed, only, verb
-from iexec_lab.errors import BalanceError, ValidationError
+from iexec_lab.errors import BalanceError, IexecError
 from iexec_lab.ethereum.calls import Call, read
 from iexec_lab.ethereum.contracts import HUB, NATIVE_HUB, RLC
 from iexec_lab.units import format_rlc, parse_rlc
@@ -136,7 +136,7 @@ def _receipt(nrlc: int, tx_hash: str) -> dict[str, Any]:
 def _positive(amount: Any, unit: str, what: str) -> int:
     nrlc = parse_rlc(amount, unit)
     if nrlc <= 0:
-        raise ValidationError(f"{what} amount must be greater than 0")
+        raise IexecError(f"{what} amount must be greater than 0")
     return nrlc
 
 

@@ -73,7 +73,7 @@ class Asset:
         asset, target = self.session.to_address(address), self.session.to_address(to)
         session = self.session
         if not self.deployed(asset):
-            raise ObjectNotFoundError(self.kind, asset, session.network.id)
+            raise OrderError(f"Invalid {self.kind} address", details={self.kind: asset})
         [owner], wallet = session.hub.owners([asset]), session.signer.address
         if owner != wallet:
             raise OrderError(

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.client.balances import WEI_PER_NRLC, wallet_nrlc
-from iexec_lab.errors import BalanceError, BridgeError, ConfigurationError, IexecError, ValidationError
+from iexec_lab.errors import (
+    BalanceError,
+    BridgeError,
+    ConfigurationError,
+    IexecError,
+    ProjectError,
+    ValidationError,
+)
 from iexec_lab.ethereum.calls import Call, block_time, latest_block, read
 from iexec_lab.ethereum.contracts import BRIDGE as CONTRACT
 from iexec_lab.ethereum.contracts import BRIDGE_EVENTS, EVENTS, RLC
@@ -62,9 +69,9 @@ def bridge_to_sidechain(
         BridgeError: The RLC was sent and did not arrive in time.
     """
     session = noun.session
-    bridge = _bridge(session)
     if session.network.native:
-        raise ConfigurationError("Current chain is not mainchain", hint="Use bridge-to-mainchain here.")
+        raise ProjectError("Cannot bridge sidechain to sidechain", hint="Use bridge-to-mainchain here.")
+    bridge = _bridge(session)
     nrlc = _amount(session, amount, unit)
     least, most, daily = read(
         session.rpc,
@@ -95,9 +102,9 @@ def bridge_to_mainchain(
         force: Do not ask.
     """
     session = noun.session
-    bridge = _bridge(session)
     if not session.network.native:
-        raise ConfigurationError("Current chain is not sidechain", hint="Use bridge-to-sidechain here.")
+        raise ProjectError("Cannot bridge mainchain to mainchain", hint="Use bridge-to-sidechain here.")
+    bridge = _bridge(session)
     nrlc = _amount(session, amount, unit)
     wei = nrlc * WEI_PER_NRLC
     least, most, daily, within, day = read(
@@ -143,7 +150,7 @@ def _bridge(session: Session) -> Bridge:
     session.network.require(FEATURE)
     bridge = session.network.bridge
     if bridge is None:
-        raise ConfigurationError(f'Missing bridge contract in "chain.json" for chain {session.network.name}')
+        raise ProjectError(f'Missing bridge in "chain.json" for chain {session.network.id}')
     if bridge.bridged_chain_id is None and bridge.network is None:
         raise ConfigurationError(
             f'Missing bridge bridgedChainId in "chain.json" for chain {session.network.name}',

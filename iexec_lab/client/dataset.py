@@ -229,14 +229,17 @@ def encrypt_folder(
     for needed in (originals, keys, encrypted):
         if not needed.is_dir():
             raise CryptoError(
-                f"Folder {needed} is missing",
-                hint='"dataset init --encrypted" makes the folders for encryption.',
+                "Folders for dataset encryption are missing, did you forget to run "
+                '"iexec dataset init --encrypted"?',
+                details={"missing": needed},
             )
     sources = sorted(
         path for path in originals.iterdir() if (path.is_file() or path.is_dir()) and not path.is_symlink()
     )
     if not sources:
-        raise CryptoError(f"Input folder {originals} is empty", hint="Put the files to encrypt there.")
+        raise CryptoError(
+            f'Input folder "{originals}" is empty, nothing to encrypt', hint="Put the files to encrypt there."
+        )
     targets = [encrypted / f"{source.name}{_suffix(source)}.enc" for source in sources]
     if len(set(targets)) < len(targets):
         raise CryptoError(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from iexec_lab.errors import ValidationError
-from iexec_lab.protocol import NULL_ADDRESS, read_params, to_tag, to_uint256
+from iexec_lab.networks import TDX_TAG
+from iexec_lab.protocol import NULL_ADDRESS, canonical_params, to_tag, to_uint256
 from iexec_lab.units import parse_rlc
 
 if TYPE_CHECKING:
@@ -61,16 +63,21 @@ class Request:
         Raises:
             ValidationError: One of them can not be right.
         """
-        base = read_params(params) if isinstance(params, str) else dict(params or {})
+        base = _base(params)
         count = to_uint256(volume)
         if count < 1:
             raise ValidationError("volume must be greater than or equal to 1")
+        wanted = base | dict(
+            _params(args, input_files, secret, storage_provider, encrypt_result=encrypt_result)
+        )
+        canonical_params(
+            wanted, tag=TDX_TAG
+        )  # values only: what needs an enclave is asked when the tag is known
         return cls(
             app=session.to_address(app),
             dataset=session.to_address(dataset or NULL_ADDRESS),
             workerpool=session.to_address(workerpool or NULL_ADDRESS),
-            params=base
-            | dict(_params(args, input_files, secret, storage_provider, encrypt_result=encrypt_result)),
+            params=wanted,
             category=None if category is None else to_uint256(category),
             tag=None if tag is None else to_tag(tag, frameworks=session.network.frameworks),
             trust=to_uint256(trust),
@@ -92,6 +99,22 @@ class Request:
         if self.params.get("iexec_result_encryption") in {True, "true"}:
             return "the result is encrypted"
         return "secrets are used" if self.params.get("iexec_secrets") else None
+
+
+def _base(params: Any) -> dict[str, Any]:
+    """The object given as ``params``, or as its JSON text."""
+    if not isinstance(params, str):
+        return dict(params or {})
+    try:
+        value = json.loads(params)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise ValidationError(
+            f"{params} is not a valid params, must be a json",
+            hint='An object, such as {"iexec_args": "hello"}.',
+        )
+    return value
 
 
 def _params(

@@ -116,6 +116,12 @@ class Results:
         """
         folder = self.session.folder
         source, target = folder / (path or "encryptedResults.zip"), (folder / "results.zip").absolute()
+        if not self._key_folder(beneficiary_keystoredir).is_dir():
+            raise CryptoError(
+                "Beneficiary secrets folder is missing did you forget to run "
+                '"iexec results generate-encryption-keypair"?',
+                hint="result generate-encryption-keypair makes it, or name the folder of your keys.",
+            )
         if not source.is_file():
             raise CryptoError(
                 f"Failed to load encrypted results from {source}", hint="Name the file that was downloaded."
@@ -127,6 +133,9 @@ class Results:
             )
         decrypt_result(source, target, key)
         return {"resultsPath": str(target)}
+
+    def _key_folder(self, keystoredir: str | None) -> Path:
+        return beneficiary_key_file(self.session, NULL_ADDRESS, keystoredir).parent
 
     def _private_key(self, keystoredir: str | None, name: str | None) -> bytes:
         owner = NULL_ADDRESS if name else self._wallet()

@@ -75,7 +75,10 @@ class Storage:
 
     def _token_name(self, provider: str | None) -> str:
         if provider not in {None, "default", "ipfs", "dropbox"}:
-            raise ValidationError(f'"{provider}" not supported', hint="Providers: ipfs, dropbox.")
+            raise ValidationError(
+                f'"{provider}" is not a valid storage provider, '
+                "use one of the supported providers (dropbox, ipfs)"
+            )
         if provider != "dropbox" and not self.session.network.result_proxy:
             if provider in {None, "default"}:
                 self.session.network.setting("resultProxy")

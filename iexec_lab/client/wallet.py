@@ -65,7 +65,10 @@ class Wallets:
     def _identity(self, *, show_private_key: bool) -> dict[str, str]:
         if not show_private_key:
             if self.session.address == NULL_ADDRESS:
-                raise WalletError("Wallet file not found", hint='Create a wallet with "wallet create".')
+                raise WalletError(
+                    "Failed to load wallet address from keystore: Wallet file not found",
+                    hint='Create a wallet with "wallet create".',
+                )
             return {"address": self.session.address}
         signer = self.session.signer
         if not isinstance(signer, LocalSigner):

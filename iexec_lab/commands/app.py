@@ -142,11 +142,13 @@ def _execution(context: Context, args: Namespace, chain_id: int) -> dict[str, An
     for kind in ("dataset", "workerpool"):
         wanted = getattr(args, kind)
         if wanted is not None:
-            values[kind] = address_of(context, kind, None if wanted == "deployed" else wanted, chain_id)
+            missing = f'No {kind} found in "deployed.json" for chain {chain_id}'
+            typed = None if wanted == "deployed" else wanted
+            values[kind] = address_of(context, kind, typed, chain_id, otherwise=missing)
     return values
 
 
-_APP = Argument("app", "app", "the app; the one of deployed.json when left out")
+_APP = Argument("app", "app", "the app; the one of deployed.json when left out", shows="appAddress")
 
 COMMANDS = (
     Command(

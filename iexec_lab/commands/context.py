@@ -228,16 +228,17 @@ def required(args: Namespace, name: str) -> str:
     return value
 
 
-def address_of(context: Context, kind: str, given: str | None, chain_id: int) -> str:
+def address_of(
+    context: Context, kind: str, given: str | None, chain_id: int, *, otherwise: str | None = None
+) -> str:
     """The address typed, or that of the last deployment on the chain.
 
     Raises:
-        ProjectError: neither.
+        ProjectError: neither; ``otherwise`` is the sentence, when it is not the usual one.
     """
-    if given:
-        return given
-    try:
-        return context.project.require_deployed(kind, chain_id)
-    except ProjectError as error:
-        error.hint = f"Give the address of the {kind}, or run iexec-lab {kind} deploy."
-        raise
+    hint = f"Give the address of the {kind}, or run iexec-lab {kind} deploy."
+    address = given or context.project.deployed(kind, chain_id)
+    if address is None:
+        usual = f'Missing {kind}Address and no {kind} found in "deployed.json" for chain {chain_id}'
+        raise ProjectError(otherwise or usual, hint=hint)
+    return address

@@ -30,6 +30,12 @@ def calling(
         spends: The verb takes ``force``; a command without ``--force`` asks nothing.
         deployed: Kind of the resource in the argument ``address``; ``deployed.json`` has the default.
     """
+    is_about_secret = deployed is not None and verb.endswith("_secret")
+    otherwise = (
+        f'Missing {deployed}Address argument and no {deployed} found in "deployed.json"'
+        if is_about_secret
+        else None
+    )
 
     def handle(context: Context, args: Namespace) -> Outcome:
         lab = context.lab(args)
@@ -37,7 +43,9 @@ def calling(
         if spends:
             values["force"] = getattr(args, "force", True)
         if deployed:
-            values["address"] = address_of(context, deployed, args.address, lab.session.network.id)
+            values["address"] = address_of(
+                context, deployed, args.address, lab.session.network.id, otherwise=otherwise
+            )
         with context.face.working(doing):
             return done(lab, verb, said, args, **values)
 

@@ -162,7 +162,7 @@ def _check_count(command: Command, positionals: list[str]) -> None:
     if len(positionals) < len(needed):
         missing = needed[len(positionals)]
         raise UsageError(
-            f"missing required argument '{missing.name}'", usage=command.usage, hint=missing.help
+            f"missing required argument '{missing.label}'", usage=command.usage, hint=missing.help
         )
     if len(positionals) > len(command.args):
         expected = f"Expected {len(command.args)} argument{'' if len(command.args) == 1 else 's'}"

@@ -6,7 +6,7 @@ from iexec_lab.commands.handlers import calling
 from iexec_lab.commands.options import READS, SIGNS, TEE_FRAMEWORK
 from iexec_lab.commands.tree import Argument, Command, Option
 
-_NAME = Argument("name", "name", "name of the secret", required=True)
+_NAME = Argument("name", "name", "name of the secret", required=True, shows="secretName")
 
 COMMANDS = (
     Command(
@@ -35,7 +35,10 @@ COMMANDS = (
         calling(
             "requester.check_secret", "name", "address", "tee_framework", doing="Asking the secret manager"
         ),
-        args=(_NAME, Argument("address", "user", "whose secret; the wallet's when left out")),
+        args=(
+            _NAME,
+            Argument("address", "user", "whose secret; the wallet's when left out", shows="requesterAddress"),
+        ),
         options=(*READS, TEE_FRAMEWORK),
         example="requester check-secret my-password",
     ),

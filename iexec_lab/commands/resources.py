@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def address(kind: str, *, required: bool = False) -> Argument:
     """The resource a command is about; the last deployment when it may be left out."""
     where = "" if required else "; the one of deployed.json when left out"
-    return Argument("address", kind, f"the {kind}{where}", required=required)
+    return Argument("address", kind, f"the {kind}{where}", required=required, shows=f"{kind}Address")
 
 
 def show(kind: str) -> Command:
@@ -30,7 +30,10 @@ def show(kind: str) -> Command:
         _show(kind),
         args=(
             Argument(
-                "address", kind, f"the {kind}, or its number among the user's; the one of deployed.json"
+                "address",
+                kind,
+                f"the {kind}, or its number among the user's; the one of deployed.json",
+                shows="addressOrIndex",
             ),
         ),
         options=(*READS, USER),

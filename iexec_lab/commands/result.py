@@ -101,7 +101,7 @@ COMMANDS = (
         ("result", "decrypt"),
         "decrypt an archive of results",
         decrypt,
-        args=(Argument("path", "path", "the archive (encryptedResults.zip)"),),
+        args=(Argument("path", "path", "the archive (encryptedResults.zip)", shows="encryptedResultsPath"),),
         options=(*WALLET_OPEN, OVERWRITE, BENEFICIARY_FOLDER, BENEFICIARY_KEY),
         example="result decrypt 0x5d3a.zip",
     ),

@@ -40,7 +40,7 @@ COMPLETE = "__complete"
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """A positional value; ``name`` is shown, and is the attribute of the parsed arguments."""
+    """A positional value; ``name`` is its attribute when parsed, ``shows`` its name in the manual."""
 
     name: str
     kind: str
@@ -48,14 +48,19 @@ class Argument:
     required: bool = False
     default: str | None = None
     choices: tuple[str, ...] = ()
+    shows: str = ""
 
     @property
     def dest(self) -> str:
         return self.name.replace("-", "_")
 
     @property
+    def label(self) -> str:
+        return self.shows or self.name
+
+    @property
     def shown(self) -> str:
-        return f"<{self.name}>" if self.required else f"[{self.name}]"
+        return f"<{self.label}>" if self.required else f"[{self.label}]"
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,7 +133,10 @@ COMMANDS = (
         import_,
         args=(
             Argument(
-                "private-key", "private_key", "32 bytes in hex; asked for when left out, which is safer"
+                "private-key",
+                "private_key",
+                "32 bytes in hex; asked for when left out, which is safer",
+                shows="privateKey",
             ),
         ),
         options=(*WALLET_NEW, OVERWRITE),

@@ -70,7 +70,7 @@ COMMANDS = (
             deployed="workerpool",
         ),
         args=(
-            Argument("api-url", "url", "http(s) URL of the pool's API", required=True),
+            Argument("api-url", "url", "http(s) URL of the pool's API", required=True, shows="apiUrl"),
             resources.address("workerpool"),
         ),
         options=SENDS,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from iexec_lab.errors import BalanceError, ConfigurationError, ValidationError
+from iexec_lab.errors import BalanceError, ConfigurationError, IexecError, ValidationError
 from iexec_lab.wallet.signer import LocalSigner
 
 STRANGER = LocalSigner("0x" + "77" * 32).address
@@ -42,7 +42,13 @@ def test_more_than_there_is_is_refused_before_anything_is_sent(newcomer):
         lab.account.withdraw(1)
 
 
-@pytest.mark.parametrize("amount", [0, "0", "1.5", "-1"])
+@pytest.mark.parametrize("amount", [0, "0"])
+def test_nothing_is_no_amount(lab, amount):
+    with pytest.raises(IexecError, match="Deposit amount must be greater than 0"):
+        lab.account.deposit(amount)
+
+
+@pytest.mark.parametrize("amount", ["1.5", "-1"])
 def test_amounts_that_make_no_sense(lab, amount):
     with pytest.raises(ValidationError):
         lab.account.deposit(amount)

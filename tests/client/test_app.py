@@ -92,7 +92,7 @@ class TestTransfer:
     def test_only_the_owner_gives_it_away(self, other, hello):
         with pytest.raises(OrderError, match="Only app owner can transfer app ownership"):
             other.app.transfer(hello, other.session.address)
-        with pytest.raises(ObjectNotFoundError):
+        with pytest.raises(OrderError, match="Invalid app address"):
             other.app.transfer(NULL_ADDRESS, other.session.address)
 
 

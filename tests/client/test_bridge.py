@@ -156,9 +156,9 @@ class TestToMainchain:
 
 class TestConfiguration:
     def test_each_way_starts_on_its_side(self, bridged):
-        with pytest.raises(ConfigurationError, match="Current chain is not sidechain"):
+        with pytest.raises(ConfigurationError, match="Cannot bridge mainchain to mainchain"):
             bridged.lab().wallet.bridge_to_mainchain(1)
-        with pytest.raises(ConfigurationError, match="Current chain is not mainchain"):
+        with pytest.raises(ConfigurationError, match="Cannot bridge sidechain to sidechain"):
             bridged.lab(native=True).wallet.bridge_to_sidechain(1)
 
     def test_a_bridge_that_names_no_chain_id(self, bridged):

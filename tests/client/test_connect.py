@@ -118,7 +118,7 @@ def test_settings(lab, iexec_sandbox):
     assert settings["sms.default"] == lab.network.sms_url("tdx") == iexec_sandbox.urls["sms"]
     assert "voucherHub" not in settings
     assert list(lab.network.settings().columns) == ["name", "value"]
-    with pytest.raises(ConfigurationError, match=r'Missing voucherHub in "chain.json"'):
+    with pytest.raises(ConfigurationError, match="voucherHubAddress option not set"):
         lab.network.setting("voucherHub")
     with pytest.raises(ConfigurationError, match="colour is no setting"):
         lab.network.setting("colour")

@@ -117,7 +117,7 @@ def test_a_dry_run_signs_nothing(iexec, app):
 def test_errors_of_a_run(iexec, app):
     assert iexec.fails(f"app run {NOBODY}") == f"No app deployed at address {NOBODY}"
     assert "not a valid ethereum address" in iexec.fails("app run 0x12")
-    assert iexec.fails("app run --dataset deployed").startswith("Missing datasetAddress")
+    assert iexec.fails("app run --dataset deployed").startswith("No dataset found")
     assert "x is not a valid uint256" in iexec.fails("app run --category x")
 
 

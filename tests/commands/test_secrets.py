@@ -117,4 +117,6 @@ def test_storage(iexec):
     assert iexec("storage check dropbox") == {"ok": True, "isInitialized": True}
     assert "already initialized" in iexec.fails("storage init dropbox --token t")
     assert iexec("storage init dropbox --token t2 --force-update")["isUpdated"] is True
-    assert iexec.fails("storage check floppy") == '"floppy" not supported'
+    assert iexec.fails("storage check floppy") == (
+        '"floppy" is not a valid storage provider, use one of the supported providers (dropbox, ipfs)'
+    )
