@@ -73,7 +73,7 @@ class Rpc:
         url: Address of the node.
         timeout: Seconds that one exchange may take in all.
         session: A ``requests`` session to use, e.g. one with a proxy or certificates of its own.
-        attempts: How often a read is asked when the node is down, slow or limits requests.
+        attempts: How often a read is asked when the node is down or limits requests, within ``timeout``.
         pause: Seconds before the second attempt; doubled each time, with jitter.
         headers: Sent with every request, e.g. an authorisation.
 
@@ -225,11 +225,16 @@ class Rpc:
         return post(self._session, self.url, payload, self.timeout, content_type)
 
     def _again(self, ask: Callable[[], Any | RpcFault], attempts: int) -> Any | RpcFault:
+        """Ask until there is an answer; once the time-out is over, no more attempts are begun."""
+        deadline = time.monotonic() + self.timeout
         answer = ask()
         for number in range(attempts - 1):
             if not isinstance(answer, RpcFault) or not answer.retry:
                 return answer
-            time.sleep(max(answer.wait, self._pause * 2**number * random.uniform(0.5, 1.5)))  # noqa: S311
+            pause = max(answer.wait, self._pause * 2**number * random.uniform(0.5, 1.5))  # noqa: S311
+            if time.monotonic() + pause >= deadline:
+                return answer
+            time.sleep(pause)
             answer = ask()
         return answer
 

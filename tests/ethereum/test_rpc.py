@@ -170,9 +170,23 @@ def test_the_node_may_say_when_to_come_back(server, monkeypatch):
     server.plan(
         status(429, Retry_After="3"), status(429, Retry_After="86400"), status(429, Retry_After="soon")
     )
-    assert quick(server.url).chain_id == 31337
+    assert quick(server.url, timeout=30).chain_id == 31337
     assert slept[:2] == [3, 10]
     assert slept[2] < 1
+
+
+def test_a_node_that_says_to_come_back_later_than_one_waits(server):
+    server.always = status(429, Retry_After="7200")
+    with pytest.raises(CallError, match="429"):
+        quick(server.url).request("eth_chainId")
+    assert len(server.requests) == 1
+
+
+def test_a_silent_node_is_asked_once(server):
+    server.always = delay(3600)
+    with pytest.raises(CallError, match="did not answer"):
+        quick(server.url, timeout=0.5).request("eth_chainId")
+    assert len(server.requests) == 1
 
 
 def test_a_refusal_in_json_rpc_is_told_with_its_reason(server):
