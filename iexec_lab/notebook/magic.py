@@ -218,13 +218,14 @@ _loaded: dict[int, list[Callable[[], None]]] = {}
 
 def load(shell: InteractiveShell) -> None:
     """Add the magics, completion and drawing to a shell."""
-    from iexec_lab.notebook import completion, display
+    from iexec_lab.notebook import completion, display, question
 
     magics = IexecMagics(shell)
     shell.register_magics(magics)
     _loaded[id(shell)] = [
         display.install(shell, magics),
         completion.install(shell, magics.seen, lambda: magics.context.folder),
+        question.install(shell),
     ]
 
 
