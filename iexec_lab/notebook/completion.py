@@ -34,6 +34,8 @@ def command_line(lines: list[str]) -> str | None:
     """
     head = _HEAD.match(lines[0])
     if head is None:
+        if lines[0].lstrip().startswith("%%"):
+            return None  # another language
         line = _LINE.match(lines[-1])
         return line["rest"] if line else None
     if len(lines) == 1:
