@@ -34,8 +34,9 @@ class Storage:
         """Let workers store results at ``provider`` for the wallet.
 
         Args:
-            provider: ``dropbox``; ``default`` or None logs in to the network's result proxy; ``ipfs`` takes a
-                token for it.
+            provider: ``dropbox``; ``default`` or None logs in to the result proxy of the network, or does
+                nothing where there is none: results go to IPFS by themselves; ``ipfs`` takes a token for
+                the proxy.
             force_update: Replace the token that is there.
             token: The token; asked for when it is needed and not given.
             tee_framework: Whose secret management service keeps it.
@@ -43,6 +44,8 @@ class Storage:
         Raises:
             IexecError: The provider needs no token, or has one already.
         """
+        if self._needs_no_token(provider):
+            return {"isInitialized": True, "isUpdated": False}
         name = self._token_name(provider)
         signer, sms = self.session.signer, self.session.sms(tee_framework)
         if not force_update and sms.has_web2(signer.address, name):
@@ -58,6 +61,8 @@ class Storage:
         self, provider: str | None = None, user: str | None = None, tee_framework: str | None = None
     ) -> bool:
         """Whether workers can store results at ``provider`` for ``user`` (default: the wallet)."""
+        if self._needs_no_token(provider):
+            return True
         owner = self.session.to_address(user or self.session.address)
         return self.session.sms(tee_framework).has_web2(owner, self._token_name(provider))
 
@@ -73,6 +78,9 @@ class Storage:
         """
         return f"/ipfs/{self.session.ipfs.add(Path(path))}"
 
+    def _needs_no_token(self, provider: str | None) -> bool:
+        return provider in {None, "default"} and not self.session.network.result_proxy
+
     def _token_name(self, provider: str | None) -> str:
         if provider not in {None, "default", "ipfs", "dropbox"}:
             raise ValidationError(
@@ -80,8 +88,6 @@ class Storage:
                 "use one of the supported providers (dropbox, ipfs)"
             )
         if provider != "dropbox" and not self.session.network.result_proxy:
-            if provider in {None, "default"}:
-                self.session.network.setting("resultProxy")
             raise IexecError(
                 f'Storage provider "{provider}" does not support authentication tokens',
                 hint="On this network IPFS needs none: results go there by themselves.",

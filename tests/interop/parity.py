@@ -156,11 +156,15 @@ class Pair:
         )
 
     def edit(self, noun: str, **values: Any) -> None:
-        """Change an object of iexec.json on both sides."""
+        """Change an object of iexec.json on both sides; ``{folder}`` in a value makes it each side's own."""
         for side in (self.theirs, self.ours):
             path = side.folder / "iexec.json"
             content = json.loads(path.read_text())
-            content[noun] |= values
+            own = {
+                key: value.format(folder=side.folder) if isinstance(value, str) else value
+                for key, value in values.items()
+            }
+            content[noun] |= own
             path.write_text(json.dumps(content))
 
     def name(self, word: str, theirs: str, ours: str) -> None:

@@ -32,11 +32,7 @@ def pair(tmp_path, iexec_sandbox):
 def deploy(pair, noun, key="name", **values):
     """Both sides deploy what ``<noun> init`` wrote; the address is called ``{noun}`` from now on."""
     pair(noun, "init")
-    for side in (pair.theirs, pair.ours):
-        path = side.folder / "iexec.json"
-        content = json.loads(path.read_text())
-        content[noun] |= {key: f"{noun} in {side.folder}", **values}
-        path.write_text(json.dumps(content))
+    pair.edit(noun, **{key: f"{noun} in {{folder}}"}, **values)
     pair(noun, "deploy", free=("address",))
     theirs, ours = pair.answers
     pair.name(noun, theirs["address"], ours["address"])
