@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import secrets
 import shutil
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ from iexec_lab.client.ipfs_check import matches
 from iexec_lab.crypto import decrypt_result, extract_archive, open_archive
 from iexec_lab.crypto.archive import Member
 from iexec_lab.crypto.result import KEY_ENTRY, PAYLOAD_ENTRY
+from iexec_lab.crypto.streams import os_errors
 from iexec_lab.errors import CryptoError, IpfsError, JobError, ObjectNotFoundError
 
 if TYPE_CHECKING:
@@ -288,10 +290,12 @@ def download_result(
     Raises:
         JobError: It is not there.
         IpfsError: The gateway was not reached, or gave something else.
+        CryptoError: The file can not be written.
     """
     location = check_downloadable(view)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.{os.getpid()}.new")
+    part = target.with_name(f".{target.name}.{secrets.token_hex(6)}.new")
+    with os_errors(f"can not write {target}"):
+        target.parent.mkdir(parents=True, exist_ok=True)
     try:
         session.ipfs.download(location, part, progress=progress)
         if verify and matches(part, location) is False:
@@ -300,9 +304,11 @@ def download_result(
                 details={"gateway": session.network.ipfs_gateway, "task": view.task_id},
                 hint="Try another ipfsGateway; verify=False takes what comes.",
             )
-        part.replace(target)
+        with os_errors(f"can not write {target}"):
+            part.replace(target)
     finally:
-        part.unlink(missing_ok=True)
+        with os_errors(f"can not write {target}"):
+            part.unlink(missing_ok=True)
     return target
 
 
