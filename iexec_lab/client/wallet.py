@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from iexec_lab.client.balances import WEI_PER_NRLC, wallet_nrlc, wallet_wei
 from iexec_lab.client.bridge import bridge_to_mainchain, bridge_to_sidechain, bridged_session
 from iexec_lab.client.verbs import framed, only, verb
-from iexec_lab.errors import BalanceError, ConfigurationError, IexecError, ValidationError, WalletError
+from iexec_lab.errors import BalanceError, IexecError, ProjectError, ValidationError, WalletError
 from iexec_lab.ethereum.calls import has_code
 from iexec_lab.ethereum.contracts import RLC
 from iexec_lab.protocol import NULL_ADDRESS
@@ -94,11 +94,14 @@ class Wallets:
 
         Raises:
             BalanceError: ``Amount to send exceed wallet balance``.
-            ConfigurationError: RLC is the coin of this chain: ``send_rlc`` sends it.
+            ProjectError: RLC is the coin of this chain: ``send_rlc`` sends it.
         """
         session, target = self.session, self.session.to_address(to)
         if session.network.native:
-            raise ConfigurationError("sendETH() is disabled on sidechain, use sendRLC()")
+            raise ProjectError(
+                "sendETH() is disabled on sidechain, use sendRLC()",
+                hint="wallet send-RLC sends the coin of this chain.",
+            )
         wei = parse_ether(amount, unit)
         wallet = session.signer.address
         held = wallet_wei(session, wallet)

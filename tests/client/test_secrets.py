@@ -51,5 +51,5 @@ class TestStorage:
         assert lab.storage.check("dropbox") in {True, False}
 
     def test_an_unknown_provider(self, lab):
-        with pytest.raises(ValidationError, match='"floppy" not supported'):
+        with pytest.raises(ValidationError, match='"floppy" is not a valid storage provider'):
             lab.storage.init("floppy")

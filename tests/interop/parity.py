@@ -207,7 +207,7 @@ class Pair:
         if not message:
             found["error"].pop("message")
             expected["error"].pop("message")
-        assert found["error"] == expected["error"], line
+        assert found["error"] == expected["error"], (line, found, expected)
         assert found["command"] == expected.get("command", found["command"]), line
         return ours.answer
 

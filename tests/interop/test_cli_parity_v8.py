@@ -57,7 +57,9 @@ def test_a_run_without_enclave(pair):
     pair("app", "init", free=("multiaddr",))  # an older image
     pair.edit("app", name="app in {folder}")
     pair("app", "deploy", free=("address",))
-    pair("app", "show", drop=("ens",))  # null on this version where there are no names
+    theirs, ours = pair.answers
+    pair.name("app", theirs["address"], ours["address"])
+    pair("app", "show", free=("address", "appMultiaddr"))
     pair("app", "run", "--args", "hi", "--watch", "--force", free=("contributors", "location", *TIMES))
     pair("app", "publish", "--force", "--price", "1", "nRLC")
     theirs, ours = pair.answers
