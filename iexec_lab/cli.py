@@ -118,12 +118,18 @@ def _print(outcome: Outcome) -> None:
     style = _style(sys.stdout)
     if outcome.said:
         print(style.paint(GREEN, "✔ ") + safe(outcome.said))
-    shown = dict(outcome.raw) if outcome.shown is None else outcome.shown
+    shown = _unsaid(outcome) if outcome.shown is None else outcome.shown
     text = render(shown, style, width=_width())
     if text:
         print(text)
     for sentence in outcome.failed:
         print(_style(sys.stderr).paint(RED, "✖ ") + safe(sentence), file=sys.stderr)
+
+
+def _unsaid(outcome: Outcome) -> dict[str, Any]:
+    """The answer without what the line above it told already."""
+    told = {word.strip('.,:;()"') for word in outcome.said.split()}
+    return {name: value for name, value in outcome.raw.items() if str(value) not in told}
 
 
 def _width() -> int:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import select
 import subprocess
 import sys
-import time
 
 import pytest
+from pseudo_terminal import on_terminal
 
 ASK = "from iexec_lab.commands.terminal import Terminal; print('answer', Terminal().confirm('Really?'))"
 SECRET = "from iexec_lab.commands.terminal import Terminal; print('answer', Terminal().secret('Password'))"
@@ -21,30 +18,9 @@ WORK = (
 )
 
 
-def on_terminal(code: str, *answers: str) -> str:
-    """What a person sees; each answer is typed when the screen has been still for a moment."""
-    pid, screen = pty.fork()
-    if pid == 0:
-        os.execv(sys.executable, [sys.executable, "-c", code])
-    seen, waiting, deadline = b"", list(answers), time.monotonic() + 60
-    try:
-        while time.monotonic() < deadline:
-            ready, _, _ = select.select([screen], [], [], 0.3)
-            if ready:
-                try:
-                    chunk = os.read(screen, 4096)
-                except OSError:
-                    break
-                if not chunk:
-                    break
-                seen += chunk
-            elif waiting and seen.rstrip().endswith((b")", b":")):
-                os.write(screen, waiting.pop(0).encode() + b"\n")
-                seen += b"\n"
-    finally:
-        os.close(screen)
-        os.waitpid(pid, 0)
-    return seen.decode()
+def screen_of(code: str, *answers: str) -> str:
+    """What a person sees of a piece of Python."""
+    return on_terminal([sys.executable, "-c", code], *answers)[0]
 
 
 @pytest.mark.parametrize(
@@ -52,19 +28,19 @@ def on_terminal(code: str, *answers: str) -> str:
     [(("",), True), (("y",), True), (("YES",), True), (("no",), False), (("what", "n"), False)],
 )
 def test_confirm_says_yes_by_default_and_asks_again(answers, result):
-    screen = on_terminal(ASK, *answers)
+    screen = screen_of(ASK, *answers)
     assert f"answer {result}" in screen
     assert screen.count("Really? (Y/n)") == len(answers)
 
 
 def test_secrets_are_not_shown_and_not_empty():
-    screen = on_terminal(SECRET, "", "hidden word")
+    screen = screen_of(SECRET, "", "hidden word")
     assert screen.count("hidden word") == 1  # our own print, not the echo
     assert "answer hidden word" in screen
 
 
 def test_progress_is_one_line_that_goes_away():
-    screen = on_terminal(WORK)
+    screen = screen_of(WORK)
     assert "deep 2/5" in screen
     assert "! careful" in screen
     assert screen.rstrip().endswith("done")

@@ -1,0 +1,112 @@
+"""The workflows of the manual, typed line by line into cells."""
+
+from __future__ import annotations
+
+import json
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+
+@pytest.fixture
+def cell(tmp_path, monkeypatch, iexec_sandbox):
+    """Runs a line in a cell of a notebook that is connected to the sandbox; its value."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("IEXEC_LAB_STATE", str(iexec_sandbox.folder.parent))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("IEXEC_PRIVATE_KEY", raising=False)
+    (tmp_path / "home").mkdir()
+    shell = InteractiveShell()
+    shell.extension_manager.load_extension("iexec_lab")
+
+    def run(code):
+        printed = StringIO()
+        with redirect_stdout(printed), redirect_stderr(printed):
+            result = shell.run_cell(code)
+        assert result.success, (code, result.error_in_exec, printed.getvalue())
+        return result.result
+
+    run("%iexec init --unencrypted")
+    run(f"%iexec connect sandbox:{iexec_sandbox.folder.name}")
+    wallet = json.loads(Path("wallet.json").read_text())["address"]
+    iexec_sandbox.fund(wallet, rlc="500 RLC", ether="1 ether")
+    yield run
+    shell.extension_manager.unload_extension("iexec_lab")
+
+
+def rename(kind, key="name"):
+    content = json.loads(Path("iexec.json").read_text())
+    content[kind][key] = f"{kind} in {Path.cwd()}"
+    Path("iexec.json").write_text(json.dumps(content))
+
+
+def test_dapp_developers(cell):
+    assert cell("%iexec app count") == 0
+    cell("%iexec app init")
+    rename("app")
+    cell("app = %iexec app deploy")
+    assert cell("%iexec app show").loc[0, "name"] == f"app in {Path.cwd()}"
+    cell("%iexec account deposit 1 RLC")
+    cell("job = %iexec app run {app}")
+    assert cell("job.wait().status().counts") == {"COMPLETED": 1}
+    assert len(cell("%iexec orderbook app {app}")) == 0
+    cell("order = %iexec app publish {app}")
+    assert cell("%iexec orderbook app {app}").loc[0, "order_hash"] == cell("order")
+    cell("%iexec order show --app {order}")
+    cell("%iexec order cancel --app {order}")
+
+
+def test_dataset_providers(cell):
+    cell("%iexec dataset init --encrypted")
+    Path("datasets/original/myAwesomeDataset.file").write_text("1,2,3")
+    assert len(cell("%iexec dataset encrypt")) == 1
+    assert cell("%iexec dataset count") == 0
+    cell("%iexec dataset init")
+    rename("dataset")
+    cell("dataset = %iexec dataset deploy")
+    cell("%iexec dataset show")
+    cell("%iexec dataset push-secret")
+    cell("order = %iexec dataset publish {dataset} --tag tee --app-restrict {dataset}")
+    cell("%iexec orderbook dataset {dataset}")
+    cell("%iexec order show --dataset {order}")
+    cell("%iexec order cancel --dataset {order}")
+
+
+def test_workerpools(cell):
+    for kind, key in (("workerpool", "description"), ("app", "name")):
+        cell(f"%iexec {kind} init")
+        rename(kind, key)
+        cell(f"{kind} = %iexec {kind} deploy")
+    cell("%iexec workerpool show")
+    cell("%iexec workerpool publish")
+    assert len(cell("%iexec orderbook workerpool {workerpool} --category 0")) == 1
+    cell("app_order = %iexec app publish")
+    cell("request = %iexec app request-execution {app} --category 0")
+    assert cell("request") in set(cell("%iexec orderbook requester --category 0")["order_hash"])
+    cell("%iexec order init --workerpool")
+    cell("%iexec order sign --workerpool")
+    cell("job = %iexec order fill --request {request} --app {app_order}")
+    shown = cell("%iexec deal show {job.deal_id}")
+    assert shown.loc[0, "workerpool"] == cell("workerpool")
+
+
+def test_requesters_and_workers(cell):
+    cell("%iexec account show")
+    cell("%iexec account deposit 200")
+    cell("%iexec account deposit 1 RLC")
+    cell("%iexec app init")
+    rename("app")
+    cell("app = %iexec app deploy")
+    cell("%iexec result generate-encryption-keypair")
+    cell("%iexec result push-encryption-key")
+    cell('job = %iexec app run {app} --args "hello world" --category 0 --encrypt-result')
+    cell("task = job.task_ids[0]")
+    cell("%iexec task show {task}")
+    cell("%iexec task show {task} --watch")
+    cell("%iexec task show {task} --download encryptedResults")
+    cell("result = %iexec result decrypt")
+    assert "hello world" in cell("result.text('result.txt')")
+    cell("%iexec account withdraw 1000")
