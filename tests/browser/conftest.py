@@ -17,7 +17,8 @@ FLAGS = [
 ]
 
 
-@pytest.fixture(scope="session")
+# Playwright keeps an event loop running in this thread; other modules need theirs.
+@pytest.fixture(scope="module")
 def chromium():
     if CHROMIUM is None:
         pytest.skip("needs Chromium on PATH (Debian: apt-get install chromium)")
@@ -29,7 +30,7 @@ def chromium():
         browser.close()
 
 
-@pytest.fixture(scope="session", params=["JupyterLab Light", "JupyterLab Dark"])
+@pytest.fixture(scope="module", params=["JupyterLab Light", "JupyterLab Dark"])
 def server(request, tmp_path_factory, chromium):
     with jupyterlab.start(tmp_path_factory.mktemp("notebooks"), theme=request.param) as running:
         yield running
