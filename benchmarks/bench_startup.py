@@ -1,21 +1,34 @@
 """Start-up times: our command line beside the official one, our extension above bare IPython.
 
-    python benchmarks/bench_startup.py [path of the official CLI's "iexec"]
+    python benchmarks/bench_startup.py
 
-Best of several runs, in milliseconds; the official CLI is looked for on PATH.
+Best of several runs, in milliseconds; npm installs the official CLI once into the cache. Then which heavy
+packages reading an order book imports; web3 must not be one.
 """
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+from interop.official import install
+
+from iexec_lab import Sandbox
+
 RUNS = 7
+HEAVY = ("web3", "eth_account", "pandas", "ipywidgets", "IPython")
 OURS = str(Path(sys.executable).with_name("iexec-lab"))
 SHELL = "from IPython.core.interactiveshell import InteractiveShell; shell = InteractiveShell()"
+ORDERBOOK = """
+from iexec_lab import connect
+from iexec_lab.networks import sandbox_network
+network = sandbox_network(chain_id={chain_id}, hub="{hub}", native=False, urls={urls})
+connect(network).orderbook.workerpool{plain}(category=0)
+"""
 LOAD = f"{SHELL}; shell.extension_manager.load_extension('iexec_lab')"
 
 
@@ -29,17 +42,34 @@ def best(*command: str) -> float:
     return min(times) * 1000
 
 
+def imported(code: str) -> str:
+    """Which of the heavy packages ``code`` imports."""
+    show = f"import sys; print(*[name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{show}"], check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip() or "none of " + ", ".join(HEAVY)
+
+
 def main() -> None:
-    official = sys.argv[1] if len(sys.argv) > 1 else shutil.which("iexec")
-    print(f"{'':<24}{'ours':>8}{'official':>10}{'share':>8}")
+    script = install("9.0.1") / "node_modules" / "iexec" / "dist" / "esm" / "cli" / "cmd" / "iexec.js"
+    official = ("node", str(script))
+    print(f"{'':<24}{'ours':>8}{'official':>10}{'share':>8}   (bar: 0.25)")
     for words in (["--version"], ["--help"], ["app", "--help"], ["app", "run", "--help"]):
         ours = best(OURS, *words)
-        theirs = best(official, *words) if official else float("nan")
+        theirs = best(*official, *words)
         print(f"{' '.join(words):<24}{ours:>8.0f}{theirs:>10.0f}{ours / theirs:>8.2f}")
     python, package = best(sys.executable, "-c", "pass"), best(sys.executable, "-c", "import iexec_lab")
-    print(f"{'import iexec_lab':<24}{package - python:>8.0f}   above bare Python ({python:.0f})")
+    print(f"{'import iexec_lab':<24}{package - python:>8.0f}   above bare Python ({python:.0f}; bar: 100)")
     shell, loaded = best(sys.executable, "-c", SHELL), best(sys.executable, "-c", LOAD)
-    print(f"{'%load_ext iexec_lab':<24}{loaded - shell:>8.0f}   above bare IPython ({shell:.0f})")
+    print(f"{'%load_ext iexec_lab':<24}{loaded - shell:>8.0f}   above bare IPython ({shell:.0f}; bar: 100)")
+    print(f"import iexec_lab imports {imported('import iexec_lab')}")
+    with Sandbox() as handle:
+        for plain, form in ((".plain", "as plain values"), ("", "as a DataFrame")):
+            code = ORDERBOOK.format(
+                chain_id=handle.chain_id, hub=handle.hub, urls=dict(handle.urls), plain=plain
+            )
+            print(f"reading an order book {form} imports {imported(code)}")
 
 
 if __name__ == "__main__":
