@@ -113,12 +113,13 @@ def _tell(outcome: Outcome, *, is_raw: bool) -> int:
 
 
 def _print(outcome: Outcome) -> None:
+    from iexec_lab.commands.humane import humane
     from iexec_lab.commands.text import GREEN, RED, render, safe
 
     style = _style(sys.stdout)
     if outcome.said:
         print(style.paint(GREEN, "✔ ") + safe(outcome.said))
-    shown = _unsaid(outcome) if outcome.shown is None else outcome.shown
+    shown = humane(_unsaid(outcome)) if outcome.shown is None else outcome.shown
     text = render(shown, style, width=_width())
     if text:
         print(text)

@@ -72,7 +72,13 @@ COMMANDS = (
     Command(
         ("account", "allowance"),
         "how much of the stake somebody may use",
-        calling("account.allowance", "spender", "user", doing="Reading the allowance"),
+        calling(
+            "account.allowance",
+            "spender",
+            "user",
+            doing="Reading the allowance",
+            said="{spender} may use {amount} nRLC of the stake.",
+        ),
         args=(SPENDER,),
         options=(*READS, USER),
         example="account allowance 0x70997970C51812dc3A010C7d01b50e0d17dc79C8",

@@ -38,7 +38,7 @@ def init(context: Context, args: Namespace) -> Outcome:
         context.project.save_order(f"{kind}order", order)
         written[f"{kind}order"] = order
     said = f'Saved default {_list(written)} in "iexec.json", you can edit it:'
-    return Outcome(written, lambda: _one(written), said)
+    return Outcome(written, lambda: _one(written), said, shown=written)
 
 
 def sign(context: Context, args: Namespace) -> Outcome:

@@ -28,6 +28,18 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(message, usage=self.usage)
 
 
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Writes ``<amount unit...>`` as the manual does, and keeps short explanations on the line."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=34)
+
+    def _format_args(self, action: argparse.Action, default_metavar: str) -> str:
+        if action.nargs == "+" and isinstance(action.metavar, str):
+            return f"{action.metavar[:-1]}...>"
+        return super()._format_args(action, default_metavar)
+
+
 @cache
 def build(command: Command) -> argparse.ArgumentParser:
     """The argparse parser of one command."""
@@ -36,12 +48,13 @@ def build(command: Command) -> argparse.ArgumentParser:
         usage=command.usage,
         description=_sentence(command.summary) + (f"\n\n{command.notes}" if command.notes else ""),
         epilog=f"example:\n  {PROGRAM} {command.example}" if command.example else None,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
         add_help=False,
         allow_abbrev=False,
     )
+    arguments = parser.add_argument_group("arguments")
     for argument in command.args:
-        parser.add_argument(
+        arguments.add_argument(
             argument.dest, nargs="?", metavar=argument.shown, help=argument.help, default=argument.default
         )
     groups: dict[str, argparse._ArgumentGroup] = {}

@@ -79,15 +79,14 @@ def _sending(verb: str, doing: str) -> Handler:
         to = required(args, "to")
         lab = context.lab(args)
         with context.face.working(doing):
-            return done(lab, verb, "Sent {amount} {smallest} to {to}.", _unit_of(verb), to=to, **values)
+            said = f"Sent {args.amount} {args.unit or _unit_of(verb)} to {{to}}."
+            return done(lab, verb, said, to=to, **values)
 
     return handle
 
 
-def _unit_of(verb: str) -> Any:
-    from argparse import Namespace
-
-    return Namespace(smallest="wei" if verb.endswith("ether") else "nRLC")
+def _unit_of(verb: str) -> str:
+    return "ether" if verb.endswith("ether") else "RLC"
 
 
 def sweep(context: Context, args: Namespace) -> Outcome:

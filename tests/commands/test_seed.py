@@ -173,7 +173,7 @@ def test_requesters(iexec, iexec_sandbox):
     iexec("iexec account show")
     iexec("iexec account deposit 200")
     iexec("iexec account deposit 10 RLC")
-    assert "10000000200" in iexec("iexec account show")
+    assert "10.0000002 RLC" in iexec("iexec account show")
     iexec("iexec app init")
     iexec.edit("app", name=f"hello in {iexec.folder}")
     iexec("iexec app deploy")
@@ -201,5 +201,5 @@ def test_workers(iexec):
     iexec("iexec account deposit 2000")
     iexec("iexec account show")
     iexec("iexec account withdraw 1000")
-    assert "stake:  1000" in iexec("iexec account show")
+    assert "0.000001 RLC" in iexec("iexec account show")
     assert json.loads(iexec("iexec wallet show --raw"))["ok"] is True

@@ -1,0 +1,60 @@
+"""Answers for people: times as dates, prices as RLC, tags as words, nothing where there is nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from iexec_lab.units import format_rlc
+
+_NULL_ADDRESS = "0x" + 40 * "0"
+_TAG_DIGITS = 66
+_TIMES = {
+    "contributionDeadline",
+    "revealDeadline",
+    "finalDeadline",
+    "resultsTimestamp",
+    "startTime",
+    "finalTime",
+    "expirationTimestamp",
+}
+_NRLC = {"price", "stake", "locked", "workerStake"}
+
+
+def humane(value: Any, name: str = "") -> Any:
+    """The same answer as a person wants to read it; ``name`` is the key it stands under."""
+    if isinstance(value, dict):
+        return {key: humane(item, key) for key, item in value.items()}
+    if isinstance(value, list):
+        return [humane(item) for item in _without_empty_columns(value)]
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        return value
+    return _word(name, str(value))
+
+
+def _word(name: str, text: str) -> str:
+    if name in _NRLC and text.isdecimal():
+        return f"{format_rlc(int(text))} RLC"
+    if name in _TIMES and text.isdecimal():
+        return _date(int(text))
+    if name == "tag" and text.startswith("0x") and len(text) == _TAG_DIGITS:
+        from iexec_lab.protocol import decode_tag
+
+        return ",".join(decode_tag(text)) or "none"
+    return "none" if text == _NULL_ADDRESS else text
+
+
+def _without_empty_columns(rows: list[Any]) -> list[Any]:
+    """Rows without the restrictions that none of them has."""
+    if not rows or not all(isinstance(row, dict) for row in rows):
+        return rows
+    used = {key for row in rows for key, item in row.items() if item != _NULL_ADDRESS}
+    return [{key: item for key, item in row.items() if key in used} for row in rows]
+
+
+def _date(seconds: int) -> str:
+    from datetime import UTC, datetime
+
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC" if seconds else "none"
+    except (OverflowError, ValueError, OSError):
+        return str(seconds)
