@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from interop.peer import VERSIONS, both, new_key
+from interop.peer import VERSIONS, Peer, both, new_key
 
 from iexec_lab.wallet.signer import LocalSigner
 
@@ -124,3 +124,23 @@ def test_money_is_staked_approved_sent_and_swept(life):
         "Error: Withdraw amount exceed account balance",
         *["Error: Amount to send exceed wallet balance"] * 2,
     ]
+
+
+ONE_AFTER_THE_OTHER = """
+const signer = iexec.utils.getSignerFromPrivateKey(setting.rpc, key, { allowExperimentalNetworks: true });
+const mine = new iexec.IExec({ ethProvider: signer }, setting.options);
+const hashes = [];
+for (let round = 0; round < 3; round += 1) {
+  hashes.push((await mine.account.deposit(5)).txHash, (await mine.account.withdraw(5)).txHash);
+}
+return [new Set(hashes).size, await mine.wallet.sweep(other)];
+"""
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_transactions_follow_one_another_without_a_pause(iexec_sandbox, version):
+    """The SDK as it is set up by default remembers for a moment which number comes next."""
+    values = {"key": new_key(iexec_sandbox), "other": LocalSigner.generate().address}
+    count, swept = Peer(version, iexec_sandbox)(ONE_AFTER_THE_OTHER, **values)
+    assert count == 6
+    assert set(swept) == {"sendERC20TxHash", "sendNativeTxHash"}
