@@ -27,7 +27,7 @@ def test_what_is_no_number_or_known_key_stays():
         "finalTime": "99999999999999999",
         "deadlineReached": False,
         "tag": ["tee"],
-        "n": 1,
+        "n": "1",
     }
     assert humane(answer) == answer
 
