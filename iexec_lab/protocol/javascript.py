@@ -20,7 +20,8 @@ _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,9}")
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 _BRACKETS: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 _MAX_INDEX: Final = 2**32 - 2
-_MAX_DEPTH: Final = 500
+# A level takes two frames of the stack, of which Python allows 1,000.
+_MAX_DEPTH: Final = 200
 
 
 def print_value(value: Any, *, quotes: bool = True) -> str:
