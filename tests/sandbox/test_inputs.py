@@ -22,6 +22,7 @@ from iexec_lab.crypto import (
 )
 from iexec_lab.protocol import DATASET_INFINITE_VOLUME, NULL_ADDRESS
 from iexec_lab.sandbox import inputs
+from iexec_lab.sandbox.control import Sandbox
 from iexec_lab.sandbox.ipfs import BlobStore
 from iexec_lab.services.sms import DROPBOX_TOKEN, ENCRYPTION_KEY, Sms
 
@@ -307,14 +308,15 @@ class TestEncryptedResults:
         update = buyer.wait_replicate(task)["statusUpdateList"][-2]
         assert update["cause"] == "POST_COMPUTE_MALFORMED_ENCRYPTION_PUBLIC_KEY"
 
-    def test_need_a_key(self, buyer, tmp_path):
-        stranger = Buyer(buyer.handle, user=3)
-        app = stranger.install(tmp_path / "app", SHOW)
-        (task,) = stranger.tasks(stranger.match(app, self.PARAMS, tag=TDX))
-        update = stranger.wait_replicate(task)["statusUpdateList"][-2]
-        cause = "TEE_SESSION_GENERATION_POST_COMPUTE_GET_ENCRYPTION_TOKENS_FAILED_EMPTY_BENEFICIARY_KEY"
-        assert update["cause"] == cause
-        assert cause in stranger.stderr(task)
+    def test_need_a_key(self, tmp_path):
+        with Sandbox(tmp_path / "state") as handle:  # where nobody has pushed a key
+            stranger = Buyer(handle)
+            app = stranger.install(tmp_path / "app", SHOW)
+            (task,) = stranger.tasks(stranger.match(app, self.PARAMS, tag=TDX))
+            update = stranger.wait_replicate(task)["statusUpdateList"][-2]
+            cause = "TEE_SESSION_GENERATION_POST_COMPUTE_GET_ENCRYPTION_TOKENS_FAILED_EMPTY_BENEFICIARY_KEY"
+            assert update["cause"] == cause
+            assert cause in stranger.stderr(task)
 
 
 class TestDropbox:
