@@ -22,8 +22,10 @@ async def create(context: Context) -> web.Application:
             workerpool = to_address(request.match_info["workerpool"])
         except ValidationError as error:
             return web.json_response({"error": error.message}, status=400)
-        if request.match_info["chain"] != str(context.chain_id) or workerpool != context.workerpool:
-            return web.json_response({"error": f"workerpool {workerpool} not found"}, status=404)
+        chain = request.match_info["chain"]
+        if chain != str(context.chain_id) or workerpool != context.workerpool:
+            message = f"Workerpool with address '{workerpool}' not found in chain '{chain}'"
+            return web.json_response({"error": message}, status=404)
         return web.json_response({"apiUrl": context.urls["workerpool"]})
 
     app = web.Application()
