@@ -1,0 +1,70 @@
+"""The documents say what the program does."""
+
+from __future__ import annotations
+
+import json
+import re
+import runpy
+import shlex
+from pathlib import Path
+
+import pytest
+
+from iexec_lab.commands import tree
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+
+
+def test_the_command_reference_is_up_to_date():
+    written = runpy.run_path(str(DOCS / "commands.py"))["reference"]()
+    assert (DOCS / "commands.md").read_text() == written, "run: python docs/commands.py"
+
+
+def lines(text):
+    """Lines for a terminal or a cell: those of code blocks, and those between back ticks."""
+    blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    typed = [line for block in blocks for line in block.splitlines()]
+    typed += re.findall(r"`([^`\n]+)`", text)
+    found = [re.search(r"(?:^|[ (=\"])(?:iexec-lab|%iexec) ([a-z].*)$", line) for line in typed]
+    return [match[1].split("  #")[0].strip() for match in found if match]
+
+
+def example_lines():
+    return [
+        (page.name, line) for page in PAGES for line in lines(page.read_text()) if "[options]" not in line
+    ]
+
+
+@pytest.mark.parametrize(("page", "line"), example_lines())
+def test_every_line_shown_is_a_command(page, line):
+    words = shlex.split(re.split(r'\||\.\.\.|\)"', line)[0])
+    command, taken = tree.find(words)
+    flags = [word for word in words[taken:] if word.startswith("--") and word != "--help"]
+    assert all(command and command.option(flag) for flag in flags), page
+
+
+def test_every_official_command_is_in_the_reference():
+    text = (DOCS / "commands.md").read_text()
+    official = json.loads((ROOT / "tests" / "commands" / "official_grammar.json").read_text())
+    for path, grammar in official.items():
+        section = text.partition(f"    iexec-lab {path} ")[2].partition("    iexec-lab ")[0]
+        assert section, path
+        for flag in grammar["options"]:
+            assert flag in {"--raw", "--quiet"} or f"{flag}" in section, (path, flag)
+
+
+def test_differences_names_what_is_only_here():
+    text = (DOCS / "differences.md").read_text()
+    official = json.loads((ROOT / "tests" / "commands" / "official_grammar.json").read_text())
+    own = {command.path[0] for command in tree.walk() if command.name not in official}
+    for noun in own - {path.split()[0] for path in official}:
+        assert f"`{noun}`" in text
+    assert len(text.splitlines()) < 80
+
+
+def test_pages_link_to_what_is_there():
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), (page.name, target)
