@@ -15,6 +15,7 @@ from aiohttp import ClientSession, WSMsgType, web
 from iexec_lab.errors import IexecError
 from iexec_lab.sandbox.faucet import fund
 from iexec_lab.sandbox.methods import changes
+from iexec_lab.sandbox.token_storage import TokenStorage
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -55,6 +56,7 @@ class Door:
     def __init__(self, context: Context, ledger: Ledger) -> None:
         self._context = context
         self._ledger = ledger
+        self._storage = TokenStorage(context.rlc)
         self._counted = 0.0
 
     async def preflight(self, _: web.Request) -> web.Response:
@@ -125,8 +127,9 @@ class Door:
             answers = [await self._answer_own(entry) for entry in entries]
             return answers if isinstance(payload, list) else answers[0]
         await self._ledger.refresh(STALE)
+        translated = [self._storage.translate(entry) for entry in entries]
         try:
-            return await self._ledger.post(payload)
+            return await self._ledger.post(translated if isinstance(payload, list) else translated[0])
         except IexecError as error:
             return _error(entries[0].get("id"), -32603, error.message)
 

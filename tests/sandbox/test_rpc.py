@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 
 import pytest
 from aiohttp import ClientSession
@@ -124,3 +125,38 @@ def test_refusals_of_the_node_reach_the_sender(iexec_sandbox, url):
 
     with pytest.raises(CallError, match="decode"):
         asyncio.run(check())
+
+
+def test_rlc_is_given_as_the_official_tests_give_it(iexec_sandbox, url):
+    """They write to where the token of Arbitrum keeps the balance of an address they gave ether to."""
+    from eth_abi import encode
+
+    from iexec_lab.protocol.hashing import keccak
+
+    owner = "0x" + secrets.token_hex(20)
+    location = "0x52c63247e1f47db19d5ce0460030c497f067ca4cebf71ba98eeadabe20bace00"
+    place = keccak(encode(["address", "uint256"], [owner, int(location, 16)]))
+
+    def ask(method, *params):
+        return post(url, json.dumps(request(method, list(params), 1)))[2]["result"]
+
+    def balance():
+        data = "0x" + RLC.balanceOf.encode(owner).hex()
+        return int(ask("eth_call", {"to": iexec_sandbox.rlc, "data": data}, "latest"), 16)
+
+    nrlc = 123_456_789_012
+    words = [iexec_sandbox.rlc, f"0x{place.hex()}", f"0x{nrlc:064x}"]
+    ask("anvil_setStorageAt", *words)
+    assert balance() == 0
+    ask("anvil_setBalance", owner, hex(10**18))
+    ask("anvil_setStorageAt", *words)
+    assert balance() == nrlc
+    ask("anvil_setStorageAt", *words[:2], "0x" + "00" * 32)
+    assert balance() == 0
+
+
+def test_odd_writes_to_storage_are_the_node_s_business(url):
+    for params in ([], [5, 6, 7], ["0x", "0x", "0x"], {"a": 1}, None, ["0x" + "11" * 20, "zz", "0x0"]):
+        for method in ("anvil_setStorageAt", "anvil_setBalance"):
+            body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+            assert "error" in post(url, json.dumps(body))[2]
