@@ -75,7 +75,7 @@ def _help(words: list[str]) -> int:
     if command is not None:
         print(parser.help_text(command), end="")
         return 0
-    asked = not words or parser.wants_help(words)
+    asked = parser.wants_help(words)
     if not asked and len(words) > taken:
         raise UsageError(f"unknown option '{words[taken]}'", usage=f"{tree.PROGRAM} <command> [options]")
     print(parser.overview(words[:taken]), end="", file=sys.stdout if asked else sys.stderr)

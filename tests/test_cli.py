@@ -45,19 +45,20 @@ def only_json(text: str):
 
 def test_version_and_help(iexec):
     assert iexec("--version").stdout == iexec("-V").stdout == "0.1.0\n"
-    for words in ((), ("--help",), ("-h",), ("help",)):
+    for words in (("--help",), ("-h",), ("help",)):
         done = iexec(*words)
         assert done.returncode == 0
         assert "orderbook" in done.stdout
     for words in (("app", "run", "--help"), ("help", "app", "run"), ("app", "help", "run")):
-        assert "usage: iexec-lab app run [app] [options]" in iexec(*words).stdout
+        assert "usage: iexec-lab app run [appAddress] [options]" in iexec(*words).stdout
 
 
 def test_an_unfinished_command_shows_what_may_follow_and_fails(iexec):
-    done = iexec("app")
-    assert done.returncode == 1
-    assert done.stdout == ""
-    assert "push-secret" in done.stderr
+    for words, shown in (((), "orderbook"), (("app",), "push-secret")):
+        done = iexec(*words)
+        assert done.returncode == 1
+        assert done.stdout == ""
+        assert shown in done.stderr
 
 
 def test_raw_success_is_one_line_on_standard_output(iexec):

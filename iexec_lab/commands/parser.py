@@ -80,7 +80,8 @@ def _shape(option: Option) -> dict[str, Any]:
 
 def _help(option: Option) -> str:
     words = f" ({', '.join(option.choices)})" if option.choices else ""
-    return f"{option.help}{words}".replace("%", "%%")
+    end = "; -- ends the list" if option.variadic else ""
+    return f"{option.help}{words}{end}".replace("%", "%%")
 
 
 def _sentence(text: str) -> str:
