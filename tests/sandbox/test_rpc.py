@@ -160,3 +160,21 @@ def test_odd_writes_to_storage_are_the_node_s_business(url):
         for method in ("anvil_setStorageAt", "anvil_setBalance"):
             body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
             assert "error" in post(url, json.dumps(body))[2]
+
+
+def test_estimates_of_gas_leave_room_for_what_others_do_meanwhile(iexec_sandbox, url):
+    user = iexec_sandbox.users[0].address
+    approve = "0x" + RLC.approve.encode(SOMEBODY, 5).hex()
+    batch = [
+        request("eth_estimateGas", [{"from": user, "to": iexec_sandbox.rlc, "data": approve}], 1),
+        request("eth_estimateGas", [{"from": user, "to": SOMEBODY, "value": "0x1"}], 2),
+        request("eth_estimateGas", [{"from": user, "to": iexec_sandbox.hub, "data": "0x12345678"}], 3),
+        request("eth_chainId", [], 4),
+    ]
+    call, transfer, refused, chain = post(url, json.dumps(batch))[2]
+    receipt_gas = 46_000  # a little more than what approving takes
+    assert int(call["result"], 16) > receipt_gas * 5 // 4
+    assert int(transfer["result"], 16) == 21_000
+    assert "error" in refused
+    assert chain["result"] == hex(iexec_sandbox.chain_id)
+    assert post(url, json.dumps(batch[0]))[2] == call
