@@ -2,7 +2,8 @@
 
 All requests pass through here. Reads go on to anvil as they are. Whatever changes the chain is done one after
 the other, and is in the journal before it is answered; anvil mines only when told to. An anvil that died is
-replaced by one that plays the journal, and the request it died of is done again.
+replaced by one that plays the journal, and the request it died of is done again; until all is played nobody
+may look, for what a reader sees must never be a past that the chain has left.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class Ledger:
         self._start_node = start_node
         self._link = HttpLink(node.url)
         self._lock = asyncio.Lock()
+        self._whole = asyncio.Event()
         self._automine = True
         self._pause = 0
         self._interval: asyncio.Task[None] | None = None
@@ -72,6 +74,7 @@ class Ledger:
             await self._link.session.close()
             self._node.stop()
             raise
+        self._whole.set()
         return self
 
     async def __aexit__(
@@ -97,6 +100,7 @@ class Ledger:
     async def relay(self, body: bytes) -> bytes:
         """Answer reads as they are on the wire; not for anything that ``changes``."""
         for _ in range(_LIVES):
+            await self._whole.wait()
             node = self._node
             try:
                 return await self._link.relay(body)
@@ -127,6 +131,7 @@ class Ledger:
 
     async def alive(self) -> str:
         """The URL of an anvil that runs, replaced before if need be."""
+        await self._whole.wait()
         if self._node.process.poll() is not None:
             await self._read(request("eth_chainId"))
         return self.url
@@ -322,6 +327,18 @@ class Ledger:
             return True
         if not await _ended(node):
             return False
+        self._whole.clear()
+        try:
+            await self._replace()
+        except BaseException:
+            # Whoever comes next finds no node and tries again, not one that has played half the journal.
+            self._node.stop()
+            raise
+        finally:
+            self._whole.set()
+        return True
+
+    async def _replace(self) -> None:
         for _ in range(_LIVES):
             log.warning("anvil ended with exit code %s; replacing it", self._node.process.returncode)
             self._node.stop()
@@ -333,7 +350,7 @@ class Ledger:
                 if not await _ended(self._node):
                     raise
             else:
-                return True
+                return
         raise ChainError(_DOOMED)
 
     async def _ask(self, method: str, *params: Any) -> Any:

@@ -207,6 +207,54 @@ def test_transactions_sent_while_the_node_dies_are_in_the_chain_once(ledgers):
     assert [one["blockHash"] for one in receipts] == [one["blockHash"] for one in kept]
 
 
+def test_nobody_sees_a_node_that_has_not_played_all(ledgers):
+    async def check():
+        async with ledgers() as (ledger, chain):
+            for _ in range(30):
+                await transfer(chain)
+            newest = await chain.block_number()
+            late, play = [], ledger._play
+
+            async def slowly():
+                await asyncio.to_thread(ledger._node.wait_ready)
+                late.append(asyncio.create_task(chain.block_number()))
+                await asyncio.sleep(0.1)
+                await play()
+
+            ledger._play = slowly
+            await kill(ledger)
+            assert await chain.block_number() == newest
+            assert await late[0] == newest
+
+    asyncio.run(check())
+
+
+def test_a_reader_that_leaves_does_not_leave_half_a_chain(ledgers):
+    async def check():
+        async with ledgers() as (ledger, chain):
+            for _ in range(30):
+                await transfer(chain)
+            newest = await chain.block_number()
+            playing, play = asyncio.Event(), ledger._play
+
+            async def stopped_halfway():
+                ledger._play = play
+                await asyncio.to_thread(ledger._node.wait_ready)
+                playing.set()
+                await asyncio.Event().wait()
+
+            ledger._play = stopped_halfway
+            await kill(ledger)
+            reader = asyncio.create_task(chain.block_number())
+            await playing.wait()
+            reader.cancel()
+            assert await chain.block_number() == newest
+            await transfer(chain)
+            assert await chain.block_number() == newest + 1
+
+    asyncio.run(check())
+
+
 def test_waiting_transactions_survive(ledgers):
     async def check():
         async with ledgers() as (ledger, chain):
