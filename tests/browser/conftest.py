@@ -31,8 +31,9 @@ def chromium():
 
 
 @pytest.fixture(scope="module", params=["JupyterLab Light", "JupyterLab Dark"])
-def server(request, tmp_path_factory, chromium):
-    with jupyterlab.start(tmp_path_factory.mktemp("notebooks"), theme=request.param) as running:
+def server(request, tmp_path_factory, chromium, iexec_sandbox):
+    folder = tmp_path_factory.mktemp("notebooks")
+    with jupyterlab.start(folder, iexec_sandbox.folder.parent, theme=request.param) as running:
         yield running
 
 

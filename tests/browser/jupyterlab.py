@@ -63,7 +63,8 @@ class Server:
 
 
 @contextlib.contextmanager
-def start(folder: Path, *, theme: str = "JupyterLab Light"):
+def start(folder: Path, sandboxes: Path, *, theme: str = "JupyterLab Light"):
+    """A server on ``folder`` whose kernels find the sandboxes of ``sandboxes`` by name."""
     place = Path(tempfile.mkdtemp(prefix="iexec-lab-jupyter-"))
     config = place / "config" / "labconfig"
     config.mkdir(parents=True)
@@ -78,6 +79,7 @@ def start(folder: Path, *, theme: str = "JupyterLab Light"):
         "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
     }
     environment = os.environ | {name: str(place / part) for name, part in folders.items()}
+    environment["IEXEC_LAB_STATE"] = str(sandboxes)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
