@@ -45,25 +45,23 @@ MEGABYTE = 1_000_000
 
 SDK = """
 const { readFileSync } = await import('node:fs');
+const { decryptResult } = iexec.utils;
 const nowhere = 'http://127.0.0.1:1';
 const module = new iexec.IExecDatasetModule({ ethProvider: nowhere }, { hubAddress: hub, smsURL: nowhere });
 const [clear, zip, pem] = [file, envelope, key].map((path) => readFileSync(path));
-const measure = async (work) => {
+const measure = async (task) => {
   const started = performance.now();
   const used = process.cpuUsage();
-  await work();
+  await task();
   const { user, system } = process.cpuUsage(used);
   return [(performance.now() - started) / 1000, (user + system) / 1e6];
 };
-const runs = { dataset: [], result: [] };
-for (let round = 0; round < rounds; round += 1) {
-  runs.dataset.push(await measure(async () => {
-    const encrypted = await module.encrypt(clear, await module.generateEncryptionKey());
-    await module.computeEncryptedFileChecksum(encrypted);
-  }));
-  runs.result.push(await measure(() => iexec.utils.decryptResult(zip, pem)));
-}
-return { ...runs, memory: process.resourceUsage().maxRSS * 1024 };
+const encrypt = async () => {
+  const encrypted = await module.encrypt(clear, await module.generateEncryptionKey());
+  await module.computeEncryptedFileChecksum(encrypted);
+};
+const [seconds, used] = await measure(work === 'encrypt dataset' ? encrypt : () => decryptResult(zip, pem));
+return [seconds, used, process.resourceUsage().maxRSS * 1024];
 """
 
 
@@ -133,23 +131,17 @@ def measure_sdk(size: int, rounds: int) -> dict[str, float] | None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         prepare(folder, size)
+        files = {"file": "clear", "envelope": "result.zip", "key": "private.pem"}
+        values = {name: str(folder / file) for name, file in files.items()} | {"hub": "0x" + "11" * 20}
+        best = {}
         try:
-            runs = sdk(
-                "9.0.1",
-                SDK,
-                file=str(folder / "clear"),
-                envelope=str(folder / "result.zip"),
-                key=str(folder / "private.pem"),
-                hub="0x" + "11" * 20,
-                rounds=rounds,
-            )
+            for work in ("encrypt dataset", "decrypt result"):
+                best[work] = min(Run(*sdk("9.0.1", SDK, work=work, **values)) for _ in range(rounds))
+                show(work, "official SDK 9.0.1", size, best[work])
         except (IexecError, OSError, AssertionError, subprocess.SubprocessError) as error:
             print(f"official SDK skipped: {error}")
             return None
-    best = {"encrypt dataset": min(runs["dataset"]), "decrypt result": min(runs["result"])}
-    for name, (seconds, cpu_seconds) in best.items():
-        show(name, "official SDK 9.0.1", size, Run(seconds, cpu_seconds, runs["memory"]))
-    return {name: seconds / size for name, (seconds, _) in best.items()}
+    return {work: run.seconds / size for work, run in best.items()}
 
 
 def show(name: str, who: str, size: int, run: Run, ratios: str = "") -> None:
@@ -188,7 +180,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", type=int, default=1000, help="size of the file in MB (default 1000)")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each, the fastest counts (default 3)")
-    parser.add_argument("--sdk-size", type=int, default=50, help="size of the SDK's file in MB (default 50)")
+    parser.add_argument(
+        "--sdk-size", type=int, default=100, help="size of the SDK's file in MB (default 100)"
+    )
     parser.add_argument("--folder", type=Path, help="where the files are written (default: a temporary one)")
     parser.add_argument("--no-sdk", action="store_true", help="do not run the official SDK")
     parser.add_argument("--run", help=argparse.SUPPRESS)
