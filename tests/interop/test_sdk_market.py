@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
-from interop.peer import VERSIONS, both, key_of, new_key, open_lab, tee_tag
+from interop.peer import VERSIONS, Peer, key_of, new_key, open_lab, tee_tag
 
 from iexec_lab.sandbox.accounts import well_known_accounts
 from iexec_lab.sandbox.control import Sandbox
@@ -194,35 +196,47 @@ QUERIES = [
 
 
 @pytest.fixture(scope="module")
-def sandbox():
-    """One of our own: the SDK holds deadlines against its computer's clock, others move the chain's."""
-    with Sandbox() as handle:
-        yield handle
+def sandboxes():
+    """Of our own, as the SDK holds deadlines against its computer's clock, and others move the chain's.
+
+    8.x works on a chain whose coin is RLC, as it did on Bellecour.
+    """
+    with Sandbox() as token, Sandbox(native=True) as native:
+        yield {"9.0.1": token, "8.22.5": native}
 
 
-@pytest.fixture
-def lab(sandbox, tmp_path):
-    return open_lab(sandbox, sandbox.users[0].key, tmp_path)
+def tell(version, sandbox):
+    key = new_key(sandbox)
+    return Peer(version, sandbox)(
+        LIFE,
+        sellerKey=new_key(sandbox),
+        buyerKey=key,
+        adminKey=key_of(well_known_accounts().deployer),
+        name=f"market {key[:10]}",
+        tag=tee_tag(version),
+        queries=[query[:2] for query in QUERIES],
+    )
 
 
 @pytest.fixture(scope="module")
-def lives(sandbox):
-    def values(version):
-        return {
-            "sellerKey": new_key(sandbox),
-            "buyerKey": (key := new_key(sandbox)),
-            "adminKey": key_of(well_known_accounts().deployer),
-            "name": f"market {key[:10]}",
-            "tag": tee_tag(version),
-            "queries": [query[:2] for query in QUERIES],
-        }
-
-    return both(sandbox, LIFE, values)
+def lives(sandboxes):
+    with ThreadPoolExecutor() as pool:
+        return dict(zip(sandboxes, pool.map(tell, *zip(*sandboxes.items(), strict=True)), strict=True))
 
 
 @pytest.fixture(params=VERSIONS)
-def life(lives, request):
-    return lives[request.param]
+def version(request):
+    return request.param
+
+
+@pytest.fixture
+def life(lives, version):
+    return lives[version]
+
+
+@pytest.fixture
+def lab(sandboxes, version, tmp_path):
+    return open_lab(sandboxes[version], sandboxes[version].users[0].key, tmp_path)
 
 
 def test_order_books_are_filtered_and_sorted(life):
