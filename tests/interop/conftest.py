@@ -6,6 +6,15 @@ import pytest
 from interop.official import OfficialCli
 from interop.peer import open_lab
 
+from iexec_lab.sandbox.control import Sandbox
+
+
+@pytest.fixture(scope="session")
+def iexec_sandbox():
+    """A sandbox of their own: what the peers leave on the market must not surprise other tests."""
+    with Sandbox() as handle:
+        yield handle
+
 
 @pytest.fixture
 def lab(iexec_sandbox, tmp_path):
