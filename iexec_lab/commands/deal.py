@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from iexec_lab.commands.handlers import calling, done
 from iexec_lab.commands.options import READS, SENDS, flag
-from iexec_lab.commands.running import failure, sentences
+from iexec_lab.commands.running import brief, failure, sentences
 from iexec_lab.commands.tree import Argument, Command
 from iexec_lab.commands.waiting import telling
 
@@ -24,6 +24,9 @@ def show(context: Context, args: Namespace) -> Outcome:
     lab = context.lab(args)
     with context.face.working("Waiting for the tasks" if args.watch else "Reading the deal") as step:
         outcome = done(lab, "deal.show", dealid=args.dealid, watch=args.watch, progress=telling(step, lab))
+    if args.watch:
+        shown = {name: value for name, value in brief(outcome.raw).items() if name != "deal"}
+        outcome = replace(outcome, said=f"Deal {args.dealid}: all tasks ended.", shown=shown)
     failed = outcome.raw.get("failedTasks")
     if not failed:
         return outcome

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from iexec_lab.commands.context import Context
 
 _NAMED = 10  # failed tasks that an error lists
+_TOLD = {"dealid", "failedTasks", "resultPaths"}  # by the lines around the answer
 
 
 def follow(
@@ -40,15 +41,17 @@ def follow(
     to_raw = raw or lab.app.run.raw
     if not watch:
         context.face.note(f"iexec-lab deal show {job.deal_id} --watch waits for it.")
-        return Outcome(to_raw(job), lambda: job, f"Deal {job.deal_id}")
+        answer = to_raw(job)
+        return Outcome(answer, lambda: job, f"Deal {job.deal_id}", shown=brief(answer))
     with context.face.working("Waiting for the tasks") as step:
         job.wait(progress=telling(step, lab))
     answer = to_raw(job)
     failed = answer.get("failedTasks", [])
     if failed:
-        return Outcome(answer, failed=sentences(failed), error=failure(failed, job))
+        return Outcome(answer, shown=brief(answer), failed=sentences(failed), error=failure(failed, job))
     if download is None:
-        return Outcome(answer, lambda: job, f"Deal {job.deal_id}: all tasks completed.")
+        said = f"Deal {job.deal_id}: all tasks completed."
+        return Outcome(answer, lambda: job, said, shown=brief(answer))
     with context.face.working("Downloading"):
         results = job.results()
     paths = [
@@ -56,8 +59,23 @@ def follow(
         for result, name in zip(results, _names(job, download), strict=True)
     ]
     answer["resultPaths"] = [str(path.absolute()) for path in paths]
-    said = "Results: " + ", ".join(path.name for path in paths)
-    return Outcome(answer, lambda: results[0] if len(results) == 1 else results, said)
+    said = f"Deal {job.deal_id}: results in {', '.join(path.name for path in paths)}"
+    value = results[0] if len(results) == 1 else results
+    return Outcome(answer, lambda: value, said, shown=brief(answer))
+
+
+def brief(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer for a person, below a line that names the deal: one line a task."""
+    shown = {name: value for name, value in answer.items() if name not in _TOLD}
+    tasks = shown.pop("tasks", None)
+    deals = shown.pop("deals", None)
+    if deals is not None:
+        shown |= {"txHash": deals[0]["txHash"]} if len(deals) == 1 else {"deals": deals}
+    if tasks is not None:
+        shown["tasks"] = [
+            {"idx": task["idx"], "taskid": task["taskid"], "status": task["statusName"]} for task in tasks
+        ]
+    return shown
 
 
 def _names(job: Job, download: Any) -> list[str]:

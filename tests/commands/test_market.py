@@ -90,7 +90,7 @@ def test_run_can_download_by_itself(iexec, app):
     answer = iexec("app run --download kept.zip")
     assert answer["resultPaths"] == [str(iexec.folder / "kept.zip")]
     out, _ = iexec.text("app run --volume 2 --download many")
-    assert "Results: many-0.zip, many-1.zip" in out
+    assert "results in many-0.zip, many-1.zip" in out
     assert (iexec.folder / "many-1.zip").is_file()
 
 
