@@ -81,8 +81,9 @@ def test_workerpools(cell):
         rename(kind, key)
         cell(f"{kind} = %iexec {kind} deploy")
     cell("%iexec workerpool show")
-    cell("%iexec workerpool publish")
+    cell("order = %iexec workerpool publish")
     assert len(cell("%iexec orderbook workerpool {workerpool} --category 0")) == 1
+    cell("%iexec order cancel --workerpool {order}")  # nobody works for it, and it is the cheapest
     cell("app_order = %iexec app publish")
     cell("request = %iexec app request-execution {app} --category 0")
     assert cell("request") in set(cell("%iexec orderbook requester --category 0")["order_hash"])
