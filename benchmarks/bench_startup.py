@@ -12,12 +12,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from interop.official import install
 
 from iexec_lab import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 RUNS = 7
 HEAVY = ("web3", "eth_account", "pandas", "ipywidgets", "IPython")
@@ -32,14 +36,15 @@ connect(network).orderbook.workerpool{plain}(category=0)
 LOAD = f"{SHELL}; shell.extension_manager.load_extension('iexec_lab')"
 
 
-def best(*command: str) -> float:
-    """Shortest time of several runs, in milliseconds."""
-    times = []
+def best(*commands: Sequence[str]) -> list[float]:
+    """Shortest times of several runs, in milliseconds; the commands take turns, other work weighs on all."""
+    times: list[list[float]] = [[] for _ in commands]
     for _ in range(RUNS):
-        start = time.perf_counter()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        times.append(time.perf_counter() - start)
-    return min(times) * 1000
+        for command, taken in zip(commands, times, strict=True):
+            start = time.perf_counter()
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            taken.append(time.perf_counter() - start)
+    return [min(taken) * 1000 for taken in times]
 
 
 def imported(code: str) -> str:
@@ -56,12 +61,11 @@ def main() -> None:
     official = ("node", str(script))
     print(f"{'':<24}{'ours':>8}{'official':>10}{'share':>8}   (bar: 0.25)")
     for words in (["--version"], ["--help"], ["app", "--help"], ["app", "run", "--help"]):
-        ours = best(OURS, *words)
-        theirs = best(*official, *words)
+        ours, theirs = best((OURS, *words), (*official, *words))
         print(f"{' '.join(words):<24}{ours:>8.0f}{theirs:>10.0f}{ours / theirs:>8.2f}")
-    python, package = best(sys.executable, "-c", "pass"), best(sys.executable, "-c", "import iexec_lab")
+    codes = ("pass", "import iexec_lab", SHELL, LOAD)
+    python, package, shell, loaded = best(*((sys.executable, "-c", code) for code in codes))
     print(f"{'import iexec_lab':<24}{package - python:>8.0f}   above bare Python ({python:.0f}; bar: 100)")
-    shell, loaded = best(sys.executable, "-c", SHELL), best(sys.executable, "-c", LOAD)
     print(f"{'%load_ext iexec_lab':<24}{loaded - shell:>8.0f}   above bare IPython ({shell:.0f}; bar: 100)")
     print(f"import iexec_lab imports {imported('import iexec_lab')}")
     with Sandbox() as handle:
