@@ -16,6 +16,7 @@ from pathlib import Path
 import nbformat
 import requests
 from jupyter_client import AsyncKernelManager
+from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 
@@ -30,7 +31,10 @@ def execute(notebook: Path, output: Path) -> tuple[float, Path]:
         # Over Unix sockets nobody else on this machine can listen to what the kernel prints.
         manager = AsyncKernelManager(kernel_name="python3", transport="ipc", ip=f"{sockets}/kernel")
         resources = {"metadata": {"path": str(notebook.parent)}}
-        NotebookClient(cells, km=manager, timeout=600, resources=resources).execute()
+        try:
+            NotebookClient(cells, km=manager, timeout=600, resources=resources).execute()
+        finally:
+            run_sync(manager.shutdown_kernel)(now=True)
     seconds = time.monotonic() - started
     output.mkdir(parents=True, exist_ok=True)
     nbformat.write(cells, output / notebook.name)
