@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import json
@@ -16,7 +17,6 @@ from iexec_lab.crypto import (
     decrypt_result,
     encrypt_dataset,
     file_checksum,
-    generate_dataset_key,
     generate_keypair,
     public_key_secret,
 )
@@ -26,6 +26,9 @@ from iexec_lab.sandbox.control import Sandbox
 from iexec_lab.sandbox.ipfs import BlobStore
 from iexec_lab.services.sms import DROPBOX_TOKEN, ENCRYPTION_KEY, Sms
 
+KEY = base64.b64encode(b"\1" * 32).decode()
+# One wrong key in 256 finds something that looks like a padding: this one does not.
+OTHER_KEY = base64.b64encode(b"\2" * 32).decode()
 SHOW = """
 import json, os
 from pathlib import Path
@@ -172,7 +175,7 @@ class TestDataset:
 
     @pytest.fixture
     def encrypted(self, buyer, blobs, tmp_path):
-        done = encrypt_dataset(b"confidential", tmp_path / "enc")
+        done = encrypt_dataset(b"confidential", tmp_path / "enc", KEY, iv=bytes(16))
         dataset = buyer.deploy_dataset(
             f"/ipfs/{blobs.add(tmp_path / 'enc')}", file_checksum(tmp_path / "enc")
         )
@@ -193,7 +196,7 @@ class TestDataset:
         assert statuses(buyer.wait(task)["dateStatusList"])[-2:] == ["RUNNING_FAILED", "FAILED"]
 
     def test_with_a_wrong_key(self, buyer, app, sms, encrypted):
-        sms.push_dataset_secret(encrypted[0], generate_dataset_key(), buyer.user.signer)
+        sms.push_dataset_secret(encrypted[0], OTHER_KEY, buyer.user.signer)
         task = buyer.run(app, dataset=encrypted[0], tag=TDX)
         assert "PRE_COMPUTE_DATASET_DECRYPTION_FAILED" in error_of(buyer, task)
 
@@ -230,7 +233,7 @@ class TestBulk:
             assert sorted(files) == sorted(names)
 
     def test_datasets_are_decrypted_in_tee_deals(self, buyer, app, blobs, sms, tmp_path):
-        done = encrypt_dataset(b"confidential", tmp_path / "enc")
+        done = encrypt_dataset(b"confidential", tmp_path / "enc", KEY, iv=bytes(16))
         dataset = buyer.deploy_dataset(f"/ipfs/{blobs.add(tmp_path / 'enc')}", done.checksum)
         sms.push_dataset_secret(dataset, done.key, buyer.user.signer)
         order = buyer.dataset_order(dataset, volume=DATASET_INFINITE_VOLUME, tag=TDX)
