@@ -110,7 +110,7 @@ class Asset:
         order = signing.draft(session, kind, values)
         self._require(order.resource)
         if not skip_preflight_check:
-            preflight.check(session, order)
+            preflight.require(session, order)
         session.spend(session.plan(f"{self.kind} publish", **signing.order_terms(order)), force=force)
         return signing.publish(session, signing.sign(session, order))
 

@@ -53,21 +53,29 @@ def mrenclave_text(value: bytes) -> str:
     return bytes(value).decode(errors="replace")
 
 
-def check(session: Session, order: AnyOrder, *, tag: str | None = None) -> None:
+def require(session: Session, order: AnyOrder, *, tag: str | None = None) -> None:
     """Check an order of any kind; ``tag`` is that of the whole deal where it is known.
 
     Raises:
-        OrderError: ``App requirements check failed: ...``; skip the check to go on all the same.
+        OrderError: What is missing, in the words of ``app publish`` and ``dataset publish``.
     """
     checks: dict[str, Any] = {
         "apporder": check_app,
         "datasetorder": check_dataset,
         "requestorder": check_request,
     }
-    if order.kind not in checks:
-        return
-    try:
+    if order.kind in checks:
         checks[order.kind](session, order, tag or order.tag)
+
+
+def check(session: Session, order: AnyOrder, *, tag: str | None = None) -> None:
+    """Like ``require``, in the words of the commands that sign and match.
+
+    Raises:
+        OrderError: ``App requirements check failed: ...``; skip the check to go on all the same.
+    """
+    try:
+        require(session, order, tag=tag)
     except (OrderError, ValidationError) as error:
         raise OrderError(
             f"{_WORDS[order.kind]} requirements check failed: {error.message} ({SKIP_HINT})",
@@ -88,6 +96,7 @@ def check_app(session: Session, order: Order, tag: str) -> None:
         raise OrderError(
             "Tag mismatch the TEE framework specified by app",
             details={"tag": wanted or "no framework", "app": built_for or "no framework"},
+            hint="Name the framework of the app in the tag, or use --skip-preflight-check.",
         )
 
 
