@@ -136,7 +136,7 @@ class TestSecret:
 class TestPublish:
     def test_a_confidential_dataset_needs_its_key_first(self, lab, unique, hello):
         address = lab.dataset.deploy(unique, IPFS)
-        with pytest.raises(OrderError, match="^Dataset encryption key is not set for dataset"):
+        with pytest.raises(OrderError, match=r"^Dataset encryption key is not set for dataset"):
             lab.dataset.publish(address, tag="tee")
         lab.dataset.push_secret(address, secret_value=lab.dataset.generate_key())
         lab.dataset.publish(address, tag="tee", app_restrict=hello)
