@@ -14,7 +14,7 @@ from iexec_lab.client.wallets import Wallet, choose_wallet
 from iexec_lab.errors import ValidationError, WalletError
 from iexec_lab.networks import Network, custom_network, resolve_network, sandbox_network
 from iexec_lab.protocol import to_bytes32
-from iexec_lab.wallet.imports import keeping_recursion_limit
+from iexec_lab.protocol.imports import keeping_recursion_limit
 
 if TYPE_CHECKING:
     import os

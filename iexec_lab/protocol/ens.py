@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from typing import Final
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.errors import ValidationError
 from iexec_lab.protocol.hashing import keccak
+from iexec_lab.protocol.imports import keeping_recursion_limit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 #: Where ``ens register`` puts names, by what is named.
 DEFAULT_DOMAINS: Final = {
@@ -20,11 +24,8 @@ DEFAULT_DOMAINS: Final = {
 #: Text record with the address of a workerpool's API.
 WORKERPOOL_URL_KEY: Final = "iexec:workerpool-api:url"
 
-# ASCII labels by the normalisation of ENSIP-15: underscores only in front, no hyphens at places 3 and 4.
-_ASCII_LABEL: Final = re.compile(r"(?!..--)(?=.)_*[a-z0-9$'-]*")
-_LETTERS: Final = frozenset({"Ll", "Lo", "Lm", "Mn", "Mc"})
-_NO_SCRIPT: Final = frozenset({"Nd", "So"})
-_EAST_ASIAN: Final = frozenset({"CJK", "HIRAGANA", "KATAKANA", "BOPOMOFO"})
+# ASCII labels by ENSIP-15, without its tables: underscores only in front, no hyphens at places 3 and 4.
+_ASCII_LABEL: Final = re.compile(r"(?!..--)(?=.)_*[a-z0-9$-]*")
 
 
 def check_label(label: str) -> str:
@@ -33,12 +34,9 @@ def check_label(label: str) -> str:
     Raises:
         ValidationError: ``<label> is not a valid ENS label (<why>)``.
     """
+    _check(label, "label")
     if "." in label:
         raise _invalid(label, "label", "cannot have `.`")
-    if normalize_name(label) is None:
-        raise _invalid(label, "label", "cannot contain unsupported characters")
-    if label != label.lower():
-        raise _invalid(label, "label", "cannot contain uppercase characters")
     return label
 
 
@@ -50,10 +48,7 @@ def check_domain(domain: str) -> str:
     """
     if "" in domain.split("."):
         raise _invalid(domain, "domain", "cannot have empty labels")
-    if normalize_name(domain) is None:
-        raise _invalid(domain, "domain", "cannot contain unsupported characters")
-    if domain != domain.lower():
-        raise _invalid(domain, "domain", "cannot contain uppercase characters")
+    _check(domain, "domain")
     return domain
 
 
@@ -78,30 +73,40 @@ def labelhash(label: str) -> str:
 
 
 def normalize_name(name: str) -> str | None:
-    """The name as ENS compares it (ENSIP-15), None when it is not accepted.
-
-    ASCII follows the standard. Of the rest of Unicode only names that need no change pass: lower-case
-    letters of one script in composed form, digits, and single emoji. The standard's tables would let some
-    more through.
-    """
-    lower = name.lower()
-    labels = [_normalize_label(label) for label in lower.split(".")]
-    return None if None in labels else ".".join(label for label in labels if label is not None)
-
-
-def _normalize_label(label: str) -> str | None:
-    if label.isascii():
-        return label.replace("'", "\u2019") if _ASCII_LABEL.fullmatch(label) else None
-    if unicodedata.normalize("NFKC", label.casefold()) != label or "_" in label.lstrip("_"):
+    """The name as ENS compares it (ENSIP-15), None when it is not accepted."""
+    if name.isascii() and "'" not in name:
+        lower = name.lower()
+        return lower if all(map(_ASCII_LABEL.fullmatch, lower.split("."))) else None
+    with keeping_recursion_limit():
+        normalize, refusal = _ensip15()
+    try:
+        return str(normalize(name).as_text)
+    except (refusal, ValueError):
         return None
-    scripts = set()
-    for char in label:
-        category = unicodedata.category(char)
-        if category in _LETTERS:
-            scripts.add(unicodedata.name(char, "").partition(" ")[0])
-        elif category not in _NO_SCRIPT and char not in "-_$":
-            return None
-    return label if len(scripts - {"COMBINING"}) <= 1 or scripts <= _EAST_ASIAN else None
+
+
+@cache
+def _ensip15() -> tuple[Callable[[str], Any], type[Exception]]:
+    """Normalisation with the standard's tables, which web3 brings along; what it raises.
+
+    web3 8.0.0 hands lists of characters to pyunormalize, which takes only text since its version 18.
+    """
+    import pyunormalize
+    from ens import _normalization
+    from ens.exceptions import InvalidName
+
+    def compose(characters: Iterable[str]) -> str:
+        return str(pyunormalize.NFC("".join(characters)))
+
+    _normalization.NFC = compose
+    return _normalization.normalize_name_ensip15, InvalidName
+
+
+def _check(name: str, what: str) -> None:
+    if normalize_name(name) is None:
+        raise _invalid(name, what, "cannot contain unsupported characters")
+    if name != name.lower():
+        raise _invalid(name, what, "cannot contain uppercase characters")
 
 
 def _invalid(value: str, what: str, why: str) -> ValidationError:

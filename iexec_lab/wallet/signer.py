@@ -10,9 +10,9 @@ import os
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, runtime_checkable
 
 from iexec_lab.errors import SignatureError, WalletError
+from iexec_lab.protocol.imports import keeping_recursion_limit
 from iexec_lab.protocol.signatures import curve, key_address, personal_digest, sign_digest
 from iexec_lab.protocol.typed_data import hash_typed_data
-from iexec_lab.wallet.imports import keeping_recursion_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -29,7 +29,9 @@ def test_hashes():
         ("_--a", "_--a"), ("ab--c", None), ("xn--a", None), ("$a", "$a"), ("a'b", "a\u2019b"), ("_", "_"),
         ("__", "__"), ("_a", "_a"), ("a_b", None), ("$_", None), ("", None), ("a..b", None), ("a.", None),
         (".", None), ("ME", "me"), ("a b", None), ("\u00e9", "\u00e9"), ("\U0001f98a", "\U0001f98a"),
-        ("\u65e5\u672c", "\u65e5\u672c"), ("\u0430bc", None), ("a@b", None), ("e\u0301", None),
+        ("\u65e5\u672c", "\u65e5\u672c"), ("\u0430bc", None), ("a@b", None), ("e\u0301", "\u00e9"),
+        ("\u00df", "\u00df"), ("\u2460", "1"), ("\u03b1", None), ("1\ufe0f\u20e3", "1\u20e3"), ("'a", None),
+        ("a\u200db", None), ("\u2764\ufe0f", "\u2764"), ("\u00c9", "\u00e9"), ("\u2122", "tm"),
     ],
 )  # fmt: skip
 def test_names_as_ens_compares_them(name, normal):
@@ -50,6 +52,8 @@ def test_labels(label):
         ("a_b", "label cannot contain unsupported characters"),
         ("", "label cannot contain unsupported characters"),
         ("ME", "label cannot contain uppercase characters"),
+        ("ME.eth", "label cannot contain uppercase characters"),
+        ("a..eth", "label cannot contain unsupported characters"),
     ],
 )
 def test_refused_labels(label, why):
