@@ -33,10 +33,11 @@ ETHER_UNITS: Final[Mapping[str, int]] = {
 
 _DECIMAL: Final = re.compile(r"(-?)([0-9]*)(?:\.([0-9]*))?")
 _INTEGER: Final = re.compile(r"[-+]?[0-9]+")
-_HEX: Final = re.compile(r"0x[0-9a-fA-F]{1,80}")
+_PREFIXED: Final = re.compile(r"0x[0-9a-f]{1,80}|0o[0-7]{1,100}|0b[01]{1,300}", re.IGNORECASE)
 # No amount on chain is longer than 78 digits; far longer ones would only cost time.
 _MAX_LENGTH: Final = 200
 _LONG_INTEGER: Final = 10_000
+_NO_UNIT: Final = (None, "", 0)
 _CONSTANTS: Final = {None: "null", True: "true", False: "false"}
 
 
@@ -123,7 +124,7 @@ def _join(amount: Any) -> str:
     """The text of an amount; a list is joined with a space, a unit that is nothing left out."""
     if not isinstance(amount, list | tuple):
         return to_text(amount)
-    given = amount[:1] if len(amount) == 2 and not amount[1] else amount
+    given = amount[:1] if len(amount) == 2 and amount[1] in _NO_UNIT else amount
     return " ".join(map(to_text, given)) if 1 <= len(given) <= 2 else "?"
 
 
@@ -145,9 +146,10 @@ def _scale(number: str, decimals: int) -> int | None:
 
 
 def _format(amount: Any, decimals: int, message: str) -> str:
-    text = to_text(amount).strip() if isinstance(amount, str | int) and not isinstance(amount, bool) else ""
-    if _HEX.fullmatch(text):
-        text = str(int(text, 16))
+    is_number = isinstance(amount, str | int | float) and not isinstance(amount, bool)
+    text = to_text(amount).strip() if is_number else ""
+    if _PREFIXED.fullmatch(text):
+        text = str(int(text, 0))
     if not _INTEGER.fullmatch(text):
         raise ValidationError(message)
     digits = text.lstrip("+-").lstrip("0").rjust(decimals + 1, "0")

@@ -44,7 +44,7 @@ def test_amounts_of_rlc(amount, nrlc):
     [
         "-1", "+1", "1e3", "0x10", "1,5 RLC", "1_000", " 1", "1 ", "1  RLC", "1 rlc", "1 RLC x", "1.5", ".",
         "-", "abc", "\u0663", "0.0000000001 RLC", None, True, {}, [], [None], ["1", "RLC", "x"], ["1", "wei"],
-        -1, 1e21, float("nan"), float("inf"), "1" * 1000, b"1",
+        -1, 1e21, float("nan"), float("inf"), "1" * 1000, b"1", ["1", {}], ["1", []],
     ],
 )  # fmt: skip
 def test_refused_amounts(amount):
@@ -88,6 +88,9 @@ def test_helpers_of_the_library_take_negative_amounts_and_say_what_is_wrong():
         ("1500000000", "1.5"),
         ("-0", "0.0"),
         ("0x10", "0.000000016"),
+        ("0XfF", "0.000000255"),
+        ("0b11", "0.000000003"),
+        (1e20, "100000000000.0"),
     ],
 )
 def test_amounts_as_text(nrlc, text):

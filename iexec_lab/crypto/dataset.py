@@ -53,7 +53,8 @@ def read_dataset_key(key: str) -> bytes:
     """
     data = decode_base64(key.encode()) if isinstance(key, str) else b""
     if len(data) != KEY_SIZE:
-        raise ValidationError("*** is not a valid encryption key (must be base64 encoded 256 bits key)")
+        hidden = "***" if key else ""
+        raise ValidationError(f"{hidden} is not a valid encryption key (must be base64 encoded 256 bits key)")
     return data
 
 

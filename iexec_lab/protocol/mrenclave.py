@@ -6,6 +6,7 @@ SDK 8 checks the object; SDK 9, which has no enclaves with such a configuration 
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.errors import ValidationError
@@ -16,36 +17,43 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _KEYS: Final = ("framework", "version", "fingerprint", "entrypoint", "heapSize")
-_NOT_VALID: Final = "this is not a valid mrenclave"
+_DECIMAL: Final = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|Infinity)")
+_PREFIXED: Final = re.compile(r"0x[0-9a-f]+|0o[0-7]+|0b[01]+", re.IGNORECASE)
 
 
-def encode_mrenclave(value: Any = None, *, frameworks: Sequence[str] = TEE_FRAMEWORKS) -> bytes:
+def encode_mrenclave(
+    value: Any = None, *, frameworks: Sequence[str] = TEE_FRAMEWORKS, path: str = "this"
+) -> bytes:
     """The bytes to store: an object as JSON with its own key order, a text as it stands, nothing as no bytes.
 
     Args:
         value: An object, its JSON text or bytes, or None.
         frameworks: Frameworks that may be configured; ``("tdx",)`` gives the rules of SDK 9.
+        path: What errors call the value.
 
     Raises:
         ValidationError: the configuration misses something or has too much.
     """
+    not_valid = f"{path} is not a valid mrenclave"
     if value is None or value == "":
         return b""
     if tuple(frameworks) == ("tdx",):
         if not isinstance(value, str):
-            raise ValidationError(_NOT_VALID, hint="SDK 9 takes no enclave configuration")
+            raise ValidationError(not_valid, hint="SDK 9 takes no enclave configuration")
         return value.encode()
     if isinstance(value, dict | list):
-        check_mrenclave(value, frameworks=frameworks)
+        check_mrenclave(value, frameworks=frameworks, path=path)
         return dumps(value).encode()
     if not isinstance(value, str | bytes | bytearray):
-        raise ValidationError(_NOT_VALID)
+        raise ValidationError(not_valid)
+    if not value:
+        return b""
     try:
         data = value.encode() if isinstance(value, str) else bytes(value)
         parsed = loads(data.decode())
     except ValueError:
-        raise ValidationError(_NOT_VALID, hint="it must be the JSON of an object") from None
-    check_mrenclave(parsed, frameworks=frameworks)
+        raise ValidationError(not_valid, hint="it must be the JSON of an object") from None
+    check_mrenclave(parsed, frameworks=frameworks, path=path)
     return data
 
 
@@ -61,7 +69,7 @@ def decode_mrenclave(data: bytes) -> dict[str, Any] | str | None:
     return value if isinstance(value, dict) else text
 
 
-def check_mrenclave(value: Any, *, frameworks: Sequence[str] = TEE_FRAMEWORKS) -> None:
+def check_mrenclave(value: Any, *, frameworks: Sequence[str] = TEE_FRAMEWORKS, path: str = "this") -> None:
     """Refuse an enclave configuration that no worker could start.
 
     Raises:
@@ -69,7 +77,7 @@ def check_mrenclave(value: Any, *, frameworks: Sequence[str] = TEE_FRAMEWORKS) -
     """
     if not isinstance(value, dict):
         if value is None:
-            raise ValidationError(_NOT_VALID)
+            raise ValidationError(f"{path} is not a valid mrenclave")
         raise type_error("this", "object", value)
     unknown = [str(key) for key in value if key not in _KEYS]
     if unknown:
@@ -78,7 +86,7 @@ def check_mrenclave(value: Any, *, frameworks: Sequence[str] = TEE_FRAMEWORKS) -
         raise ValidationError("framework is a required field")
     framework = value["framework"]
     if not isinstance(framework, str | int | float):
-        raise ValidationError(_NOT_VALID)
+        raise ValidationError(f"{path} is not a valid mrenclave")
     name = str(framework).lower()
     if name not in frameworks:
         hint = f"frameworks are {', '.join(frameworks)}"
@@ -114,7 +122,7 @@ def _check_heap_size(value: Any) -> None:
             f"{key} must be a `number` type, but the final value was: `NaN` "
             f"(cast from the value `{print_value(value)}`)."
         )
-    if size != int(size):
+    if not math.isfinite(size) or size != int(size):
         raise ValidationError(f"{key} must be an integer")
     if size < 0:
         raise ValidationError(f"{key} must be greater than or equal to 0")
@@ -127,11 +135,8 @@ def _to_number(value: Any) -> float | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
-        return value if math.isfinite(value) else None
-    if not isinstance(value, str) or not value.strip():
-        return None
-    text = value.strip()
-    try:
-        return int(text, 0) if text[:2].lower() in {"0x", "0o", "0b"} else int(text)
-    except ValueError:
-        return None
+        return None if math.isnan(value) else value
+    text = "".join(value.split()) if isinstance(value, str) else ""
+    if _PREFIXED.fullmatch(text):
+        return int(text, 0)
+    return float(text) if _DECIMAL.fullmatch(text) else None

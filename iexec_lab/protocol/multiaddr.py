@@ -126,6 +126,11 @@ def _port_to_string(data: bytes) -> str:
     return str(int.from_bytes(data, "big"))
 
 
+def _ip6_to_bytes(text: str) -> bytes:
+    # A zone has a protocol of its own.
+    return _refuse() if "%" in text else ipaddress.IPv6Address(text).packed
+
+
 def _ip6_to_string(data: bytes) -> str:
     address = ipaddress.IPv6Address(data)
     if address.ipv4_mapped:
@@ -190,7 +195,7 @@ _PROTOCOLS: Final = (
     ),
     _P(6, "tcp", 2, _port_to_bytes, _port_to_string),
     _P(33, "dccp", 2, _port_to_bytes, _port_to_string),
-    _P(41, "ip6", 16, lambda text: ipaddress.IPv6Address(text).packed, _ip6_to_string),
+    _P(41, "ip6", 16, _ip6_to_bytes, _ip6_to_string),
     _P(42, "ip6zone", _VARIABLE),
     _P(43, "ipcidr", 1, _mask_to_bytes, lambda data: str(data[0])),
     _P(53, "dns", _VARIABLE),

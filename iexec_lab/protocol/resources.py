@@ -33,7 +33,7 @@ def app_arguments(
         ValidationError: a field is missing or can not be right.
     """
     fields = _object(app)
-    mrenclave = encode_mrenclave(fields.get("mrenclave"), frameworks=frameworks)
+    mrenclave = encode_mrenclave(fields.get("mrenclave"), frameworks=frameworks, path="mrenclave")
     checksum = _required(fields, "checksum", _checksum)
     multiaddr = _required(fields, "multiaddr", encode_multiaddr)
     kind = _required(fields, "type", _app_type)
@@ -78,6 +78,8 @@ def category_arguments(category: Any) -> tuple[str, str, int]:
 
 
 def _object(value: Any) -> dict[str, Any]:
+    if value is None:
+        raise ValidationError("this cannot be null")
     if not isinstance(value, dict):
         raise type_error("this", "object", value)
     return value

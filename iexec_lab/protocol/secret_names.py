@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from iexec_lab.errors import ValidationError
+from iexec_lab.protocol.javascript import to_text
 
 RESULT_ENCRYPTION_KEY: Final = "iexec-result-encryption-public-key"
 DROPBOX_TOKEN: Final = "iexec-result-dropbox-token"  # noqa: S105  a name
@@ -23,6 +24,6 @@ def storage_token_name(provider: str | None = None, *, sdk: Literal[8, 9] = 8) -
         return DROPBOX_TOKEN
     if sdk == 9:
         return None
-    if provider in {None, "default", "ipfs"}:
+    if provider in (None, "default", "ipfs"):
         return IPFS_TOKEN
-    raise ValidationError(f'"{provider}" not supported', hint="storage is ipfs or dropbox")
+    raise ValidationError(f'"{to_text(provider)}" not supported', hint="storage is ipfs or dropbox")

@@ -7,6 +7,7 @@ says which rules are meant.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.errors import ValidationError
@@ -22,6 +23,7 @@ TAG_BITS: Final[Mapping[str, int]] = {"tee": 0, "scone": 1, "gramine": 2, "tdx":
 #: What SDK 9 adds to the tag of every order it makes: tee and tdx.
 TDX_TAG: Final = f"0x{0b1001:064x}"
 
+_TAG: Final = re.compile(r"0x[0-9a-f]{64}")
 _NAMES: Final = {bit: name for name, bit in TAG_BITS.items()}
 _FRAMEWORK_BITS: Final = sum(1 << TAG_BITS[name] for name in TEE_FRAMEWORKS)
 _ALL_BITS: Final = 2**256 - 1
@@ -112,7 +114,7 @@ def to_tag(value: Any, *, frameworks: Sequence[str] = TEE_FRAMEWORKS) -> str:
     if isinstance(value, bytes | bytearray):
         return to_bytes32(value)
     if isinstance(value, str) and value[:2].lower() == "0x":
-        return _to_hex(_to_int(value))
+        return _to_hex(_to_int(value.lower()))
     if not isinstance(value, str | list | tuple):
         raise ValidationError(f"{to_text(value)} is not a valid tag. Invalid tag")
     try:
@@ -201,10 +203,9 @@ def _set_bits(bits: int) -> list[int]:
 
 
 def _to_int(tag: str, name: str = "tag") -> int:
-    try:
-        return int(to_bytes32(tag), 16)
-    except ValidationError:
-        raise ValidationError(f"{name} must be bytes32 hex string") from None
+    if not isinstance(tag, str) or _TAG.fullmatch(tag) is None:
+        raise ValidationError(f"{name} must be bytes32 hex string")
+    return int(tag, 16)
 
 
 def _to_hex(bits: int) -> str:

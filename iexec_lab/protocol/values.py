@@ -47,6 +47,8 @@ def to_address(value: Any, *, resolve: Callable[[str], str | None] | None = None
     Raises:
         ValidationError: ``<value> is not a valid ethereum address``, ``Unable to resolve ENS <value>``.
     """
+    if value is None:
+        raise ValidationError("this cannot be null")
     if resolve is not None and isinstance(value, str) and value.endswith(".eth"):
         resolved = resolve(value)
         if resolved is None:

@@ -33,7 +33,7 @@ def test_a_configuration_is_stored_as_its_json(config):
 
 
 def test_apps_without_enclave_store_nothing():
-    assert encode_mrenclave() == encode_mrenclave("") == b""
+    assert encode_mrenclave() == encode_mrenclave("") == encode_mrenclave(b"") == b""
     assert decode_mrenclave(b"") is None
 
 
@@ -58,6 +58,12 @@ def test_apps_without_enclave_store_nothing():
             {**SCONE, "heapSize": "x"},
             'heapSize must be a `number` type, but the final value was: `NaN` (cast from the value `"x"`).',
         ),
+        (
+            {**SCONE, "heapSize": "1_0"},
+            'heapSize must be a `number` type, but the final value was: `NaN` (cast from the value `"1_0"`).',
+        ),
+        ({**SCONE, "heapSize": "1.5"}, "heapSize must be an integer"),
+        ({**SCONE, "heapSize": "Infinity"}, "heapSize must be an integer"),
         ({k: v for k, v in SCONE.items() if k != "heapSize"}, "heapSize is a required field"),
         ({k: v for k, v in SCONE.items() if k != "entrypoint"}, "entrypoint is a required field"),
         ([], "this must be a `object` type, but the final value was: `[]`."),
@@ -72,6 +78,11 @@ def test_refused_configurations(config, problem):
     with pytest.raises(ValidationError) as caught:
         encode_mrenclave(config)
     assert caught.value.message == problem
+
+
+def test_numbers_as_javascript_reads_them():
+    for size in ("1e3", " 1 024 ", "0x400", "0b1", "1.0"):
+        assert encode_mrenclave({**SCONE, "heapSize": size})
 
 
 def test_8_22_5_does_not_know_tdx():

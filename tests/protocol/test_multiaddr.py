@@ -52,7 +52,7 @@ TEXTS = [
     "/ip4/1.2.3/tcp/80", "/ip4/01.2.3.4", "/ip6/::1/udp/053", "/tcp/70000", "/tcp/-1", "/ip4//tcp",
     "/unix/%zz", "/ipfs/Qm0", "/ipfs/z" + V0,
     "/ipcidr/300", "/onion/abc:80", "/certhash/x", "/webrtc-direct/certhash/x",
-    "80/tcp", "5foo",
+    "80/tcp", "5foo", "/ip6/fe80::1%eth0",
 ]  # fmt: skip
 
 

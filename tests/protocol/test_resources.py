@@ -46,6 +46,7 @@ def test_arguments_of_the_creating_calls():
         ({"multiaddr": 5}, "5 is not a valid multiaddr"),
         ({"checksum": "AB" * 32}, f"{'AB' * 32} is not a bytes32 hexstring"),
         ({"checksum": None, "name": None}, "checksum is a required field"),
+        ({"mrenclave": "foo"}, "mrenclave is not a valid mrenclave"),
         ({"mrenclave": "{}"}, "framework is a required field"),
     ],
 )
@@ -75,3 +76,5 @@ def test_tokens_of_storage():
     assert storage_token_name("ipfs", sdk=9) is storage_token_name("foo", sdk=9) is None
     with pytest.raises(ValidationError, match=r'^"foo" not supported$'):
         storage_token_name("foo")
+    with pytest.raises(ValidationError, match="not supported"):
+        storage_token_name([])

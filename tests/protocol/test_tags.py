@@ -20,6 +20,7 @@ from iexec_lab.protocol import (
     encode_tag,
     has_tag,
     is_tag_within,
+    missing_bits,
     missing_tags,
     strip_framework,
     sum_tags,
@@ -74,6 +75,12 @@ def test_8_22_5_loses_the_highest_bit():
     high = "0x8" + "0" * 63
     assert sum_tags(high, TEE) == "0x8" + "0" * 62 + "1"
     assert sum_tags(high, TEE, width=255) == TEE
+
+
+def test_tags_are_lower_case_once_they_are_tags():
+    for ask in (decode_tag, sum_tags, strip_framework, lambda tag: missing_bits(TEE, tag)):
+        with pytest.raises(ValidationError, match="ag must be bytes32 hex string"):
+            ask("0x" + "A" * 64)
 
 
 def test_what_is_missing_has_a_name_or_a_number():
