@@ -5,10 +5,10 @@ A secret is pushed as plain text with the owner's signature over it; nobody can 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from iexec_lab.errors import SmsError, ValidationError
+from iexec_lab.errors import SmsError
 from iexec_lab.protocol import sms_challenge, to_address
 from iexec_lab.services.http import TIMEOUT, Answer, Http
 
@@ -17,30 +17,6 @@ if TYPE_CHECKING:
     from iexec_lab.protocol.challenge import SecretKind
     from iexec_lab.services.http import Query
     from iexec_lab.wallet.signer import Signer
-
-ENCRYPTION_KEY: Final = "iexec-result-encryption-public-key"
-"""Name of the web2 secret that holds base64 of the PEM public key results are encrypted for."""
-DROPBOX_TOKEN: Final = "iexec-result-dropbox-token"  # noqa: S105 -- a name
-IPFS_TOKEN: Final = "iexec-result-iexec-ipfs-token"  # noqa: S105 -- a name
-
-
-def storage_token_name(provider: str | None = None, *, sdk: int = 9) -> str | None:
-    """The web2 secret that holds the token for a result storage; None when it needs none.
-
-    Args:
-        provider: ``ipfs``, ``dropbox``, ``default`` or None.
-        sdk: Major version of the official SDK: with 8 results go to IPFS through the result proxy's token.
-
-    Raises:
-        ValidationError: ``"<provider>" not supported`` (8 only).
-    """
-    if provider == "dropbox":
-        return DROPBOX_TOKEN
-    if sdk >= 9:
-        return None
-    if provider in {None, "default", "ipfs"}:
-        return IPFS_TOKEN
-    raise ValidationError(f'"{provider}" not supported')
 
 
 class Sms:

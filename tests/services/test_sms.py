@@ -4,8 +4,9 @@ import pytest
 from faulty_server import Reply
 from services.replay import assert_same_calls, recorder, vectors
 
-from iexec_lab.errors import ApiError, IexecError, SmsError, ValidationError
-from iexec_lab.services.sms import ENCRYPTION_KEY, Sms, storage_token_name
+from iexec_lab.errors import ApiError, IexecError, SmsError
+from iexec_lab.protocol import RESULT_ENCRYPTION_KEY
+from iexec_lab.services.sms import Sms
 from iexec_lab.wallet.signer import LocalSigner
 
 APP = "0x1111111111111111111111111111111111111111"
@@ -107,7 +108,7 @@ def test_a_secret_that_exists_stays():
 
 def test_an_update_replaces_a_web2_secret():
     with recorder(lambda _: 204) as server:
-        assert Sms(server.url).push_web2(ENCRYPTION_KEY, "new", LocalSigner(KEY), update=True) is True
+        assert Sms(server.url).push_web2(RESULT_ENCRYPTION_KEY, "new", LocalSigner(KEY), update=True) is True
     assert [request.method for request in server.requests] == ["HEAD", "PUT"]
 
 
@@ -151,25 +152,3 @@ def test_a_secret_beyond_ascii_is_sent_as_utf8():
 def test_a_service_that_is_not_there_is_named():
     with pytest.raises(SmsError, match=r"SMS error: Connection to http://127\.0\.0\.1:9 failed"):
         Sms("http://127.0.0.1:9", timeout=5).has_app_secret(APP)
-
-
-@pytest.mark.parametrize("vector", [v for v in vectors("secret-id") if v.id.startswith("storage")])
-def test_names_of_storage_tokens(vector):
-    expected, sdk = vector["expected"], 9 if "9.0.1" in vector["sdk"] else 8
-    if "error" in expected:
-        with pytest.raises(ValidationError) as caught:
-            storage_token_name(vector["input"]["provider"], sdk=sdk)
-        assert caught.value.message == expected["error"]["message"]
-    else:
-        assert storage_token_name(vector["input"]["provider"], sdk=sdk) == expected["name"]
-
-
-def test_dropbox_needs_a_token_in_all_versions():
-    assert (
-        storage_token_name("dropbox", sdk=8) == storage_token_name("dropbox") == "iexec-result-dropbox-token"
-    )
-
-
-def test_the_name_of_the_result_key():
-    [vector] = [v.values[0] for v in vectors("secret-id") if v.id == "result-encryption"]
-    assert vector["expected"]["name"] == ENCRYPTION_KEY
