@@ -25,8 +25,12 @@ class Accounts:
 
     @verb(value=framed("account"), raw=only("balance"))
     def show(self, address: str | None = None) -> dict[str, Any]:
-        """Stake and locked nRLC of an address (default: the wallet's)."""
-        who = self.session.to_address(address or self.session.address)
+        """Stake and locked nRLC of an address (default: the wallet's).
+
+        Raises:
+            WalletError: No wallet, and no address was given.
+        """
+        who = self.session.to_address(address or self.session.own_address)
         return _balance(self.session.hub, who)
 
     @verb(value=framed("account"), raw=only("balance"))
@@ -35,8 +39,9 @@ class Accounts:
 
         Raises:
             ConfigurationError: The network has no bridge, or the other chain is not configured.
+            WalletError: No wallet, and no address was given.
         """
-        who = self.session.to_address(address or self.session.address)
+        who = self.session.to_address(address or self.session.own_address)
         return _balance(bridged_session(self.session).hub, who)
 
     @verb(value=framed("receipt"), raw=only("amount", "txHash"))

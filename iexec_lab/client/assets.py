@@ -154,7 +154,10 @@ class Asset:
     def _user(self, user: str | None) -> str:
         address = self.session.to_address(user or self.session.address)
         if address == NULL_ADDRESS:
-            raise ConfigurationError("Missing option --user <address> or wallet")
+            raise ConfigurationError(
+                "Missing option --user <address> or wallet",
+                hint='Name the owner with --user, or create a wallet with "wallet create".',
+            )
         return address
 
     def _balance(self, user: str) -> int:

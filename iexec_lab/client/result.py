@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from iexec_lab.client.result_files import Result, beneficiary_key_file
 from iexec_lab.client.verbs import framed, verb
 from iexec_lab.crypto import decrypt_result, generate_keypair, public_key_secret, write_private
-from iexec_lab.errors import AbortedError, CryptoError, WalletError
+from iexec_lab.errors import AbortedError, CryptoError
 from iexec_lab.protocol import NULL_ADDRESS, RESULT_ENCRYPTION_KEY
 
 if TYPE_CHECKING:
@@ -44,7 +44,9 @@ class Results:
         Raises:
             AbortedError: There is a key already, and it was not to be replaced.
         """
-        private = beneficiary_key_file(self.session, self._wallet(), beneficiary_keystoredir).absolute()
+        private = beneficiary_key_file(
+            self.session, self.session.own_address, beneficiary_keystoredir
+        ).absolute()
         public = private.with_name(f"{private.name}.pub")
         if private.exists() and not force and not (overwrite and overwrite(private)):
             raise AbortedError(
@@ -89,7 +91,7 @@ class Results:
     @verb(raw=lambda is_set: {"isEncryptionKeySet": is_set})
     def check_encryption_key(self, address: str | None = None, tee_framework: str | None = None) -> bool:
         """Whether results for an address (default: the wallet's) can be encrypted."""
-        owner = self.session.to_address(address or self._wallet())
+        owner = self.session.to_address(address or self.session.own_address)
         return self.session.sms(tee_framework).has_web2(owner, RESULT_ENCRYPTION_KEY)
 
     @verb(value=lambda _noun, plain: Result(plain["resultsPath"]))
@@ -138,14 +140,8 @@ class Results:
         return beneficiary_key_file(self.session, NULL_ADDRESS, keystoredir).parent
 
     def _private_key(self, keystoredir: str | None, name: str | None) -> bytes:
-        owner = NULL_ADDRESS if name else self._wallet()
+        owner = NULL_ADDRESS if name else self.session.own_address
         return _read_key(beneficiary_key_file(self.session, owner, keystoredir, name), "private")
-
-    def _wallet(self) -> str:
-        address = self.session.address
-        if address == NULL_ADDRESS:
-            raise WalletError("Wallet file not found", hint='Create a wallet with "wallet create".')
-        return address
 
 
 def _read_key(path: Path, which: str) -> bytes:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from iexec_lab.client.plan import Plan
 from iexec_lab.client.wallets import ask_in_terminal
-from iexec_lab.errors import AbortedError, ConfigurationError, IexecError, ValidationError
+from iexec_lab.errors import AbortedError, ConfigurationError, IexecError, ValidationError, WalletError
 from iexec_lab.protocol import NULL_ADDRESS, to_address
 
 if TYPE_CHECKING:
@@ -96,6 +96,20 @@ class Session:
     def address(self) -> str:
         """The wallet's address; the null address when there is no wallet. Never asks for a password."""
         return self.wallet.address or NULL_ADDRESS
+
+    @property
+    def own_address(self) -> str:
+        """The wallet's address, where that of nobody would be a wrong answer.
+
+        Raises:
+            WalletError: There is no wallet.
+        """
+        if not self.wallet.address:
+            raise WalletError(
+                "Failed to load wallet address from keystore: Wallet file not found",
+                hint='Create a wallet with "wallet create".',
+            )
+        return self.wallet.address
 
     def to_address(self, value: Any) -> str:
         """The EIP-55 form of an address, or the address that an ENS name means.

@@ -60,10 +60,14 @@ class Storage:
     def check(
         self, provider: str | None = None, user: str | None = None, tee_framework: str | None = None
     ) -> bool:
-        """Whether workers can store results at ``provider`` for ``user`` (default: the wallet)."""
+        """Whether workers can store results at ``provider`` for ``user`` (default: the wallet).
+
+        Raises:
+            WalletError: No wallet, and no user was given.
+        """
         if self._needs_no_token(provider):
             return True
-        owner = self.session.to_address(user or self.session.address)
+        owner = self.session.to_address(user or self.session.own_address)
         return self.session.sms(tee_framework).has_web2(owner, self._token_name(provider))
 
     @verb(raw=lambda location: {"multiaddr": location})

@@ -11,7 +11,6 @@ from iexec_lab.client.verbs import framed, only, verb
 from iexec_lab.errors import BalanceError, IexecError, ProjectError, ValidationError, WalletError
 from iexec_lab.ethereum.calls import has_code
 from iexec_lab.ethereum.contracts import RLC
-from iexec_lab.protocol import NULL_ADDRESS
 from iexec_lab.units import format_ether, format_rlc, parse_ether, parse_rlc
 from iexec_lab.wallet import keystore
 from iexec_lab.wallet.signer import LocalSigner
@@ -64,12 +63,7 @@ class Wallets:
 
     def _identity(self, *, show_private_key: bool) -> dict[str, str]:
         if not show_private_key:
-            if self.session.address == NULL_ADDRESS:
-                raise WalletError(
-                    "Failed to load wallet address from keystore: Wallet file not found",
-                    hint='Create a wallet with "wallet create".',
-                )
-            return {"address": self.session.address}
+            return {"address": self.session.own_address}
         signer = self.session.signer
         if not isinstance(signer, LocalSigner):
             raise WalletError("This wallet does not give its private key away")

@@ -21,6 +21,7 @@ from iexec_lab.wallet.secret_storage import decrypt_key, encrypt_key
 from iexec_lab.wallet.signer import LocalSigner
 
 UNENCRYPTED_NAME = "wallet.json"
+_NO_WALLET = 'Create a wallet with "wallet create", or set IEXEC_PRIVATE_KEY.'
 
 _DEFAULT_FOLDERS = {
     "linux": ".ethereum/keystore",
@@ -145,7 +146,7 @@ def find_wallet(
         raise WalletError(
             "Missing option --wallet-address <walletAddress> or --wallet-file <walletFileName> "
             "and no wallet.json found in working directory",
-            hint='Create a wallet with "wallet create", or set IEXEC_PRIVATE_KEY.',
+            hint=_NO_WALLET,
         )
     return found[0]
 
@@ -244,6 +245,7 @@ def _find_address(address: str, folder: Path) -> WalletFile:
     except WalletError:
         raise WalletError(
             f'Missing keystore directory {folder}, did you forget to run "iexec wallet create" ?',
+            hint=_NO_WALLET,
         ) from None
     for wallet in found:
         if wallet.name.split("--")[2].lower() == wanted:
@@ -273,9 +275,10 @@ def _write_private(path: Path, text: str) -> None:
 
 
 def _refused(error: OSError, action: str, path: Path) -> WalletError:
-    """The words in which Node reports the same failure."""
+    """The words in which Node reports the same failure; who has no wallet yet is told how to get one."""
     code = error.errno or errno.EIO
     words = os.strerror(code)
     return WalletError(
-        f"{errno.errorcode.get(code, 'EIO')}: {words[:1].lower()}{words[1:]}, {action} '{path}'"
+        f"{errno.errorcode.get(code, 'EIO')}: {words[:1].lower()}{words[1:]}, {action} '{path}'",
+        hint=_NO_WALLET if code == errno.ENOENT else None,
     )

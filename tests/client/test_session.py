@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from iexec_lab.client.iexec import connect
-from iexec_lab.errors import AbortedError, ConfigurationError
+from iexec_lab.errors import AbortedError, ConfigurationError, WalletError
 from iexec_lab.networks import custom_network
 from iexec_lab.protocol import NULL_ADDRESS
 from iexec_lab.wallet.signer import LocalSigner
@@ -80,6 +80,10 @@ def test_without_a_wallet_the_address_is_null(iexec_sandbox, tmp_path, monkeypat
     lab = open_lab(iexec_sandbox, None, tmp_path)
     assert lab.session.address == NULL_ADDRESS
     assert "wallet none" in repr(lab)
+    no_wallet = "Failed to load wallet address from keystore: Wallet file not found"
+    for read in (lab.account.show, lambda: lab.storage.check("dropbox"), lab.result.check_encryption_key):
+        with pytest.raises(WalletError, match=no_wallet):
+            read()
 
 
 def test_a_missing_service_is_named(tmp_path):

@@ -157,6 +157,7 @@ def test_no_directory_at_all():
     with pytest.raises(WalletError) as caught:
         find_wallet(keystoredir="nope")
     assert caught.value.message == "ENOENT: no such file or directory, scandir 'nope'"
+    assert "wallet create" in caught.value.hint
 
 
 def test_an_empty_directory():
