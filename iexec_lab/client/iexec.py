@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from dataclasses import replace
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -12,7 +13,7 @@ from iexec_lab.client.session import Session
 from iexec_lab.client.verbs import framed, verb
 from iexec_lab.client.wallets import Wallet, choose_wallet
 from iexec_lab.errors import ValidationError, WalletError
-from iexec_lab.networks import Network, custom_network, resolve_network, sandbox_network
+from iexec_lab.networks import Network, custom_network, resolve_network
 from iexec_lab.protocol import to_bytes32
 from iexec_lab.protocol.imports import keeping_recursion_limit
 
@@ -175,7 +176,7 @@ class IExec:
 
 
 def connect(
-    network: str | int | Network | None = None,
+    network: str | int | Network | Handle | None = None,
     wallet: str | Signer | None = None,
     *,
     project: str | os.PathLike[str] | None = None,
@@ -193,9 +194,8 @@ def connect(
 
     Args:
         network: ``sandbox`` (found, or else started), ``sandbox:<name>``, ``arbitrum-mainnet``,
-            ``arbitrum-sepolia-testnet``, ``bellecour``, ``mainnet``, a chain id, or a chain of the project;
-            By
-            default that of the project, else the sandbox.
+            ``arbitrum-sepolia-testnet``, ``bellecour``, ``mainnet``, a chain id, a chain of the project, or
+            what ``with Sandbox() as sandbox`` gives. By default that of the project, else the sandbox.
         wallet: A signer, an address or file name in the keystore, ``create`` (a new keystore file), or
             ``new`` (a new key kept in memory only, where RLC is worth nothing). By default the key in
             ``IEXEC_PRIVATE_KEY``, else a funded user on the sandbox, the newest keystore file elsewhere.
@@ -247,11 +247,16 @@ def connect(
 
 
 def _choose_network(
-    network: str | int | Network | None, project: Path | None
+    network: str | int | Network | Handle | None, project: Path | None
 ) -> tuple[Network, Handle | None]:
     """The network, and the sandbox behind it if it is one of ours."""
     if isinstance(network, Network):
         return network, None
+    if network is not None and not isinstance(network, str | int):
+        from iexec_lab.sandbox.control import Handle
+
+        if isinstance(network, Handle):
+            return network.network, network
     name = None if network is None else str(network)
     if project is not None and _is_for_project(project, name):
         from iexec_lab.project import Project
@@ -270,12 +275,7 @@ def _choose_network(
     name = SANDBOX if name is None else name
     if _is_sandbox(name):
         handle = _open_sandbox(name.partition(":")[2] or "default")
-        return (
-            sandbox_network(
-                name=name, chain_id=handle.chain_id, hub=handle.hub, native=handle.native, urls=handle.urls
-            ),
-            handle,
-        )
+        return replace(handle.network, name=name), handle
     return resolve_network(name), None
 
 

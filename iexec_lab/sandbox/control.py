@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
+    from iexec_lab.networks import Network
     from iexec_lab.sandbox.accounts import Account
     from iexec_lab.sandbox.registry import Record
 
@@ -48,6 +49,13 @@ class Handle:
     def __repr__(self) -> str:
         services = ", ".join(f"{name} {url}" for name, url in self.urls.items())
         return f"<Sandbox {self.name}, chain {self.chain_id}: {services}>"
+
+    @property
+    def network(self) -> Network:
+        """It as the network to connect to."""
+        from iexec_lab.networks import sandbox_network
+
+        return sandbox_network(chain_id=self.chain_id, hub=self.hub, native=self.native, urls=self.urls)
 
     @property
     def users(self) -> tuple[Account, ...]:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from iexec_lab.client.iexec import connect
 from iexec_lab.ethereum.rpc import Rpc
-from iexec_lab.networks import sandbox_network
 from iexec_lab.sandbox.control import Sandbox
 from iexec_lab.wallet.signer import LocalSigner
 
@@ -13,8 +14,7 @@ CHECKSUM = "0x" + "b0" * 32
 
 
 def network_of(handle, **changes):
-    known = {"chain_id": handle.chain_id, "hub": handle.hub, "native": handle.native, "urls": handle.urls}
-    return sandbox_network(**known | changes)
+    return replace(handle, **changes).network
 
 
 def open_lab(handle, signer, folder, **options):

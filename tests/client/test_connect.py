@@ -65,6 +65,19 @@ def test_the_sandbox_comes_with_a_funded_wallet(monkeypatch, iexec_sandbox, tmp_
     assert lab.account.show().loc[0, "stake_nrlc"] > 0
 
 
+def test_a_sandbox_of_one_s_own(monkeypatch, iexec_sandbox):
+    monkeypatch.delenv("IEXEC_PRIVATE_KEY", raising=False)
+    lab = connect(iexec_sandbox)
+    assert (lab.network.name, lab.session.network.host) == ("sandbox", iexec_sandbox.urls["rpc"])
+    assert lab.session.address == iexec_sandbox.users[0].address
+    assert connect(iexec_sandbox, SIGNER).session.address == SIGNER.address
+
+
+def test_what_is_no_network():
+    with pytest.raises(ConfigurationError, match=r"Unknown network 1\.5"):
+        connect(1.5, SIGNER)
+
+
 def test_a_sandbox_that_does_not_run_is_started(monkeypatch, iexec_sandbox):
     started = []
     monkeypatch.setattr("iexec_lab.sandbox.control.find", lambda _name: None)

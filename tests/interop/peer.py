@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from interop.official import install, sdk
 
 from iexec_lab.client.iexec import connect
-from iexec_lab.networks import sandbox_network
 from iexec_lab.wallet.signer import LocalSigner
 
 if TYPE_CHECKING:
@@ -99,10 +98,7 @@ def new_key(sandbox: Handle, rlc: Any = "100 RLC", ether: Any = "10 ether") -> s
 
 def open_lab(sandbox: Handle, key: Any, folder: Path) -> IExec:
     """Our client on the sandbox, with the wallet of that private key."""
-    network = sandbox_network(
-        chain_id=sandbox.chain_id, hub=sandbox.hub, native=sandbox.native, urls=sandbox.urls
-    )
-    return connect(network, LocalSigner(key), project=folder)
+    return connect(sandbox, LocalSigner(key), project=folder)
 
 
 def key_of(account: Any) -> str:
