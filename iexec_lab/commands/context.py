@@ -61,6 +61,7 @@ class Context:
         folder: Project folder; the current directory by default.
         network: Chosen by ``connect``; a chain option beats it.
         wallet: Wallet options given to ``connect``; those of a command beat them.
+        default: Network when neither a command nor ``connect`` named one, before that of ``chain.json``.
         fallback: Used when nothing names a network; None makes that an error, as in the official CLI.
         signer: A wallet that lives elsewhere, such as the browser's.
         given: A lab that was opened elsewhere; used unless a command names another network or wallet.
@@ -72,6 +73,7 @@ class Context:
     folder: Path = field(default_factory=Path)
     network: str | None = None
     wallet: dict[str, str] = field(default_factory=dict)
+    default: str | None = None
     fallback: str | None = None
     signer: Any = None
     given: IExec | None = None
@@ -94,7 +96,7 @@ class Context:
         confirms = options.get("confirms")
         if self.given is not None and not (chain or wallet or price or confirms):
             return self.given
-        chain, wallet = chain or self.network, wallet or self.wallet
+        chain, wallet = chain or self.network or self.default, wallet or self.wallet
         identity = {name: value for name, value in wallet.items() if name != "password"}
         key = (chain, tuple(identity.items()), price, confirms, self._stamp())
         if key not in self._labs or wallet.get("password"):

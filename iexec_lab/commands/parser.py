@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from iexec_lab.commands.objects import as_word, fitting, fitting_all
 from iexec_lab.commands.tree import EVERYWHERE, NOUNS, PROGRAM, below, commands, find
 from iexec_lab.errors import UsageError, ValidationError
 
@@ -89,7 +90,7 @@ def _sentence(text: str) -> str:
 
 
 def parse(command: Command, tokens: Sequence[Any]) -> argparse.Namespace:
-    """Arguments of the command; tokens that are not text (a DataFrame, a Job) arrive as they are.
+    """Arguments of the command; a token may be a Python object where the command takes one.
 
     Raises:
         UsageError: unknown option, missing or surplus value, a word outside the allowed ones.
@@ -97,8 +98,9 @@ def parse(command: Command, tokens: Sequence[Any]) -> argparse.Namespace:
     objects: list[Any] = []
 
     def held(token: Any) -> str:
-        if isinstance(token, str):
-            return token
+        word = token if isinstance(token, str) else as_word(token)
+        if word is not None:
+            return word
         objects.append(token)
         return f"{_OBJECT}{len(objects) - 1}"
 
@@ -106,19 +108,27 @@ def parse(command: Command, tokens: Sequence[Any]) -> argparse.Namespace:
     _check_count(command, positionals)
     separator = ["--"] if positionals else []
     values = build(command).parse_args([*options, *separator, *positionals])
-    for name, value in vars(values).items():
-        setattr(values, name, _restored(value, objects))
+    if objects:
+        _put_back(command, values, objects)
     _check_choices(command, values)
     _read_integers(command, values)
     return values
 
 
-def _restored(value: Any, objects: list[Any]) -> Any:
-    if isinstance(value, list):
-        return [_restored(item, objects) for item in value]
-    if isinstance(value, str) and value.startswith(_OBJECT):
-        return objects[int(value[1:])]
-    return value
+def _put_back(command: Command, values: argparse.Namespace, objects: list[Any]) -> None:
+    """Put objects in the places of their numbers."""
+
+    def held(value: Any) -> Any:
+        is_number = isinstance(value, str) and value.startswith(_OBJECT)
+        return objects[int(value[1:])] if is_number else value
+
+    items: tuple[Argument | Option, ...] = (*command.args, *command.options)
+    for item in items:
+        value = getattr(values, item.dest)
+        if isinstance(value, list):
+            setattr(values, item.dest, fitting_all(item, [held(part) for part in value]))
+        elif held(value) is not value:
+            setattr(values, item.dest, fitting(item, held(value)))
 
 
 def _sort(command: Command, tokens: list[str]) -> tuple[list[str], list[str]]:
@@ -242,7 +252,12 @@ def overview(path: Sequence[str] = ()) -> str:
     """The commands below ``path``: all nouns, one noun, or a group inside a noun."""
     if not path:
         rows = list(NOUNS.items())
-        head = [f"usage: {PROGRAM} <command> [options]", "", "The iExec marketplace from a terminal.", ""]
+        head = [
+            f"usage: {PROGRAM} <command> [options]",
+            "",
+            "Apps, data and computing power.",
+            "",
+        ]
         tail = f"{PROGRAM} <command> --help tells more, {PROGRAM} --version the version."
     else:
         found = below(path)

@@ -201,15 +201,16 @@ def find(words: Sequence[Any]) -> tuple[Command | None, int]:
     noun = words[0] if words else None
     if noun is None or (isinstance(noun, str) and noun.startswith("-")):
         return None, 0
-    if noun not in NOUNS:
+    if not isinstance(noun, str) or noun not in NOUNS:
         raise _unknown(noun, [], list(NOUNS))
     candidates = list(commands(noun))
     taken = 1
     while not (exact := [command for command in candidates if len(command.path) == taken]):
-        if taken == len(words) or str(words[taken]).startswith("-"):
+        word = words[taken] if taken < len(words) else "-"
+        if isinstance(word, str) and word.startswith("-"):
             return None, taken
-        word = words[taken]
-        matching = [command for command in candidates if word in _names(command, taken)]
+        is_word = isinstance(word, str)
+        matching = [command for command in candidates if is_word and word in _names(command, taken)]
         if not matching:
             known = [name for command in candidates for name in _names(command, taken)]
             raise _unknown(word, list(words[:taken]), known)
@@ -224,7 +225,8 @@ def _names(command: Command, position: int) -> tuple[str, ...]:
 
 
 def _unknown(word: Any, before: list[Any], known: list[str]) -> UsageError:
-    near = get_close_matches(str(word), known, n=1)
+    word = word if isinstance(word, str) else type(word).__name__
+    near = get_close_matches(word, known, n=1)
     line = " ".join([PROGRAM, *map(str, before)])
     hint = f'Did you mean "{near[0]}"?' if near else f"{line} --help lists the commands."
     return UsageError(f"unknown command '{word}'", usage=f"{line} <command> [options]", hint=hint)

@@ -1,15 +1,19 @@
-"""From the text of a cell to commands: POSIX quoting, one command a line, ``#`` comments."""
+"""From the text of a cell to commands: POSIX quoting, one command a line, ``#`` comments.
+
+Quotes and spaces inside ``{frame["app"].iloc[0]}`` belong to the Python in it, and JSON needs no quotes
+around it: ``--params {"iexec_args": "hello"}``.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+import re
 
 from iexec_lab.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from iexec_lab.notebook.variables import reference_at
 
 _QUOTES = "'\""
+_PLAIN = re.compile(r"[^\s\\'\"{#]+")
 
 
 def split(text: str) -> list[list[str]]:
@@ -22,46 +26,69 @@ def split(text: str) -> list[list[str]]:
         UsageError: a quote that is never closed.
     """
     lines: list[list[str]] = [[]]
-    token: list[str] | None = None
-    chars = iter(text)
-    for char in chars:
+    token: str | None = None
+    at = 0
+    while at < len(text):
+        char = text[at]
         if char == "#" and token is None:
-            _skip_comment(chars)
-            lines.append([])
+            end = text.find("\n", at)
+            at = len(text) if end < 0 else end
         elif char.isspace():
             if token is not None:
-                lines[-1].append("".join(token))
+                lines[-1].append(token)
                 token = None
             if char == "\n":
                 lines.append([])
-        elif char == "\\":
-            following = next(chars, "\\")
-            if following != "\n":
-                token = [*(token or []), following]
-        elif char in _QUOTES:
-            token = [*(token or []), *_quoted(char, chars, text)]
+            at += 1
         else:
-            token = [*(token or []), char]
+            piece, at = _piece(text, at)
+            if piece is not None:
+                token = (token or "") + piece
     if token is not None:
-        lines[-1].append("".join(token))
+        lines[-1].append(token)
     return [line for line in lines if line]
 
 
-def _skip_comment(chars: Iterator[str]) -> None:
-    for char in chars:
-        if char == "\n":
-            return
+def _piece(text: str, at: int) -> tuple[str | None, int]:
+    """What a token goes on with at ``at``, and where that ends; None for a line that is continued."""
+    char = text[at]
+    if char == "\\":
+        following = text[at + 1 : at + 2] or "\\"
+        return (None if following == "\n" else following), at + 2
+    if char in _QUOTES:
+        return _quoted(text, at)
+    if char == "{":
+        held = reference_at(text, at) or _json_at(text, at) or char
+        return held, at + len(held)
+    plain = _PLAIN.match(text, at)
+    found = plain[0] if plain else char
+    return found, at + len(found)
 
 
-def _quoted(quote: str, chars: Iterator[str], text: str) -> Iterator[str]:
-    for char in chars:
+def _json_at(text: str, at: int) -> str:
+    """The JSON object that is a whole word from ``at`` on, as typed; empty when there is none."""
+    try:
+        _, end = json.JSONDecoder().raw_decode(text, at)
+    except ValueError:
+        return ""
+    return text[at:end] if end == len(text) or text[end].isspace() else ""
+
+
+def _quoted(text: str, start: int) -> tuple[str, int]:
+    quote, at = text[start], start + 1
+    found: list[str] = []
+    while at < len(text):
+        char = text[at]
         if char == quote:
-            return
+            return "".join(found), at + 1
+        piece = char
         if char == "\\" and quote == '"':
-            following = next(chars, "")
-            yield following if following in {'"', "\\"} else char + following
+            piece = text[at : at + 2]
+            found.append(piece[1:] if piece[1:] in {'"', "\\"} else piece)
         else:
-            yield char
+            piece = (reference_at(text, at) if char == "{" else "") or char
+            found.append(piece)
+        at += len(piece)
     line = next((line for line in text.splitlines() if line.count(quote) % 2), text).strip()
     raise UsageError(
         f"No closing quotation: {quote} in {line[:60]}",

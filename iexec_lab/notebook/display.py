@@ -21,6 +21,8 @@ _FRAME = ("pandas", "DataFrame"), ("pandas.core.frame", "DataFrame")
 """pandas says its frames live in ``pandas`` from version 3 on."""
 _NOTHING = ("<NA>", "NaT", "nan")
 _LONG_HASH, _LONG_ADDRESS = 66, 42
+_HIDDEN = "private_key"
+_IN_ITS_PLACE = "not shown, a notebook would keep it; the frame has it"
 
 
 def install(shell: InteractiveShell, settings: Any) -> Callable[[], None]:
@@ -68,6 +70,11 @@ def _restore(formatter: Any, place: tuple[str, str], printer: Any) -> None:
         del formatter.type_printers[kind]
 
 
+def _shown(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame without what a saved notebook must not hold."""
+    return frame.assign(**{_HIDDEN: _IN_ITS_PLACE}) if _HIDDEN in frame.columns else frame
+
+
 def _is_ours(frame: pd.DataFrame) -> bool:
     return "kind" in frame.attrs and "fetched_at" in frame.attrs
 
@@ -78,6 +85,7 @@ def _is_upright(frame: pd.DataFrame) -> bool:
 
 def to_html(frame: pd.DataFrame, max_rows: int, *, shorten: bool) -> str:
     """The frame as an HTML table without colours, so that it follows the theme."""
+    frame = _shown(frame)
     if _is_upright(frame):
         rows = "".join(
             f"<tr><th style='text-align:left'>{escape(safe(str(name)))}</th>"
@@ -115,6 +123,7 @@ def _cell_html(value: Any, *, shorten: bool) -> str:
 
 def to_text(frame: pd.DataFrame, max_rows: int, *, shorten: bool) -> str:
     """The frame as text: names and values, or a table."""
+    frame = _shown(frame)
     if _is_upright(frame):
         width = max((len(str(name)) for name in frame.columns), default=0)
         return "\n".join(f"{safe(str(name)):<{width}}  {word(frame[name].iloc[0])}" for name in frame.columns)

@@ -48,7 +48,7 @@ class NotebookFace:
     def secret(self, question: str) -> str:
         if not self._kernel:
             return self._terminal.secret(question)
-        while not (answer := _ask(getpass, f"{question}: ")):
+        while not (answer := _ask(getpass, f"{question}: ", hint=_UNSEEN)):
             pass
         return answer
 
@@ -67,7 +67,11 @@ class NotebookFace:
         return form(name, magics.execute, seen=magics.seen, folder=magics.context.folder)
 
 
-def _ask(read: Any, prompt: str) -> str:
+_HINT = "Add --force or the value as an option, or set %config IexecMagics.confirm = False."
+_UNSEEN = "Give it as an option, from a variable: {password}."
+
+
+def _ask(read: Any, prompt: str, hint: str = _HINT) -> str:
     """Ask through the front end.
 
     Raises:
@@ -82,6 +86,6 @@ def _ask(read: Any, prompt: str) -> str:
             raise
         raise AbortedError(
             f"Nobody is there to answer: {prompt.strip()}",
-            hint="Add --force or the value as an option, or set %config IexecMagics.confirm = False.",
+            hint=hint,
         ) from error
     return answer

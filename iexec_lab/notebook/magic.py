@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import re
 import traceback
+import warnings
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +28,8 @@ from IPython.core.magic import (
     no_var_expand,
     output_can_be_silenced,
 )
-from traitlets import Bool, Int, Unicode
+from traitlets import Bool, HasTraits, Int, TraitError, Unicode
+from traitlets.config.loader import LazyConfigValue
 
 from iexec_lab.commands import parser, tree
 from iexec_lab.commands.context import Context
@@ -41,20 +44,25 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
-    from iexec_lab.commands.tree import Command
+    from iexec_lab.commands.tree import Command, Option
 
 _PROGRAMS = ("iexec", "iexec-lab")
-_PRIVATE_KEY = re.compile(r"(0x)?[0-9a-fA-F]{64}")
+_PRIVATE_KEY = re.compile(r"(0[xX])?[0-9a-fA-F]{64}")
 _KEEPS_SECRETS = {"password", "private_key"}
+_TAKES_HASHES = {
+    *("apporder", "datasetorder", "workerpoolorder", "requestorder", "deal", "task", "jobs"),
+    *("app", "dataset", "workerpool", "tag", "text", "json", "secret", "name", "url", "path", "folder"),
+}
+"""Kinds whose 64 digits are no private key, or whose own check says better what is wrong."""
 
 
 @magics_class
 class IexecMagics(Magics):
     """The iExec marketplace; ``%iexec --help`` lists the commands."""
 
-    default_chain = Unicode("", help="Network used when neither a command nor connect names one.").tag(
-        config=True
-    )
+    default_chain = Unicode(
+        "", help="Network when neither a command nor connect names one, before that of chain.json."
+    ).tag(config=True)
     confirm = Bool(True, help="Ask before RLC of value is spent and before files are replaced.").tag(
         config=True
     )
@@ -111,7 +119,7 @@ class IexecMagics(Magics):
 
     def _execute_tokens(self, tokens: list[str], names: Mapping[str, Any]) -> Any:
         values = [expand(token, names) for token in tokens]
-        if values and values[0] in _PROGRAMS:
+        if tokens and tokens[0] in _PROGRAMS:
             tokens, values = tokens[1:], values[1:]
         _refuse_secrets(tokens, values)
         return self.execute(values)
@@ -122,14 +130,22 @@ class IexecMagics(Magics):
         Raises:
             IexecError: whatever went wrong.
         """
+        try:
+            return self._carry_out(words)
+        except IexecError as error:
+            if error.hint:
+                error.hint = _here(error.hint)
+            raise
+
+    def _carry_out(self, words: Sequence[Any]) -> Any:
         if "help" in [word for word in words[:2] if isinstance(word, str)]:
             words = [*(word for word in words if word != "help"), "--help"]
         command, taken = tree.find(words)
         if command is None or parser.wants_help(words[taken:]):
-            print(_help(command, [str(word) for word in words[:taken]]))  # noqa: T201 - the answer is text
+            print(_help(command, words, taken))  # noqa: T201 - the answer is text
             return None
         args = parser.parse(command, words[taken:])
-        self.context.fallback = self.default_chain or "sandbox"
+        self.context.default = self.default_chain or None
         self.face.quiet = args.raw or args.quiet
         outcome = command.handler(self.context, args)
         self.seen.learn(dict(outcome.raw), command.path[0])
@@ -153,8 +169,18 @@ def _display(value: Any) -> None:
     display(value)  # type: ignore[no-untyped-call]
 
 
-def _help(command: Command | None, path: list[str]) -> str:
-    text = parser.help_text(command) if command else parser.overview(path)
+def _help(command: Command | None, words: Sequence[Any], taken: int) -> str:
+    if command is not None:
+        return _here(parser.help_text(command))
+    if list(words[:1]) in (["--version"], ["-V"]):
+        return version("iexec-lab")
+    if words[taken:] and not parser.wants_help(words[taken:]):
+        raise UsageError(f"unknown option '{words[taken]}'", hint="Options stand after the command.")
+    return _here(parser.overview([str(word) for word in words[:taken]]))
+
+
+def _here(text: str) -> str:
+    """Command lines in a text, as they are typed in a notebook."""
     return text.replace(f"{tree.PROGRAM} ", "%iexec ")
 
 
@@ -175,41 +201,45 @@ def _refuse_secrets(tokens: list[str], values: list[Any]) -> None:
     Raises:
         WalletError: one was typed; a variable is fine.
     """
-    typed = [token if value == token else "" for token, value in zip(tokens, values, strict=True)]
+    typed = [
+        token if isinstance(value, str) and value == token else ""
+        for token, value in zip(tokens, values, strict=True)
+    ]
     try:
         command, taken = tree.find(values)
     except UsageError:
-        return
-    if command is None:
-        return
-    for position, word in enumerate(typed[taken:], taken):
+        command, taken = None, 0
+    waiting: Option | None = None
+    position = 0
+    for word, following in zip(typed[taken:], [*typed[taken + 1 :], ""], strict=False):
         flag, _, joined = word.partition("=")
-        option = command.option(flag)
-        following = joined or (typed[position + 1] if position + 1 < len(typed) else "")
-        if (
-            option is not None
-            and option.kind in _KEEPS_SECRETS
-            and following
-            and not following.startswith("--")
-        ):
+        option = command.option(flag) if command else None
+        if option and option.kind in _KEEPS_SECRETS and (joined or following):
             raise _refusal(flag, "a password")
-        if _PRIVATE_KEY.fullmatch(word) and _holds_key(command, typed[taken:position]):
+        is_key = _PRIVATE_KEY.fullmatch(joined if option else word)
+        if is_key and not _takes_hash(command, option or waiting, position):
             raise _refusal("a private key", "a private key")
+        if option is not None:
+            waiting = option if option.value != "none" and not joined else None
+        elif waiting is None:
+            position += 1
+        elif not waiting.variadic:
+            waiting = None
 
 
-def _holds_key(command: Command, before: list[str]) -> bool:
-    """True when a 64-digit word at this place can only be a private key."""
-    kinds = {argument.kind for argument in command.args}
-    option = command.option(before[-1]) if before else None
+def _takes_hash(command: Command | None, option: Option | None, position: int) -> bool:
+    """True when 64 digits at this place are something else than a private key."""
+    if command is None:
+        return False
     if option is not None and option.value != "none":
-        return option.group == "wallet"
-    return "private_key" in kinds or command.path == ("connect",)
+        return option.kind in _TAKES_HASHES and option.group != "wallet"
+    return position < len(command.args) and command.args[position].kind in _TAKES_HASHES
 
 
 def _refusal(what: str, which: str) -> WalletError:
     return WalletError(
         f"Not with {what} on a line: the notebook would keep {which}",
-        hint="Leave it out to be asked, set IEXEC_PRIVATE_KEY, or use a keystore file.",
+        hint="Leave it out to be asked, take it from a variable, IEXEC_PRIVATE_KEY or a keystore file.",
     )
 
 
@@ -220,13 +250,34 @@ def load(shell: InteractiveShell) -> None:
     """Add the magics, completion and drawing to a shell."""
     from iexec_lab.notebook import completion, display, question
 
+    _forget_wrong_settings(shell)
     magics = IexecMagics(shell)
     shell.register_magics(magics)
     _loaded[id(shell)] = [
+        partial(_remove, shell.configurables, magics),
         display.install(shell, magics),
         completion.install(shell, magics.seen, lambda: magics.context.folder),
         question.install(shell),
     ]
+
+
+def _forget_wrong_settings(shell: InteractiveShell) -> None:
+    """A wrong value, refused by ``%config`` but kept by the shell, would stop us from loading."""
+    section = shell.config.get(IexecMagics.__name__, {})
+    for name, trait in IexecMagics.class_traits(config=True).items():
+        try:
+            if name in section and not isinstance(section[name], LazyConfigValue):
+                trait._validate(_Anything(), section[name])  # noqa: SLF001 - there is no public way
+        except TraitError as error:
+            warnings.warn(f"IexecMagics.{name} = {section.pop(name)!r} is ignored: {error}", stacklevel=2)
+
+
+def _remove(items: list[Any], item: Any) -> None:
+    items.remove(item)
+
+
+class _Anything(HasTraits):
+    """Somebody to validate a setting for."""
 
 
 def unload(shell: InteractiveShell) -> None:

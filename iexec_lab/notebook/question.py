@@ -1,4 +1,8 @@
-"""``%iexec app run?`` asks about ``app run``; IPython alone would look for a thing named ``run``."""
+"""What IPython alone would take in another way than it is meant.
+
+``%iexec app run?`` asks about ``app run``, not about a thing named ``run``. ``df = %iexec ...;`` keeps the
+value: nothing would be shown anyway.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,14 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 _QUESTION = re.compile(r"^(\s*%iexec\s+[\w\s-]*\w)\s*\?{1,2}\s*$")
+_ASSIGNED = re.compile(r"^([^%'\"#]*=\s*%iexec\s.*?)\s*;\s*$")
+
+
+def without_semicolon(lines: list[str]) -> list[str]:
+    """Lines of a cell in which assignments do not end with the mark for "show nothing"."""
+    if lines and lines[0].lstrip().startswith("%%"):
+        return lines
+    return [_ASSIGNED.sub(r"\1\n", line) for line in lines]
 
 
 def to_help(lines: list[str]) -> list[str]:
@@ -22,5 +34,11 @@ def to_help(lines: list[str]) -> list[str]:
 
 def install(shell: InteractiveShell) -> Callable[[], None]:
     """Do so in this shell; call what is returned to stop."""
-    shell.input_transformers_cleanup.append(to_help)
-    return lambda: shell.input_transformers_cleanup.remove(to_help)
+    ours = [to_help, without_semicolon]
+    shell.input_transformers_cleanup.extend(ours)
+
+    def remove() -> None:
+        for transform in ours:
+            shell.input_transformers_cleanup.remove(transform)
+
+    return remove

@@ -2,13 +2,16 @@
 
 A pair of braces is replaced when it holds a Python name, attribute or subscript; anything else in braces,
 such as JSON, stays. ``{{`` and ``}}`` stand for braces around text that would be replaced. A token that is
-nothing but one pair of braces passes the object itself.
+nothing but one pair of braces passes the object itself; inside longer text, dicts and lists become JSON.
 """
 
 from __future__ import annotations
 
 import ast
+import json
+import math
 import re
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import UsageError
@@ -18,6 +21,14 @@ if TYPE_CHECKING:
 
 _BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 _MISSING = object()
+
+
+def reference_at(text: str, at: int) -> str:
+    """The pair of braces around a Python reference that begins at ``at``; empty when there is none."""
+    match = _BRACES.match(text, at)
+    if match is None or match[1] is None or "\n" in match[0]:
+        return ""
+    return match[0] if _parse(match[1]) is not None else ""
 
 
 def expand(token: str, names: Mapping[str, Any]) -> Any:
@@ -48,20 +59,31 @@ def _replace(token: str, names: Mapping[str, Any]) -> str:
             opened = max(opened - 1, 0)
         else:
             value = _value(match[1], names)
-            parts.append(match[0] if value is _MISSING else str(value))
+            parts.append(match[0] if value is _MISSING else _text(value))
     return "".join([*parts, token[end:]])
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, default=str) if isinstance(value, (dict, list, tuple)) else str(value)
+
+
+def _parse(text: str) -> ast.expr | None:
+    """The reference that the text between braces is; None when it is something else."""
+    try:
+        with warnings.catch_warnings(action="ignore"):  # about odd escapes, in text that may be no Python
+            node = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    return node if _is_reference(node) else None
 
 
 def _value(text: str, names: Mapping[str, Any]) -> Any:
     """What the text between braces stands for; ``_MISSING`` when it is not ours to replace."""
-    try:
-        node = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError):
-        return _MISSING
-    if not _is_reference(node):
+    node = _parse(text)
+    if node is None:
         return _MISSING
     try:
-        return _read(node, names)
+        value = _read(node, names)
     except (AttributeError, LookupError, TypeError) as error:
         problem = (
             f"name '{error.args[0]}' is not defined" if isinstance(error, _UnknownNameError) else str(error)
@@ -69,6 +91,18 @@ def _value(text: str, names: Mapping[str, Any]) -> Any:
         raise UsageError(
             f"{{{text}}}: {problem}", hint=f"Write {{{{{text.strip()}}}}} for these letters in braces."
         ) from error
+    if _is_nothing(value):
+        raise UsageError(f"{{{text}}} has no value: it is {value}", hint="Give it one, or leave it out.")
+    return value
+
+
+def _is_nothing(value: Any) -> bool:
+    """None, and what stands for a missing value in a frame."""
+    return (
+        value is None
+        or type(value).__name__ in {"NAType", "NaTType"}
+        or (isinstance(value, float) and math.isnan(value))
+    )
 
 
 class _UnknownNameError(LookupError):
@@ -84,6 +118,8 @@ def _is_reference(node: ast.expr) -> bool:
 
 
 def _is_key(node: ast.expr) -> bool:
+    if isinstance(node, ast.Tuple):
+        return all(map(_is_key, node.elts))
     if isinstance(node, ast.UnaryOp):
         return isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant)
     return isinstance(node, ast.Constant) or _is_reference(node)
@@ -98,6 +134,8 @@ def _read(node: ast.expr, names: Mapping[str, Any]) -> Any:
         return getattr(_read(node.value, names), node.attr)
     if isinstance(node, ast.Subscript):
         return _read(node.value, names)[_read(node.slice, names)]
+    if isinstance(node, ast.Tuple):
+        return tuple(_read(part, names) for part in node.elts)
     if isinstance(node, ast.UnaryOp):
         return -_read(node.operand, names)
     assert isinstance(node, ast.Constant)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from iexec_lab.client.job import Job
+from iexec_lab.client.watching import TaskRef
 from iexec_lab.commands import parser
 from iexec_lab.commands.tree import find
 from iexec_lab.errors import UsageError, ValidationError
@@ -119,12 +126,60 @@ def test_a_misspelt_option_gets_a_suggestion():
     assert caught.value.hint == "Did you mean --watch?"
 
 
-def test_objects_arrive_as_they_are():
-    thing = object()
-    args = parse(["app", "run", thing, "--params", {"a": 1}, "--secret", "1=a", thing])
-    assert args.app is thing
+@pytest.mark.parametrize(
+    ("value", "word"),
+    [
+        (5, "5"),
+        (2**256, str(2**256)),
+        (np.int64(5), "5"),
+        (np.str_("five"), "five"),
+        (Decimal("0.000000001"), "0.000000001"),
+        (1e-9, "0.000000001"),
+        (np.float64(1.5), "1.5"),
+        (True, "True"),
+        (Path("some where") / "x.zip", str(Path("some where") / "x.zip")),
+        (b"\xab\x00", "0xab00"),
+    ],
+)
+def test_numbers_and_paths_are_words(value, word):
+    args = parse(["task", "show", "0x1", "--download", value])
+    assert args.download == word
+    assert parse(["app", "run", "--secret", "1=a", value]).secret == ["1=a", word]
+
+
+def test_whole_numbers_of_any_type_are_read():
+    assert parse(["category", "show", np.int64(3)]).index == 3
+    assert parse(["category", "show", 3]).index == 3
+    for wrong in (3.5, True, "3.0"):
+        with pytest.raises(ValidationError, match="is not a valid uint256"):
+            parse(["category", "show", wrong])
+
+
+def test_objects_go_where_they_fit():
+    args = parse(["app", "run", "--params", {"a": 1}, "--input-files", ["https://a", "https://b"]])
     assert args.params == {"a": 1}
-    assert args.secret == ["1=a", thing]
+    assert args.input_files == "https://a,https://b"
+    assert parse(["app", "run", "--secret", ["1=a", "2=b"]]).secret == ["1=a", "2=b"]
+
+
+@pytest.mark.parametrize("value", [object(), pd.DataFrame({"a": [1]}), pd.Series(["0x1"]), {"a": 1}, None])
+@pytest.mark.parametrize(
+    "words", [["app", "show"], ["app", "run", "--dataset"], ["app", "run", "--secret"], ["connect"]]
+)
+def test_objects_that_fit_nowhere_are_errors(words, value):
+    with pytest.raises(UsageError, match="can not be a") as caught:
+        parse([*words, value])
+    assert caught.value.hint
+
+
+def test_a_job_stands_for_its_deal_or_its_task():
+    job = Job(None, ["0x" + "1" * 64])
+    vars(job)["_refs"] = [TaskRef("0x" + "2" * 64, job.deal_id, 0, 0)]
+    assert parse(["deal", "show", job]).dealid == job.deal_id
+    assert parse(["task", "show", job]).taskid == "0x" + "2" * 64
+    vars(job)["_refs"] *= 2
+    with pytest.raises(UsageError, match="has 2 tasks"):
+        parse(["task", "show", job])
 
 
 VALUES = st.text(alphabet=st.characters(exclude_characters="\0"), max_size=12)

@@ -27,6 +27,18 @@ from iexec_lab.notebook.cells import split
         ("\"\" ''", [["", ""]]),
         (r"a\ b c\\ \'", [["a b", "c\\", "'"]]),
         ('"a \\" b" "\\n"', [['a " b', "\\n"]]),
+        ('show {df["app"].iloc[0]} x', [["show", '{df["app"].iloc[0]}', "x"]]),
+        ('show {df.loc[0, "app"]}', [["show", '{df.loc[0, "app"]}']]),
+        ("--app={d['k']} b", [["--app={d['k']}", "b"]]),
+        ('--args "x {d["k"]} y"', [["--args", 'x {d["k"]} y']]),
+        ("--args 'x {d['k']} y'", [["--args", "x {d['k']} y"]]),
+        (
+            '--params {"a": "b c", "d": {"e": 1}} --raw',
+            [["--params", '{"a": "b c", "d": {"e": 1}}', "--raw"]],
+        ),
+        ('--params={"a":"b c"}', [["--params=" + '{"a":"b c"}']]),
+        ("{a b} {'c'} {\"d\"}x", [["{a", "b}", "{c}", "{d}x"]]),
+        ("'{a' '}' {{d['k']}}", [["{a", "}", "{{d['k']}}"]]),
     ],
 )
 def test_split(text, lines):
@@ -44,7 +56,7 @@ def test_quoted_words_come_back(words):
     assert split(shlex.join(words)) == [words]
 
 
-@given(st.text(st.characters(exclude_characters="#\n\r\v\f\x1c\x1d\x1e\x1f\x85\xa0", max_codepoint=0x24F)))
+@given(st.text(st.characters(exclude_characters="{#\n\r\v\f\x1c\x1d\x1e\x1f\x85\xa0", max_codepoint=0x24F)))
 def test_a_line_is_split_as_shlex_splits_it(text):
     try:
         expected = shlex.split(text)

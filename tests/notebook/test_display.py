@@ -80,6 +80,14 @@ def test_empty_frames(formats):
     assert "deal_id" in shown["text/html"]
 
 
+def test_a_private_key_is_not_drawn(formats):
+    frame = build("wallet", [{"address": ADDRESS, "wallet": {"privateKey": HASH}}], single=True)
+    shown = formats(frame)
+    assert HASH not in "".join(shown.values())
+    assert "a notebook would keep it" in shown["text/plain"]
+    assert frame.private_key[0] == HASH
+
+
 def test_text_of_the_network_is_escaped(formats):
     evil = "<script>alert(1)</script>\x1b[2J"
     for attrs in ({}, {"single": True}):

@@ -52,6 +52,8 @@ def test_a_line_returns_a_value(shell):
     assert answer["name"] == "XXL"
     run(shell, "kept = %iexec category init")
     assert shell.user_ns["kept"] == answer
+    run(shell, "quiet = %iexec category init;")
+    assert shell.user_ns["quiet"] == answer
 
 
 def test_raw_gives_the_json_object(shell):
@@ -67,7 +69,7 @@ def test_a_failed_command_fails_the_cell_with_its_few_lines(shell):
     (caught, printed) = error(shell, "%iexec category create")
     assert isinstance(caught, ProjectError)
     assert 'Missing category in "iexec.json"' in printed
-    assert "→ iexec-lab category init" in printed
+    assert "→ %iexec category init" in printed
     assert "Traceback" not in printed
     assert len(printed.strip().splitlines()) <= 4
 
@@ -88,6 +90,11 @@ def test_whole_tracebacks_on_request(shell):
         ("%iexec app run --args 'open", "No closing quotation"),
         ("%iexec app run {nothing}", "{nothing}: name 'nothing' is not defined"),
         ("%%iexec category init -o 5\n--raw", "-o needs the name of a variable"),
+        ("%iexec --raw category init", "unknown option '--raw'"),
+        ("frame = __import__('pandas').DataFrame()\n%iexec {frame}", "unknown command 'DataFrame'"),
+        ("%iexec category {get_ipython}", "unknown command 'method'"),
+        ("%iexec connect {get_ipython}", "[network] can not be a method"),
+        ("gone = None\n%iexec category show {gone}", "{gone} has no value: it is None"),
     ],
 )
 def test_a_wrong_line_is_a_short_error(shell, line, message):
@@ -104,6 +111,12 @@ def test_help_is_printed(shell):
     printed = run(shell, "%iexec app run --help")[1]
     assert "--encrypt-result" in printed
     assert "%iexec app run --args hello --watch" in printed
+    assert run(shell, "%iexec --version")[1][:1].isdigit()
+
+
+def test_subscripts_keep_their_quotes(shell):
+    shell.user_ns["held"] = {"verb": "init", "flags": ["--raw"]}
+    assert value(shell, "%iexec category {held['verb']} {held[\"flags\"][0]}")["ok"] is True
 
 
 def test_variables(shell):
@@ -155,6 +168,18 @@ def test_output_of_a_cell_goes_to_a_name_and_is_not_shown(shell):
         "%iexec wallet create --password=secret",
         "%iexec account deposit 5 --password 'se cret'",
         f"%iexec connect sandbox --wallet-file {'ab' * 32}",
+        f"%iexec connect sandbox --wallet-file={'ab' * 32}",
+        f"%iexec connect {'ab' * 32}",
+        f"%iexec {'0x' + 'ab' * 32}",
+        f"%iexec wallet {'0X' + 'ab' * 32}",
+        f"%iexec wallet improt {'ab' * 32}",
+        f"%iexec wallet show {'ab' * 32}",
+        f"%iexec account deposit {'ab' * 32}",
+        f"%iexec account deposit 5 RLC {'ab' * 32}",
+        f"%%iexec wallet import\n{'ab' * 32}",
+        f"%%iexec\ncategory init\nwallet import '{'ab' * 32}'",
+        "%iexec wallet create --password --secret",
+        "%iexec wallet create --password --raw",
     ],
 )
 def test_keys_and_passwords_are_not_taken_from_a_line(shell, line):
@@ -166,8 +191,9 @@ def test_keys_and_passwords_are_not_taken_from_a_line(shell, line):
 
 
 def test_hashes_are_no_private_keys(shell):
-    caught, _ = error(shell, f"%iexec order show --app {'0x' + 'ab' * 32} --chain nowhere")
-    assert not isinstance(caught, WalletError)
+    for line in ("order show --app {}", "deal show {}", "order show --app={}", "task show {} --download {}"):
+        caught, _ = error(shell, f"%iexec {line.format(*['0x' + 'ab' * 32] * 2)} --chain nowhere")
+        assert not isinstance(caught, WalletError)
 
 
 def test_a_password_may_come_from_a_variable(shell):
@@ -191,6 +217,26 @@ def test_confirm_can_be_switched_off(shell):
 def test_traits_are_validated(shell):
     run(shell, "%config IexecMagics.max_rows = 0")
     assert shell.magics_manager.registry["IexecMagics"].max_rows == 40
+
+
+def test_a_refused_setting_does_not_stop_a_reload(shell):
+    run(shell, "%config IexecMagics.confirm = 'perhaps'")
+    with pytest.warns(UserWarning, match="IexecMagics.confirm = 'perhaps' is ignored"):
+        shell.extension_manager.reload_extension("iexec_lab")
+    assert value(shell, "%iexec category init")["name"] == "XXL"
+
+
+def test_settings_are_those_of_the_magics_in_use(shell):
+    shell.extension_manager.reload_extension("iexec_lab")
+    run(shell, "%config IexecMagics.max_rows = 7")
+    assert "Current: 7" in run(shell, "%config IexecMagics")[1]
+
+
+def test_the_default_chain_beats_that_of_the_project(shell):
+    Path("chain.json").write_text('{"default": "first", "chains": {"first": {"id": "1"}}}')
+    run(shell, "%config IexecMagics.default_chain = 'second'")
+    _, printed = error(shell, "%iexec app count")
+    assert 'Missing "second" chain' in printed
 
 
 def test_unload_takes_everything_away(shell):

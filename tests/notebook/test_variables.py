@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +20,15 @@ class Thing:
         return "thing"
 
 
-NAMES = {"a": "0x1", "n": 5, "d": {"k": ["x", "y"]}, "thing": Thing(), "key": "k", "words": "two words"}
+NAMES = {
+    "a": "0x1",
+    "n": 5,
+    "d": {"k": ["x", "y"]},
+    "thing": Thing(),
+    "key": "k",
+    "words": "two words",
+    "grid": {(1, "x"): 7},
+}
 
 
 @pytest.mark.parametrize(
@@ -54,6 +63,8 @@ NAMES = {"a": "0x1", "n": 5, "d": {"k": ["x", "y"]}, "thing": Thing(), "key": "k
         ("}}", "}}"),
         ("{a", "{a"),
         ("${a}", "$0x1"),
+        ('{grid[1, "x"]}', 7),
+        ('{"s": {d}}', '{"s": {"k": ["x", "y"]}}'),
     ],
 )
 def test_expand(token, value):
@@ -81,6 +92,13 @@ def test_what_is_not_there_is_named(token, message):
         expand(token, NAMES)
     assert caught.value.message == message
     assert "{{" in caught.value.hint
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NA, pd.NaT])
+@pytest.mark.parametrize("token", ["{cell}", "--app={cell}"])
+def test_a_missing_value_is_an_error(token, missing):
+    with pytest.raises(UsageError, match=r"\{cell\} has no value"):
+        expand(token, {"cell": missing})
 
 
 JSON = st.recursive(
