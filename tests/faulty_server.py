@@ -184,6 +184,26 @@ def drip(seconds: float, pause: float = 0.05) -> Callable[[Exchange], None]:
     return fault
 
 
+def drip_bytes(start: bytes, more: bytes = b"a", pause: float = 0.05) -> Callable[[Exchange], None]:
+    """``start``, then ``more`` now and then: inside a head, or a chunk's size, where nothing counts bytes."""
+
+    def fault(exchange: Exchange) -> None:
+        exchange.handler.close_connection = True
+        with contextlib.suppress(OSError):
+            exchange.handler.wfile.write(start)
+            exchange.handler.wfile.flush()
+            while not exchange.server.stopped.wait(pause):
+                exchange.handler.wfile.write(more)
+                exchange.handler.wfile.flush()
+
+    return fault
+
+
+drip_head = drip_bytes(b"HTTP/1.1 200 OK\r\nX: ")
+drip_chunk = drip_bytes(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0")
+drip_continue = drip_bytes(b"", b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1

@@ -13,12 +13,13 @@ PACKAGE = Path(__file__).parent.parent / "iexec_lab"
 
 BASE = {"errors", "units"}
 PURE = BASE | {"protocol"}
-EDGE = PURE | {"crypto", "ipfs", "networks"}
+EDGE = PURE | {"crypto", "ipfs", "networks", "patience"}
 MAY_IMPORT = {
     "errors": set(),
     "units": BASE,
     "protocol": PURE,
     "networks": PURE,
+    "patience": BASE,
     "crypto": PURE | {"crypto"},
     "ipfs": PURE | {"ipfs"},
     "wallet": EDGE | {"wallet"},

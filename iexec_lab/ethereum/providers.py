@@ -220,14 +220,16 @@ class Etherscan(Rpc):
         else:
             return RpcFault(NOT_SERVED, f"Etherscan does not serve {method}", url=self.name)
         sends = method == "eth_sendRawTransaction"
-        return self._again(lambda: self._ask(method, query), 1 if sends else self._attempts)
+        return self._again(
+            lambda deadline: self._ask(method, query, deadline), 1 if sends else self._attempts
+        )
 
     def batch(self, requests: Sequence[Request]) -> list[Any]:
         """One by one: the API knows no batches."""
         return [self.attempt(method, *params) for method, params in requests]
 
-    def _ask(self, method: str, query: Mapping[str, str]) -> Any | RpcFault:
-        answer = self._post(urlencode(query).encode(), "application/x-www-form-urlencoded")
+    def _ask(self, method: str, query: Mapping[str, str], deadline: float) -> Any | RpcFault:
+        answer = self._post(urlencode(query).encode(), deadline, "application/x-www-form-urlencoded")
         if isinstance(answer, RpcFault):
             return answer
         if isinstance(answer, dict) and answer.get("message") == "NOTOK":

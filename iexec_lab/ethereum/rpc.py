@@ -135,8 +135,8 @@ class Rpc:
         payload = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
         attempts = self._attempts if method.startswith(_READS) else 1
 
-        def ask() -> Any | RpcFault:
-            answer = self._post(payload)
+        def ask(deadline: float) -> Any | RpcFault:
+            answer = self._post(payload, deadline)
             if isinstance(answer, RpcFault):
                 return answer
             return fault_of(answer, self.name) or answer.get("result")
@@ -181,7 +181,9 @@ class Rpc:
                 for number, (method, params) in enumerate(requests)
             ]
         ).encode()
-        answer = self._again(lambda: self._post_batch(payload, len(requests)), self._attempts)
+        answer = self._again(
+            lambda deadline: self._post_batch(payload, len(requests), deadline), self._attempts
+        )
         if not isinstance(answer, RpcFault):
             return self._ask_throttled_again(requests, answer)
         if answer.lost or answer.retry:
@@ -191,8 +193,8 @@ class Rpc:
         self._max_batch = min(self._max_batch, max(middle, 1))
         return self._batch(requests[:middle]) + self._batch(requests[middle:])
 
-    def _post_batch(self, payload: bytes, count: int) -> list[Any] | RpcFault:
-        answers = self._post(payload)
+    def _post_batch(self, payload: bytes, count: int, deadline: float) -> list[Any] | RpcFault:
+        answers = self._post(payload, deadline)
         if isinstance(answers, RpcFault):
             return answers
         if isinstance(answers, dict):
@@ -217,17 +219,19 @@ class Rpc:
                 results[place] = self.attempt(method, *params)
         return results
 
-    def _post(self, payload: bytes, content_type: str = "application/json") -> Any | RpcFault:
+    def _post(
+        self, payload: bytes, deadline: float, content_type: str = "application/json"
+    ) -> Any | RpcFault:
         if self._session is None:
             with self._lock:
                 if self._session is None:
                     self._session = _new_session(self.url, self._headers)
-        return post(self._session, self.url, payload, self.timeout, content_type)
+        return post(self._session, self.url, payload, self.timeout, content_type, deadline=deadline)
 
-    def _again(self, ask: Callable[[], Any | RpcFault], attempts: int) -> Any | RpcFault:
-        """Ask until there is an answer; once the time-out is over, no more attempts are begun."""
+    def _again(self, ask: Callable[[float], Any | RpcFault], attempts: int) -> Any | RpcFault:
+        """Ask until there is an answer; all attempts together get the time-out."""
         deadline = time.monotonic() + self.timeout
-        answer = ask()
+        answer = ask(deadline)
         for number in range(attempts - 1):
             if not isinstance(answer, RpcFault) or not answer.retry:
                 return answer
@@ -235,7 +239,7 @@ class Rpc:
             if time.monotonic() + pause >= deadline:
                 return answer
             time.sleep(pause)
-            answer = ask()
+            answer = ask(deadline)
         return answer
 
 
@@ -279,12 +283,13 @@ def to_int(value: Any) -> int:
 
 def _new_session(url: str, headers: Mapping[str, str]) -> requests.Session:
     import requests
-    from requests.adapters import HTTPAdapter
+
+    from iexec_lab.patience import PatientAdapter
 
     session = requests.Session()
     session.trust_env = not is_loopback(url)  # no proxy knows the way to our own loopback
     session.headers.update(headers)
-    adapter = HTTPAdapter(pool_connections=4, pool_maxsize=16)
+    adapter = PatientAdapter(pool_connections=4, pool_maxsize=16)
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     return session

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MAX_ANSWER = 64 << 20
 NO_CODE = -32000
 _CHUNK = 1 << 16
+_LONGEST_WAIT = 10.0
 _RETRY_STATUS = {408, 425, 429, 500, 502, 503, 504}
 # Infura, Alchemy and others: limit exceeded.
 _RETRY_CODES = {-32005, -32016, 429}
@@ -104,26 +105,33 @@ def post(
     payload: bytes,
     timeout: float,
     content_type: str = "application/json",
+    *,
+    deadline: float | None = None,
 ) -> Any | RpcFault:
     """The JSON value that the node answers; a fault when there is none.
 
-    A JSON-RPC error object is an answer, whatever the HTTP status.
+    A JSON-RPC error object is an answer, whatever the HTTP status. ``deadline`` (monotonic seconds) is for
+    who has used up some of the time-out.
     """
     import requests
     import urllib3
 
-    deadline = time.monotonic() + timeout
+    from iexec_lab.patience import Patience, allow
+
+    deadline = time.monotonic() + timeout if deadline is None else deadline
     shown = shown_url(url)
     try:
-        response = session.post(
-            url,
-            data=payload,
-            headers={"Content-Type": content_type},
-            timeout=(min(timeout, 10), timeout),
-            allow_redirects=False,
-            stream=True,
-        )
-        with response:
+        with (
+            allow(Patience(deadline)),
+            session.post(
+                url,
+                data=payload,
+                headers={"Content-Type": content_type},
+                timeout=(min(timeout, 10), timeout),
+                allow_redirects=False,
+                stream=True,
+            ) as response,
+        ):
             body = _read(response.raw, deadline)
     except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError):
         message = f"Ethereum node at {shown} did not answer within {timeout:g} s"
@@ -195,8 +203,9 @@ def _status_fault(response: requests.Response, shown: str, words: str) -> RpcFau
 
 
 def _retry_after(response: requests.Response) -> float:
-    seconds = response.headers.get("Retry-After", "")
-    return min(float(seconds), 10.0) if seconds.isascii() and seconds.isdigit() else 0.0
+    from iexec_lab.patience import retry_after
+
+    return min(retry_after(response.headers.get("Retry-After")) or 0.0, _LONGEST_WAIT)
 
 
 def _unreachable(error: Exception, shown: str) -> RpcFault:

@@ -5,7 +5,6 @@ Wording of the errors and the meaning of status codes are those of the official 
 
 from __future__ import annotations
 
-import email.utils
 import json
 import random
 import time
@@ -180,28 +179,26 @@ class Http:
         long: bool = False,
     ) -> T:
         """As ``call``, but ``read`` makes the value of the open response; it runs again on a retry."""
-        from iexec_lab.services.transport import Patience, TransportError, patience
+        from iexec_lab.patience import Patience, allow
+        from iexec_lab.services.transport import TransportError
 
         url = urljoin(self.root, quote(path, safe="/%:@!$&'()*+,;=~")) + query_string(query or {})
         data, kind = _encode(body)
         sent = {"Content-Type": kind, "Accept": None, **(headers or {})}
         request = _Request(method, url, data, sent, safe or method in {"GET", "HEAD"})
         allowed = Patience(time.monotonic() + self.timeout, SLOWEST if long else None)
-        token = patience.set(allowed)
-        try:
-            attempt = 0
-            while True:
-                try:
+        attempt = 0
+        while True:
+            try:
+                with allow(allowed):
                     return self._attempt(request, read, last=attempt == self.retries)
-                except TransportError as failure:
-                    pause = _backoff(attempt) if failure.wait is None else failure.wait
-                    again = failure.passing and (request.repeatable or failure.status == 429)
-                    if not again or attempt == self.retries or pause >= allowed.left():
-                        raise self._explain(failure, url) from None
-                attempt += 1
-                time.sleep(pause)
-        finally:
-            patience.reset(token)
+            except TransportError as failure:
+                pause = _backoff(attempt) if failure.wait is None else failure.wait
+                again = failure.passing and (request.repeatable or failure.status == 429)
+                if not again or attempt == self.retries or pause >= allowed.left():
+                    raise self._explain(failure, url) from None
+            attempt += 1
+            time.sleep(pause)
 
     def read_json(self, answer: Answer) -> Any:
         """The JSON of an answer; ApiError as the official SDK words it."""
@@ -228,6 +225,7 @@ class Http:
         return ApiError(plain(message), url=self.shown, status=status, details=details, hint=hint)
 
     def _attempt(self, request: _Request, read: Callable[[requests.Response], T], *, last: bool) -> T:
+        from iexec_lab.patience import retry_after
         from iexec_lab.services.transport import TransportError, open_response
 
         # A body must not wander to another address, it may be a secret.
@@ -239,7 +237,7 @@ class Http:
             spent = last or hasattr(request.data, "__next__")
             if status >= 500 or (status == 429 and not spent):
                 words = answer_head(response).status_line
-                wait = _retry_after(response.headers.get("Retry-After"))
+                wait = retry_after(response.headers.get("Retry-After"))
                 raise TransportError(words, passing=status in _PASSING, status=status, wait=wait)
             return read(response)
 
@@ -297,16 +295,3 @@ def _encode(body: Body | None) -> tuple[bytes | Iterator[bytes] | None, str | No
 def _backoff(attempt: int) -> float:
     """Seconds before the next attempt; random, so that many callers do not come back at once."""
     return 0.25 * (1 << attempt) * random.uniform(0.5, 1)  # noqa: S311 -- no secret
-
-
-def _retry_after(header: str | None) -> float | None:
-    """Seconds from a Retry-After header, which holds seconds or a date."""
-    if header is None:
-        return None
-    if header.strip().isdecimal():
-        return float(header)
-    try:
-        moment = email.utils.parsedate_to_datetime(header)
-    except (ValueError, OverflowError):
-        return None
-    return max(moment.timestamp() - time.time(), 0.0)

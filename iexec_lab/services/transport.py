@@ -1,26 +1,19 @@
-"""A pooled HTTP session whose time-outs are for a whole exchange.
+"""The pooled HTTP session of all services, and the causes of its failures in words.
 
-The time-out of a socket starts anew with every byte, so a server that sends one byte a second is never late.
-Here connecting, sending and each read get what is left of one allowance. ``requests`` and ``urllib3`` are
-imported with this module, so import it late.
+``requests`` and ``urllib3`` are imported with this module, so import it late.
 """
 
 from __future__ import annotations
 
-import io
 import socket
 import ssl
-import time
-from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import cache
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.exceptions import (
     ChunkedEncodingError,
     ConnectTimeout,
@@ -29,13 +22,11 @@ from requests.exceptions import (
     TooManyRedirects,
 )
 from urllib3 import exceptions as urllib3_errors
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from iexec_lab.patience import PatientAdapter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    from urllib3.poolmanager import PoolManager, ProxyManager
 
 _POOLED = 16  # connections kept for a host: as many as pages fetched at once
 _CONNECT = 10.0  # seconds for one address of a host
@@ -76,123 +67,11 @@ class TransportError(Exception):
         self.wait = wait
 
 
-@dataclass(slots=True)
-class Patience:
-    """How long to wait for an exchange.
-
-    Until ``deadline`` (monotonic seconds), with ``rate`` a second more for every ``rate`` bytes that moved:
-    a long transfer may take its time and a trickle may not.
-    """
-
-    deadline: float
-    rate: int | None = None
-    moved: int = 0
-
-    def left(self) -> float:
-        earned = self.moved / self.rate if self.rate else 0.0
-        return self.deadline + earned - time.monotonic()
-
-    def need(self) -> float:
-        """Seconds left.
-
-        Raises:
-            TimeoutError: none.
-        """
-        left = self.left()
-        if left <= 0:
-            raise TimeoutError("the time allowed is over")
-        return left
-
-
-patience: ContextVar[Patience | None] = ContextVar("patience", default=None)
-"""What the exchange begun in this context may take; without it the socket's own time-outs rule."""
-
-
-class _Reader(io.RawIOBase):
-    def __init__(self, sock: socket.socket, raw: io.RawIOBase, allowed: Patience) -> None:
-        self._sock = sock
-        self._raw = raw
-        self._allowed = allowed
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        self._sock.settimeout(self._allowed.need())
-        count = self._raw.readinto(buffer) or 0
-        self._allowed.moved += count
-        return count
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _Response(HTTPResponse):
-    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        if allowed := patience.get():
-            raw = self.fp.detach()
-            self.fp = io.BufferedReader(_Reader(sock, raw, allowed))
-
-
-class _Patient:
-    """Mixed into urllib3's connections."""
-
-    sock: socket.socket | None
-    timeout: float | None
-
-    def connect(self) -> None:
-        if allowed := patience.get():
-            self.timeout = min(self.timeout or allowed.need(), allowed.need())
-        super().connect()  # type: ignore[misc]
-
-    def send(self, data: Any) -> None:
-        allowed = patience.get()
-        if allowed and self.sock:
-            self.sock.settimeout(allowed.need())
-        super().send(data)  # type: ignore[misc]
-        if allowed and isinstance(data, bytes):
-            allowed.moved += len(data)
-
-
-class _Connection(_Patient, HTTPConnection):
-    response_class = _Response
-
-
-class _SecureConnection(_Patient, HTTPSConnection):
-    response_class = _Response
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _SecurePool(HTTPSConnectionPool):
-    ConnectionCls = _SecureConnection
-
-
-_POOLS = {"http": _Pool, "https": _SecurePool}
-
-
-class _Adapter(HTTPAdapter):
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager: PoolManager
-        self.poolmanager.pool_classes_by_scheme = dict(_POOLS)
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> ProxyManager:
-        manager: ProxyManager = super().proxy_manager_for(proxy, **kwargs)
-        if not proxy.lower().startswith("socks"):
-            manager.pool_classes_by_scheme = dict(_POOLS)
-        return manager
-
-
 @cache
 def session() -> requests.Session:
     """The one session of this process; threads may share it."""
     made = requests.Session()
-    adapter = _Adapter(pool_connections=_POOLED, pool_maxsize=_POOLED)
+    adapter = PatientAdapter(pool_connections=_POOLED, pool_maxsize=_POOLED)
     made.mount("http://", adapter)
     made.mount("https://", adapter)
     made.headers["User-Agent"] = f"iexec-lab/{_version()}"

@@ -18,6 +18,7 @@ from faulty_server import (
     cut,
     delay,
     drip,
+    drip_head,
     drop,
     endless,
     garbage,
@@ -60,6 +61,7 @@ STAYING = {
     "is cut off": cut(5),
     "never ends": endless(),
     "drips": drip(3600),
+    "drips its head": drip_head,
 }
 PASSING = (
     drop,

@@ -4,6 +4,7 @@ import contextlib
 import json
 import socket
 import threading
+import time
 
 import pytest
 from faulty_server import (
@@ -12,6 +13,9 @@ from faulty_server import (
     cut,
     delay,
     drip,
+    drip_chunk,
+    drip_continue,
+    drip_head,
     drop,
     endless,
     garbage,
@@ -150,10 +154,21 @@ def test_a_slow_node(server):
         quick(server.url, timeout=0.2, attempts=1).request("eth_chainId")
 
 
-def test_a_node_that_drips(server):
-    server.always = drip(10)
+@pytest.mark.parametrize(
+    "fault", [drip(10), drip_head, drip_chunk, drip_continue], ids=["body", "head", "chunk", "continue"]
+)
+def test_a_node_that_drips(server, fault):
+    server.always = fault
     with pytest.raises(CallError, match=r"did not answer within 0\.3 s"):
         quick(server.url, timeout=0.3, attempts=1).request("eth_chainId")
+
+
+def test_all_attempts_share_the_time_out(server):
+    server.plan(status(502), delay(60))
+    started = time.monotonic()
+    with pytest.raises(CallError, match=r"did not answer within 1 s"):
+        quick(server.url, timeout=1, attempts=2).request("eth_chainId")
+    assert time.monotonic() - started < 30
 
 
 def test_a_node_that_never_ends_its_answer(server, monkeypatch):

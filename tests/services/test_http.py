@@ -11,6 +11,9 @@ from faulty_server import (
     cut,
     delay,
     drip,
+    drip_chunk,
+    drip_continue,
+    drip_head,
     drop,
     endless,
     garbage,
@@ -125,20 +128,11 @@ def test_one_told_to_stay_away_for_long_says_so():
         assert len(server.requests) == 1
 
 
-def late_head(exchange):
-    """A byte of the status line now and then."""
-    exchange.handler.close_connection = True
-    for byte in b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" * 50:
-        try:
-            exchange.handler.wfile.write(bytes([byte]))
-            exchange.handler.wfile.flush()
-        except OSError:
-            return
-        if exchange.server.stopped.wait(0.05):
-            return
-
-
-@pytest.mark.parametrize("fault", [delay(20), drip(20), late_head], ids=["delay", "drip", "late-head"])
+@pytest.mark.parametrize(
+    "fault",
+    [delay(20), drip(20), drip_head, drip_chunk, drip_continue],
+    ids=["delay", "body", "head", "chunk", "continue"],
+)
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_no_call_takes_longer_than_its_time_out(fault, method):
     with FaultyServer(answer=echo, always=fault) as server:

@@ -1,0 +1,167 @@
+"""HTTP whose time-outs are for a whole exchange.
+
+The time-out of a socket starts anew with every byte, so a server that sends one byte a second is never late.
+Here connecting, sending and each read, of head and body, get what is left of one allowance. ``requests`` and
+``urllib3`` are imported with this module, so import it late.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import io
+import time
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from http.client import HTTPResponse
+from typing import TYPE_CHECKING, Any
+
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Iterator
+
+    from urllib3.poolmanager import PoolManager, ProxyManager
+
+_LONGEST_WAIT = 366 * 24 * 3600.0
+
+
+@dataclass(slots=True)
+class Patience:
+    """How long to wait for an exchange.
+
+    Until ``deadline`` (monotonic seconds), with ``rate`` a second more for every ``rate`` bytes that moved:
+    a long transfer may take its time and a trickle may not.
+    """
+
+    deadline: float
+    rate: int | None = None
+    moved: int = 0
+
+    def left(self) -> float:
+        earned = self.moved / self.rate if self.rate else 0.0
+        return self.deadline + earned - time.monotonic()
+
+    def need(self) -> float:
+        """Seconds left.
+
+        Raises:
+            TimeoutError: none.
+        """
+        left = self.left()
+        if left <= 0:
+            raise TimeoutError("the time allowed is over")
+        return left
+
+
+_patience: ContextVar[Patience | None] = ContextVar("patience", default=None)
+
+
+@contextmanager
+def allow(allowed: Patience) -> Iterator[None]:
+    """Give what is done inside so much time, if its session has a ``PatientAdapter``.
+
+    Elsewhere the socket's own time-outs rule.
+    """
+    token = _patience.set(allowed)
+    try:
+        yield
+    finally:
+        _patience.reset(token)
+
+
+def retry_after(header: str | None) -> float | None:
+    """Seconds from a Retry-After header, which holds seconds or a date; a year at most."""
+    text = (header or "").strip()
+    if text.isascii() and text.isdecimal():
+        return min(float(text), _LONGEST_WAIT)
+    try:
+        moment = email.utils.parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError):
+        return None
+    return min(max(moment - time.time(), 0.0), _LONGEST_WAIT)
+
+
+class _Reader(io.RawIOBase):
+    def __init__(self, sock: socket.socket, raw: io.RawIOBase, allowed: Patience) -> None:
+        self._sock = sock
+        self._raw = raw
+        self._allowed = allowed
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._sock.settimeout(self._allowed.need())
+        count = self._raw.readinto(buffer) or 0
+        self._allowed.moved += count
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Response(HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        if allowed := _patience.get():
+            raw = self.fp.detach()
+            self.fp = io.BufferedReader(_Reader(sock, raw, allowed))
+
+
+class _Patient:
+    """Mixed into urllib3's connections."""
+
+    sock: socket.socket | None
+    timeout: float | None
+
+    def connect(self) -> None:
+        if allowed := _patience.get():
+            self.timeout = min(self.timeout or allowed.need(), allowed.need())
+        super().connect()  # type: ignore[misc]
+
+    def send(self, data: Any) -> None:
+        allowed = _patience.get()
+        if allowed and self.sock:
+            self.sock.settimeout(allowed.need())
+        super().send(data)  # type: ignore[misc]
+        if allowed and isinstance(data, bytes):
+            allowed.moved += len(data)
+
+
+class _Connection(_Patient, HTTPConnection):
+    response_class = _Response
+
+
+class _SecureConnection(_Patient, HTTPSConnection):
+    response_class = _Response
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+_POOLS = {"http": _Pool, "https": _SecurePool}
+
+
+class PatientAdapter(HTTPAdapter):
+    """What a session mounts so that ``allow`` counts."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager: PoolManager
+        self.poolmanager.pool_classes_by_scheme = dict(_POOLS)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> ProxyManager:
+        manager: ProxyManager = super().proxy_manager_for(proxy, **kwargs)
+        if not proxy.lower().startswith("socks"):
+            manager.pool_classes_by_scheme = dict(_POOLS)
+        return manager
