@@ -1,7 +1,8 @@
 """What a sandbox is made of and does not ship: the anvil binary and the PoCo contracts.
 
 Both are npm packages at pinned versions. They are fetched once with the npm client (``npm pack``: no scripts
-run, no dependencies are followed), checked against the pinned hash and unpacked into the user's cache.
+run, no dependencies are followed), checked against the pinned hash and unpacked into the user's cache. What a
+full disk or a power cut left of one there is fetched again.
 ``IEXEC_LAB_ANVIL`` (a binary) and ``IEXEC_LAB_POCO`` (an unpacked package) take their place.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import importlib.util
+import json
 import os
 import platform
 import shutil
@@ -26,6 +28,8 @@ ANVIL_VERSION = "1.7.1"
 POCO_VERSION = "6.1.0"
 _TIMEOUT = 300
 """Seconds npm may take for one package."""
+_SIZES = ".sizes.json"
+"""In an unpacked package: the size of each of its files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,13 @@ def anvil_binary() -> Path:
     return fetch(_anvil_package()) / "bin" / "anvil"
 
 
+def another_anvil() -> str:
+    """What to do about an anvil that does not run."""
+    if os.environ.get("IEXEC_LAB_ANVIL"):
+        return "IEXEC_LAB_ANVIL must name an anvil for this machine."
+    return f"Delete {_anvil_package().folder}; the next start fetches it again."
+
+
 def poco_folder() -> Path:
     """The unpacked contracts package, fetched when it is not in the cache."""
     override = os.environ.get("IEXEC_LAB_POCO")
@@ -84,7 +95,7 @@ def poco_folder() -> Path:
 
 def fetch(package: Package) -> Path:
     """The unpacked package in the cache, from there or from npm."""
-    if package.folder.is_dir():
+    if _is_whole(package.folder):
         return package.folder
     root = package.folder.parent
     root.mkdir(parents=True, exist_ok=True)
@@ -96,13 +107,35 @@ def fetch(package: Package) -> Path:
             # Python before 3.11.4 has no filters; what is unpacked has passed the check above.
             archive.extraction_filter = getattr(tarfile, "data_filter", lambda member, _path: member)
             archive.extractall(unpacked)  # noqa: S202
+        whole = unpacked / "package"
+        (whole / _SIZES).write_text(json.dumps(_sizes(whole)))
         try:
-            (unpacked / "package").rename(package.folder)
+            if package.folder.is_dir() and not _is_whole(package.folder):
+                # Away in one step: a node that runs keeps what it has open.
+                package.folder.rename(Path(temporary) / "damaged")
+            whole.rename(package.folder)
         except OSError:
             # Another start was first; what it unpacked has passed the same check.
-            if not package.folder.is_dir():
+            if not _is_whole(package.folder):
                 raise
     return package.folder
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    return {
+        str(path.relative_to(folder)): path.stat().st_size for path in folder.rglob("*") if path.is_file()
+    }
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether nothing of an unpacked package is missing or cut short; sizes are all that is looked at."""
+    if not (folder / _SIZES).exists():
+        return folder.is_dir()  # unpacked before sizes were kept
+    try:
+        sizes = json.loads((folder / _SIZES).read_bytes())
+        return all((folder / name).stat().st_size == size for name, size in sizes.items())
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def npm_command() -> tuple[list[str], dict[str, str]]:

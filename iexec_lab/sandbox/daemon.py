@@ -13,6 +13,7 @@ import logging
 import logging.handlers
 import os
 import signal
+import sqlite3
 import sys
 import time
 from contextlib import closing
@@ -25,6 +26,7 @@ from iexec_lab.sandbox.node import Node
 from iexec_lab.sandbox.registry import Record, StateLock, remove_record, write_record
 from iexec_lab.sandbox.snapshot import NATIVE_CHAIN_ID, TOKEN_CHAIN_ID, Kind, snapshot
 from iexec_lab.sandbox.spawn import Options
+from iexec_lab.sandbox.store import damaged
 
 if TYPE_CHECKING:
     from iexec_lab.sandbox.ledger import Ledger
@@ -56,7 +58,7 @@ def main(arguments: list[str]) -> int:
 def _run(folder: Path, options: Options) -> None:
     output = folder / "anvil.txt"
     with closing(Journal(folder)) as journal:
-        genesis = _genesis(journal, options, output)
+        genesis = _genesis(folder, journal, options, output)
 
         def start_node() -> Node:
             return Node(genesis.chain_id, native=genesis.native, log=output, state=journal.base)
@@ -68,10 +70,12 @@ def _run(folder: Path, options: Options) -> None:
         asyncio.run(_serve(folder, options, genesis, Ledger(journal, node, start_node)))
 
 
-def _genesis(journal: Journal, options: Options, output: Path) -> Genesis:
+def _genesis(folder: Path, journal: Journal, options: Options, output: Path) -> Genesis:
     """What chain the state folder holds, made when it holds none."""
     genesis = journal.genesis
     if genesis is None:
+        if (folder / "market.sqlite").exists():
+            raise damaged(journal.path, "it holds no chain, while the market holds orders")
         genesis, state = snapshot(_kind(options), output)
         journal.begin(genesis, state)
     found = {"native": genesis.native, "chain_id": genesis.chain_id, "preset": genesis.preset}
@@ -89,6 +93,11 @@ def _kind(options: Options) -> Kind:
         from iexec_lab.sandbox.presets import find_preset
 
         network = find_preset(options.preset)
+        if options.native not in {None, network.native}:
+            raise SandboxError(
+                f"{options.preset} is {'a native' if network.native else 'no native'} chain",
+                hint="Leave native out: the preset decides.",
+            )
         return Kind(options.chain_id or network.id, network.native, options.preset)
     native = bool(options.native)
     return Kind(options.chain_id or (NATIVE_CHAIN_ID if native else TOKEN_CHAIN_ID), native)
@@ -125,7 +134,10 @@ def _own_error(error: BaseException) -> IexecError:
     """The first error of a group; one that is not of our tree is wrapped."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return error if isinstance(error, IexecError) else SandboxError(f"The sandbox failed: {error!r}")
+    if isinstance(error, IexecError):
+        return error
+    said = str(error) if isinstance(error, OSError | sqlite3.Error) else repr(error)
+    return SandboxError(f"The sandbox failed: {said}")
 
 
 def _failed(error: IexecError) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -89,7 +90,7 @@ class Driver:
                 await self._step(*await self._look())
             except DeadlineError:
                 continue
-            except ChainError as error:
+            except (ChainError, sqlite3.OperationalError) as error:  # the latter for a full disk
                 log.warning("task %s: %s", self._task, error)
                 await asyncio.sleep(_RETRY_SECONDS)
             except Exception:

@@ -132,6 +132,7 @@ class Executor:
         try:
             ended = await self._runtime.run(app, work.job, env, self.workspace(work))
         except (SandboxError, OSError) as error:
+            await asyncio.to_thread(self.workspace(work).clear)
             self._save_logs(work, [f"APP_COMPUTE_FAILED: {error}"])
             raise FaultError("APP_COMPUTE_FAILED", str(error)) from error
         shown_as = self._runtime.shown(app, self.workspace(work))[1]
@@ -170,6 +171,7 @@ class Executor:
             return Result(computed, await self._early_link(work))
         except FaultError as fault:
             notes.append(str(fault))
+            await asyncio.to_thread(space.clear)
             if ended.exit_code == 0 or fault.cause not in _WITHOUT_DIGEST:
                 raise
             return Result(None)
@@ -217,6 +219,8 @@ def _notes(job: Job, ended: Ended) -> list[str]:
         notes.append(f"APP_COMPUTE_FAILED: the app could not be started: {ended.error}")
     elif ended.timed_out:
         notes.append(f"APP_COMPUTE_TIMEOUT: killed after {job.time_limit} s, the time of its category")
+    elif ended.disk_full:
+        notes.append("APP_COMPUTE_FAILED: killed because it left too little of the disk")
     elif ended.exit_code:
         notes.append(f"APP_COMPUTE_FAILED: the app ended with exit code {ended.exit_code}")
     return notes

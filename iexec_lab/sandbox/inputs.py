@@ -174,6 +174,7 @@ class InputFetcher:
                     digest.update(chunk)
                     file.write(chunk)
         except (aiohttp.ClientError, IexecError, OSError, ValueError) as error:
+            await asyncio.to_thread(target.unlink, missing_ok=True)
             reason = str(error) or type(error).__name__
             raise FaultError(cause, f"{location} could not be fetched: {reason}") from None
         return "0x" + digest.hexdigest()

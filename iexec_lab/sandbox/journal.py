@@ -8,7 +8,6 @@ they give the same blocks down to their hashes.
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +49,8 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "chain"
-        self._db = open_db(self._folder / "journal.sqlite", _SCHEMA)
+        self.path = self._folder / "journal.sqlite"
+        self._db = open_db(self.path, _SCHEMA)
         (self.size,) = self._db.execute("SELECT count(*) FROM entry").fetchone()
 
     def close(self) -> None:
@@ -69,10 +69,11 @@ class Journal:
 
     def begin(self, genesis: Genesis, state: Path) -> None:
         """Start from a snapshot."""
-        shutil.copyfile(state, self._folder / "base-0.json")
+        write_file(self._folder / "base-0.json", state.read_bytes())
         with self._db:
             self._keep("base", "base-0.json")
             self._keep("genesis", genesis.to_json())
+        self._flush()
 
     def entries(self) -> Iterable[Block | Decree]:
         for (body,) in self._db.execute("SELECT body FROM entry ORDER BY id"):
@@ -120,7 +121,12 @@ class Journal:
             self._keep("base", new.name)
             self._db.execute("DELETE FROM entry")
         self.size = 0
+        self._flush()
         old.unlink(missing_ok=True)
+
+    def _flush(self) -> None:
+        """Have what was committed on the disk itself: after a power cut, too, it must name the right base."""
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _append(self, values: Mapping[str, Any]) -> None:
         self._db.execute("INSERT INTO entry (body) VALUES (?)", (json.dumps(values),))

@@ -11,12 +11,13 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Any
 
-from iexec_lab.sandbox.store import write_file
+from iexec_lab.sandbox.store import damaged, write_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _HEADER = {"alg": "HS256", "typ": "JWT"}
+_KEY_SIZE = 32
 _LIFE = 366 * 24 * 3600  # seconds; an 8.x client stores its token for all later results
 
 
@@ -25,8 +26,10 @@ class TokenSigner:
 
     def __init__(self, path: Path) -> None:
         if not path.exists():
-            write_file(path, secrets.token_bytes(32))
+            write_file(path, secrets.token_bytes(_KEY_SIZE))
         self._key = path.read_bytes()
+        if len(self._key) < _KEY_SIZE:
+            raise damaged(path, "the key is too short")
 
     def make(self, audience: str) -> str:
         """A token for a wallet's address."""

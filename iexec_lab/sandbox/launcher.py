@@ -13,9 +13,10 @@ its socket the supervisor is sent one line of JSON:
     binds               [[folder, path inside]] shown at that path of the private root, writable
     layers              [[folder, path inside]] shown there with writes thrown away
     on_kill             a command to run when the app is killed, or null
+    disk                [folder, bytes]: the app is killed when its disk has less left
 
-and answers with one line: ``exit_code``, ``timed_out``, ``error``. When the other end of the socket is
-closed for writing, the sandbox has gone or wants the app gone, and everything is killed.
+and answers with one line: ``exit_code``, ``timed_out``, ``disk_full``, ``error``. When the other end of the
+socket is closed for writing, the sandbox has gone or wants the app gone, and everything is killed.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ KEEP = 400_000  # bytes; 100,000 characters of at most four bytes
 CHUNK = 1 << 20
 DRAIN_SECONDS = 2.0
 KILL_SECONDS = 10.0
+DISK_SECONDS = 0.05  # between looks at what is left of the disk
 EXEC_FAILED = 127
 
 # linux/prctl.h, linux/sched.h, linux/mount.h
@@ -54,11 +56,14 @@ MS_PRIVATE = 1 << 18
 
 
 class Tail:
-    """The last bytes of a stream."""
+    """The last bytes of a stream, and a file for them that has its place on the disk from the start."""
 
-    def __init__(self) -> None:
+    def __init__(self, path: str) -> None:
         self.chunks: deque[bytes] = deque()
         self.size = 0
+        self.file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+        if sys.platform == "linux":
+            os.posix_fallocate(self.file, 0, KEEP)
 
     def feed(self, chunk: bytes) -> None:
         self.chunks.append(chunk)
@@ -66,9 +71,11 @@ class Tail:
         while self.size - len(self.chunks[0]) >= KEEP:
             self.size -= len(self.chunks.popleft())
 
-    def save(self, path: str) -> None:
-        with open(path, "wb") as file:
-            file.write(b"".join(self.chunks)[-KEEP:])
+    def save(self) -> None:
+        kept = b"".join(self.chunks)[-KEEP:]
+        with open(self.file, "wb") as file:
+            file.write(kept)
+            file.truncate()
 
 
 def libc() -> Any:
@@ -241,16 +248,33 @@ def drain(sources: dict[int, Tail]) -> None:
         pump(sources, ready)
 
 
-def watch(child: int, limit: float | None, wake: int, sources: dict[int, Tail]) -> tuple[int | None, bool]:
-    """Wait for the app's end, its time limit, or the sandbox's; the exit status and whether time ran out."""
+def is_full(disk: list[Any]) -> bool:
+    folder, least = disk
+    about = os.statvfs(folder)
+    return bool(about.f_bavail * about.f_frsize < least)
+
+
+def watch(
+    child: int, spec: dict[str, Any], wake: int, sources: dict[int, Tail]
+) -> tuple[int | None, bool, bool]:
+    """Wait for the app's end, its limits, or the sandbox's end.
+
+    The exit status, whether time ran out, and whether the disk did.
+    """
     statuses: dict[int, int] = {}
+    limit, disk = spec["limit"], spec["disk"]
     end = None if limit is None else time.monotonic() + limit
-    timed_out = False
+    timed_out = disk_full = False
     while child not in statuses:
         wait = None if end is None else max(0.0, end - time.monotonic())
+        if disk:
+            wait = DISK_SECONDS if wait is None else min(wait, DISK_SECONDS)
         ready = select.select([0, wake, *sources], [], [], wait)[0]
         if not ready and end is not None and time.monotonic() >= end:
             timed_out = True
+            break
+        if disk and is_full(disk):
+            disk_full = True
             break
         if 0 in ready and not os.read(0, CHUNK):
             break
@@ -260,7 +284,7 @@ def watch(child: int, limit: float | None, wake: int, sources: dict[int, Tail]) 
         pump(sources, ready)
     kill_all(child, statuses)
     drain(sources)
-    return statuses.get(child), timed_out
+    return statuses.get(child), timed_out, disk_full
 
 
 def wake_pipe() -> int:
@@ -285,22 +309,23 @@ def run(spec: dict[str, Any]) -> dict[str, Any]:
     if sys.platform == "linux":
         libc().prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     wake = wake_pipe()
+    tails = {"stdout": Tail(spec["stdout"]), "stderr": Tail(spec["stderr"])}
     (out, out_end), (err, err_end), (report, report_end) = wide_pipe(), wide_pipe(), os.pipe()
     child = os.fork()
     if child == 0:
         become_app(spec, (out_end, err_end), report_end)
     for number in (out_end, err_end, report_end):
         os.close(number)
-    tails = {"stdout": Tail(), "stderr": Tail()}
-    status, timed_out = watch(child, spec["limit"], wake, {out: tails["stdout"], err: tails["stderr"]})
-    for name, tail in tails.items():
-        tail.save(spec[name])
+    sources = {out: tails["stdout"], err: tails["stderr"]}
+    status, timed_out, disk_full = watch(child, spec, wake, sources)
+    for tail in tails.values():
+        tail.save()
     error = os.read(report, CHUNK).decode(errors="replace") or None
     killed = status is None or status < 0
     if killed and spec["on_kill"]:
         os.spawnvp(os.P_WAIT, spec["on_kill"][0], spec["on_kill"])  # noqa: S606
     exit_code = None if status is None else 128 - status if status < 0 else status
-    return {"exit_code": exit_code, "timed_out": timed_out, "error": error}
+    return {"exit_code": exit_code, "timed_out": timed_out, "disk_full": disk_full, "error": error}
 
 
 def read_line() -> bytes:
@@ -321,7 +346,8 @@ def supervise(connection: int) -> NoReturn:
         os.close(connection)
         os.write(0, json.dumps(run(json.loads(read_line()))).encode() + b"\n")
     except BaseException as failure:  # noqa: BLE001 - the process ends here, and this is its last word
-        os.write(0, json.dumps({"exit_code": None, "timed_out": False, "error": repr(failure)}).encode())
+        answer = {"exit_code": None, "timed_out": False, "disk_full": False, "error": repr(failure)}
+        os.write(0, json.dumps(answer).encode())
     finally:
         os._exit(0)
 

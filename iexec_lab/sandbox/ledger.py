@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import sqlite3
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
@@ -83,7 +84,7 @@ class Ledger:
         self._stop_interval()
         async with self._lock:
             if self._journal.size:
-                with suppress(ChainError, NodeError):
+                with suppress(ChainError, NodeError, sqlite3.Error, OSError):
                     # Without a new base the next start plays the journal.
                     await self._rebase(without_traces)
             await self._link.session.close()
@@ -159,6 +160,10 @@ class Ledger:
                 except ChainError:
                     if not await self._replaced(self._node):
                         raise
+                except (sqlite3.Error, OSError) as error:
+                    # What is not in the journal has not happened: the next request finds another node.
+                    self._node.stop()
+                    raise ChainError(f"The sandbox can not write down its chain: {error}") from error
             raise ChainError(_DOOMED)
 
     async def _do(self, method: str, params: Sequence[Any]) -> Any:
@@ -269,7 +274,7 @@ class Ledger:
                 await self._keep_offset()
                 self._clock_moved = False
             if self._journal.size >= max(ENTRIES_PER_BASE, self.head.number // 4):
-                await self._rebase()
+                await self._shorten()
 
     async def _send_of(self, transaction: str) -> Sequence[Any]:
         if transaction in self._sends:
@@ -302,6 +307,12 @@ class Ledger:
         dump = await self._ask("anvil_dumpState")
         self._journal.rebase(await asyncio.to_thread(lambda: shrink(unpack_state(dump))))
         log.info("state of block %d written in %.3f s", self.head.number, time.perf_counter() - started)
+
+    async def _shorten(self) -> None:
+        try:
+            await self._rebase()
+        except (sqlite3.Error, OSError) as error:
+            log.warning("the journal stays as long as it is: %s", error)
 
     async def _newest(self) -> Head:
         return to_head(await self._ask("eth_getBlockByNumber", "latest", False))

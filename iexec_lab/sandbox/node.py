@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from iexec_lab.errors import SandboxError
-from iexec_lab.sandbox.artifacts import anvil_binary
+from iexec_lab.sandbox.artifacts import another_anvil, anvil_binary
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +21,8 @@ GENESIS_TIME = 1_700_000_000
 """Time of block 0, which anvil makes anew at each start and does not load; its clock starts there too."""
 HARDFORK = "cancun"
 """The newest without EIP-2935, which keeps block hashes in storage that anvil hashes anew for every block."""
+_SAID = 500  # bytes
+_RESET = "If that state is lost, sandbox reset starts over with an empty market."
 _PATIENCE = 20.0
 """Seconds until a node that does not listen is given up; it needs 0.1 s on an idle machine."""
 
@@ -41,16 +43,25 @@ class Node:
         command = [str(anvil_binary()), *_flags(chain_id, self.port, native=native)]
         if not mine:
             command += ["--no-mining", "--order", "fifo"]
+        self._loads = state is not None
         if state is not None:
             command += ["--load-state", str(state)]
         with log.open("ab") as output:
-            self.process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+            self._said_before = output.tell()
+            try:
+                self.process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise SandboxError(
+                    f"anvil can not be run: {error.strerror}",
+                    details={"binary": command[0]},
+                    hint=another_anvil(),
+                ) from error
         self._watchdog = subprocess.Popen(
             ["/bin/sh", "-c", 'read -r _; kill -9 "$1"', "sh", str(self.process.pid)],
             stdin=subprocess.PIPE,
@@ -67,7 +78,8 @@ class Node:
                 self.stop()
                 raise SandboxError(
                     f"anvil ended at once with exit code {self.process.returncode}",
-                    details={"log": self._log},
+                    details={**self._last_words(), "log": self._log},
+                    hint=another_anvil() if self.process.returncode < 0 else _RESET if self._loads else None,
                 )
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
@@ -77,6 +89,13 @@ class Node:
                 return
         self.stop()
         raise SandboxError(f"anvil did not listen within {_PATIENCE:.0f} s", details={"log": self._log})
+
+    def _last_words(self) -> dict[str, str]:
+        """The beginning of what anvil said: the rest of it is how to use it."""
+        with self._log.open("rb") as log:
+            log.seek(self._said_before)
+            said = log.read(_SAID).decode(errors="replace").strip()
+        return {"anvil": said.partition("\n")[0]} if said else {}
 
     def stop(self) -> None:
         """End the node at once; what is to be kept has been asked from it before."""

@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -28,7 +29,8 @@ class Command:
     """What to run: ``limit`` in seconds of wall clock; the private root is built when ``isolated``.
 
     ``binds`` (folder -> path inside) are writable there; what is written to ``layers`` is thrown away.
-    ``on_kill`` is run as well when the command had to be killed.
+    ``on_kill`` is run as well when the command had to be killed, which it is, too, when less than
+    ``least_free`` bytes of the disk are left.
     """
 
     argv: Sequence[str]
@@ -39,6 +41,7 @@ class Command:
     binds: Mapping[Path, str] = field(default_factory=dict)
     layers: Mapping[Path, str] = field(default_factory=dict)
     on_kill: Sequence[str] | None = None
+    least_free: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class Ended:
     stdout: str
     stderr: str
     timed_out: bool = False
+    disk_full: bool = False
     error: str | None = None
 
 
@@ -169,6 +173,7 @@ def _spec(command: Command, folder: Path) -> dict[str, Any]:
         "binds": [[os.fspath(source), path] for source, path in command.binds.items()],
         "layers": [[os.fspath(source), path] for source, path in command.layers.items()],
         "on_kill": command.on_kill,
+        "disk": [os.fspath(folder), command.least_free] if command.least_free else None,
     }
 
 
@@ -178,9 +183,14 @@ def _ended(answer: Mapping[str, Any], spec: Mapping[str, Any]) -> Ended:
         stdout=_text(spec["stdout"]),
         stderr=_text(spec["stderr"]),
         timed_out=answer["timed_out"],
+        disk_full=answer["disk_full"],
         error=answer["error"],
     )
 
 
 def _text(path: str) -> str:
-    return Path(path).read_bytes().decode(errors="replace")[-KEPT_CHARACTERS:]
+    """What a stream ended with; nothing when its file could not even be made."""
+    kept = b""
+    with suppress(FileNotFoundError):
+        kept = Path(path).read_bytes()
+    return kept.decode(errors="replace")[-KEPT_CHARACTERS:]

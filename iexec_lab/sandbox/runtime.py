@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 APP = "/iexec_app" if os.path.isdir("/app") else "/app"  # noqa: PTH112
 """Where an app sees its own folder; a machine's own /app, which may hold our Python, is not hidden."""
+RESERVE = 128 << 20
+"""Bytes of the disk that no app may take, half of what is free where that is less: the chain needs them."""
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _WORD = re.compile(rf"(?:[^ '\"]|{_QUOTED.pattern})+")
 _BALANCED = re.compile(rf"(?:[^'\"]|{_QUOTED.pattern})*")
@@ -64,6 +66,11 @@ class Workspace:
         self.remove()
         for path in (self.inputs, self.outputs, self.scratch):
             path.mkdir(parents=True)
+
+    def clear(self) -> None:
+        """Delete what the app left, of which there is no use."""
+        for path in (self.outputs, self.scratch):
+            remove_tree(path)
 
     def remove(self) -> None:
         remove_tree(self.folder)
@@ -129,7 +136,9 @@ class Runtime:
             command = container(app, name, arguments, env, (workspace.inputs, workspace.outputs))
         else:
             command = self._local(app, arguments, env, workspace)
-        return await self._launcher.run(replace(command, limit=job.time_limit), workspace.folder)
+        least = min(RESERVE, shutil.disk_usage(workspace.folder).free // 2)
+        command = replace(command, limit=job.time_limit, least_free=least)
+        return await self._launcher.run(command, workspace.folder)
 
     def _local(
         self, app: LocalApp, arguments: list[str], env: Mapping[str, str], workspace: Workspace

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -54,8 +55,8 @@ class Scheduler:
             while True:
                 try:
                     await self._chain.follow(self._take, self._store.counter("next_block"))
-                except ChainError as error:
-                    log.warning("the scheduler waits for the chain: %s", error)
+                except (ChainError, sqlite3.OperationalError) as error:  # the latter for a full disk
+                    log.warning("the scheduler waits: %s", error)
                     await asyncio.sleep(_RETRY_SECONDS)
         finally:
             for task in self._running:

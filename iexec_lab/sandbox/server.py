@@ -111,6 +111,8 @@ async def _mount(
         stack.push_async_callback(runner.cleanup)
         await runner.setup()
         await web.SockSite(runner, listener).start()
+    except SandboxError:
+        raise
     except Exception as error:
         log.exception("%s did not start", name)
         raise SandboxError(f"The sandbox's {name} service did not start: {error}") from error

@@ -1,7 +1,7 @@
 """The beginning of a sandbox, made once: contracts deployed, accounts funded, workerpool created.
 
 A snapshot is a folder in the cache: ``state.json``, which anvil loads, and ``genesis.json``, which says where
-things are. Its name holds everything it depends on, so it is never out of date.
+things are and what the state's sha256 is. Its name holds all that it depends on, so it is never out of date.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from iexec_lab.errors import SandboxError
 from iexec_lab.sandbox.accounts import well_known_accounts
 from iexec_lab.sandbox.artifacts import ANVIL_VERSION, POCO_VERSION, anvil_binary, poco_folder
 from iexec_lab.sandbox.node import Node
@@ -47,9 +48,23 @@ class Kind:
 def snapshot(kind: Kind, log: Path) -> tuple[Genesis, Path]:
     """The genesis of such a chain and its state file, from the cache or made now (half a second)."""
     folder = cache_folder() / "snapshots" / _name(kind)
-    if not folder.is_dir():
+    found = _load(folder)
+    if found is None:
         _make(kind, folder, log)
-    return Genesis.from_json(json.loads((folder / "genesis.json").read_bytes())), folder / "state.json"
+        found = _load(folder)
+    if found is None:
+        raise SandboxError("The beginning of the sandbox's chain can not be kept", details={"folder": folder})
+    return found, folder / "state.json"
+
+
+def _load(folder: Path) -> Genesis | None:
+    """The genesis in a snapshot; None when there is none, or it is not what was once written."""
+    try:
+        values = json.loads((folder / "genesis.json").read_bytes())
+        found = hashlib.sha256((folder / "state.json").read_bytes()).hexdigest()
+        return Genesis.from_json(values["genesis"]) if found == values["sha256"] else None
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
 
 
 def unpack_state(dump: str) -> bytes:
@@ -103,12 +118,15 @@ def _make(kind: Kind, folder: Path, log: Path) -> None:
             registries=contracts.registries,
             workerpool=workerpool,
         )
-        (made / "genesis.json").write_text(json.dumps(genesis.to_json()))
+        values = {"genesis": genesis.to_json(), "sha256": hashlib.sha256(populated).hexdigest()}
+        (made / "genesis.json").write_text(json.dumps(values))
         try:
+            if folder.is_dir() and _load(folder) is None:
+                folder.rename(Path(temporary) / "damaged")
             made.rename(folder)
         except OSError:
             # Another start was first; the same inputs made the same snapshot.
-            if not folder.is_dir():
+            if _load(folder) is None:
                 raise
 
 

@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from iexec_lab.errors import SandboxError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -25,11 +27,26 @@ def open_db(path: Path, schema: str) -> sqlite3.Connection:
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     db = sqlite3.connect(path, timeout=10)
     db.row_factory = sqlite3.Row
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = NORMAL")
-    db.execute("PRAGMA foreign_keys = ON")
-    db.executescript(schema)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.execute("PRAGMA foreign_keys = ON")
+        db.executescript(schema)
+    except sqlite3.OperationalError:  # a full disk and the like say nothing about the file
+        db.close()
+        raise
+    except sqlite3.DatabaseError as error:
+        db.close()
+        raise damaged(path, error) from error
     return db
+
+
+def damaged(path: Path, reason: object) -> SandboxError:
+    return SandboxError(
+        f"The sandbox's file {path.name} is damaged: {reason}",
+        details={"file": path},
+        hint="Put back a copy of it, or start over with an empty market: sandbox reset.",
+    )
 
 
 @contextmanager
@@ -64,7 +81,10 @@ class SecretBox:
 
         if not path.exists():
             write_file(path, Fernet.generate_key())
-        self._fernet = Fernet(path.read_bytes())
+        try:
+            self._fernet = Fernet(path.read_bytes())
+        except ValueError as error:
+            raise damaged(path, error) from error
 
     def seal(self, value: bytes) -> bytes:
         return self._fernet.encrypt(value)

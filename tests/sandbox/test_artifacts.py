@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import os
 import platform
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from iexec_lab.errors import SandboxError
 from iexec_lab.sandbox import artifacts
 from iexec_lab.sandbox.artifacts import POCO, Package, anvil_binary, fetch, npm_command, poco_folder
+from iexec_lab.sandbox.node import Node
 
 WRONG = "sha512-" + "A" * 86 + "=="
 
@@ -113,3 +116,68 @@ def test_overrides_take_the_place_of_packages(tmp_path, monkeypatch):
         poco_folder()
     (tmp_path / "artifacts" / "contracts").mkdir(parents=True)
     assert poco_folder() == tmp_path
+
+
+@pytest.fixture
+def thing(empty_home, tmp_path, monkeypatch):
+    """A package that npm has, with two files in it; what npm was asked for is in ``packed``."""
+    tarball, packed = tmp_path / "thing.tgz", []
+    with tarfile.open(tarball, "w:gz") as archive:
+        for name in ("package/package.json", "package/bin/tool"):
+            member = tarfile.TarInfo(name)
+            member.size = 1000
+            archive.addfile(member, io.BytesIO(b"x" * 1000))
+
+    def pack(package, folder):
+        packed.append(package.name)
+        return tarball
+
+    monkeypatch.setattr(artifacts, "_npm_pack", pack)
+    return Package("@some/thing", "1.0.0", None), packed
+
+
+@pytest.mark.parametrize("damage", ["bin/tool", "package.json", ".sizes.json"])
+def test_a_package_cut_short_is_fetched_again(thing, damage):
+    package, packed = thing
+    folder = fetch(package)
+    os.truncate(folder / damage, 10)
+    assert fetch(package) == folder
+    assert (folder / "bin" / "tool").stat().st_size == 1000
+    assert packed == [package.name] * 2
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_a_missing_file_of_a_package_is_fetched_again(thing):
+    package, _ = thing
+    (fetch(package) / "bin" / "tool").unlink()
+    assert (fetch(package) / "bin" / "tool").is_file()
+
+
+def test_a_whole_package_is_fetched_once(thing):
+    package, packed = thing
+    assert fetch(package) == fetch(package)
+    assert packed == [package.name]
+
+
+def test_an_anvil_that_does_not_run_is_said(tmp_path, monkeypatch):
+    binary = tmp_path / "anvil"
+    binary.touch(mode=0o700)
+    monkeypatch.setenv("IEXEC_LAB_ANVIL", str(binary))
+    with pytest.raises(SandboxError, match="anvil can not be run") as caught:
+        Node(65535, native=False, log=tmp_path / "log.txt")
+    assert "IEXEC_LAB_ANVIL" in caught.value.hint
+    monkeypatch.delenv("IEXEC_LAB_ANVIL")
+    assert "fetches it again" in artifacts.another_anvil()
+
+
+def test_what_anvil_said_at_its_end_is_handed_on(tmp_path, monkeypatch):
+    binary = tmp_path / "anvil"
+    binary.write_text("#!/bin/sh\necho error: something is wrong >&2; echo usage >&2; exit 2\n")
+    binary.chmod(0o700)
+    monkeypatch.setenv("IEXEC_LAB_ANVIL", str(binary))
+    (tmp_path / "log.txt").write_text("what it said before\n")
+    node = Node(65535, native=False, log=tmp_path / "log.txt", state=tmp_path / "state.json")
+    with pytest.raises(SandboxError, match="ended at once with exit code 2") as caught:
+        node.wait_ready()
+    assert caught.value.details["anvil"] == "error: something is wrong"
+    assert "sandbox reset" in caught.value.hint

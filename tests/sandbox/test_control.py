@@ -244,6 +244,24 @@ def test_failing_to_start_tells_why_and_leaves_no_lock(name, tmp_path, monkeypat
     control.start(name)
 
 
+def test_a_market_without_its_chain_is_not_given_another_one(tmp_path):
+    (tmp_path / "market.sqlite").touch()
+    with pytest.raises(SandboxError, match=r"journal\.sqlite is damaged") as caught:
+        Sandbox(tmp_path).start()
+    assert caught.value.details["file"] == str(tmp_path / "chain" / "journal.sqlite")
+    assert "sandbox reset" in caught.value.hint
+
+
+def test_a_damaged_file_is_named(name):
+    folder = control.start(name).folder
+    control.stop(name)
+    for leftover in folder.glob("market.sqlite*"):
+        leftover.unlink()
+    (folder / "market.sqlite").write_bytes(b"no database" * 1000)
+    with pytest.raises(SandboxError, match=r"market\.sqlite is damaged"):
+        control.start(name)
+
+
 def test_a_native_chain(name):
     handle = control.start(name, native=True)
     assert (handle.chain_id, handle.native, handle.rlc) == (65534, True, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import tempfile
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from iexec_lab.errors import CallError, SandboxError
+from iexec_lab.errors import CallError, ChainError, SandboxError
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.sandbox.accounts import well_known_accounts
 from iexec_lab.sandbox.journal import Block, Decree, Journal
@@ -457,3 +458,44 @@ def test_the_journal_gives_back_what_it_was_given(tmp_path):
     assert list(journal.entries()) == []
     assert journal.base.read_bytes() == b'{"new": 1}'
     journal.close()
+
+
+def test_what_can_not_be_written_down_has_not_happened(ledgers, monkeypatch):
+    """As on a full disk: the node must not know more than the journal."""
+
+    def full(*_):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    async def check():
+        async with ledgers() as (ledger, chain):
+            await transfer(chain)
+            before = await picture(chain)
+            for name in ("add_blocks", "add_decree"):
+                with monkeypatch.context() as patch:
+                    patch.setattr(ledger._journal, name, full)
+                    with pytest.raises(ChainError, match="disk is full"):
+                        await (transfer(chain) if name == "add_blocks" else set_balance(chain))
+                    assert await picture(chain) == before
+            await transfer(chain)
+            after = await picture(chain)
+            await kill(ledger)
+            assert await picture(chain) == after
+
+    asyncio.run(check())
+
+
+def test_a_base_that_can_not_be_written_is_no_matter(ledgers, monkeypatch):
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    async def check():
+        async with ledgers() as (ledger, chain):
+            monkeypatch.setattr("iexec_lab.sandbox.ledger.ENTRIES_PER_BASE", 1)
+            monkeypatch.setattr(ledger._journal, "rebase", full)
+            for _ in range(3):
+                await transfer(chain)
+            before = await picture(chain)
+            await kill(ledger)
+            assert await picture(chain) == before
+
+    asyncio.run(check())

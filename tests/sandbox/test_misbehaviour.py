@@ -206,6 +206,12 @@ class TestFolders:
         assert replicate["currentStatus"] == "COMPLETED"
         assert "d/" in buyer.files(task)
 
+    def test_what_a_failed_app_wrote_is_deleted_at_once(self, buyer, run):
+        task, replicate = run("result('x' * 1_000_000); sys.exit(1)")
+        assert end_of(replicate) == ("CONTRIBUTE_FAILED", "DETERMINISM_HASH_NOT_FOUND")
+        folder = buyer.handle.folder / "workerpool" / "work" / task[2:]
+        assert not list(folder.rglob("result.txt"))
+
     def test_nothing_is_left_on_disk_but_the_result(self, buyer, run):
         task, _ = run("result()" + DONE)
         buyer.wait(task)

@@ -254,3 +254,11 @@ class TestPrivateRoot:
         code = "import os; print(os.getuid(), os.path.exists('/etc/passwd'), os.path.realpath('/bin'))"
         ended = run(python(code, isolated=True), tmp_path)
         assert ended.stdout == f"{os.getuid()} True {os.path.realpath('/bin')}\n"
+
+
+def test_an_app_that_would_fill_the_disk_is_ended(tmp_path):
+    command = python("import time; print('hi', flush=True); time.sleep(600)", least_free=1 << 62)
+    ended = run(command, tmp_path)
+    assert ended.disk_full
+    assert ended.exit_code == 137
+    assert not run(python("", least_free=1), tmp_path).disk_full

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
+
+import pytest
 
 from iexec_lab.sandbox.artifacts import anvil_binary
 from iexec_lab.sandbox.snapshot import Kind, snapshot, without_traces
@@ -35,3 +39,18 @@ def test_traces_go_and_all_else_stays():
     left = json.loads(without_traces(json.dumps(state).encode()))
     transaction["info"]["traces"] = []
     assert left == state
+
+
+@pytest.mark.parametrize("damaged", ["state.json", "genesis.json"])
+@pytest.mark.parametrize("how", [lambda path: os.truncate(path, 20), Path.unlink])
+def test_a_damaged_snapshot_is_made_again(tmp_path, monkeypatch, damaged, how):
+    packages = anvil_binary().parents[2]
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "packages").symlink_to(packages)
+    monkeypatch.setenv("IEXEC_LAB_HOME", str(tmp_path))
+    genesis, state = snapshot(Kind(), tmp_path / "anvil.txt")
+    size = state.stat().st_size
+    how(state.with_name(damaged))
+    assert snapshot(Kind(), tmp_path / "anvil.txt") == (genesis, state)
+    assert abs(state.stat().st_size - size) < 1000
+    assert [path.name for path in state.parents[1].iterdir()] == [state.parent.name]

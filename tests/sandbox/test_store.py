@@ -6,6 +6,8 @@ import stat
 import pytest
 from cryptography.fernet import InvalidToken
 
+from iexec_lab.errors import SandboxError
+from iexec_lab.sandbox.jwt import TokenSigner
 from iexec_lab.sandbox.store import SecretBox, open_db, replacing, write_file
 
 
@@ -46,3 +48,20 @@ def test_secrets_are_sealed_with_a_key_that_stays(tmp_path):
     assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o600
     with pytest.raises(InvalidToken):
         SecretBox(tmp_path / "other").unseal(sealed)
+
+
+def test_a_damaged_database_is_said(tmp_path):
+    path = tmp_path / "some.sqlite"
+    path.write_bytes(b"no database at all" * 1000)
+    with pytest.raises(SandboxError, match=r"some\.sqlite is damaged") as caught:
+        open_db(path, "CREATE TABLE thing (name TEXT)")
+    assert caught.value.details == {"file": path}
+    assert "sandbox reset" in caught.value.hint
+
+
+@pytest.mark.parametrize("keeper", [SecretBox, TokenSigner])
+def test_a_damaged_key_is_said(tmp_path, keeper):
+    keeper(tmp_path / "key")
+    (tmp_path / "key").write_bytes(b"")
+    with pytest.raises(SandboxError, match="key is damaged"):
+        keeper(tmp_path / "key")
