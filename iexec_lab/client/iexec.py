@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from iexec_lab.client.session import Session
 from iexec_lab.client.verbs import framed, verb
-from iexec_lab.client.wallets import Wallet, choose_wallet
+from iexec_lab.client.wallets import Wallet, browser_wallet, choose_wallet
 from iexec_lab.errors import ValidationError, WalletError
 from iexec_lab.networks import Network, custom_network, resolve_network
 from iexec_lab.protocol import to_bytes32
@@ -196,9 +196,10 @@ def connect(
         network: ``sandbox`` (found, or else started), ``sandbox:<name>``, ``arbitrum-mainnet``,
             ``arbitrum-sepolia-testnet``, ``bellecour``, ``mainnet``, a chain id, a chain of the project, or
             what ``with Sandbox() as sandbox`` gives. By default that of the project, else the sandbox.
-        wallet: A signer, an address or file name in the keystore, ``create`` (a new keystore file), or
-            ``new`` (a new key kept in memory only, where RLC is worth nothing). By default the key in
-            ``IEXEC_PRIVATE_KEY``, else a funded user on the sandbox, the newest keystore file elsewhere.
+        wallet: A signer, an address or file name in the keystore, ``create`` (a new keystore file), ``new``
+            (a new key kept in memory only, where RLC is worth nothing), or ``browser`` (the wallet in the
+            browser, which is asked for its address at once). By default the key in ``IEXEC_PRIVATE_KEY``,
+            else a funded user on the sandbox, the newest keystore file elsewhere.
         project: Folder with ``chain.json``, ``.secrets`` and ``datasets``.
         password: Of the keystore file.
         wallet_file: As the option of the command line.
@@ -214,7 +215,7 @@ def connect(
     Raises:
         ConfigurationError: No such network.
         SandboxError: The sandbox could not be started.
-        WalletError: ``wallet="new"`` where RLC has value.
+        WalletError: ``wallet="new"`` where RLC has value, or no wallet in the browser.
     """
     folder = Path(project) if project is not None else Path()
     chosen, handle = _choose_network(network, folder if project is not None else None)
@@ -223,16 +224,19 @@ def connect(
             f"A wallet kept in memory would lose what it earns on {chosen.name}",
             hint='wallet="create" makes a keystore file.',
         )
-    held = choose_wallet(
-        wallet,
-        cwd=folder,
-        password=password,
-        wallet_file=wallet_file,
-        wallet_address=wallet_address,
-        keystoredir=keystoredir,
-        default=lambda: _sandbox_user(handle),
-        ask=ask_secret,
-    )
+    if wallet == "browser":
+        held = browser_wallet(chosen)
+    else:
+        held = choose_wallet(
+            wallet,
+            cwd=folder,
+            password=password,
+            wallet_file=wallet_file,
+            wallet_address=wallet_address,
+            keystoredir=keystoredir,
+            default=lambda: _sandbox_user(handle),
+            ask=ask_secret,
+        )
     session = Session(
         chosen,
         held,

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from iexec_lab.networks import Network
+
 ENV = "IEXEC_PRIVATE_KEY"
 
 
@@ -96,6 +98,37 @@ def choose_wallet(
     if signer is not None:
         return Wallet(ENV, held=signer)
     return default() or Wallet("keystore", options=options, password=password)
+
+
+def browser_wallet(network: Network) -> Wallet:
+    """The wallet in the user's browser: of the page that shows the notebook, else of a page on loopback.
+
+    Its user is asked at once whether the address may be known.
+
+    Raises:
+        WalletError: No page or wallet answers, or its user says no.
+    """
+    from iexec_lab.wallet.browser import BrowserSigner
+
+    if "ipykernel" in sys.modules:
+        from iexec_lab.notebook.browser_wallet import WidgetWallet as Pages
+    else:
+        from iexec_lab.wallet.page import PageWallet as Pages  # type: ignore[assignment]
+    coin = "xRLC" if network.native else "ETH"
+    chain = {
+        "chainId": hex(network.id),
+        "chainName": f"iExec {network.name}",
+        "rpcUrls": [network.host],
+        "nativeCurrency": {"name": coin, "symbol": coin, "decimals": 18},
+    }
+    pages = Pages()
+    wallet = Wallet("browser", held=BrowserSigner(pages, chain=chain))
+    try:
+        wallet.address  # noqa: B018 -- it asks
+    except BaseException:
+        pages.close()
+        raise
+    return wallet
 
 
 def ask_in_terminal(prompt: str) -> str:

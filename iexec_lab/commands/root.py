@@ -10,7 +10,7 @@ from iexec_lab.commands.handlers import calling
 from iexec_lab.commands.options import CHAIN, READS, WALLET_NEW, WALLET_OPEN, flag
 from iexec_lab.commands.outcome import Outcome
 from iexec_lab.commands.tree import Argument, Command
-from iexec_lab.errors import ConfigurationError
+from iexec_lab.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
     from iexec_lab.client.iexec import IExec
@@ -52,12 +52,13 @@ def connect(context: Context, args: Namespace) -> Outcome:
         return _connected(args.network, _describe(args.network))
     before = context.choice()
     wallet = {name: getattr(args, name) for name in WALLET if getattr(args, name)}
-    if args.network or wallet or args.new_wallet:
+    held = _held_wallet(args, lasting=context.remember is None)
+    if args.network or wallet or held:
         context.use(args.network or context.network, wallet or context.wallet)
         context.forget()  # a sandbox may have been started again, elsewhere
     signer = context.signer
-    if args.new_wallet:
-        context.wallet, context.signer = {}, "new"
+    if held:
+        context.wallet, context.signer = {}, held
     try:
         with context.face.working(f"Connecting to {context.network or 'the network of chain.json'}"):
             lab = context.lab(Namespace())
@@ -67,11 +68,24 @@ def connect(context: Context, args: Namespace) -> Outcome:
         raise
     finally:
         context.signer = signer
-    if args.new_wallet:
+    if held:
         context.adopt(lab)
     if context.remember and args.network:
         context.remember(args.network)
     return _connected(lab, raw)
+
+
+def _held_wallet(args: Namespace, *, lasting: bool) -> str | None:
+    """The wallet of this process alone, as ``iexec_lab.connect`` names it."""
+    flags = [flag for flag in ("new", "browser") if getattr(args, f"{flag}_wallet")]
+    if len(flags) > 1:
+        raise UsageError("Options --new-wallet and --browser-wallet: it can only be one")
+    if flags and not lasting:
+        raise UsageError(
+            f"Option --{flags[0]}-wallet is for notebooks: a terminal would forget the wallet at once",
+            hint='"wallet create" and "wallet import" make wallets that stay.',
+        )
+    return flags[0] if flags else None
 
 
 def _connected(lab: IExec, raw: dict[str, Any]) -> Outcome:
@@ -134,6 +148,7 @@ COMMANDS = (
         options=(
             *WALLET_OPEN,
             flag("--new-wallet", "a new wallet, kept in memory as long as the notebook runs"),
+            flag("--browser-wallet", "the wallet of the browser that shows the notebook; no key leaves it"),
         ),
         example="connect sandbox",
         notes="In a notebook the choice lasts as long as the kernel; in a terminal it becomes the default\n"

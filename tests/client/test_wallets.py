@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import sys
+
 import pytest
 
+from iexec_lab.client.iexec import connect
 from iexec_lab.client.wallets import Wallet, choose_wallet
 from iexec_lab.errors import AbortedError, WalletError
+from iexec_lab.wallet.browser import WalletRefusal
 from iexec_lab.wallet.keystore import save_wallet
 from iexec_lab.wallet.signer import LocalSigner
 
 KEY = "0x" + "11" * 32
+SIGNER = LocalSigner(KEY)
 
 
 def never(_prompt):
@@ -114,3 +119,36 @@ def test_no_wallet_has_no_address_and_no_signer(tmp_path):
     assert wallet.address is None
     with pytest.raises(WalletError):
         wallet.signer(never)
+
+
+def test_the_wallet_in_the_browser_is_asked_once(monkeypatch):
+    asked = []
+
+    class Page:
+        def __call__(self, method, params):
+            asked.append(method)
+            return [SIGNER.address.lower()]
+
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    monkeypatch.setattr("iexec_lab.wallet.page.PageWallet", Page)
+    lab = connect("bellecour", "browser")
+    assert repr(lab) == f"<IExec on bellecour (chain 134), wallet {SIGNER.address} (browser)>"
+    assert lab.session.address == SIGNER.address
+    assert asked == ["eth_requestAccounts"]
+
+
+def test_a_browser_without_a_wallet_is_told_at_once(monkeypatch):
+    closed = []
+
+    class Page:
+        def __call__(self, method, params):
+            raise WalletRefusal(4900, "This browser has no wallet")
+
+        def close(self):
+            closed.append(True)
+
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    monkeypatch.setattr("iexec_lab.wallet.page.PageWallet", Page)
+    with pytest.raises(WalletError, match="This browser has no wallet"):
+        connect("bellecour", "browser")
+    assert closed

@@ -231,3 +231,9 @@ def test_connect_becomes_the_default_of_chain_json(iexec, iexec_sandbox):
     assert iexec("info")["hubAddress"] == iexec_sandbox.hub
     assert iexec("connect")["network"] == name
     assert iexec.fails("connect nowhere") == 'Missing "nowhere" chain in "chain.json"'
+
+
+def test_a_terminal_keeps_no_wallet_for_the_next_line(iexec):
+    for flag in ("--new-wallet", "--browser-wallet"):
+        assert "a terminal would forget the wallet" in iexec.fails(f"connect {flag}")
+    assert "it can only be one" in iexec.fails("connect --new-wallet --browser-wallet")

@@ -1,0 +1,90 @@
+"""A wallet in the browser that shows the notebook: no key in the kernel, wherever the kernel runs.
+
+What is asked stands in the state of a widget, so a page that comes late still finds it. A page claims it, is
+told that it is the one, asks its wallet and replies: with two pages open a transaction is sent once.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import traitlets
+
+from iexec_lab.notebook.pump import serve
+from iexec_lab.wallet.browser import DISCONNECTED, WalletRefusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class _Bridge(anywidget.AnyWidget):
+    """``asked`` is empty, or has ``id``, ``method``, ``params`` and, once claimed, ``tab`` and ``page``."""
+
+    _esm = Path(__file__).with_suffix(".js")
+    asked = traitlets.Dict().tag(sync=True)
+
+
+class WidgetWallet:
+    """``ask`` of a ``BrowserSigner``, by way of the page that shows the notebook.
+
+    Args:
+        timeout: Seconds the user may take for one request.
+        patience: Seconds until some page must have taken a request.
+    """
+
+    def __init__(self, *, timeout: float = 120, patience: float = 10) -> None:
+        self.timeout = timeout
+        self.patience = patience
+        self._turn = threading.Lock()
+        self._change = threading.RLock()
+        self._reply: dict[str, Any] | None = None
+        self._bridge = _Bridge()
+        self._bridge.on_msg(self._hear)
+
+    def __call__(self, method: str, params: list[Any]) -> Any:
+        """The wallet's result; WalletRefusal when it has none or nobody answers."""
+        with self._turn:
+            asked = {"id": secrets.token_hex(8), "method": method, "params": params}
+            try:
+                with self._change:
+                    self._reply = None
+                    self._bridge.asked = asked
+                    # ipykernel 7.4 hands replies to whoever sent last.
+                    self._bridge.send({"kind": "asked"})
+                if not self._serve(lambda: "page" in self._bridge.asked, self.patience):
+                    raise WalletRefusal(DISCONNECTED, "No page with a wallet shows this notebook")
+                if not self._serve(lambda: self._reply is not None, self.timeout):
+                    raise WalletRefusal(DISCONNECTED, f"The wallet did not answer within {self.timeout:g} s")
+                reply: dict[str, Any] = self._reply or {}
+            finally:
+                self._bridge.asked = {}
+        if "error" in reply:
+            raise WalletRefusal.from_json(reply["error"])
+        return reply.get("result")
+
+    def close(self) -> None:
+        """Let the page forget the widget."""
+        self._bridge.close()
+
+    def _serve(self, done: Any, seconds: float) -> bool:
+        comm = self._bridge.comm
+        return serve(comm.comm_id if comm is not None else "", done, seconds)
+
+    def _hear(self, _widget: object, content: Mapping[str, Any], _buffers: object) -> None:
+        """A message of a page; nothing in it is believed but that it is one."""
+        with self._change:
+            asked, kind = self._bridge.asked, content.get("kind")
+            owner = {name: content.get(name) for name in ("tab", "page")}
+            if kind == "hello" and asked.get("tab") == owner["tab"] is not None and asked != asked | owner:
+                message = "The page was reloaded while its wallet was asked"
+                self._reply = {"error": {"code": DISCONNECTED, "message": message}}
+            elif not asked or content.get("id") != asked["id"]:
+                return
+            elif kind == "claim" and "page" not in asked:
+                self._bridge.asked = asked | owner
+            elif kind == "reply" and self._reply is None:
+                self._reply = dict(content)
