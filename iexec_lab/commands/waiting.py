@@ -7,7 +7,10 @@ should know.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+
+from iexec_lab.errors import IexecError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,8 +34,9 @@ class Trouble:
     def look(self, task_id: str) -> str:
         """A sentence when every worker of the task gave up, else nothing; asks now and then only."""
         if not self.text and time.monotonic() - self._asked >= _PATIENCE:
-            found = self._lab.task.debug.plain(task_id).get("offchainData", {})
-            self.text = explain(found.get("replicates", []))
+            with suppress(IexecError):  # nobody initialised the task yet, or the node is away: wait on
+                found = self._lab.task.debug.plain(task_id).get("offchainData", {})
+                self.text = explain(found.get("replicates", []))
             self._asked = time.monotonic()
         return self.text
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
-from iexec_lab.commands.waiting import explain
+from iexec_lab.commands import waiting
+from iexec_lab.commands.waiting import Trouble, explain
+from iexec_lab.errors import ChainError, ObjectNotFoundError
 
 RUNNING = {"status": "COMPUTING", "exitCode": None, "statusHistory": []}
 CRASHED = {"status": "ABORTED", "exitCode": 3, "statusHistory": []}
@@ -31,3 +35,18 @@ def test_a_crashed_app_is_named():
 def test_another_failure_is_named():
     assert "CONTRIBUTE_FAILED DETERMINISM_HASH_NOT_FOUND;" in explain([REFUSED])
     assert "(ABORTED;" in explain([{"status": "ABORTED"}])
+
+
+@pytest.mark.parametrize("error", [ObjectNotFoundError("task", "0x1", 5), ChainError("the node is away")])
+def test_a_question_that_fails_does_not_end_the_wait(monkeypatch, error):
+    monkeypatch.setattr(waiting, "_PATIENCE", 0)
+    asked = []
+
+    def debug(task_id):
+        asked.append(task_id)
+        raise error
+
+    lab = SimpleNamespace(task=SimpleNamespace(debug=SimpleNamespace(plain=debug)))
+    trouble = Trouble(lab)
+    assert trouble.look("0x1") == trouble.look("0x1") == ""
+    assert asked == ["0x1", "0x1"]
