@@ -136,3 +136,18 @@ def test_a_browser_without_a_wallet(server, page, iexec_sandbox):
     run_cell(page, 0)
     expect(output(page, 0)).to_contain_text("This browser has no wallet")
     assert "Traceback" not in output(page, 0).inner_text()
+
+
+def test_a_form_connects_with_it(server, page, iexec_sandbox):
+    wallet = open_wallet(page, iexec_sandbox)
+    name = server.write("form.ipynb", "%load_ext iexec_lab\n%iexec form connect")
+    open_notebook(page, server, name)
+    run_cell(page, 0)
+    area = output(page, 0)
+    area.locator(".widget-inline-hbox", has=page.get_by_text("network", exact=True)).locator("input").fill(
+        f"sandbox:{iexec_sandbox.name}"
+    )
+    area.get_by_role("checkbox", name="browser-wallet").check()
+    area.get_by_role("button", name="Connect").click()
+    expect(area).to_contain_text(wallet.signer.address, timeout=60_000)
+    assert set(wallet.asked) == {"eth_requestAccounts"}
