@@ -117,6 +117,7 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
             private_key:text=wallet.privateKey public_key:text=wallet.publicKey""",
         "receipt": """address:address to:address amount_nrlc:nrlc amount_wei:wei category:count=catid
             tx_hash:hash=txHash""",
+        "funding": "address:address rlc_nrlc:nrlc=nRLC ether_wei:wei=wei",
         "app": """address:address owner:address=app.owner name:text=app.appName type:text=app.appType
             multiaddr:text=app.appMultiaddr checksum:hash=app.appChecksum mrenclave:text=app.appMREnclave
             registry:address=app.registry ens:text""",
@@ -187,14 +188,19 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
         "estimate": """volume:u256 cost_nrlc:nrlc=total sponsored_nrlc:nrlc=sponsored
             task_cost_nrlc:nrlc=perTask""",
         "run_plan": """app:address dataset:address workerpool:text app_price_nrlc:nrlc dataset_price_nrlc:nrlc
-            workerpool_price_nrlc:nrlc tasks:u256 deals:count cost_nrlc:nrlc category:count
+            workerpool_price_nrlc:nrlc tasks:u256 deals:count cost_nrlc:nrlc cost_wei:wei
+            stake_left_nrlc:nrlc category:count
             longest_run_seconds:u256 deadline_seconds:u256 tag:text params:text voucher:address
             sponsored_nrlc:nrlc notes:text network:text""",
         "sweep": """from:address to:address amount_nrlc:nrlc amount_wei:wei rlc_tx_hash:hash=sendERC20TxHash
             coin_tx_hash:hash=sendNativeTxHash errors:object""",
         "bridge": """from:address to:address amount_nrlc:nrlc send_tx_hash:hash=sendTxHash
             receive_tx_hash:hash=receiveTxHash""",
-        "plan": """action:text network:text real_value:flag cost_nrlc:nrlc cost_wei:wei details:object""",
+        "plan": """action:text network:text real_value:flag cost_nrlc:nrlc cost_wei:wei to:address
+            spender:address bridge:address requester:address app:address dataset:address workerpool:address
+            app_price_nrlc:nrlc dataset_price_nrlc:nrlc workerpool_price_nrlc:nrlc tasks:u256
+            deadline_seconds:u256 amount_nrlc:nrlc amount_wei:wei stake_left_nrlc:nrlc
+            wallet_left_nrlc:nrlc""",
     }.items()
 }
 
@@ -207,7 +213,12 @@ _OPTIONAL = {
     "workerpool": {"ens"},
     "name": {"register_tx_hash", "set_resolver_tx_hash", "set_addr_tx_hash", "set_name_tx_hash"},
     "network": {"rlc", "native"},
-    "run_plan": {"dataset", "voucher", "sponsored_nrlc", "notes"},
+    "run_plan": {"dataset", "voucher", "sponsored_nrlc", "notes", "cost_wei", "stake_left_nrlc"},
+    "plan": {
+        *("to", "spender", "bridge", "requester", "app", "dataset", "workerpool", "app_price_nrlc"),
+        *("dataset_price_nrlc", "workerpool_price_nrlc", "tasks", "deadline_seconds", "amount_nrlc"),
+        *("amount_wei", "stake_left_nrlc", "wallet_left_nrlc", "cost_wei"),
+    },
     "sweep": {"amount_nrlc", "amount_wei", "rlc_tx_hash", "coin_tx_hash", "errors"},
     "bridge": {"receive_tx_hash"},
 }

@@ -55,6 +55,7 @@ class Accounts:
         nrlc = _positive(amount, unit, "Deposit")
         session = self.session
         held = wallet_nrlc(session, session.signer.address)
+        details = {"amount_nrlc": nrlc, "wallet_left_nrlc": held - nrlc}
         if held < nrlc:
             raise BalanceError(
                 "Deposit amount exceed wallet balance",
@@ -68,11 +69,14 @@ class Accounts:
                 NATIVE_HUB.deposit.encode(),
                 nrlc * WEI_PER_NRLC,
                 cost_nrlc=nrlc,
+                details=details,
                 force=force,
             )
         else:
             data = RLC.approveAndCall.encode(session.network.hub, nrlc, b"")
-            receipt = session.send("account deposit", session.token, data, cost_nrlc=nrlc, force=force)
+            receipt = session.send(
+                "account deposit", session.token, data, cost_nrlc=nrlc, details=details, force=force
+            )
         return _receipt(nrlc, receipt.tx_hash)
 
     @verb(value=framed("receipt"), raw=only("amount", "txHash"))
@@ -90,7 +94,7 @@ class Accounts:
                 "Withdraw amount exceed account balance",
                 details={"amount": f"{format_rlc(nrlc)} RLC", "stake": f"{format_rlc(stake)} RLC"},
             )
-        details = {"amount_nrlc": nrlc}
+        details = {"amount_nrlc": nrlc, "stake_left_nrlc": stake - nrlc}
         receipt = session.send(
             "account withdraw", session.network.hub, HUB.withdraw.encode(nrlc), details=details, force=force
         )

@@ -9,7 +9,7 @@ from iexec_lab.client import preflight, signing
 from iexec_lab.client.job import Job
 from iexec_lab.client.matching import Match, check_match
 from iexec_lab.client.run import check_requirements
-from iexec_lab.client.settle import Sponsor, check_payment, send_match
+from iexec_lab.client.settle import Sponsor, check_payment, fill_plan, send_match
 from iexec_lab.client.verbs import framed, only, verb
 from iexec_lab.errors import OrderError, ValidationError
 from iexec_lab.ethereum.contracts import HUB
@@ -265,18 +265,7 @@ class Orders:
             check_requirements(session, match)
         sponsor = self._sponsor(voucher_address) if use_voucher or voucher_address else None
         cost = check_payment(session, match, volume, sponsor)
-        plan = session.plan(
-            "order fill",
-            cost_nrlc=cost if match.request.requester == session.address else 0,
-            requester=match.request.requester,
-            tasks=volume,
-            **{
-                f"{order.kind} price (nRLC)": order.price
-                for order in match.used
-                if order.kind != "requestorder"
-            },
-        )
-        session.spend(plan, force=force)
+        session.spend(fill_plan(session, match, volume, cost), force=force)
         if match.request.signature is None:
             match = replace(match, request=signing.sign(session, match.request))
         return Job.of(session, [send_match(session, match, sponsor)])

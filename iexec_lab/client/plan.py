@@ -2,15 +2,47 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.units import format_ether, format_rlc
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import pandas as pd
+
+
+_rehearsing = ContextVar("rehearsing", default=False)
+
+
+class Rehearsed(Exception):  # noqa: N818 - the way out of a rehearsal, no failure
+    """Raised at the gate of a session while work is only rehearsed."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan.action)
+        self.plan = plan
+
+
+def is_rehearsal() -> bool:
+    return _rehearsing.get()
+
+
+def rehearse(work: Callable[[], Any]) -> Plan:
+    """What ``work`` would cost: it is stopped at the gate, nothing is signed or sent.
+
+    Raises:
+        IexecError: It would have failed before.
+    """
+    token = _rehearsing.set(True)
+    try:
+        work()
+    except Rehearsed as stop:
+        return stop.plan
+    finally:
+        _rehearsing.reset(token)
+    raise AssertionError("no gate was passed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +79,11 @@ class Plan:
         """The plan as one row."""
         from iexec_lab import frames
 
-        return frames.build("plan", [{**self.row(), "details": dict(self.details)}], single=True)
+        return frames.build("plan", [self.row()], single=True)
 
     def row(self) -> dict[str, Any]:
         return {
+            **self.details,
             "action": self.action,
             "network": self.network,
             "real_value": self.real_value,

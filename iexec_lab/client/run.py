@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 from iexec_lab.client import offers, preflight, signing
 from iexec_lab.client.job import Job
 from iexec_lab.client.request import Request
-from iexec_lab.client.settle import Sponsor, check_payment, send_match
+from iexec_lab.client.settle import (
+    DEADLINE_FACTOR,
+    GAS_OF_A_MATCH,
+    Sponsor,
+    check_payment,
+    send_match,
+)
 from iexec_lab.errors import BalanceError
 from iexec_lab.protocol import NULL_ADDRESS, decode_tag
 from iexec_lab.units import format_rlc
@@ -48,7 +54,7 @@ class RunPlan:
         return self.plan.lines()
 
     def row(self) -> dict[str, Any]:
-        return {**self.plan.row(), **self.plan.details}
+        return self.plan.row()
 
     def frame(self) -> pd.DataFrame:
         """The plan as one row."""
@@ -148,7 +154,7 @@ def run_app(
         prices={"apporder": app_price, "datasetorder": dataset_price, "workerpoolorder": workerpool_price},
     )
     sponsor = Sponsor.find(session, voucher_address) if use_voucher or voucher_address else None
-    plan = _plan(session, request, sponsor)
+    plan = _plan(session, request, sponsor, shown=dry_run or session.network.real_value)
     if not skip_preflight_check:
         check_requirements(session, plan.matches[0])
     if dry_run:
@@ -252,8 +258,8 @@ def check_requirements(session: Session, match: Match) -> None:
     session.each(lambda order: preflight.check(session, order, tag=match.tag), checked)
 
 
-def _plan(session: Session, request: Request, sponsor: Sponsor | None) -> RunPlan:
-    """Choose orders for all tasks and say what they cost."""
+def _plan(session: Session, request: Request, sponsor: Sponsor | None, *, shown: bool) -> RunPlan:
+    """Choose orders for all tasks and say what they cost; gas and stake only where somebody will look."""
     found = offers.find_matches(session, request)
     matches = [match for match, _ in found.matches]
     cost = sum(check_payment(session, match, volume, sponsor) for match, volume in found.matches)
@@ -270,7 +276,7 @@ def _plan(session: Session, request: Request, sponsor: Sponsor | None) -> RunPla
         "deals": len(matches),
         "category": first.workerpool.category,
         "longest_run_seconds": seconds,
-        "deadline_seconds": 10 * seconds,
+        "deadline_seconds": DEADLINE_FACTOR * seconds,
         "tag": ",".join(decode_tag(first.tag)) or "none",
         "params": first.request.params,
         "notes": "; ".join(found.notes) or None,
@@ -279,8 +285,13 @@ def _plan(session: Session, request: Request, sponsor: Sponsor | None) -> RunPla
         total = sum(match.task_cost * volume for match, volume in found.matches)
         details["voucher"] = sponsor.address
         details["sponsored_nrlc"] = total - cost
-    shown = {name: value for name, value in details.items() if value is not None}
-    return RunPlan(session.plan("app run", cost_nrlc=cost, **shown), tuple(matches), sponsor)
+    gas = None
+    if shown:
+        gas = session.price_of(GAS_OF_A_MATCH * len(matches))
+        details["stake_left_nrlc"] = session.hub.view_account(first.request.requester).stake - cost
+    terms = {name: value for name, value in details.items() if value is not None}
+    plan = session.plan("app run", cost_nrlc=cost, cost_wei=gas, **terms)
+    return RunPlan(plan, tuple(matches), sponsor)
 
 
 def _carry_out(session: Session, plan: RunPlan) -> Job:

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from iexec_lab.client.plan import Plan
+from iexec_lab.client.plan import Plan, Rehearsed, is_rehearsal
 from iexec_lab.client.wallets import ask_in_terminal
 from iexec_lab.errors import AbortedError, ConfigurationError, IexecError, ValidationError, WalletError
 from iexec_lab.protocol import NULL_ADDRESS, to_address
@@ -205,6 +205,8 @@ class Session:
         Raises:
             AbortedError: The answer was no, or RLC has value here and nobody could be asked.
         """
+        if is_rehearsal():
+            raise Rehearsed(plan)
         if force:
             return
         if self.confirm is None:
@@ -230,8 +232,8 @@ class Session:
         force: bool = False,
     ) -> Receipt:
         """Pass the gate, send one transaction, wait for it."""
-        if not force:
-            gas = self._gas_cost(to, data, value) if self.network.real_value else None
+        if not force or is_rehearsal():
+            gas = self._gas_cost(to, data, value) if self.network.real_value or is_rehearsal() else None
             cost = None if gas is None else value + gas
             self.spend(self.plan(action, cost_nrlc=cost_nrlc, cost_wei=cost, **(details or {})))
         return self.sender.send(to, data, value)
@@ -244,6 +246,15 @@ class Session:
         try:
             gas, price = self.rpc.batch([("eth_estimateGas", [call]), ("eth_gasPrice", [])])
             return int(gas, 16) * (self.gas_price or int(price, 16))
+        except (IexecError, TypeError, ValueError):
+            return None
+
+    def price_of(self, gas: int) -> int | None:
+        """Wei that so much gas costs at today's price; None when the node can not tell."""
+        if not self.network.use_gas:
+            return 0
+        try:
+            return gas * (self.gas_price or int(self.rpc.request("eth_gasPrice"), 16))
         except (IexecError, TypeError, ValueError):
             return None
 

@@ -15,7 +15,11 @@ from iexec_lab.units import format_rlc
 
 if TYPE_CHECKING:
     from iexec_lab.client.matching import Match
+    from iexec_lab.client.plan import Plan
     from iexec_lab.client.session import Session
+
+GAS_OF_A_MATCH = 750_000  # about; unsigned orders can not be tried on the node
+DEADLINE_FACTOR = 10  # a deal ends after so many times the longest run of its category
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,27 @@ def check_payment(session: Session, match: Match, volume: int, sponsor: Sponsor 
         return sponsor.check(session, match, volume)
     check_solvency(session, match, volume)
     return match.task_cost * volume
+
+
+def fill_plan(session: Session, match: Match, volume: int, cost: int) -> Plan:
+    """What a deal costs, who is paid, how long it takes."""
+    is_ours = match.request.requester == session.address
+    terms: dict[str, Any] = {"requester": match.request.requester, "app": match.app.app}
+    if match.uses_dataset:
+        terms["dataset"] = match.dataset.dataset
+    terms |= {"workerpool": match.workerpool.workerpool, "app_price_nrlc": match.app.price}
+    if match.uses_dataset:
+        terms["dataset_price_nrlc"] = match.dataset.price
+    seconds = session.hub.view_category(match.workerpool.category).work_clock_time_ref
+    terms |= {
+        "workerpool_price_nrlc": match.workerpool.price,
+        "tasks": volume,
+        "deadline_seconds": DEADLINE_FACTOR * seconds,
+    }
+    if is_ours:
+        terms["stake_left_nrlc"] = session.hub.view_account(match.request.requester).stake - cost
+    gas = session.price_of(GAS_OF_A_MATCH)
+    return session.plan("order fill", cost_nrlc=cost if is_ours else 0, cost_wei=gas, **terms)
 
 
 def send_match(session: Session, match: Match, sponsor: Sponsor | None = None) -> Settled:

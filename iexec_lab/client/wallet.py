@@ -101,7 +101,7 @@ class Wallets:
         held = wallet_wei(session, wallet)
         if held < wei:
             raise _too_much(f"{format_ether(wei)} ether", f"{format_ether(held)} ether")
-        details = {"to": target, "amount_ether": format_ether(wei)}
+        details = {"to": target, "amount_wei": wei, "amount_ether": format_ether(wei)}
         receipt = session.send("wallet send-ether", target, b"", wei, details=details, force=force)
         return {
             "amount": str(wei),
@@ -124,7 +124,7 @@ class Wallets:
         held = wallet_nrlc(session, wallet)
         if held < nrlc:
             raise _too_much(f"{format_rlc(nrlc)} RLC", f"{format_rlc(held)} RLC")
-        details = {"to": target, "amount_nrlc": nrlc}
+        details = {"to": target, "amount_nrlc": nrlc, "wallet_left_nrlc": held - nrlc}
         if session.network.native:
             contract, data, value = target, b"", nrlc * WEI_PER_NRLC
         else:

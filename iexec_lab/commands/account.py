@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from iexec_lab.commands.handlers import calling
-from iexec_lab.commands.options import READS, SENDS, USER
+from iexec_lab.commands.options import FORCE, READS, SENDS, USER
+from iexec_lab.commands.rehearsal import DRY_RUN, rehearsable
 from iexec_lab.commands.tree import Argument, Command
 
 AMOUNT = Argument("amount", "amount", "how much, in nRLC unless a unit follows", required=True)
@@ -22,16 +23,18 @@ COMMANDS = (
     Command(
         ("account", "deposit"),
         "stake RLC of the wallet",
-        calling(
-            "account.deposit",
-            "amount",
-            "unit",
-            doing="Depositing",
-            said="Deposited {amount} nRLC.",
-            spends=True,
+        rehearsable(
+            calling(
+                "account.deposit",
+                "amount",
+                "unit",
+                doing="Depositing",
+                said="Deposited {amount} nRLC.",
+                spends=True,
+            )
         ),
         args=(AMOUNT, UNIT),
-        options=SENDS,
+        options=(*SENDS, FORCE, DRY_RUN),
         example="account deposit 1.5 RLC",
         notes="Deals are paid from the stake.",
         spends=True,
@@ -39,33 +42,37 @@ COMMANDS = (
     Command(
         ("account", "withdraw"),
         "move staked RLC back to the wallet",
-        calling(
-            "account.withdraw",
-            "amount",
-            "unit",
-            doing="Withdrawing",
-            said="Withdrew {amount} nRLC.",
-            spends=True,
+        rehearsable(
+            calling(
+                "account.withdraw",
+                "amount",
+                "unit",
+                doing="Withdrawing",
+                said="Withdrew {amount} nRLC.",
+                spends=True,
+            )
         ),
         args=(AMOUNT, UNIT),
-        options=SENDS,
+        options=(*SENDS, FORCE, DRY_RUN),
         example="account withdraw 500000000",
         spends=True,
     ),
     Command(
         ("account", "approve"),
         "let somebody use part of the stake",
-        calling(
-            "account.approve",
-            "amount",
-            "spender",
-            "unit",
-            doing="Approving",
-            said="{spender} may use {amount} {unit} of the stake.",
-            spends=True,
+        rehearsable(
+            calling(
+                "account.approve",
+                "amount",
+                "spender",
+                "unit",
+                doing="Approving",
+                said="{spender} may use {amount} {unit} of the stake.",
+                spends=True,
+            )
         ),
         args=(AMOUNT, SPENDER, UNIT),
-        options=SENDS,
+        options=(*SENDS, FORCE, DRY_RUN),
         example="account approve 2 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 RLC",
         spends=True,
     ),

@@ -25,7 +25,7 @@ from iexec_lab.commands.options import (
     flag,
     restrict,
 )
-from iexec_lab.commands.outcome import Outcome
+from iexec_lab.commands.rehearsal import planned
 from iexec_lab.commands.running import follow
 from iexec_lab.commands.tree import Argument, Command, Option
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from iexec_lab.commands.context import Context
+    from iexec_lab.commands.outcome import Outcome
 
 EXECUTION = (
     Option(
@@ -123,8 +124,7 @@ def run(context: Context, args: Namespace) -> Outcome:
     with context.face.working("Preparing the deal"):
         job = lab.app.run.plain(**values)
     if isinstance(job, RunPlan):
-        row = {name: str(value) if type(value) is int else value for name, value in job.row().items()}
-        return Outcome(row, job.frame, "Nothing was signed.", shown="\n".join(job.lines()))
+        return planned(job)
     return follow(context, lab, job, watch=args.watch or args.download is not None, download=args.download)
 
 

@@ -29,6 +29,10 @@ class Face(Protocol):
         """Yes or no, yes by default. Raises ``AbortedError`` when nobody can answer."""
         ...
 
+    def agree(self, plan: Plan) -> bool:
+        """Show what something will cost, then ask whether to go on."""
+        ...
+
     def secret(self, question: str) -> str:
         """Text that is not shown while typed. Raises ``AbortedError`` when nobody can answer."""
         ...
@@ -193,7 +197,7 @@ class Context:
 
     def _agrees(self, plan: Plan) -> bool:
         """The gate of the client: questions are asked only where RLC has a price."""
-        return not plan.real_value or self.face.confirm("\n".join([*plan.lines(), "Continue?"]))
+        return not plan.real_value or self.face.agree(plan)
 
     def _stamp(self) -> tuple[int, ...]:
         """Changes when a file that decides network or wallet changes."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from iexec_lab.commands.handlers import given
 from iexec_lab.commands.options import CHAIN, FORCE, SENDS, SIGNS, SKIP_PREFLIGHT, VOUCHER, flag
 from iexec_lab.commands.outcome import Outcome
+from iexec_lab.commands.rehearsal import DRY_RUN, rehearsable
 from iexec_lab.commands.tree import Command, Option
 from iexec_lab.errors import IexecError, ProjectError, UsageError
 
@@ -297,10 +298,11 @@ COMMANDS = (
     Command(
         ("order", "fill"),
         "match orders into a deal",
-        fill,
+        rehearsable(fill),
         options=(
             *SENDS,
             FORCE,
+            DRY_RUN,
             *(
                 Option(f"--{kind}", f"{kind}order", f"use this published {kind}order", shows="orderHash")
                 for kind in KINDS

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from iexec_lab.commands.handlers import calling, done
 from iexec_lab.commands.options import FORCE, READS, SENDS, SIGNS, TO, USER, flag
 from iexec_lab.commands.outcome import Outcome
+from iexec_lab.commands.rehearsal import DRY_RUN, rehearsable
 from iexec_lab.commands.tree import Argument, Command
 from iexec_lab.errors import ConfigurationError, SandboxError, ValidationError
 
@@ -105,9 +106,9 @@ def transfer(kind: str) -> Command:
     return Command(
         (kind, "transfer"),
         f"give the {kind} to another owner",
-        _transfer(kind),
+        rehearsable(_transfer(kind)),
         args=(address(kind, required=True),),
-        options=(*SENDS, FORCE, TO),
+        options=(*SENDS, FORCE, DRY_RUN, TO),
         example=f"{kind} transfer {EXAMPLE} --to 0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
         spends=True,
     )

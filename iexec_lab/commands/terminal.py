@@ -14,6 +14,8 @@ from iexec_lab.errors import AbortedError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from iexec_lab.client.plan import Plan
+
 _PATIENCE = 0.4  # seconds without a word; most commands are done by then
 _TICK = 0.25
 
@@ -41,6 +43,9 @@ class Terminal:
                     return True
                 if answer in {"n", "no"}:
                     return False
+
+    def agree(self, plan: Plan) -> bool:
+        return self.confirm("\n".join([*plan.lines(), "Continue?"]))
 
     def secret(self, question: str) -> str:
         from getpass import getpass

@@ -9,6 +9,7 @@ from iexec_lab.commands.context import required
 from iexec_lab.commands.handlers import calling, done, given
 from iexec_lab.commands.options import FORCE, OVERWRITE, READS, SENDS, TO, WALLET_NEW, flag
 from iexec_lab.commands.outcome import Outcome
+from iexec_lab.commands.rehearsal import DRY_RUN, rehearsable
 from iexec_lab.commands.tree import Argument, Command
 from iexec_lab.errors import AbortedError, IexecError
 
@@ -82,7 +83,7 @@ def _sending(verb: str, doing: str) -> Handler:
             said = f"Sent {args.amount} {args.unit or _unit_of(verb)} to {{to}}."
             return done(lab, verb, said, to=to, **values)
 
-    return handle
+    return rehearsable(handle)
 
 
 def _unit_of(verb: str) -> str:
@@ -114,7 +115,7 @@ def _unit(default: str) -> Argument:
     )
 
 
-_TRANSFER = (*SENDS, FORCE, TO)
+_TRANSFER = (*SENDS, FORCE, DRY_RUN, TO)
 _BRIDGE = "The answer comes when the RLC was sent; the other side follows some minutes later."
 
 COMMANDS = (
@@ -180,7 +181,7 @@ COMMANDS = (
     Command(
         ("wallet", "sweep"),
         "send everything the wallet has",
-        sweep,
+        rehearsable(sweep),
         options=_TRANSFER,
         example="wallet sweep --to 0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
         notes="Staked RLC stays: see account withdraw.",
@@ -189,16 +190,18 @@ COMMANDS = (
     Command(
         ("wallet", "bridge-to-sidechain"),
         "move RLC from the main chain to the side chain",
-        calling(
-            "wallet.bridge_to_sidechain",
-            "amount",
-            "unit",
-            doing="Bridging",
-            said="Sent {amount} nRLC to the bridge.",
-            spends=True,
+        rehearsable(
+            calling(
+                "wallet.bridge_to_sidechain",
+                "amount",
+                "unit",
+                doing="Bridging",
+                said="Sent {amount} nRLC to the bridge.",
+                spends=True,
+            )
         ),
         args=(_amount("RLC"), _unit("nRLC")),
-        options=(*SENDS, FORCE),
+        options=(*SENDS, FORCE, DRY_RUN),
         example="wallet bridge-to-sidechain 10 RLC --chain mainnet",
         notes=_BRIDGE,
         spends=True,
@@ -206,16 +209,18 @@ COMMANDS = (
     Command(
         ("wallet", "bridge-to-mainchain"),
         "move RLC from the side chain to the main chain",
-        calling(
-            "wallet.bridge_to_mainchain",
-            "amount",
-            "unit",
-            doing="Bridging",
-            said="Sent {amount} nRLC to the bridge.",
-            spends=True,
+        rehearsable(
+            calling(
+                "wallet.bridge_to_mainchain",
+                "amount",
+                "unit",
+                doing="Bridging",
+                said="Sent {amount} nRLC to the bridge.",
+                spends=True,
+            )
         ),
         args=(_amount("RLC"), _unit("nRLC")),
-        options=(*SENDS, FORCE),
+        options=(*SENDS, FORCE, DRY_RUN),
         example="wallet bridge-to-mainchain 10 RLC --chain bellecour",
         notes=_BRIDGE,
         spends=True,

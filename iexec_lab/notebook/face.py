@@ -13,6 +13,7 @@ from iexec_lab.notebook.progress import CellProgress, Silent
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from iexec_lab.client.plan import Plan
     from iexec_lab.commands.context import Step
 
 
@@ -44,6 +45,16 @@ class NotebookFace:
         }:
             pass
         return answer[:1] != "n"
+
+    def agree(self, plan: Plan) -> bool:
+        if not self._settings.confirm:
+            return True
+        if not self._kernel:
+            return self._terminal.agree(plan)
+        from IPython.display import display
+
+        display(plan.frame())  # type: ignore[no-untyped-call]
+        return self.confirm(f"{plan.action} on {plan.network}: continue?")
 
     def secret(self, question: str) -> str:
         if not self._kernel:

@@ -57,6 +57,39 @@ def test_transfers(iexec):
     assert f"Sent 3 wei to {NOBODY}." in out
 
 
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("account deposit 1.5 RLC", {"cost_nrlc": "1500000000", "amount_nrlc": "1500000000"}),
+        ("account withdraw 5 nRLC", {"cost_nrlc": "0", "amount_nrlc": "5"}),
+        (f"account approve 5 {NOBODY}", {"amount_nrlc": "5", "spender": NOBODY}),
+        (f"wallet send-RLC 1 --to {NOBODY}", {"cost_nrlc": "1000000000", "to": NOBODY}),
+        (f"wallet send-ether 1 wei --to {NOBODY}", {"amount_wei": "1", "to": NOBODY}),
+        (f"wallet sweep --to {NOBODY}", {"to": NOBODY}),
+    ],
+)
+def test_a_dry_run_tells_the_cost_and_sends_nothing(iexec, line, shown):
+    iexec("account deposit 5 nRLC")
+    before = iexec("wallet show")["balance"], iexec("account show")["balance"]
+    plan = iexec(f"{line} --dry-run")
+    assert {name: plan.get(name) for name in shown} == shown
+    assert line.startswith(plan["action"])
+    assert int(plan["cost_wei"]) > 0
+    left = {
+        "account deposit": ("wallet_left_nrlc", 0, "nRLC"),
+        "account withdraw": ("stake_left_nrlc", 1, "stake"),
+    }
+    if plan["action"] in left:
+        name, place, key = left[plan["action"]]
+        assert int(plan[name]) == int(before[place][key]) - int(plan["amount_nrlc"])
+    assert (iexec("wallet show")["balance"], iexec("account show")["balance"]) == before
+    assert "Nothing was signed." in iexec.text(f"{line} --dry-run")[0]
+
+
+def test_a_dry_run_fails_as_the_real_run_would(iexec):
+    assert iexec.fails("account withdraw 99999999 RLC --dry-run") == "Withdraw amount exceed account balance"
+
+
 def test_sweep(iexec, iexec_sandbox):
     made = iexec("wallet create --unencrypted --force")["address"]
     name = iexec_sandbox.folder.name

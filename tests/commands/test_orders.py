@@ -78,6 +78,12 @@ def test_fill_published_orders_and_a_request_made_from_params(seller):
     (seller.folder / "orders.json").unlink()
     line = f"order fill --app {hashes['app']} --workerpool {hashes['workerpool']}"
     assert "orders.json" in seller.fails(line)
+    plan = seller(f"{line} --params 'do it' --dry-run")
+    assert (plan["action"], plan["tasks"], plan["requester"]) == ("order fill", "1", seller.user)
+    assert (plan["app_price_nrlc"], plan["deadline_seconds"]) == ("0", "3000")
+    assert int(plan["stake_left_nrlc"]) == int(seller("account show")["balance"]["stake"]) - int(
+        plan["cost_nrlc"]
+    )
     filled = seller(f"{line} --params 'do it' --force")
     deal = seller(f"deal show {filled['dealid']}")["deal"]
     assert json.loads(deal["params"])["iexec_args"] == "do it"

@@ -63,7 +63,7 @@ def test_a_failure_is_one_error_output_of_a_few_lines_and_ends_the_run(notebook)
     assert (output.output_type, output.ename) == ("error", "ProjectError")
     assert output.traceback == [
         'ProjectError: Missing appAddress and no app found in "deployed.json" for chain 65535',
-        "  → Give an address, or run iexec-lab app deploy.",
+        "  → Give an address, or run %iexec app deploy.",
     ]
     assert second == []
 
@@ -79,6 +79,25 @@ def test_without_a_person_a_question_is_an_error_that_names_the_way(notebook, tm
     (tmp_path / "wallet.json").unlink()
     [[output]] = notebook("%iexec wallet create", fails=True)
     assert "Nobody is there to answer" in output.evalue
+    assert "from a variable" in output.traceback[-1]
+
+
+def test_where_rlc_has_value_the_cost_is_shown_before_the_question(notebook):
+    valued = (
+        "from dataclasses import replace\nfrom iexec_lab import connect\nplay = %iexec connect\n"
+        "lab = connect(replace(play.session.network, real_value=True), play.session.signer)\n%iexec connect {lab};"
+    )
+    _, dry, [table, error], forced = notebook(
+        valued,
+        "%iexec account deposit 5 --dry-run",
+        "try:\n    %iexec account deposit 5\nexcept Exception as error:\n    print(error)",
+        "%iexec account deposit 5 --force",
+    )
+    assert "wallet_left_nrlc" in dry[0].data["text/plain"]
+    assert "<td" in table.data["text/html"]
+    assert "cost_wei" in table.data["text/plain"]
+    assert "Nobody is there to answer: account deposit on" in error.text
+    assert "tx_hash" in forced[0].data["text/plain"]
 
 
 def test_values_have_text_and_html(notebook):
