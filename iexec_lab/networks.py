@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from iexec_lab.errors import ConfigurationError
 
@@ -240,6 +241,11 @@ def sandbox_network(
         default_tee_framework="tdx",
         unsupported=_ARBITRUM_LACKS,
     )
+
+
+def is_loopback(url: str) -> bool:
+    """Is it on this machine, to which no proxy knows the way?"""
+    return urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}
 
 
 def builtin(name: str | int) -> Network | None:

@@ -15,11 +15,11 @@ from iexec_lab.ethereum.transport import (
     RpcFault,
     check_url,
     fault_of,
-    is_loopback,
     is_throttled,
     post,
     shown_url,
 )
+from iexec_lab.networks import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

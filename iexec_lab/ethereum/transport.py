@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from iexec_lab.errors import CallError, ConfigurationError
 from iexec_lab.ethereum.reverts import fault_reason, is_revert, meaning
+from iexec_lab.networks import is_loopback
 
 if TYPE_CHECKING:
     import requests
@@ -93,10 +94,6 @@ def check_url(url: str) -> str:
     if not usable:
         raise ConfigurationError("Invalid provider host name or url", details={"host": url})
     return url
-
-
-def is_loopback(url: str) -> bool:
-    return urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}
 
 
 def post(

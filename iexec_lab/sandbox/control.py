@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Handle:
-    """A running sandbox; ``urls`` by service name, ``rlc`` None on a native chain, ``started`` Unix time."""
+    """A running sandbox; ``urls`` by service name, ``rlc`` None on a native chain, ``started`` Unix time.
+
+    ``preset`` is the network whose addresses it has, if any.
+    """
 
     name: str
     folder: Path
@@ -45,6 +48,7 @@ class Handle:
     registries: Mapping[str, str]
     workerpool: str
     urls: Mapping[str, str]
+    preset: str | None = None
 
     def __repr__(self) -> str:
         services = ", ".join(f"{name} {url}" for name, url in self.urls.items())
@@ -194,8 +198,9 @@ def request(url: str, method: str, *params: Any) -> Any:
 
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
     call = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310 -- loopback
+    directly = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with urllib.request.urlopen(call, timeout=60) as response:  # noqa: S310 -- loopback
+        with directly.open(call, timeout=60) as response:
             answer = json.load(response)
     except (OSError, ValueError) as error:
         raise SandboxError(f"The sandbox's node does not answer: {error}") from error
@@ -232,6 +237,7 @@ def _to_handle(name: str, folder: Path, record: Record) -> Handle:
         registries=genesis.registries,
         workerpool=genesis.workerpool,
         urls=record.urls,
+        preset=genesis.preset,
     )
 
 
@@ -275,11 +281,17 @@ class Sandbox:
             stack.callback(end, launch(folder, self._options))
             handle = _handle(folder.name, folder)
             self._stack = stack.pop_all()
+        _STARTED.add(self)
         return handle
 
     def stop(self) -> None:
         """Stop it; a sandbox that is not running is left as it is."""
+        _STARTED.discard(self)
         self._stack.close()
+
+
+_STARTED: set[Sandbox] = set()
+"""Those that nobody stopped yet: a sandbox must not end because only its handle was kept."""
 
 
 def _listens(url: str) -> bool:

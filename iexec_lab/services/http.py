@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urljoin, urlsplit
 
-from iexec_lab.errors import ApiError, ConfigurationError, ServiceError
+from iexec_lab.errors import ApiError, ConfigurationError, ServiceError, ValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -158,6 +158,7 @@ class Http:
 
         Raises:
             ServiceError: of the class given: no answer in time, or 5xx, or more than ``max_bytes``.
+            ValidationError: path, query or body can not be written as UTF-8.
         """
         from iexec_lab.services.transport import pieces
 
@@ -182,8 +183,11 @@ class Http:
         from iexec_lab.patience import Patience, allow
         from iexec_lab.services.transport import TransportError
 
-        url = urljoin(self.root, quote(path, safe="/%:@!$&'()*+,;=~")) + query_string(query or {})
-        data, kind = _encode(body)
+        try:
+            url = urljoin(self.root, quote(path, safe="/%:@!$&'()*+,;=~")) + query_string(query or {})
+            data, kind = _encode(body)
+        except UnicodeEncodeError:
+            raise ValidationError(f"{self.error.service} takes valid Unicode text only") from None
         sent = {"Content-Type": kind, "Accept": None, **(headers or {})}
         request = _Request(method, url, data, sent, safe or method in {"GET", "HEAD"})
         allowed = Patience(time.monotonic() + self.timeout, SLOWEST if long else None)

@@ -7,7 +7,6 @@ import re
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
-from urllib.parse import urlsplit
 
 from iexec_lab.errors import ConfigurationError, IpfsError, ValidationError
 from iexec_lab.services.http import TIMEOUT, Answer, Http, answer_head
@@ -21,7 +20,9 @@ if TYPE_CHECKING:
 
 MAX_DOWNLOAD = 4 << 30
 """Bytes of the largest download, unless the caller says otherwise."""
+_DIGITS = 20  # of a length that can be
 _PIECE = 64 << 10  # small, so that slow lines show progress within the time-out
+_LOCATION = re.compile(r"/?(?![A-Za-z0-9+.-]+:)[^/?#]")
 _CID = re.compile(r"[0-9A-Za-z]{46,100}")
 
 
@@ -58,8 +59,7 @@ class Ipfs:
         """
         from iexec_lab.crypto import open_target
 
-        parts = urlsplit(location)
-        if parts.scheme or parts.netloc or not parts.path:
+        if not _LOCATION.match(location):
             raise ValidationError(
                 f"{location} is no location on an IPFS gateway", hint="It reads /ipfs/<cid>."
             )
@@ -133,7 +133,7 @@ def _check_cid(cid: str) -> str:
 
 def _length(head: Answer) -> int | None:
     length = head.headers.get("Content-Length", "")
-    return int(length) if length.isdecimal() else None
+    return int(length) if length.isdecimal() and len(length) < _DIGITS else None
 
 
 def _rewind(target: Path | str | BinaryIO) -> None:

@@ -17,12 +17,16 @@ import requests
 from requests.exceptions import (
     ChunkedEncodingError,
     ConnectTimeout,
+    InvalidSchema,
+    InvalidURL,
     RequestException,
     Timeout,
     TooManyRedirects,
 )
 from urllib3 import exceptions as urllib3_errors
+from urllib3.exceptions import LocationValueError
 
+from iexec_lab.networks import is_loopback
 from iexec_lab.patience import PatientAdapter
 
 if TYPE_CHECKING:
@@ -41,6 +45,7 @@ _CAUSES: tuple[tuple[tuple[type[BaseException], ...], str, bool], ...] = (
     ((ConnectTimeout,), "no connection in time", True),
     ((TimeoutError, Timeout, urllib3_errors.TimeoutError), "no whole answer in time", True),
     ((TooManyRedirects,), "too many redirections", False),
+    ((InvalidSchema, InvalidURL, LocationValueError), "a redirection to what is no HTTP address", False),
     (
         (ConnectionError, urllib3_errors.ProtocolError, ChunkedEncodingError),
         "the connection ended before the whole answer was there",
@@ -68,9 +73,13 @@ class TransportError(Exception):
 
 
 @cache
-def session() -> requests.Session:
-    """The one session of this process; threads may share it."""
+def session(*, nearby: bool) -> requests.Session:
+    """One of the two sessions of this process; threads may share it.
+
+    No proxy knows the way to services that are ``nearby``: those of the sandbox.
+    """
     made = requests.Session()
+    made.trust_env = not nearby
     adapter = PatientAdapter(pool_connections=_POOLED, pool_maxsize=_POOLED)
     made.mount("http://", adapter)
     made.mount("https://", adapter)
@@ -103,7 +112,7 @@ def open_response(
         TransportError: there is no answer.
     """
     try:
-        return session().request(
+        return session(nearby=is_loopback(url)).request(
             method,
             url,
             data=data,
@@ -139,7 +148,7 @@ def _explain(error: Exception) -> TransportError:
     for kinds, words, passing in _CAUSES:
         if any(isinstance(cause, kinds) for cause in causes):
             return TransportError(words, passing=passing)
-    return TransportError(type(error).__name__, passing=False)
+    return TransportError("no answer that can be understood", passing=False)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -25,7 +25,7 @@ from faulty_server import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iexec_lab.errors import ApiError, ConfigurationError, MarketError
+from iexec_lab.errors import ApiError, ConfigurationError, MarketError, ValidationError
 from iexec_lab.services.http import Http, plain, query_string
 
 SECRET = "hunter2"
@@ -266,6 +266,25 @@ def test_redirections_are_followed_and_bounded():
         assert caught.value.details["cause"] == "too many redirections"
 
 
+@pytest.mark.parametrize("place", ["file:///etc/passwd", "ftp://a/", "http://[", "http://a:99999/"])
+def test_a_redirection_out_of_http_is_an_error_of_ours(place):
+    with FaultyServer(always=status(302, "", Location=place)) as server:
+        with pytest.raises(MarketError) as caught:
+            http(server).get_json("/a")
+        assert caught.value.details["cause"] in {
+            "a redirection to what is no HTTP address",
+            "no answer that can be understood",
+        }
+
+
+def test_authorization_stays_with_its_host():
+    with (
+        FaultyServer(answer=lambda request: json_reply(request.headers)) as other,
+        FaultyServer(always=status(302, "", Location=f"{other.url}/x")) as server,
+    ):
+        assert "Authorization" not in http(server).get_json("/a", headers={"Authorization": SECRET})
+
+
 def test_a_body_goes_nowhere_else():
     with FaultyServer(answer=lambda _: Reply(307, b"", (("Location", "/b"),))) as server:
         assert http(server).call("POST", "/a", body=SECRET).status == 307
@@ -281,6 +300,20 @@ def test_authorization_is_the_callers_even_with_a_netrc(tmp_path, monkeypatch):
         http(server).get_json("/a", headers={"Authorization": "mine"})
         http(server).get_json("/a")
     assert [request.headers.get("Authorization") for request in server.requests] == ["mine", None]
+
+
+def test_loopback_is_reached_past_a_proxy(monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    with FaultyServer(answer=echo) as server:
+        assert http(server).get_json("/a")["path"] == "/a"
+
+
+def test_a_path_that_is_no_unicode_is_refused():
+    with FaultyServer(answer=echo) as server:
+        for path, query, body in (("/\ud800", {}, None), ("/a", {"b": "\ud800"}, None), ("/a", {}, "\ud800")):
+            with pytest.raises(ValidationError, match="valid Unicode"):
+                http(server).call("POST", path, query, body=body)
+        assert not server.requests
 
 
 def test_cookies_are_not_kept():

@@ -47,6 +47,24 @@ def test_a_location_elsewhere_is_refused(location, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_length_that_can_not_be_is_not_believed(tmp_path):
+    page = Reply(200, b"", (("Content-Length", "9" * 5000), ("Connection", "close")))
+
+    def endless_length(exchange):
+        exchange.start(page)
+        exchange.handler.wfile.write(b"hello")
+        exchange.hang_up()
+
+    with FaultyServer(always=endless_length) as server:
+        assert Ipfs(server.url).download(LOCATION, tmp_path / "x") == 5
+
+
+@pytest.mark.parametrize("location", ["/ipfs/\ud800", "//["])
+def test_a_location_that_no_address_can_hold_is_refused(location, tmp_path):
+    with pytest.raises(ValidationError):
+        Ipfs("http://127.0.0.1:9").download(location, tmp_path / "x")
+
+
 @pytest.mark.parametrize("kind", ["path", "file"])
 def test_a_download_that_breaks_is_begun_anew(kind, tmp_path):
     path = tmp_path / "x"
