@@ -125,6 +125,8 @@ def _print(outcome: Outcome) -> None:
         print(text)
     for sentence in outcome.failed:
         print(_style(sys.stderr).paint(RED, "✖ ") + safe(sentence), file=sys.stderr)
+    if isinstance(outcome.error, IexecError) and outcome.error.hint:
+        print(f"  → {safe(outcome.error.hint)}", file=sys.stderr)
 
 
 def _unsaid(outcome: Outcome) -> dict[str, Any]:

@@ -48,7 +48,9 @@ def follow(
     answer = to_raw(job)
     failed = answer.get("failedTasks", [])
     if failed:
-        return Outcome(answer, shown=brief(answer), failed=sentences(failed), error=failure(failed, job))
+        said = f"Deal {job.deal_id}: all tasks ended."
+        error = failure(failed, job)
+        return Outcome(answer, said=said, shown=brief(answer), failed=sentences(failed), error=error)
     if download is None:
         said = f"Deal {job.deal_id}: all tasks completed."
         return Outcome(answer, lambda: job, said, shown=brief(answer))
@@ -95,10 +97,12 @@ def sentences(failed: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
 def failure(failed: Sequence[Mapping[str, Any]], job: Job | None = None) -> JobError:
     """The error of tasks that did not complete; it keeps the job."""
     tasks = "1 task" if len(failed) == 1 else f"{len(failed)} tasks"
+    late = any(task["statusName"] == "TIMEOUT" for task in failed)
+    claim = f"; iexec-lab deal claim {failed[0]['dealid']} frees the RLC of those too late" if late else ""
     error = JobError(
         f"{tasks} of deal {failed[0]['dealid']} did not complete",
         details={f"task {task['idx']}": f"{task['taskid']} {task['statusName']}" for task in failed[:_NAMED]},
-        hint=f"iexec-lab task debug {failed[0]['taskid']} --logs tells why.",
+        hint=f"iexec-lab task debug {failed[0]['taskid']} --logs tells why{claim}.",
     )
     error.job = job
     return error

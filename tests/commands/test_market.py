@@ -160,8 +160,10 @@ def test_a_failed_task_ends_the_watch_with_exit_code_1(iexec, iexec_sandbox):
     shown = iexec(f"task show {task['taskid']} --watch --download", 1)
     assert shown["claimable"] is True
     assert "resultPath" not in shown
-    _, err = iexec.text(f"task show {task['taskid']} --watch", 1)
-    assert f"✖ task 0 ({task['taskid']}): TIMEOUT" in err
+    for line in (f"task show {task['taskid']} --watch", f"deal show {deal} --watch"):
+        _, err = iexec.text(line, 1)
+        assert f"✖ task 0 ({task['taskid']}): TIMEOUT" in err
+        assert f"task debug {task['taskid']} --logs tells why; iexec-lab deal claim {deal} frees" in err
     debug = iexec(f"task debug {task['taskid']} --logs")
     assert debug["appLogs"][0]["stdout"] == "oh\n"
     claimed = iexec(f"deal claim {deal}")
