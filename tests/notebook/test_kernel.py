@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import nbformat
 import pytest
 
+README = Path(__file__).parents[2] / "README.md"
 SLOW = """
 import json, os, pathlib, time
 time.sleep(2)
@@ -85,7 +88,8 @@ def test_without_a_person_a_question_is_an_error_that_names_the_way(notebook, tm
 def test_where_rlc_has_value_the_cost_is_shown_before_the_question(notebook):
     valued = (
         "from dataclasses import replace\nfrom iexec_lab import connect\nplay = %iexec connect\n"
-        "lab = connect(replace(play.session.network, real_value=True), play.session.signer)\n%iexec connect {lab};"
+        "lab = connect(replace(play.session.network, real_value=True), play.session.signer)\n"
+        "%iexec connect {lab};"
     )
     _, dry, [table, error], forced = notebook(
         valued,
@@ -98,6 +102,18 @@ def test_where_rlc_has_value_the_cost_is_shown_before_the_question(notebook):
     assert "cost_wei" in table.data["text/plain"]
     assert "Nobody is there to answer: account deposit on" in error.text
     assert "tx_hash" in forced[0].data["text/plain"]
+
+
+def test_the_cells_of_the_readme_run_in_an_empty_folder(notebook, iexec_sandbox):
+    part = README.read_text().partition("## In a notebook")[2].partition("\n## ")[0]
+    cells = re.findall("```python\n(.*?)```", part, re.DOTALL)
+    assert len(cells) == 2
+    place = f"connect sandbox:{iexec_sandbox.folder.name}"
+    cells = [cell.replace("connect sandbox", place) for cell in cells]
+    empty = "import os, tempfile; os.chdir(tempfile.mkdtemp())"
+    _, first, _, last = notebook(empty, *cells, "job.result().text('result.txt')")
+    assert "hello" in first[-1].data["text/plain"]
+    assert '"a", "b"' in last[-1].data["text/plain"]
 
 
 def test_values_have_text_and_html(notebook):
