@@ -59,6 +59,7 @@ class Door:
         self._context = context
         self._ledger = ledger
         self._storage = TokenStorage(context.rlc)
+        self._methods = {**_METHODS, **(_FREE if context.native else {})}
         self._counted = 0.0
 
     async def preflight(self, _: web.Request) -> web.Response:
@@ -111,14 +112,13 @@ class Door:
         else:
             await client.send_json(await self._answer(payload))
 
-    @staticmethod
-    def _plain(payload: Any) -> bool:
+    def _plain(self, payload: Any) -> bool:
         """True for well-formed requests that only read: they are anvil's business."""
         entries = payload if isinstance(payload, list) else [payload]
         return bool(entries) and all(
             isinstance(entry, dict)
             and isinstance(method := entry.get("method"), str)
-            and method not in _METHODS
+            and method not in self._methods
             and not changes(method)
             for entry in entries
         )
@@ -127,11 +127,13 @@ class Door:
         entries = payload if isinstance(payload, list) else [payload]
         if not entries or not all(isinstance(entry, dict) for entry in entries):
             return _error(None, -32700, "Parse error")
-        if any(entry.get("method") in _METHODS for entry in entries):
+        if any(entry.get("method") in self._methods for entry in entries):
             answers = [await self._answer_own(entry) for entry in entries]
             return answers if isinstance(payload, list) else answers[0]
         await self._refresh()
         translated = [self._storage.translate(entry) for entry in entries]
+        if self._context.native:
+            translated = [_unpriced(entry) for entry in translated]
         try:
             return await self._ledger.post(translated if isinstance(payload, list) else translated[0])
         except IexecError as error:
@@ -143,7 +145,7 @@ class Door:
             await self._ledger.refresh(STALE)
 
     async def _answer_own(self, entry: Mapping[str, Any]) -> Any:
-        own = _METHODS.get(str(entry.get("method")))
+        own = self._methods.get(str(entry.get("method")))
         if own is None:
             return await self._answer(entry)
         try:
@@ -165,6 +167,24 @@ async def _forward(_: Context, ledger: Ledger, seconds: int) -> dict[str, str]:
 
 
 _METHODS: dict[str, Callable[..., Awaitable[Any]]] = {"sandbox_fund": _fund, "sandbox_forward": _forward}
+
+
+async def _no_tip(_: Context, __: Ledger) -> str:
+    return "0x0"
+
+
+_FREE = {"eth_maxPriorityFeePerGas": _no_tip}
+"""Where gas costs nothing; anvil would suggest to pay a tip all the same."""
+
+
+def _unpriced(entry: Any) -> Any:
+    """A transaction for anvil to sign gets price 0 unless it names one: anvil's own choice does not fit."""
+    params = entry.get("params")
+    if entry.get("method") != "eth_sendTransaction" or not isinstance(params, list) or not params:
+        return entry
+    if not isinstance(params[0], dict) or {"gasPrice", "maxFeePerGas"} & params[0].keys():
+        return entry
+    return {**entry, "params": [{**params[0], "gasPrice": "0x0"}, *params[1:]]}
 
 
 async def _copy(node: ClientWebSocketResponse, client: web.WebSocketResponse) -> None:

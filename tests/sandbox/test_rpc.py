@@ -11,6 +11,7 @@ from iexec_lab.errors import CallError
 from iexec_lab.ethereum.contracts import HUB, RLC
 from iexec_lab.sandbox.accounts import well_known_accounts
 from iexec_lab.sandbox.chain import Chain
+from iexec_lab.sandbox.control import Sandbox
 from iexec_lab.sandbox.link import request
 
 ACCOUNTS = well_known_accounts()
@@ -178,3 +179,26 @@ def test_estimates_of_gas_leave_room_for_what_others_do_meanwhile(iexec_sandbox,
     assert "error" in refused
     assert chain["result"] == hex(iexec_sandbox.chain_id)
     assert post(url, json.dumps(batch[0]))[2] == call
+
+
+def test_where_gas_is_free_nobody_needs_to_say_so():
+    with Sandbox(native=True) as sandbox:
+        url = sandbox.urls["rpc"]
+        user = sandbox.users[0].address
+        gift = {"from": SOMEBODY, "to": user, "value": "0x1"}
+        batch = [
+            request("eth_maxPriorityFeePerGas", [], 1),
+            request("anvil_setBalance", [SOMEBODY, "0x2"], 2),
+            request("anvil_impersonateAccount", [SOMEBODY], 3),
+            request("eth_sendTransaction", [gift], 4),
+            request(
+                "eth_sendTransaction", [{**gift, "maxFeePerGas": "0x0", "maxPriorityFeePerGas": "0x0"}], 5
+            ),
+            request("eth_getBalance", [SOMEBODY, "latest"], 6),
+            request("eth_sendTransaction", [], 7),
+        ]
+        _, _, answers = post(url, json.dumps(batch))
+    assert answers[0]["result"] == "0x0"
+    assert len(answers[3]["result"]) == len(answers[4]["result"]) == 66
+    assert answers[5]["result"] == "0x0"
+    assert "error" in answers[6]
