@@ -39,6 +39,7 @@ def start(context: Context, args: Namespace) -> Outcome:
 
     running = control.find(args.name)
     if running is not None:
+        _check_kind(running, args)
         return _described(running, f'Sandbox "{args.name}" is running already.')
     with context.face.working("Starting the sandbox"):
         handle = control.start(
@@ -50,6 +51,24 @@ def start(context: Context, args: Namespace) -> Outcome:
         )
     context.forget()
     return _described(handle, f'Sandbox "{args.name}" is ready.')
+
+
+def _check_kind(running: Handle, args: Namespace) -> None:
+    """Refuse to take what runs for another sandbox that was asked for."""
+    port = int(running.urls["rpc"].rpartition(":")[2])
+    asked = {
+        "native": (args.native or None, running.native),
+        "chain_id": (args.chain_id, running.chain_id),
+        "preset": (args.preset, running.preset),
+        "port_base": (args.port_base or None, port),
+    }
+    other = {name: found for name, (wanted, found) in asked.items() if wanted not in {None, found}}
+    if other:
+        raise SandboxError(
+            f'Sandbox "{args.name}" is running already, and not as asked for',
+            details=other,
+            hint="Start another one with --name; or stop this one first, and reset it for another chain.",
+        )
 
 
 @_named
@@ -105,7 +124,13 @@ def fund(context: Context, args: Namespace) -> Outcome:
         control.fund(address, rlc=rlc, ether=ether, name=args.name)
     raw = {"address": address, "nRLC": str(rlc), "wei": str(ether)}
     said = f"{address} got {format_rlc(rlc)} RLC and {format_ether(ether)} ether."
-    return Outcome(raw, lambda: raw, said, shown="")
+    return Outcome(raw, lambda: _funded(address, rlc, ether), said, shown="")
+
+
+def _funded(address: str, rlc: int, ether: int) -> Any:
+    from iexec_lab import frames
+
+    return frames.build("funding", [{"address": address, "nRLC": rlc, "wei": ether}], single=True)
 
 
 @_named

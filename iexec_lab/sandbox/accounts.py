@@ -78,6 +78,12 @@ class Accounts:
     workers: tuple[Account, ...]
     users: tuple[Account, ...]
 
+    @property
+    def owners(self) -> dict[str, Account]:
+        """All of them by address: whose workerpools the sandbox can serve."""
+        everyone = (self.deployer, self.faucet, self.scheduler, *self.workers, *self.users)
+        return {account.address: account for account in everyone}
+
 
 def well_known_accounts() -> Accounts:
     words = iter(_WELL_KNOWN.split())

@@ -20,7 +20,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from iexec_lab.errors import IexecError, SandboxError
+from iexec_lab.errors import IexecError, SandboxError, ValidationError
 from iexec_lab.sandbox.journal import Journal
 from iexec_lab.sandbox.node import Node
 from iexec_lab.sandbox.registry import Record, StateLock, remove_record, write_record
@@ -89,6 +89,9 @@ def _genesis(folder: Path, journal: Journal, options: Options, output: Path) -> 
 
 
 def _kind(options: Options) -> Kind:
+    if options.chain_id is not None and not 0 < options.chain_id < 2**53:
+        # JavaScript's clients read it as a number.
+        raise ValidationError(f"{options.chain_id} is no chain id", hint="From 1 to 2^53 - 1.")
     if options.preset is not None:
         from iexec_lab.sandbox.presets import find_preset
 

@@ -10,6 +10,7 @@ import binascii
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from iexec_lab.protocol import DROPBOX_TOKEN, RESULT_ENCRYPTION_KEY
 from iexec_lab.sandbox.results import FaultError
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from iexec_lab.sandbox.job import Job
     from iexec_lab.sandbox.sms import SmsStore
 
-RESULT_KEY = "iexec-result-encryption-public-key"
-DROPBOX_TOKEN = "iexec-result-dropbox-token"  # noqa: S105 - the name of a secret
 NOTICE = "simulated enclave: this task and its secrets were not protected"
 _SESSION = "TEE_SESSION_GENERATION_"
 
@@ -43,7 +42,7 @@ def open_session(secrets: SmsStore, job: Job) -> Session:
         raise FaultError(cause, f"no key of dataset {job.dataset} was pushed to the SMS")
     result_key = None
     if job.encrypts_result and not job.callback:
-        text = secrets.web2_secret(job.deal.beneficiary, RESULT_KEY)
+        text = secrets.web2_secret(job.deal.beneficiary, RESULT_ENCRYPTION_KEY)
         if text is None:
             cause = _SESSION + "POST_COMPUTE_GET_ENCRYPTION_TOKENS_FAILED_EMPTY_BENEFICIARY_KEY"
             raise FaultError(cause, f"beneficiary {job.deal.beneficiary} pushed no result encryption key")

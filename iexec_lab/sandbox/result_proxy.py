@@ -21,7 +21,6 @@ from iexec_lab.protocol import (
     NULL_ADDRESS,
     Contribution,
     enclave_hash,
-    hash_typed_data,
     is_signed_by,
     personal_digest,
     result_hash,
@@ -32,6 +31,7 @@ from iexec_lab.sandbox.authorization import read_authorization, view_deal, view_
 from iexec_lab.sandbox.cors import open_to_pages
 from iexec_lab.sandbox.ipfs import BlobStore
 from iexec_lab.sandbox.jwt import TokenSigner
+from iexec_lab.sandbox.login import is_proof, login_challenge
 from iexec_lab.sandbox.store import open_db
 
 if TYPE_CHECKING:
@@ -94,7 +94,9 @@ class _Proxy:
             return web.Response(status=400)
         if request.query.get("chainId") != str(self._context.chain_id):
             return web.Response(status=400)
-        self._challenges[address] = _typed_data(self._context.chain_id, secrets.token_urlsafe(32))
+        self._challenges[address] = login_challenge(
+            "iExec Result Repository", self._context.chain_id, secrets.token_urlsafe(32)
+        )
         return web.json_response(self._challenges[address])
 
     async def login(self, request: web.Request) -> web.Response:
@@ -105,11 +107,8 @@ class _Proxy:
             address = to_address(wallet)
         except ValidationError:
             return web.Response(status=401)
-        data = self._challenges.get(address)
-        if data is None:
-            return web.Response(status=401)
-        expected = hash_typed_data(data["domain"], data["types"], data["message"])
-        if digest != f"0x{expected.hex()}" or not is_signed_by(address, expected, signature):
+        challenge = self._challenges.get(address)
+        if challenge is None or not is_proof(challenge, digest, signature, address):
             return web.Response(status=401)
         del self._challenges[address]
         return web.Response(text=self._tokens.make(address))
@@ -185,19 +184,3 @@ class _Proxy:
             return False
         revealed = contribution.status == _PROVED
         return revealed and word(contribution.result_hash) == result_hash(task_id, digest)
-
-
-def _typed_data(chain_id: int, text: str) -> dict[str, Any]:
-    return {
-        "types": {
-            "EIP712Domain": [
-                {"name": "name", "type": "string"},
-                {"name": "version", "type": "string"},
-                {"name": "chainId", "type": "uint256"},
-            ],
-            "Challenge": [{"name": "challenge", "type": "string"}],
-        },
-        "domain": {"name": "iExec Result Repository", "version": "1", "chainId": chain_id},
-        "primaryType": "Challenge",
-        "message": {"challenge": text},
-    }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import ClientSession, WSMsgType, web
 
-from iexec_lab.errors import ChainError, IexecError
+from iexec_lab.errors import ChainError, IexecError, ValidationError
 from iexec_lab.sandbox.faucet import fund
 from iexec_lab.sandbox.methods import changes
 from iexec_lab.sandbox.token_storage import TokenStorage
@@ -33,6 +33,9 @@ MEMORY = 0.26
 
 On a chain where a transaction is mined before that, its user sends the next one with the number of the last.
 """
+
+LATEST = 221_845_392_000
+"""Seconds since 1970, 9000-01-01: deadlines are later, and in ten thousand our calendar ends."""
 
 _CORS = {
     "Access-Control-Allow-Origin": "*",
@@ -162,6 +165,8 @@ async def _fund(context: Context, _: Ledger, address: str, nrlc: str = "0x0", we
 
 
 async def _forward(_: Context, ledger: Ledger, seconds: int) -> dict[str, str]:
+    if ledger.head.timestamp + int(seconds) > LATEST:
+        raise ValidationError("The chain's clock does not go beyond the year 9000")
     head = await ledger.forward(int(seconds))
     return {"number": hex(head.number), "timestamp": hex(head.timestamp)}
 

@@ -41,9 +41,7 @@ class Scheduler:
         self._chain = context.chain
         self._shop = shop
         self._store = shop.store
-        accounts = context.accounts
-        known = (accounts.deployer, accounts.faucet, accounts.scheduler, *accounts.workers, *accounts.users)
-        self._known = {account.address: account for account in known}
+        self._known = context.accounts.owners
         self._running: set[asyncio.Task[None]] = set()
         self.categories_changed = asyncio.Event()
         """Set when somebody created a category."""

@@ -95,7 +95,7 @@ def open_sockets(port_base: int | None) -> dict[str, socket.socket]:
     sockets: dict[str, socket.socket] = {}
     try:
         for offset, name in enumerate(SERVICES):
-            sockets[name] = _listen(name, 0 if port_base is None else port_base + offset)
+            sockets[name] = _listen(name, port_base + offset if port_base else 0)
     except SandboxError:
         _close(sockets)
         raise

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from iexec_lab.errors import ValidationError
-from iexec_lab.protocol import hash_typed_data, is_signed_by, to_address
+from iexec_lab.protocol import to_address
 from iexec_lab.sandbox.apps import Apps
 from iexec_lab.sandbox.clock import Clock
 from iexec_lab.sandbox.cors import open_to_pages
@@ -24,6 +24,7 @@ from iexec_lab.sandbox.driver import Crew, Workshop
 from iexec_lab.sandbox.execution import Executor
 from iexec_lab.sandbox.inputs import InputFetcher
 from iexec_lab.sandbox.ipfs import BlobStore
+from iexec_lab.sandbox.login import is_proof, login_challenge
 from iexec_lab.sandbox.orders import StandingOrders
 from iexec_lab.sandbox.process import Launcher
 from iexec_lab.sandbox.runtime import Runtime
@@ -216,7 +217,9 @@ class _Api:
             raise web.HTTPBadRequest(text="") from None
         made, challenge = self._challenges.get(address, (float("-inf"), {}))
         if time.monotonic() - made > CHALLENGE_SECONDS:
-            challenge = login_challenge(self._context.chain_id, os.urandom(32))
+            # It comes bare, and its chain id is a number.
+            text = base64.b64encode(os.urandom(32)).decode()
+            challenge = login_challenge("iExec Core", self._context.chain_id, text)
             self._challenges[address] = time.monotonic(), challenge
         return web.json_response(challenge)
 
@@ -254,29 +257,10 @@ class _Api:
         if address != requester:
             raise web.HTTPForbidden(text="")
         made, challenge = self._challenges.get(address, (float("-inf"), {}))
-        if time.monotonic() - made > CHALLENGE_SECONDS:
-            raise web.HTTPUnauthorized(text="")
-        expected = hash_typed_data(challenge["domain"], challenge["types"], challenge["message"])
-        if digest != "0x" + expected.hex() or not is_signed_by(address, expected, signature):
+        expired = time.monotonic() - made > CHALLENGE_SECONDS
+        if expired or not is_proof(challenge, digest, signature, address):
             raise web.HTTPUnauthorized(text="")
         return task
-
-
-def login_challenge(chain_id: int, secret: bytes) -> dict[str, Any]:
-    """The EIP-712 object that a requester signs to read logs; it comes bare, its chain id is a number."""
-    return {
-        "types": {
-            "EIP712Domain": [
-                {"name": "name", "type": "string"},
-                {"name": "version", "type": "string"},
-                {"name": "chainId", "type": "uint256"},
-            ],
-            "Challenge": [{"name": "challenge", "type": "string"}],
-        },
-        "domain": {"name": "iExec Core", "version": "1", "chainId": chain_id},
-        "primaryType": "Challenge",
-        "message": {"challenge": base64.b64encode(secret).decode()},
-    }
 
 
 def _worker(request: web.Request) -> str:

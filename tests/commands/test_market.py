@@ -207,6 +207,13 @@ def test_sandbox_clock_and_funds(iexec, iexec_sandbox):
     status = iexec(f"sandbox status --name {name}")
     assert status["urls"]["rpc"] == iexec_sandbox.urls["rpc"]
     assert iexec(f"sandbox start --name {name}")["pid"] == status["pid"]
+    assert iexec(f"sandbox start --chain-id 65535 --name {name}")["pid"] == status["pid"]
+
+
+@pytest.mark.parametrize("other", ["--native", "--chain-id 7", "--preset bellecour", "--port-base 1"])
+def test_a_sandbox_that_runs_is_not_taken_for_another_one(iexec, iexec_sandbox, other):
+    message = iexec.fails(f"sandbox start {other} --name {iexec_sandbox.folder.name}")
+    assert message.endswith("is running already, and not as asked for")
 
 
 def test_sandbox_that_does_not_run(iexec):

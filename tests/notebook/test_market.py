@@ -96,6 +96,13 @@ def test_values(do, app):
     assert do("%iexec orderbook app {app}")["app_price_nrlc"][0] == 2
 
 
+def test_funding_gives_a_row(do, app, shell):
+    address = do("%iexec wallet show")["address"][0]
+    funded = do("%iexec sandbox fund --rlc 2 RLC --ether 3 wei")
+    assert funded.to_dict("records") == [{"address": address, "rlc_nrlc": 2_000_000_000, "ether_wei": 3}]
+    assert funded.attrs["kind"] == "funding"
+
+
 def test_run_gives_a_job_and_download_a_result(do, app, shell):
     shell.user_ns["who"] = "two words"
     job = do('job = %iexec app run {app} --args "{who}"\njob')

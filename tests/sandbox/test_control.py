@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import json
 import os
@@ -181,6 +182,16 @@ def test_a_context_manager_leaves_nothing_behind():
     wait_until(lambda: not any(alive(pid) for pid in processes))
 
 
+def test_it_runs_on_when_only_its_handle_is_kept():
+    before = set(control._STARTED)
+    handle = Sandbox().start()
+    gc.collect()
+    assert int(rpc(handle, "eth_chainId"), 16) == 65535
+    for started in list(control._STARTED - before):
+        started.stop()
+    wait_until(lambda: not alive(handle.pid))
+
+
 def test_a_given_folder_is_kept(tmp_path):
     folder = tmp_path / "mine"
     with Sandbox(folder) as sandbox:
@@ -262,6 +273,20 @@ def test_a_damaged_file_is_named(name):
         control.start(name)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"chain_id": 0}, "0 is no chain id"),
+        ({"chain_id": 2**53}, "is no chain id"),
+        ({"native": True, "preset": "arbitrum-mainnet"}, "arbitrum-mainnet is no native chain"),
+        ({"native": False, "preset": "bellecour"}, "bellecour is a native chain"),
+    ],
+)
+def test_a_chain_that_can_not_be_is_refused(tmp_path, options, message):
+    with pytest.raises(SandboxError, match=message):
+        Sandbox(tmp_path, **options).start()
+
+
 def test_a_native_chain(name):
     handle = control.start(name, native=True)
     assert (handle.chain_id, handle.native, handle.rlc) == (65534, True, None)
@@ -295,8 +320,13 @@ def test_funding_and_forwarding(name):
         control.forward(-1, name=name)
     with pytest.raises(IexecError, match="not a valid"):
         control.fund("0x12", rlc=1, name=name)
-    with pytest.raises(SandboxError, match="refused"):
+    with pytest.raises(SandboxError, match=r"The faucet has \d+\.\d+ RLC left"):
         handle.fund(SOMEBODY, rlc="90000000 RLC")
+    with pytest.raises(SandboxError, match=r"The faucet has \d+\.\d+ of the chain's coins left"):
+        handle.fund(SOMEBODY, ether="90000000000 ether")
+    for seconds in (300_000_000_000, 2**80):
+        with pytest.raises(SandboxError, match="year 9000"):
+            handle.forward(seconds)
 
 
 def test_the_status_says_what_runs_where(name):

@@ -20,11 +20,16 @@ from iexec_lab.crypto import (
     generate_keypair,
     public_key_secret,
 )
-from iexec_lab.protocol import DATASET_INFINITE_VOLUME, NULL_ADDRESS
+from iexec_lab.protocol import (
+    DATASET_INFINITE_VOLUME,
+    DROPBOX_TOKEN,
+    NULL_ADDRESS,
+    RESULT_ENCRYPTION_KEY,
+)
 from iexec_lab.sandbox import inputs
 from iexec_lab.sandbox.control import Sandbox
 from iexec_lab.sandbox.ipfs import BlobStore
-from iexec_lab.services.sms import DROPBOX_TOKEN, ENCRYPTION_KEY, Sms
+from iexec_lab.services.sms import Sms
 
 KEY = base64.b64encode(b"\1" * 32).decode()
 # One wrong key in 256 finds something that looks like a padding: this one does not.
@@ -289,7 +294,7 @@ class TestEncryptedResults:
 
     def test_are_for_the_beneficiary(self, buyer, app, sms, keys, tmp_path):
         private, public = keys
-        sms.push_web2(ENCRYPTION_KEY, public_key_secret(public), buyer.user.signer, update=True)
+        sms.push_web2(RESULT_ENCRYPTION_KEY, public_key_secret(public), buyer.user.signer, update=True)
         task = buyer.run(app, self.PARAMS, tag=TDX)
         assert sorted(buyer.files(task)) == ["aes-key.rsa", "iexec_out.zip.aes"]
         decrypt_result(buyer.download(task), tmp_path / "clear.zip", private)
@@ -297,7 +302,7 @@ class TestEncryptedResults:
             assert sorted(archive.namelist()) == ["computed.json", "seen.json"]
 
     def test_errors_are_encrypted_too(self, buyer, app, sms, keys, tmp_path):
-        sms.push_web2(ENCRYPTION_KEY, public_key_secret(keys[1]), buyer.user.signer, update=True)
+        sms.push_web2(RESULT_ENCRYPTION_KEY, public_key_secret(keys[1]), buyer.user.signer, update=True)
         params = {**self.PARAMS, "iexec_input_files": ["http://127.0.0.1:1/"]}
         task = buyer.run(app, params, tag=TDX)
         decrypt_result(buyer.download(task), tmp_path / "clear.zip", keys[0])
@@ -306,7 +311,7 @@ class TestEncryptedResults:
 
     @pytest.mark.parametrize("key", ["?", "bm90IGEga2V5"])
     def test_need_a_key_that_is_one(self, buyer, app, sms, key):
-        sms.push_web2(ENCRYPTION_KEY, key, buyer.user.signer, update=True)
+        sms.push_web2(RESULT_ENCRYPTION_KEY, key, buyer.user.signer, update=True)
         (task,) = buyer.tasks(buyer.match(app, self.PARAMS, tag=TDX))
         update = buyer.wait_replicate(task)["statusUpdateList"][-2]
         assert update["cause"] == "POST_COMPUTE_MALFORMED_ENCRYPTION_PUBLIC_KEY"

@@ -281,6 +281,10 @@ class TestOtherWorkerpools:
         ).sign(buyer.domain, owner.signer)
         task = buyer.run(hello, workerpool_order=order)
         assert buyer.task(task).status_name(0) == "COMPLETED"
+        urls = buyer.handle.urls
+        found = buyer.get(f"{urls['compass']}/{buyer.handle.chain_id}/workerpools/{pool}")
+        assert json.loads(found) == {"apiUrl": urls["workerpool"]}
+        assert buyer.logs(task)["computeLogsList"]
 
 
 def test_the_crew_shares_the_work(buyer):

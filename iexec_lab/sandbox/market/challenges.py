@@ -11,7 +11,8 @@ import string
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.errors import ValidationError
-from iexec_lab.protocol import NULL_ADDRESS, hash_typed_data, recover_address, to_address
+from iexec_lab.protocol import NULL_ADDRESS, to_address
+from iexec_lab.sandbox.login import is_proof, login_challenge, login_digest
 from iexec_lab.sandbox.market.refusals import UnauthorizedError
 
 if TYPE_CHECKING:
@@ -22,32 +23,16 @@ _LENGTH: Final = 32
 _PARTS: Final = 3
 
 
-def typed_data(chain_id: int, value: str) -> dict[str, Any]:
-    """The EIP-712 object of a challenge; its domain has the chain id as text."""
-    return {
-        "types": {
-            "EIP712Domain": [
-                {"name": "name", "type": "string"},
-                {"name": "version", "type": "string"},
-                {"name": "chainId", "type": "uint256"},
-            ],
-            "Challenge": [{"name": "challenge", "type": "string"}],
-        },
-        "domain": {"name": "iExec Gateway", "version": "1", "chainId": str(chain_id)},
-        "primaryType": "Challenge",
-        "message": {"challenge": f"Sign this message to log into iExec Gateway: {value}"},
-    }
-
-
 def challenge(db: sqlite3.Connection, chain_id: int, address: str) -> dict[str, Any]:
     """The pending challenge of a wallet, made on first demand."""
     row = db.execute("SELECT value FROM challenges WHERE address = ?", (address,)).fetchone()
     if row:
-        return typed_data(chain_id, row["value"])
+        return _typed_data(chain_id, row["value"])
     value = "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
-    data = typed_data(chain_id, value)
+    data = _typed_data(chain_id, value)
     with db:
-        db.execute("INSERT INTO challenges VALUES (?, ?, ?)", (address, _digest(data), value))
+        row = address, f"0x{login_digest(data).hex()}", value
+        db.execute("INSERT INTO challenges VALUES (?, ?, ?)", row)
     return data
 
 
@@ -69,16 +54,14 @@ def authorize(db: sqlite3.Connection, chain_id: int, header: str | None) -> str:
     row = db.execute(query, (address, digest)).fetchone()
     if row is None or address == NULL_ADDRESS:
         raise UnauthorizedError
-    try:
-        signer = recover_address(bytes.fromhex(_digest(typed_data(chain_id, row["value"]))[2:]), signature)
-    except ValidationError:
-        raise UnauthorizedError from None
-    if signer != address:
+    if not is_proof(_typed_data(chain_id, row["value"]), digest, signature, address):
         raise UnauthorizedError
     with db:
         db.execute("DELETE FROM challenges WHERE address = ?", (address,))
     return address
 
 
-def _digest(data: dict[str, Any]) -> str:
-    return "0x" + hash_typed_data(data["domain"], data["types"], data["message"], data["primaryType"]).hex()
+def _typed_data(chain_id: int, value: str) -> dict[str, Any]:
+    """Here the domain has the chain id as text."""
+    text = f"Sign this message to log into iExec Gateway: {value}"
+    return login_challenge("iExec Gateway", str(chain_id), text)
