@@ -1,7 +1,4 @@
-"""The fixture ``iexec_sandbox``: one sandbox for a whole test session, on a temporary state folder.
-
-Put ``pytest_plugins = ["iexec_lab.sandbox.pytest_plugin"]`` into the topmost conftest.py.
-"""
+"""The fixture ``iexec_sandbox``: one sandbox for a whole test session, on a temporary state folder."""
 
 from __future__ import annotations
 
