@@ -100,7 +100,7 @@ class Network:
         Raises:
             ConfigurationError: The network has none.
         """
-        if name not in _SETTINGS:
+        if not isinstance(name, str) or name not in _SETTINGS:
             raise ConfigurationError(f"{name} is no setting", hint=f"Settings: {', '.join(_SETTINGS)}.")
         value = getattr(self, _SETTINGS[name])
         if not value:

@@ -96,6 +96,7 @@ def format_ether(wei: Any) -> str:
 
 
 def _parse(amount: Any, default_unit: str, units: Mapping[str, int]) -> int:
+    default_unit = to_text(default_unit)
     if isinstance(amount, int) and not isinstance(amount, bool) and units.get(default_unit) == 0 <= amount:
         return amount
     number, *unit = _join(amount).split(" ")
@@ -111,7 +112,7 @@ def _parse(amount: Any, default_unit: str, units: Mapping[str, int]) -> int:
 
 def _convert(amount: Any, default_unit: str, units: Mapping[str, int], what: str) -> int:
     number, *unit = to_text(amount).split(" ")
-    decimals = units.get(unit[0] if unit else default_unit)
+    decimals = units.get(unit[0] if unit else to_text(default_unit))
     if decimals is None:
         raise ValidationError(f"Invalid {what} unit", hint=f"units are {', '.join(units)}")
     value = _scale(number, decimals)

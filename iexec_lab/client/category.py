@@ -27,8 +27,9 @@ class Categories:
         Raises:
             CallError: There is none of that number.
         """
-        category = self.session.hub.view_category(to_uint256(index))
-        return {"index": str(index), "category": category.to_json()}
+        number = to_uint256(index)
+        category = self.session.hub.view_category(number)
+        return {"index": str(number), "category": category.to_json()}
 
     @verb(raw=lambda count: {"count": str(count)})
     def count(self) -> int:

@@ -143,7 +143,7 @@ class Datasets(Asset):
             path = self.session.folder / (secret_path or f"{KEYS}/dataset.key")
             try:
                 secret_value = path.read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError) as error:
+            except (OSError, ValueError) as error:
                 raise CryptoError(
                     f"Failed to load dataset key from {path}",
                     details={"why": getattr(error, "strerror", None) or "not a text file"},

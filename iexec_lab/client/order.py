@@ -326,7 +326,9 @@ class Orders:
 
 def _known(kind: str) -> str:
     """The kind of an order, from its full name or the short one of the options."""
-    full = kind if kind in ORDERS else _WORDS.get(kind)
+    full = None
+    if isinstance(kind, str):
+        full = kind if kind in ORDERS else _WORDS.get(kind)
     if full is None:
         raise ValidationError(f"{kind} is no kind of order", hint=f"Kinds: {', '.join(ORDERS)}.")
     return full

@@ -40,7 +40,7 @@ def app_framework(mrenclave: str) -> str | None:
         return "tdx"
     try:
         framework = json.loads(mrenclave).get("framework")
-    except (AttributeError, ValueError):
+    except (AttributeError, ValueError, RecursionError):
         return None
     return framework.lower() if isinstance(framework, str) else None
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from iexec_lab.errors import ValidationError
 from iexec_lab.networks import TDX_TAG
 from iexec_lab.protocol import NULL_ADDRESS, canonical_params, to_tag, to_uint256
+from iexec_lab.protocol.javascript import loads, to_text, type_error
 from iexec_lab.units import parse_rlc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from iexec_lab.client.session import Session
 
@@ -103,18 +104,18 @@ class Request:
 
 def _base(params: Any) -> dict[str, Any]:
     """The object given as ``params``, or as its JSON text."""
-    if not isinstance(params, str):
-        return dict(params or {})
-    try:
-        value = json.loads(params)
-    except ValueError:
-        value = None
+    value = params or {}
+    if isinstance(params, str):
+        try:
+            value = loads(params)
+        except ValueError:
+            value = None
     if not isinstance(value, dict):
         raise ValidationError(
-            f"{params} is not a valid params, must be a json",
+            f"{to_text(params)} is not a valid params, must be a json",
             hint='An object, such as {"iexec_args": "hello"}.',
         )
-    return value
+    return dict(value)
 
 
 def _params(
@@ -131,7 +132,7 @@ def _params(
     if input_files is not None:
         yield (
             "iexec_input_files",
-            input_files.split(",") if isinstance(input_files, str) else list(input_files),
+            input_files.split(",") if isinstance(input_files, str) else input_files,
         )
     if secret:
         yield "iexec_secrets", _secrets(secret)
@@ -143,6 +144,8 @@ def _params(
 
 def _secrets(secret: Secrets) -> dict[str, str]:
     """``{1: "login"}``, ``["1=login"]`` or ``"1=login"`` as the object that goes into the parameters."""
+    if not isinstance(secret, str | Mapping | Iterable):
+        raise type_error("secret", "object", secret)
     pairs = (
         [(str(key), "=", name) for key, name in secret.items()]
         if hasattr(secret, "items")

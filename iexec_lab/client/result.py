@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from iexec_lab.client.result_files import Result, beneficiary_key_file
 from iexec_lab.client.verbs import framed, verb
 from iexec_lab.crypto import decrypt_result, generate_keypair, public_key_secret, write_private
+from iexec_lab.crypto.streams import file_path, os_errors
 from iexec_lab.errors import AbortedError, CryptoError
 from iexec_lab.protocol import NULL_ADDRESS, RESULT_ENCRYPTION_KEY
 
@@ -52,10 +53,12 @@ class Results:
             raise AbortedError(
                 "Operation aborted by user.", details={"file": private}, hint="Replace the key with --force."
             )
-        private.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with os_errors(f"can not write {private}"):
+            file_path(private).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         private_pem, public_pem = generate_keypair()
         write_private(private, private_pem)
-        public.write_bytes(public_pem)
+        with os_errors(f"can not write {public}"):
+            public.write_bytes(public_pem)
         return {
             "secretPath": str(private.parent),
             "privateKeyFile": private.name,
@@ -147,9 +150,9 @@ class Results:
 def _read_key(path: Path, which: str) -> bytes:
     try:
         return path.read_bytes()
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise CryptoError(
             f"Failed to load the {which} key from {path}",
-            details={"why": error.strerror},
+            details={"why": getattr(error, "strerror", None) or "no file can be called so"},
             hint="result generate-encryption-keypair makes a key pair.",
         ) from None

@@ -15,7 +15,7 @@ from iexec_lab.client.ipfs_check import matches
 from iexec_lab.crypto import decrypt_result, extract_archive, open_archive
 from iexec_lab.crypto.archive import Member
 from iexec_lab.crypto.result import KEY_ENTRY, PAYLOAD_ENTRY
-from iexec_lab.crypto.streams import os_errors
+from iexec_lab.crypto.streams import open_source, open_target, os_errors
 from iexec_lab.errors import CryptoError, IpfsError, JobError, ObjectNotFoundError
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class Result:
         chosen = self._find(name)
         try:
             return json.loads(self.read(chosen))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise CryptoError(f"{chosen} is no JSON: {error}", hint="Use .text().") from None
 
     def table(self, name: str | None = None, **options: Any) -> pd.DataFrame:
@@ -158,10 +158,16 @@ class Result:
         return extract_archive(self.path, folder, overwrite=overwrite)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Copy the zip."""
+        """Copy the zip; what was at ``path`` stays until the copy is whole.
+
+        Raises:
+            CryptoError: It can not be written.
+        """
         target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(self.path, target)
+        with os_errors(f"can not write {target}"):
+            target.parent.mkdir(parents=True, exist_ok=True)
+        with open_source(self.path) as (source, _), open_target(target) as copy:
+            shutil.copyfileobj(source, copy)
         return target
 
     def decrypt(self, private_key_pem: str | bytes, target: str | os.PathLike[str] | None = None) -> Result:
@@ -208,7 +214,7 @@ class Result:
             return None
         try:
             path = json.loads(self.read("computed.json")).get("deterministic-output-path")
-        except (AttributeError, ValueError):
+        except (AttributeError, ValueError, RecursionError):
             return None
         return path.removeprefix("/iexec_out").strip("/") if isinstance(path, str) else None
 

@@ -83,10 +83,10 @@ class Storage:
         return f"/ipfs/{self.session.ipfs.add(Path(path))}"
 
     def _needs_no_token(self, provider: str | None) -> bool:
-        return provider in {None, "default"} and not self.session.network.result_proxy
+        return provider in (None, "default") and not self.session.network.result_proxy
 
     def _token_name(self, provider: str | None) -> str:
-        if provider not in {None, "default", "ipfs", "dropbox"}:
+        if provider not in (None, "default", "ipfs", "dropbox"):
             raise ValidationError(
                 f'"{provider}" is not a valid storage provider, '
                 "use one of the supported providers (dropbox, ipfs)"

@@ -51,7 +51,7 @@ class Wallets:
         """
         session = self.session
         shown: dict[str, Any] = {}
-        if address is None:
+        if not address:
             shown["wallet"] = self._identity(show_private_key=show_private_key)
         who = self.session.to_address(address or shown["wallet"]["address"])
         shown = {"address": who, "balance": self._balance(who), **shown}

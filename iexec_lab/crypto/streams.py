@@ -63,6 +63,18 @@ def os_errors(what: str) -> Iterator[None]:
         ) from error
 
 
+def file_path(name: str | os.PathLike[str]) -> Path:
+    """A name as a path; CryptoError for what no file can be called."""
+    path = Path(name)
+    try:
+        possible = b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        possible = False
+    if not possible:
+        raise CryptoError(f"{os.fspath(path)!a} is no name of a file")
+    return path
+
+
 @contextmanager
 def open_source(source: Source) -> Iterator[tuple[BinaryIO, int | None]]:
     """The source as an open file, and its size when that is known."""
@@ -70,7 +82,7 @@ def open_source(source: Source) -> Iterator[tuple[BinaryIO, int | None]]:
         yield BytesIO(source), len(source)
     elif isinstance(source, str | os.PathLike):
         with os_errors(f"can not read {os.fspath(source)}"):
-            file = Path(source).open("rb", buffering=0)  # noqa: SIM115  closed below, where errors are others'
+            file = file_path(source).open("rb", buffering=0)
         with file:
             yield file, os.fstat(file.fileno()).st_size
     else:
@@ -159,7 +171,7 @@ def open_target(target: Target, *, private: bool = False) -> Iterator[BinaryIO]:
         with os_errors("can not write the target"):
             yield target
         return
-    path = Path(target)
+    path = file_path(target)
     part = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
     mode = 0o600 if private else 0o666
     with os_errors(f"can not write {path}"):

@@ -60,6 +60,8 @@ def bulk_slices(
         raise ValidationError("maxDatasetPerTask must be greater than or equal to 1")
     if max_per_task > MAX_DATASETS_PER_TASK:
         raise ValidationError(f"maxDatasetPerTask must be less than or equal to {MAX_DATASETS_PER_TASK}")
+    if isinstance(orders, str | bytes | dict) or not hasattr(orders, "__iter__"):
+        raise type_error("datasetorders", "array", orders)
     checked = [check_bulk_order(order, frameworks=frameworks) for order in orders]
     if not checked:
         raise ValidationError("datasetorders field must have at least 1 items")

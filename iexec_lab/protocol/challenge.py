@@ -113,5 +113,5 @@ def _word(value: str | bytes) -> bytes:
 def _utf8(text: str) -> bytes:
     try:
         return text.encode()
-    except UnicodeEncodeError:
+    except (AttributeError, UnicodeEncodeError):
         raise ValidationError("a secret must be valid Unicode text") from None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from iexec_lab.errors import ValidationError
 from iexec_lab.protocol.hashing import keccak
 from iexec_lab.protocol.imports import keeping_recursion_limit
+from iexec_lab.protocol.javascript import type_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -28,24 +29,28 @@ WORKERPOOL_URL_KEY: Final = "iexec:workerpool-api:url"
 _ASCII_LABEL: Final = re.compile(r"(?!..--)(?=.)_*[a-z0-9$-]*")
 
 
-def check_label(label: str) -> str:
+def check_label(label: Any) -> str:
     """A single label, such as ``me`` in ``me.users.iexec.eth``.
 
     Raises:
         ValidationError: ``<label> is not a valid ENS label (<why>)``.
     """
+    if not isinstance(label, str):
+        raise type_error("this", "string", label)
     _check(label, "label")
     if "." in label:
         raise _invalid(label, "label", "cannot have `.`")
     return label
 
 
-def check_domain(domain: str) -> str:
+def check_domain(domain: Any) -> str:
     """A name with any number of labels.
 
     Raises:
         ValidationError: ``<domain> is not a valid ENS domain (<why>)``.
     """
+    if not isinstance(domain, str):
+        raise type_error("this", "string", domain)
     if "" in domain.split("."):
         raise _invalid(domain, "domain", "cannot have empty labels")
     _check(domain, "domain")

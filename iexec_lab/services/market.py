@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import MarketError, ValidationError
 from iexec_lab.protocol import to_address, to_bytes32, to_tag, to_uint256
+from iexec_lab.protocol.javascript import to_text
 from iexec_lab.services.auth import get_challenge
 from iexec_lab.services.http import TIMEOUT, Http
 
@@ -248,6 +249,8 @@ class Market:
         return count, items, bool(known.get("nextPage"))
 
     def _all(self, wanted: _List, limit: int | None) -> tuple[int, list[dict[str, Any]], bool]:
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
+            raise ValidationError(f"{to_text(limit)} is not a valid limit", hint="A whole number.")
         size = LARGEST_PAGE if limit is None else min(max(limit, SMALLEST_PAGE), LARGEST_PAGE)
         count, items, _ = self._page(wanted, 0, size)
         enough = count if limit is None else min(limit, count)

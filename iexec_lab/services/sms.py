@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from iexec_lab.errors import SmsError
+from iexec_lab.errors import SmsError, ValidationError
 from iexec_lab.protocol import sms_challenge, to_address
 from iexec_lab.services.http import TIMEOUT, Answer, Http
 
@@ -115,4 +115,7 @@ def _place(kind: SecretKind, address: str, name: str | None = None) -> tuple[str
         return "/secrets/web2", {"ownerAddress": address, "secretName": name}
     if kind == "app":
         return f"/apps/{address}/secrets", {}
-    return f"/requesters/{address}/secrets/{quote(name or '', safe='/')}", {}
+    try:
+        return f"/requesters/{address}/secrets/{quote(name or '', safe='/')}", {}
+    except (TypeError, UnicodeEncodeError):
+        raise ValidationError("the name of a secret must be valid Unicode text") from None

@@ -39,7 +39,7 @@ class TestDeploy:
             ({"name": ""}, "name is a required field"),
             ({"type": "VM"}, "VM is not a valid type"),
             ({"checksum": "0x12"}, "0x12 is not a bytes32 hexstring"),
-            ({"mrenclave": 12}, "this is not a valid mrenclave"),
+            ({"mrenclave": 12}, "mrenclave is not a valid mrenclave"),
         ],
     )
     def test_values_are_checked_first(self, lab, values, message):
