@@ -55,6 +55,9 @@ def candidates(
         seen: Ids and addresses of this session.
         folder: The project folder.
     """
+    if words[:1] == ["form"]:
+        words = words[1:]  # names a command, too
+        return [word for word in _words_of_a_command(words) if word.startswith(last)]
     try:
         command, taken = find(words)
     except IexecError:
@@ -69,6 +72,14 @@ def candidates(
 def known_values(item: Argument | Option, *, seen: Seen, folder: Path) -> list[str]:
     """Every value of an argument or option that can be told without a network."""
     return _Known(seen, folder).values(item, "")
+
+
+def _words_of_a_command(words: Sequence[str]) -> list[str]:
+    try:
+        command, taken = find(words)
+    except IexecError:
+        return []
+    return _following(words) if command is None and taken == len(words) else []
 
 
 def _following(path: Sequence[str]) -> list[str]:
@@ -156,7 +167,7 @@ class _Known:
         from iexec_lab.project import Project
 
         names = _quietly(lambda: Project(self._folder).chain_names())
-        return list(dict.fromkeys([*names, *NETWORKS]))
+        return list(dict.fromkeys([*names, *_sandboxes(), *NETWORKS]))
 
     def _deployed(self, kind: str) -> list[str]:
         from iexec_lab.project import Project
@@ -180,6 +191,15 @@ class _Known:
             and (name or not entry.name.startswith("."))
             and (entry.is_dir() or not only_folders)
         ]
+
+
+def _sandboxes() -> list[str]:
+    """Networks of this computer: the default sandbox, and those that were started once."""
+    from iexec_lab.sandbox.paths import state_folder
+
+    folder = state_folder().parent
+    names = _quietly(lambda: sorted(path.name for path in folder.iterdir() if path.is_dir()))
+    return ["sandbox", *(f"sandbox:{name}" for name in names if name != "default")]
 
 
 def _tags(begun: str) -> list[str]:

@@ -6,14 +6,16 @@ IPython calls the matcher interface version 2 provisional; what we use of it is 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, cast
+import shlex
+from typing import TYPE_CHECKING, Any, cast
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
 
 from iexec_lab.commands.complete import candidates, split
+from iexec_lab.notebook.variables import completions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from IPython.core.completer import SimpleMatcherResult
@@ -21,9 +23,14 @@ if TYPE_CHECKING:
 
     from iexec_lab.commands.seen import Seen
 
-_LINE = re.compile(r"^\s*(?:[\w.,\s\[\]'\"*]+=\s*)?%iexec\s(?P<rest>.*)$")
+_LINE = re.compile(r"^\s*(?:[\w.,\s\[\]'\"*]+=\s*|%%?time\s+)?%iexec\s(?P<rest>.*)$")
 _HEAD = re.compile(r"^\s*%%iexec(?P<rest>\s.*|)$")
+_BEFORE = ("iexec", "iexec-lab", "help")
 _CELL_ONLY = ("-o",)
+_TARGET = re.compile(r"(?<!\S)-o\s+\w+\s?")
+_BARE = re.compile(r"(?:\\(?:.|$)|[^\s\\'\"]|'[^']*'|\"(?:\\.|[^\"\\])*\")*$")
+_OPEN = re.compile(r"(['\"])((?:\\.|(?!\1).)*)$", re.DOTALL)
+_SPECIAL = re.compile(r"([\s\\'\"])")
 
 
 def command_line(lines: list[str]) -> str | None:
@@ -42,11 +49,39 @@ def command_line(lines: list[str]) -> str | None:
         return head["rest"][1:] if head["rest"] else None
     if lines[-1].lstrip().startswith("#"):
         return None
-    first = head["rest"].strip()
+    first = _TARGET.sub("", head["rest"]).strip().rstrip("\\")
     return f"{first} {lines[-1]}" if first and not first.startswith("-") else lines[-1].lstrip()
 
 
-def matcher(seen: Seen, folder: Callable[[], Path]) -> Callable[[CompletionContext], SimpleMatcherResult]:
+def fragment(line: str, last: str) -> tuple[str, str]:
+    """What is typed of the last word, as it stands there, and the quote it is in."""
+    if not last and (not line or line[-1].isspace()):
+        return "", ""
+    opened = _OPEN.search(line) if _is_open(line) else None
+    if opened and (opened.start() == 0 or line[opened.start() - 1].isspace()):
+        return opened[2], opened[1]
+    bare = _BARE.search(line)
+    return (bare[0] if bare and not opened else line.rpartition(" ")[2]), ""
+
+
+def _is_open(line: str) -> bool:
+    try:
+        shlex.split(line)
+    except ValueError:
+        return not line.endswith("\\")
+    return False
+
+
+def _typed(word: str, quote: str) -> str:
+    """A word as it is written on a line, inside the quote that is open."""
+    if quote == "'":
+        return word
+    return word.replace("\\", "\\\\").replace('"', '\\"') if quote else _SPECIAL.sub(r"\\\1", word)
+
+
+def matcher(
+    seen: Seen, folder: Callable[[], Path], variables: Callable[[], Mapping[str, Any]]
+) -> Callable[[CompletionContext], SimpleMatcherResult]:
     """A matcher for ``Completer.custom_matchers``."""
 
     @context_matcher(identifier="iexec_lab")  # type: ignore[untyped-decorator]
@@ -57,22 +92,40 @@ def matcher(seen: Seen, folder: Callable[[], Path]) -> Callable[[CompletionConte
         if line is None:
             return {"completions": []}
         words, last = split(line)
-        found = candidates(words, last, seen=seen, folder=folder())
+        if last.rfind("{") > last.rfind("}"):
+            begun, names = completions(last[last.rfind("{") + 1 :], variables())
+            return _result(context, names, begun)
+        found = candidates(_plain(words), last, seen=seen, folder=folder())
         if before.lstrip().startswith("%%") and last.startswith("-"):
             found += [flag for flag in _CELL_ONLY if flag.startswith(last)]
-        return {
-            "completions": [SimpleCompletion(text=word, type="magic") for word in found],
-            "matched_fragment": last,
-            "suppress": True,
-            "ordered": True,
-        }
+        there, quote = fragment(line, last)
+        return _result(context, [_typed(word, quote) for word in found], there)
 
     return cast("Callable[[CompletionContext], SimpleMatcherResult]", iexec_matcher)
+
+
+def _result(context: CompletionContext, texts: list[str], there: str) -> SimpleMatcherResult:
+    if not context.text_until_cursor.endswith(there):
+        return {"completions": []}
+    # Without any completion IPython would offer what it finds itself, magics and all.
+    return {
+        "completions": [SimpleCompletion(text=text, type="magic") for text in texts or [there]],
+        "matched_fragment": there,
+        "suppress": True,
+        "ordered": True,
+    }
+
+
+def _plain(words: list[str]) -> list[str]:
+    """The words without what may stand before a command."""
+    while words and words[0] in _BEFORE:
+        words = words[1:]
+    return words
 
 
 def install(shell: InteractiveShell, seen: Seen, folder: Callable[[], Path]) -> Callable[[], None]:
     """Add our matcher to the shell; call what is returned to take it away again."""
     matchers = shell.Completer.custom_matchers
-    ours = matcher(seen, folder)
+    ours = matcher(seen, folder, lambda: shell.user_ns)
     matchers.append(ours)
     return lambda: matchers.remove(ours)

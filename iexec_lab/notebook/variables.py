@@ -8,6 +8,7 @@ nothing but one pair of braces passes the object itself; inside longer text, dic
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 import math
 import re
@@ -29,6 +30,24 @@ def reference_at(text: str, at: int) -> str:
     if match is None or match[1] is None or "\n" in match[0]:
         return ""
     return match[0] if _parse(match[1]) is not None else ""
+
+
+def completions(begun: str, names: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """How the text after an open brace may go on: the part that is replaced, and by what."""
+    before, dot, part = begun.rpartition(".")
+    if dot:
+        node = _parse(before)
+        found: list[str] = []
+        with contextlib.suppress(Exception):  # whatever an attribute of somebody else raises
+            found = _attributes(_read(node, names)) if node else []
+    else:
+        found = list(names)
+    return part, [name for name in found if name.startswith(part) and not name.startswith("_")]
+
+
+def _attributes(value: Any) -> list[str]:
+    columns = [name for name in getattr(value, "columns", []) if str(name).isidentifier()]
+    return list(dict.fromkeys([*columns, *dir(value)]))
 
 
 def expand(token: str, names: Mapping[str, Any]) -> Any:

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
@@ -16,8 +21,12 @@ def seen():
 
 
 @pytest.fixture
-def complete(seen, tmp_path):
-    shell = InteractiveShell()
+def shell():
+    return InteractiveShell()
+
+
+@pytest.fixture
+def complete(shell, seen, tmp_path):
     remove = completion.install(shell, seen, lambda: tmp_path)
 
     def texts(code):
@@ -42,6 +51,15 @@ def complete(seen, tmp_path):
         ("%%iexec app run\n--args x\n--tag te", "tee"),
         ("%%iexec\napp init\napp depl", "deploy"),
         ("%%iexec app run -", "-o"),
+        ("%%iexec app run -o job\n--enc", "--encrypt-result"),
+        ("%iexec iexec app ru", "run"),
+        ("%iexec help app ru", "run"),
+        ("%iexec form orderb", "orderbook"),
+        ("%iexec form app ru", "run"),
+        ("%time %iexec app ru", "run"),
+        ("%iexec connect san", "sandbox"),
+        ("    inner = %iexec app run --chain ", "sandbox"),
+        ("%iexec app run --chain=san", "--chain=sandbox"),
     ],
 )
 def test_lines_and_cells_are_completed(complete, code, expected):
@@ -63,6 +81,66 @@ def test_what_was_seen_is_offered(complete, seen):
 )
 def test_other_code_is_left_to_ipython(complete, code):
     assert "run" not in complete(code)
+
+
+@pytest.mark.parametrize(
+    ("typed", "inserted"),
+    [
+        ("my", "my\\ dir/"),
+        ("my\\ d", "my\\ dir/"),
+        ("my\\ dir/", "my\\ dir/a\\'s.zip"),
+        ('"my', "my dir/"),
+        ('"my dir/', "my dir/a's.zip"),
+        ("'my dir/", "my dir/a's.zip"),
+        ("'my dir'/", "my\\ dir/a\\'s.zip"),
+    ],
+)
+def test_paths_with_blanks_are_quoted_as_the_line_is(complete, tmp_path, typed, inserted):
+    (tmp_path / "my dir").mkdir()
+    (tmp_path / "my dir" / "a's.zip").touch()
+    assert complete(f"%iexec task show 0x1 --download {typed}") == [inserted]
+
+
+@pytest.mark.parametrize(
+    ("code", "kept"),
+    [
+        ("%iexec app run --chain zz", "zz"),
+        ("%iexec app run --args ", ""),
+        ('%iexec app run --args "he', "he"),
+        ("%iexec app run --args he\\", "he\\"),
+        ("%iexec nothing ", ""),
+        ("%iexec app run 'a b' \"c 'd", "c 'd"),
+    ],
+)
+def test_where_nothing_fits_ipython_offers_nothing_either(complete, code, kept):
+    assert set(complete(code)) <= {kept}
+
+
+@pytest.mark.usefixtures("complete")
+def test_variables_are_completed_in_braces(shell):
+    shell.user_ns["job_of_mine"] = 1
+    with provisionalcompleter():
+        found = [each.text for each in shell.Completer.completions("%iexec deal show {job_", 22)]
+    assert found == ["job_of_mine"]
+
+
+def test_attributes_and_columns_are_completed_in_braces(complete, shell):
+    shell.user_ns["frame"] = pd.DataFrame({"app_price": [1], "not a name": [2]})
+    assert complete("%iexec app run --app-price {frame.app_p") == ["app_price"]
+    assert complete('%iexec app run --args "{frame.ilo') == ["iloc"]
+    assert complete("%iexec app show {frame.app_price.valu")[0] == "value_counts"
+    assert complete("%iexec app show {nobody.a") == ["a"]
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.text(st.sampled_from("ab \\'\"{}#-=\n"), max_size=12))
+def test_no_line_breaks_the_completer(typed):
+    shell = InteractiveShell.instance()
+    remove = completion.install(shell, Seen(), Path)
+    code = f"%%iexec app run {typed}"
+    with provisionalcompleter():
+        list(shell.Completer.completions(code, len(code)))
+    remove()
 
 
 def test_a_comment_in_a_cell_is_not_completed(complete):
