@@ -9,7 +9,7 @@ from iexec_lab.commands.options import FORCE, READS, SENDS, SIGNS, TO, USER, fla
 from iexec_lab.commands.outcome import Outcome
 from iexec_lab.commands.rehearsal import DRY_RUN, rehearsable
 from iexec_lab.commands.tree import Argument, Command
-from iexec_lab.errors import ConfigurationError, SandboxError, ValidationError
+from iexec_lab.errors import ConfigurationError, ProjectError, SandboxError, ValidationError
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -79,9 +79,17 @@ def _deploy(kind: str) -> Handler:
         project = context.project
         values = _checked(kind, project.resource(kind))
         lab = context.lab(args)
+        project.prepare_deployed()
         with context.face.working(f"Deploying the {kind}"):
             outcome = done(lab, f"{kind}.deploy", f"Deployed {kind} {{address}}.", force=True, **values)
-        project.save_deployed(kind, lab.session.network.id, outcome.raw["address"])
+        try:
+            project.save_deployed(kind, lab.session.network.id, outcome.raw["address"])
+        except ProjectError as error:
+            raise ProjectError(
+                f"Deployed {kind} {outcome.raw['address']}, but: {error.message}",
+                details={"transaction": outcome.raw["txHash"], **error.details},
+                hint="Keep the address: deployed.json does not have it.",
+            ) from error
         return outcome
 
     return handle

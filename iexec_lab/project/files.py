@@ -87,7 +87,7 @@ class Project:
         """Replace one unsigned order of ``iexec.json``."""
 
         def change(document: dict[str, Any]) -> None:
-            document.setdefault("order", {})[kind] = dict(value)
+            _part(document, "order", CONFIG)[kind] = dict(value)
 
         self._update(CONFIG, change, required=True)
 
@@ -111,7 +111,7 @@ class Project:
 
         def change(document: dict[str, Any]) -> None:
             document["default"] = name
-            known = document.setdefault("chains", {})
+            known = _part(document, "chains", CHAINS)
             if values is not None:
                 known[name] = dict(values)
             else:
@@ -139,9 +139,14 @@ class Project:
             raise ProjectError(message, hint=f"Give an address, or run iexec-lab {kind} deploy.")
         return address
 
+    def prepare_deployed(self) -> None:
+        """Find out that ``deployed.json`` is wrong, or can not be written, before gas is spent."""
+        self._deployed()
+        jsonfile.check_writable(self.folder / DEPLOYED)
+
     def save_deployed(self, kind: str, chain_id: int, address: str) -> None:
         self._update(
-            DEPLOYED, lambda document: document.setdefault(kind, {}).update({str(chain_id): address})
+            DEPLOYED, lambda document: _part(document, kind, DEPLOYED).update({str(chain_id): address})
         )
 
     def _deployed(self) -> dict[str, dict[str, str]]:
@@ -163,11 +168,12 @@ class Project:
             ProjectError: there is no ``orders.json``.
         """
         document = self._required(ORDERS, hint="iexec-lab order sign writes it.")
-        return _expect_object(document.get(str(chain_id)) or {}, str(chain_id), ORDERS)
+        orders = _expect_object(document.get(str(chain_id)) or {}, str(chain_id), ORDERS)
+        return {kind: _expect_object(order, kind, ORDERS) for kind, order in orders.items() if order}
 
     def save_signed_order(self, kind: str, chain_id: int, order: Mapping[str, Any]) -> None:
         def change(document: dict[str, Any]) -> None:
-            document.setdefault(str(chain_id), {})[kind] = dict(order)
+            _part(document, str(chain_id), ORDERS)[kind] = dict(order)
 
         self._update(ORDERS, change)
 
@@ -223,6 +229,13 @@ def _make_folder(folder: Path, mode: int = 0o777) -> None:
 
 def _invalid(message: str, name: str) -> ProjectError:
     return ProjectError(f"ValidationError: {message} in {name}")
+
+
+def _part(document: dict[str, Any], key: str, name: str) -> dict[str, Any]:
+    """The object under ``key``, made when there is none."""
+    if not document.get(key):
+        document[key] = {}
+    return _expect_object(document[key], key, name)
 
 
 def _expect_object(value: Any, what: str, name: str) -> dict[str, Any]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import ProjectError
@@ -12,18 +14,24 @@ from iexec_lab.errors import ProjectError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+    from typing import NoReturn
 
     Document = dict[str, Any]
 
 _MAX_ARRAY_INDEX = 2**32 - 2  # JavaScript lists keys that are array indices first, ascending
+_HALF = re.compile("[\ud800-\udfff]")  # half of a pair, which no encoding can write
+_ROOM = 512  # more than a command adds to a file
 
 
 def dumps(value: Any) -> str:
     """The text ``JSON.stringify(value, null, 2)`` gives."""
-    return json.dumps(_in_js_order(value), indent=2, ensure_ascii=False)
+    text = json.dumps(_in_js_order(value), indent=2, ensure_ascii=False)
+    return _HALF.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
 
 
 def _in_js_order(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     if isinstance(value, list):
         return [_in_js_order(item) for item in value]
     if not isinstance(value, dict):
@@ -44,16 +52,22 @@ def read(path: Path) -> Document | None:
         ProjectError: not readable, not JSON (with line and column), or not an object.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors put a byte-order mark first
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or str(error)
         raise ProjectError(
-            f"{type(error).__name__}: {reason} in {path.name}", details={"file": path}
+            f"{type(error).__name__}: {reason} in {path.name}",
+            details={"file": path},
+            hint="Save it as UTF-8." if isinstance(error, UnicodeDecodeError) else None,
         ) from error
+
+    def refuse(word: str) -> NoReturn:
+        raise json.JSONDecodeError(f"{word} is no JSON", text, max(text.find(word), 0))
+
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_constant=refuse)
     except json.JSONDecodeError as error:
         raise ProjectError(
             f"SyntaxError: {error.msg} (line {error.lineno}, column {error.colno}) in {path.name}",
@@ -74,6 +88,27 @@ def read(path: Path) -> Document | None:
 
 def write(path: Path, text: str, *, mode: int | None = None) -> None:
     """Replace the file in one step; without ``mode`` it keeps its mode, or gets the umask's when new."""
+    with _draft(path, text, mode) as (temporary, target):
+        temporary.replace(target)
+
+
+def check_writable(path: Path) -> None:
+    """Find out that the file can not be written, or that the disk is full, before it must be written.
+
+    Raises:
+        ProjectError: it can not.
+    """
+    try:
+        size = path.stat().st_size
+    except OSError:
+        size = 0
+    with _draft(path, " " * (size + _ROOM), None):
+        pass
+
+
+@contextlib.contextmanager
+def _draft(path: Path, text: str, mode: int | None) -> Iterator[tuple[Path, Path]]:
+    """The text in a new file beside its target, gone at the end; failures become ``ProjectError``."""
     target = path.resolve()
     temporary = target.with_name(f".{target.name}.{os.urandom(6).hex()}")
     try:
@@ -88,11 +123,12 @@ def write(path: Path, text: str, *, mode: int | None = None) -> None:
             os.fsync(file.fileno())
         if kept is not None:
             temporary.chmod(kept)
-        temporary.replace(target)
+        yield temporary, target
     except OSError as error:
+        raise ProjectError(f"Cannot write {path.name}: {error.strerror}", details={"file": path}) from error
+    finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        raise ProjectError(f"Cannot write {path.name}: {error.strerror}", details={"file": path}) from error
 
 
 def _mode_of(path: Path) -> int | None:

@@ -48,7 +48,7 @@ class WalletFile:
             WalletError: The file can not be read, or holds something else.
         """
         try:
-            content = json.loads(self.path.read_text(encoding="utf-8"))
+            content = json.loads(self.path.read_text(encoding="utf-8-sig"))
         except OSError as error:
             raise _refused(error, "open", self.path) from None
         except (ValueError, RecursionError):
@@ -64,7 +64,10 @@ class WalletFile:
         Raises:
             WalletError: The file can not be read, or names no address.
         """
-        address = self.read().get("address")
+        content = self.read()
+        address = content.get("address")
+        if address is None and not self.encrypted and "privateKey" in content:
+            return self.unlock().address
         if not is_address(address):
             raise WalletError(f"{self.name} names no address", details={"file": self.path})
         return to_address(address)

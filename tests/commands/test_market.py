@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from zipfile import ZipFile
 
 import pytest
+
+from iexec_lab.errors import ProjectError
+from iexec_lab.project import Project
 
 NOBODY = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 
@@ -39,6 +43,25 @@ def test_deploying_what_is_not_complete(iexec):
     assert iexec.fails("dataset deploy") == "owner is a required field"
     assert iexec.fails("app deploy") == "ValidationError: app must be a `object` type in iexec.json"
     assert iexec.fails("workerpool deploy").startswith('Missing workerpool in "iexec.json".')
+
+
+def test_nothing_is_deployed_that_could_not_be_noted(iexec, monkeypatch):
+    iexec("workerpool init")
+    (iexec.folder / "deployed.json").write_text('{"workerpool": []}')
+    before = iexec("workerpool count")
+    message = "ValidationError: workerpool must be a `object` type in deployed.json"
+    assert iexec.fails("workerpool deploy") == message
+    assert iexec("workerpool count") == before
+
+    def full(*_):
+        raise ProjectError("Cannot write deployed.json: No space left on device")
+
+    (iexec.folder / "deployed.json").unlink()
+    owned = {"owner": iexec.user, "description": f"{iexec.folder.name} {time.time_ns()}"}
+    (iexec.folder / "iexec.json").write_text(json.dumps({"workerpool": owned}))
+    monkeypatch.setattr(Project, "save_deployed", full)
+    lost = re.fullmatch(r"Deployed workerpool (0x\w{40}), but: Cannot.*", iexec.fails("workerpool deploy"))
+    assert iexec(f"workerpool show {lost[1]}")["workerpool"]["owner"] == iexec.user
 
 
 @pytest.mark.parametrize("kind", ["app", "dataset", "workerpool"])

@@ -135,6 +135,37 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["iexec.json"]
 
 
+def test_a_file_that_can_not_be_written_is_found_out_before(tmp_path):
+    Project(tmp_path).prepare_deployed()
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "deployed.json").mkdir()
+    with pytest.raises(ProjectError, match=r"deployed\.json"):
+        Project(tmp_path).prepare_deployed()
+
+
+@pytest.mark.parametrize("wrong", ["1", "[1]", '"x"'])
+def test_a_part_of_the_wrong_type_is_not_replaced(tmp_path, wrong):
+    project = Project(tmp_path)
+    saves = {
+        ("iexec.json", "order"): lambda: project.save_order("apporder", {}),
+        ("chain.json", "chains"): lambda: project.save_default_chain("sandbox"),
+        ("deployed.json", "app"): lambda: project.save_deployed("app", 5, ADDRESS),
+        ("orders.json", "5"): lambda: project.save_signed_order("apporder", 5, {}),
+    }
+    for (name, key), save in saves.items():
+        text = f'{{"{key}": {wrong}}}'
+        (tmp_path / name).write_text(text)
+        with pytest.raises(ProjectError, match=f"ValidationError: {key} must be a `object` type in {name}"):
+            save()
+        assert (tmp_path / name).read_text() == text
+
+
+def test_a_signed_order_must_be_an_object(tmp_path):
+    (tmp_path / "orders.json").write_text('{"5": {"apporder": 1, "datasetorder": null}}')
+    with pytest.raises(ProjectError, match=r"apporder must be a `object` type in orders\.json"):
+        Project(tmp_path).signed_orders(5)
+
+
 def test_commands_side_by_side_lose_nothing(tmp_path):
     project = Project(tmp_path)
     threads = [threading.Thread(target=project.save_deployed, args=("app", i, ADDRESS)) for i in range(1, 25)]
@@ -165,6 +196,27 @@ JSON = st.recursive(
 @given(JSON)
 def test_dumps_keeps_every_value(value):
     assert json.loads(jsonfile.dumps(value)) == value
+
+
+def test_what_javascript_would_write_is_written(tmp_path):
+    path = tmp_path / "iexec.json"
+    path.write_text('{"half": "\\ud800", "whole": "\\ud83d\\ude00", "much": 1e400}')
+    jsonfile.update(path, lambda document: document.update({"new": 1}))
+    assert json.loads(path.read_text()) == {"half": "\ud800", "whole": "\U0001f600", "much": None, "new": 1}
+    assert "\\ud800" in path.read_text()
+    assert "\U0001f600" in path.read_text()
+
+
+def test_a_byte_order_mark_and_windows_lines_are_read(tmp_path):
+    (tmp_path / "iexec.json").write_bytes(b'\xef\xbb\xbf{\r\n"a": 1\r\n}\r\n')
+    assert Project(tmp_path).config() == {"a": 1}
+
+
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
+def test_words_that_are_no_json_are_refused(tmp_path, word):
+    (tmp_path / "iexec.json").write_text(f'{{"a":\n {word}}}')
+    with pytest.raises(ProjectError, match=f"{word} is no JSON .line 2, column 2. in iexec.json"):
+        Project(tmp_path).config()
 
 
 def test_dumps_puts_array_indices_first_like_javascript():

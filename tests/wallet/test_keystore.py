@@ -160,6 +160,13 @@ def test_no_directory_at_all():
     assert "wallet create" in caught.value.hint
 
 
+def test_a_bare_key_tells_its_address():
+    signer = LocalSigner.generate()
+    mark = b"\xef\xbb\xbf"
+    Path("wallet.json").write_bytes(mark + json.dumps({"privateKey": signer.export_key()}).encode())
+    assert read_address() == signer.address
+
+
 def test_an_empty_directory():
     Path("ks").mkdir()
     with pytest.raises(WalletError) as caught:
