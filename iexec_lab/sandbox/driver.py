@@ -16,6 +16,7 @@ from iexec_lab.errors import ChainError, TransactionError
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.sandbox.clock import DeadlineError
 from iexec_lab.sandbox.execution import Assignment
+from iexec_lab.sandbox.results import FaultError
 from iexec_lab.sandbox.tasks_store import iso_date
 from iexec_lab.sandbox.worker import ACTIVE, COMPLETED, FAILED, SETTLED
 
@@ -229,7 +230,14 @@ class Driver:
                 continue
             self._store.advance(self._task, "RESULT_UPLOADING", uploadingWorkerWalletAddress=worker)
             self._store.advance(self._task, "RESULT_UPLOAD_REQUESTED", "RESULT_UPLOADING", worker=worker)
-            link = link or await self._shop.executor.upload(work)
+            try:
+                link = link or await self._shop.executor.upload(work)
+            except FaultError as fault:
+                log.warning("task %s: %s", self._task, fault)
+                self._store.replicate_status(
+                    self._task, worker, "RESULT_UPLOAD_FAILED", "ABORTED", cause=fault.cause
+                )
+                continue
             self._store.advance(self._task, "RESULT_UPLOADED", worker=worker, resultLink=link)
             self._store.advance(self._task, "RESULT_UPLOADED")
             return link

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +16,7 @@ from iexec_lab.sandbox.enclave import NOTICE, Session, open_session
 from iexec_lab.sandbox.inputs import Inputs
 from iexec_lab.sandbox.process import KEPT_CHARACTERS
 from iexec_lab.sandbox.results import Computed, FaultError
-from iexec_lab.sandbox.runtime import Runtime, Workspace, task_environment
+from iexec_lab.sandbox.runtime import Runtime, Workspace, least_free, task_environment
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -132,18 +133,30 @@ class Executor:
         try:
             ended = await self._runtime.run(app, work.job, env, self.workspace(work))
         except (SandboxError, OSError) as error:
-            await asyncio.to_thread(self.workspace(work).clear)
+            await asyncio.to_thread(self.workspace(work).remove)
             self._save_logs(work, [f"APP_COMPUTE_FAILED: {error}"])
             raise FaultError("APP_COMPUTE_FAILED", str(error)) from error
         shown_as = self._runtime.shown(app, self.workspace(work))[1]
         return await self._finish(work, ended, session, shown_as), ended.exit_code
 
     async def upload(self, work: Assignment) -> str:
-        """Put the archive into the sandbox's IPFS; the link that goes on chain."""
+        """Put the archive into the sandbox's IPFS; the link that goes on chain.
+
+        Raises:
+            FaultError: the disk has no room for it.
+        """
         if work.job.callback:
             return results.link("ethereum", work.job.callback)
-        cid = await asyncio.to_thread(self._blobs.add, self.workspace(work).archive)
+        cid = await asyncio.to_thread(self._store_archive, self.workspace(work).archive)
         return results.link("ipfs", f"/ipfs/{cid}")
+
+    def _store_archive(self, archive: Path) -> str:
+        """Its CID. Whether there is room is asked before, for blocks are never deleted."""
+        size, free = archive.stat().st_size, shutil.disk_usage(archive.parent).free
+        if size + least_free(free) > free:
+            message = f"the disk has {free} bytes left, the result needs {size}"
+            raise FaultError("POST_COMPUTE_IPFS_UPLOAD_FAILED", message)
+        return self._blobs.add(archive)
 
     def _open_session(self, work: Assignment) -> Session:
         try:
@@ -168,10 +181,11 @@ class Executor:
         try:
             computed = await asyncio.to_thread(_compute, work.job, space, ended, shown_as)
             await asyncio.to_thread(_archive, work.job, space, session, notes)
+            await asyncio.to_thread(space.clear)
             return Result(computed, await self._early_link(work))
         except FaultError as fault:
             notes.append(str(fault))
-            await asyncio.to_thread(space.clear)
+            await asyncio.to_thread(space.remove)
             if ended.exit_code == 0 or fault.cause not in _WITHOUT_DIGEST:
                 raise
             return Result(None)
@@ -259,5 +273,7 @@ def _archive(job: Job, space: Workspace, session: Session, notes: list[str]) -> 
         encrypt_result(clear, space.archive, session.result_key)
     except CryptoError as error:
         raise FaultError("POST_COMPUTE_MALFORMED_ENCRYPTION_PUBLIC_KEY", str(error)) from None
+    except OSError as error:
+        raise FaultError("POST_COMPUTE_ENCRYPTION_FAILED", str(error)) from None
     finally:
         clear.unlink()

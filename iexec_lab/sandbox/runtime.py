@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 
 APP = "/iexec_app" if os.path.isdir("/app") else "/app"  # noqa: PTH112
 """Where an app sees its own folder; a machine's own /app, which may hold our Python, is not hidden."""
-RESERVE = 128 << 20
-"""Bytes of the disk that no app may take, half of what is free where that is less: the chain needs them."""
+_RESERVE = 128 << 20
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _WORD = re.compile(rf"(?:[^ '\"]|{_QUOTED.pattern})+")
 _BALANCED = re.compile(rf"(?:[^'\"]|{_QUOTED.pattern})*")
@@ -68,7 +67,7 @@ class Workspace:
             path.mkdir(parents=True)
 
     def clear(self) -> None:
-        """Delete what the app left, of which there is no use."""
+        """Delete what the app left, once it is in the archive."""
         for path in (self.outputs, self.scratch):
             remove_tree(path)
 
@@ -136,7 +135,7 @@ class Runtime:
             command = container(app, name, arguments, env, (workspace.inputs, workspace.outputs))
         else:
             command = self._local(app, arguments, env, workspace)
-        least = min(RESERVE, shutil.disk_usage(workspace.folder).free // 2)
+        least = least_free(shutil.disk_usage(workspace.folder).free)
         command = replace(command, limit=job.time_limit, least_free=least)
         return await self._launcher.run(command, workspace.folder)
 
@@ -180,6 +179,11 @@ def task_environment(job: Job, index: int, task: str) -> dict[str, str]:
         "IEXEC_BOT_FIRST_INDEX": str(job.deal.bot_first),
         "IEXEC_BOT_TASK_INDEX": str(index),
     }
+
+
+def least_free(free: int) -> int:
+    """Bytes of the disk that no app may take, of those that are free: the chain needs them."""
+    return min(_RESERVE, free // 2)
 
 
 def split_arguments(text: str) -> list[str]:

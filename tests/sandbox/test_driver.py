@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from typing import NamedTuple
 
 import pytest
 from sandbox.buyer import TDX, Buyer
@@ -46,13 +48,23 @@ class CrashError(BaseException):
     """The sandbox is killed, as far as this test can do that to itself."""
 
 
+class Room(NamedTuple):
+    """What is left of a disk."""
+
+    free: int
+
+
 class FragileStore(TasksStore):
-    """Dies once when a status is written, before or after it is on disk."""
+    """Dies once when a status is written, before or after it is on disk; or finds no room for it, once."""
 
     crash_at = None
     crash_after = False
+    full_at = None
 
     def _append(self, task, worker, given, cause):
+        if self.full_at in given:
+            self.full_at = None
+            raise sqlite3.OperationalError("database or disk is full")
         fatal = self.crash_at is not None and self.crash_at in {(bool(worker), status) for status in given}
         super()._append(task, worker, given, cause)
         if fatal:
@@ -413,5 +425,37 @@ def test_a_result_that_got_lost_is_a_failed_upload(buyer, open_pool, category):
             pool.start()
             await pool.until(task, "FAILED")
             assert pool.history(task)[-2:] == ["RESULT_UPLOAD_TIMEOUT", "FAILED"]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("tag", [NULL_BYTES32, TDX], ids=["standard", "tee"])
+def test_a_result_the_disk_has_no_room_for(buyer, open_pool, category, tag, monkeypatch):
+    async def main():
+        async with open_pool() as pool:
+            monkeypatch.setattr("iexec_lab.sandbox.execution.shutil.disk_usage", lambda _: Room(0))
+            task = _buy(buyer, pool, category, tag=tag)
+            await pool.until(task, "FAILED")
+            (replicate,) = pool.store.replicates(task)
+            failed = pool.store.history(task, replicate.worker)[-2]
+            assert failed.cause == "POST_COMPUTE_IPFS_UPLOAD_FAILED"
+            if tag == NULL_BYTES32:
+                assert failed.status == "RESULT_UPLOAD_FAILED"
+                assert pool.history(task)[-3:] == ["RESULT_UPLOADING", "RESULT_UPLOAD_TIMEOUT", "FAILED"]
+            else:
+                assert failed.status == "COMPUTE_FAILED"
+                assert pool.history(task)[-2:] == ["RUNNING_FAILED", "FAILED"]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("point", ["RUNNING", "CONSENSUS_REACHED", "FINALIZED"])
+def test_a_disk_that_was_full_for_a_while_only_delays(buyer, open_pool, category, point):
+    async def main():
+        async with open_pool() as pool:
+            pool.store.full_at = point
+            task = _buy(buyer, pool, category)
+            await pool.until(task, "COMPLETED")
+            assert pool.store.full_at is None
 
     asyncio.run(main())
