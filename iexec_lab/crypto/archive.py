@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import lzma
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, cast
 
-from iexec_lab.crypto.streams import CHUNK, Meter, open_source, os_errors, read_chunks
+from iexec_lab.crypto.streams import CHUNK, Meter, open_source, os_errors, read_chunks, read_whole
 from iexec_lab.errors import CryptoError, IexecError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 #: Zip has no earlier time, and the same folder must always give the same archive.
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 _ENCRYPTED: Final = 0x1
+_NO_UNICODE: Final = re.compile("[\\ud800-\\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,8 @@ def list_folder(folder: str | os.PathLike[str]) -> list[tuple[str, Path]]:
             for name in (*folders, *files):
                 path = Path(parent, name)
                 mode = path.lstat().st_mode
+                if _NO_UNICODE.search(name):
+                    raise CryptoError(f"{name!a} is no Unicode name", hint="rename it")
                 if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
                     kind = "a symbolic link" if stat.S_ISLNK(mode) else "no regular file"
                     raise CryptoError(
@@ -117,7 +121,7 @@ def write_folder(folder: str | os.PathLike[str], meter: Meter | None = None) -> 
                 open_source(path) as (file, size),
                 archive.open(info, "w", force_zip64=(size or 0) >= 2**31) as entry,
             ):
-                for piece in read_chunks(file, meter):
+                for piece in read_whole(file, size, meter):
                     entry.write(piece)
                     yield from sink.drain()
     yield from sink.drain()
@@ -129,7 +133,7 @@ def source_chunks(source: Source, progress: Progress | None = None) -> Iterator[
         yield from write_folder(source, Meter(progress, folder_size(source)))
         return
     with open_source(source) as (file, size):
-        yield from read_chunks(file, Meter(progress, size))
+        yield from read_whole(file, size, Meter(progress, size))
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from iexec_lab.crypto.aes import BLOCK, cbc_decryptor, cbc_encryptor, decrypt_chunks, encrypt_chunks
@@ -77,8 +78,10 @@ def encrypt_dataset(
 
     Raises:
         ValidationError: the key is not valid.
-        CryptoError: the source can not be read or the target not written.
+        CryptoError: the source can not be read or changed meanwhile, or the target can not be written.
     """
+    if _is_inside(target, source):
+        raise CryptoError("the target lies in the folder that is to be encrypted")
     text = key if key is not None else generate_dataset_key()
     raw = read_dataset_key(text)
     iv = os.urandom(BLOCK) if iv is None else iv
@@ -95,6 +98,13 @@ def encrypt_dataset(
             helper.do(keep, piece)
             size += len(piece)
     return EncryptedDataset(key=text, checksum="0x" + digest.hexdigest(), size=size)
+
+
+def _is_inside(target: Target, source: Source) -> bool:
+    paths = (str, os.PathLike)
+    if not isinstance(source, paths) or not isinstance(target, paths) or not Path(source).is_dir():
+        return False
+    return Path(target).absolute().parent.resolve().is_relative_to(Path(source).resolve())
 
 
 def decrypt_dataset(

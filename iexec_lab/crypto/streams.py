@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -84,7 +85,9 @@ def open_source(source: Source) -> Iterator[tuple[BinaryIO, int | None]]:
         with os_errors(f"can not read {os.fspath(source)}"):
             file = file_path(source).open("rb", buffering=0)
         with file:
-            yield file, os.fstat(file.fileno()).st_size
+            about = os.fstat(file.fileno())
+            # Pipes, devices and what the system makes up have no size to count on.
+            yield file, about.st_size if stat.S_ISREG(about.st_mode) and about.st_size else None
     else:
         yield source, None
 
@@ -105,6 +108,26 @@ def read_chunks(file: BinaryIO, meter: Meter | None = None) -> Iterator[memoryvi
             yield chunk
             if meter is not None:
                 meter.add(len(chunk))
+
+
+def read_whole(file: BinaryIO, size: int | None, meter: Meter | None = None) -> Iterator[memoryview]:
+    """As ``read_chunks``, for a file that must have this size from the first byte to the last.
+
+    Raises:
+        CryptoError: somebody writes to it.
+    """
+    done = 0
+    for chunk in read_chunks(file, meter):
+        done += len(chunk)
+        if size is not None and done > size:
+            break
+        yield chunk
+    if size is not None and done != size:
+        raise CryptoError(
+            "the source changed while it was read",
+            details={"size": f"{size} bytes"},
+            hint="Try again when nobody writes to it.",
+        )
 
 
 def read_exactly(file: BinaryIO, count: int) -> bytes:
@@ -172,6 +195,9 @@ def open_target(target: Target, *, private: bool = False) -> Iterator[BinaryIO]:
             yield target
         return
     path = file_path(target)
+    with os_errors(f"can not write {path}"):
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise CryptoError(f"can not write {path}: no regular file")
     part = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
     mode = 0o600 if private else 0o666
     with os_errors(f"can not write {path}"):

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import io
 import os
 import stat
+import threading
 import zipfile
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -231,3 +234,52 @@ def test_links_in_a_folder_are_refused(tmp_path):
     with pytest.raises(CryptoError, match="b is no regular file"):
         encrypt_dataset(folder, tmp_path / "x.enc", KEY)
     assert names(tmp_path) == ["folder"]
+
+
+def test_what_a_folder_can_not_hold(tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    os.mkfifo(folder / "pipe")
+    with pytest.raises(CryptoError, match="pipe is no regular file"):
+        encrypt_dataset(folder, io.BytesIO())
+    (folder / "pipe").unlink()
+    with contextlib.suppress(OSError):  # not every file system has such names
+        Path(os.fsdecode(os.fsencode(folder) + b"/\xff")).write_text("x")
+        with pytest.raises(CryptoError, match="is no Unicode name"):
+            encrypt_dataset(folder, io.BytesIO())
+
+
+def test_the_target_is_not_in_the_folder(tmp_path):
+    (tmp_path / "a").write_text("x")
+    with pytest.raises(CryptoError, match="the target lies in the folder"):
+        encrypt_dataset(tmp_path, tmp_path / "a.enc")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_file_that_grows_or_shrinks_meanwhile_is_refused(tmp_path):
+    source = tmp_path / "log"
+    for size in (10, 4 << 20):
+        source.write_bytes(bytes(3 << 20))
+
+        def change(*_, size=size):
+            os.truncate(source, size)
+
+        with pytest.raises(CryptoError, match="the source changed while it was read"):
+            encrypt_dataset(source, tmp_path / "log.enc", progress=change)
+        assert [path.name for path in tmp_path.iterdir()] == ["log"]
+
+
+def test_devices_and_pipes_are_no_targets(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(CryptoError, match="no regular file"):
+        encrypt_dataset(b"x", tmp_path / "pipe")
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_a_pipe_can_be_encrypted(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=lambda: (tmp_path / "pipe").write_bytes(b"x" * 100))
+    writer.start()
+    done = encrypt_dataset(tmp_path / "pipe", tmp_path / "enc")
+    writer.join()
+    assert decrypt_dataset(tmp_path / "enc", tmp_path / "clear", done.key) == 100
