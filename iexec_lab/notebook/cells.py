@@ -13,6 +13,7 @@ from iexec_lab.errors import UsageError
 from iexec_lab.notebook.variables import reference_at
 
 _QUOTES = "'\""
+_JOINED = "'\"'\"'"  # how shlex.join writes a single quote inside single quotes
 _PLAIN = re.compile(r"[^\s\\'\"{#]+")
 
 
@@ -86,7 +87,8 @@ def _quoted(text: str, start: int) -> tuple[str, int]:
             piece = text[at : at + 2]
             found.append(piece[1:] if piece[1:] in {'"', "\\"} else piece)
         else:
-            piece = (reference_at(text, at) if char == "{" else "") or char
+            held = reference_at(text, at) if char == "{" else ""
+            piece = char if not held or _JOINED in held else held
             found.append(piece)
         at += len(piece)
     line = next((line for line in text.splitlines() if line.count(quote) % 2), text).strip()

@@ -118,7 +118,7 @@ def _cell_html(value: Any, *, shorten: bool) -> str:
     short = _short(full) if shorten else full
     if short == full:
         return escape(full)
-    return f'<span title="{escape(full)}">{escape(short)}</span>'
+    return f'<span title="{escape(full)}" style="white-space:nowrap">{escape(short)}</span>'
 
 
 def to_text(frame: pd.DataFrame, max_rows: int, *, shorten: bool) -> str:

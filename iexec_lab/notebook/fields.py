@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import shlex
@@ -26,7 +27,7 @@ _HASHES = {"apporder", "datasetorder", "workerpoolorder", "requestorder", "deal"
 _SECRETS = {"password", "secret", "private_key"}
 _UNITS = {"amount": ("nRLC", "RLC"), "ether": ("wei", "gwei", "ether")}
 _WIDE = widgets.Layout(width="34em")
-_WIDEST = widgets.Layout(width="95%")
+_FLAG = widgets.Layout(width="auto")
 _LABEL = {"description_width": "11em"}
 HIDDEN = "•••"
 """Shown in place of a secret; a saved notebook must not hold one."""
@@ -45,9 +46,13 @@ class Field:
         self._folder = folder
         self._control = self._draw(seen)
         self._unit = self._draw_unit()
-        self._note = widgets.HTML()
+        self._note = widgets.HTML(html.escape(item.help) if self._is_flag else "")
         parts = [self._control, *([self._unit] if self._unit else []), self._note]
         self.box = widgets.HBox(parts, layout=widgets.Layout(align_items="center"))
+
+    @property
+    def _is_flag(self) -> bool:
+        return isinstance(self.item, Option) and self.item.value == "none"
 
     @property
     def is_needed(self) -> bool:
@@ -76,8 +81,12 @@ class Field:
     def check(self) -> str:
         """What is wrong, empty when nothing is; also shown beside the control."""
         problem = self._problem()
+        if self._is_flag:
+            return problem
         # An empty field is not yet wrong to look at; the run button is what waits for it.
-        self._note.value = f'<span style="color:#c0392b">{problem}</span>' if problem and self.value else ""
+        self._note.value = (
+            f'<span style="color:#c0392b">{html.escape(problem)}</span>' if problem and self.value else ""
+        )
         return problem
 
     def tokens(self, *, hide: bool = False) -> list[str]:
@@ -103,22 +112,19 @@ class Field:
     def _draw(self, seen: Seen) -> Any:
         item = self.item
         common = {"description": _label(item), "style": _LABEL, "layout": _WIDE, "tooltip": item.help}
-        if isinstance(item, Option) and item.value == "none":
-            return widgets.Checkbox(
-                value=False,
-                indent=True,
-                **{**common, "description": f"{item.flag[2:]}: {item.help}", "layout": _WIDEST},
-            )
+        if self._is_flag:
+            return widgets.Checkbox(value=False, indent=True, **{**common, "layout": _FLAG})
         if item.kind in _SECRETS:
             return widgets.Password(placeholder=item.help, **common)
-        if item.choices:
+        choices = _units_of(item) if item.kind == "unit" else item.choices
+        if choices:
             return widgets.Dropdown(
-                options=[("", ""), *((word, word) for word in item.choices)], value="", **common
+                options=[("", ""), *((word, word) for word in choices)], value="", **common
             )
         if item.kind == "json":
             return widgets.Textarea(placeholder='{"iexec_args": "…"}', continuous_update=True, **common)
         default = item.default if isinstance(item, Argument) and item.default else ""
-        options = known_values(item, seen=seen, folder=self._folder)
+        options = [] if item.kind in _UNITS else known_values(item, seen=seen, folder=self._folder)
         if options or item.kind in _ADDRESSES | _HASHES | {"file", "folder", "path"}:
             return widgets.Combobox(
                 value=default,
@@ -162,6 +168,10 @@ class Field:
 
     def find(self, text: str) -> Path:
         return self._folder / Path(text).expanduser()
+
+
+def _units_of(item: Argument | Option) -> tuple[str, ...]:
+    return _UNITS["ether" if "ether" in item.help else "amount"]
 
 
 def _label(item: Argument | Option) -> str:

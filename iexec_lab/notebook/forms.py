@@ -18,6 +18,7 @@ from iexec_lab.commands.seen import Seen
 from iexec_lab.commands.tree import find
 from iexec_lab.errors import IexecError, UsageError
 from iexec_lab.notebook.fields import Field
+from iexec_lab.notebook.variables import escape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -39,6 +40,7 @@ _FIRST = (
     "--to",
     "--tag",
 )
+_IN_SIGHT = 8
 _LEFT_OUT = {"--raw", "--quiet", "--force", "--dry-run"}
 
 
@@ -91,7 +93,7 @@ class Form:
     @property
     def line(self) -> str:
         """The equivalent magic line, without secrets."""
-        return f"%iexec {shlex.join([*self.command.path, *self._tokens(hide=True)])}"
+        return f"%iexec {shlex.join([*self.command.path, *map(escape, self._tokens(hide=True))])}"
 
     def run(self, *more: str) -> None:
         """What the button does: run the words and show the value, or the short error, below."""
@@ -150,11 +152,16 @@ class Form:
     def _group(self, field: Field) -> str:
         """Empty for what is always in sight; a title for what is folded away."""
         flag = getattr(field.item, "flag", None)
-        if flag is None or flag in _FIRST:
+        if flag is None or (flag in _FIRST and not self._is_short):
             return ""
         group = str(getattr(field.item, "group", "options"))
-        few = len(self.fields) <= 8
-        return ("" if few else "more") if group in _MAIN else group
+        return ("" if self._is_short else "more") if group in _MAIN else group
+
+    @property
+    def _is_short(self) -> bool:
+        """Few options of its own: all of them can be in sight."""
+        own = [option for option in self.command.options if option.group in _MAIN]
+        return len([option for option in own if option.flag not in _LEFT_OUT]) <= _IN_SIGHT
 
     def __repr__(self) -> str:
         return self.text()

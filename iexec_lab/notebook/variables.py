@@ -32,6 +32,19 @@ def reference_at(text: str, at: int) -> str:
     return match[0] if _parse(match[1]) is not None else ""
 
 
+def escape(token: str) -> str:
+    """A token that ``expand`` makes this one of, whatever names there are."""
+    if not any(match[1] is None or _parse(match[1]) is not None for match in _BRACES.finditer(token)):
+        return token
+    opened = 0
+    parts: list[str] = []
+    for char in token:
+        is_ours = char == "{" or (char == "}" and opened > 0)
+        opened += {"{": 1, "}": -1}[char] if is_ours else 0
+        parts.append(char * 2 if is_ours else char)
+    return "".join(parts)
+
+
 def completions(begun: str, names: Mapping[str, Any]) -> tuple[str, list[str]]:
     """How the text after an open brace may go on: the part that is replaced, and by what."""
     before, dot, part = begun.rpartition(".")

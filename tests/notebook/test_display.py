@@ -43,7 +43,7 @@ def test_lists_are_tables_with_short_ids(formats):
         "1  0xababab…abab  100000000000000000000  0x709979…79C8",
         "[2 rows]",
     ]
-    assert f'<span title="{HASH}">0xababab…abab</span>' in shown["text/html"]
+    assert f'<span title="{HASH}" style="white-space:nowrap">0xababab…abab</span>' in shown["text/html"]
     assert "100000000000000000000" in shown["text/html"]
 
 

@@ -4,7 +4,9 @@ import pytest
 
 from iexec_lab.commands.tree import walk
 from iexec_lab.errors import IexecError, UsageError
+from iexec_lab.notebook.cells import split
 from iexec_lab.notebook.forms import form
+from iexec_lab.notebook.variables import expand
 
 APP = "0x" + "ab" * 20
 
@@ -37,6 +39,20 @@ def test_every_command_has_a_form_and_a_text_twin(command):
 def test_what_is_typed_becomes_the_line():
     made = form("app run", no_execution, values={"app": APP, "args": "two words", "encrypt_result": True})
     assert made.line == f"%iexec app run {APP} --args 'two words' --encrypt-result"
+
+
+def test_braces_that_were_typed_stay_braces_in_the_line():
+    text = "the {word} it's {{x}} {'a': 1}"
+    made = form("app run", no_execution, values={"args": text})
+    [words] = split(made.line)
+    assert [expand(word, {}) for word in words] == ["%iexec", "app", "run", "--args", text]
+
+
+def test_units_are_chosen_and_kinds_of_orders_stand_together():
+    assert form("wallet send-ether", no_execution).fields["unit"]._control.options[-1] == ("ether", "ether")
+    assert form("account deposit", no_execution).fields["unit"]._control.options[-1] == ("RLC", "RLC")
+    made = form("order sign", no_execution)
+    assert {made._group(made.fields[kind]) for kind in ("app", "dataset", "workerpool", "request")} == {""}
 
 
 def test_amounts_carry_their_unit():

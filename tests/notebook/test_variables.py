@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import pandas as pd
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iexec_lab.errors import UsageError
-from iexec_lab.notebook.variables import expand
+from iexec_lab.notebook.cells import split
+from iexec_lab.notebook.variables import escape, expand
 
 
 class Thing:
@@ -115,6 +117,12 @@ JSON = st.recursive(
 def test_json_comes_through(value, compact):
     text = json.dumps(value, separators=(",", ":") if compact else None)
     assert expand(text, {}) == text
+
+
+@given(st.text(st.sampled_from("{}ab.'\"[]1 :"), max_size=20))
+def test_escaped_text_comes_through(text):
+    assert expand(escape(text), {}) == text
+    assert split(shlex.join([escape(text)])) == [[escape(text)]]
 
 
 @given(st.text(st.characters(exclude_characters="{}")))
