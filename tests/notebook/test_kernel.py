@@ -111,8 +111,10 @@ def test_the_cells_of_the_readme_run_in_an_empty_folder(notebook, iexec_sandbox)
     place = f"connect sandbox:{iexec_sandbox.folder.name}"
     cells = [cell.replace("connect sandbox", place) for cell in cells]
     empty = "import os, tempfile; os.chdir(tempfile.mkdtemp())"
-    _, first, _, last = notebook(empty, *cells, "job.result().text('result.txt')")
+    # twice, as people do
+    _, first, again, _, last = notebook(empty, cells[0], *cells, "job.result().text('result.txt')")
     assert "hello" in first[-1].data["text/plain"]
+    assert "hello" in again[-1].data["text/plain"]
     assert '"a", "b"' in last[-1].data["text/plain"]
 
 
