@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from iexec_lab.errors import ValidationError
 from iexec_lab.protocol.hashing import keccak
 from iexec_lab.protocol.values import to_address
+from iexec_lab.units import number_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,6 +26,10 @@ _DOMAIN_FIELDS: Final[Mapping[str, str]] = {
     "salt": "bytes32",
 }
 _ARRAY: Final = re.compile(r"(.+)\[([0-9]*)\]")
+_NUMBER: Final = re.compile(r"-?[0-9]{1,80}|0[xX][0-9a-fA-F]{1,80}")
+_HEX: Final = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
+# As in Solidity, int and uint have 256 bits.
+_ALIAS: Final = re.compile(r"^u?int(?=\[|$)")
 _INTEGER: Final = re.compile(r"(u?)int([0-9]*)")
 _FIXED_BYTES: Final = re.compile(r"bytes([0-9]{1,2})")
 _MAX_DEPTH: Final = 64
@@ -146,7 +151,9 @@ def _members(members: Any) -> list[tuple[str, str]]:
         raise ValidationError("types must be lists of {name, type}") from None
     if not all(isinstance(text, str) for pair in pairs for text in pair):
         raise ValidationError("types must be lists of {name, type}")
-    return pairs
+    if len({label for label, _ in pairs}) < len(pairs):
+        raise ValidationError("a type has two members of one name")
+    return [(label, _ALIAS.sub(r"\g<0>256", kind)) for label, kind in pairs]
 
 
 def _base(kind: str) -> str:
@@ -192,19 +199,20 @@ def _atom(kind: str, value: Any) -> bytes:
 
 
 def _integer(value: Any) -> int:
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | str)
-        or (isinstance(value, str) and len(value) > 80)
-    ):
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise TypeError
-    return value if isinstance(value, int) else int(value, 0 if value[:2].lower() == "0x" else 10)
+    if isinstance(value, int):
+        return value
+    text = number_text(value) if isinstance(value, float) else value
+    if _NUMBER.fullmatch(text) is None:
+        raise ValueError
+    return int(text, 16 if "x" in text.lower() else 10)
 
 
 def _bytes(value: Any) -> bytes:
     if isinstance(value, bytes | bytearray):
         return bytes(value)
-    if not isinstance(value, str) or value[:2] != "0x":
+    if not isinstance(value, str) or _HEX.fullmatch(value) is None:
         raise TypeError
     return bytes.fromhex(value[2:])
 

@@ -123,3 +123,29 @@ def test_endless_types_do_not_end_us():
 def test_anything_is_hashed_or_refused(domain, types, message):
     with suppress(ValidationError):
         assert len(hash_typed_data(domain, types, message)) == 32
+
+
+def test_int_and_uint_have_256_bits():
+    for short, long in (("uint", "uint256"), ("int[]", "int256[]")):
+        value = [1] if "[" in short else 1
+        assert hash_typed_data({}, {"A": [{"name": "a", "type": short}]}, {"a": value}) == hash_typed_data(
+            {}, {"A": [{"name": "a", "type": long}]}, {"a": value}
+        )
+
+
+def test_a_whole_number_of_json_is_an_integer():
+    types = {"A": [{"name": "a", "type": "uint8"}]}
+    assert hash_typed_data({}, types, {"a": 1.0}) == hash_typed_data({}, types, {"a": "0x1"})
+
+
+@pytest.mark.parametrize("value", ["1_0", " 1", "\u0663", "1e3", 1.5, "0x", "-0x1", float("nan")])
+def test_what_is_no_integer(value):
+    with pytest.raises(ValidationError, match="a must be uint8"):
+        hash_typed_data({}, {"A": [{"name": "a", "type": "uint8"}]}, {"a": value})
+
+
+def test_what_types_can_not_be():
+    with pytest.raises(ValidationError, match="a must be bytes"):
+        hash_typed_data({}, {"A": [{"name": "a", "type": "bytes"}]}, {"a": "0x12 34"})
+    with pytest.raises(ValidationError, match="two members of one name"):
+        hash_typed_data({}, {"A": [{"name": "a", "type": "bool"}] * 2}, {"a": True})
