@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from iexec_lab.client.balances import WEI_PER_NRLC, wallet_nrlc
 from iexec_lab.client.bridge import bridged_session
-from iexec_lab.client.verbs import framed, only, verb
+from iexec_lab.client.verbs import Noun, framed, only, verb
 from iexec_lab.errors import BalanceError, IexecError
 from iexec_lab.ethereum.calls import Call, read
 from iexec_lab.ethereum.contracts import HUB, NATIVE_HUB, RLC
@@ -17,11 +17,8 @@ if TYPE_CHECKING:
     from iexec_lab.ethereum.hub import Hub
 
 
-class Accounts:
+class Accounts(Noun):
     """``lab.account``; amounts are nRLC unless a unit is given."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
 
     @verb(value=framed("account"), raw=only("balance"))
     def show(self, address: str | None = None) -> dict[str, Any]:

@@ -17,9 +17,9 @@ class Apps(Asset):
     """``lab.app``."""
 
     kind = "app"
-    create = APP_REGISTRY.createApp
-    predicted = APP_REGISTRY.predictApp
-    views = {  # noqa: RUF012
+    _create = APP_REGISTRY.createApp
+    _predicted = APP_REGISTRY.predictApp
+    _views = {  # noqa: RUF012
         "appChecksum": APP.m_appChecksum,
         "appMREnclave": APP.m_appMREnclave,
         "appMultiaddr": APP.m_appMultiaddr,

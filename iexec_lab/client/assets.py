@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from iexec_lab.client import preflight, signing
-from iexec_lab.client.verbs import framed, only, verb
+from iexec_lab.client.verbs import Noun, framed, only, verb
 from iexec_lab.errors import ConfigurationError, IexecError, ObjectNotFoundError, OrderError, ValidationError
 from iexec_lab.ethereum.calls import Call, read
 from iexec_lab.ethereum.contracts import ERC721_EVENTS, REGISTRY
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from iexec_lab.client.session import Session
     from iexec_lab.ethereum.abi import Function
 
 
@@ -25,17 +24,14 @@ def _drawn(noun: Asset, plain: Mapping[str, Any]) -> pd.DataFrame:
     return framed(noun.kind)(noun, plain)
 
 
-class Asset:
+class Asset(Noun):
     """The verbs of all three; ``kind`` is "app", "dataset" or "workerpool"."""
 
     kind: ClassVar[str]
-    create: ClassVar[Function]
-    predicted: ClassVar[Function]
+    _create: ClassVar[Function]
+    _predicted: ClassVar[Function]
     #: Official field name -> view function of the asset's contract.
-    views: ClassVar[Mapping[str, Function]]
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
+    _views: ClassVar[Mapping[str, Function]]
 
     @property
     def registry(self) -> str:
@@ -124,7 +120,7 @@ class Asset:
                 hint="The same values give the same address: change one, such as the name.",
             )
         details = {"registry": self.registry, "address": address, "owner": args[0], "name": args[1]}
-        data = self.create.encode(*args)
+        data = self._create.encode(*args)
         receipt = session.send(f"{self.kind} deploy", self.registry, data, details=details, force=force)
         for log in receipt.logs:
             if ERC721_EVENTS.Transfer.matches(log) and to_address(log["address"]) == to_address(
@@ -135,7 +131,7 @@ class Asset:
         raise IexecError("Transfer not confirmed", details={"transaction": receipt.tx_hash})
 
     def _predict(self, args: tuple[Any, ...]) -> str:
-        [address] = read(self.session.rpc, [Call(self.registry, self.predicted, args)])
+        [address] = read(self.session.rpc, [Call(self.registry, self._predicted, args)])
         return to_address(address)
 
     def _owner(self, owner: str | None) -> str:
@@ -176,8 +172,8 @@ class Asset:
         return to_address(f"0x{int(read(self.session.rpc, [call])[0]):040x}")
 
     def _read(self, asset: str) -> dict[str, Any]:
-        values = read(self.session.rpc, [Call(asset, view, ()) for view in self.views.values()])
-        fields = {name: _text(name, value) for name, value in zip(self.views, values, strict=True)}
+        values = read(self.session.rpc, [Call(asset, view, ()) for view in self._views.values()])
+        fields = {name: _text(name, value) for name, value in zip(self._views, values, strict=True)}
         return {"address": asset, self.kind: fields}
 
 

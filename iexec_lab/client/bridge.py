@@ -51,13 +51,12 @@ class _Arrival:
     from_block: int
 
 
-def bridge_to_sidechain(
+def bridge_to_sidechain(  # noqa: D417 -- the noun is not an argument of the verb
     noun: Noun, amount: Any, unit: str = "nRLC", *, wait: bool = True, force: bool = False
 ) -> dict[str, Any]:
     """Move RLC from Ethereum to the wallet's address on the sidechain.
 
     Args:
-        noun: ``lab.wallet``.
         amount: How much; in ``unit``, or text with a unit.
         unit: ``nRLC`` or ``RLC``.
         wait: Wait for the arrival, where the other chain is configured.
@@ -89,13 +88,12 @@ def bridge_to_sidechain(
     return _carry_over(session, "wallet bridge-to-sidechain", bridge, nrlc, send, arrival, force=force)
 
 
-def bridge_to_mainchain(
+def bridge_to_mainchain(  # noqa: D417 -- the noun is not an argument of the verb
     noun: Noun, amount: Any, unit: str = "nRLC", *, wait: bool = True, force: bool = False
 ) -> dict[str, Any]:
     """Move RLC from the sidechain to the wallet's address on Ethereum; else as ``bridge_to_sidechain``.
 
     Args:
-        noun: ``lab.wallet``.
         amount: How much; in ``unit``, or text with a unit.
         unit: ``nRLC`` or ``RLC``.
         wait: Wait for the arrival, where the other chain is configured.

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from iexec_lab.client.verbs import framed, only, verb
+from iexec_lab.client.verbs import Noun, framed, only, verb
 from iexec_lab.errors import IexecError, OrderError
 from iexec_lab.ethereum.calls import call
 from iexec_lab.ethereum.contracts import EVENTS, HUB
 from iexec_lab.protocol import category_arguments, to_address, to_uint256
 
-if TYPE_CHECKING:
-    from iexec_lab.client.session import Session
 
-
-class Categories:
+class Categories(Noun):
     """``lab.category``."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
 
     @verb(value=framed("category"))
     def show(self, index: int | str) -> dict[str, Any]:

@@ -34,9 +34,9 @@ class Datasets(Asset):
     """``lab.dataset``."""
 
     kind = "dataset"
-    create = DATASET_REGISTRY.createDataset
-    predicted = DATASET_REGISTRY.predictDataset
-    views = {  # noqa: RUF012
+    _create = DATASET_REGISTRY.createDataset
+    _predicted = DATASET_REGISTRY.predictDataset
+    _views = {  # noqa: RUF012
         "datasetChecksum": DATASET.m_datasetChecksum,
         "datasetMultiaddr": DATASET.m_datasetMultiaddr,
         "datasetName": DATASET.m_datasetName,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.client.job import Job, read_deals
-from iexec_lab.client.verbs import framed, verb
+from iexec_lab.client.verbs import Noun, framed, verb
 from iexec_lab.client.watching import JobStatus, look, look_again, pauses
 from iexec_lab.errors import JobError
 from iexec_lab.ethereum.calls import latest_block
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from iexec_lab.client.job import JobDeal
-    from iexec_lab.client.session import Session
     from iexec_lab.client.watching import TaskView
     from iexec_lab.services.market import DealPage
 
@@ -34,11 +33,8 @@ def _claim_rows(plain: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-class Deals:
+class Deals(Noun):
     """``lab.deal``."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
 
     @verb(value=framed("deal", one=lambda plain: plain["deal"]))
     def show(

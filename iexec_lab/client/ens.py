@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from iexec_lab.client.verbs import framed, only, verb
+from iexec_lab.client.verbs import Noun, framed, only, verb
 from iexec_lab.errors import CallError, ConfigurationError, IexecError
 from iexec_lab.ethereum.calls import Call, attempt, call, has_code
 from iexec_lab.ethereum.contracts import (
@@ -21,7 +21,6 @@ from iexec_lab.protocol.ens import DEFAULT_DOMAINS, WORKERPOOL_URL_KEY
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from iexec_lab.client.session import Session
     from iexec_lab.ethereum.abi import Function
 
 
@@ -35,11 +34,8 @@ def reverse_name(address: str) -> str:
     return f"{address[2:].lower()}.addr.reverse"
 
 
-class Ens:
+class Ens(Noun):
     """``lab.ens``."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
 
     @property
     def registry(self) -> str:

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from iexec_lab.client.verbs import framed, verb
+from iexec_lab.client.verbs import Noun, framed, verb
 from iexec_lab.networks import NETWORKS
-
-if TYPE_CHECKING:
-    from iexec_lab.client.session import Session
 
 POCO_VERSION = "6.1.0"
 
 
-class NetworkNoun:
+class NetworkNoun(Noun):
     """``lab.network``."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
 
     @verb(value=framed("network"))
     def show(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from iexec_lab.client.job import Job
 from iexec_lab.client.matching import Match, check_match
 from iexec_lab.client.run import check_requirements
 from iexec_lab.client.settle import Sponsor, check_payment, fill_plan, send_match
-from iexec_lab.client.verbs import framed, only, verb
+from iexec_lab.client.verbs import Noun, framed, only, verb
 from iexec_lab.errors import OrderError, ValidationError
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.protocol import (
@@ -26,9 +26,7 @@ from iexec_lab.services.auth import authorize
 if TYPE_CHECKING:
     import pandas as pd
 
-    from iexec_lab.client.session import Session
     from iexec_lab.client.signing import AnyOrder
-    from iexec_lab.client.verbs import Noun
 
 _MANAGE = {
     "apporder": HUB.manageAppOrder,
@@ -57,11 +55,8 @@ def _job_json(job: Job) -> dict[str, Any]:
     return job.to_json()["deals"][0]  # type: ignore[no-any-return]
 
 
-class Orders:
+class Orders(Noun):
     """``lab.order``. An order is an object of ``iexec_lab.protocol``, or its JSON; prices are nRLC a task."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
 
     @verb(raw=lambda order: order.to_json())
     def create(self, /, kind: str, **values: Any) -> AnyOrder:

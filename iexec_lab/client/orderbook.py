@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from iexec_lab.client.verbs import framed, verb
+from iexec_lab.client.verbs import Noun, framed, verb
 from iexec_lab.protocol import check_tag, to_tag
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from iexec_lab.client.session import Session
     from iexec_lab.services.market import OrderPage
 
 
@@ -36,15 +35,12 @@ def _drawn(kind: str) -> Any:
     return framed(kind, lambda page: page.orders)
 
 
-class Orderbook:
+class Orderbook(Noun):
     """``lab.orderbook``.
 
     An address of another kind than the list's own is a restriction: orders open to all or to it match; with
     the strict flag only those that name it; ``any`` takes all. Amounts are nRLC.
     """
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
 
     @verb(
         value=_drawn("apporder"),

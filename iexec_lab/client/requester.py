@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from iexec_lab.client.verbs import verb
-
-if TYPE_CHECKING:
-    from iexec_lab.client.session import Session
+from iexec_lab.client.verbs import Noun, verb
 
 
-class Requester:
+class Requester(Noun):
     """``lab.requester``, also ``lab.secrets``."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
 
     @verb(raw=lambda name: {"isPushed": True, "name": name})
     def push_secret(

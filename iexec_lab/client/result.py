@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iexec_lab.client.result_files import Result, beneficiary_key_file
-from iexec_lab.client.verbs import framed, verb
+from iexec_lab.client.verbs import Noun, framed, verb
 from iexec_lab.crypto import decrypt_result, generate_keypair, public_key_secret, write_private
 from iexec_lab.crypto.streams import file_path, os_errors
 from iexec_lab.errors import AbortedError, CryptoError
@@ -16,16 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from iexec_lab.client.session import Session
-
     Overwrite = Callable[[Path], bool]
 
 
-class Results:
+class Results(Noun):
     """``lab.result``. Keys are kept in ``.secrets/beneficiary`` of the project folder."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
 
     @verb(value=framed("key_file"))
     def generate_encryption_keypair(

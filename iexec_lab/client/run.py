@@ -66,7 +66,7 @@ class RunPlan:
         return str(self.plan)
 
 
-def run_app(
+def run_app(  # noqa: D417 -- the noun is not an argument of the verb
     noun: Noun,
     app: str,
     *,
@@ -98,7 +98,6 @@ def run_app(
     """Run an app at market price: the cheapest orders that fit each other.
 
     Args:
-        noun: ``lab.app``.
         app: Address of the app.
         dataset: Address of a dataset to use.
         workerpool: Run on this worker pool only.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from iexec_lab.client.verbs import verb
+from iexec_lab.client.verbs import Noun, verb
 from iexec_lab.errors import IexecError, ValidationError
 from iexec_lab.protocol import storage_token_name
 from iexec_lab.services.result_proxy import ResultProxy
@@ -13,14 +13,9 @@ from iexec_lab.services.result_proxy import ResultProxy
 if TYPE_CHECKING:
     import os
 
-    from iexec_lab.client.session import Session
 
-
-class Storage:
+class Storage(Noun):
     """``lab.storage``."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
 
     @verb(value=lambda _noun, plain: plain["isInitialized"])
     def init(

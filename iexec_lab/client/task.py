@@ -16,7 +16,7 @@ from iexec_lab.client.result_files import (
     fetch_result,
 )
 from iexec_lab.client.task_logs import fetch_logs, workerpool_api
-from iexec_lab.client.verbs import framed, verb
+from iexec_lab.client.verbs import Noun, framed, verb
 from iexec_lab.client.watching import TaskRef, TaskView, look, pauses
 from iexec_lab.errors import JobError, ObjectNotFoundError, ServiceError
 from iexec_lab.ethereum.contracts import HUB
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from iexec_lab.client.session import Session
 
 CLAIMABLE = {"UNSET", "ACTIVE", "REVEALING", "TIMEOUT"}
 
@@ -36,11 +35,8 @@ def _logs_json(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {"appLogs": [{key: row[key] for key in ("worker", "stdout", "stderr")} for row in rows]}
 
 
-class Tasks:
+class Tasks(Noun):
     """``lab.task``."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
 
     @verb(value=framed("task", one=lambda plain: plain["task"]))
     def show(

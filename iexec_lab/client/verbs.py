@@ -13,6 +13,7 @@ lab.account.show.value(p)      the value again
 from __future__ import annotations
 
 from functools import update_wrapper
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
 if TYPE_CHECKING:
@@ -22,15 +23,26 @@ if TYPE_CHECKING:
 
     from iexec_lab.client.session import Session
 
-    class Noun(Protocol):
-        session: Session
-
 
 P = ParamSpec("P")
 S = TypeVar("S")
 T = TypeVar("T")
 V = TypeVar("V")
 V_co = TypeVar("V_co", covariant=True)
+
+
+class Noun:
+    """A noun of ``lab``: what its verbs share is the session."""
+
+    session: Session
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def __repr__(self) -> str:
+        members = {name: getattr(type(self), name) for name in dir(type(self)) if name[0] != "_"}
+        verbs = [name for name, member in members.items() if isinstance(member, _Verb | FunctionType)]
+        return f"<{type(self).__name__}: {', '.join(verbs)}>"
 
 
 class Verb(Protocol[P, T, V_co]):
@@ -57,6 +69,10 @@ class _Verb(Generic[S, P, T, V]):
         self.method, self.value, self.raw = method, value, raw
         self.__doc__ = method.__doc__
         self.__wrapped__ = method
+        self.name = method.__name__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
 
     @overload
     def __get__(self, noun: None, owner: type) -> _Verb[S, P, T, V]: ...
@@ -73,6 +89,8 @@ class _Verb(Generic[S, P, T, V]):
             return self.value(noun, plain(*args, **kwargs))
 
         update_wrapper(call, plain)
+        call.__name__, call.__module__ = self.name, owner.__module__
+        call.__qualname__ = f"{owner.__qualname__}.{self.name}"
         vars(call).update(plain=plain, raw=self.raw, value=lambda answer: self.value(noun, answer))
         return call
 

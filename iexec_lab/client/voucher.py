@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from iexec_lab.client.settle import find_voucher
-from iexec_lab.client.verbs import framed, only, verb
+from iexec_lab.client.verbs import Noun, framed, only, verb
 from iexec_lab.errors import IexecError
 from iexec_lab.ethereum.calls import Call, read
 from iexec_lab.ethereum.contracts import HUB, VOUCHER
 from iexec_lab.networks import VOUCHER as FEATURE
 from iexec_lab.services.subgraph import VoucherSubgraph
-
-if TYPE_CHECKING:
-    from iexec_lab.client.session import Session
 
 _NUMBERS = ("type", "balance", "allowanceAmount", "expirationTimestamp")
 
@@ -23,11 +20,8 @@ def _voucher_json(plain: dict[str, Any]) -> dict[str, Any]:
     return {key: str(value) if key in _NUMBERS else value for key, value in plain.items()}
 
 
-class Vouchers:
+class Vouchers(Noun):
     """``lab.voucher``; amounts are nRLC."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
 
     @verb(raw=lambda address: {"address": address})
     def address(self, owner: str | None = None) -> str | None:

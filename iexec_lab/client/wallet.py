@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from iexec_lab.client.balances import WEI_PER_NRLC, wallet_nrlc, wallet_wei
 from iexec_lab.client.bridge import bridge_to_mainchain, bridge_to_sidechain, bridged_session
-from iexec_lab.client.verbs import framed, only, verb
+from iexec_lab.client.verbs import Noun, framed, only, verb
 from iexec_lab.errors import BalanceError, IexecError, ProjectError, ValidationError, WalletError
 from iexec_lab.ethereum.calls import has_code
 from iexec_lab.ethereum.contracts import RLC
@@ -15,17 +15,11 @@ from iexec_lab.units import format_ether, format_rlc, parse_ether, parse_rlc
 from iexec_lab.wallet import keystore
 from iexec_lab.wallet.signer import LocalSigner
 
-if TYPE_CHECKING:
-    from iexec_lab.client.session import Session
-
 TRANSFER_GAS = 21_000
 
 
-class Wallets:
+class Wallets(Noun):
     """``lab.wallet``."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
 
     @property
     def address(self) -> str | None:

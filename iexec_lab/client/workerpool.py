@@ -26,9 +26,9 @@ class Workerpools(Asset):
     """``lab.workerpool``."""
 
     kind = "workerpool"
-    create = WORKERPOOL_REGISTRY.createWorkerpool
-    predicted = WORKERPOOL_REGISTRY.predictWorkerpool
-    views = {  # noqa: RUF012
+    _create = WORKERPOOL_REGISTRY.createWorkerpool
+    _predicted = WORKERPOOL_REGISTRY.predictWorkerpool
+    _views = {  # noqa: RUF012
         "schedulerRewardRatioPolicy": WORKERPOOL.m_schedulerRewardRatioPolicy,
         "workerStakeRatioPolicy": WORKERPOOL.m_workerStakeRatioPolicy,
         "workerpoolDescription": WORKERPOOL.m_workerpoolDescription,

@@ -57,3 +57,14 @@ def test_a_verb_looks_like_a_method():
     assert inspect.getdoc(double) == "Twice the number."
     assert double.__name__ == "double"
     assert inspect.getdoc(Noun.double) == "Twice the number."
+
+
+def test_a_noun_shows_its_verbs(lab):
+    assert repr(lab.storage) == "<Storage: check, init, upload>"
+    assert "run, " in repr(lab.app)
+    assert "register" in repr(lab.ens)  # its network has none
+
+
+def test_help_tells_the_name_that_people_call(lab):
+    assert (lab.app.run.__name__, lab.app.run.__qualname__) == ("run", "Apps.run")
+    assert "noun" not in inspect.getdoc(lab.app.run)
