@@ -179,8 +179,9 @@ class Executor:
         """What is done after the app: names, digest, archive, and in TEE deals the upload."""
         notes, space = _notes(work.job, ended), self.workspace(work)
         try:
-            computed = await asyncio.to_thread(_compute, work.job, space, ended, shown_as)
-            await asyncio.to_thread(_archive, work.job, space, session, notes)
+            computed = await asyncio.to_thread(
+                _post_compute, work.job, space, ended, session, shown_as, notes
+            )
             await asyncio.to_thread(space.clear)
             return Result(computed, await self._early_link(work))
         except FaultError as fault:
@@ -240,11 +241,23 @@ def _notes(job: Job, ended: Ended) -> list[str]:
     return notes
 
 
+def _post_compute(
+    job: Job, space: Workspace, ended: Ended, session: Session, shown_as: str, notes: list[str]
+) -> Computed:
+    """Digest and archive; whatever an app may have left there, all that comes of it is a fault."""
+    try:
+        computed = _compute(job, space, ended, shown_as)
+        _archive(job, space, session, notes)
+    except (OSError, ValueError, RecursionError) as error:
+        raise FaultError("POST_COMPUTE_FAILED_UNKNOWN_ISSUE", str(error)[:300]) from error
+    return computed
+
+
 def _compute(job: Job, space: Workspace, ended: Ended, shown_as: str) -> Computed:
-    """Check names, add what the app printed if it ended well, and make the digest."""
+    """Check the files, add what the app printed if it ended well, and make the digest."""
     if space.outputs.is_symlink():
         space.outputs.unlink()
-    results.check_names(space.outputs)
+    results.check_files(space.outputs)
     if ended.exit_code == 0 and space.outputs.is_dir():
         for name, text in (("stdout.txt", ended.stdout), ("stderr.txt", ended.stderr)):
             if text:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.protocol.hashing import keccak
+from iexec_lab.sandbox.trees import walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +26,8 @@ OUT = "/iexec_out"
 COMPUTED = "computed.json"
 LONGEST_NAME = 31
 """Characters of a file name in a result."""
+LARGEST = 8 << 30
+"""Bytes of a result; a file with holes takes no room, but digest and archive read all of it."""
 _LARGEST_COMPUTED = 16 << 20
 _CHUNK = 1 << 20
 _SAMPLE = 1 << 16
@@ -63,7 +66,7 @@ def read_computed(folder: Path) -> dict[str, Any]:
         raise _digest_fault(f"{OUT}/{COMPUTED} is not a file of reasonable size")
     try:
         computed = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _digest_fault(f"{OUT}/{COMPUTED} can not be read: {error}") from None
     if not isinstance(computed, dict):
         raise _digest_fault(f"{OUT}/{COMPUTED} holds no JSON object")
@@ -83,13 +86,18 @@ def compute(folder: Path, *, callback: bool, shown_as: str = OUT) -> Computed:
     return Computed(_path_digest(folder, computed.get("deterministic-output-path"), shown_as))
 
 
-def check_names(folder: Path) -> None:
-    """Refuse file names that iExec refuses.
+def check_files(folder: Path) -> None:
+    """Refuse file names that iExec refuses, and results that nobody could wait for.
 
     Raises:
-        FaultError: POST_COMPUTE_TOO_LONG_RESULT_FILE_NAME.
+        FaultError: POST_COMPUTE_TOO_LONG_RESULT_FILE_NAME, POST_COMPUTE_OUT_FOLDER_ZIP_FAILED.
     """
+    size = 0
     for path in _files(folder):
+        size += path.stat().st_size
+        if size > LARGEST:
+            message = f"a result has at most {LARGEST} bytes, this one has more"
+            raise FaultError("POST_COMPUTE_OUT_FOLDER_ZIP_FAILED", message)
         if len(path.name) > LONGEST_NAME:
             message = (
                 f"{path.name[:60]} has {len(path.name)} characters, a file of a result at most {LONGEST_NAME}"
@@ -137,22 +145,31 @@ def link(storage: str, location: str) -> str:
 def _path_digest(folder: Path, named: Any, shown_as: str) -> bytes:
     if not isinstance(named, str) or not named:
         raise _digest_fault(f"{COMPUTED} has no deterministic-output-path")
-    for prefix in (OUT, shown_as):
-        if named == prefix or named.startswith(f"{prefix}/"):
-            named = f"{folder}{named[len(prefix) :]}"
-            break
     root = folder.resolve()
-    path = (root / named).resolve()
+    try:
+        path = (root / _within(folder, named, shown_as)).resolve()
+    except (OSError, ValueError):
+        raise _digest_fault(f"deterministic-output-path {named!r} is no path") from None
     if path != root and root not in path.parents:
         raise _digest_fault(f"deterministic-output-path {named} is not under {OUT}")
     try:
         if path.is_dir():
             entries = sorted(entry for entry in path.iterdir() if entry.is_file() and not entry.is_symlink())
             return keccak(b"".join(map(_sha256, entries)))
+        if path.exists() and not path.is_file():  # a pipe, which nobody will ever write to
+            raise _digest_fault(f"deterministic-output-path {named} is neither a file nor a folder")
         return _sha256(path)
     except OSError:
         message = f"deterministic-output-path {OUT}/{path.relative_to(root)} does not exist"
         raise _digest_fault(message) from None
+
+
+def _within(folder: Path, named: str, shown_as: str) -> str:
+    """Where a path that the app knows really is."""
+    for prefix in (OUT, shown_as):
+        if named == prefix or named.startswith(f"{prefix}/"):
+            return f"{folder}{named[len(prefix) :]}"
+    return named
 
 
 def _callback_data(text: Any) -> bytes:
@@ -189,19 +206,3 @@ def _method(path: Path) -> int:
 
 def _files(folder: Path) -> Iterator[Path]:
     return (path for path in walk(folder) if path.is_file() and not path.is_symlink())
-
-
-def walk(folder: Path) -> Iterator[Path]:
-    """Everything below, a folder before its contents; what was locked is unlocked, links are not entered."""
-    waiting = [folder]
-    while waiting:
-        here = waiting.pop()
-        with suppress(OSError):
-            here.chmod(0o700)
-        for path in sorted(here.iterdir()) if here.is_dir() else []:
-            if path.is_dir() and not path.is_symlink():
-                waiting.append(path)
-            elif not path.is_symlink():
-                with suppress(OSError):
-                    path.chmod(path.stat().st_mode | stat.S_IRUSR)
-            yield path

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 from iexec_lab.errors import ValidationError
 from iexec_lab.sandbox.docker import IN, Docker, container
 from iexec_lab.sandbox.process import Command, can_isolate
-from iexec_lab.sandbox.results import OUT, FaultError, walk
+from iexec_lab.sandbox.results import OUT, FaultError
+from iexec_lab.sandbox.trees import remove_tree
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -194,12 +195,3 @@ def split_arguments(text: str) -> list[str]:
     if not _BALANCED.fullmatch(text):
         return []
     return [_QUOTED.sub(lambda quoted: quoted[0][1:-1], word) for word in _WORD.findall(text)]
-
-
-def remove_tree(folder: Path) -> None:
-    """Delete a folder, also where an app took its own permissions away."""
-    shutil.rmtree(folder, ignore_errors=True)
-    if folder.exists():
-        for _ in walk(folder):
-            pass
-        shutil.rmtree(folder, ignore_errors=True)
