@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 from contextlib import ExitStack
@@ -179,7 +178,11 @@ def reset(name: str = "default") -> None:
     stop(name)
     folder = state_folder(name)
     if folder.exists():
-        shutil.rmtree(folder)
+        from iexec_lab.sandbox.trees import remove_tree
+
+        remove_tree(folder)
+    if folder.exists():
+        raise SandboxError(f"Not all of {folder} could be deleted")
 
 
 def fund(address: str, rlc: Any = 0, ether: Any = 0, *, name: str = "default") -> None:

@@ -20,6 +20,7 @@ from iexec_lab.errors import IexecError, SandboxError, ValidationError
 from iexec_lab.sandbox import Handle, Sandbox, control
 from iexec_lab.sandbox.accounts import well_known_accounts
 from iexec_lab.sandbox.context import SERVICES
+from iexec_lab.sandbox.paths import state_folder
 from iexec_lab.sandbox.registry import lock_owner, running
 
 USER = well_known_accounts().users[0]
@@ -299,6 +300,20 @@ def test_a_native_chain(name):
     control.stop(name)
     with pytest.raises(SandboxError, match="another kind of chain"):
         control.start(name, native=False)
+
+
+def test_resetting_deletes_whatever_an_app_left(name):
+    left = state_folder(name) / "workerpool" / "work"
+    left.mkdir(parents=True)
+    folder = os.open(left, os.O_RDONLY)
+    for _ in range(3000):
+        os.mkdir("d", dir_fd=folder)
+        deeper = os.open("d", os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = deeper
+    os.close(folder)
+    control.reset(name)
+    assert not state_folder(name).exists()
 
 
 def test_another_chain_id(name):

@@ -12,7 +12,7 @@ import pytest
 from sandbox.buyer import TDX, Buyer, statuses
 
 from iexec_lab.sandbox.apps import Apps
-from iexec_lab.sandbox.runtime import remove_tree
+from iexec_lab.sandbox.trees import remove_tree
 
 DONE = """
 with open(OUT + "/computed.json", "w") as file:
@@ -160,6 +160,52 @@ def _read(path):
         return path.read_bytes()
     except OSError:
         return b""
+
+
+DEEP = "result()" + DONE + "os.chdir(OUT)\nfor _ in range({}): os.mkdir('d'); os.chdir('d')"
+
+
+class TestOddities:
+    def test_a_pipe_as_the_result(self, buyer, run):
+        task, replicate = run("os.mkfifo(OUT + '/result.txt')" + DONE)
+        assert end_of(replicate) == ("COMPUTE_FAILED", "POST_COMPUTE_RESULT_DIGEST_COMPUTATION_FAILED")
+        assert "neither a file nor a folder" in buyer.stderr(task)
+
+    def test_a_result_of_terabytes_that_take_no_room(self, buyer, run):
+        task, replicate = run("open(OUT + '/result.txt', 'wb').truncate(1 << 42)" + DONE)
+        assert end_of(replicate) == ("COMPUTE_FAILED", "POST_COMPUTE_OUT_FOLDER_ZIP_FAILED")
+        assert "at most" in buyer.stderr(task)
+
+    def test_folders_more_than_a_thousand_deep(self, buyer, run):
+        task, replicate = run(DEEP.replace("{}", "1200"))
+        assert replicate["currentStatus"] == "COMPLETED"
+        buyer.wait(task)
+        folder = buyer.handle.folder / "workerpool" / "work" / task[2:]
+        end = time.monotonic() + 10
+        while folder.exists() and time.monotonic() < end:
+            time.sleep(0.02)
+        assert not folder.exists()
+
+    def test_folders_deeper_than_any_path_is_long(self, run):
+        _, replicate = run(DEEP.replace("{}", "2500"))
+        assert end_of(replicate) == ("COMPUTE_FAILED", "POST_COMPUTE_FAILED_UNKNOWN_ISSUE")
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "[" * 100_000,
+            "[]",
+            '{"deterministic-output-path": 5}',
+            '{"deterministic-output-path": "/iexec_out/a\\u0000b"}',
+            '{"deterministic-output-path": "/iexec_out/\\ud800"}',
+            '{"deterministic-output-path": "/iexec_out/../../../../etc/passwd"}',
+        ],
+        ids=["nested", "list", "number", "zero", "surrogate", "outside"],
+    )
+    def test_a_computed_json_that_makes_no_sense(self, buyer, run, text):
+        task, replicate = run(f"result(); open(OUT + '/computed.json', 'w').write({text!r})")
+        assert end_of(replicate) == ("COMPUTE_FAILED", "POST_COMPUTE_RESULT_DIGEST_COMPUTATION_FAILED")
+        assert str(buyer.handle.folder) not in buyer.stderr(task)
 
 
 class TestLinks:

@@ -168,11 +168,11 @@ class TestArchive:
 def test_names_of_31_characters_pass_and_of_32_do_not(out):
     (out / "folder with a very long name, which does not matter").mkdir()
     (out / ("a" * 31)).touch()
-    results.check_names(out)
+    results.check_files(out)
     (out / "deep").mkdir()
     (out / "deep" / ("b" * 32)).touch()
     with pytest.raises(FaultError, match="POST_COMPUTE_TOO_LONG_RESULT_FILE_NAME"):
-        results.check_names(out)
+        results.check_files(out)
 
 
 def test_an_error_is_a_result(out):

@@ -16,7 +16,8 @@ from iexec_lab.sandbox.docker import Docker
 from iexec_lab.sandbox.job import Job
 from iexec_lab.sandbox.process import Launcher, can_isolate
 from iexec_lab.sandbox.results import FaultError
-from iexec_lab.sandbox.runtime import APP, Runtime, Workspace, remove_tree, split_arguments, task_environment
+from iexec_lab.sandbox.runtime import APP, Runtime, Workspace, split_arguments, task_environment
+from iexec_lab.sandbox.trees import remove_tree
 
 NOBODY = Resource(NULL_ADDRESS, NULL_ADDRESS, 0)
 
