@@ -13,7 +13,8 @@ def test_the_sandbox_s_own_pool_tells_where_its_api_is(lab, iexec_sandbox):
     assert lab.workerpool.api_url(pool) == raw["apiUrl"]
 
 
-def test_a_new_pool_has_no_api(lab, unique):
+def test_a_new_pool_has_no_api(newcomer, unique):
+    lab = newcomer()
     address = lab.workerpool.deploy(unique)
     assert lab.workerpool.predict(unique) == address
     assert lab.workerpool.api_url(address) is None
@@ -22,6 +23,11 @@ def test_a_new_pool_has_no_api(lab, unique):
     assert frame["api_url"].isna().all()
     with pytest.raises(OrderError, match="Workerpool already deployed"):
         lab.workerpool.deploy(unique)
+
+
+def test_the_sandbox_serves_the_pools_of_its_users(lab, iexec_sandbox, unique):
+    address = lab.workerpool.deploy(unique)
+    assert lab.workerpool.api_url(address) == iexec_sandbox.urls["workerpool"]
 
 
 def test_a_description_is_needed(lab):
