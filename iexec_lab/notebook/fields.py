@@ -26,7 +26,9 @@ _ADDRESSES = {"address", "user", "app", "dataset", "workerpool"}
 _HASHES = {"apporder", "datasetorder", "workerpoolorder", "requestorder", "deal", "task"}
 _SECRETS = {"password", "secret", "private_key"}
 _UNITS = {"amount": ("nRLC", "RLC"), "ether": ("wei", "gwei", "ether")}
-_WIDE = widgets.Layout(width="34em")
+_WIDE = widgets.Layout(width="34em", max_width="100%")
+_ROW = widgets.Layout(align_items="center", flex_flow="row wrap")
+_MUTED = '<span style="opacity:.7">{}</span>'
 _FLAG = widgets.Layout(width="auto")
 _LABEL = {"description_width": "11em"}
 HIDDEN = "•••"
@@ -46,9 +48,9 @@ class Field:
         self._folder = folder
         self._control = self._draw(seen)
         self._unit = self._draw_unit()
-        self._note = widgets.HTML(html.escape(item.help) if self._is_flag else "")
+        self._note = widgets.HTML(_MUTED.format(html.escape(item.help)) if self._is_flag else "")
         parts = [self._control, *([self._unit] if self._unit else []), self._note]
-        self.box = widgets.HBox(parts, layout=widgets.Layout(align_items="center"))
+        self.box = widgets.HBox(parts, layout=_ROW)
 
     @property
     def _is_flag(self) -> bool:
