@@ -63,7 +63,8 @@ class Tail:
         self.size = 0
         self.file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
         if sys.platform == "linux":
-            os.posix_fallocate(self.file, 0, KEEP)
+            with contextlib.suppress(OSError):  # not every file system can
+                os.posix_fallocate(self.file, 0, KEEP)
 
     def feed(self, chunk: bytes) -> None:
         self.chunks.append(chunk)
