@@ -159,15 +159,15 @@ def test_nothing_outlives_a_sandbox_that_was_killed(tmp_path, mark):
         "from iexec_lab.sandbox.process import Command, Launcher\n"
         "async def main():\n"
         "    async with Launcher() as launcher:\n"
-        "        app = [sys.executable, '-c', 'import time; time.sleep(600)', sys.argv[1]]\n"
+        "        app = [sys.executable, '-c', 'import time; time.sleep(600)', sys.argv[1] + '-app']\n"
         "        await launcher.run(Command(app, {}, '/'), Path(sys.argv[2]))\n"
         "asyncio.run(main())\n"
     )
     process = subprocess.Popen([sys.executable, "-c", code, mark, str(tmp_path)])
     end = time.monotonic() + 20
-    while len(alive(mark)) < 2 and time.monotonic() < end:  # the sandbox and its app
+    while not alive(f"{mark}-app") and time.monotonic() < end:
         time.sleep(0.02)
-    assert len(alive(mark)) == 2
+    assert alive(f"{mark}-app")
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert gone(mark)
