@@ -81,10 +81,7 @@ class Asset(Noun):
         receipt = session.send(f"{self.kind} transfer", self.registry, data, details=details, force=force)
         return {"address": asset, "to": target, "txHash": receipt.tx_hash}
 
-    @verb(
-        value=lambda _noun, hashes: hashes,
-        raw=lambda hashes: {"unpublished": hashes},
-    )
+    @verb(raw=lambda hashes: {"unpublished": hashes})
     def unpublish(self, address: str, *, all: bool = False, force: bool = False) -> str | list[str]:  # noqa: A002
         """Take the last (or all) orders of an asset off the market; the hash (or hashes).
 

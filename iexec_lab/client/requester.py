@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from iexec_lab.client.verbs import Noun, verb
+
+
+def _is_set(_noun: Noun, plain: dict[str, Any]) -> bool:
+    return bool(plain["isSet"])
 
 
 class Requester(Noun):
@@ -23,7 +29,7 @@ class Requester(Noun):
         self.session.sms(tee_framework).push_requester(name, value, self.session.signer)
         return name
 
-    @verb(value=lambda _noun, plain: plain["isSet"])
+    @verb(value=_is_set)
     def check_secret(
         self, name: str, address: str | None = None, tee_framework: str | None = None
     ) -> dict[str, str | bool]:

@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     Overwrite = Callable[[Path], bool]
 
 
+def _nothing(_noun: Noun, _plain: dict[str, bool]) -> None:
+    return None
+
+
+def _opened(_noun: Noun, plain: dict[str, str]) -> Result:
+    return Result(plain["resultsPath"])
+
+
 class Results(Noun):
     """``lab.result``. Keys are kept in ``.secrets/beneficiary`` of the project folder."""
 
@@ -60,7 +68,7 @@ class Results(Noun):
             "publicKeyFile": public.name,
         }
 
-    @verb(value=lambda _noun, _plain: None)
+    @verb(value=_nothing)
     def push_encryption_key(
         self,
         *,
@@ -92,7 +100,7 @@ class Results(Noun):
         owner = self.session.to_address(address or self.session.own_address)
         return self.session.sms(tee_framework).has_web2(owner, RESULT_ENCRYPTION_KEY)
 
-    @verb(value=lambda _noun, plain: Result(plain["resultsPath"]))
+    @verb(value=_opened)
     def decrypt(
         self,
         path: str | os.PathLike[str] | None = None,

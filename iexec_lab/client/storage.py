@@ -14,10 +14,14 @@ if TYPE_CHECKING:
     import os
 
 
+def _is_initialized(_noun: Noun, plain: dict[str, bool]) -> bool:
+    return plain["isInitialized"]
+
+
 class Storage(Noun):
     """``lab.storage``."""
 
-    @verb(value=lambda _noun, plain: plain["isInitialized"])
+    @verb(value=_is_initialized)
     def init(
         self,
         provider: str | None = None,

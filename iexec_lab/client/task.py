@@ -124,7 +124,7 @@ class Tasks(Noun):
         found = fetch_logs(self.session, view.task_id, self.session.hub.view_deal(view.deal_id))
         return [{"taskid": view.task_id, "index": view.index, **entry} for entry in found]
 
-    @verb(value=lambda _noun, plain: plain)
+    @verb()
     def debug(
         self, taskid: str, *, logs: bool = False, warn: Callable[[str], None] = lambda _text: None
     ) -> dict[str, Any]:

@@ -13,6 +13,7 @@ lab.account.show.value(p)      the value again
 from __future__ import annotations
 
 from functools import update_wrapper
+from inspect import Signature, signature
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
@@ -68,11 +69,16 @@ class _Verb(Generic[S, P, T, V]):
     ) -> None:
         self.method, self.value, self.raw = method, value, raw
         self.__doc__ = method.__doc__
-        self.__wrapped__ = method
-        self.name = method.__name__
+        self.__name__ = method.__name__
+        self.__signature__ = _signature(method, value)
+        self.bound_signature = _without_first(self.__signature__)
 
     def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
+        self.__name__ = name
+
+    def __call__(self, noun: S, *args: P.args, **kwargs: P.kwargs) -> V:
+        """As any function of a class; ``help(Apps)`` shows as functions what can be called."""
+        return self.__get__(noun, type(noun))(*args, **kwargs)
 
     @overload
     def __get__(self, noun: None, owner: type) -> _Verb[S, P, T, V]: ...
@@ -89,10 +95,23 @@ class _Verb(Generic[S, P, T, V]):
             return self.value(noun, plain(*args, **kwargs))
 
         update_wrapper(call, plain)
-        call.__name__, call.__module__ = self.name, owner.__module__
-        call.__qualname__ = f"{owner.__qualname__}.{self.name}"
-        vars(call).update(plain=plain, raw=self.raw, value=lambda answer: self.value(noun, answer))
+        call.__name__, call.__module__ = self.__name__, owner.__module__
+        call.__qualname__ = f"{owner.__qualname__}.{self.__name__}"
+        faces = {"plain": plain, "raw": self.raw, "value": lambda answer: self.value(noun, answer)}
+        vars(call).update(faces, __signature__=self.bound_signature)
         return call
+
+
+def _signature(method: Callable[..., Any], value: Callable[..., Any]) -> Signature:
+    """That of the method; what comes back is what ``value`` makes of the method's answer."""
+    found = signature(method)
+    if value is _itself:
+        return found
+    return found.replace(return_annotation=value.__annotations__.get("return", Signature.empty))
+
+
+def _without_first(found: Signature) -> Signature:
+    return found.replace(parameters=list(found.parameters.values())[1:])
 
 
 def _itself(_noun: Any, plain: T) -> T:
@@ -145,9 +164,13 @@ def framed(
     return draw
 
 
-def picked(key: str) -> Callable[[Any, Any], Any]:
-    """A value that is one field of the plain answer."""
-    return lambda _noun, plain: plain[key]
+def picked(key: str) -> Callable[[Any, Any], str]:
+    """A value that is one text of the plain answer."""
+
+    def pick(_noun: Any, plain: Mapping[str, str]) -> str:
+        return plain[key]
+
+    return pick
 
 
 def only(*keys: str) -> Callable[[Any], dict[str, Any]]:

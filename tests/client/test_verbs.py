@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import inspect
+import pydoc
 
 import pandas as pd
 
@@ -57,6 +58,20 @@ def test_a_verb_looks_like_a_method():
     assert inspect.getdoc(double) == "Twice the number."
     assert double.__name__ == "double"
     assert inspect.getdoc(Noun.double) == "Twice the number."
+
+
+def test_the_signature_tells_what_a_call_gives():
+    noun = Noun()
+    assert inspect.signature(noun.deploy).return_annotation == "str"
+    assert str(inspect.signature(noun.list)) == "() -> 'pd.DataFrame'"
+    assert str(inspect.signature(Noun.list)) == "(self) -> 'pd.DataFrame'"
+    assert Noun.double(noun, 2, times=3) == 6
+
+
+def test_help_of_a_noun_shows_its_verbs_as_functions(lab):
+    shown = pydoc.render_doc(lab.category, renderer=pydoc.plaintext)
+    assert "show(self, index: 'int | str') -> 'pd.DataFrame'" in shown
+    assert "_Verb" not in shown
 
 
 def test_a_noun_shows_its_verbs(lab):
