@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import json
 import logging
 import socket
 import time
@@ -22,6 +23,7 @@ from iexec_lab.sandbox import rpc
 from iexec_lab.sandbox.accounts import well_known_accounts
 from iexec_lab.sandbox.chain import Chain
 from iexec_lab.sandbox.context import SERVICES, Context
+from iexec_lab.sandbox.store import write_file
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -46,6 +48,7 @@ FACTORIES = {
 """Where each service but the node's is made: module of this package and function."""
 
 HOST = "127.0.0.1"
+PORTS = "ports.json"
 
 
 @asynccontextmanager
@@ -57,7 +60,7 @@ async def running(
     factories = load_factories() | {"rpc": partial(rpc.create, ledger=ledger)}
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(ledger)
-        sockets = open_sockets(port_base)
+        sockets = open_sockets(folder, port_base)
         stack.callback(_close, sockets)
         chain = Chain(ledger, genesis.chain_id, free_gas=genesis.native)
         context = Context(
@@ -87,19 +90,36 @@ def load_factories() -> dict[str, Create]:
     }
 
 
-def open_sockets(port_base: int | None) -> dict[str, socket.socket]:
-    """A listening socket for each service: on free ports, or on consecutive ones from ``port_base``.
+def open_sockets(folder: Path, port_base: int | None) -> dict[str, socket.socket]:
+    """A listening socket for each service, on consecutive ports from ``port_base`` if that is given.
 
+    Else on the ports of the last start, which a ``chain.json`` may name, or free ones where those are taken.
     They listen at once, so services may call one another while they start.
     """
+    last = {} if port_base else _last_ports(folder)
     sockets: dict[str, socket.socket] = {}
     try:
         for offset, name in enumerate(SERVICES):
-            sockets[name] = _listen(name, port_base + offset if port_base else 0)
+            try:
+                sockets[name] = _listen(name, port_base + offset if port_base else last.get(name, 0))
+            except SandboxError:
+                if port_base:
+                    raise
+                sockets[name] = _listen(name, 0)
     except SandboxError:
         _close(sockets)
         raise
+    ports = {name: one.getsockname()[1] for name, one in sockets.items()}
+    write_file(folder / PORTS, json.dumps(ports).encode())
     return sockets
+
+
+def _last_ports(folder: Path) -> dict[str, int]:
+    """Of the last start; none where that is not known, which is no reason not to start."""
+    try:
+        return {name: int(port) for name, port in json.loads((folder / PORTS).read_bytes()).items()}
+    except (FileNotFoundError, ValueError, TypeError, AttributeError):
+        return {}
 
 
 async def _mount(

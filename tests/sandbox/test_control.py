@@ -236,6 +236,26 @@ def test_ports_follow_the_base(name):
     assert "--port-base" in caught.value.hint
 
 
+def test_ports_stay_where_they_were(name):
+    before = control.start(name)
+    os.kill(before.pid, signal.SIGKILL)
+    wait_until(lambda: control.find(name) is None)
+    assert control.start(name).urls == before.urls
+    control.stop(name)
+    with socket.create_server(("127.0.0.1", int(before.urls["market"].rpartition(":")[2]))):
+        again = control.start(name)
+    changed = {service for service, url in again.urls.items() if url != before.urls[service]}
+    assert changed == {"market"}
+    assert control.find(name).urls == again.urls
+
+
+@pytest.mark.parametrize("damage", ["", "[]", '{"rpc": "x"}', '{"rpc": 99999999}'])
+def test_ports_that_can_not_be_read_are_chosen_anew(tmp_path, damage):
+    (tmp_path / "ports.json").write_text(damage)
+    with Sandbox(tmp_path) as sandbox:
+        assert set(sandbox.urls) == set(SERVICES)
+
+
 def test_the_second_start_needs_no_network(name, tmp_path, monkeypatch):
     control.start(name)
     control.reset(name)
