@@ -184,6 +184,7 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
         "network": """host:text poco_version:text=pocoVersion hub:address=hubAddress rlc:address=rlcAddress
             app_registry:address=appRegistryAddress dataset_registry:address=datasetRegistryAddress
             workerpool_registry:address=workerpoolRegistryAddress native:flag=useNative""",
+        "image": "image:text folder:text",
         "setting": "name:text value:text",
         "estimate": """volume:u256 cost_nrlc:nrlc=total sponsored_nrlc:nrlc=sponsored
             task_cost_nrlc:nrlc=perTask""",

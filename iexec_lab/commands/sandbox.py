@@ -168,9 +168,9 @@ def app_list(context: Context, args: Namespace) -> Outcome:  # noqa: ARG001 - th
 
 
 def _frame(rows: list[dict[str, str]]) -> Any:
-    import pandas as pd
+    from iexec_lab import frames
 
-    return pd.DataFrame(rows, columns=["image", "folder"])
+    return frames.build("image", rows)
 
 
 def _running(name: str) -> Handle:

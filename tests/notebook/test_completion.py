@@ -25,6 +25,14 @@ def shell():
     return InteractiveShell()
 
 
+@pytest.fixture(scope="module")
+def lasting():
+    """A shell for many lines."""
+    shell = InteractiveShell()
+    completion.install(shell, Seen(), Path)
+    return shell
+
+
 @pytest.fixture
 def complete(shell, seen, tmp_path):
     remove = completion.install(shell, seen, lambda: tmp_path)
@@ -134,13 +142,10 @@ def test_attributes_and_columns_are_completed_in_braces(complete, shell):
 
 @settings(deadline=None, max_examples=50)
 @given(st.text(st.sampled_from("ab \\'\"{}#-=\n"), max_size=12))
-def test_no_line_breaks_the_completer(typed):
-    shell = InteractiveShell.instance()
-    remove = completion.install(shell, Seen(), Path)
+def test_no_line_breaks_the_completer(lasting, typed):
     code = f"%%iexec app run {typed}"
     with provisionalcompleter():
-        list(shell.Completer.completions(code, len(code)))
-    remove()
+        list(lasting.Completer.completions(code, len(code)))
 
 
 def test_a_comment_in_a_cell_is_not_completed(complete):

@@ -139,6 +139,7 @@ def test_a_cell_of_commands_runs_them_in_order(shell):
         shell, "%%iexec\n# two of them\ncategory init --raw\n\niexec sandbox app list   # ours too\n"
     )
     assert list(answer.columns) == ["image", "folder"]
+    assert answer.attrs["kind"] == "image"
 
 
 def test_a_cell_stops_at_the_first_failure(shell):
