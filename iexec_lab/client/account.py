@@ -18,11 +18,17 @@ if TYPE_CHECKING:
 
 
 class Accounts(Noun):
-    """``lab.account``; amounts are nRLC unless a unit is given."""
+    """``lab.account``: RLC on the hub, staked for deals or locked in them.
+
+    Amounts are nRLC unless a unit is given.
+    """
 
     @verb(value=framed("account"), raw=only("balance"))
     def show(self, address: str | None = None) -> dict[str, Any]:
-        """Stake and locked nRLC of an address (default: the wallet's).
+        """Stake and locked RLC of an address (default: the wallet's).
+
+        Returns:
+            DataFrame, one row: ``address``, ``stake_nrlc``, ``locked_nrlc``.
 
         Raises:
             WalletError: No wallet, and no address was given.
@@ -33,6 +39,9 @@ class Accounts(Noun):
     @verb(value=framed("account"), raw=only("balance"))
     def show_bridged(self, address: str | None = None) -> dict[str, Any]:
         """The account of the same address on the chain that the bridge leads to.
+
+        Returns:
+            DataFrame, one row, as ``show`` gives.
 
         Raises:
             ConfigurationError: The network has no bridge, or the other chain is not configured.
@@ -45,9 +54,17 @@ class Accounts(Noun):
     def deposit(self, amount: Any, unit: str = "nRLC", *, force: bool = False) -> dict[str, Any]:
         """Move RLC from the wallet to the account, in one transaction.
 
+        Args:
+            amount: A number of ``unit``, or with its own unit: ``"1.5 RLC"``, ``["1.5", "RLC"]``.
+            unit: ``nRLC`` or ``RLC``, where ``amount`` names none.
+            force: Do it without asking.
+
+        Returns:
+            DataFrame, one row: ``amount_nrlc``, ``tx_hash``.
+
         Raises:
             BalanceError: ``Deposit amount exceed wallet balance``.
-            AbortedError: The gate said no.
+            AbortedError: It was not confirmed.
         """
         nrlc = _positive(amount, unit, "Deposit")
         session = self.session
@@ -80,8 +97,17 @@ class Accounts(Noun):
     def withdraw(self, amount: Any, unit: str = "nRLC", *, force: bool = False) -> dict[str, Any]:
         """Move RLC from the account back to the wallet.
 
+        Args:
+            amount: A number of ``unit``, or with its own unit: ``"1.5 RLC"``, ``["1.5", "RLC"]``.
+            unit: ``nRLC`` or ``RLC``, where ``amount`` names none.
+            force: Do it without asking.
+
+        Returns:
+            DataFrame, one row: ``amount_nrlc``, ``tx_hash``.
+
         Raises:
             BalanceError: ``Withdraw amount exceed account balance``.
+            AbortedError: It was not confirmed.
         """
         nrlc = _positive(amount, unit, "Withdraw")
         session = self.session
@@ -101,14 +127,34 @@ class Accounts(Noun):
     def approve(
         self, amount: Any, spender: str, unit: str = "nRLC", *, force: bool = False
     ) -> dict[str, Any]:
-        """Let ``spender`` use up to that much of the account."""
+        """Let ``spender`` use up to that much of the account.
+
+        Args:
+            amount: A number of ``unit``, or with its own unit: ``"1.5 RLC"``, ``["1.5", "RLC"]``.
+            spender: Address or ENS name; what it was allowed before is replaced.
+            unit: ``nRLC`` or ``RLC``, where ``amount`` names none.
+            force: Do it without asking.
+
+        Returns:
+            DataFrame, one row: ``to``, ``amount_nrlc``, ``tx_hash``.
+
+        Raises:
+            AbortedError: It was not confirmed.
+        """
         return self._approve(
             "account approve", parse_rlc(amount, unit), self.session.to_address(spender), force=force
         )
 
     @verb(value=framed("receipt"), raw=only("txHash"))
     def revoke(self, spender: str, *, force: bool = False) -> dict[str, Any]:
-        """Take the allowance of ``spender`` back."""
+        """Take the allowance of ``spender`` (address or ENS name) back.
+
+        Returns:
+            DataFrame, one row: ``to``, ``amount_nrlc`` (0), ``tx_hash``.
+
+        Raises:
+            AbortedError: It was not confirmed.
+        """
         return self._approve("account revoke", 0, self.session.to_address(spender), force=force)
 
     def _approve(self, action: str, nrlc: int, spender: str, *, force: bool) -> dict[str, Any]:
@@ -124,7 +170,7 @@ class Accounts(Noun):
 
     @verb(raw=lambda nrlc: {"amount": str(nrlc)})
     def allowance(self, spender: str, user: str | None = None) -> int:
-        """The nRLC of ``user`` (default: the wallet) that ``spender`` may use."""
+        """How much of the account of ``user`` (default: the wallet) ``spender`` may use, nRLC."""
         owner = self.session.to_address(user or self.session.address)
         call = Call(self.session.network.hub, HUB.allowance, (owner, self.session.to_address(spender)))
         return int(read(self.session.rpc, [call])[0])

@@ -14,7 +14,7 @@ from iexec_lab.protocol import app_arguments
 
 
 class Apps(Asset):
-    """``lab.app``."""
+    """``lab.app``: deploy, show, sell and run apps."""
 
     kind = "app"
     _create = APP_REGISTRY.createApp
@@ -49,8 +49,14 @@ class Apps(Asset):
             checksum: Digest of the image, 32 bytes as 0x text.
             owner: Who will own it (default: the wallet).
             type: ``DOCKER``.
-            mrenclave: For SCONE and Gramine apps: framework, version, fingerprint ...
-            force: Do not ask.
+            mrenclave: For SCONE and Gramine apps: ``{"framework", "version", "fingerprint"}``, for SCONE also
+                ``"entrypoint"`` and ``"heapSize"`` (bytes); an object or its JSON text.
+            force: Do it without asking.
+
+        Raises:
+            ValidationError: A value can not be right.
+            OrderError: The same app is deployed already.
+            AbortedError: It was not confirmed.
         """
         return self._deploy(self._creation(name, multiaddr, checksum, owner, type, mrenclave), force=force)
 
@@ -65,7 +71,19 @@ class Apps(Asset):
         type: str = "DOCKER",  # noqa: A002
         mrenclave: Any = None,
     ) -> str:
-        """The address that ``deploy`` with the same values would give."""
+        """The address that ``deploy`` with the same values would give.
+
+        Args:
+            name: As for ``deploy``, and so are the rest.
+            multiaddr: Docker image, ``repo/image:tag``.
+            checksum: Digest of the image, 32 bytes as 0x text.
+            owner: Who would own it (default: the wallet).
+            type: ``DOCKER``.
+            mrenclave: For SCONE and Gramine apps.
+
+        Raises:
+            ValidationError: A value can not be right.
+        """
         return self._predict(self._creation(name, multiaddr, checksum, owner, type, mrenclave))
 
     def _creation(
@@ -98,15 +116,20 @@ class Apps(Asset):
         """Sign an order that lets others use the app, and publish it; its hash.
 
         Args:
-            address: The app, which the wallet owns.
-            price: Of one task: nRLC, or text with a unit.
+            address: The app, which the wallet owns (address or ENS name).
+            price: Of one task: 1500000000 (nRLC), ``"1.5 RLC"`` or ``["1.5", "RLC"]``.
             volume: How many tasks.
-            tag: What the app needs: names, or 32 bytes as 0x text.
+            tag: What the app needs: words (``"tee,tdx"`` or a list), or 32 bytes as 0x text.
             dataset_restrict: Only with this dataset.
-            workerpool_restrict: Only on this workerpool.
+            workerpool_restrict: Only on this worker pool.
             requester_restrict: Only for this requester.
-            skip_preflight_check: Publish whatever the checks would say.
-            force: Do not ask.
+            skip_preflight_check: Do not check that app, tag and secrets fit each other.
+            force: Do it without asking.
+
+        Raises:
+            OrderError: No such app, it is not the wallet's, or a check failed.
+            MarketError, ApiError: The market was not reached, or refused.
+            AbortedError: It was not confirmed.
         """
         values = {
             "app": address,
@@ -121,7 +144,16 @@ class Apps(Asset):
 
     @verb(raw=lambda is_set: {"isSecretSet": is_set})
     def check_secret(self, address: str, tee_framework: str | None = None) -> bool:
-        """Whether the app's secret is in the secret management service."""
+        """Whether the secret of an app is in the secret management service (SMS).
+
+        Args:
+            address: The app (address or ENS name).
+            tee_framework: ``scone``, ``gramine`` or ``tdx``: whose SMS (default: that of the app's own).
+
+        Raises:
+            OrderError: The app does not tell its framework.
+            SmsError: The SMS was not reached.
+        """
         app = self.session.to_address(address)
         return self.session.sms(self._framework(app, tee_framework)).has_app_secret(app)
 
@@ -131,8 +163,15 @@ class Apps(Asset):
     ) -> None:
         """Give the app its secret, once and for ever.
 
+        Args:
+            address: The app, which the wallet owns (address or ENS name).
+            secret_value: The secret; None asks for it.
+            tee_framework: As for ``check_secret``.
+
         Raises:
-            SmsError: One is there already, or the wallet does not own the app.
+            ApiError: One is there already, or the wallet does not own the app.
+            SmsError: The SMS was not reached.
+            AbortedError: Nobody was there to be asked.
         """
         app = self.session.to_address(address)
         sms = self.session.sms(self._framework(app, tee_framework))

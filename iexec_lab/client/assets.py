@@ -35,19 +35,27 @@ class Asset(Noun):
 
     @property
     def registry(self) -> str:
+        """Address of the registry of this kind."""
         return self.session.registries[self.kind]
 
     @verb()
     def deployed(self, address: str) -> bool:
-        """Whether the address is an entry of the registry."""
+        """Whether an address (or ENS name) is an entry of the registry."""
         return self.session.hub.is_registered(self.kind, [self.session.to_address(address)])[0]
 
     @verb(value=_drawn, raw=lambda plain: plain)
     def show(self, address_or_index: str | int, user: str | None = None) -> dict[str, Any]:
-        """One asset, by address or by its index among those of ``user`` (default: the wallet).
+        """One of them, by address or ENS name, or by its index among those of ``user``.
+
+        Args:
+            address_or_index: An address, an ENS name, or a number from 0.
+            user: Whose assets the index counts (default: the wallet's).
+
+        Returns:
+            DataFrame, one row: ``address``, ``owner``, ``registry`` and all else that its contract tells.
 
         Raises:
-            ObjectNotFoundError: No such asset on this chain.
+            ObjectNotFoundError: There is none on this chain.
         """
         return self._show(address_or_index, user)
 
@@ -56,15 +64,24 @@ class Asset(Noun):
 
     @verb(raw=lambda count: {"count": str(count)})
     def count(self, user: str | None = None) -> int:
-        """How many assets of this kind ``user`` (default: the wallet) owns."""
+        """How many of this kind ``user`` (default: the wallet) owns."""
         return self._balance(self._user(user))
 
     @verb(value=framed("receipt"), raw=only("address", "to", "txHash"))
     def transfer(self, address: str, to: str, *, force: bool = False) -> dict[str, Any]:
-        """Give an asset away.
+        """Give one away.
+
+        Args:
+            address: What, which the wallet owns (address or ENS name).
+            to: The new owner.
+            force: Do it without asking.
+
+        Returns:
+            DataFrame, one row: ``address``, ``to``, ``tx_hash``.
 
         Raises:
-            OrderError: The wallet does not own it.
+            OrderError: It is not in the registry, or not the wallet's.
+            AbortedError: It was not confirmed.
         """
         asset, target = self.session.to_address(address), self.session.to_address(to)
         session = self.session
@@ -83,9 +100,22 @@ class Asset(Noun):
 
     @verb(raw=lambda hashes: {"unpublished": hashes})
     def unpublish(self, address: str, *, all: bool = False, force: bool = False) -> str | list[str]:  # noqa: A002
-        """Take the last (or all) orders of an asset off the market; the hash (or hashes).
+        """Take the newest order about it off the market, or all of them.
 
-        The signatures stay valid: who kept an order can still use it until it is canceled.
+        The signatures stay valid: who kept an order can still use it until it is canceled
+        (``lab.order.cancel``).
+
+        Args:
+            address: What the orders are about (address or ENS name).
+            all: All orders, not only the newest.
+            force: Do it without asking.
+
+        Returns:
+            The order's hash; with ``all`` the list of all hashes.
+
+        Raises:
+            ApiError: The wallet has no open order about it.
+            AbortedError: It was not confirmed.
         """
         session, asset = self.session, self.session.to_address(address)
         terms: dict[str, Any] = {self.kind: asset, "orders": "all" if all else "last"}

@@ -57,15 +57,20 @@ def bridge_to_sidechain(  # noqa: D417 -- the noun is not an argument of the ver
     """Move RLC from Ethereum to the wallet's address on the sidechain.
 
     Args:
-        amount: How much; in ``unit``, or text with a unit.
-        unit: ``nRLC`` or ``RLC``.
-        wait: Wait for the arrival, where the other chain is configured.
-        force: Do not ask.
+        amount: A number of ``unit``, or with its own unit: ``"1.5 RLC"``, ``["1.5", "RLC"]``.
+        unit: ``nRLC`` or ``RLC``, where ``amount`` names none.
+        wait: Wait for the arrival (at most 1800 seconds), where the other chain is configured.
+        force: Do it without asking.
+
+    Returns:
+        DataFrame, one row: ``from``, ``to``, ``amount_nrlc``, ``send_tx_hash`` and, once arrived,
+            ``receive_tx_hash``.
 
     Raises:
         ConfigurationError: The network has no bridge, or is the sidechain.
         BalanceError: More than the wallet holds, or than the bridge takes.
         BridgeError: The RLC was sent and did not arrive in time.
+        AbortedError: It was not confirmed.
     """
     session = noun.session
     if session.network.native:
@@ -91,13 +96,22 @@ def bridge_to_sidechain(  # noqa: D417 -- the noun is not an argument of the ver
 def bridge_to_mainchain(  # noqa: D417 -- the noun is not an argument of the verb
     noun: Noun, amount: Any, unit: str = "nRLC", *, wait: bool = True, force: bool = False
 ) -> dict[str, Any]:
-    """Move RLC from the sidechain to the wallet's address on Ethereum; else as ``bridge_to_sidechain``.
+    """Move RLC from the sidechain to the wallet's address on Ethereum.
 
     Args:
-        amount: How much; in ``unit``, or text with a unit.
-        unit: ``nRLC`` or ``RLC``.
-        wait: Wait for the arrival, where the other chain is configured.
-        force: Do not ask.
+        amount: A number of ``unit``, or with its own unit: ``"1.5 RLC"``, ``["1.5", "RLC"]``.
+        unit: ``nRLC`` or ``RLC``, where ``amount`` names none.
+        wait: Wait for the arrival (at most 1800 seconds), where the other chain is configured.
+        force: Do it without asking.
+
+    Returns:
+        As for ``bridge_to_sidechain``.
+
+    Raises:
+        ConfigurationError: The network has no bridge, or is not the sidechain.
+        BalanceError: More than the wallet holds, or than the bridge takes.
+        BridgeError: The RLC was sent and did not arrive in time.
+        AbortedError: It was not confirmed.
     """
     session = noun.session
     if not session.network.native:

@@ -12,11 +12,14 @@ from iexec_lab.protocol import category_arguments, to_address, to_uint256
 
 
 class Categories(Noun):
-    """``lab.category``."""
+    """``lab.category``: sizes of tasks, which say how long one may take."""
 
     @verb(value=framed("category"))
     def show(self, index: int | str) -> dict[str, Any]:
-        """One category.
+        """One category, by number.
+
+        Returns:
+            DataFrame, one row: ``category``, ``name``, ``description``, ``work_clock_seconds``.
 
         Raises:
             CallError: There is none of that number.
@@ -32,17 +35,27 @@ class Categories(Noun):
 
     @verb()
     def timeout_ratio(self) -> int:
-        """Times the category's seconds after which a task that is not finished is lost."""
+        """Times the category's seconds after which a task that is not finished can be claimed."""
         return self.session.hub.ratios.final
 
     @verb(value=framed("receipt"), raw=only("catid", "txHash"))
     def create(
         self, name: str, description: str, work_clock_time_ref: int | str, *, force: bool = False
     ) -> dict[str, Any]:
-        """Add a category; only the owner of the hub can. ``work_clock_time_ref`` is in seconds.
+        """Add a category; only the owner of the hub can.
+
+        Args:
+            name: Free text.
+            description: Free text.
+            work_clock_time_ref: Longest run of a task, seconds.
+            force: Do it without asking.
+
+        Returns:
+            DataFrame, one row: ``category``, ``tx_hash``.
 
         Raises:
             OrderError: The wallet does not own the hub.
+            AbortedError: It was not confirmed.
         """
         session = self.session
         values = {"name": name, "description": description, "workClockTimeRef": work_clock_time_ref}
@@ -59,6 +72,6 @@ class Categories(Noun):
 
     @verb(value=framed("category", lambda rows: rows), raw=lambda rows: {"categories": rows})
     def list(self) -> list[dict[str, Any]]:
-        """All categories, by number."""
+        """All categories, by number: a DataFrame, one row each, as ``show`` gives."""
         found = self.session.hub.view_categories()
         return [{"index": str(index), "category": each.to_json()} for index, each in enumerate(found)]
