@@ -90,6 +90,7 @@ class Job:
 
     @property
     def task_ids(self) -> list[str]:
+        """Ids of the tasks, by their place in the job."""
         return [ref.task_id for ref in self._refs]
 
     @property
@@ -99,7 +100,10 @@ class Job:
 
     @property
     def cost(self) -> dict[str, int]:
-        """What the tasks cost their requester when they all succeed, nRLC."""
+        """What the tasks cost their requester when they all succeed, nRLC.
+
+        Keys: ``app_nrlc``, ``dataset_nrlc``, ``workerpool_nrlc``, ``total_nrlc``.
+        """
         parts = {
             f"{kind}_nrlc": sum(getattr(held.deal, kind).price * held.deal.bot_size for held in self.deals)
             for kind in ("app", "dataset", "workerpool")
@@ -120,7 +124,7 @@ class Job:
 
     @property
     def tasks(self) -> pd.DataFrame:
-        """One row a task."""
+        """The tasks as they stand: a DataFrame, one row each, with ``status``, deadlines in UTC ..."""
         from iexec_lab import frames
 
         return frames.build("task", [view.to_json() for view in self.status().tasks], **self._session.about())
@@ -203,10 +207,11 @@ class Job:
 
         Raises:
             JobError: The task failed, ran out of time, or is not done.
+            ObjectNotFoundError: The job has no task of that index.
             IpfsError: The gateway was not reached, or gave something else.
+            Detached: Interrupted while waiting. The job goes on.
         """
-        if not 0 <= index < len(self._refs):
-            raise ObjectNotFoundError("task", f"{index} of job {self.deal_id}", self._session.network.id)
+        self._ref(index)
         if wait:
             self._wait_for(index)
         view = self.status().tasks[index]
@@ -215,8 +220,13 @@ class Job:
     def results(self, *, wait: bool = True, verify: bool = True) -> list[Result]:
         """The results of all tasks, downloaded side by side.
 
+        Args:
+            wait: Wait for the tasks first.
+            verify: As for ``result``.
+
         Raises:
-            JobError: One of the tasks failed.
+            JobError: One of the tasks failed, ran out of time, or is not done.
+            IpfsError: The gateway was not reached, or gave something else.
         """
         if wait:
             self.wait()
@@ -228,15 +238,29 @@ class Job:
     def logs(self, index: int | None = None) -> pd.DataFrame:
         """What the app wrote on each worker; only the requester may read it.
 
+        Args:
+            index: Place of one task in the job, from 0; None takes all.
+
+        Returns:
+            DataFrame, one row for each worker of a task: ``task_id``, ``index``, ``worker``, ``stdout``,
+                ``stderr``.
+
         Raises:
             JobError: The wallet is not the requester.
+            ObjectNotFoundError: The job has no task of that index.
+            WorkerpoolError: The scheduler was not reached.
         """
         from iexec_lab import frames
 
-        chosen = self._refs if index is None else [self._refs[index]]
+        chosen = self._refs if index is None else [self._ref(index)]
         entries = self._session.each(self._task_logs, chosen)
         rows = [row for found in entries for row in found]
         return frames.build("log", rows, **self._session.about())
+
+    def _ref(self, index: int) -> TaskRef:
+        if not 0 <= index < len(self._refs):
+            raise ObjectNotFoundError("task", f"{index} of job {self.deal_id}", self._session.network.id)
+        return self._refs[index]
 
     def _task_logs(self, ref: TaskRef) -> list[dict[str, Any]]:
         deal = next(held.deal for held in self.deals if held.deal_id == ref.deal_id)

@@ -123,6 +123,12 @@ class TestFrames:
         assert "Hello, there!" in logs.loc[0, "stdout"]
         assert list(finished.logs(1)["index"]) == [1]
 
+    @pytest.mark.parametrize("index", [2, -1])
+    def test_a_task_that_is_not_there(self, finished, index):
+        for ask in (finished.logs, finished.result):
+            with pytest.raises(ObjectNotFoundError, match=f"No task found for id {index} of job 0x"):
+                ask(index)
+
     def test_cost(self, finished):
         assert finished.cost == {
             "app_nrlc": 0,
