@@ -31,7 +31,7 @@ ENCRYPTED = "datasets/encrypted"
 
 
 class Datasets(Asset):
-    """``lab.dataset``."""
+    """``lab.dataset``: encrypt, deploy, show and sell datasets."""
 
     kind = "dataset"
     _create = DATASET_REGISTRY.createDataset
@@ -61,7 +61,12 @@ class Datasets(Asset):
             multiaddr: Where the (encrypted) file is: ``/ipfs/<cid>`` or a URL.
             checksum: SHA-256 of that file as 0x text, from ``encrypt``.
             owner: Who will own it (default: the wallet).
-            force: Do not ask.
+            force: Do it without asking.
+
+        Raises:
+            ValidationError: A value can not be right.
+            OrderError: The same dataset is deployed already.
+            AbortedError: It was not confirmed.
         """
         return self._deploy(self._creation(name, multiaddr, checksum, owner), force=force)
 
@@ -69,7 +74,17 @@ class Datasets(Asset):
     def predict(
         self, name: str, multiaddr: str, checksum: str = NULL_BYTES32, *, owner: str | None = None
     ) -> str:
-        """The address that ``deploy`` with the same values would give."""
+        """The address that ``deploy`` with the same values would give.
+
+        Args:
+            name: As for ``deploy``, and so are the rest.
+            multiaddr: Where the file is.
+            checksum: SHA-256 of that file as 0x text.
+            owner: Who would own it (default: the wallet).
+
+        Raises:
+            ValidationError: A value can not be right.
+        """
         return self._predict(self._creation(name, multiaddr, checksum, owner))
 
     def _creation(self, name: str, multiaddr: str, checksum: str, owner: str | None) -> tuple[Any, ...]:
@@ -93,15 +108,21 @@ class Datasets(Asset):
         """Sign an order that lets others use the dataset, and publish it; its hash.
 
         Args:
-            address: The dataset, which the wallet owns.
-            price: Of one task: nRLC, or text with a unit.
+            address: The dataset, which the wallet owns (address or ENS name).
+            price: Of one task: 1500000000 (nRLC), ``"1.5 RLC"`` or ``["1.5", "RLC"]``.
             volume: How many tasks.
-            tag: ``tee`` keeps an encrypted dataset inside enclaves.
-            app_restrict: Only for this app.
+            tag: What uses of it need: words (``"tee,tdx"`` or a list), or 32 bytes as 0x text. ``tee`` keeps
+                an encrypted dataset inside enclaves.
+            app_restrict: Only for this app (address or ENS name).
             workerpool_restrict: Only on this worker pool.
             requester_restrict: Only for this requester.
-            skip_preflight_check: Publish whatever the checks would say.
-            force: Do not ask.
+            skip_preflight_check: Do not check that app, tag and secrets fit each other.
+            force: Do it without asking.
+
+        Raises:
+            OrderError: No such dataset, it is not the wallet's, or a check failed.
+            MarketError, ApiError: The market was not reached, or refused.
+            AbortedError: It was not confirmed.
         """
         values = {
             "dataset": address,
@@ -116,7 +137,16 @@ class Datasets(Asset):
 
     @verb(raw=lambda is_set: {"isSecretSet": is_set})
     def check_secret(self, address: str, tee_framework: str | None = None) -> bool:
-        """Whether the key of an encrypted dataset is in the secret management service."""
+        """Whether the key of an encrypted dataset is in the secret management service (SMS).
+
+        Args:
+            address: The dataset (address or ENS name).
+            tee_framework: Whose secret service: ``scone``, ``gramine`` or ``tdx`` (default: the network's
+                own).
+
+        Raises:
+            SmsError: The SMS was not reached.
+        """
         return self.session.sms(tee_framework).has_dataset_secret(self.session.to_address(address))
 
     @verb(raw=lambda _none: {})
@@ -128,16 +158,19 @@ class Datasets(Asset):
         secret_value: str | None = None,
         tee_framework: str | None = None,
     ) -> None:
-        """Give the key of an encrypted dataset to the secret management service, once and for ever.
+        """Give the key of an encrypted dataset to the secret management service (SMS), once and for ever.
 
         Args:
-            address: The dataset, which the wallet owns.
+            address: The dataset, which the wallet owns (address or ENS name).
             secret_path: File with the key (default: ``.secrets/datasets/dataset.key``).
-            secret_value: The key itself, in place of a file.
-            tee_framework: Whose service.
+            secret_value: The key itself (base64 of 32 bytes), in place of a file.
+            tee_framework: Whose secret service: ``scone``, ``gramine`` or ``tdx`` (default: the network's
+                own).
 
         Raises:
-            SmsError: One is there already, or the wallet does not own the dataset.
+            CryptoError: The file can not be read.
+            ApiError: One is there already, or the wallet does not own the dataset.
+            SmsError: The SMS was not reached.
         """
         if secret_value is None:
             path = self.session.folder / (secret_path or f"{KEYS}/dataset.key")
@@ -163,7 +196,26 @@ class Datasets(Asset):
         overwrite: Overwrite | None = None,
         progress: Progress | None = None,
     ) -> dict[str, Any]:
-        """Encrypt what is in ``datasets/original``, each under a key of its own; see ``encrypt_folder``."""
+        """Encrypt what is in ``datasets/original``, each file or folder under a key of its own.
+
+        Needs no chain and no wallet. Keys are written as ``<name>.key`` and also as ``dataset.key`` (the last
+        one wins); folders are zipped.
+
+        Args:
+            force: Replace files without asking.
+            dataset_keystoredir: Where keys go (default: ``.secrets/datasets``).
+            original_dataset_dir: What to encrypt (default: ``datasets/original``).
+            encrypted_dataset_dir: Where encrypted files go (default: ``datasets/encrypted``).
+            overwrite: Asked with the path before a file is replaced; None refuses.
+            progress: Called with the name, bytes done and bytes in all (None when unknown).
+
+        Returns:
+            DataFrame, one row a file: ``original``, ``encrypted``, ``key_file``, ``checksum``.
+
+        Raises:
+            CryptoError: A folder is missing or empty.
+            AbortedError: A file was not to be replaced.
+        """
         return encrypt_folder(
             self.session.folder,
             force=force,
@@ -176,11 +228,19 @@ class Datasets(Asset):
 
     @verb()
     def prepare_bulk(self, orders: list[Any], max_dataset_per_task: int = 100) -> dict[str, Any]:
-        """Upload dataset orders for a bulk: ``{cid, volume}``, for ``params.bulk_cid`` and for the request.
+        """Upload dataset orders for a bulk, one request that uses many datasets.
+
+        Args:
+            orders: Signed dataset orders, free and of boundless volume; objects or their JSON.
+            max_dataset_per_task: 1 to 100.
+
+        Returns:
+            ``{"cid", "volume"}``: what goes into ``params`` as ``bulk_cid``, and the number of tasks.
 
         Raises:
-            ValidationError: An order that bulks can not use.
-            ConfigurationError: The network has no bulks.
+            ValidationError: No orders, or one that bulks can not use.
+            ConfigurationError: The network has no bulks, or no IPFS node.
+            IpfsError: The node was not reached, or refused.
         """
         return prepare_bulk(self.session, orders, max_dataset_per_task)
 
@@ -191,7 +251,11 @@ class Datasets(Asset):
 
     @staticmethod
     def checksum(path: str | os.PathLike[str]) -> str:
-        """SHA-256 of an encrypted file, as 0x text: the checksum to deploy it with."""
+        """SHA-256 of an encrypted file, as 0x text: the checksum to deploy it with.
+
+        Raises:
+            CryptoError: The file can not be read.
+        """
         return file_checksum(path)
 
 

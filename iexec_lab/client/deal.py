@@ -34,13 +34,21 @@ def _claim_rows(plain: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 class Deals(Noun):
-    """``lab.deal``."""
+    """``lab.deal``: look at deals and their tasks, list them, claim what nobody finished."""
 
     @verb(value=framed("deal", one=lambda plain: plain["deal"]))
     def show(
         self, dealid: str, *, watch: bool = False, progress: Callable[[JobStatus], None] | None = None
     ) -> dict[str, Any]:
-        """A deal; with ``watch`` once all its tasks have ended, with the tasks.
+        """A deal as the hub knows it.
+
+        Args:
+            dealid: 32 bytes as 0x text.
+            watch: Wait until all its tasks have ended.
+            progress: Called with the status after each look, while waiting.
+
+        Returns:
+            DataFrame, one row: the terms, prices in nRLC (``app_price_nrlc`` ...), times in UTC.
 
         Raises:
             ObjectNotFoundError: No such deal.
@@ -61,17 +69,32 @@ class Deals(Noun):
 
     @verb(value=framed("task", lambda plain: plain), raw=lambda plain: {"tasks": plain})
     def tasks(self, dealid: str) -> list[dict[str, Any]]:
-        """The tasks of a deal as they stand."""
+        """The tasks of a deal as they stand.
+
+        Returns:
+            DataFrame, one row a task: ``task_id``, ``index``, ``status``, ``location`` of the result ...
+
+        Raises:
+            ObjectNotFoundError: No such deal.
+        """
         [held] = read_deals(self.session, [to_bytes32(dealid)])
         return [view.to_json() for view in look(self.session, held.refs())]
 
     def task_ids(self, dealid: str) -> list[str]:
-        """Ids of the deal's tasks, by index."""
+        """Ids of the deal's tasks, by index.
+
+        Raises:
+            ObjectNotFoundError: No such deal.
+        """
         [held] = read_deals(self.session, [to_bytes32(dealid)])
         return held.deal.task_ids(held.deal_id)
 
     def observe(self, dealid: str) -> Iterator[JobStatus]:
-        """The deal's tasks after each change, until all have ended."""
+        """The status of the deal's tasks after each change, until all have ended.
+
+        Raises:
+            ObjectNotFoundError: No such deal.
+        """
         [held] = read_deals(self.session, [to_bytes32(dealid)])
         refs, last = held.refs(), None
         for pause in pauses(self.session):
@@ -88,8 +111,13 @@ class Deals(Noun):
     def claim(self, dealid: str, *, force: bool = False) -> dict[str, Any]:
         """Get the price of all tasks back that nobody finished before the deadline.
 
+        Returns:
+            DataFrame, one row a task: ``index``, ``task_id``, ``tx_hash``.
+
         Raises:
+            ObjectNotFoundError: No such deal.
             JobError: The deal still has time, or nothing is left to claim.
+            AbortedError: It was not confirmed.
         """
         session = self.session
         [held] = read_deals(session, [to_bytes32(dealid)])
@@ -145,12 +173,20 @@ class Deals(Noun):
         """Deals that the market knows, newest first.
 
         Args:
-            requester: Whose deals (default: the wallet's, unless another filter is given).
+            requester: Whose deals, an address (default: the wallet's, unless another filter is given).
             limit: The newest so many; None for all.
             page: One page only, from 0.
             page_size: Its size, 10 to 1000.
             **filters: ``app``, ``dataset``, ``workerpool``, ``beneficiary``, ``category``, ``app_owner``,
-                ``apporder_hash``, ``requestorder_hash`` ...; each must be met exactly.
+                ``dataset_owner``, ``workerpool_owner``, ``apporder_hash``, ``datasetorder_hash``,
+                ``workerpoolorder_hash``, ``requestorder_hash``; each must be met exactly.
+
+        Returns:
+            DataFrame, one row a deal, with the columns of ``show``.
+
+        Raises:
+            ValidationError: A filter that there is not, or a value it can not have.
+            MarketError: The market was not reached.
         """
         if requester is None and not filters and self.session.address != NULL_ADDRESS:
             requester = self.session.address

@@ -35,7 +35,10 @@ def reverse_name(address: str) -> str:
 
 
 class Ens(Noun):
-    """``lab.ens``."""
+    """``lab.ens``: names for wallets, apps, datasets and worker pools.
+
+    All but ``default_domain`` raise ConfigurationError on a network that has no ENS.
+    """
 
     @property
     def registry(self) -> str:
@@ -52,7 +55,11 @@ class Ens(Noun):
 
     @verb(raw=lambda address: {"address": address})
     def resolve(self, name: str) -> str | None:
-        """The address that a name means; None when it means none."""
+        """The address that a name means; None when it means none.
+
+        Raises:
+            ValidationError: It is no name.
+        """
         node = name_hash(check_domain(name))
         address = self._ask(node, ENS_RESOLVER.addr, node)
         return None if address is None or int(address, 16) == 0 else to_address(address)
@@ -80,8 +87,18 @@ class Ens(Noun):
     def set_text(self, name: str, key: str, value: str, *, force: bool = False) -> dict[str, Any]:
         """Write a text record; the wallet must own the name.
 
+        Args:
+            name: Such as ``me.users.iexec.eth``.
+            key: Which record.
+            value: Its text.
+            force: Do it without asking.
+
+        Returns:
+            DataFrame, one row: ``tx_hash``.
+
         Raises:
-            IexecError: It does not.
+            IexecError: The wallet does not own the name, or the name has no resolver.
+            AbortedError: It was not confirmed.
         """
         node = name_hash(check_domain(name))
         self._require_owner(name, node)
@@ -104,12 +121,17 @@ class Ens(Noun):
 
         Args:
             label: First part of the name.
-            domain: The rest; by default the iExec domain for the kind of address.
+            domain: The rest (default: the iExec domain for the kind of address, ``default_domain``).
             for_: The address to name (default: the wallet).
-            force: Do not ask.
+            force: Do it without asking.
+
+        Returns:
+            DataFrame, one row: ``name``, ``address`` and a ``..._tx_hash`` for each step that was needed.
 
         Raises:
+            ValidationError: The label or the domain is none.
             IexecError: The name is taken, or the address is not the wallet's to name.
+            AbortedError: It was not confirmed.
         """
         check_label(label)
         session = self.session
@@ -127,7 +149,7 @@ class Ens(Noun):
         return done | dict(self._configure(name, address))
 
     def default_domain(self, address: str) -> str:
-        """The iExec domain that fits an address."""
+        """The iExec domain that fits an address: ``users.iexec.eth``, ``apps.iexec.eth`` ..."""
         kinds = self.session.hub.kinds(address)
         return DEFAULT_DOMAINS[kinds[0] if kinds else "wallet"]
 
@@ -138,10 +160,19 @@ class Ens(Noun):
     def configure_resolution(
         self, name: str, address: str | None = None, *, force: bool = False
     ) -> dict[str, Any]:
-        """Make a name of the wallet mean an address (default: the wallet), and the address say the name.
+        """Make a name mean an address, and the address say the name; only what is missing is done.
+
+        Args:
+            name: A name that the wallet owns.
+            address: The wallet's own (default), or that of an app, dataset or worker pool of its.
+            force: Do it without asking.
+
+        Returns:
+            DataFrame, one row, as ``register`` gives.
 
         Raises:
-            IexecError: The wallet owns neither the address nor the name.
+            IexecError: The wallet does not own the name and the address.
+            AbortedError: It was not confirmed.
         """
         target = self.session.to_address(address or self.session.signer.address)
         plan = self.session.plan("ens configure", name=check_domain(name), address=target)
@@ -178,10 +209,16 @@ class Ens(Noun):
         return url if url.startswith(("http://", "https://")) else None
 
     def set_workerpool_url(self, workerpool: str, url: str, *, force: bool = False) -> str:
-        """Write the API of a worker pool into its name; the transaction.
+        """Write the API of a worker pool into its name; the transaction's hash.
+
+        Args:
+            workerpool: Address of the worker pool.
+            url: Of its API.
+            force: Do it without asking.
 
         Raises:
-            IexecError: The worker pool has no name.
+            IexecError: The worker pool has no name, or the wallet does not own it.
+            AbortedError: It was not confirmed.
         """
         name = self.lookup.plain(workerpool)
         if name is None:

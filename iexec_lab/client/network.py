@@ -11,11 +11,16 @@ POCO_VERSION = "6.1.0"
 
 
 class NetworkNoun(Noun):
-    """``lab.network``."""
+    """``lab.network``: what the network is made of."""
 
     @verb(value=framed("network"))
     def show(self) -> dict[str, Any]:
-        """Addresses of the hub, the token and the registries: the command ``info``."""
+        """Addresses of the hub, the token and the registries: the command ``info``.
+
+        Returns:
+            DataFrame, one row: ``host``, ``hub``, ``rlc``, ``app_registry`` ...; ``rlc`` only where RLC is a
+                token.
+        """
         network, registries = self.session.network, self.session.registries
         known = NETWORKS.get(network.name)
         shown: dict[str, Any] = {
@@ -34,7 +39,11 @@ class NetworkNoun(Noun):
 
     @verb(value=framed("setting", lambda plain: [{"name": n, "value": v} for n, v in plain.items()]))
     def settings(self) -> dict[str, Any]:
-        """Every address and URL that this network is configured with, by its ``chain.json`` key."""
+        """Every address and URL that this network is configured with, by its ``chain.json`` key.
+
+        Returns:
+            DataFrame, one row each: ``name``, ``value``.
+        """
         network = self.session.network
         shown: dict[str, Any] = {"id": str(network.id), "host": network.host, "hub": network.hub}
         shown |= {f"sms.{framework}": url for framework, url in network.sms.items()}
@@ -53,7 +62,7 @@ class NetworkNoun(Noun):
         return self.session.network.setting(key)
 
     def sms_url(self, tee_framework: str | None = None) -> str:
-        """The secret management service of a TEE framework (default: the network's own).
+        """URL of the secret management service of a TEE framework (default: the network's own).
 
         Raises:
             ConfigurationError: The network has none.
@@ -62,10 +71,12 @@ class NetworkNoun(Noun):
 
     @property
     def name(self) -> str:
+        """Such as ``arbitrum-mainnet``."""
         return self.session.network.name
 
     @property
     def chain_id(self) -> int:
+        """Id of the chain."""
         return self.session.network.id
 
     def __repr__(self) -> str:

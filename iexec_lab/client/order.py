@@ -34,20 +34,11 @@ _MANAGE = {
     "workerpoolorder": HUB.manageWorkerpoolOrder,
     "requestorder": HUB.manageRequestOrder,
 }
-_WORDS = {
-    "app": "apporder",
-    "dataset": "datasetorder",
-    "workerpool": "workerpoolorder",
-    "request": "requestorder",
-}
+_WORDS = {kind.removesuffix("order"): kind for kind in ORDERS}
 
 
 def _drawn(noun: Noun, shown: dict[str, Any]) -> pd.DataFrame:
     return framed(_kind_of(shown["order"]))(noun, shown)
-
-
-def _order_json(shown: dict[str, Any]) -> dict[str, Any]:
-    return shown
 
 
 def _job_json(job: Job) -> dict[str, Any]:
@@ -56,14 +47,17 @@ def _job_json(job: Job) -> dict[str, Any]:
 
 
 class Orders(Noun):
-    """``lab.order``. An order is an object of ``iexec_lab.protocol``, or its JSON; prices are nRLC a task."""
+    """``lab.order``: make, hash, sign, publish, cancel and fill orders.
+
+    An order is an object of ``iexec_lab.protocol``, or its JSON; its prices are nRLC a task.
+    """
 
     @verb(raw=lambda order: order.to_json())
     def create(self, /, kind: str, **values: Any) -> AnyOrder:
         """An unsigned order; what is not given gets the SDK's defaults.
 
         Args:
-            kind: ``apporder``, ``datasetorder``, ``workerpoolorder`` or ``requestorder``.
+            kind: ``app``, ``dataset``, ``workerpool`` or ``request``; ``apporder`` and so on mean the same.
             **values: Fields by protocol name: ``app="0x...", appprice="1 RLC", volume=10, tag="tee,tdx"``.
 
         Raises:
@@ -75,21 +69,23 @@ class Orders(Noun):
     def sign(
         self, /, order: Any, *, skip_preflight_check: bool = False, force: bool = False, **values: Any
     ) -> AnyOrder:
-        """A signed order.
+        """A signed order; for a request, ``lab.app.run`` and ``request_execution`` do more by themselves.
 
         Args:
             order: An order, its JSON, or a kind with the fields in ``values``.
-            skip_preflight_check: Sign whatever the checks would say.
-            force: Do not ask.
-            **values: As for ``create``.
+            skip_preflight_check: Do not check that app, tag and secrets fit each other.
+            force: Do it without asking.
+            **values: Fields by protocol name, as for ``create``.
 
         Raises:
-            OrderError: The wallet does not own the resource, or a check failed.
+            ValidationError: A field is missing or can not be right.
+            OrderError: The wallet does not own the resource (or is not the requester), or a check failed.
+            AbortedError: It was not confirmed.
         """
         if isinstance(order, str):
             order = signing.draft(self.session, _known(order), values)
         unsigned = _read(order, signed=False)
-        word, resource = _word(unsigned.kind), unsigned.resource
+        word, resource = unsigned.kind.removesuffix("order"), unsigned.resource
         if isinstance(unsigned, RequestOrder):
             word, resource = "app", unsigned.app
         if not self.session.hub.is_registered(word, [resource])[0]:
@@ -109,8 +105,15 @@ class Orders(Noun):
     def publish(self, order: Any, *, skip_preflight_check: bool = False, force: bool = False) -> str:
         """Publish a signed order; its hash.
 
+        Args:
+            order: The order or its JSON.
+            skip_preflight_check: Do not check that app, tag and secrets fit each other.
+            force: Do it without asking.
+
         Raises:
-            MarketError, ApiError: The market was not reached, or refused it.
+            OrderError: A check failed.
+            MarketError, ApiError: The market was not reached, or refused.
+            AbortedError: It was not confirmed.
         """
         signed = _read(order)
         if not skip_preflight_check:
@@ -121,18 +124,48 @@ class Orders(Noun):
 
     @verb(raw=lambda order_hash: {"orderHash": order_hash})
     def unpublish(self, kind: str, order_hash: str, *, force: bool = False) -> str:
-        """Take one order off the market; its hash. Whoever kept it can still use it: see ``cancel``."""
+        """Take one order off the market; its hash. Whoever kept it can still use it: see ``cancel``.
+
+        Args:
+            kind: ``app``, ``dataset``, ``workerpool`` or ``request``.
+            order_hash: Of the order.
+            force: Do it without asking.
+
+        Raises:
+            ApiError: No such order of the wallet is published.
+            AbortedError: It was not confirmed.
+        """
         return self._unpublish(kind, force=force, order_hash=to_bytes32(order_hash))[0]
 
     @verb(raw=lambda order_hash: {"unpublished": order_hash})
     def unpublish_last(self, kind: str, address: str | None = None, *, force: bool = False) -> str:
-        """Take the newest order about a resource (or by the wallet, for requests) off the market."""
+        """Take the newest order about a resource (or by the wallet, for requests) off the market; its hash.
+
+        Args:
+            kind: ``app``, ``dataset``, ``workerpool`` or ``request``.
+            address: The app, dataset or worker pool; for requests the wallet, which is the default.
+            force: Do it without asking.
+
+        Raises:
+            ApiError: The wallet has no open order about it.
+            AbortedError: It was not confirmed.
+        """
         target = address or self.session.address
         return self._unpublish(kind, force=force, resource=target, target="unpublish_last")[0]
 
     @verb(raw=lambda hashes: {"unpublished": hashes})
     def unpublish_all(self, kind: str, address: str | None = None, *, force: bool = False) -> list[str]:
-        """Take all orders about a resource (or by the wallet, for requests) off the market."""
+        """Take all orders about a resource (or by the wallet, for requests) off the market; their hashes.
+
+        Args:
+            kind: As for ``unpublish_last``.
+            address: As for ``unpublish_last``.
+            force: Do it without asking.
+
+        Raises:
+            ApiError: The wallet has no open order about it.
+            AbortedError: It was not confirmed.
+        """
         target = address or self.session.address
         return self._unpublish(kind, force=force, resource=target, target="unpublish_all")
 
@@ -154,13 +187,19 @@ class Orders(Noun):
         """Close an order on chain for ever; the rest of its volume is lost.
 
         Args:
-            order: The signed order.
-            kind: Of the order, where it does not tell by itself.
-            order_hash: Instead of the order, one that is published.
-            force: Do not ask.
+            order: The signed order, or its JSON.
+            kind: Of the order, where it does not tell by itself, and for ``order_hash``.
+            order_hash: Instead of the order, one that was published.
+            force: Do it without asking.
+
+        Returns:
+            DataFrame, one row: ``tx_hash``.
 
         Raises:
-            OrderError: Nothing is left of it, or it is somebody else's.
+            OrderError: Nothing is left of it.
+            TransactionError: The hub refuses: it is somebody else's.
+            ApiError: The market does not know the hash.
+            AbortedError: It was not confirmed.
         """
         session = self.session
         if order_hash is not None:
@@ -177,9 +216,18 @@ class Orders(Noun):
         receipt = session.send("order cancel", session.network.hub, data, details=details, force=force)
         return {"order": signed.to_json(), "txHash": receipt.tx_hash}
 
-    @verb(value=_drawn, raw=_order_json)
+    @verb(value=_drawn)
     def show(self, kind: str, order_hash: str, *, deals: bool = False) -> dict[str, Any]:
-        """A published order, open or not; with ``deals`` also the deals it was used in.
+        """A published order, open or not.
+
+        Args:
+            kind: ``app``, ``dataset``, ``workerpool`` or ``request``.
+            order_hash: Of the order.
+            deals: Ask for its deals too; they are in ``.plain(...)["deals"]``, not in the DataFrame.
+
+        Returns:
+            DataFrame, one row, with the columns of the order book: price in nRLC, ``remaining``, ``status``
+                ...
 
         Raises:
             ApiError: The market does not know it.
@@ -205,8 +253,19 @@ class Orders(Noun):
     ) -> dict[str, Any]:
         """How many tasks four signed orders would give, and what they would cost.
 
+        Args:
+            apporder: Signed order, its JSON, or the hash of a published one.
+            workerpoolorder: The same.
+            requestorder: The same.
+            datasetorder: The same; None when no dataset is used.
+            use_voucher: Let the wallet's voucher pay what it sponsors.
+            voucher_address: Another voucher that the wallet may use.
+
+        Returns:
+            DataFrame, one row: ``volume``, ``cost_nrlc``, ``sponsored_nrlc``, ``task_cost_nrlc``.
+
         Raises:
-            Mismatch: They make no deal.
+            OrderError: They make no deal; the message says why.
         """
         match = self._match(apporder, workerpoolorder, requestorder, datasetorder)
         volume = check_match(self.session, match)
@@ -241,15 +300,16 @@ class Orders(Noun):
             workerpoolorder: The same.
             requestorder: The same; None with ``params`` makes one that fits the others.
             datasetorder: The same; None when no dataset is used.
-            params: Parameters of a request to make.
-            skip_preflight_check: Do not check the secrets that the tasks need.
+            params: Parameters of a request to make: an object or JSON text.
+            skip_preflight_check: Do not check that app, tag and secrets fit each other.
             use_voucher: Let the wallet's voucher pay what it sponsors.
             voucher_address: Another voucher that the wallet may use.
-            force: Do not ask.
+            force: Do it without asking.
 
         Raises:
-            Mismatch: The orders make no deal.
+            OrderError: The orders make no deal, or a check failed; the message says why.
             BalanceError: The requester's account does not hold the price.
+            AbortedError: It was not confirmed.
         """
         session = self.session
         if requestorder is None and params is None:
@@ -327,10 +387,6 @@ def _known(kind: str) -> str:
     if full is None:
         raise ValidationError(f"{kind} is no kind of order", hint=f"Kinds: {', '.join(ORDERS)}.")
     return full
-
-
-def _word(kind: str) -> str:
-    return kind.removesuffix("order")
 
 
 def _kind_of(order: dict[str, Any]) -> str:

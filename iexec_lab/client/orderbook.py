@@ -36,10 +36,10 @@ def _drawn(kind: str) -> Any:
 
 
 class Orderbook(Noun):
-    """``lab.orderbook``.
+    """``lab.orderbook``: what the market offers and asks for; needs no wallet and no node.
 
     An address of another kind than the list's own is a restriction: orders open to all or to it match; with
-    the strict flag only those that name it; ``any`` takes all. Amounts are nRLC.
+    the strict flag only those that name it; ``any`` takes all, None only those open to all. Amounts are nRLC.
     """
 
     @verb(
@@ -73,7 +73,7 @@ class Orderbook(Noun):
         page: int | None = None,
         page_size: int = 20,
     ) -> OrderPage:
-        """Orders that let an app be used, cheapest first; ``app`` is an address or ``any``.
+        """Orders that let an app be used, cheapest first.
 
         Args:
             app: The app; ``any`` for all, which is also the default without ``app_owner``.
@@ -84,13 +84,20 @@ class Orderbook(Noun):
             dataset_strict: Naming that dataset.
             workerpool_strict: Naming that worker pool.
             requester_strict: Naming that requester.
-            tag: Exactly this tag.
-            require_tag: At least these tag bits.
-            max_tag: No other tag bits.
+            tag: Exactly this tag: words (``"tee,tdx"`` or a list), or 32 bytes as 0x text.
+            require_tag: At least these tag bits, given in the same forms.
+            max_tag: No other tag bits, given in the same forms.
             min_volume: At least so many tasks left.
             limit: The best so many; None for all.
             page: One page only, from 0.
             page_size: Its size, 10 to 1000.
+
+        Returns:
+            DataFrame, one row an order: ``order_hash``, ``app_price_nrlc`` (of a task) ...
+
+        Raises:
+            ValidationError: A filter has a value that it can not have.
+            MarketError: The market was not reached.
         """
         filters = {
             "app": app or (None if app_owner else "any"),
@@ -147,13 +154,20 @@ class Orderbook(Noun):
             requester_strict: Naming that requester.
             dataset_strict: Accepted and without effect, as in the official CLI.
             bulk_only: Only free orders of boundless volume, which bulks can use.
-            tag: Exactly this tag.
-            require_tag: At least these tag bits.
-            max_tag: No other tag bits.
+            tag: Exactly this tag: words (``"tee,tdx"`` or a list), or 32 bytes as 0x text.
+            require_tag: At least these tag bits, given in the same forms.
+            max_tag: No other tag bits, given in the same forms.
             min_volume: At least so many tasks left.
             limit: The best so many; None for all.
             page: One page only, from 0.
             page_size: Its size, 10 to 1000.
+
+        Returns:
+            DataFrame, one row an order: ``order_hash``, ``dataset_price_nrlc`` (of a task) ...
+
+        Raises:
+            ValidationError: A filter has a value that it can not have.
+            MarketError: The market was not reached.
         """
         del dataset_strict
         filters = {
@@ -219,14 +233,21 @@ class Orderbook(Noun):
             app_strict: Naming that app.
             dataset_strict: Naming that dataset.
             requester_strict: Naming that requester.
-            tag: Exactly this tag.
-            require_tag: At least these tag bits.
-            max_tag: No other tag bits.
+            tag: Exactly this tag: words (``"tee,tdx"`` or a list), or 32 bytes as 0x text.
+            require_tag: At least these tag bits, given in the same forms.
+            max_tag: No other tag bits, given in the same forms.
             min_trust: At least this trust.
             min_volume: At least so many tasks left.
             limit: The best so many; None for all.
             page: One page only, from 0.
             page_size: Its size, 10 to 1000.
+
+        Returns:
+            DataFrame, one row an order: ``order_hash``, ``workerpool_price_nrlc`` (of a task) ...
+
+        Raises:
+            ValidationError: A filter has a value that it can not have.
+            MarketError: The market was not reached.
         """
         filters = {
             "workerpool": workerpool,
@@ -280,14 +301,21 @@ class Orderbook(Noun):
             dataset: With this dataset.
             workerpool: Open to this worker pool.
             workerpool_strict: Naming that worker pool.
-            tag: Exactly this tag.
-            require_tag: At least these tag bits.
-            max_tag: No other tag bits.
+            tag: Exactly this tag: words (``"tee,tdx"`` or a list), or 32 bytes as 0x text.
+            require_tag: At least these tag bits, given in the same forms.
+            max_tag: No other tag bits, given in the same forms.
             max_trust: At most this trust.
             min_volume: At least so many tasks left.
             limit: The best so many; None for all.
             page: One page only, from 0.
             page_size: Its size, 10 to 1000.
+
+        Returns:
+            DataFrame, one row an order: ``order_hash``, ``workerpool_max_price_nrlc`` (of a task) ...
+
+        Raises:
+            ValidationError: A filter has a value that it can not have.
+            MarketError: The market was not reached.
         """
         filters = {
             "requester": requester,

@@ -28,7 +28,10 @@ def _opened(_noun: Noun, plain: dict[str, str]) -> Result:
 
 
 class Results(Noun):
-    """``lab.result``. Keys are kept in ``.secrets/beneficiary`` of the project folder."""
+    """``lab.result``: the key pair that results are encrypted for, and opening them.
+
+    Keys are kept in ``.secrets/beneficiary`` of the project folder.
+    """
 
     @verb(value=framed("key_file"))
     def generate_encryption_keypair(
@@ -42,11 +45,16 @@ class Results(Noun):
 
         Args:
             force: Replace a key without asking; results for the old one can not be read any more.
-            beneficiary_keystoredir: Where the files go.
-            overwrite: Asked before a key is replaced; None refuses.
+            beneficiary_keystoredir: Where the files go (default: ``.secrets/beneficiary``).
+            overwrite: Asked with the path before a key is replaced; None refuses.
+
+        Returns:
+            DataFrame, one row: ``private_key_file``, ``public_key_file``, ``folder``.
 
         Raises:
+            WalletError: No wallet.
             AbortedError: There is a key already, and it was not to be replaced.
+            CryptoError: A file can not be written.
         """
         private = beneficiary_key_file(
             self.session, self.session.own_address, beneficiary_keystoredir
@@ -76,15 +84,18 @@ class Results(Noun):
         secret_path: str | os.PathLike[str] | None = None,
         tee_framework: str | None = None,
     ) -> dict[str, bool]:
-        """Give the public key to the SMS, so that results can be encrypted for the wallet.
+        """Give the public key to the secret service, so that results can be encrypted for the wallet.
 
         Args:
             force_update: Replace the one that is there.
             secret_path: File of the public key (default: the one made by ``generate_encryption_keypair``).
-            tee_framework: Whose service.
+            tee_framework: Whose secret service: ``scone``, ``gramine`` or ``tdx`` (default: the network's
+                own).
 
         Raises:
+            CryptoError: The file can not be read, or holds no RSA public key.
             ApiError: One is there already.
+            SmsError: The service was not reached.
         """
         signer = self.session.signer
         default = f"{beneficiary_key_file(self.session, signer.address)}.pub"
@@ -96,7 +107,17 @@ class Results(Noun):
 
     @verb(raw=lambda is_set: {"isEncryptionKeySet": is_set})
     def check_encryption_key(self, address: str | None = None, tee_framework: str | None = None) -> bool:
-        """Whether results for an address (default: the wallet's) can be encrypted."""
+        """Whether results for an address (default: the wallet's) can be encrypted.
+
+        Args:
+            address: Address or ENS name of the beneficiary.
+            tee_framework: Whose secret service: ``scone``, ``gramine`` or ``tdx`` (default: the network's
+                own).
+
+        Raises:
+            WalletError: No wallet, and no address was given.
+            SmsError: The service was not reached.
+        """
         owner = self.session.to_address(address or self.session.own_address)
         return self.session.sms(tee_framework).has_web2(owner, RESULT_ENCRYPTION_KEY)
 
@@ -110,17 +131,18 @@ class Results(Noun):
         beneficiary_key_file: str | None = None,
         overwrite: Overwrite | None = None,
     ) -> dict[str, str]:
-        """Decrypt a downloaded result to ``results.zip``.
+        """Decrypt a downloaded result to ``results.zip`` in the project folder.
 
         Args:
             path: The encrypted zip (default: ``encryptedResults.zip``).
             force: Replace ``results.zip`` without asking.
-            beneficiary_keystoredir: Folder of the private key.
-            beneficiary_key_file: Its name in there.
-            overwrite: Asked before ``results.zip`` is replaced; None refuses.
+            beneficiary_keystoredir: Folder of the private key (default: ``.secrets/beneficiary``).
+            beneficiary_key_file: Its name in there (default: the wallet's).
+            overwrite: Asked with the path before ``results.zip`` is replaced; None refuses.
 
         Raises:
             CryptoError: A file is missing or damaged, or the key is another one's.
+            AbortedError: ``results.zip`` was not to be replaced.
         """
         folder = self.session.folder
         source, target = folder / (path or "encryptedResults.zip"), (folder / "results.zip").absolute()

@@ -19,7 +19,7 @@ def _is_initialized(_noun: Noun, plain: dict[str, bool]) -> bool:
 
 
 class Storage(Noun):
-    """``lab.storage``."""
+    """``lab.storage``: where results and datasets are kept."""
 
     @verb(value=_is_initialized)
     def init(
@@ -30,18 +30,21 @@ class Storage(Noun):
         token: str | None = None,
         tee_framework: str | None = None,
     ) -> dict[str, bool]:
-        """Let workers store results at ``provider`` for the wallet.
+        """Let workers store results at ``provider`` for the wallet; True once they can.
 
         Args:
             provider: ``dropbox``; ``default`` or None logs in to the result proxy of the network, or does
-                nothing where there is none: results go to IPFS by themselves; ``ipfs`` takes a token for
-                the proxy.
+                nothing where there is none: results go to IPFS by themselves; ``ipfs`` takes a token for the
+                proxy.
             force_update: Replace the token that is there.
             token: The token; asked for when it is needed and not given.
-            tee_framework: Whose secret management service keeps it.
+            tee_framework: Whose secret service: ``scone``, ``gramine`` or ``tdx`` (default: the network's
+                own).
 
         Raises:
+            ValidationError: There is no such provider.
             IexecError: The provider needs no token, or has one already.
+            SmsError, ResultProxyError: A service was not reached.
         """
         if self._needs_no_token(provider):
             return {"isInitialized": True, "isUpdated": False}
@@ -59,10 +62,17 @@ class Storage(Noun):
     def check(
         self, provider: str | None = None, user: str | None = None, tee_framework: str | None = None
     ) -> bool:
-        """Whether workers can store results at ``provider`` for ``user`` (default: the wallet).
+        """Whether workers can store results at ``provider`` for ``user``.
+
+        Args:
+            provider: As for ``init``.
+            user: Address or ENS name (default: the wallet's).
+            tee_framework: Whose secret service: ``scone``, ``gramine`` or ``tdx`` (default: the network's
+                own).
 
         Raises:
             WalletError: No wallet, and no user was given.
+            SmsError: The service was not reached.
         """
         if self._needs_no_token(provider):
             return True
@@ -71,12 +81,16 @@ class Storage(Noun):
 
     @verb(raw=lambda location: {"multiaddr": location})
     def upload(self, path: str | os.PathLike[str]) -> str:
-        """Put a file on the network's IPFS node; its address, ``/ipfs/<cid>``, for a dataset's ``multiaddr``.
+        """Put a file on the network's IPFS node; its address, for a dataset's ``multiaddr``.
 
-        Anyone can read what is there: encrypt before. The address is a string.
+        Anyone can read what is there: encrypt before.
+
+        Returns:
+            ``/ipfs/<cid>``.
 
         Raises:
             ConfigurationError: The network has no upload node.
+            CryptoError: The file can not be read.
             IpfsError: The node refused, or does not serve the file afterwards.
         """
         return f"/ipfs/{self.session.ipfs.add(Path(path))}"

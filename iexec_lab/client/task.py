@@ -36,7 +36,10 @@ def _logs_json(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 class Tasks(Noun):
-    """``lab.task``."""
+    """``lab.task``: look at tasks, wait for them, take results and logs, claim the late ones.
+
+    A task is named by its id, 32 bytes as 0x text.
+    """
 
     @verb(value=framed("task", one=lambda plain: plain["task"]))
     def show(
@@ -53,16 +56,23 @@ class Tasks(Noun):
         """A task as it stands on chain.
 
         Args:
-            taskid: The task.
+            taskid: 32 bytes as 0x text.
             watch: Wait for its end.
-            download: Store the result of a completed task: as ``<taskid>.zip``, or under this name.
+            download: Store the result of a completed task in the project folder: as ``<taskid>.zip``, or
+                under this name.
             decrypt: Decrypt what was downloaded.
-            beneficiary_keystoredir: Folder of the beneficiary's key.
-            beneficiary_key_file: Name of the key's file in it.
-            progress: Called after each look.
+            beneficiary_keystoredir: Folder of the beneficiary's key (default: ``.secrets/beneficiary``).
+            beneficiary_key_file: Name of the key's file in it (default: the beneficiary's).
+            progress: Called with the task after each look, while waiting.
+
+        Returns:
+            DataFrame, one row: ``status``, deadlines in UTC, ``storage`` and ``location`` of the result ...
 
         Raises:
             ObjectNotFoundError: No such task.
+            JobError: Its result can not be downloaded, or the key is missing.
+            IpfsError: The gateway was not reached, or gave something else.
+            CryptoError: The result can not be decrypted or written.
         """
         view = self._wait(taskid, None, progress) if watch else self._look(taskid)
         shown: dict[str, Any] = {"task": view.to_json(), "claimable": view.status == "TIMEOUT"}
@@ -76,7 +86,11 @@ class Tasks(Noun):
         return shown
 
     def observe(self, taskid: str) -> Iterator[TaskView]:
-        """The task after each change, until its end."""
+        """The task after each change, until its end.
+
+        Raises:
+            ObjectNotFoundError: No such task.
+        """
         last = None
         for view in self._views(taskid):
             if last is None or view.task != last.task or view.ended:
@@ -87,10 +101,20 @@ class Tasks(Noun):
     def wait(
         self, taskid: str, timeout: float | None = None, *, progress: Callable[[TaskView], None] | None = None
     ) -> dict[str, Any]:
-        """Wait until the task has ended, well or not; ``timeout`` in seconds.
+        """Wait until the task has ended, well or not.
+
+        Args:
+            taskid: 32 bytes as 0x text.
+            timeout: Seconds to wait; None waits until the deadline of the deal.
+            progress: Called with the task after each look.
+
+        Returns:
+            DataFrame, one row, as ``show`` gives.
 
         Raises:
-            JobError: The timeout passed.
+            ObjectNotFoundError: No such task.
+            JobError: The timeout passed. The task goes on.
+            Detached: Interrupted. The task goes on.
         """
         view = self._wait(taskid, timeout, progress)
         return {"task": view.to_json(), "claimable": view.status == "TIMEOUT"}
@@ -102,10 +126,17 @@ class Tasks(Noun):
         verify: bool = True,
         progress: Callable[[int, int | None], None] | None = None,
     ) -> Result:
-        """The result of a finished task, downloaded, and decrypted where we hold the key.
+        """The result of a finished task, downloaded, checked, and decrypted where we hold the key.
+
+        Args:
+            taskid: 32 bytes as 0x text.
+            verify: Refuse content whose hash is not the one that the chain names.
+            progress: Called with bytes so far and bytes in all (None when unknown).
 
         Raises:
+            ObjectNotFoundError: No such task.
             JobError: It has none.
+            IpfsError: The gateway was not reached, or gave something else.
         """
         view = self._look(taskid)
         check_downloadable(view)
@@ -116,8 +147,12 @@ class Tasks(Noun):
     def logs(self, taskid: str) -> list[dict[str, Any]]:
         """What the app wrote on each worker; the wallet must be the requester.
 
+        Returns:
+            DataFrame, one row a worker: ``task_id``, ``index``, ``worker``, ``stdout``, ``stderr``.
+
         Raises:
-            JobError: It is not.
+            ObjectNotFoundError: No such task.
+            JobError: The wallet is not the requester.
             WorkerpoolError: The scheduler was not reached.
         """
         view = self._look(taskid)
@@ -130,7 +165,16 @@ class Tasks(Noun):
     ) -> dict[str, Any]:
         """The task on chain, the scheduler's story of it and, for the requester, the app's output.
 
-        What can not be had off chain is left out; ``warn`` is told why.
+        Args:
+            taskid: 32 bytes as 0x text.
+            logs: Ask for the app's output too.
+            warn: Told why something can not be had off chain; it is then left out.
+
+        Returns:
+            ``{"onchainData", "offchainData", "appLogs"}``, in the forms of the official CLI.
+
+        Raises:
+            ObjectNotFoundError: No such task.
         """
         view = self._look(taskid)
         deal = self.session.hub.view_deal(view.deal_id)
@@ -150,8 +194,13 @@ class Tasks(Noun):
     def claim(self, taskid: str, *, force: bool = False) -> dict[str, Any]:
         """Get the price of a task back that nobody finished before its deadline.
 
+        Returns:
+            DataFrame, one row: ``tx_hash``.
+
         Raises:
+            ObjectNotFoundError: No such task.
             JobError: It ended, or still has time.
+            AbortedError: It was not confirmed.
         """
         view = self._look(taskid)
         if view.status not in CLAIMABLE:

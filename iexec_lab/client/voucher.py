@@ -21,7 +21,10 @@ def _voucher_json(plain: dict[str, Any]) -> dict[str, Any]:
 
 
 class Vouchers(Noun):
-    """``lab.voucher``; amounts are nRLC."""
+    """``lab.voucher``: RLC that somebody else provides for running certain apps; amounts are nRLC.
+
+    Every verb raises ConfigurationError on a network that has no vouchers.
+    """
 
     @verb(raw=lambda address: {"address": address})
     def address(self, owner: str | None = None) -> str | None:
@@ -32,9 +35,16 @@ class Vouchers(Noun):
     def show(self, user: str | None = None) -> dict[str, Any]:
         """What a voucher holds, until when, for what, and who may use it.
 
+        Args:
+            user: Whose voucher: address or ENS name (default: the wallet's).
+
+        Returns:
+            DataFrame, one row: ``balance_nrlc``, ``expires_at`` (UTC), ``allowance_nrlc``, ``sponsored_apps``
+                ...
+
         Raises:
             IexecError: The account has none.
-            ConfigurationError: The network has no vouchers.
+            SubgraphError: The voucher subgraph was not reached.
         """
         self.session.network.require(FEATURE)
         subgraph = VoucherSubgraph(
@@ -63,19 +73,27 @@ class Vouchers(Noun):
 
     @verb(value=framed("receipt"), raw=only("txHash"))
     def authorize(self, requester: str, *, force: bool = False) -> dict[str, Any]:
-        """Let another account use the wallet's voucher.
+        """Let another account (address or ENS name) use the wallet's voucher.
+
+        Returns:
+            DataFrame, one row: ``tx_hash``.
 
         Raises:
-            IexecError: It may already.
+            IexecError: The wallet has no voucher, or the account may use it already.
+            AbortedError: It was not confirmed.
         """
         return self._change(self.session.to_address(requester), allow=True, force=force)
 
     @verb(value=framed("receipt"), raw=only("txHash"))
     def revoke(self, requester: str, *, force: bool = False) -> dict[str, Any]:
-        """Take that back.
+        """Let an account (address or ENS name) no longer use the wallet's voucher.
+
+        Returns:
+            DataFrame, one row: ``tx_hash``.
 
         Raises:
-            IexecError: It may not use it anyway.
+            IexecError: The wallet has no voucher, or the account may not use it anyway.
+            AbortedError: It was not confirmed.
         """
         return self._change(self.session.to_address(requester), allow=False, force=force)
 

@@ -19,7 +19,7 @@ TRANSFER_GAS = 21_000
 
 
 class Wallets(Noun):
-    """``lab.wallet``."""
+    """``lab.wallet``: what the wallet holds, and sending it."""
 
     @property
     def address(self) -> str | None:
@@ -29,6 +29,9 @@ class Wallets(Noun):
     @verb(value=framed("wallet"), raw=only("balance"))
     def show_bridged(self, address: str | None = None) -> dict[str, Any]:
         """What the same address holds on the chain that the bridge leads to.
+
+        Returns:
+            DataFrame, one row, as ``show`` gives.
 
         Raises:
             ConfigurationError: The network has no bridge, or the other chain is not configured.
@@ -40,8 +43,16 @@ class Wallets(Noun):
     def show(self, address: str | None = None, *, show_private_key: bool = False) -> dict[str, Any]:
         """What an address (default: the wallet's) holds in its own hands: ether and RLC.
 
+        Args:
+            address: Address or ENS name.
+            show_private_key: Add the wallet's keys; without ``address`` only.
+
+        Returns:
+            DataFrame, one row: ``address``, ``rlc_nrlc``, ``ether_wei`` (not where RLC is the chain's coin)
+                ...
+
         Raises:
-            WalletError: No wallet, and no address was given.
+            WalletError: No wallet, and no address was given; or it does not give its key away.
         """
         session = self.session
         shown: dict[str, Any] = {}
@@ -78,11 +89,21 @@ class Wallets(Noun):
 
     @verb(value=framed("receipt"), raw=only("amount", "from", "to", "txHash"))
     def send_ether(self, amount: Any, unit: str = "ether", *, to: str, force: bool = False) -> dict[str, Any]:
-        """Send the chain's coin; ``amount`` in ``unit``, or text with a unit.
+        """Send the chain's coin.
+
+        Args:
+            amount: A number of ``unit``, or with its own unit: ``"10 gwei"``, ``["10", "gwei"]``.
+            unit: ``wei``, ``gwei``, ``ether`` ..., where ``amount`` names none.
+            to: Address or ENS name.
+            force: Do it without asking.
+
+        Returns:
+            DataFrame, one row: ``to``, ``amount_wei``, ``tx_hash``.
 
         Raises:
             BalanceError: ``Amount to send exceed wallet balance``.
             ProjectError: RLC is the coin of this chain: ``send_rlc`` sends it.
+            AbortedError: It was not confirmed.
         """
         session, target = self.session, self.session.to_address(to)
         if session.network.native:
@@ -107,10 +128,20 @@ class Wallets(Noun):
 
     @verb(value=framed("receipt"), raw=only("amount", "from", "to", "txHash"))
     def send_rlc(self, amount: Any, unit: str = "RLC", *, to: str, force: bool = False) -> dict[str, Any]:
-        """Send RLC from the wallet; ``amount`` in ``unit``, or text with a unit.
+        """Send RLC from the wallet.
+
+        Args:
+            amount: A number of ``unit``, or with its own unit: ``"1.5 RLC"``, ``["1.5", "RLC"]``.
+            unit: ``nRLC`` or ``RLC``, where ``amount`` names none.
+            to: Address or ENS name.
+            force: Do it without asking.
+
+        Returns:
+            DataFrame, one row: ``to``, ``amount_nrlc``, ``tx_hash``.
 
         Raises:
             BalanceError: ``Amount to send exceed wallet balance``.
+            AbortedError: It was not confirmed.
         """
         session, target = self.session, self.session.to_address(to)
         nrlc = parse_rlc(amount, unit)
@@ -141,8 +172,13 @@ class Wallets(Noun):
     def sweep(self, to: str, *, force: bool = False) -> dict[str, Any]:
         """Send everything to another wallet: all RLC, then all of the chain's coin but the gas.
 
+        Returns:
+            DataFrame, one row: ``from``, ``to``, ``amount_nrlc``, ``amount_wei``, ``rlc_tx_hash``,
+                ``coin_tx_hash``; ``errors`` says why the coin stayed, if it did.
+
         Raises:
             IexecError: The target is a contract, or the RLC could not be sent.
+            AbortedError: It was not confirmed.
         """
         session, target = self.session, self.session.to_address(to)
         if has_code(session.rpc, [target])[0]:
@@ -232,7 +268,20 @@ def import_wallet(
     force: bool = False,
     cwd: Path | str = ".",
 ) -> dict[str, Any]:
-    """Save a key of yours, 64 hexadecimal digits; else as ``create_wallet``."""
+    """Save a private key of yours in a wallet file; needs no network.
+
+    Args:
+        private_key: 64 hexadecimal digits.
+        password: Encrypts the keystore file.
+        unencrypted: Write ``wallet.json`` with the bare key instead (a password given wins).
+        keystoredir: ``global``, ``local`` or a folder.
+        force: Replace a file of that name.
+        cwd: Folder for ``wallet.json`` and ``local``.
+
+    Raises:
+        ValidationError: Neither ``password`` nor ``unencrypted``.
+        WalletError: It is no key, or the file is there, or can not be written.
+    """
     return _save(
         LocalSigner(private_key), password, keystoredir, Path(cwd), unencrypted=unencrypted, force=force
     )

@@ -43,6 +43,7 @@ class TaskView:
 
     @property
     def timed_out(self) -> bool:
+        """The deadline has passed without a result: the price can be claimed back."""
         return self.task.status != COMPLETED and self.now >= self.final_time
 
     @property
@@ -58,6 +59,7 @@ class TaskView:
 
     @property
     def completed(self) -> bool:
+        """It ended with a result."""
         return self.task.status == COMPLETED
 
     def to_json(self) -> dict[str, Any]:
@@ -76,6 +78,7 @@ class JobStatus:
 
     @property
     def total(self) -> int:
+        """Number of tasks."""
         return len(self.tasks)
 
     @property
@@ -85,6 +88,7 @@ class JobStatus:
 
     @property
     def completed(self) -> int:
+        """Tasks that ended with a result."""
         return sum(view.completed for view in self.tasks)
 
     @property
@@ -94,6 +98,7 @@ class JobStatus:
 
     @property
     def ended(self) -> bool:
+        """Whether all tasks have ended, well or not."""
         return self.done == self.total
 
     @property

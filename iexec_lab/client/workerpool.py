@@ -23,7 +23,7 @@ def _drawn(noun: Noun, plain: dict[str, Any]) -> pd.DataFrame:
 
 
 class Workerpools(Asset):
-    """``lab.workerpool``."""
+    """``lab.workerpool``: deploy and show worker pools, sell their tasks."""
 
     kind = "workerpool"
     _create = WORKERPOOL_REGISTRY.createWorkerpool
@@ -38,7 +38,17 @@ class Workerpools(Asset):
 
     @verb(value=picked("address"))
     def deploy(self, description: str, *, owner: str | None = None, force: bool = False) -> dict[str, Any]:
-        """Register a worker pool; its address. The description decides the address."""
+        """Register a worker pool; its address.
+
+        Args:
+            description: Free text, which decides the address.
+            owner: Who will own it (default: the wallet).
+            force: Do it without asking.
+
+        Raises:
+            OrderError: The same worker pool is deployed already.
+            AbortedError: It was not confirmed.
+        """
         return self._deploy(self._creation(description, owner), force=force)
 
     @verb()
@@ -51,10 +61,18 @@ class Workerpools(Asset):
 
     @verb(value=_drawn)
     def show(self, address_or_index: str | int, user: str | None = None) -> dict[str, Any]:
-        """One worker pool, by address or by its index among those of ``user``, with the address of its API.
+        """One worker pool, with the address of its API where that is known.
+
+        Args:
+            address_or_index: An address, an ENS name, or a number from 0.
+            user: Whose worker pools the index counts (default: the wallet's).
+
+        Returns:
+            DataFrame, one row: ``address``, ``owner``, ``description``, ratios in percent, ``registry``,
+                ``api_url``.
 
         Raises:
-            ObjectNotFoundError: No such worker pool on this chain.
+            ObjectNotFoundError: There is none on this chain.
         """
         shown = self._show(address_or_index, user)
         try:
@@ -75,8 +93,19 @@ class Workerpools(Asset):
     def set_api_url(self, api_url: str, address: str, *, force: bool = False) -> dict[str, Any]:
         """Write the address of the pool's API into its ENS name.
 
+        Args:
+            api_url: ``http://`` or ``https://``; empty for none.
+            address: The worker pool, whose name the wallet owns.
+            force: Do it without asking.
+
+        Returns:
+            DataFrame, one row: ``address``, ``tx_hash``.
+
         Raises:
             ConfigurationError: The network keeps such addresses elsewhere.
+            ValidationError: It is no URL.
+            IexecError: The pool has no name, or the wallet does not own it.
+            AbortedError: It was not confirmed.
         """
         self.session.network.require(API_REGISTRATION)
         if api_url and not api_url.startswith(("http://", "https://")):
@@ -105,16 +134,22 @@ class Workerpools(Asset):
         """Sign an order that sells tasks of one size, and publish it; its hash.
 
         Args:
-            address: The worker pool, which the wallet owns.
-            category: Size of the tasks.
-            price: Of one task: nRLC, or text with a unit. 30 % of it are locked for each task.
+            address: The worker pool, which the wallet owns (address or ENS name).
+            category: Size of the tasks, a number of ``lab.category.list()``.
+            price: Of one task: 1500000000 (nRLC), ``"1.5 RLC"`` or ``["1.5", "RLC"]``. 30 % of it are locked
+                for each task.
             volume: How many tasks.
-            tag: What the workers offer: names, or 32 bytes as 0x text.
+            tag: What the workers offer: words (``"tee,tdx"`` or a list), or 32 bytes as 0x text.
             trust: Highest trust that is offered.
-            app_restrict: Only for this app.
+            app_restrict: Only for this app (address or ENS name).
             dataset_restrict: Only with this dataset.
             requester_restrict: Only for this requester.
-            force: Do not ask.
+            force: Do it without asking.
+
+        Raises:
+            OrderError: No such worker pool, or it is not the wallet's.
+            MarketError, ApiError: The market was not reached, or refused.
+            AbortedError: It was not confirmed.
         """
         values = {
             "workerpool": address,
