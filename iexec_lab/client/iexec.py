@@ -72,6 +72,17 @@ class IExec:
     """One network seen with one wallet; made by ``connect``.
 
     Attributes are the nouns of the command line, their methods its verbs: ``lab.app.run(...)``.
+
+    * Addresses are 0x text; where one wallet, app, dataset or worker pool is meant, an ENS name does, if the
+    network has ENS.
+    * Amounts are int: nRLC (1 RLC is 10**9 nRLC) and wei (10**-18 of the chain's coin). Verbs that take an
+    amount also take ``"1.5 RLC"`` and ``["1.5", "RLC"]``; none is ever rounded.
+    * A DataFrame has its units in the names of columns (``app_price_nrlc``). Amounts are ``int`` in columns
+    of objects, which can not overflow; times are UTC; ``.attrs`` tells kind, chain and contract.
+    * All errors are an ``IexecError`` of ``iexec_lab.errors``. Beside those that a verb names:
+    ValidationError for a value that can not be right, WalletError without a wallet or its password, CallError
+    and TransactionError when the node refuses, ConfigurationError when the network has no such service,
+    ServiceError (MarketError, SmsError, IpfsError ...) when it was not reached, ApiError when it said no.
     """
 
     account: Accounts
@@ -115,13 +126,17 @@ class IExec:
         return self.category
 
     def info(self) -> Any:
-        """The contracts of the network: ``network.show``."""
+        """The contracts of the network: a DataFrame of one row, as ``network.show`` gives."""
         return self.network.show()
 
     def job(self, deal_id: str | Sequence[str]) -> Job:
         """The job of a deal, or of several, made here or anywhere.
 
+        Args:
+            deal_id: 32 bytes as 0x text, or a list of such.
+
         Raises:
+            ValidationError: It is no id.
             ObjectNotFoundError: No such deal on this network.
         """
         from iexec_lab.client.job import Job
@@ -133,18 +148,31 @@ class IExec:
 
     @verb(value=framed("job", lambda rows: rows), raw=lambda rows: {"count": len(rows), "jobs": rows})
     def jobs(self, requester: str | None = None, *, limit: int = 200) -> list[dict[str, Any]]:
-        """Deals of an account (default: the wallet's) that still have running tasks, newest first.
+        """Deals of an account that still have running tasks, newest first.
 
         Args:
-            requester: Whose deals.
+            requester: Whose deals: address or ENS name (default: the wallet's).
             limit: How many of the newest deals are looked at.
+
+        Returns:
+            DataFrame, one row a deal: ``deal_id``, ``done``, ``failed``, ``running``, ``final_deadline``
+                (UTC) ...
+
+        Raises:
+            WalletError: No wallet, and nobody was named.
+            MarketError: The market was not reached.
         """
         from iexec_lab.client.jobs import find_jobs
 
         return find_jobs(self.session, requester, limit)
 
     def form(self, command: str, **values: Any) -> Any:
-        """A form for a command, in a notebook: ``lab.form("app run")``."""
+        """A form for a command, in a notebook: ``lab.form("app run")``.
+
+        Args:
+            command: Words of the command line.
+            **values: Options to fill in at first.
+        """
         from iexec_lab.notebook.forms import lab_form
 
         return lab_form(self, command, **values)
@@ -215,7 +243,7 @@ def connect(
     Raises:
         ConfigurationError: No such network.
         SandboxError: The sandbox could not be started.
-        WalletError: ``wallet="new"`` where RLC has value, or no wallet in the browser.
+        WalletError: No such wallet, none in the browser, or ``wallet="new"`` where RLC has value.
     """
     folder = Path(project) if project is not None else Path()
     chosen, handle = _choose_network(network, folder if project is not None else None)
@@ -247,6 +275,8 @@ def connect(
         ask_secret=ask_secret,
         timeout=timeout,
     )
+    if isinstance(wallet, str):
+        session.own_address  # noqa: B018 -- a wallet that is not there is told now
     return IExec(session)
 
 

@@ -62,6 +62,8 @@ def connect(context: Context, args: Namespace) -> Outcome:
     try:
         with context.face.working(f"Connecting to {context.network or 'the network of chain.json'}"):
             lab = context.lab(Namespace())
+            if "wallet_file" in wallet or "wallet_address" in wallet:
+                lab.session.own_address  # noqa: B018 -- a wallet that is not there is told now
             raw = _describe(lab)
     except BaseException:
         context.choose(before)

@@ -11,6 +11,7 @@ import signal
 import socket
 from contextlib import ExitStack
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -53,6 +54,12 @@ class Handle:
         services = ", ".join(f"{name} {url}" for name, url in self.urls.items())
         return f"<Sandbox {self.name}, chain {self.chain_id}: {services}>"
 
+    def _repr_html_(self) -> str:
+        """The services one below the other, as notebooks draw it."""
+        rows = "".join(f"<tr><th>{name}</th><td>{escape(url)}</td></tr>" for name, url in self.urls.items())
+        title = f"<b>Sandbox</b> {escape(self.name)} (chain {self.chain_id})"
+        return f"{title}<table>{rows}</table>"
+
     @property
     def network(self) -> Network:
         """It as the network to connect to."""
@@ -68,9 +75,12 @@ class Handle:
         return well_known_accounts().users
 
     def fund(self, address: str, rlc: Any = 0, ether: Any = 0) -> None:
-        """Give RLC (``"5 RLC"``, or nRLC as int) and ether (``"1 ether"``, or wei) to a wallet.
+        """Give RLC and ether to a wallet; on a native chain, where the coin is RLC, both add up.
 
-        On a native chain, where the coin is RLC, both add up.
+        Args:
+            address: 0x text.
+            rlc: 5000000000 (nRLC), ``"5 RLC"`` or ``["5", "RLC"]``.
+            ether: 10**18 (wei), ``"1 ether"`` or ``["1", "ether"]``.
 
         Raises:
             ValidationError: Not an address, or not an amount.
@@ -83,7 +93,12 @@ class Handle:
         request(self.urls["rpc"], "sandbox_fund", to_address(address), *amounts)
 
     def forward(self, seconds: int) -> int:
-        """Move the chain's clock ahead and mine a block; the chain's time now, in Unix seconds."""
+        """Move the chain's clock ahead by seconds and mine a block; the chain's time now, in Unix seconds.
+
+        Raises:
+            ValidationError: The seconds are negative.
+            SandboxError: The node does not answer.
+        """
         if seconds < 0:
             raise ValidationError(f"{seconds} seconds are no way forward")
         head = request(self.urls["rpc"], "sandbox_forward", seconds)

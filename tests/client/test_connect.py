@@ -8,7 +8,7 @@ import pytest
 
 import iexec_lab
 from iexec_lab.client.iexec import IExec, connect
-from iexec_lab.errors import ConfigurationError, IexecError, ValidationError
+from iexec_lab.errors import ConfigurationError, IexecError, ValidationError, WalletError
 from iexec_lab.wallet.signer import LocalSigner
 
 SIGNER = LocalSigner("0x" + "11" * 32)
@@ -150,3 +150,10 @@ def test_connecting_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_a_wallet_that_is_not_there_is_told_at_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for wallet in (SIGNER.address, "missing.json"):
+        with pytest.raises(WalletError, match="Wallet file not found"):
+            connect("bellecour", wallet)

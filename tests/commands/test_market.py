@@ -269,3 +269,8 @@ def test_a_terminal_keeps_no_wallet_for_the_next_line(iexec):
     for flag in ("--new-wallet", "--browser-wallet"):
         assert "a terminal would forget the wallet" in iexec.fails(f"connect {flag}")
     assert "it can only be one" in iexec.fails("connect --new-wallet --browser-wallet")
+
+
+def test_connect_tells_of_a_wallet_that_is_not_there(iexec):
+    for option in ("--wallet-file missing.json", "--wallet-address 0x" + 40 * "1"):
+        assert "Wallet file not found" in iexec.fails(f"connect {option}")

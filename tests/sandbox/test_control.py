@@ -227,6 +227,13 @@ def test_a_started_one_outlives_its_parent(name):
     assert int(rpc(handle, "eth_blockNumber"), 16) > 0
 
 
+def test_it_is_drawn_in_a_notebook(name):
+    handle = control.start(name)
+    drawn = handle._repr_html_()
+    assert f"<b>Sandbox</b> {name} (chain 65535)" in drawn
+    assert f"<tr><th>market</th><td>{handle.urls['market']}</td></tr>" in drawn
+
+
 def test_ports_follow_the_base(name):
     base = next(base for base in range(21_000, 32_000, 100) if all(free(base + i) for i in range(8)))
     handle = control.start(name, port_base=base)
