@@ -22,7 +22,7 @@ _FRAME = ("pandas", "DataFrame"), ("pandas.core.frame", "DataFrame")
 _NOTHING = ("<NA>", "NaT", "nan")
 _LONG_HASH, _LONG_ADDRESS = 66, 42
 _HIDDEN = "private_key"
-_IN_ITS_PLACE = "not shown, a notebook would keep it; the frame has it"
+_IN_ITS_PLACE = "not shown, a notebook would keep it; the value has it"
 
 
 def install(shell: InteractiveShell, settings: Any) -> Callable[[], None]:
@@ -68,6 +68,25 @@ def _restore(formatter: Any, place: tuple[str, str], printer: Any) -> None:
     formatter.deferred_printers.pop(place, None)
     for kind in [kind for kind in formatter.type_printers if (kind.__module__, kind.__name__) == place]:
         del formatter.type_printers[kind]
+
+
+class RawAnswer(dict[str, Any]):
+    """What ``--raw`` gives: a plain dictionary but for how it is drawn."""
+
+    def __repr__(self) -> str:
+        return repr(_without_keys(self))
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002 - IPython's signature
+        printer.pretty(_without_keys(self))
+
+
+def _without_keys(answer: Any) -> Any:
+    if isinstance(answer, dict):
+        return {
+            name: _IN_ITS_PLACE if name == "privateKey" else _without_keys(value)
+            for name, value in answer.items()
+        }
+    return [_without_keys(value) for value in answer] if isinstance(answer, list) else answer
 
 
 def _shown(frame: pd.DataFrame) -> pd.DataFrame:

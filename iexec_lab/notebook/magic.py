@@ -36,6 +36,7 @@ from iexec_lab.commands.context import Context
 from iexec_lab.commands.seen import Seen
 from iexec_lab.errors import IexecError, UsageError, WalletError
 from iexec_lab.notebook.cells import split
+from iexec_lab.notebook.display import RawAnswer
 from iexec_lab.notebook.face import NotebookFace
 from iexec_lab.notebook.variables import expand
 
@@ -157,10 +158,10 @@ class IexecMagics(Magics):
         return value
 
 
-def _raw(outcome: Any) -> dict[str, Any]:
+def _raw(outcome: Any) -> RawAnswer:
     if outcome.error is not None:
         raise outcome.error
-    return {"ok": True, **outcome.raw}
+    return RawAnswer(ok=True, **outcome.raw)
 
 
 def _display(value: Any) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from iexec_lab.frames import build
 from iexec_lab.notebook import display
+from iexec_lab.notebook.display import RawAnswer
 
 HASH = "0x" + "ab" * 32
 ADDRESS = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
@@ -86,6 +89,14 @@ def test_a_private_key_is_not_drawn(formats):
     assert HASH not in "".join(shown.values())
     assert "a notebook would keep it" in shown["text/plain"]
     assert frame.private_key[0] == HASH
+
+
+def test_a_private_key_is_not_drawn_in_a_raw_answer_either(formats):
+    answer = RawAnswer(ok=True, wallet={"privateKey": HASH, "address": ADDRESS}, more=[{"privateKey": HASH}])
+    shown = "".join(formats(answer).values()) + repr(answer)
+    assert HASH not in shown
+    assert ADDRESS in shown
+    assert json.loads(json.dumps(answer))["more"] == [{"privateKey": HASH}]
 
 
 def test_text_of_the_network_is_escaped(formats):
