@@ -330,7 +330,11 @@ def _plain_json(value: Any) -> str | None:
 
 
 def to_parquet(frame: pd.DataFrame, path: str | PathLike[str]) -> None:
-    """Write ``to_arrow(frame)`` as a Parquet file."""
+    """Write ``to_arrow(frame)`` as a Parquet file.
+
+    Raises:
+        IexecError: pyarrow is not installed.
+    """
     table = to_arrow(frame)
     import pyarrow.parquet as pq
 

@@ -42,7 +42,11 @@ _CONSTANTS: Final = {None: "null", True: "true", False: "false"}
 
 
 def parse_rlc(amount: Any, unit: str = "nRLC") -> int:
-    """The amount in nRLC, not negative; ``unit`` is meant where the amount names none.
+    """The amount in nRLC, not negative and exact.
+
+    Args:
+        amount: ``1500000000``, ``"1.5 RLC"`` (one space) or ``["1.5", "RLC"]``.
+        unit: ``nRLC`` or ``RLC``, where the amount names none.
 
     Raises:
         ValidationError: ``<amount> is not a valid amount``.
@@ -51,7 +55,11 @@ def parse_rlc(amount: Any, unit: str = "nRLC") -> int:
 
 
 def parse_ether(amount: Any, unit: str = "wei") -> int:
-    """The amount in wei, not negative; ``unit`` is meant where the amount names none.
+    """The amount in wei, not negative and exact.
+
+    Args:
+        amount: ``10**10``, ``"10 gwei"`` (one space) or ``["10", "gwei"]``.
+        unit: A key of ``ETHER_UNITS``, where the amount names none.
 
     Raises:
         ValidationError: ``<amount> is not a valid amount``.
@@ -60,7 +68,7 @@ def parse_ether(amount: Any, unit: str = "wei") -> int:
 
 
 def rlc_to_nrlc(amount: Any, unit: str = "RLC") -> int:
-    """``utils.parseRLC`` of the official library: no lists, but negative amounts.
+    """``utils.parseRLC`` of the official library: the amount in nRLC; no lists, but negative amounts.
 
     Raises:
         ValidationError: ``Invalid token unit`` or ``Invalid token amount``.
@@ -69,7 +77,7 @@ def rlc_to_nrlc(amount: Any, unit: str = "RLC") -> int:
 
 
 def ether_to_wei(amount: Any, unit: str = "ether") -> int:
-    """``utils.parseEth`` of the official library: no lists, but negative amounts.
+    """``utils.parseEth`` of the official library: the amount in wei; no lists, but negative amounts.
 
     Raises:
         ValidationError: ``Invalid ether unit`` or ``Invalid ether amount``.

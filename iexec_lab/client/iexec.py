@@ -230,11 +230,11 @@ def connect(
             else a funded user on the sandbox, the newest keystore file elsewhere.
         project: Folder with ``chain.json``, ``.secrets`` and ``datasets``.
         password: Of the keystore file.
-        wallet_file: As the option of the command line.
-        wallet_address: As the option of the command line.
-        keystoredir: As the option of the command line.
+        wallet_file: Name of a file in the keystore, as ``--wallet-file``.
+        wallet_address: Address of a wallet in the keystore, as ``--wallet-address``.
+        keystoredir: ``global``, ``local`` or a folder, as ``--keystoredir``.
         gas_price: Wei a gas; by default the node says.
-        confirms: Blocks to wait for after a transaction.
+        confirms: Blocks to wait for after a transaction, at least 1.
         confirm: Asked with a plan before anything is signed or spent. Without it everything is allowed where
             RLC is worth nothing, and nothing where it has value, unless the verb is given ``force=True``.
         ask_secret: Asked for passwords and secrets that were not given; by default the terminal.

@@ -69,7 +69,7 @@ class Orders(Noun):
     def sign(
         self, /, order: Any, *, skip_preflight_check: bool = False, force: bool = False, **values: Any
     ) -> AnyOrder:
-        """A signed order; for a request, ``lab.app.run`` and ``request_execution`` do more by themselves.
+        """A signed order.
 
         Args:
             order: An order, its JSON, or a kind with the fields in ``values``.

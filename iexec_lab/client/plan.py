@@ -82,6 +82,7 @@ class Plan:
         return frames.build("plan", [self.row()], single=True)
 
     def row(self) -> dict[str, Any]:
+        """The terms and costs by the column names of ``frame``."""
         return {
             **self.details,
             "action": self.action,

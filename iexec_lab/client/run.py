@@ -51,9 +51,11 @@ class RunPlan:
     sponsor: Sponsor | None = None
 
     def lines(self) -> list[str]:
+        """The plan for a person: action, cost, terms."""
         return self.plan.lines()
 
     def row(self) -> dict[str, Any]:
+        """The terms and costs by the column names of ``frame``."""
         return self.plan.row()
 
     def frame(self) -> pd.DataFrame:
@@ -98,39 +100,42 @@ def run_app(  # noqa: D417 -- the noun is not an argument of the verb
     """Run an app at market price: the cheapest orders that fit each other.
 
     Args:
-        app: Address of the app.
-        dataset: Address of a dataset to use.
-        workerpool: Run on this worker pool only.
-        args: Arguments of the app.
+        app: Address or ENS name of the app.
+        dataset: A dataset to use (address or ENS name).
+        workerpool: Run on this worker pool only (address or ENS name).
+        args: Arguments of the app, one text.
         input_files: URLs to download for the app; a list, or text with commas.
         secret: Requester secrets: ``{1: "name"}`` or ``["1=name"]``. Needs an enclave.
         encrypt_result: Encrypt the result for the beneficiary. Needs an enclave.
         storage_provider: ``ipfs`` or ``dropbox``.
         params: More parameters, an object or JSON text; the options above replace single keys.
-        category: Size of the task; by default the smallest that is offered.
-        tag: What the deal needs: names such as ``"tee,tdx"``, or 32 bytes as 0x text.
+        category: Size of the task, a number of ``lab.category.list()``; by default the smallest that is
+            offered.
+        tag: What the deal needs: words (``"tee,tdx"`` or a list), or 32 bytes as 0x text.
         trust: Wanted trust; more than 1 makes several workers compute.
         callback: Contract to call with the result.
         beneficiary: Who may read the result (default: the wallet).
         volume: How many tasks.
-        app_price: Most nRLC to pay for the app, a task; amounts may have a unit.
+        app_price: Most to pay the app for a task: 1500000000 (nRLC), ``"1.5 RLC"`` or ``["1.5", "RLC"]``; by
+            default whatever it costs.
         dataset_price: The same for the dataset.
         workerpool_price: The same for the worker pool.
-        skip_preflight_check: Do not check the secrets that the tasks need.
+        skip_preflight_check: Do not check that app, tag and secrets fit each other.
         use_voucher: Let the wallet's voucher pay what it sponsors.
         voucher_address: Another voucher that the wallet may use.
         watch: Wait for the end of all tasks.
         progress: Called with the job's status while waiting.
         dry_run: Return the plan; sign nothing.
-        force: Do not ask.
+        force: Do it without asking.
 
     Returns:
-        The job; with ``dry_run`` the plan.
+        The job; with ``dry_run`` the plan, costs in nRLC and wei.
 
     Raises:
-        OrderError: No orders on the market fit; the message says what is missing.
+        ValidationError: An option can not be right.
+        OrderError: No orders on the market fit; the message says what is missing. Or a check failed.
         BalanceError: The account does not hold the price.
-        AbortedError: The gate said no.
+        AbortedError: It was not confirmed.
     """
     session = noun.session
     request = Request.read(
@@ -168,7 +173,7 @@ def run_json(outcome: Job | RunPlan) -> dict[str, Any]:
     return outcome.row() if isinstance(outcome, RunPlan) else outcome.to_json()
 
 
-def request_execution(
+def request_execution(  # noqa: D417 -- the noun is not an argument of the verb
     noun: Noun,
     app: str,
     *,
@@ -194,10 +199,34 @@ def request_execution(
 ) -> str:
     """Publish a request at prices of your own, for anybody to fill; its order hash.
 
-    The options are those of ``run``; prices are the most that one task may cost, in nRLC or with a unit.
+    Args:
+        app: Address or ENS name of the app.
+        dataset: A dataset to use (address or ENS name).
+        workerpool: Run on this worker pool only (address or ENS name).
+        app_price: Most to pay the app for a task: 1500000000 (nRLC), ``"1.5 RLC"`` or ``["1.5", "RLC"]``.
+        dataset_price: The same for the dataset.
+        workerpool_price: The same for the worker pool.
+        args: Arguments of the app, one text.
+        input_files: URLs to download for the app; a list, or text with commas.
+        secret: Requester secrets: ``{1: "name"}`` or ``["1=name"]``. Needs an enclave.
+        category: Size of the task, a number of ``lab.category.list()``.
+        tag: What the deal needs: words (``"tee,tdx"`` or a list), or 32 bytes as 0x text.
+        volume: How many tasks.
+        storage_provider: ``ipfs`` or ``dropbox``.
+        callback: Contract to call with the result.
+        encrypt_result: Encrypt the result for the beneficiary. Needs an enclave.
+        trust: Wanted trust; more than 1 makes several workers compute.
+        beneficiary: Who may read the result (default: the wallet).
+        params: More parameters, an object or JSON text; the options above replace single keys.
+        skip_preflight_check: Do not check that app, tag and secrets fit each other.
+        force: Do it without asking.
 
     Raises:
+        ValidationError: An option can not be right.
+        OrderError: There is no such app, dataset or worker pool, or a check failed.
         BalanceError: The account does not hold the price of all tasks.
+        MarketError, ApiError: The market was not reached, or refused.
+        AbortedError: It was not confirmed.
     """
     session = noun.session
     request = Request.read(

@@ -51,6 +51,11 @@ def bulk_slices(
 ) -> list[str]:
     """The slice documents, each for one task.
 
+    Args:
+        orders: Signed dataset orders, free and of boundless volume; objects or their JSON.
+        max_per_task: Orders in a slice, 1 to 100.
+        frameworks: TEE frameworks that tags may name.
+
     Raises:
         ValidationError: there is no order, one of them can not be used, or the slice size is not 1 to 100.
     """

@@ -78,7 +78,13 @@ def login_token(challenge: Any, signer: LoginSigner) -> str:
 
 
 def authorization_hash(worker: str, task: str, enclave_challenge: str) -> bytes:
-    """What the scheduler signs so that a worker may contribute to a task, 32 bytes."""
+    """What the scheduler signs so that a worker may contribute to a task, 32 bytes.
+
+    Args:
+        worker: The worker's address.
+        task: The task's id, 32 bytes as 0x text.
+        enclave_challenge: Address of the enclave's key; the null address without one.
+    """
     return keccak(_address(worker) + _word(task) + _address(enclave_challenge))
 
 

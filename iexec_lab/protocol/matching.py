@@ -29,6 +29,13 @@ def check_match(
 ) -> str:
     """Refuse orders that the hub could not match; gives the tag that the deal needs.
 
+    Args:
+        app: The app order.
+        workerpool: The workerpool order.
+        request: The request order.
+        dataset: The dataset order; without one the null order.
+        frameworks: TEE frameworks that tags may name; ``("tdx",)`` gives the rules of SDK 9.
+
     Raises:
         ValidationError: the first reason why they do not fit.
     """

@@ -72,6 +72,11 @@ def decode_mrenclave(data: bytes) -> dict[str, Any] | str | None:
 def check_mrenclave(value: Any, *, frameworks: Sequence[str] = TEE_FRAMEWORKS, path: str = "this") -> None:
     """Refuse an enclave configuration that no worker could start.
 
+    Args:
+        value: The configuration, an object.
+        frameworks: Frameworks that may be configured.
+        path: What errors call the value.
+
     Raises:
         ValidationError: with the wording of the SDK.
     """

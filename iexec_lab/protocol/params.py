@@ -62,6 +62,12 @@ def check_params(
 ) -> dict[str, Any]:
     """The parameters of an existing request as an object, once nothing about them needs a change.
 
+    Args:
+        params: An object or its JSON text.
+        tag: The order's tag.
+        callback: The order's callback: with one, no storage provider is needed.
+        sdk: Whose rules, as for ``canonical_params``.
+
     Raises:
         ValidationError: an unknown key, a value of another type, no storage provider where one is needed.
     """

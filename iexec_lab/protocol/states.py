@@ -31,7 +31,7 @@ _COMPLETED: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """An app, dataset or workerpool inside a deal."""
+    """An app, dataset or workerpool inside a deal; ``pointer`` is its address, ``price`` nRLC a task."""
 
     pointer: str
     owner: str
@@ -48,7 +48,11 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Deal:
-    """A match of four orders; its tasks have the indices ``bot_first`` to ``bot_first + bot_size - 1``."""
+    """A match of four orders; its tasks have the indices ``bot_first`` to ``bot_first + bot_size - 1``.
+
+    ``start_time`` is in seconds since 1970, ``worker_stake`` in nRLC a contribution,
+    ``scheduler_reward_ratio`` in percent.
+    """
 
     app: Resource
     dataset: Resource
@@ -99,6 +103,7 @@ class Deal:
 
     @property
     def indices(self) -> range:
+        """Indices of the deal's tasks."""
         return range(self.bot_first, self.bot_first + self.bot_size)
 
     def task_ids(self, deal_id: str) -> list[str]:
@@ -106,7 +111,12 @@ class Deal:
         return [task_id(deal_id, index) for index in self.indices]
 
     def final_time(self, category_seconds: int, ratio: int = FINAL_RATIO) -> int:
-        """When tasks that are not completed can be claimed."""
+        """When tasks that are not completed can be claimed, seconds since 1970.
+
+        Args:
+            category_seconds: The category's ``work_clock_time_ref``.
+            ratio: Times that; the hub's constant.
+        """
         return self.start_time + ratio * category_seconds
 
     @property
@@ -137,7 +147,10 @@ class Deal:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One execution of a deal, as far as it was initialised on chain."""
+    """One execution of a deal, as far as it was initialised on chain.
+
+    ``status`` is an index of ``TASK_STATUSES``; ``time_ref`` is in seconds, deadlines in seconds since 1970.
+    """
 
     status: int
     deal_id: str

@@ -90,7 +90,13 @@ def missing_tags(tag: str, required: str) -> list[str]:
 
 
 def is_tag_within(tag: str, least: str = NULL_BYTES32, most: str | None = None) -> bool:
-    """True when a search with these minimal and maximal tags finds the tag."""
+    """True when a search with these minimal and maximal tags finds the tag.
+
+    Args:
+        tag: 32 bytes as 0x text, as are the others.
+        least: Bits that must be set.
+        most: Bits that may be set; None for all.
+    """
     return not missing_bits(tag, least) and (most is None or not missing_bits(most, tag))
 
 

@@ -84,7 +84,13 @@ def hash_typed_data(
     message: Mapping[str, Any],
     primary_type: str | None = None,
 ) -> bytes:
-    """The digest to sign, 32 bytes; without ``primary_type`` it is the one type that no other type uses.
+    """The EIP-712 digest to sign, 32 bytes.
+
+    Args:
+        domain: The domain's fields, such as ``chainId`` and ``verifyingContract``.
+        types: Type name -> its ``{"name", "type"}`` fields.
+        message: Values of the primary type's fields.
+        primary_type: None takes the one type that no other type uses.
 
     Raises:
         ValidationError: the types do not fit together or the message does not fit the types.
