@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+from importlib import import_module
 from operator import attrgetter
+from types import FunctionType
 
 import pytest
 
@@ -10,6 +14,11 @@ import iexec_lab.crypto
 import iexec_lab.protocol
 import iexec_lab.units
 from iexec_lab.client import bulk
+from iexec_lab.client.iexec import _NOUNS, IExec, connect
+from iexec_lab.client.job import Job
+from iexec_lab.client.result_files import Result
+from iexec_lab.client.verbs import _Verb
+from iexec_lab.sandbox.control import Handle, Sandbox
 from iexec_lab.wallet.signer import LocalSigner
 
 KINDS = ("Apporder", "Datasetorder", "Workerpoolorder", "Requestorder")
@@ -158,3 +167,31 @@ def test_every_util_has_a_home(name):
 
 def test_the_list_is_long_enough():
     assert len(HOMES) == 145
+
+
+def public():
+    """What people call, ``(name, function)``: ``connect``, the verbs of all nouns, what they give."""
+    nouns = [getattr(import_module(f"iexec_lab.client.{name}"), kind) for name, kind in _NOUNS.items()]
+    yield "connect", connect
+    for owner in (IExec, Job, Result, Sandbox, Handle, *nouns):
+        for name in dir(owner):
+            member = inspect.getattr_static(owner, name)
+            function = getattr(member, "fget", None) or getattr(member, "func", None) or member
+            if name[0] != "_" and isinstance(function, FunctionType | staticmethod | classmethod | _Verb):
+                yield f"{owner.__name__}.{name}", getattr(function, "__func__", function)
+
+
+@pytest.mark.parametrize(("name", "function"), [pytest.param(*pair, id=pair[0]) for pair in public()])
+def test_help_says_what_is_needed_and_what_comes_back(name, function):
+    text, shape = inspect.getdoc(function) or "", inspect.signature(function)
+    assert text, "no docstring"
+    wanted = [str(each).partition(":")[0] for each in shape.parameters.values()]
+    wanted = [word for word in wanted if word not in {"self", "noun", "cls"}]
+    told = re.findall(r"^    ([*\w]+): ", text.partition("Args:")[2].partition("\n\n")[0], re.MULTILINE)
+    assert told == wanted or (len(wanted) <= 2 and not told)
+    if isinstance(function, _Verb) and shape.return_annotation == "pd.DataFrame":
+        assert re.search(r"DataFrame|As for", text), "how many rows?"
+
+
+def test_the_list_of_what_people_call_is_long_enough():
+    assert len(list(public())) > 140
