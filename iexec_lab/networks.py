@@ -54,7 +54,8 @@ class Network:
         sms: TEE framework -> URL; ``default`` is one URL for all.
         frameworks: TEE frameworks whose tags the network accepts.
         default_tag: Tag of orders created without one.
-        real_value: RLC here costs money, so nothing is spent without a yes.
+        real_value: RLC here costs money, so nothing is spent without a yes. Never so of a chain of
+            ``chain.json`` whose node and market are on loopback.
         unsupported: Names of the features the network lacks.
         providers: Keys of public providers (``alchemy``, ``etherscan``, ``infura``) and ``quorum``.
     """
@@ -245,7 +246,10 @@ def sandbox_network(
 
 def is_loopback(url: str) -> bool:
     """Is it on this machine, to which no proxy knows the way?"""
-    return urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}
+    try:
+        return urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}
+    except ValueError:
+        return False
 
 
 def builtin(name: str | int) -> Network | None:
@@ -312,6 +316,9 @@ def _merge(key: str, entry: Mapping[str, Any], chain_id: int | None, providers: 
         )
     if not network.hub:
         raise ConfigurationError("missing hubAddress key", hint=f'Add "hub" to chain {key} of chain.json.')
+    # A node and a market on this machine are a fork or a sandbox, whose RLC buys nothing.
+    if is_loopback(network.host) and is_loopback(network.market or ""):
+        return replace(network, real_value=False)
     return network
 
 

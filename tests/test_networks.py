@@ -117,6 +117,22 @@ class TestCustom:
             is False
         )
 
+    @pytest.mark.parametrize(
+        ("host", "market", "value"),
+        [
+            ("http://localhost:8545", "http://127.0.0.1:3000", False),
+            ("http://[::1]:8545", "http://localhost:3000", False),
+            ("http://localhost:8545", None, True),
+            ("https://node.example", "http://localhost:3000", True),
+            ("http://localhost.example", "http://localhost:3000", True),
+            ("http://[", "http://localhost:3000", True),
+        ],
+    )
+    def test_what_is_on_this_machine_has_no_value(self, host, market, value):
+        entry = {"host": host} | ({"iexecGateway": market} if market else {})
+        assert custom_network("bellecour", entry).real_value is value
+        assert custom_network("fork", entry | {"id": "42161"}).real_value is value
+
     def test_a_missing_setting_names_its_key(self):
         network = custom_network("dev", {"id": "5", "host": "http://h", "hub": "0x1"})
         with pytest.raises(ConfigurationError, match=r'Missing iexecGateway in "chain.json" for chain 5'):
