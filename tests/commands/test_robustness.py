@@ -123,7 +123,9 @@ def full_disk(limit=0):
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else str(value),
 )
-def test_a_full_disk_leaves_no_half_file(tmp_path, line, limit):
+def test_a_full_disk_leaves_no_half_file(tmp_path, monkeypatch, line, limit):
+    # Python itself would keep half a .pyc file of ours, for all who come later.
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     run(tmp_path, "init", "--unencrypted")
     run(tmp_path, "dataset", "init", "--encrypted")
     (tmp_path / "datasets/original/big.bin").write_bytes(os.urandom(20_000))

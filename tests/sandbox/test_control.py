@@ -382,8 +382,12 @@ def test_the_status_says_what_runs_where(name):
     assert status["answering"] == dict.fromkeys(SERVICES, True)
 
 
-def test_an_interrupted_start_leaves_nothing_running(tmp_path):
+def test_an_interrupted_start_leaves_nothing_running(tmp_path, monkeypatch):
     folder = tmp_path / "state"
+    never_ready = tmp_path / "anvil"
+    never_ready.write_text("#!/bin/sh\nexec sleep 60\n")
+    never_ready.chmod(0o755)
+    monkeypatch.setenv("IEXEC_LAB_ANVIL", str(never_ready))
     code = (
         "from pathlib import Path\n"
         "from iexec_lab.sandbox.spawn import Options, launch\n"
