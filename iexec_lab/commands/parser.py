@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from iexec_lab.commands.objects import as_word, fitting, fitting_all
-from iexec_lab.commands.tree import EVERYWHERE, NOUNS, PROGRAM, below, commands, find
+from iexec_lab.commands.tree import EVERYWHERE, NOUNS, PROGRAM, below, find
 from iexec_lab.errors import UsageError, ValidationError
 
 if TYPE_CHECKING:
@@ -274,8 +274,3 @@ def overview(path: Sequence[str] = ()) -> str:
     width = max((len(name) for name, _ in rows), default=0)
     lines = [f"  {name:<{width}}  {summary}" for name, summary in rows]
     return "\n".join([*head, "commands:", *lines, "", tail]) + "\n"
-
-
-def is_leaf(noun: str) -> bool:
-    """True for ``init``, ``info`` and the like, which have no commands below them."""
-    return any(command.path == (noun,) for command in commands(noun))
