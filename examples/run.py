@@ -45,7 +45,7 @@ def execute(notebook: Path, output: Path) -> tuple[float, Path]:
 
 
 def tasks_completed() -> int:
-    """What the sandbox's worker pool says."""
+    """What the sandbox's workerpool says."""
     sandbox = control.find()
     if sandbox is None:
         return 0

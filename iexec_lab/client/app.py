@@ -121,7 +121,7 @@ class Apps(Asset):
             volume: How many tasks.
             tag: What the app needs: words (``"tee,tdx"`` or a list), or 32 bytes as 0x text.
             dataset_restrict: Only with this dataset.
-            workerpool_restrict: Only on this worker pool.
+            workerpool_restrict: Only on this workerpool.
             requester_restrict: Only for this requester.
             skip_preflight_check: Do not check that app, tag and secrets fit each other.
             force: Do it without asking.

@@ -1,4 +1,4 @@
-"""Which orders to take: the cheapest app, dataset and worker pool orders that fit each other.
+"""Which orders to take: the cheapest app, dataset and workerpool orders that fit each other.
 
 Pure: the candidates were read from the market, the answer depends on them alone.
 """
@@ -36,10 +36,10 @@ class Wish:
         tag: Bits the request has.
         framework: TEE framework to add when a dataset wants an enclave and nobody names one.
         exact: The tag was asked for in so many words: app and dataset may not add to it.
-        trust: At least that of the worker pool.
+        trust: At least that of the workerpool.
         category: None takes the smallest that is offered.
         max_prices: Kind -> nRLC that an order of it may cost.
-        workerpool: The only worker pool, when one was named.
+        workerpool: The only workerpool, when one was named.
         rejected: Salts of orders that failed a check on chain.
     """
 

@@ -114,7 +114,7 @@ class Datasets(Asset):
             tag: What uses of it need: words (``"tee,tdx"`` or a list), or 32 bytes as 0x text. ``tee`` keeps
                 an encrypted dataset inside enclaves.
             app_restrict: Only for this app (address or ENS name).
-            workerpool_restrict: Only on this worker pool.
+            workerpool_restrict: Only on this workerpool.
             requester_restrict: Only for this requester.
             skip_preflight_check: Do not check that app, tag and secrets fit each other.
             force: Do it without asking.

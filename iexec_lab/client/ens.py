@@ -1,4 +1,4 @@
-"""ENS: names for wallets, apps, datasets and worker pools (networks of SDK 8 only)."""
+"""ENS: names for wallets, apps, datasets and workerpools (networks of SDK 8 only)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def reverse_name(address: str) -> str:
 
 
 class Ens(Noun):
-    """``lab.ens``: names for wallets, apps, datasets and worker pools.
+    """``lab.ens``: names for wallets, apps, datasets and workerpools.
 
     All but ``default_domain`` raise ConfigurationError on a network that has no ENS.
     """
@@ -117,7 +117,7 @@ class Ens(Noun):
     def register(
         self, label: str, domain: str | None = None, for_: str | None = None, *, force: bool = False
     ) -> dict[str, Any]:
-        """Name the wallet, or an app, dataset or worker pool that it owns; only what is missing is done.
+        """Name the wallet, or an app, dataset or workerpool that it owns; only what is missing is done.
 
         Args:
             label: First part of the name.
@@ -164,7 +164,7 @@ class Ens(Noun):
 
         Args:
             name: A name that the wallet owns.
-            address: The wallet's own (default), or that of an app, dataset or worker pool of its.
+            address: The wallet's own (default), or that of an app, dataset or workerpool of its.
             force: Do it without asking.
 
         Returns:
@@ -203,21 +203,21 @@ class Ens(Noun):
             yield "setNameTxHash", sent
 
     def workerpool_url(self, workerpool: str) -> str | None:
-        """The API of a worker pool, as its name tells; None when nobody knows."""
+        """The API of a workerpool, as its name tells; None when nobody knows."""
         name = self.lookup.plain(workerpool)
         url = self.read_text.plain(name, WORKERPOOL_URL_KEY) if name else ""
         return url if url.startswith(("http://", "https://")) else None
 
     def set_workerpool_url(self, workerpool: str, url: str, *, force: bool = False) -> str:
-        """Write the API of a worker pool into its name; the transaction's hash.
+        """Write the API of a workerpool into its name; the transaction's hash.
 
         Args:
-            workerpool: Address of the worker pool.
+            workerpool: Address of the workerpool.
             url: Of its API.
             force: Do it without asking.
 
         Raises:
-            IexecError: The worker pool has no name, or the wallet does not own it.
+            IexecError: The workerpool has no name, or the wallet does not own it.
             AbortedError: It was not confirmed.
         """
         name = self.lookup.plain(workerpool)

@@ -73,7 +73,7 @@ class IExec:
 
     Attributes are the nouns of the command line, their methods its verbs: ``lab.app.run(...)``.
 
-    * Addresses are 0x text; where one wallet, app, dataset or worker pool is meant, an ENS name does, if the
+    * Addresses are 0x text; where one wallet, app, dataset or workerpool is meant, an ENS name does, if the
     network has ENS.
     * Amounts are int: nRLC (1 RLC is 10**9 nRLC) and wei (10**-18 of the chain's coin). Verbs that take an
     amount also take ``"1.5 RLC"`` and ``["1.5", "RLC"]``; none is ever rounded.

@@ -76,7 +76,7 @@ class Job:
 
     @property
     def deal_id(self) -> str:
-        """The first deal, the only one unless the volume was spread over several worker pool orders."""
+        """The first deal, the only one unless the volume was spread over several workerpool orders."""
         return self.deal_ids[0]
 
     @cached_property

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from iexec_lab.protocol import AppOrder, DatasetOrder, Order, RequestOrder, WorkerpoolOrder
 
 STAKE_PERCENT = 30
-"""Of its price a worker pool's owner locks for each task."""
+"""Of its price a workerpool's owner locks for each task."""
 GROUP_MEMBER = 4
 """ERC-734 purpose that a restriction to a group contract asks for."""
 
@@ -99,7 +99,7 @@ def restrictions(match: Match) -> Iterator[tuple[str, str, str, str]]:
 def check_match(session: Session, match: Match) -> int:
     """All checks but the payment; how many tasks the deal would have.
 
-    Two batches of reads: registries, owners and volumes, then signatures, groups and the worker pool's stake.
+    Two batches of reads: registries, owners and volumes, then signatures, groups and the workerpool's stake.
     Orders that are not signed yet are ours: their signature and volume are taken for granted.
 
     Raises:
@@ -171,7 +171,7 @@ def _read_facts(
 def _read_verdicts(
     session: Session, match: Match, owners: Mapping[str, str], signed: Mapping[str, tuple[Order, bytes]]
 ) -> tuple[dict[str, bool], list[Mismatch], int]:
-    """Which signatures the hub takes, who is met by no restriction, and the worker pool owner's stake."""
+    """Which signatures the hub takes, who is met by no restriction, and the workerpool owner's stake."""
     hub = session.network.hub
     calls = []
     for kind, (order, digest) in signed.items():
@@ -206,7 +206,7 @@ def _number(value: Any) -> int:
 
 
 def _staked_volume(order: WorkerpoolOrder, stake: int) -> int:
-    """Tasks that the worker pool owner's stake covers."""
+    """Tasks that the workerpool owner's stake covers."""
     per_task = order.workerpoolprice * STAKE_PERCENT // 100
     if per_task == 0:
         return order.volume

@@ -143,7 +143,7 @@ class Orders(Noun):
 
         Args:
             kind: ``app``, ``dataset``, ``workerpool`` or ``request``.
-            address: The app, dataset or worker pool; for requests the wallet, which is the default.
+            address: The app, dataset or workerpool; for requests the wallet, which is the default.
             force: Do it without asking.
 
         Raises:

@@ -79,10 +79,10 @@ class Orderbook(Noun):
             app: The app; ``any`` for all, which is also the default without ``app_owner``.
             app_owner: Only apps of this owner.
             dataset: Open to this dataset.
-            workerpool: Open to this worker pool.
+            workerpool: Open to this workerpool.
             requester: Open to this requester.
             dataset_strict: Naming that dataset.
-            workerpool_strict: Naming that worker pool.
+            workerpool_strict: Naming that workerpool.
             requester_strict: Naming that requester.
             tag: Exactly this tag: words (``"tee,tdx"`` or a list), or 32 bytes as 0x text.
             require_tag: At least these tag bits, given in the same forms.
@@ -147,10 +147,10 @@ class Orderbook(Noun):
             dataset: The dataset; ``any`` for all, which is also the default without ``dataset_owner``.
             dataset_owner: Only datasets of this owner.
             app: Open to this app.
-            workerpool: Open to this worker pool.
+            workerpool: Open to this workerpool.
             requester: Open to this requester.
             app_strict: Naming that app.
-            workerpool_strict: Naming that worker pool.
+            workerpool_strict: Naming that workerpool.
             requester_strict: Naming that requester.
             dataset_strict: Accepted and without effect, as in the official CLI.
             bulk_only: Only free orders of boundless volume, which bulks can use.
@@ -224,8 +224,8 @@ class Orderbook(Noun):
         """Orders that sell tasks, cheapest first; filters as for ``app``.
 
         Args:
-            workerpool: The worker pool; by default all.
-            workerpool_owner: Only worker pools of this owner.
+            workerpool: The workerpool; by default all.
+            workerpool_owner: Only workerpools of this owner.
             category: Only tasks of this size.
             app: Open to this app.
             dataset: Open to this dataset.
@@ -291,7 +291,7 @@ class Orderbook(Noun):
         page: int | None = None,
         page_size: int = 20,
     ) -> OrderPage:
-        """Requests that wait for a worker pool, best paid first.
+        """Requests that wait for a workerpool, best paid first.
 
         Args:
             requester: Whose requests; by default all.
@@ -299,8 +299,8 @@ class Orderbook(Noun):
             category: Only tasks of this size.
             app: For this app.
             dataset: With this dataset.
-            workerpool: Open to this worker pool.
-            workerpool_strict: Naming that worker pool.
+            workerpool: Open to this workerpool.
+            workerpool_strict: Naming that workerpool.
             tag: Exactly this tag: words (``"tee,tdx"`` or a list), or 32 bytes as 0x text.
             require_tag: At least these tag bits, given in the same forms.
             max_tag: No other tag bits, given in the same forms.

@@ -102,7 +102,7 @@ def run_app(  # noqa: D417 -- the noun is not an argument of the verb
     Args:
         app: Address or ENS name of the app.
         dataset: A dataset to use (address or ENS name).
-        workerpool: Run on this worker pool only (address or ENS name).
+        workerpool: Run on this workerpool only (address or ENS name).
         args: Arguments of the app, one text.
         input_files: URLs to download for the app; a list, or text with commas.
         secret: Requester secrets: ``{1: "name"}`` or ``["1=name"]``. Needs an enclave.
@@ -119,7 +119,7 @@ def run_app(  # noqa: D417 -- the noun is not an argument of the verb
         app_price: Most to pay the app for a task: 1500000000 (nRLC), ``"1.5 RLC"`` or ``["1.5", "RLC"]``; by
             default whatever it costs.
         dataset_price: The same for the dataset.
-        workerpool_price: The same for the worker pool.
+        workerpool_price: The same for the workerpool.
         skip_preflight_check: Do not check that app, tag and secrets fit each other.
         use_voucher: Let the wallet's voucher pay what it sponsors.
         voucher_address: Another voucher that the wallet may use.
@@ -202,10 +202,10 @@ def request_execution(  # noqa: D417 -- the noun is not an argument of the verb
     Args:
         app: Address or ENS name of the app.
         dataset: A dataset to use (address or ENS name).
-        workerpool: Run on this worker pool only (address or ENS name).
+        workerpool: Run on this workerpool only (address or ENS name).
         app_price: Most to pay the app for a task: 1500000000 (nRLC), ``"1.5 RLC"`` or ``["1.5", "RLC"]``.
         dataset_price: The same for the dataset.
-        workerpool_price: The same for the worker pool.
+        workerpool_price: The same for the workerpool.
         args: Arguments of the app, one text.
         input_files: URLs to download for the app; a list, or text with commas.
         secret: Requester secrets: ``{1: "name"}`` or ``["1=name"]``. Needs an enclave.
@@ -223,7 +223,7 @@ def request_execution(  # noqa: D417 -- the noun is not an argument of the verb
 
     Raises:
         ValidationError: An option can not be right.
-        OrderError: There is no such app, dataset or worker pool, or a check failed.
+        OrderError: There is no such app, dataset or workerpool, or a check failed.
         BalanceError: The account does not hold the price of all tasks.
         MarketError, ApiError: The market was not reached, or refused.
         AbortedError: It was not confirmed.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def workerpool_url(session: Session, workerpool: str) -> str | None:
-    """The API of a worker pool: from Compass, or from its ENS name on networks without; None when unknown.
+    """The API of a workerpool: from Compass, or from its ENS name on networks without; None when unknown.
 
     Raises:
         ConfigurationError: The network has neither.
@@ -30,7 +30,7 @@ def workerpool_url(session: Session, workerpool: str) -> str | None:
 
 
 def workerpool_api(session: Session, workerpool: str) -> WorkerpoolApi:
-    """The API of a worker pool.
+    """The API of a workerpool.
 
     Raises:
         WorkerpoolError: ``Impossible to resolve API url for workerpool ...``.

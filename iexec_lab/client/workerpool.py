@@ -1,4 +1,4 @@
-"""Worker pools: deploy, show, sell their time, say where their API is."""
+"""Workerpools: deploy, show, sell their time, say where their API is."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _drawn(noun: Noun, plain: dict[str, Any]) -> pd.DataFrame:
 
 
 class Workerpools(Asset):
-    """``lab.workerpool``: deploy and show worker pools, sell their tasks."""
+    """``lab.workerpool``: deploy and show workerpools, sell their tasks."""
 
     kind = "workerpool"
     _create = WORKERPOOL_REGISTRY.createWorkerpool
@@ -38,7 +38,7 @@ class Workerpools(Asset):
 
     @verb(value=picked("address"))
     def deploy(self, description: str, *, owner: str | None = None, force: bool = False) -> dict[str, Any]:
-        """Register a worker pool; its address.
+        """Register a workerpool; its address.
 
         Args:
             description: Free text, which decides the address.
@@ -46,7 +46,7 @@ class Workerpools(Asset):
             force: Do it without asking.
 
         Raises:
-            OrderError: The same worker pool is deployed already.
+            OrderError: The same workerpool is deployed already.
             AbortedError: It was not confirmed.
         """
         return self._deploy(self._creation(description, owner), force=force)
@@ -61,11 +61,11 @@ class Workerpools(Asset):
 
     @verb(value=_drawn)
     def show(self, address_or_index: str | int, user: str | None = None) -> dict[str, Any]:
-        """One worker pool, with the address of its API where that is known.
+        """One workerpool, with the address of its API where that is known.
 
         Args:
             address_or_index: An address, an ENS name, or a number from 0.
-            user: Whose worker pools the index counts (default: the wallet's).
+            user: Whose workerpools the index counts (default: the wallet's).
 
         Returns:
             DataFrame, one row: ``address``, ``owner``, ``description``, ratios in percent, ``registry``,
@@ -95,7 +95,7 @@ class Workerpools(Asset):
 
         Args:
             api_url: ``http://`` or ``https://``; empty for none.
-            address: The worker pool, whose name the wallet owns.
+            address: The workerpool, whose name the wallet owns.
             force: Do it without asking.
 
         Returns:
@@ -134,7 +134,7 @@ class Workerpools(Asset):
         """Sign an order that sells tasks of one size, and publish it; its hash.
 
         Args:
-            address: The worker pool, which the wallet owns (address or ENS name).
+            address: The workerpool, which the wallet owns (address or ENS name).
             category: Size of the tasks, a number of ``lab.category.list()``.
             price: Of one task: 1500000000 (nRLC), ``"1.5 RLC"`` or ``["1.5", "RLC"]``. 30 % of it are locked
                 for each task.
@@ -147,7 +147,7 @@ class Workerpools(Asset):
             force: Do it without asking.
 
         Raises:
-            OrderError: No such worker pool, or it is not the wallet's.
+            OrderError: No such workerpool, or it is not the wallet's.
             MarketError, ApiError: The market was not reached, or refused.
             AbortedError: It was not confirmed.
         """

@@ -1,4 +1,4 @@
-"""The challenge that market, worker pool and result proxy want signed before they let a wallet in."""
+"""The challenge that market, workerpool and result proxy want signed before they let a wallet in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compass: which worker pool answers where."""
+"""Compass: which workerpool answers where."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from iexec_lab.services.http import TIMEOUT, Http
 
 
 class Compass:
-    """One Compass, the directory of worker pool APIs."""
+    """One Compass, the directory of workerpool APIs."""
 
     def __init__(self, url: str, *, timeout: float = TIMEOUT) -> None:
         self._http = Http(url, CompassError, timeout=timeout)
 
     def api_url(self, chain_id: int, workerpool: str) -> str | None:
-        """The address of a worker pool's API; None when Compass does not know the pool.
+        """The address of a workerpool's API; None when Compass does not know the pool.
 
         Raises:
             CompassError: it was not reached or failed.

@@ -1,4 +1,4 @@
-"""The API of a worker pool's scheduler: what happened to a task off chain, and what its app printed."""
+"""The API of a workerpool's scheduler: what happened to a task off chain, and what its app printed."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def hello(iexec_sandbox, tmp_path_factory):
 
 @pytest.fixture
 def idle_pool(newcomer, unique):
-    """A worker pool that takes deals for nothing and does no work: the sandbox has not its owner's key."""
+    """A workerpool that takes deals for nothing and does no work: the sandbox has not its owner's key."""
     owner = newcomer()
     pool = owner.workerpool.deploy(unique)
     owner.workerpool.publish(pool, category=4, volume=100)  # the size that no other test asks for

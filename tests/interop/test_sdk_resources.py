@@ -1,4 +1,4 @@
-"""Apps, datasets, worker pools, categories, accounts and wallets through both official SDKs."""
+"""Apps, datasets, workerpools, categories, accounts and wallets through both official SDKs."""
 
 from __future__ import annotations
 
