@@ -96,7 +96,7 @@ def open_sockets(folder: Path, port_base: int | None) -> dict[str, socket.socket
     Else on the ports of the last start, which a ``chain.json`` may name, or free ones where those are taken.
     They listen at once, so services may call one another while they start.
     """
-    last = {} if port_base else _last_ports(folder)
+    last = _last_ports(folder)
     sockets: dict[str, socket.socket] = {}
     try:
         for offset, name in enumerate(SERVICES):
@@ -110,7 +110,8 @@ def open_sockets(folder: Path, port_base: int | None) -> dict[str, socket.socket
         _close(sockets)
         raise
     ports = {name: one.getsockname()[1] for name, one in sockets.items()}
-    write_file(folder / PORTS, json.dumps(ports).encode())
+    if ports != last:
+        write_file(folder / PORTS, json.dumps(ports).encode())
     return sockets
 
 
