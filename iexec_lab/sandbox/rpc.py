@@ -130,6 +130,8 @@ class Door:
         entries = payload if isinstance(payload, list) else [payload]
         if not entries or not all(isinstance(entry, dict) for entry in entries):
             return _error(None, -32700, "Parse error")
+        if not all(map(_is_well_formed, entries)):
+            return _error(None, -32600, "Invalid request")
         if any(entry.get("method") in self._methods for entry in entries):
             answers = [await self._answer_own(entry) for entry in entries]
             return answers if isinstance(payload, list) else answers[0]
@@ -205,6 +207,10 @@ def _parsed(text: str | bytes) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
+
+
+def _is_well_formed(entry: Mapping[str, Any]) -> bool:
+    return isinstance(entry.get("method"), str) and isinstance(entry.get("params"), list | None)
 
 
 def _asked(payload: Any) -> set[str]:

@@ -69,6 +69,22 @@ def test_what_is_no_request_gets_an_error(url, body):
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        '{"method": 5}',
+        '{"method": []}',
+        "{}",
+        '[{"method": "evm_mine", "params": 5}]',
+        '{"method": "evm_mine", "params": {}}',
+    ],
+)
+def test_a_request_of_another_shape_gets_an_error(url, body):
+    status, _, answer = post(url, body)
+    assert status == 200
+    assert answer["error"]["code"] == -32600
+
+
+@pytest.mark.parametrize(
     ("params", "code"),
     [([], -32602), (["0x12"], -32000), ([SOMEBODY, "much"], -32602), ([SOMEBODY, "-0x1"], -32000)],
 )
