@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from iexec_lab.sandbox.store import open_db
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from pathlib import Path
 
 LOGS_KEPT = 3 * 24 * 3600
@@ -200,6 +200,11 @@ class TasksStore:
     def task(self, task: str) -> TaskRow | None:
         row = self._db.execute("SELECT * FROM tasks WHERE id = ?", (task,)).fetchone()
         return _task(row) if row else None
+
+    def is_in(self, task: str, statuses: Collection[str]) -> bool:
+        """Whether the task or one of its replicates has one of these statuses."""
+        query = "SELECT status FROM tasks WHERE id = ? UNION SELECT status FROM replicates WHERE task = ?"
+        return any(row["status"] in statuses for row in self._db.execute(query, (task, task)))
 
     def unfinished(self) -> list[TaskRow]:
         query = "SELECT * FROM tasks WHERE status NOT IN ('COMPLETED', 'FAILED') ORDER BY rowid"

@@ -43,6 +43,11 @@ VERSION = "9.3.0-sandbox"
 PARALLEL_TASKS = "IEXEC_LAB_PARALLEL_TASKS"
 """Environment variable: how many apps run at the same time instead of one a core."""
 CHALLENGE_SECONDS = 3600
+_FINAL_LOOKS = 100
+"""How often, 20 ms apart, a read looks whether a task that is being finalised is over."""
+_FINALIZING = frozenset(
+    {"FINALIZING", "FINALIZED", "CONTRIBUTE_AND_FINALIZE_ONGOING", "CONTRIBUTE_AND_FINALIZE_DONE"}
+)
 _TASK_FACTS = (
     "maxExecutionTime",
     "tag",
@@ -164,16 +169,26 @@ class _Api:
         )
 
     async def _task(self, request: web.Request) -> web.Response:
-        row = self._store.task(request.match_info["task"].lower())
+        task = request.match_info["task"].lower()
+        await self._finalised(task)
+        row = self._store.task(task)
         if row is None:
             raise web.HTTPNotFound(text="")
         return web.json_response(self._task_model(row))
 
     async def _replicate(self, request: web.Request) -> web.Response:
+        await self._finalised(request.match_info["task"].lower())
         row = self._store.replicate(request.match_info["task"].lower(), _worker(request))
         if row is None:
             raise web.HTTPNotFound(text="")
         return web.json_response(self._replicate_model(row))
+
+    async def _finalised(self, task: str) -> None:
+        """Wait for a task about to be over: who saw it COMPLETED on chain expects no less from us."""
+        for _ in range(_FINAL_LOOKS):
+            if not self._store.is_in(task, _FINALIZING):
+                return
+            await asyncio.sleep(0.02)
 
     def _task_model(self, row: TaskRow) -> dict[str, Any]:
         facts = {**self._store.deal_facts(row.deal), **row.facts, "currentStatus": row.status}

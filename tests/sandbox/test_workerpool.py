@@ -7,9 +7,10 @@ import re
 import urllib.error
 
 import pytest
-from sandbox.buyer import Buyer
+from sandbox.buyer import TDX, Buyer
 
-from iexec_lab.protocol import encode_tag, hash_typed_data, login_token
+from iexec_lab.protocol import NULL_BYTES32, encode_tag, hash_typed_data, login_token
+from iexec_lab.sandbox.worker import COMPLETED
 
 DATE = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00"
 
@@ -85,6 +86,17 @@ class TestTask:
         assert model["chainCallbackData"] is None
         for name in ("contributionDeadline", "revealDeadline", "finalDeadline"):
             assert re.fullmatch(DATE, model[name])
+
+    @pytest.mark.parametrize("tag", [NULL_BYTES32, TDX])
+    def test_is_over_as_soon_as_the_chain_says_so(self, buyer, tag):
+        app = buyer.deploy_app("iexechub/python-hello-world:8.0.4")
+        for _ in range(3):
+            (task,) = buyer.tasks(buyer.match(app, tag=tag))
+            while buyer.task(task).status != COMPLETED:
+                pass
+            model = buyer.model(task)
+            assert model["currentStatus"] == "COMPLETED"
+            assert [replicate["currentStatus"] for replicate in model["replicates"]] == ["COMPLETED"]
 
     def test_may_be_asked_for_in_any_case(self, buyer, base, task):
         upper = "0x" + task[2:].upper()
