@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from iexec_lab import frames
@@ -96,7 +96,6 @@ def test_attrs_say_where_the_rows_come_from():
     assert frame.head(1).attrs["chain"] == "sandbox"
 
 
-@settings(deadline=None)
 @given(st.lists(U256, min_size=1, max_size=8))
 def test_amounts_stay_exact(amounts):
     frame = build("account", [{"balance": {"stake": str(amount), "locked": 0}} for amount in amounts])
@@ -117,7 +116,6 @@ def test_rlc_columns_stand_beside_the_exact_ones():
     assert "stake_rlc" not in frame.columns
 
 
-@settings(deadline=None)
 @given(st.lists(U256, max_size=4))
 def test_arrow_does_not_overflow(amounts):
     pytest.importorskip("pyarrow")

@@ -159,7 +159,7 @@ def fits(wish, a, d, p):
     return len(named) < 2 and not missing_bits(p.tag, sum_tags(tag, a.tag, strip_framework(d.tag)))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(APPS, DATASETS, POOLS, st.sampled_from([NONE, TDX]))
 def test_no_other_choice_is_cheaper(apps, datasets, pools, tag):
     wish = Wish(tag=tag, framework=TDX)

@@ -25,7 +25,7 @@ def address(data, *, version=0, raw=None):
     return f"/ipfs/{builder.finish().cid}"
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     SIZES, st.binary(min_size=1, max_size=8), st.sampled_from([0, 1]), st.sampled_from([None, True, False])
 )

@@ -194,7 +194,7 @@ GOOD = make([("a/b.txt", b"hello" * 20), ("c", b"x")])
 
 
 @given(st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_damage_is_refused_or_harmless(tmp_path_factory, data):
     damaged = bytearray(GOOD)
     for _ in range(data.draw(st.integers(1, 5))):

@@ -300,7 +300,7 @@ def test_a_node_that_serves_only_a_part_of_a_batch_is_asked_for_the_rest():
         assert quick(server.url).batch([("eth_chainId", [])] * 4) == ["0x7a69"] * 4
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=5),

@@ -140,7 +140,7 @@ def test_attributes_and_columns_are_completed_in_braces(complete, shell):
     assert complete("%iexec app show {nobody.a") == ["a"]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.text(st.sampled_from("ab \\'\"{}#-=\n"), max_size=12))
 def test_no_line_breaks_the_completer(lasting, typed):
     code = f"%%iexec app run {typed}"

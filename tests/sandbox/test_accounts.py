@@ -25,7 +25,7 @@ def test_keys_are_not_shown():
     assert str(ACCOUNTS.faucet.key) not in repr(ACCOUNTS)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     nonce=st.integers(0, 2**64 - 2),
     gas_price=st.integers(0, 2**128),

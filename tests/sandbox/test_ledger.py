@@ -141,7 +141,7 @@ STEPS = [
 ]
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     steps=st.lists(st.sampled_from(STEPS), min_size=1, max_size=8),
     kills=st.sets(st.integers(0, 7), max_size=2),

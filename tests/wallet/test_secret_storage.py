@@ -76,7 +76,7 @@ def test_files_of_other_tools_are_read(keystore):
     assert decrypt_key(keystore, "testpassword") == KEY
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.binary(min_size=31, max_size=31), st.text(min_size=1, max_size=30))
 def test_what_is_written_is_read(tail, password):
     key = b"\x01" + tail

@@ -106,7 +106,7 @@ def db(tmp_path_factory: pytest.TempPathFactory) -> sqlite3.Connection:
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_lists_agree_with_the_model(db: sqlite3.Connection, kind: Kind, data: st.DataObject) -> None:
     rows = data.draw(st.lists(orders_of(kind), max_size=30))
