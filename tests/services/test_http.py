@@ -144,8 +144,8 @@ def test_no_call_takes_longer_than_its_time_out(fault, method):
 
 
 def test_a_connection_used_before_keeps_no_old_time_out():
-    with FaultyServer(answer=echo).plan(healthy, delay(QUICK)) as server:
-        http(server, timeout=QUICK / 2).get_json("/a")
+    with FaultyServer(answer=echo).plan(healthy, delay(2.5)) as server:
+        http(server, timeout=2).get_json("/a")
         assert http(server).get_json("/a") == {"path": "/a"}
 
 
