@@ -8,6 +8,8 @@ import math
 import time
 from typing import TYPE_CHECKING, Self, TypeVar
 
+from iexec_lab.errors import ChainError
+
 if TYPE_CHECKING:
     from collections.abc import Coroutine
     from types import TracebackType
@@ -15,9 +17,6 @@ if TYPE_CHECKING:
     from iexec_lab.sandbox.chain import Chain
 
 T = TypeVar("T")
-
-_TOLERANCE = 1.5
-"""Seconds that a block's time may lie behind the chain's: the cut-off fraction, and what the news took."""
 
 
 class DeadlineError(Exception):
@@ -34,8 +33,7 @@ class Clock:
         self._watcher: asyncio.Task[None]
 
     async def __aenter__(self) -> Self:
-        pending = await self._chain.rpc("eth_getBlockByNumber", "pending", False)
-        self._set(int(pending["timestamp"], 16))
+        await self._ask()
         self._watcher = asyncio.create_task(self._watch(), name="chain clock")
         return self
 
@@ -79,14 +77,24 @@ class Clock:
         while True:
             head = await self._chain.next_block(number)
             number = head.number
-            async with self._moved:
-                if self._set(head.timestamp):
-                    self._moved.notify_all()
+            ahead = head.timestamp - time.time()
+            if ahead > self._ahead:
+                await self._move(math.ceil(ahead))
+            elif ahead <= self._ahead - 1:
+                # More than the cut-off fraction of a second: late news, or a chain that was wound back.
+                with contextlib.suppress(ChainError):
+                    await self._ask()
 
-    def _set(self, timestamp: int) -> bool:
-        """Learn from a block made just now, its time cut to whole seconds; True when the chain jumped."""
-        ahead = timestamp - time.time()
-        if self._ahead - _TOLERANCE < ahead <= self._ahead:
-            return False
-        self._ahead = math.ceil(ahead)
-        return True
+    async def _ask(self) -> None:
+        """Learn the chain's time from the block it would make now, whose time is cut to whole seconds."""
+        asked = time.time()
+        pending = await self._chain.rpc("eth_getBlockByNumber", "pending", False)
+        timestamp = int(pending["timestamp"], 16)
+        least, limit = math.ceil(timestamp - time.time()), timestamp + 1 - asked
+        if not least <= self._ahead < limit:
+            await self._move(least)
+
+    async def _move(self, ahead: int) -> None:
+        async with self._moved:
+            self._ahead = ahead
+            self._moved.notify_all()

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from iexec_lab.sandbox.chain import Chain
 from iexec_lab.sandbox.clock import Clock, DeadlineError
+from iexec_lab.sandbox.link import Head
 
 
 @pytest.fixture
@@ -105,3 +107,54 @@ def test_errors_of_the_work_come_through(ticking):
 
     with pytest.raises(LookupError, match="mine"):
         ticking(work)
+
+
+class SlowNews:
+    """A chain whose clock is ``offset`` ahead of the machine's, both in the test's hands."""
+
+    def __init__(self):
+        self.offset, self.machine = 500, 1000.9
+        self.head = Head(0, self.seconds())
+        self._news = asyncio.Queue()
+
+    def seconds(self):
+        return int(self.machine + self.offset)
+
+    async def rpc(self, method, *params):
+        assert (method, params) == ("eth_getBlockByNumber", ("pending", False))
+        return {"timestamp": hex(self.seconds())}
+
+    async def next_block(self, _):
+        head = await self._news.get()
+        self._news.task_done()
+        return head
+
+    async def tell(self, timestamp):
+        """Of one more block; when this is done the clock has heard of it."""
+        self.head = Head(self.head.number + 1, timestamp)
+        for _ in range(2):  # that the second one is waited for says that the first one was dealt with
+            self._news.put_nowait(self.head)
+            await self._news.join()
+
+
+def test_late_news_do_not_take_the_time_back(monkeypatch):
+    async def check():
+        chain = SlowNews()
+        monkeypatch.setattr("iexec_lab.sandbox.clock.time", SimpleNamespace(time=lambda: chain.machine))
+        async with Clock(chain) as clock:
+            assert clock.now() == chain.machine + 500
+            mined = chain.seconds()
+            chain.machine += 0.75
+            await chain.tell(mined)
+            assert clock.now() == chain.machine + 500
+            chain.machine += 7
+            await chain.tell(mined)
+            assert clock.now() == chain.machine + 500
+            chain.offset = 498
+            await chain.tell(chain.seconds())
+            assert clock.now() == chain.machine + 498
+            chain.offset = 900
+            await chain.tell(chain.seconds())
+            assert clock.now() >= chain.seconds()
+
+    asyncio.run(check())
