@@ -22,10 +22,13 @@ FLAGS = [
 def chromium():
     if CHROMIUM is None:
         pytest.skip("needs Chromium on PATH (Debian: apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=jupyterlab.PATIENCE * 1000)  # else 5 s, which a busy machine may need
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=FLAGS, timeout=jupyterlab.PATIENCE * 1000
+        )
         yield browser
         browser.close()
 
@@ -40,7 +43,7 @@ def server(request, tmp_path_factory, chromium, iexec_sandbox):
 @pytest.fixture
 def page(chromium):
     with chromium.new_context(viewport={"width": 1200, "height": 1400}) as context:
-        context.set_default_timeout(90_000)
+        context.set_default_timeout(jupyterlab.PATIENCE * 1000)
         yield context.new_page()
 
 

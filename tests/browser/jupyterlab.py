@@ -8,12 +8,10 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,9 +26,11 @@ SETTINGS = {
     # Cells off the screen stay in the page.
     "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
 }
+PATIENCE = 300
+"""Seconds for what happens at once on an idle machine."""
 # "idle" in the indicator is there before the kernel is connected; this is what ready means.
-READY = """async () => {
-  for (let i = 0; i < 1200; i++) {
+READY = """async (patience) => {
+  for (const end = Date.now() + patience; Date.now() < end;) {
     const widget = window.jupyterapp?.shell.currentWidget;
     const session = widget?.context?.sessionContext;
     const kernel = session?.session?.kernel;
@@ -80,12 +80,11 @@ def start(folder: Path, sandboxes: Path, *, theme: str = "JupyterLab Light"):
     }
     environment = os.environ | {name: str(place / part) for name, part in folders.items()}
     environment["IEXEC_LAB_STATE"] = str(sandboxes)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     token = secrets.token_hex(16)
+    # Jupyter looks for a free port from here on; below those that connections take from moment to moment.
+    port = 20_000 + secrets.randbelow(10_000)
     command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root"]
-    command += ["--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
+    command += ["--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=50"]
     command += [f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}"]
     command += ["--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly"]
     with (place / "log.txt").open("w") as log:
@@ -93,35 +92,45 @@ def start(folder: Path, sandboxes: Path, *, theme: str = "JupyterLab Light"):
             command, env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True
         )
         try:
-            url = f"http://127.0.0.1:{port}"
-            _wait(process, f"{url}/api/status?token={token}", place / "log.txt")
-            yield Server(url, token, folder)
+            port = _port(process, place)
+            yield Server(f"http://127.0.0.1:{port}", token, folder)
         finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait(20)
+            _stop(process)
             shutil.rmtree(place, ignore_errors=True)
 
 
-def _wait(process, url, log):
-    deadline = time.monotonic() + 60
+def _port(process, place):
+    """The port that the server found, from the file in which it says so."""
+    log, deadline = place / "log.txt", time.monotonic() + PATIENCE
     while True:
         assert process.poll() is None, log.read_text()[-3000:]
-        with contextlib.suppress(OSError):
-            urllib.request.urlopen(url, timeout=1).close()
-            return
+        for info in (place / "runtime").glob("jpserver-*.json"):
+            with contextlib.suppress(ValueError):  # half written
+                return json.loads(info.read_text())["port"]
         assert time.monotonic() < deadline, log.read_text()[-3000:]
-        time.sleep(0.1)
+        time.sleep(0.05)
+
+
+def _stop(process):
+    """End the server, which ends its kernels."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(60)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def open_notebook(page, server: Server, name: str) -> None:
     """Open a notebook in a workspace of its own and wait for its kernel."""
     workspace = secrets.token_hex(4)
     page.goto(f"{server.url}/lab/workspaces/{workspace}/tree/{name}?reset&token={server.token}")
-    page.wait_for_selector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell", timeout=60_000)
-    assert page.evaluate(READY), "no kernel"
+    page.wait_for_selector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell")
+    assert page.evaluate(READY, PATIENCE * 1000), "no kernel"
 
 
-def run_cell(page, index: int, patience: float = 60) -> None:
+def run_cell(page, index: int, patience: float = PATIENCE) -> None:
     assert page.evaluate(RUN, [index, int(patience * 1000)]), f"cell {index} did not end"
 
 

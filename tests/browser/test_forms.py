@@ -20,7 +20,6 @@ lab = %iexec connect
 image = "iexechub/python-hello-world:8.0.4"
 app = lab.app.deploy(name=os.getcwd(), multiaddr=image, checksum="0x" + 64 * "0")
 """
-WAIT = 90_000
 
 
 def field(area, label):
@@ -36,26 +35,26 @@ def test_app_run_is_filled_in_and_run(server, page, iexec_sandbox):
     open_notebook(page, server, name)
     for cell in range(3):
         run_cell(page, cell)
-    address = re.search("0x[0-9a-fA-F]{40}", output(page, 2).inner_text())[0]
+    address = re.compile("0x[0-9a-fA-F]{40}")
+    expect(output(page, 2)).to_contain_text(address)  # what a cell wrote may be drawn after its end
+    address = address.search(output(page, 2).inner_text())[0]
     area = output(page, 1)
 
     app = field(area, "app")
     app.fill("0x12")
-    expect(area.get_by_text("40 hexadecimal digits")).to_be_visible(timeout=WAIT)
+    expect(area.get_by_text("40 hexadecimal digits")).to_be_visible()
     expect(area.get_by_role("button", name="Run")).to_be_disabled()
 
     app.fill(address)
     field(area, "args").fill("hello form")
-    expect(area.locator("code")).to_contain_text(
-        f"%iexec app run {address} --args 'hello form'", timeout=WAIT
-    )
+    expect(area.locator("code")).to_contain_text(f"%iexec app run {address} --args 'hello form'")
 
     area.get_by_role("button", name="Show cost").click()
-    expect(area.get_by_text("cost_nrlc")).to_be_visible(timeout=WAIT)
+    expect(area.get_by_text("cost_nrlc")).to_be_visible()
 
     area.get_by_role("checkbox", name="watch").check()
     area.get_by_role("button", name="Run").click()
-    expect(area.get_by_text("COMPLETED").first).to_be_visible(timeout=WAIT)
+    expect(area.get_by_text("COMPLETED").first).to_be_visible()
 
 
 def test_an_error_is_short(server, page, iexec_sandbox):
@@ -66,7 +65,7 @@ def test_an_error_is_short(server, page, iexec_sandbox):
     area = output(page, 1)
     field(area, "amount").fill("99999999999999999")
     area.get_by_role("button", name="Run").click()
-    expect(area.locator("pre").last).to_contain_text("exceed account balance", timeout=WAIT)
+    expect(area.locator("pre").last).to_contain_text("exceed account balance")
     assert "Traceback" not in area.inner_text()
 
 
@@ -78,6 +77,6 @@ def test_connect_shows_the_balance_and_fills_the_wallet(server, page, iexec_sand
     field(area, "network").fill(f"sandbox:{iexec_sandbox.name}")
     area.get_by_role("checkbox", name="new-wallet").check()
     area.get_by_role("button", name="Connect").click()
-    expect(area.get_by_text("stake_nrlc")).to_be_visible(timeout=WAIT)
+    expect(area.get_by_text("stake_nrlc")).to_be_visible()
     area.get_by_role("button", name="Get test RLC").click()
-    expect(area.get_by_text("1000000000000", exact=True).first).to_be_visible(timeout=WAIT)
+    expect(area.get_by_text("1000000000000", exact=True).first).to_be_visible()

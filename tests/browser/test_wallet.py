@@ -149,5 +149,5 @@ def test_a_form_connects_with_it(server, page, iexec_sandbox):
     )
     area.get_by_role("checkbox", name="browser-wallet").check()
     area.get_by_role("button", name="Connect").click()
-    expect(area).to_contain_text(wallet.signer.address, timeout=60_000)
+    expect(area).to_contain_text(wallet.signer.address)
     assert set(wallet.asked) == {"eth_requestAccounts"}
