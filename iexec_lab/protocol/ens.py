@@ -85,9 +85,11 @@ def normalize_name(name: str) -> str | None:
     with keeping_recursion_limit():
         normalize, refusal = _ensip15()
     try:
-        return str(normalize(name).as_text)
+        normal = str(normalize(name).as_text)
     except (refusal, ValueError):
         return None
+    # web3 forgets that a label of nothing but ignored characters is an empty one.
+    return normal if all(normal.split(".")) else None
 
 
 @cache

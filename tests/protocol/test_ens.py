@@ -77,6 +77,15 @@ def test_refused_domains(domain, why):
     assert caught.value.message == f"{domain} is not a valid ENS domain ({why})"
 
 
+@pytest.mark.parametrize("name", ["\xad", "a.\xad", "\xad.eth", "\xad\xad.iexec.eth", "\ufe0f"])
+def test_labels_of_ignored_characters_are_empty(name):
+    assert normalize_name(name) is None
+
+
+def test_ignored_characters_go_away():
+    assert normalize_name("\xada.eth") == "a.eth"
+
+
 @given(st.text())
 def test_any_text_is_a_name_or_refused(text):
     normal = normalize_name(text)
