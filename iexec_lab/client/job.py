@@ -308,7 +308,7 @@ class Job:
 def read_deals(
     session: Session, deal_ids: Sequence[str], tx_hashes: Sequence[str | None] = ()
 ) -> list[JobDeal]:
-    """Deals with their final deadlines.
+    """Deals with their final deadlines; the session remembers them, since a new task's id leads to no deal.
 
     Raises:
         ObjectNotFoundError: One of them does not exist.
@@ -322,7 +322,9 @@ def read_deals(
     categories = dict(zip(numbers, hub.view_categories(numbers), strict=True))
     ratio = hub.ratios.final
     hashes = tx_hashes or [None] * len(deals)
-    return [
+    found = [
         JobDeal(deal_id, deal, deal.final_time(categories[deal.category].work_clock_time_ref, ratio), tx_hash)
         for deal_id, deal, tx_hash in zip(deal_ids, deals, hashes, strict=True)
     ]
+    session.deals_seen |= {held.deal_id: held for held in found}
+    return found

@@ -15,6 +15,7 @@ from iexec_lab.protocol import NULL_ADDRESS, to_address
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from iexec_lab.client.job import JobDeal
     from iexec_lab.client.wallets import Wallet
     from iexec_lab.ethereum.hub import Hub
     from iexec_lab.ethereum.rpc import Provider
@@ -66,6 +67,7 @@ class Session:
         self.confirm = confirm
         self.ask_secret = ask_secret
         self.timeout = timeout
+        self.deals_seen: dict[str, JobDeal] = {}
 
     @cached_property
     def rpc(self) -> Provider:

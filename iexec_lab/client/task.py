@@ -38,7 +38,8 @@ def _logs_json(rows: list[dict[str, Any]]) -> dict[str, Any]:
 class Tasks(Noun):
     """``lab.task``: look at tasks, wait for them, take results and logs, claim the late ones.
 
-    A task is named by its id, 32 bytes as 0x text.
+    A task is named by its id, 32 bytes as 0x text. One that no scheduler has initialised yet is known where
+    its deal was made or read in this session.
     """
 
     @verb(value=framed("task", one=lambda plain: plain["task"]))
@@ -211,7 +212,10 @@ class Tasks(Noun):
                 "Cannot claim a task before reaching the consensus deadline date: "
                 f"{deadline:%Y-%m-%d %H:%M:%S} UTC"
             )
-        data = HUB.claim.encode(bytes.fromhex(view.task_id[2:]))
+        if view.task.exists:
+            data = HUB.claim.encode(bytes.fromhex(view.task_id[2:]))
+        else:
+            data = HUB.initializeAndClaimArray.encode([bytes.fromhex(view.deal_id[2:])], [view.index])
         receipt = self.session.send(
             "task claim", self.session.network.hub, data, details={"task": view.task_id}, force=force
         )
@@ -220,11 +224,20 @@ class Tasks(Noun):
     def _look(self, taskid: str) -> TaskView:
         task_id = to_bytes32(taskid)
         task = self.session.hub.view_task(task_id)
-        if not task.exists:
-            raise ObjectNotFoundError("task", task_id, self.session.network.id)
-        [deal] = read_deals(self.session, [task.deal_id])
-        ref = TaskRef(task_id, task.deal_id, task.index, deal.final_time)
+        if task.exists:
+            [deal] = read_deals(self.session, [task.deal_id])
+            ref = TaskRef(task_id, task.deal_id, task.index, deal.final_time)
+        else:
+            ref = self._not_begun(task_id)
         return look(self.session, [ref])[0]
+
+    def _not_begun(self, task_id: str) -> TaskRef:
+        """A task that no scheduler has initialised yet; the hub does not know it, its deal tells its id."""
+        for deal in tuple(self.session.deals_seen.values()):
+            for ref in deal.refs():
+                if ref.task_id == task_id:
+                    return ref
+        raise ObjectNotFoundError("task", task_id, self.session.network.id)
 
     def _views(self, taskid: str) -> Iterator[TaskView]:
         view = self._look(taskid)

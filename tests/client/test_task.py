@@ -63,6 +63,35 @@ class TestShow:
         assert raw["task"]["statusName"] == "ACTIVE"
 
 
+class TestNotBegun:
+    """Tasks that no scheduler has initialised, as all are for a moment after their deal."""
+
+    @pytest.fixture
+    def task(self, lab, hello, idle_pool):
+        return lab.app.run(hello, workerpool=idle_pool).task_ids[0]
+
+    def test_are_known_where_the_deal_is(self, lab, task):
+        shown = lab.task.show(task).iloc[0]
+        assert (shown["task_id"], shown["status"]) == (task, "UNSET")
+        assert lab.task.show.raw(lab.task.show.plain(task))["claimable"] is False
+
+    def test_can_be_waited_for(self, lab, task):
+        with pytest.raises(JobError, match=r"did not end within 0\.1 seconds"):
+            lab.task.wait(task, 0.1)
+
+    def test_have_no_result(self, lab, task):
+        with pytest.raises(JobError, match="Task is not completed"):
+            lab.task.result(task)
+
+    def test_can_not_be_claimed(self, lab, task):
+        with pytest.raises(JobError, match="Cannot claim a task before"):
+            lab.task.claim(task)
+
+    def test_are_not_known_elsewhere(self, other, task):
+        with pytest.raises(ObjectNotFoundError, match="No task found"):
+            other.task.show(task)
+
+
 class TestWait:
     def test_observe_ends_with_the_task(self, lab, hello):
         job = lab.app.run(hello)
@@ -128,7 +157,8 @@ class TestClaim:
         with pytest.raises(JobError, match="Cannot claim a task having status COMPLETED"):
             lab.task.claim(done)
 
-    def test_afterwards(self, native_sandbox, tmp_path, unique):
+    @pytest.mark.parametrize("begun", [True, False])
+    def test_afterwards(self, native_sandbox, tmp_path, unique, begun):
         from iexec_lab.ethereum.contracts import HUB
         from iexec_lab.wallet.signer import LocalSigner
         from tests.client.conftest import CHECKSUM, IMAGE, forward, open_lab
@@ -136,9 +166,9 @@ class TestClaim:
         lab = open_lab(native_sandbox, LocalSigner.generate(), tmp_path)
         app = lab.app.deploy(unique, IMAGE, CHECKSUM)
         job = lab.app.run(app, workerpool=lab.workerpool.deploy(unique))
-        lab.session.sender.send(
-            lab.session.network.hub, HUB.initialize.encode(bytes.fromhex(job.deal_id[2:]), 0)
-        )
+        if begun:
+            data = HUB.initialize.encode(bytes.fromhex(job.deal_id[2:]), 0)
+            lab.session.sender.send(lab.session.network.hub, data)
         forward(native_sandbox, 3001)
         assert lab.task.show.plain(job.task_ids[0])["claimable"] is True
         assert set(lab.task.claim.raw(lab.task.claim.plain(job.task_ids[0]))) == {"txHash"}
