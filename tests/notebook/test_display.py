@@ -22,7 +22,8 @@ class Settings:
 
 
 @pytest.fixture
-def formats():
+def formats(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")  # else the width of the terminal
     shell = InteractiveShell()
     remove = display.install(shell, Settings)
     yield lambda value: shell.display_formatter.format(value)[0]

@@ -15,10 +15,11 @@ import pytest
 README = Path(__file__).parents[2] / "README.md"
 SLOW = """
 import json, os, pathlib, time
-time.sleep(2)
+while not os.path.exists({gate!r}):
+    time.sleep(0.05)
 folder = pathlib.Path(os.environ["IEXEC_OUT"])
 (folder / "result.txt").write_text("slow")
-(folder / "computed.json").write_text(json.dumps({"deterministic-output-path": str(folder / "result.txt")}))
+(folder / "computed.json").write_text(json.dumps({{"deterministic-output-path": str(folder / "result.txt")}}))
 """
 
 
@@ -31,7 +32,9 @@ book = nbformat.read(sys.argv[1], as_version=4)
 with tempfile.TemporaryDirectory() as sockets:  # a short place: paths of sockets may have 107 letters
     manager = AsyncKernelManager(kernel_name="python3", transport="ipc", ip=f"{sockets}/k")
     try:
-        NotebookClient(book, km=manager, timeout=120).execute(cwd=sys.argv[2])
+        # Outputs that come after 4 s, the usual time, would be left out without a word.
+        patience = {"timeout": 600, "startup_timeout": 600, "iopub_timeout": 600}
+        NotebookClient(book, km=manager, **patience, raise_on_iopub_timeout=True).execute(cwd=sys.argv[2])
         print("executed")
     except CellExecutionError:
         print("failed")
@@ -53,7 +56,7 @@ def notebook(tmp_path, monkeypatch, iexec_sandbox):
         nbformat.write(book, path)
         # a process of its own: nbclient leaves sockets for the garbage collector
         command = [sys.executable, "-c", RUN, str(path), str(tmp_path)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=1200, check=True)
         assert done.stdout == ("failed\n" if fails else "executed\n")
         return [cell.outputs for cell in nbformat.read(path, as_version=4).cells[1:]]
 
@@ -126,8 +129,9 @@ def test_values_have_text_and_html(notebook):
 
 
 def test_progress_is_one_output_with_its_last_state(notebook, tmp_path, iexec_sandbox):
+    gate = str(tmp_path / "gate")
     (tmp_path / "slow").mkdir()
-    (tmp_path / "slow/app.py").write_text(SLOW)
+    (tmp_path / "slow/app.py").write_text(SLOW.format(gate=gate))
     image = f"me/slow-{time.time_ns()}"
     app = {"name": image, "type": "DOCKER", "multiaddr": image, "checksum": "0x" + 64 * "1"}
     config = tmp_path / "iexec.json"
@@ -135,28 +139,36 @@ def test_progress_is_one_output_with_its_last_state(notebook, tmp_path, iexec_sa
         f"%iexec sandbox app add {image} ./slow --name {iexec_sandbox.folder.name};",
         f"import json\nlab = %iexec connect\napp = {json.dumps(app)}\napp['owner'] = lab.session.address\n"
         f"open({str(config)!r}, 'w').write(json.dumps({{'app': app}}));\n%iexec app deploy;",
+        # the task ends once something was drawn
+        "from iexec_lab.notebook import progress\nupdate = progress.CellProgress.update\n"
+        "def opening(step, *args):\n    update(step, *args)\n"
+        f"    if step._handle is not None:\n        open({gate!r}, 'w').close()\n"
+        "progress.CellProgress.update = opening",
         "job = %iexec app run --watch",
-        "again = %iexec app run --watch --quiet",
+        # from here on any progress would be drawn at once
+        "progress._PATIENCE = 0\nagain = %iexec app run --watch --quiet",
         "raw = %iexec app run --watch --raw",
     )
-    [shown] = outputs[2]
+    [shown] = outputs[3]
     assert shown.output_type == "display_data"
     assert shown.data["text/plain"].startswith("✔ Waiting for the tasks 1/1: 1 completed")
     assert "<progress" in shown.data["text/html"]
-    assert outputs[3:] == [[], []]
+    assert outputs[4:] == [[], []]
 
 
 def test_an_interrupted_wait_detaches_and_the_job_goes_on(notebook, tmp_path, iexec_sandbox):
+    gate = str(tmp_path / "gate")
     (tmp_path / "slow").mkdir()
-    (tmp_path / "slow/app.py").write_text(SLOW)
+    (tmp_path / "slow/app.py").write_text(SLOW.format(gate=gate))
     image = f"me/slower-{time.time_ns()}"
     app = {"name": image, "type": "DOCKER", "multiaddr": image, "checksum": "0x" + 64 * "1"}
     outputs = notebook(
         f"%iexec sandbox app add {image} ./slow --name {iexec_sandbox.folder.name};",
         f"lab = %iexec connect\napp = lab.app.deploy(**{app!r})\njob = %iexec app run {{app}}",
-        "import _thread, threading\nthreading.Timer(0.5, _thread.interrupt_main).start()\n"
-        "try:\n    job.wait()\nexcept KeyboardInterrupt as stop:\n    print(stop)",
-        "shown = %iexec deal show {job.deal_id} --watch",
+        "import _thread, threading\ntimer = threading.Timer(0.2, _thread.interrupt_main)\n"
+        "def begin(status):\n    if timer.ident is None:\n        timer.start()\n"
+        "try:\n    job.wait(progress=begin)\nexcept KeyboardInterrupt as stop:\n    print(stop)",
+        f"open({gate!r}, 'w').close()\nshown = %iexec deal show {{job.deal_id}} --watch",
     )
     assert "Detached" in outputs[2][0].text
     assert "%iexec deal show 0x" in outputs[2][0].text
