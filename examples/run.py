@@ -32,7 +32,16 @@ def execute(notebook: Path, output: Path) -> tuple[float, Path]:
         manager = AsyncKernelManager(kernel_name="python3", transport="ipc", ip=f"{sockets}/kernel")
         resources = {"metadata": {"path": str(notebook.parent)}}
         try:
-            NotebookClient(cells, km=manager, timeout=600, resources=resources).execute()
+            # Without the last two, outputs that come late on a busy machine would be left out.
+            NotebookClient(
+                cells,
+                km=manager,
+                resources=resources,
+                timeout=600,
+                startup_timeout=600,
+                iopub_timeout=600,
+                raise_on_iopub_timeout=True,
+            ).execute()
         finally:
             run_sync(manager.shutdown_kernel)(now=True)
     seconds = time.monotonic() - started
@@ -40,7 +49,7 @@ def execute(notebook: Path, output: Path) -> tuple[float, Path]:
     nbformat.write(cells, output / notebook.name)
     page = output / f"{notebook.stem}.html"
     body, _ = HTMLExporter().from_notebook_node(cells)
-    page.write_text(body)
+    page.write_text(body, encoding="utf-8")
     return seconds, page
 
 
@@ -49,7 +58,7 @@ def tasks_completed() -> int:
     sandbox = control.find()
     if sandbox is None:
         return 0
-    metrics = requests.get(f"{sandbox.urls['workerpool']}/metrics", timeout=10).json()
+    metrics = requests.get(f"{sandbox.urls['workerpool']}/metrics", timeout=60).json()
     return int(metrics["currentTaskStatusesCount"].get("COMPLETED", 0))
 
 

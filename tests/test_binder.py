@@ -17,7 +17,7 @@ def test_repo2docker_renders_it():
         [repo2docker, "--no-build", "--user-id", "1000", "--user-name", "jovyan", str(ROOT)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr
