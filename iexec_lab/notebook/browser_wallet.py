@@ -36,7 +36,7 @@ class WidgetWallet:
         patience: Seconds until some page must have taken a request.
     """
 
-    def __init__(self, *, timeout: float = 120, patience: float = 20) -> None:
+    def __init__(self, *, timeout: float = 120, patience: float = 60) -> None:
         self.timeout = timeout
         self.patience = patience
         self._turn = threading.Lock()
