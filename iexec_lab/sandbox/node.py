@@ -37,7 +37,10 @@ class Node:
     def __init__(
         self, chain_id: int, *, native: bool, log: Path, state: Path | None = None, mine: bool = False
     ) -> None:
-        self.port = free_port()
+        self._place = _free_place()
+        self.port: int = self._place.getsockname()[1]
+        if not _can_be_shared(self.port):
+            self._place.close()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = log
         command = [str(anvil_binary()), *_flags(chain_id, self.port, native=native)]
@@ -57,6 +60,7 @@ class Node:
                     start_new_session=True,
                 )
             except OSError as error:
+                self._place.close()
                 raise SandboxError(
                     f"anvil can not be run: {error.strerror}",
                     details={"binary": command[0]},
@@ -86,6 +90,7 @@ class Node:
             except OSError:
                 time.sleep(0.005)
             else:
+                self._place.close()
                 return
         self.stop()
         raise SandboxError(f"anvil did not listen within {_PATIENCE:.0f} s", details={"log": self._log})
@@ -99,6 +104,7 @@ class Node:
 
     def stop(self) -> None:
         """End the node at once; what is to be kept has been asked from it before."""
+        self._place.close()
         self.process.kill()
         self.process.wait()
         self._watchdog.kill()
@@ -107,11 +113,26 @@ class Node:
         self._watchdog.stdin.close()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def _free_place(port: int = 0) -> socket.socket:
+    """A socket that keeps a port from those who want any, until the node that asks for this one listens."""
+    place = socket.socket()
+    place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        place.bind(("127.0.0.1", port))
+    except OSError:
+        place.close()
+        raise
+    return place
+
+
+def _can_be_shared(port: int) -> bool:
+    """Whether this system, as Linux does, lets one listen on a port that another socket only keeps."""
+    try:
+        with _free_place(port) as other:
+            other.listen()
+    except OSError:
+        return False
+    return True
 
 
 def _flags(chain_id: int, port: int, *, native: bool) -> list[str]:

@@ -4,6 +4,8 @@ import importlib.util
 import io
 import os
 import platform
+import socket
+import sys
 import tarfile
 from pathlib import Path
 
@@ -181,3 +183,17 @@ def test_what_anvil_said_at_its_end_is_handed_on(tmp_path, monkeypatch):
         node.wait_ready()
     assert caught.value.details["anvil"] == "error: something is wrong"
     assert "sandbox reset" in caught.value.hint
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody could listen on a port that is kept")
+def test_nobody_is_given_the_port_of_a_node_that_does_not_listen_yet(tmp_path, monkeypatch):
+    binary = tmp_path / "anvil"
+    binary.write_text("#!/bin/sh\nexec sleep 60\n")
+    binary.chmod(0o700)
+    monkeypatch.setenv("IEXEC_LAB_ANVIL", str(binary))
+    node = Node(65535, native=False, log=tmp_path / "log.txt")
+    with socket.socket() as other:
+        with pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", node.port))
+        node.stop()
+        other.bind(("127.0.0.1", node.port))
