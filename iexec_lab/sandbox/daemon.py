@@ -23,12 +23,16 @@ from typing import TYPE_CHECKING, Any
 from iexec_lab.errors import IexecError, SandboxError, ValidationError
 from iexec_lab.sandbox.journal import Journal
 from iexec_lab.sandbox.node import Node
+from iexec_lab.sandbox.ports import open_sockets
 from iexec_lab.sandbox.registry import Record, StateLock, remove_record, write_record
 from iexec_lab.sandbox.snapshot import NATIVE_CHAIN_ID, TOKEN_CHAIN_ID, Kind, snapshot
 from iexec_lab.sandbox.spawn import Options
 from iexec_lab.sandbox.store import damaged
 
 if TYPE_CHECKING:
+    import socket
+    from collections.abc import Mapping
+
     from iexec_lab.sandbox.ledger import Ledger
     from iexec_lab.sandbox.registry import Genesis
 
@@ -63,11 +67,12 @@ def _run(folder: Path, options: Options) -> None:
         def start_node() -> Node:
             return Node(genesis.chain_id, native=genesis.native, log=output, state=journal.base)
 
+        sockets = open_sockets(folder, options.port_base)
         # The node starts while the services are imported, which takes longer.
         node = start_node()
         from iexec_lab.sandbox.ledger import Ledger
 
-        asyncio.run(_serve(folder, options, genesis, Ledger(journal, node, start_node)))
+        asyncio.run(_serve(folder, options, genesis, Ledger(journal, node, start_node), sockets))
 
 
 def _genesis(folder: Path, journal: Journal, options: Options, output: Path) -> Genesis:
@@ -106,14 +111,20 @@ def _kind(options: Options) -> Kind:
     return Kind(options.chain_id or (NATIVE_CHAIN_ID if native else TOKEN_CHAIN_ID), native)
 
 
-async def _serve(folder: Path, options: Options, genesis: Genesis, ledger: Ledger) -> None:
+async def _serve(
+    folder: Path,
+    options: Options,
+    genesis: Genesis,
+    ledger: Ledger,
+    sockets: Mapping[str, socket.socket],
+) -> None:
     from iexec_lab.sandbox.server import running
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
-    async with running(folder, genesis, ledger, options.port_base, stop) as context:
+    async with running(folder, genesis, ledger, sockets, stop) as context:
         write_record(folder, Record(os.getpid(), time.time(), genesis, context.urls))
         _say({"ready": True})
         if options.attached:
