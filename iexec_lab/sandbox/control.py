@@ -9,7 +9,7 @@ import json
 import os
 import signal
 import socket
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -156,10 +156,11 @@ def stop(name: str = "default") -> bool:
     owner = lock_owner(folder)
     if not owner:
         return False
-    os.kill(owner, signal.SIGTERM)
-    if not wait_unlocked(folder, PATIENCE):
-        os.kill(owner, signal.SIGKILL)
-        wait_unlocked(folder, PATIENCE)
+    with suppress(ProcessLookupError):  # it has ended meanwhile
+        os.kill(owner, signal.SIGTERM)
+        if not wait_unlocked(folder, PATIENCE):
+            os.kill(owner, signal.SIGKILL)
+            wait_unlocked(folder, PATIENCE)
     return True
 
 
@@ -212,6 +213,7 @@ def forward(seconds: int, *, name: str = "default") -> int:
 
 def request(url: str, method: str, *params: Any) -> Any:
     """One JSON-RPC request to a sandbox's node; SandboxError when it fails."""
+    import http.client
     import urllib.request
 
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
@@ -220,7 +222,7 @@ def request(url: str, method: str, *params: Any) -> Any:
     try:
         with directly.open(call, timeout=60) as response:
             answer = json.load(response)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise SandboxError(f"The sandbox's node does not answer: {error}") from error
     if "error" in answer:
         raise SandboxError(f"The sandbox's node refused {method}: {answer['error'].get('message')}")

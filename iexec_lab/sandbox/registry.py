@@ -70,7 +70,7 @@ class StateLock:
 
     def _take(self) -> bool:
         # Whoever asks if the folder is taken holds the lock for an instant.
-        for _ in range(20):
+        for _ in range(200):
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -98,7 +98,8 @@ def lock_owner(folder: Path) -> int | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Shared, for several may ask at the same time, and none of them is an owner.
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         # Between taking the lock and writing its number a process is nobody yet.
         return int(os.read(file, 20) or 0)
