@@ -373,7 +373,7 @@ class Ledger:
 
 async def _ended(node: Node) -> bool:
     """Whether a node that does not answer is gone; that may be seen a moment after the connection broke."""
-    for _ in range(100):
+    for _ in range(500):
         if node.process.poll() is not None:
             return True
         await asyncio.sleep(0.01)

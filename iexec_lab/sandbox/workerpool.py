@@ -43,7 +43,7 @@ VERSION = "9.3.0-sandbox"
 PARALLEL_TASKS = "IEXEC_LAB_PARALLEL_TASKS"
 """Environment variable: how many apps run at the same time instead of one a core."""
 CHALLENGE_SECONDS = 3600
-_FINAL_LOOKS = 100
+_FINAL_LOOKS = 500
 """How often, 20 ms apart, a read looks whether a task that is being finalised is over."""
 _FINALIZING = frozenset(
     {"FINALIZING", "FINALIZED", "CONTRIBUTE_AND_FINALIZE_ONGOING", "CONTRIBUTE_AND_FINALIZE_DONE"}
