@@ -85,6 +85,20 @@ def retry_after(header: str | None) -> float | None:
     return min(max(moment - time.time(), 0.0), _LONGEST_WAIT)
 
 
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and all those that led to it: the libraries below put one into the arguments of another."""
+    pending: list[BaseException] = [error]
+    seen: set[int] = set()
+    while pending:
+        current = pending.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        around = (current.__cause__, current.__context__, getattr(current, "reason", None), *current.args)
+        pending += [cause for cause in around if isinstance(cause, BaseException)]
+
+
 class _Reader(io.RawIOBase):
     def __init__(self, sock: socket.socket, raw: io.RawIOBase, allowed: Patience) -> None:
         self._sock = sock

@@ -29,6 +29,24 @@ if TYPE_CHECKING:
 HTML = "<html><head><title>{0} Bad Gateway</title></head><body><h1>{0}</h1></body></html>"
 
 
+@dataclass
+class Clock:
+    """Stands in for the ``time`` of modules: it runs as the real one does, ahead of it where a test wants."""
+
+    ahead: float = 0.0
+    slept: list[float] = field(default_factory=list)
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.ahead
+
+    def time(self) -> float:
+        return time.time() + self.ahead
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.ahead += seconds
+
+
 class Reply(NamedTuple):
     status: int = 200
     body: bytes = b""
@@ -115,7 +133,9 @@ def lose_answer(exchange: Exchange) -> None:
 
 def delay(seconds: float) -> Callable[[Exchange], None]:
     def fault(exchange: Exchange) -> None:
-        exchange.server.stopped.wait(seconds)
+        if exchange.server.stopped.wait(seconds):
+            exchange.hang_up()
+            return
         with contextlib.suppress(OSError):
             exchange.send(exchange.forward())
 
@@ -216,8 +236,13 @@ class _Handler(BaseHTTPRequestHandler):
         with server.lock:
             server.requests.append(request)
             fault = server.faults.popleft() if server.faults else server.always
-        with contextlib.suppress(ConnectionError):
-            fault(Exchange(request, server, self))
+            server.open += 1
+        try:
+            with contextlib.suppress(ConnectionError):
+                fault(Exchange(request, server, self))
+        finally:
+            with server.lock:
+                server.open -= 1
 
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = handle_any  # noqa: N815
 
@@ -248,11 +273,18 @@ class FaultyServer:
     lock: threading.Lock = field(default_factory=threading.Lock)
     stopped: threading.Event = field(default_factory=threading.Event)
     endless_bytes: int = 0
+    open: int = 0
+    """Requests that are being dealt with."""
 
     def plan(self, *faults: Callable[[Exchange], None]) -> Self:
         with self.lock:
             self.faults.extend(faults)
         return self
+
+    def wait_idle(self) -> None:
+        """Until all that has arrived is done, also delayed requests whose senders gave up."""
+        while self.open:
+            time.sleep(0.02)
 
     @property
     def url(self) -> str:

@@ -113,7 +113,7 @@ def post(
     import requests
     import urllib3
 
-    from iexec_lab.patience import Patience, allow
+    from iexec_lab.patience import Patience, allow, causes
 
     deadline = time.monotonic() + timeout if deadline is None else deadline
     shown = shown_url(url)
@@ -130,9 +130,6 @@ def post(
             ) as response,
         ):
             body = _read(response.raw, deadline)
-    except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError):
-        message = f"Ethereum node at {shown} did not answer within {timeout:g} s"
-        return RpcFault(0, message, lost=True, retry=True, hint=HINT_SLOW, url=shown)
     except _TooLargeError:
         message = f"Ethereum node at {shown} sent more than {MAX_ANSWER >> 20} MiB"
         return RpcFault(0, message, lost=True, hint=HINT_NOT_A_NODE, url=shown)
@@ -140,6 +137,11 @@ def post(
         message = f"Ethereum node at {shown} has no TLS, or a certificate that is not trusted"
         return RpcFault(0, message, hint=HINT_NOT_A_NODE, url=shown)
     except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        late = (requests.exceptions.Timeout, urllib3.exceptions.ReadTimeoutError, TimeoutError)
+        # While connecting or sending, a time-out is told as a broken connection; the cause tells them apart.
+        if any(isinstance(cause, late) for cause in causes(error)):
+            message = f"Ethereum node at {shown} did not answer within {timeout:g} s"
+            return RpcFault(0, message, lost=True, retry=True, hint=HINT_SLOW, url=shown)
         return _unreachable(error, shown)
     return _parse(body, response, shown)
 

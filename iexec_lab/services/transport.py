@@ -27,7 +27,7 @@ from urllib3 import exceptions as urllib3_errors
 from urllib3.exceptions import LocationValueError
 
 from iexec_lab.networks import is_loopback
-from iexec_lab.patience import PatientAdapter
+from iexec_lab.patience import PatientAdapter, causes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -144,21 +144,8 @@ def pieces(response: requests.Response, limit: int) -> Iterator[bytes]:
 
 def _explain(error: Exception) -> TransportError:
     """Name the cause; the libraries' own texts hold the whole address."""
-    causes = tuple(_causes(error))
+    found = tuple(causes(error))
     for kinds, words, passing in _CAUSES:
-        if any(isinstance(cause, kinds) for cause in causes):
+        if any(isinstance(cause, kinds) for cause in found):
             return TransportError(words, passing=passing)
     return TransportError("no answer that can be understood", passing=False)
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    pending: list[BaseException] = [error]
-    seen: set[int] = set()
-    while pending:
-        current = pending.pop()
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
-        yield current
-        around = (current.__cause__, current.__context__, getattr(current, "reason", None), *current.args)
-        pending += [cause for cause in around if isinstance(cause, BaseException)]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import socket
 import subprocess
 import time
+from contextlib import suppress
 
 import pytest
 from poco_world import World
 
+from iexec_lab.errors import CallError
 from iexec_lab.ethereum.rpc import Rpc
 from iexec_lab.sandbox.artifacts import anvil_binary
 from iexec_lab.sandbox.snapshot import Kind, snapshot
@@ -23,19 +25,31 @@ KEYS = (
 
 def run_anvil(*options):
     """A node on a free port as (process, url)."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     chain = [] if "--chain-id" in options else ["--chain-id", "31337"]
-    command = [str(anvil_binary()), "--port", str(port), *chain, "--quiet", *options]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
-    for _ in range(400):
+    for _ in range(5):  # somebody may take the port meanwhile
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return process, url
-        assert process.poll() is None, "anvil ended"
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        command = [str(anvil_binary()), "--port", str(port), *chain, "--quiet", *options]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        url = f"http://127.0.0.1:{port}"
+        if listens(process, url):
+            return process, url
+    raise AssertionError("anvil ended")
+
+
+def listens(process, url, patience=120):
+    """Whether a node answers at last; False when its process ended instead."""
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        with suppress(CallError):
+            Rpc(url, attempts=1).request("eth_chainId")
+            return process.poll() is None
+        if process.poll() is not None:
+            return False
         time.sleep(0.025)
+    process.kill()
+    process.wait()
     raise AssertionError("anvil does not listen")
 
 

@@ -45,7 +45,7 @@ def signer(rpc):
 
 @pytest.fixture
 def sender(rpc, signer):
-    return Sender(rpc, signer, timeout=30)
+    return Sender(rpc, signer, timeout=120)
 
 
 def place(rpc, code):
@@ -101,7 +101,7 @@ def proxied(anvil, signer, monkeypatch):
     """A server before the node, and a sender that goes through it and does not wait long."""
     monkeypatch.setattr(receipts, "DELIVERY_PAUSES", (0.01, 0.01, 0.01))
     with FaultyServer(upstream=anvil) as server:
-        yield server, Sender(Rpc(server.url, pause=0.01), signer, timeout=30)
+        yield server, Sender(Rpc(server.url, pause=0.01), signer, timeout=120)
 
 
 def test_coins_arrive(rpc, sender):
@@ -119,8 +119,8 @@ def test_a_transaction_costs_few_round_trips(proxied):
     sender.send(TO)
     server.requests.clear()
     sender.send(TO)
-    # estimate and fees, number, the transaction, its receipt (perhaps asked for twice)
-    assert len(server.requests) <= 5
+    asked = len(server.requests) - len(of(server, "eth_getTransactionReceipt"))
+    assert asked <= 3  # estimate and fees, number, the transaction; the receipt as often as the node is slow
 
 
 def test_chain_and_user_set_the_fees(rpc, signer):
@@ -182,16 +182,15 @@ def test_many_are_sent_together(rpc, sender):
     assert values == list(range(20))
 
 
-def mining(rpc, monkeypatch, before=lambda: None):
+def mining(rpc, monkeypatch):
     """Every pause of a waiting sender becomes a block; the pauses asked for are returned."""
     pauses = []
 
     def sleep(seconds):
         pauses.append(seconds)
-        before()
         rpc.request("evm_mine")
 
-    monkeypatch.setattr(receipts.time, "sleep", sleep)
+    monkeypatch.setattr(receipts, "time", SimpleNamespace(sleep=sleep, monotonic=lambda: sum(pauses)))
     return pauses
 
 
@@ -235,9 +234,11 @@ def test_the_receipt_is_asked_for_less_and_less_often(slow_anvil, signers, monke
     assert rpc.request("eth_getTransactionByHash", caught.value.tx_hash) is not None
 
 
-def test_confirmations_that_do_not_come(rpc, signer):
-    with pytest.raises(TransactionError, match=r"mined in block .* not 50 blocks deep") as caught:
-        Sender(rpc, signer, confirms=50, timeout=1).send(TO)
+def test_confirmations_that_do_not_come(slow_anvil, signers, monkeypatch):
+    rpc = Rpc(slow_anvil)
+    mining(rpc, monkeypatch)
+    with pytest.raises(TransactionError, match=r"mined in block .* not 50 blocks deep after 1 s") as caught:
+        Sender(rpc, signers[0], confirms=50, timeout=1).send(TO)
     assert caught.value.tx_hash
 
 
@@ -252,7 +253,7 @@ def test_threads_of_one_wallet_do_not_collide(rpc, anvil, signer):
 
     def work():
         try:
-            own = Sender(Rpc(anvil), signer, timeout=30)
+            own = Sender(Rpc(anvil), signer, timeout=120)
             found.extend(own.send(TO, value=3).tx_hash for _ in range(4))
         except Exception as error:  # noqa: BLE001 -- shown by the assertion
             errors.append(error)
@@ -273,7 +274,7 @@ import sys
 from iexec_lab.ethereum.rpc import Rpc
 from iexec_lab.ethereum.transactions import Sender
 from iexec_lab.wallet.signer import LocalSigner
-sender = Sender(Rpc({anvil!r}), LocalSigner({signer.export_key()!r}), timeout=30)
+sender = Sender(Rpc({anvil!r}), LocalSigner({signer.export_key()!r}), timeout=120)
 sys.stdin.read(1)
 for _ in range(8):
     print(sender.send({TO!r}, value=3).tx_hash)

@@ -4,7 +4,7 @@ import io
 import json
 
 import pytest
-from faulty_server import FaultyServer, Reply, cut, drip, drop, endless, garbage, status
+from faulty_server import Clock, FaultyServer, Reply, cut, drip, drop, endless, garbage, status
 from services.replay import vectors
 
 from iexec_lab.errors import ApiError, ConfigurationError, CryptoError, IpfsError, ValidationError
@@ -112,21 +112,29 @@ def test_a_download_announced_too_large_is_not_begun(tmp_path):
 
 
 def test_a_download_that_trickles_is_given_up(tmp_path):
-    with FaultyServer(always=drip(20)) as server, pytest.raises(IpfsError) as caught:
+    with FaultyServer(always=drip(3600)) as server, pytest.raises(IpfsError) as caught:
         Ipfs(server.url, timeout=0.5).download(LOCATION, tmp_path / "x")
     assert caught.value.details["cause"] == "no whole answer in time"
 
 
-def test_a_download_that_moves_may_take_longer_than_the_time_out(tmp_path):
-    def steady(exchange):
-        exchange.start(Reply(), length=30 * 16384)
-        for _ in range(30):
-            exchange.handler.wfile.write(b"x" * 16384)
-            exchange.handler.wfile.flush()
-            exchange.server.stopped.wait(0.1)
+@pytest.mark.parametrize(("rate", "good"), [(32 << 10, True), (8 << 10, False)])
+def test_a_download_that_moves_may_take_longer_than_the_time_out(tmp_path, monkeypatch, rate, good):
+    clock = Clock()
+    monkeypatch.setattr("iexec_lab.services.http.time", clock)
+    monkeypatch.setattr("iexec_lab.patience.time", clock)
 
-    with FaultyServer(always=steady) as server:
-        assert Ipfs(server.url, timeout=2).download(LOCATION, tmp_path / "x") == 30 * 16384
+    def take_time(done, _total):
+        clock.ahead = done / rate
+
+    with FaultyServer(answer=lambda _: Reply(200, bytes(2 << 20))) as server:
+        ipfs = Ipfs(server.url, timeout=30)
+        if good:
+            assert ipfs.download(LOCATION, tmp_path / "x", progress=take_time) == 2 << 20
+            assert clock.ahead > 2 * 30
+        else:
+            with pytest.raises(IpfsError) as caught:
+                ipfs.download(LOCATION, tmp_path / "x", progress=take_time)
+            assert caught.value.details["cause"] == "no whole answer in time"
 
 
 def test_a_place_that_can_not_be_written_is_told(tmp_path):

@@ -136,7 +136,7 @@ class Book:
         size, page = int(query["pageSize"][0]), int(query["pageIndex"][0])
         self.sizes.append(size)
         if page and self.gate:
-            self.gate.wait(10)
+            self.gate.wait(120)
         part = self.orders[size * page : size * (page + 1)]
         answer = {"ok": True, "count": len(self.orders), "orders": part}
         if len(part) == size:
