@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -44,16 +45,21 @@ def launch(folder: Path, options: Options) -> subprocess.Popen[str]:
     """
     if not wait_unlocked(folder, _DYING):
         raise already_running(folder)
-    process = _spawn(folder, options)
-    assert process.stdout is not None
+    process = None
     try:
+        process = _spawn(folder, options)
+        assert process.stdout is not None
         with process.stdout as output:
             line = output.readline()
+    except SandboxError:
+        raise
     except BaseException:
         # Interrupted: nobody would know of it.
         if owner := lock_owner(folder):
-            os.kill(owner, signal.SIGTERM)
-        _close(process)
+            with suppress(ProcessLookupError):
+                os.kill(owner, signal.SIGTERM)
+        if process is not None:
+            _close(process)
         raise
     if not options.attached:
         process.wait()
