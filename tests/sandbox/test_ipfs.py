@@ -166,14 +166,20 @@ def test_a_killed_writer_leaves_only_whole_blocks(tmp_path):
         "while True: store.add(os.urandom(1 << 20))\n"
     )
     folder = tmp_path / "blobs"
+
+    def blocks():
+        return [path for path in folder.glob("*/*") if path.is_file() and path.parent.name != "incoming"]
+
     with subprocess.Popen([sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE) as process:
         process.stdout.readline()
-        time.sleep(0.3)
+        end = time.monotonic() + 60
+        while len(blocks()) < 20:
+            assert time.monotonic() < end
+            time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
     store = BlobStore(folder)
-    blocks = [path for path in folder.rglob("*") if path.is_file() and path.parent.name != "incoming"]
-    assert blocks
-    for path in blocks:
+    assert len(blocks()) >= 20
+    for path in blocks():
         store.get_block(Cid(0, 0x70, bytes.fromhex(path.name)))
     assert everything(store, store.add(LARGE)) == LARGE
 

@@ -17,7 +17,7 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and a su
 
 
 def python(code, *arguments, **options):
-    options = {"env": {"PATH": os.environ["PATH"]}, "cwd": "/", "limit": 20, **options}
+    options = {"env": {"PATH": os.environ["PATH"]}, "cwd": "/", "limit": 120, **options}
     return Command([sys.executable, "-c", code, *arguments], **options)
 
 
@@ -42,7 +42,7 @@ def alive(mark):
     return found
 
 
-def gone(mark, seconds=10):
+def gone(mark, seconds=60):
     end = time.monotonic() + seconds
     while alive(mark) and time.monotonic() < end:
         time.sleep(0.02)
@@ -100,11 +100,14 @@ def test_the_time_limit_ends_the_whole_tree(tmp_path, mark):
         "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)', sys.argv[1]], "
         "start_new_session=True); print('started', flush=True); time.sleep(600)"
     )
-    ended = run(python(code, mark, limit=1), tmp_path)
-    assert ended.timed_out
-    assert ended.exit_code == 137
+    for limit in (1, 10, 100):  # more where that was too little to get as far as printing
+        ended = run(python(code, mark, limit=limit), tmp_path)
+        assert ended.timed_out
+        assert ended.exit_code == 137
+        assert gone(mark)
+        if ended.stdout:
+            break
     assert ended.stdout == "started\n"
-    assert gone(mark)
 
 
 @LINUX
@@ -164,7 +167,7 @@ def test_nothing_outlives_a_sandbox_that_was_killed(tmp_path, mark):
         "asyncio.run(main())\n"
     )
     process = subprocess.Popen([sys.executable, "-c", code, mark, str(tmp_path)])
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not alive(f"{mark}-app") and time.monotonic() < end:
         time.sleep(0.02)
     assert alive(f"{mark}-app")

@@ -22,7 +22,7 @@ from iexec_lab.sandbox.trees import remove_tree
 NOBODY = Resource(NULL_ADDRESS, NULL_ADDRESS, 0)
 
 
-def job(image="me/app", *, limit=20, **params):
+def job(image="me/app", *, limit=120, **params):
     deal = Deal(
         app=NOBODY,
         dataset=NOBODY,
@@ -203,10 +203,11 @@ class TestEveryWay:
     ):
         monkeypatch.setenv("IEXEC_PRIVATE_KEY", "secret")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        monkeypatch.setenv("HOME", str(tmp_path / "mine"))
         (folder / "app.py").write_text(SHOW)
         ended = execute(tmp_path, space, folder, job(), isolated=isolated)
         assert "secret" not in ended.stdout
-        assert os.environ["HOME"] not in json.loads(ended.stdout)["env"].values()
+        assert str(tmp_path / "mine") not in json.loads(ended.stdout)["env"].values()
 
     def test_an_edited_folder_counts_at_once(self, tmp_path, space, folder, isolated):
         for word in ("one", "two"):
@@ -237,9 +238,13 @@ class TestEveryWay:
         assert "too long" in ended.error
 
     def test_the_time_limit_is_the_categorys(self, tmp_path, space, folder, isolated):
-        (folder / "app.py").write_text("import time; print('before'); time.sleep(60)")
-        ended = execute(tmp_path, space, folder, job(limit=1), isolated=isolated)
-        assert (ended.timed_out, ended.exit_code, ended.stdout) == (True, 137, "before\n")
+        (folder / "app.py").write_text("import time; print('before'); time.sleep(600)")
+        for limit in (1, 10, 100):  # more where that was too little to get as far as printing
+            ended = execute(tmp_path, space, folder, job(limit=limit), isolated=isolated)
+            assert (ended.timed_out, ended.exit_code) == (True, 137)
+            if ended.stdout:
+                break
+        assert ended.stdout == "before\n"
 
 
 class TestImages:
@@ -275,7 +280,7 @@ if command == "image":
     sys.exit(1)
 if command == "run":
     if rest[-1] == "hang":
-        time.sleep(60)
+        time.sleep(600)
     volumes = dict(text.split(":")[::-1] for text in rest if ":/iexec_" in text)
     with open(volumes["/iexec_out"] + "/seen", "w") as file:
         json.dump({{"arguments": rest[rest.index("me/app:1") + 1:], "secret": os.environ["SECRET"]}}, file)
@@ -292,6 +297,7 @@ class TestDocker:
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
         monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
         monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setattr("iexec_lab.sandbox.docker._ANSWER_SECONDS", 60)
 
     def calls(self, tmp_path):
         return [json.loads(line) for line in (tmp_path / "calls").read_text().splitlines()]
@@ -316,10 +322,15 @@ class TestDocker:
         assert "s3" not in " ".join(run)
 
     def test_its_container_is_killed_at_the_limit(self, tmp_path, space):
-        ended = self.execute(tmp_path, space, job("me/app:1", limit=1, iexec_args="hang"), {"SECRET": ""})
-        assert ended.timed_out
-        *_, run, kill = self.calls(tmp_path)
-        assert kill == ["kill", run[run.index("--name") + 1]]
+        for limit in (1, 10, 100):  # more where that was too little to start it
+            the_job = job("me/app:1", limit=limit, iexec_args="hang")
+            ended = self.execute(tmp_path, space, the_job, {"SECRET": ""})
+            assert ended.timed_out
+            *_, run, kill = self.calls(tmp_path)
+            assert kill[0] == "kill"
+            if run[0] == "run":
+                break
+        assert kill[1:] == [run[run.index("--name") + 1]]
 
     def test_an_image_that_can_not_be_pulled(self, tmp_path, space):
         with pytest.raises(FaultError, match=r"APP_IMAGE_DOWNLOAD_FAILED.*manifest unknown"):
