@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import json
-import time
 from types import SimpleNamespace
 
+import pytest
 from interop.parity import Pair, run_ours
 
 from iexec_lab.sandbox.accounts import well_known_accounts
+from iexec_lab.sandbox.control import Sandbox
 from iexec_lab.wallet.signer import LocalSigner
 
 TIMES = ("contributionDeadline", "revealDeadline", "finalDeadline", "startTime", "finalTime")
-DEADLINE = 30  # seconds: ten times the clock of the category
+DEADLINE = 3000  # seconds: ten times the clock of the category
+# The official CLI holds deadlines against its computer's clock.
+LATER = f"const now = Date.now; Date.now = () => now() + {DEADLINE + 60} * 1000;"
+
+
+@pytest.fixture
+def sandbox():
+    """One whose clock may be moved."""
+    with Sandbox() as handle:
+        yield handle
 
 
 def stranger(sandbox):
@@ -23,7 +33,7 @@ def stranger(sandbox):
 
 
 def short_category(folder, sandbox):
-    """The owner of the hub adds a category of three seconds; its number."""
+    """The owner of the hub adds a category of five minutes; its number."""
     folder.mkdir()
     owner = well_known_accounts().deployer
     (folder / "home").mkdir()
@@ -32,15 +42,22 @@ def short_category(folder, sandbox):
     (folder / "wallet.json").write_text(
         json.dumps({"privateKey": f"0x{owner.key.hex()}", "address": owner.address})
     )
-    category = {"name": "blink", "description": "three seconds", "workClockTimeRef": DEADLINE // 10}
+    category = {"name": "blink", "description": "five minutes", "workClockTimeRef": DEADLINE // 10}
     (folder / "iexec.json").write_text(json.dumps({"category": category}))
     ran = run_ours(["category", "create", "--raw"], folder)
     assert ran.code == 0, ran
     return ran.answer["catid"]
 
 
-def test_claims(tmp_path, iexec_sandbox):
-    sandbox = iexec_sandbox
+def wait_for_the_deadline(sandbox, pair):
+    """The chain's clock moves, and with it that of the official CLI's computer."""
+    script = pair.theirs.folder / "later.cjs"
+    script.write_text(LATER)
+    pair.official.environment["NODE_OPTIONS"] = f"--require {script}"
+    sandbox.forward(DEADLINE + 60)
+
+
+def test_claims(tmp_path, sandbox):
     category = short_category(tmp_path / "owner", sandbox)
     pair = Pair("9.0.1", tmp_path, sandbox.chain_json(version=9), (stranger(sandbox), stranger(sandbox)))
     pair("category", "show", category)
@@ -52,7 +69,6 @@ def test_claims(tmp_path, iexec_sandbox):
         pair.name(noun, theirs["address"], ours["address"])
     wanted = ("--workerpool", "deployed", "--category", category, "--tag", "tee,tdx")
     pair("app", "run", *wanted, "--force")
-    started = time.monotonic()
     theirs, ours = pair.answers
     pair.name("deal", theirs["deals"][0]["dealid"], ours["deals"][0]["dealid"])
     shown = pair("deal", "show", "{deal}", free=TIMES)
@@ -61,8 +77,7 @@ def test_claims(tmp_path, iexec_sandbox):
     assert shown["deal"]["deadlineReached"] is False
     pair.fails("task", "show", "{task}")  # nobody initialised it
     pair.fails("deal", "claim", "{deal}", message=False)  # the date is written as JavaScript does
-    time.sleep(max(0.0, started + DEADLINE + 2 - time.monotonic()))
-    sandbox.fund(pair.ours.names["wallet"], ether=1)  # a block, so that the chain's clock is there too
+    wait_for_the_deadline(sandbox, pair)
     assert pair("deal", "show", "{deal}", free=TIMES)["deal"]["deadlineReached"] is True
     claimed = pair("deal", "claim", "{deal}")
     assert list(claimed["claimed"]) == ["0"]
