@@ -52,8 +52,8 @@ async def replay(journal: Journal, ask: Ask) -> None:
         log.info("%d entries played in %.3f s", journal.size, time.perf_counter() - started)
     newest = int((await ask("eth_getBlockByNumber", "latest", False))["timestamp"], 16)
     # anvil does not save how far ahead of the clock its chain is; without this, time would step back. Time is
-    # set to the newest block and moved on from there: evm_setTime alone would forbid all times before it. Only
-    # anvil's own clock counts, as ours may go on while it is asked.
+    # set to the newest block and moved on from there: evm_setTime alone would forbid all times before it.
+    # Only anvil's own clock counts, as ours may go on while it is asked.
     await ask("evm_setTime", newest)
     ahead = await ask("evm_increaseTime", 0)
     await ask("evm_increaseTime", max((journal.fact("offset") or 0) - ahead, 0))
