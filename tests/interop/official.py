@@ -15,7 +15,8 @@ from typing import Any
 from iexec_lab.sandbox.artifacts import npm_command
 from iexec_lab.sandbox.paths import cache_folder
 
-TIMEOUT = 180
+TIMEOUT = 900
+"""Seconds for what a slow machine, or npm on a slow network, may need."""
 
 
 def install(version: str, package: str = "iexec") -> Path:
@@ -30,6 +31,7 @@ def install(version: str, package: str = "iexec") -> Path:
         (place / "package.json").write_text('{"private": true, "type": "module"}')
         npm, environment = npm_command()
         flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--loglevel", "error"]
+        flags += ["--fetch-retries", "5"]
         subprocess.run(
             [*npm, "install", *flags, f"{package}@{version}"],
             cwd=place,
@@ -38,7 +40,11 @@ def install(version: str, package: str = "iexec") -> Path:
             capture_output=True,
             timeout=TIMEOUT,
         )
-        place.rename(folder)
+        try:
+            place.rename(folder)
+        except OSError:
+            if not folder.is_dir():  # else somebody else was first
+                raise
     return folder
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from interop.official import OfficialCli
+from interop.official import TIMEOUT, OfficialCli
 
 from iexec_lab import cli
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}(?![0-9a-fA-F])")
-TIMEOUT = 180
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,15 @@ const sgx =
   { framework: 'SCONE', version: 'v5', entrypoint: 'python3 app.py', heapSize: 1, fingerprint: 'ab' };
 const noCheck = { preflightCheck: false };
 const rpc = (method, ...params) => provider.send(method, params);
+// What follows the chain on its own, such as the market, shows a change a moment after it was mined.
+const until = async (good, look) => {
+  const end = Date.now() + 300_000;
+  for (;;) {
+    const found = await look();
+    if (good(found) || Date.now() > end) return found;
+    await new Promise((done) => setTimeout(done, 30));
+  }
+};
 const watched = (observable) => new Promise((done) => {
   const messages = [];
   observable.subscribe({

@@ -6,7 +6,7 @@ import json
 import subprocess
 
 import pytest
-from interop.official import install, sdk
+from interop.official import TIMEOUT, install, sdk
 
 from iexec_lab.sandbox.artifacts import npm_command
 
@@ -78,8 +78,11 @@ const match = await buyer.order.matchOrders({
   apporder: orders.app, datasetorder: orders.dataset,
   workerpoolorder: orders.workerpool, requestorder: orders.request,
 }, noCheck);
-await pause();
-const filled = await buyer.orderbook.fetchRequestorder(hashes.request);
+let filled;  // the market follows the chain on its own
+do {
+  await pause();
+  filled = await buyer.orderbook.fetchRequestorder(hashes.request);
+} while (filled.status === 'open');
 const deals = await buyer.deal.fetchRequesterDeals(buyerAddress, { appAddress: app });
 const byOrder = await buyer.deal.fetchDealsByWorkerpoolorder(hashes.workerpool);
 const gone = {
@@ -224,7 +227,7 @@ def test_the_official_socket_client_hears_the_feed(iexec_sandbox, tmp_path, tran
             pool=iexec_sandbox.workerpool,
             key=f"0x{key}",
         )
-        output, errors = listener.communicate(timeout=30)
+        output, errors = listener.communicate(timeout=TIMEOUT)
     finally:
         listener.kill()
         listener.wait()

@@ -68,13 +68,8 @@ for (const [name, buy] of Object.entries(buys)) {
 }
 const ids = Object.fromEntries(await Promise.all(Object.entries(deals).map(
   async ([name, { dealid }]) => [name, await reader.deal.computeTaskId(dealid, 0)])));
-const settled = async (taskid) => {
-  for (let tries = 0; tries < 600; tries += 1) {
-    const task = await reader.task.show(taskid).catch(() => ({}));
-    if (task.statusName === 'COMPLETED') return;
-    await new Promise((done) => setTimeout(done, 50));
-  }
-};
+const settled = (taskid) => until(
+  (task) => task.statusName === 'COMPLETED', () => reader.task.show(taskid).catch(() => ({})));
 const last = async (name) => reader.deal.computeTaskId(deals[name].dealid, Number(deals[name].volume) - 1);
 for (const name of Object.keys(deals)) await Promise.all([settled(ids[name]), settled(await last(name))]);
 const whole = (await watched(await reader.deal.obsDeal(deals.plain.dealid))).messages;
@@ -207,7 +202,7 @@ def test_our_client_shows_the_same_deal_task_and_logs(life, mine):
     for name in ("status", "dealid", "idx", "consensusValue", "contributors", "results", "finalDeadline"):
         assert ours[name] == life["task"][name]
     job = mine.job(deal_id)
-    assert job.wait(timeout=30).done
+    assert job.wait().done
     assert "two words" in job.result(0).text("result.txt")
     assert job.logs(0)["stdout"].iloc[0] == life["logs"]["plain"]
     assert deal_id in set(mine.deal.list(requester=life["me"])["deal_id"])
