@@ -18,6 +18,7 @@ from iexec_lab.sandbox.market.store import open_store, tag_between
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterator
     from pathlib import Path
 
 CHAIN_ID = 65535
@@ -101,8 +102,10 @@ def fill(db: sqlite3.Connection, kind: Kind, rows: list[dict[str, Any]]) -> None
 
 
 @pytest.fixture(scope="module")
-def db(tmp_path_factory: pytest.TempPathFactory) -> sqlite3.Connection:
-    return open_store(tmp_path_factory.mktemp("listing") / "market.sqlite")
+def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
+    made = open_store(tmp_path_factory.mktemp("listing") / "market.sqlite")
+    yield made
+    made.close()
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)

@@ -40,7 +40,7 @@ class Loop:
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(120)
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -57,7 +57,7 @@ class Desk:
         self.session = requests.Session()
 
     def request(self, method: str, path: str, **options: Any) -> requests.Response:
-        return self.session.request(method, self.url + path, timeout=20, **options)
+        return self.session.request(method, self.url + path, timeout=60, **options)
 
     def get(self, path: str, **query: Any) -> tuple[int, Any]:
         answer = self.request("GET", path, params={"chainId": self.domain.chain_id, **query})
@@ -171,7 +171,7 @@ class World(Desk):
         if self._market is None:
             return
         head = self.loop.run(self.ctx.chain.block_number())
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while (last := self.get("/metrics")[1]["lastBlock"]) != head:
             assert time.monotonic() < deadline, f"the market is at block {last}, the chain at {head}"
 
@@ -181,10 +181,13 @@ class World(Desk):
     def rewind(self, snapshot: str) -> None:
         """Take the chain back; anvil alone does not tell that its head moved, a sandbox's ledger does."""
         chain = self.ctx.chain
+        before = self.loop.run(chain.block_number())
         self.loop.run(chain.rpc("evm_revert", snapshot))
-        head = self.loop.run(chain.rpc("eth_getBlockByNumber", "latest", False))
-        self.loop.run(chain._move(to_head(head)))
-        self.loop.run(chain.rpc("evm_mine"))
+        head = to_head(self.loop.run(chain.rpc("eth_getBlockByNumber", "latest", False)))
+        self.loop.run(chain._move(head))
+        # Of a block with the number of a lost one nobody could say that the market has read it.
+        for _ in range(2 if before == head.number + 1 else 1):
+            self.loop.run(chain.rpc("evm_mine"))
         self.sync()
 
     def deploy_app(self, owner: Account) -> str:
