@@ -138,7 +138,8 @@ class Buyer:
 
     def workerpool_order(self, category=0, tag=NULL_BYTES32):
         query = f"chainId={self.handle.chain_id}&category={category}&workerpool={self.handle.workerpool}"
-        for _ in range(100):
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
             listed = json.loads(
                 self.get(f"{self.handle.urls['market']}/workerpoolorders?{query}&pageSize=100")
             )
@@ -212,11 +213,11 @@ class Buyer:
         """The task in the workerpool's API."""
         return json.loads(self.get(f"{self.handle.urls['workerpool']}/tasks/{task}"))
 
-    def wait(self, task, until=("COMPLETED", "FAILED"), seconds=60):
+    def wait(self, task, until=("COMPLETED", "FAILED"), seconds=240):
         """Wait until the workerpool says that the task has one of these statuses; its model."""
         return self._poll(task, lambda model: model["currentStatus"] in until, seconds)
 
-    def wait_replicate(self, task, until=("COMPLETED", "ABORTED", "FAILED"), seconds=60):
+    def wait_replicate(self, task, until=("COMPLETED", "ABORTED", "FAILED"), seconds=240):
         """Wait for the end of the task's first replicate; it."""
 
         def is_over(model):

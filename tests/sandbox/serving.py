@@ -58,7 +58,7 @@ def serving(create, context):
     thread.start()
 
     def run(work):
-        return asyncio.run_coroutine_threadsafe(work, loop).result(30)
+        return asyncio.run_coroutine_threadsafe(work, loop).result(120)
 
     async def start():
         runner = web.AppRunner(await create(context), shutdown_timeout=0.2)

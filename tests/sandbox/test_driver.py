@@ -111,7 +111,7 @@ class Pool:
         self._running.cancel()
         await asyncio.gather(self._running, return_exceptions=True)
 
-    async def until(self, task, *wanted, seconds=30):
+    async def until(self, task, *wanted, seconds=120):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             row = self.store.task(task)
@@ -246,7 +246,7 @@ def test_a_task_is_finished_after_a_crash_anywhere(buyer, open_pool, category, t
         async with open_pool() as pool:
             pool.store.crash_at, pool.store.crash_after = point, after
             task = _buy(buyer, pool, category, tag=tag)
-            await asyncio.wait_for(pool.store.crashed.wait(), 30)
+            await asyncio.wait_for(pool.store.crashed.wait(), 120)
             await pool.stop()
             pool.start()
             await pool.until(task, "COMPLETED")
@@ -375,7 +375,7 @@ def test_a_task_that_was_claimed_meanwhile_is_failed(buyer, open_pool, category)
         async with open_pool() as pool:
             pool.store.crash_at = (True, "COMPUTED")
             task = _buy(buyer, pool, category)
-            await asyncio.wait_for(pool.store.crashed.wait(), 30)
+            await asyncio.wait_for(pool.store.crashed.wait(), 120)
             await pool.stop()
             buyer.forward(10 * CATEGORY_SECONDS)
             buyer.send(buyer.handle.hub, HUB.claim.encode(bytes.fromhex(task[2:])))
@@ -419,7 +419,7 @@ def test_a_result_that_got_lost_is_a_failed_upload(buyer, open_pool, category):
         async with open_pool() as pool:
             pool.store.crash_at, pool.store.crash_after = (True, "CONTRIBUTED"), True
             task = _buy(buyer, pool, category)
-            await asyncio.wait_for(pool.store.crashed.wait(), 30)
+            await asyncio.wait_for(pool.store.crashed.wait(), 120)
             await pool.stop()
             pool.shop.executor.forget(task)
             pool.start()

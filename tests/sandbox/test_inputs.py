@@ -139,10 +139,10 @@ class TestInputFiles:
         assert "COMPUTED" in statuses(buyer.model(task)["replicates"][0]["statusUpdateList"])
 
     def test_that_never_end_are_given_up_in_time(self, buyer, app):
-        category = buyer.category(2)
+        category = buyer.category(3)
         with FaultyServer(always=drip(60)) as server:
             task = buyer.run(app, {"iexec_input_files": [server.url]}, category=category)
-        assert "within 2 s" in error_of(buyer, task)
+        assert "within 3 s" in error_of(buyer, task)
 
     def test_have_a_largest_size(self, tmp_path):
         import asyncio
