@@ -4,33 +4,54 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import select
+import subprocess
+import sys
 import time
 
-PATIENCE = 120
+PATIENCE = 300
+#: What ends with it waits for an answer; a colon may also stand before a list.
+QUESTION = re.compile(rb"(?:\(Y/n\) |(?i:password)[^\n]*: )\Z")
+# The terminal becomes that of the program, as it would not be by a mere start in a session of its own.
+STARTER = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 
 
 def on_terminal(words: list[str], *answers: str, env: dict[str, str] | None = None) -> tuple[str, int]:
-    """What a person sees, and the exit code; an answer is typed once the screen has been still."""
-    pid, screen = pty.fork()
-    if pid == 0:
-        os.execve(words[0], words, {**os.environ, **(env or {})})
-    seen, waiting, deadline = b"", list(answers), time.monotonic() + PATIENCE
+    """What a person sees, and the exit code; an answer is typed when the program waits for one."""
+    screen, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", STARTER, *words],
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        env={**os.environ, **(env or {})},
+        start_new_session=True,
+    )
+    os.close(terminal)
+    seen, asked, waiting, deadline = b"", 0, list(answers), time.monotonic() + PATIENCE
     try:
         while time.monotonic() < deadline:
-            ready, _, _ = select.select([screen], [], [], 0.3)
-            if ready:
-                try:
-                    chunk = os.read(screen, 4096)
-                except OSError:
-                    break
-                if not chunk:
-                    break
-                seen += chunk
-            elif waiting and seen.rstrip().endswith((b")", b":")):
+            ready, _, _ = select.select([screen], [], [], 1)
+            if not ready:
+                continue
+            try:
+                chunk = os.read(screen, 4096)
+            except OSError:  # nobody holds the other side any more
+                break
+            if not chunk:
+                break
+            seen += chunk
+            if waiting and QUESTION.search(seen, asked):
                 os.write(screen, waiting.pop(0).encode() + b"\n")
-                seen += b"\n"
+                asked = len(seen)
+        else:
+            process.kill()
     finally:
         os.close(screen)
-        _, status = os.waitpid(pid, 0)
-    return seen.decode(), os.waitstatus_to_exitcode(status)
+        process.wait()
+    return seen.decode(), process.returncode

@@ -10,12 +10,31 @@ from pseudo_terminal import on_terminal
 
 ASK = "from iexec_lab.commands.terminal import Terminal; print('answer', Terminal().confirm('Really?'))"
 SECRET = "from iexec_lab.commands.terminal import Terminal; print('answer', Terminal().secret('Password'))"
-WORK = (
-    "import time; from iexec_lab.commands.terminal import Terminal; terminal = Terminal()\n"
-    "with terminal.working('Digging') as step:\n"
-    "    step.update('deep', 2, 5); time.sleep(1); terminal.note('careful')\n"
-    "print('done')"
-)
+WORK = """
+import sys, time
+from iexec_lab.commands.terminal import Terminal
+
+class Screen:
+    def __init__(self, stream):
+        self.stream, self.shown = stream, ""
+    def write(self, text):
+        self.shown += text
+        return self.stream.write(text)
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
+
+sys.stderr = Screen(sys.stderr)
+terminal = Terminal()
+with terminal.working("Digging") as step:
+    step.update("deep", 2, 5)
+    if sys.stderr.isatty():
+        while "deep 2/5" not in sys.stderr.shown:
+            time.sleep(0.01)
+    else:
+        time.sleep(1)
+    terminal.note("careful")
+print("done")
+"""
 
 
 def screen_of(code: str, *answers: str) -> str:

@@ -20,12 +20,15 @@ from iexec_lab.wallet.signer import LocalSigner
 KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 
 
+straight = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
 def fetch(url, body=None, **headers):
     """Status and body."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json", **headers})
     try:
-        with urllib.request.urlopen(request, timeout=30) as response:
+        with straight.open(request, timeout=120) as response:
             return response.status, response.read()
     except urllib.error.HTTPError as error:
         with error:
@@ -225,7 +228,7 @@ def test_the_page_ends_with_the_wallet():
         threading.Event().wait(0.01)
     with wallet:
         pass
-    thread.join(10)
+    thread.join(120)
     assert ended.is_set()
 
 
