@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ from iexec_lab.services.ipfs import Ipfs
 from iexec_lab.wallet.signer import LocalSigner
 
 TIMEOUT = 2.0
-PATIENCE = 90
+PATIENCE = 300
 SERVICES = ("rpc", "market", "sms", "compass", "workerpool", "ipfs_gateway")
 STAYING = {
     "drops": drop,
@@ -78,7 +79,7 @@ FOREIGN = ("Traceback", "urllib3", "HTTPConnectionPool", "requests.", "JSONDecod
 
 @contextmanager
 def behind(handle, folder, faults, signer):
-    """A lab whose services misbehave, each in its own way."""
+    """A lab whose services misbehave, each in its own way, and their servers by name."""
     with ExitStack() as stack:
         servers = {
             name: stack.enter_context(FaultyServer(upstream=handle.urls[name], always=fault))
@@ -92,7 +93,7 @@ def behind(handle, folder, faults, signer):
                 )
             )
         urls = {**handle.urls, **{name: server.url for name, server in servers.items()}}
-        yield connect(network_of(handle, urls=urls), signer, project=folder, timeout=TIMEOUT)
+        yield connect(network_of(handle, urls=urls), signer, project=folder, timeout=TIMEOUT), servers
 
 
 def attempt(work):
@@ -157,7 +158,7 @@ def owner(iexec_sandbox):
 def job(iexec_sandbox, owner):
     """A deal of the owner whose task is done."""
     lab = connect(network_of(iexec_sandbox), owner.signer)
-    return lab.app.run(owner.app, args="done").wait(timeout=60)
+    return lab.app.run(owner.app, args="done").wait(timeout=PATIENCE)
 
 
 NEEDED_FOR = {
@@ -179,7 +180,7 @@ def test_a_service_that_stays_broken_is_told_in_our_words(
 
     def suffer(name):
         faults = {service: STAYING[name]}
-        with behind(iexec_sandbox, tmp_path / name, faults, owner.signer) as lab:
+        with behind(iexec_sandbox, tmp_path / name, faults, owner.signer) as (lab, _):
             [task] = job.task_ids
             works = {
                 "orderbook": lambda: lab.orderbook.workerpool(category=0),
@@ -218,18 +219,24 @@ def test_with_passing_faults_everything_is_done_once_or_not_at_all(iexec_sandbox
     address = owner.signer.address
     stake = connect(network_of(iexec_sandbox), owner.signer).account.show.plain
     before, staked = sent(iexec_sandbox, address), int(stake(address)["balance"]["stake"])
-    with behind(iexec_sandbox, tmp_path, dict.fromkeys(SERVICES, sometimes), owner.signer) as lab:
+    faults = dict.fromkeys(SERVICES, sometimes)
+    with behind(iexec_sandbox, tmp_path, faults, owner.signer) as (lab, servers):
         errors = [attempt(lambda: lab.account.deposit("1 nRLC")) for _ in range(3)]
+        servers["rpc"].wait_idle()
         deposits = sent(iexec_sandbox, address) - before
         assert int(stake(address)["balance"]["stake"]) == staked + deposits
         assert errors.count(None) <= deposits <= 3
         jobs = []
         attempt(lambda: jobs.append(lab.app.run(owner.app, args="chaos")))
+        servers["rpc"].wait_idle()
         runs = sent(iexec_sandbox, address) - before - deposits
         assert len(jobs) <= runs <= 1
         for job in jobs:
             attempt(lambda job=job: job.wait(timeout=20))
             attempt(lambda job=job: job.result().text("result.txt"))
             attempt(lambda job=job: job.logs())
-    deals = connect(network_of(iexec_sandbox), owner.signer).deal.list(requester=address)
-    assert len(deals) == runs
+    deals = connect(network_of(iexec_sandbox), owner.signer).deal
+    end = time.monotonic() + PATIENCE  # the market hears of a deal a moment after the chain
+    while len(deals.list(requester=address)) < runs and time.monotonic() < end:
+        time.sleep(0.05)
+    assert len(deals.list(requester=address)) == runs

@@ -4,6 +4,7 @@ import asyncio
 import pickle
 import threading
 import time
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -62,7 +63,8 @@ class TestWait:
         faults = [CallError("gone"), CallError("gone")]
         real = job.status
         monkeypatch.setattr(job, "status", lambda: real() if not faults else _raise(faults.pop()))
-        monkeypatch.setattr("iexec_lab.client.watching.time.sleep", lambda _seconds: None)
+        clock = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _seconds: None)
+        monkeypatch.setattr("iexec_lab.client.watching.time", clock)
         assert job.wait().done
 
     def test_a_node_that_stays_away_does_not_lose_the_job(self, idle, monkeypatch):
@@ -201,7 +203,7 @@ class TestAgain:
             pickle.dumps(finished)
 
 
-def _until(look, patience=10.0):
+def _until(look, patience=300.0):
     """The market hears of a deal a moment after the chain."""
     end = time.monotonic() + patience
     while (found := look()).empty and time.monotonic() < end:
@@ -213,7 +215,7 @@ def test_waiting_works_in_a_thread(lab, hello):
     job = lab.app.run(hello)
     thread = threading.Thread(target=job.wait)
     thread.start()
-    thread.join(60)
+    thread.join(300)
     assert job.done
 
 
@@ -227,7 +229,7 @@ class TestLate:
         with pytest.raises(JobError, match="Cannot claim a deal before reaching the final time"):
             lab.deal.claim(job.deal_id)
         forward(native_sandbox, 3001)
-        assert job.wait(30).status().counts == {"TIMEOUT": 2}
+        assert job.wait(300).status().counts == {"TIMEOUT": 2}
         with pytest.raises(JobError, match="Task is not completed") as caught:
             job.result(wait=False)
         assert "task claim" in caught.value.hint

@@ -112,7 +112,7 @@ def test_a_confidential_run_from_end_to_end(newcomer, unique):
     lab.result.generate_encryption_keypair()
     lab.result.push_encryption_key()
     job = lab.app.run(app, dataset=dataset, secret={1: "login"}, encrypt_result=True, category=0)
-    result = job.wait(60).result()
+    result = job.wait(300).result()
     assert not result.encrypted
     text = result.text()
     assert "16 bytes" in text

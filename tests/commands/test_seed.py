@@ -8,12 +8,14 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 import zipfile
 
 import pytest
 from pseudo_terminal import on_terminal
 
 PROGRAM = [sys.executable, "-m", "iexec_lab"]
+PATIENCE = 300
 HASH = re.compile(r"0x[0-9a-f]{64}")
 
 
@@ -24,9 +26,15 @@ class Shell:
         self.folder, self.environment = folder, environment
 
     def __call__(self, line, *, code=0):
+        ran = self.type(line)
+        assert ran.returncode == code, (line, ran.stdout, ran.stderr)
+        assert "Traceback" not in ran.stderr
+        return ran.stdout + ran.stderr
+
+    def type(self, line):
         words = shlex.split(line)
         assert words.pop(0) == "iexec"
-        ran = subprocess.run(
+        return subprocess.run(
             [*PROGRAM, *words],
             cwd=self.folder,
             env=self.environment,
@@ -36,9 +44,13 @@ class Shell:
             timeout=180,
             check=False,
         )
-        assert ran.returncode == code, (line, ran.stdout, ran.stderr)
-        assert "Traceback" not in ran.stderr
-        return ran.stdout + ran.stderr
+
+    def begun(self, line):
+        """A line about a task, once its scheduler has begun it: before, the chain knows no such task."""
+        end = time.monotonic() + PATIENCE
+        while "No task found" in self.type(line).stderr and time.monotonic() < end:
+            pass
+        return self(line)
 
     def hash(self, line):
         """The first hash that the line printed."""
@@ -186,7 +198,7 @@ def test_requesters(iexec, iexec_sandbox):
     options = f"--category 0 --input-files {iexec_sandbox.urls['ipfs_gateway']}{place} --secret 1=my-login"
     deal = iexec.hash(f'iexec app run {app} --args "hello world" {options} --encrypt-result')
     task = HASH.findall(iexec(f"iexec deal show {deal}").partition("tasks")[2])[0]
-    iexec(f"iexec task show {task}")
+    iexec.begun(f"iexec task show {task}")
     assert "COMPLETED" in iexec(f"iexec task show {task} --watch")
     iexec(f"iexec task show {task} --download encryptedResults")
     iexec("iexec result decrypt")
