@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 from iexec_lab.crypto import generate_keypair, load_private_key, public_key_secret, write_private
 from iexec_lab.crypto.keys import load_public_key, rsa_decrypt, rsa_encrypt
 from iexec_lab.errors import CryptoError
+from tests.crypto.wrong_key import surely
 
 
 def names(folder):
@@ -81,13 +82,14 @@ def test_what_is_encrypted_for_a_key_comes_back(size):
 def test_what_is_not_encrypted_for_a_key_is_told():
     key = load_private_key(PRIVATE)
     other = load_public_key(generate_keypair(2048)[1])
+    foreign = surely(lambda: (rsa_encrypt(other, b"x" * 32),) * 2, PRIVATE)
     for data in (
         b"",
         bytes(256),
         b"\xff" * 256,
         os.urandom(255),
         os.urandom(257),
-        rsa_encrypt(other, b"x" * 32),
+        foreign,
     ):
         with pytest.raises(CryptoError, match="not encrypted for this key"):
             rsa_decrypt(key, data)

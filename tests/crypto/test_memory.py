@@ -42,6 +42,12 @@ def work(size):
             decrypt_result(file, Nowhere(), private)
 
 def peak():
+    try:  # what getrusage tells begins with the peak of whoever started this process
+        with open("/proc/self/status") as status:
+            [line] = [line for line in status if line.startswith("VmHWM:")]
+            return int(line.split()[1])
+    except (OSError, ValueError):
+        pass
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if sys.platform == "darwin" else 1)
 
 key = generate_dataset_key()
