@@ -13,7 +13,7 @@ from iexec_lab.client.session import Session
 from iexec_lab.client.verbs import framed, verb
 from iexec_lab.client.wallets import Wallet, browser_wallet, choose_wallet
 from iexec_lab.errors import ValidationError, WalletError
-from iexec_lab.networks import Network, custom_network, resolve_network
+from iexec_lab.networks import Network, custom_network, is_loopback, resolve_network
 from iexec_lab.protocol import to_bytes32
 from iexec_lab.protocol.imports import keeping_recursion_limit
 
@@ -181,14 +181,18 @@ class IExec:
     def web3(self) -> Web3:
         """The network's node as a ``web3.Web3``, for whatever has no verb here."""
         with keeping_recursion_limit():
+            from requests import Session as HttpSession
             from web3 import HTTPProvider, Web3
 
-        if not self.session.network.host.startswith("http"):
+        host = self.session.network.host
+        if not host.startswith("http"):
             raise ValidationError(
                 f"{self.session.network.name} is reached through several providers",
                 hint='Give it a host of its own in chain.json for "web3".',
             )
-        return Web3(HTTPProvider(self.session.network.host))
+        http = HttpSession()
+        http.trust_env = not is_loopback(host)  # no proxy knows the way to our own loopback
+        return Web3(HTTPProvider(host, session=http))
 
     def __repr__(self) -> str:
         return f"<IExec on {self.network.name} (chain {self.network.chain_id}), wallet {self._wallet()}>"

@@ -115,6 +115,11 @@ def test_web3_is_a_door_to_everything_else(lab):
         _ = connect("mainnet", SIGNER).web3
 
 
+def test_web3_reaches_loopback_past_a_proxy(lab, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    assert lab.web3.eth.chain_id == lab.network.chain_id
+
+
 def test_info(lab, iexec_sandbox):
     verb = lab.network.show
     raw = verb.raw(verb.plain())
