@@ -16,7 +16,11 @@ ROOT = Path(__file__).parent.parent
 def test_a_notebook_runs(notebook, tmp_path):
     done = subprocess.run(
         [sys.executable, str(ROOT / "examples" / "run.py"), str(notebook), "--output", str(tmp_path)],
-        env={**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+        env={
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "IPYTHONDIR": str(tmp_path / "ipython"),  # neither settings nor history of who runs the tests
+        },
         capture_output=True,
         text=True,
         timeout=1800,

@@ -20,6 +20,8 @@ from iexec_lab.notebook.magic import IexecMagics
 def shell(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("IEXEC_LAB_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("IEXEC_LAB_STATE", raising=False)  # sandbox reset would delete what is there
+    monkeypatch.delenv("IEXEC_PRIVATE_KEY", raising=False)
     (tmp_path / "iexec.json").write_text("{}")
     created = InteractiveShell()
     created.extension_manager.load_extension("iexec_lab")
