@@ -19,6 +19,7 @@ from iexec_lab.sandbox.journal import Block, Decree, Journal
 from iexec_lab.sandbox.link import request
 from iexec_lab.sandbox.methods import changes
 from iexec_lab.sandbox.registry import Genesis
+from iexec_lab.sandbox.replay import replay
 
 ACCOUNTS = well_known_accounts()
 ALICE, BOB, CAROL = ACCOUNTS.users[:3]
@@ -291,6 +292,26 @@ def test_time_does_not_step_back(ledgers):
             await kill(ledger)
             await mine(chain)
             assert abs(chain.head.timestamp - time.time() - ahead) < 30
+
+    asyncio.run(check())
+
+
+def test_a_slow_start_takes_the_chain_no_further_ahead(ledgers, monkeypatch):
+    async def slowly(journal, ask):
+        async def pausing(method, *params):
+            answer = await ask(method, *params)
+            await asyncio.sleep(1.1 if method.startswith("evm_") else 0)
+            return answer
+
+        await replay(journal, pausing)
+
+    async def check():
+        async with ledgers() as (ledger, chain):
+            await forward(chain)
+            ahead = ledger._offset
+        monkeypatch.setattr("iexec_lab.sandbox.ledger.replay", slowly)
+        async with ledgers() as (ledger, _):
+            assert ledger._offset == ahead
 
     asyncio.run(check())
 
