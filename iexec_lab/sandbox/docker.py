@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from iexec_lab.sandbox.process import Command
-from iexec_lab.sandbox.results import OUT, FaultError
+from iexec_lab.sandbox.results import OUT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,13 +35,12 @@ class Docker:
             self._asked = time.monotonic()
         return self._answers
 
-    async def fetch(self, image: str) -> None:
-        """Pull the image unless it is there. FaultError: APP_IMAGE_DOWNLOAD_FAILED."""
+    async def fetch(self, image: str) -> str:
+        """Pull the image unless it is there; why that was not possible, or nothing."""
         if (await _docker(_ANSWER_SECONDS, "image", "inspect", image))[0] == 0:
-            return
+            return ""
         code, said = await _docker(_PULL_SECONDS, "pull", image)
-        if code:
-            raise FaultError("APP_IMAGE_DOWNLOAD_FAILED", f"docker pull {image}: {said}")
+        return f"docker pull {image}: {said}" if code else ""
 
 
 def container(

@@ -105,12 +105,9 @@ class Runtime:
         except ValidationError as error:
             raise FaultError("APP_IMAGE_DOWNLOAD_FAILED", f"{error} ({error.hint})") from None
         if not await self._docker.answers():
-            message = (
-                f"no folder is registered for the image {image!r} and no Docker engine answers; "
-                "register one with: iexec-lab sandbox app add IMAGE FOLDER"
-            )
-            raise FaultError("APP_IMAGE_DOWNLOAD_FAILED", message)
-        await self._docker.fetch(image)
+            raise _no_app(image, "no Docker engine answers")
+        if refusal := await self._docker.fetch(image):
+            raise _no_app(image, f"Docker can not have it ({refusal})")
         return image
 
     async def _try_isolation(self) -> None:
@@ -168,6 +165,14 @@ class Runtime:
             "PYTHONUSERBASE": site.getuserbase(),
             "PYTHONUNBUFFERED": "1",  # an app that is killed leaves what it printed
         }
+
+
+def _no_app(image: str, why: str) -> FaultError:
+    message = (
+        f"no folder is registered for the image {image!r} and {why}; "
+        "register one with: iexec-lab sandbox app add IMAGE FOLDER"
+    )
+    return FaultError("APP_IMAGE_DOWNLOAD_FAILED", message)
 
 
 def task_environment(job: Job, index: int, task: str) -> dict[str, str]:

@@ -333,7 +333,7 @@ class TestDocker:
         assert kill[1:] == [run[run.index("--name") + 1]]
 
     def test_an_image_that_can_not_be_pulled(self, tmp_path, space):
-        with pytest.raises(FaultError, match=r"APP_IMAGE_DOWNLOAD_FAILED.*manifest unknown"):
+        with pytest.raises(FaultError, match=r"(?s)FAILED.*manifest unknown.*sandbox app add"):
             self.execute(tmp_path, space, job("me/missing:1"))
 
     def test_a_folder_comes_before_the_image(self, tmp_path, space, folder):
