@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import replace
 
 import pytest
+from waiting import PATIENCE, until
 
 from iexec_lab.errors import BalanceError, BridgeError, ConfigurationError, ValidationError
 from iexec_lab.ethereum.abi import Function
@@ -19,7 +19,6 @@ from tests.client.scripted import answer, contract, emit, place
 
 MAIN = to_address("0x00000000000000000000000000000000000b4100")
 SIDE = to_address("0x00000000000000000000000000000000000b4101")
-PATIENCE = 300
 DAY = 86_400
 PAY = Function("pay(address,uint256,bytes32)")
 
@@ -86,10 +85,7 @@ class Bridged:
             return None
 
         def work():
-            end = time.monotonic() + PATIENCE
-            while (tx_hash := arrived()) is None and time.monotonic() < end:
-                time.sleep(0.02)
-            if tx_hash is not None:
+            if tx_hash := until(arrived):
                 data = PAY.encode(self.signer.address, after, bytes.fromhex(tx_hash[2:]))
                 payer = open_lab_of(self.native if native else self.token, self.signer, self.folder)
                 payer.session.sender.send(contract_, data)

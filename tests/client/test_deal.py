@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from waiting import until
 
 from iexec_lab.errors import ObjectNotFoundError, ValidationError
 from iexec_lab.protocol import task_id
-from tests.client.test_job import _until
 
 
 @pytest.fixture
@@ -52,7 +52,9 @@ def test_observe_tells_each_change(lab, job):
 
 
 def test_list(lab, job, hello):
-    found = _until(lambda: (deals := lab.deal.list())[deals["deal_id"] == job.deal_id])
+    found = until(
+        lambda: (deals := lab.deal.list())[deals["deal_id"] == job.deal_id], lambda frame: not frame.empty
+    )
     assert found.iloc[0]["app"] == hello
     assert len(lab.deal.list(limit=1)) == 1
     assert len(lab.deal.list(page=0, page_size=10)) <= 10

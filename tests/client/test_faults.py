@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from faulty_server import (
     lose_answer,
     status,
 )
+from waiting import PATIENCE, until
 
 from iexec_lab.client import result_files
 from iexec_lab.client.iexec import connect
@@ -38,7 +38,6 @@ from iexec_lab.services.ipfs import Ipfs
 from iexec_lab.wallet.signer import LocalSigner
 
 TIMEOUT = 2.0
-PATIENCE = 300
 SERVICES = ("rpc", "market", "sms", "compass", "workerpool", "ipfs_gateway")
 STAYING = {
     "drops": drop,
@@ -236,7 +235,5 @@ def test_with_passing_faults_everything_is_done_once_or_not_at_all(iexec_sandbox
             attempt(lambda job=job: job.result().text("result.txt"))
             attempt(lambda job=job: job.logs())
     deals = connect(network_of(iexec_sandbox), owner.signer).deal
-    end = time.monotonic() + PATIENCE  # the market hears of a deal a moment after the chain
-    while len(deals.list(requester=address)) < runs and time.monotonic() < end:
-        time.sleep(0.05)
-    assert len(deals.list(requester=address)) == runs
+    # The market hears of a deal a moment after the chain.
+    assert until(lambda: len(deals.list(requester=address)), lambda count: count >= runs) == runs

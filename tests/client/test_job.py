@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from waiting import until
 
 from iexec_lab.client.detach import Detached, detached_await
 from iexec_lab.client.job import Job
@@ -184,7 +185,8 @@ class TestAgain:
         assert buyer.jobs().empty
         app = buyer.app.deploy(unique, IMAGE, CHECKSUM)
         job = buyer.app.run(app, workerpool=idle_pool, volume=3)
-        found = _until(lambda: lab.jobs(buyer.session.address))
+        # The market hears of a deal a moment after the chain.
+        found = until(lambda: lab.jobs(buyer.session.address), lambda frame: not frame.empty)
         assert list(found["deal_id"]) == [job.deal_id]
         assert (found.loc[0, "size"], found.loc[0, "done"], found.loc[0, "running"]) == (3, 0, 3)
         raw = lab.jobs.raw(lab.jobs.plain(buyer.session.address))
@@ -201,14 +203,6 @@ class TestAgain:
     def test_a_wallet_s_key_does_not_travel_with_a_job(self, finished):
         with pytest.raises(Exception, match=r"pickle|signer"):
             pickle.dumps(finished)
-
-
-def _until(look, patience=300.0):
-    """The market hears of a deal a moment after the chain."""
-    end = time.monotonic() + patience
-    while (found := look()).empty and time.monotonic() < end:
-        time.sleep(0.05)
-    return found
 
 
 def test_waiting_works_in_a_thread(lab, hello):

@@ -15,14 +15,19 @@ def done(lab, hello):
 
 
 @pytest.fixture
-def waiting(lab, hello, idle_pool):
+def unbegun(lab, hello, idle_pool):
+    """A job whose only task nobody initialises."""
+    return lab.app.run(hello, workerpool=idle_pool)
+
+
+@pytest.fixture
+def waiting(lab, unbegun):
     """Id of a task that was initialised on chain and that nobody works on."""
     from iexec_lab.ethereum.contracts import HUB
 
-    job = lab.app.run(hello, workerpool=idle_pool)
-    data = HUB.initialize.encode(bytes.fromhex(job.deal_id[2:]), 0)
+    data = HUB.initialize.encode(bytes.fromhex(unbegun.deal_id[2:]), 0)
     lab.session.sender.send(lab.session.network.hub, data)
-    return job.task_ids[0]
+    return unbegun.task_ids[0]
 
 
 class TestShow:
@@ -67,8 +72,8 @@ class TestNotBegun:
     """Tasks that no scheduler has initialised, as all are for a moment after their deal."""
 
     @pytest.fixture
-    def task(self, lab, hello, idle_pool):
-        return lab.app.run(hello, workerpool=idle_pool).task_ids[0]
+    def task(self, unbegun):
+        return unbegun.task_ids[0]
 
     def test_are_known_where_the_deal_is(self, lab, task):
         shown = lab.task.show(task).iloc[0]

@@ -10,6 +10,7 @@ from contextlib import suppress
 from zipfile import ZipFile
 
 import pytest
+from waiting import until
 
 from iexec_lab.client.iexec import connect
 from iexec_lab.commands.waiting import explain
@@ -17,7 +18,6 @@ from iexec_lab.errors import ObjectNotFoundError, ProjectError
 from iexec_lab.project import Project
 from iexec_lab.wallet.signer import LocalSigner
 
-PATIENCE = 300
 NOBODY = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 
 
@@ -175,9 +175,7 @@ def end_when_given_up(handle, app):
 
     def work():
         try:
-            end = time.monotonic() + PATIENCE
-            while not given_up() and time.monotonic() < end:
-                time.sleep(0.1)
+            until(given_up)
         finally:
             handle.forward(4000)
 

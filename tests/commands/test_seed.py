@@ -8,14 +8,13 @@ import re
 import shlex
 import subprocess
 import sys
-import time
 import zipfile
 
 import pytest
 from pseudo_terminal import on_terminal
+from waiting import until
 
 PROGRAM = [sys.executable, "-m", "iexec_lab"]
-PATIENCE = 300
 HASH = re.compile(r"0x[0-9a-f]{64}")
 
 
@@ -47,9 +46,7 @@ class Shell:
 
     def begun(self, line):
         """A line about a task, once its scheduler has begun it: before, the chain knows no such task."""
-        end = time.monotonic() + PATIENCE
-        while "No task found" in self.type(line).stderr and time.monotonic() < end:
-            pass
+        until(lambda: "No task found" not in self.type(line).stderr)
         return self(line)
 
     def hash(self, line):

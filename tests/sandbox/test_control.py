@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 from faulty_server import FaultyServer, cut, json_reply
+from waiting import until
 
 from iexec_lab.errors import IexecError, SandboxError, ValidationError
 from iexec_lab.sandbox import Handle, Sandbox, control
@@ -74,11 +75,8 @@ def alive(pid):
     return True
 
 
-def wait_until(condition, patience=60):
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+def wait_until(condition):
+    assert until(condition, seconds=60)
 
 
 def children(pid):

@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sandbox.serving import make_context, serving
+from waiting import until
 
 from iexec_lab.errors import ValidationError
 from iexec_lab.ipfs import hamt
@@ -172,10 +172,7 @@ def test_a_killed_writer_leaves_only_whole_blocks(tmp_path):
 
     with subprocess.Popen([sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE) as process:
         process.stdout.readline()
-        end = time.monotonic() + 60
-        while len(blocks()) < 20:
-            assert time.monotonic() < end
-            time.sleep(0.01)
+        assert until(lambda: len(blocks()) >= 20, seconds=60)
         process.send_signal(signal.SIGKILL)
     store = BlobStore(folder)
     assert len(blocks()) >= 20

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from sandbox.buyer import TDX, Buyer, statuses
+from waiting import until
 
 from iexec_lab.sandbox.apps import Apps
 from iexec_lab.sandbox.trees import remove_tree
@@ -184,10 +185,7 @@ class TestOddities:
         assert replicate["currentStatus"] == "COMPLETED"
         buyer.wait(task)
         folder = buyer.handle.folder / "workerpool" / "work" / task[2:]
-        end = time.monotonic() + 60
-        while folder.exists() and time.monotonic() < end:
-            time.sleep(0.02)
-        assert not folder.exists()
+        assert until(lambda: not folder.exists(), seconds=60)
 
     def test_folders_deeper_than_any_path_is_long(self, run):
         _, replicate = run(DEEP.replace("{}", "2500"))
@@ -265,10 +263,7 @@ class TestFolders:
         task, _ = run("result()" + DONE)
         buyer.wait(task)
         folder = buyer.handle.folder / "workerpool" / "work" / task[2:]
-        end = time.monotonic() + 60
-        while folder.exists() and time.monotonic() < end:
-            time.sleep(0.02)
-        assert not folder.exists()
+        assert until(lambda: not folder.exists(), seconds=60)
 
 
 def test_the_sandbox_is_as_well_as_before(buyer):

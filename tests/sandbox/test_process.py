@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from waiting import until
 
 from iexec_lab.errors import SandboxError
 from iexec_lab.sandbox.process import KEPT_CHARACTERS, Command, Launcher, can_isolate
@@ -42,11 +43,8 @@ def alive(mark):
     return found
 
 
-def gone(mark, seconds=60):
-    end = time.monotonic() + seconds
-    while alive(mark) and time.monotonic() < end:
-        time.sleep(0.02)
-    return alive(mark) == []
+def gone(mark):
+    return until(lambda: alive(mark) == [], seconds=60)
 
 
 @pytest.fixture
@@ -167,10 +165,7 @@ def test_nothing_outlives_a_sandbox_that_was_killed(tmp_path, mark):
         "asyncio.run(main())\n"
     )
     process = subprocess.Popen([sys.executable, "-c", code, mark, str(tmp_path)])
-    end = time.monotonic() + 60
-    while not alive(f"{mark}-app") and time.monotonic() < end:
-        time.sleep(0.02)
-    assert alive(f"{mark}-app")
+    assert until(lambda: alive(f"{mark}-app"), seconds=60)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert gone(mark)
