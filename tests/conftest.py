@@ -11,4 +11,6 @@ with keeping_recursion_limit():
 settings.register_profile(
     "untimed", parent=settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
+# pytest --hypothesis-profile=long: for whoever changes a parser of what strangers send.
+settings.register_profile("long", parent=settings.get_profile("untimed"), max_examples=10_000)
 settings.load_profile("untimed")

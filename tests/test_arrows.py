@@ -11,11 +11,12 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "iexec_lab"
 
-BASE = {"errors", "units"}
+BASE = {"errors", "plain_text", "units"}
 PURE = BASE | {"protocol"}
 EDGE = PURE | {"crypto", "ipfs", "networks", "patience"}
 MAY_IMPORT = {
-    "errors": set(),
+    "plain_text": set(),
+    "errors": {"plain_text"},
     "units": BASE,
     "protocol": PURE,
     "networks": PURE,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urljoin, urlsplit
 
 from iexec_lab.errors import ApiError, ConfigurationError, ServiceError, ValidationError
+from iexec_lab.plain_text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,7 +37,6 @@ SLOWEST = 16 << 10
 """Bytes a second below which a long transfer is given up."""
 
 _PASSING = {429, 502, 503, 504}
-_LONGEST_WORDS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,12 +275,6 @@ def query_string(query: Query) -> str:
         if value is not None
     ]
     return "?" + "&".join(items) if items else ""
-
-
-def plain(text: str) -> str:
-    """Words of a server made fit for a terminal: no control characters, not endless."""
-    shown = "".join(char if char.isprintable() else " " for char in text[:_LONGEST_WORDS])
-    return shown if len(text) <= _LONGEST_WORDS else shown + "…"
 
 
 def _text(value: str | int) -> str:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from iexec_lab.errors import SubgraphError
+from iexec_lab.plain_text import plain
 from iexec_lab.protocol import to_address, to_bytes32
-from iexec_lab.services.http import TIMEOUT, Http, plain
+from iexec_lab.services.http import TIMEOUT, Http
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -26,7 +26,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iexec_lab.errors import ApiError, ConfigurationError, MarketError, ValidationError
-from iexec_lab.services.http import Http, plain, query_string
+from iexec_lab.plain_text import plain
+from iexec_lab.services.http import Http, query_string
 
 SECRET = "hunter2"
 QUICK = 0.5
