@@ -87,9 +87,15 @@ def _carry_out(command: Command, args: Any) -> Outcome:
     from iexec_lab.commands.terminal import Terminal
 
     face = Terminal(quiet=args.raw or args.quiet, style=_style(sys.stderr))
-    context = Context(face, rows=_ORDERS_SHOWN)
+    # A person sits where both ends are terminals; the official CLI's scripts expect no question elsewhere.
+    piped = not sys.stdout.isatty()
+    context = Context(face, rows=_ORDERS_SHOWN, unattended=args.raw or piped or _is_ci())
     context.remember = context.remember_chain
     return command.handler(context, args)
+
+
+def _is_ci() -> bool:
+    return os.environ.get("CI", "").lower() not in {"", "0", "false"}
 
 
 def _style(stream: TextIO) -> Any:

@@ -96,7 +96,9 @@ class ObjectNotFoundError(IexecError):
 
 
 class AbortedError(IexecError):
-    pass
+    """``unanswered``: there was a question, and nobody to answer it."""
+
+    unanswered: bool = False
 
 
 class WalletError(IexecError):

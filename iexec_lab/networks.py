@@ -27,6 +27,30 @@ BRIDGE = "iExec xRLC Bridge"
 BULK = "Bulk processing"
 
 
+def is_loopback(url: str) -> bool:
+    """Is it on this machine, to which no proxy knows the way?"""
+    try:
+        return urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}
+    except ValueError:
+        return False
+
+
+TESTNETS = frozenset({421614})
+"""Known chains on which nothing costs money."""
+
+
+def has_value(chain_id: int, host: str) -> bool:
+    """Whether what is signed for this chain is worth money somewhere.
+
+    The chain id is in every transaction and, with the hub, in every order: what is signed for the id of a
+    known network is good there, even when the node is a fork on this machine. A chain that nobody knows is
+    play when its node is on this machine; all others count as valuable.
+    """
+    if chain_id in TESTNETS:
+        return False
+    return not is_loopback(host) or any(each.id == chain_id for each in NETWORKS.values())
+
+
 @dataclass(frozen=True, slots=True)
 class Bridge:
     """The contract that takes xRLC to another chain.
@@ -54,8 +78,9 @@ class Network:
         sms: TEE framework -> URL; ``default`` is one URL for all.
         frameworks: TEE frameworks whose tags the network accepts.
         default_tag: Tag of orders created without one.
-        real_value: RLC here costs money, so nothing is spent without a yes. Never so of a chain of
-            ``chain.json`` whose node and market are on loopback.
+        real_value: What is signed here is good where RLC or the chain's coin costs money, so nothing is
+            signed or spent without a yes. Follows from the chain id and where the node is (``has_value``),
+            whatever the name; it can be set, but not taken away.
         unsupported: Names of the features the network lacks.
         providers: Keys of public providers (``alchemy``, ``etherscan``, ``infura``) and ``quorum``.
     """
@@ -84,6 +109,10 @@ class Network:
     real_value: bool = False
     unsupported: frozenset[str] = frozenset()
     providers: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        valued = self.real_value or has_value(self.id, self.host)
+        object.__setattr__(self, "real_value", valued)
 
     @property
     def tdx_only(self) -> bool:
@@ -167,7 +196,6 @@ NETWORKS: Mapping[str, Network] = {
             default_tee_framework="tdx",
             frameworks=("tdx",),
             default_tag=TDX_TAG,
-            real_value=True,
             unsupported=_ARBITRUM_LACKS,
         ),
         Network(
@@ -204,7 +232,6 @@ NETWORKS: Mapping[str, Network] = {
             ens_registry="0x5f5B93fca68c9C79318d1F3868A354EE67D8c006",
             ens_resolver="0x1347d8a1840A810B990d0B774A6b7Bb8A1bd62BB",
             bridge=Bridge("0x188A4376a1D818bF2434972Eb34eFd57102a19b7", 1),
-            real_value=True,
             unsupported=frozenset({COMPASS, BULK}),
         ),
         Network(
@@ -215,7 +242,6 @@ NETWORKS: Mapping[str, Network] = {
             ens_registry="0x00000000000C2E074eC69A0dFb2997BA6C7d2e1e",
             ens_resolver="0x4976fb03C32e5B8cfe2b6cCB31c09Ba78EBaBa41",
             bridge=Bridge("0x4e55c9B8953AB1957ad0A59D413631A66798c6a2", 134),
-            real_value=True,
             unsupported=frozenset({COMPASS, VOUCHER, BULK}),
         ),
     )
@@ -242,14 +268,6 @@ def sandbox_network(
         default_tee_framework="tdx",
         unsupported=_ARBITRUM_LACKS,
     )
-
-
-def is_loopback(url: str) -> bool:
-    """Is it on this machine, to which no proxy knows the way?"""
-    try:
-        return urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}
-    except ValueError:
-        return False
 
 
 def builtin(name: str | int) -> Network | None:
@@ -309,16 +327,13 @@ def _merge(key: str, entry: Mapping[str, Any], chain_id: int | None, providers: 
     if "defaultTeeFramework" in entry or not isinstance(entry.get("sms", ""), str):
         # Only 8.x files have these keys, and 8.x accepts every framework on every chain.
         changes |= {"frameworks": FRAMEWORKS, "default_tag": NO_TAG}
-    network = replace(base, name=key, providers=dict(providers), **changes)
+    network = replace(base, name=key, providers=dict(providers), real_value=False, **changes)
     if not network.host:
         raise ConfigurationError(
             f'Missing RPC host, no "host" key in "chain.json" and no default value for chain {number or key}'
         )
     if not network.hub:
         raise ConfigurationError("missing hubAddress key", hint=f'Add "hub" to chain {key} of chain.json.')
-    # A node and a market on this machine are a fork or a sandbox, whose RLC buys nothing.
-    if is_loopback(network.host) and is_loopback(network.market or ""):
-        return replace(network, real_value=False)
     return network
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -117,21 +118,34 @@ class TestCustom:
             is False
         )
 
+    @pytest.mark.parametrize("name", ["sandbox", "arbitrum-sepolia-testnet", "bellecour", "my-tests"])
+    @pytest.mark.parametrize("hub", ["0x" + "11" * 20, NETWORKS["arbitrum-mainnet"].hub])
     @pytest.mark.parametrize(
-        ("host", "market", "value"),
+        ("chain_id", "host", "value"),
         [
-            ("http://localhost:8545", "http://127.0.0.1:3000", False),
-            ("http://[::1]:8545", "http://localhost:3000", False),
-            ("http://localhost:8545", None, True),
-            ("https://node.example", "http://localhost:3000", True),
-            ("http://localhost.example", "http://localhost:3000", True),
-            ("http://[", "http://localhost:3000", True),
+            # A known chain id is in every signature: it is good there, wherever the node is.
+            ("42161", "http://127.0.0.1:8545", True),
+            ("42161", "https://node.example", True),
+            ("134", "http://[::1]:8545", True),
+            ("1", "http://localhost:8545", True),
+            ("421614", "https://node.example", False),
+            # Of a chain that nobody knows, where its node is decides.
+            ("1337", "http://127.0.0.1:8545", False),
+            ("65535", "http://LOCALHOST:8545", False),
+            ("1337", "https://arb1.arbitrum.io/rpc", True),
+            ("1337", "http://localhost.example", True),
+            ("1337", "http://127.0.0.1@node.example", True),
+            ("1337", "http://[", True),
         ],
     )
-    def test_what_is_on_this_machine_has_no_value(self, host, market, value):
-        entry = {"host": host} | ({"iexecGateway": market} if market else {})
-        assert custom_network("bellecour", entry).real_value is value
-        assert custom_network("fork", entry | {"id": "42161"}).real_value is value
+    def test_value_follows_from_where_signatures_are_good(self, name, hub, chain_id, host, value):
+        entry = {"id": chain_id, "hub": hub, "host": host, "iexecGateway": "http://localhost:3000"}
+        assert custom_network(name, entry).real_value is value
+
+    def test_value_can_be_added_but_not_taken_away(self):
+        play = custom_network("dev", {"id": "5", "hub": "0x1", "host": "http://127.0.0.1:1"})
+        assert replace(play, real_value=True).real_value
+        assert replace(NETWORKS["arbitrum-mainnet"], real_value=False, host="http://127.0.0.1:1").real_value
 
     def test_a_missing_setting_names_its_key(self):
         network = custom_network("dev", {"id": "5", "host": "http://h", "hub": "0x1"})

@@ -176,7 +176,7 @@ class Apps(Asset):
         app = self.session.to_address(address)
         sms = self.session.sms(self._framework(app, tee_framework))
         value = secret_value if secret_value is not None else self.session.ask("Secret of the app")
-        sms.push_app_secret(app, value, self.session.signer)
+        sms.push_app_secret(app, value, self.session.gate)
 
     def _framework(self, app: str, given: str | None) -> str | None:
         """The TEE framework whose SMS keeps the app's secret: the one given, or the app's own."""

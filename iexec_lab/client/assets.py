@@ -10,7 +10,6 @@ from iexec_lab.errors import ConfigurationError, IexecError, ObjectNotFoundError
 from iexec_lab.ethereum.calls import Call, read
 from iexec_lab.ethereum.contracts import ERC721_EVENTS, REGISTRY
 from iexec_lab.protocol import NULL_ADDRESS, decode_multiaddr, is_address, to_address, to_uint256
-from iexec_lab.services.auth import authorize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,7 +119,7 @@ class Asset(Noun):
         session, asset = self.session, self.session.to_address(address)
         terms: dict[str, Any] = {self.kind: asset, "orders": "all" if all else "last"}
         session.spend(session.plan(f"{self.kind} unpublish", **terms), force=force)
-        token = authorize(session.market.challenge(session.signer.address), session.signer)
+        token = session.market.log_in(session.gate)
         target = "unpublish_all" if all else "unpublish_last"
         hashes = session.market.unpublish(f"{self.kind}order", token, target=target, resource=asset)
         return hashes if all else hashes[0]
@@ -134,8 +133,8 @@ class Asset(Noun):
         self._require(order.resource)
         if not skip_preflight_check:
             preflight.require(session, order)
-        session.spend(session.plan(f"{self.kind} publish", **signing.order_terms(order)), force=force)
-        return signing.publish(session, signing.sign(session, order))
+        plan = session.plan(f"{self.kind} publish", orders=[order], **signing.order_terms(order))
+        return signing.publish(session, signing.sign(session.spend(plan, force=force), order))
 
     def _deploy(self, args: tuple[Any, ...], *, force: bool) -> dict[str, Any]:
         """Create the entry whose creation arguments these are."""

@@ -28,8 +28,6 @@ from iexec_lab.networks import BRIDGE as FEATURE
 from iexec_lab.units import format_rlc, parse_rlc
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from iexec_lab.client.session import Session
     from iexec_lab.client.verbs import Noun
     from iexec_lab.ethereum.abi import Event
@@ -87,10 +85,8 @@ def bridge_to_sidechain(  # noqa: D417 -- the noun is not an argument of the ver
         raise _over_daily(nrlc, daily - spent)
     arrival = _arrival(bridge, BRIDGE_EVENTS.AffirmationCompleted) if wait else None
 
-    def send() -> str:
-        return session.sender.send(session.token, RLC.transfer.encode(bridge.contract, nrlc)).tx_hash
-
-    return _carry_over(session, "wallet bridge-to-sidechain", bridge, nrlc, send, arrival, force=force)
+    sent = (session.token, RLC.transfer.encode(bridge.contract, nrlc), 0)
+    return _carry_over(session, "wallet bridge-to-sidechain", bridge, nrlc, sent, arrival, force=force)
 
 
 def bridge_to_mainchain(  # noqa: D417 -- the noun is not an argument of the verb
@@ -135,10 +131,8 @@ def bridge_to_mainchain(  # noqa: D417 -- the noun is not an argument of the ver
         raise _over_daily(nrlc, (daily - spent) // WEI_PER_NRLC)
     arrival = _arrival(bridge, BRIDGE_EVENTS.RelayedMessage) if wait else None
 
-    def send() -> str:
-        return session.sender.send(bridge.contract, b"", wei).tx_hash
-
-    return _carry_over(session, "wallet bridge-to-mainchain", bridge, nrlc, send, arrival, force=force)
+    sent = (bridge.contract, b"", wei)
+    return _carry_over(session, "wallet bridge-to-mainchain", bridge, nrlc, sent, arrival, force=force)
 
 
 def bridged_session(session: Session) -> Session:
@@ -240,19 +234,19 @@ def _carry_over(
     action: str,
     bridge: Bridge,
     nrlc: int,
-    send: Callable[[], str],
+    sent: tuple[str, bytes, int],
     arrival: _Arrival | None,
     *,
     force: bool,
 ) -> dict[str, Any]:
     to = bridge.network.name if bridge.network else f"chain {bridge.bridged_chain_id}"
-    session.spend(session.plan(action, cost_nrlc=nrlc, bridge=bridge.contract, to=to), force=force)
+    permit = session.spend(session.plan(action, cost_nrlc=nrlc, bridge=bridge.contract, to=to), force=force)
     done: dict[str, Any] = {
         "amount": str(nrlc),
         "amount_nrlc": nrlc,
         "from": session.signer.address,
         "to": bridge.contract,
-        "sendTxHash": send(),
+        "sendTxHash": permit.send(*sent).tx_hash,
     }
     if arrival is not None:
         try:

@@ -183,7 +183,7 @@ class Datasets(Asset):
                     hint="dataset encrypt makes it; or give --secret-path.",
                 ) from None
         sms = self.session.sms(tee_framework)
-        sms.push_dataset_secret(self.session.to_address(address), secret_value, self.session.signer)
+        sms.push_dataset_secret(self.session.to_address(address), secret_value, self.session.gate)
 
     @verb(value=framed("encrypted_file", lambda plain: plain["encryptedFiles"]))
     def encrypt(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from iexec_lab.client.job import JobDeal
+    from iexec_lab.client.permit import Permit
     from iexec_lab.client.watching import TaskView
     from iexec_lab.services.market import DealPage
 
@@ -131,14 +132,12 @@ class Deals(Noun):
         unset = [view for view in views if view.task.status == 0]
         if not started and not unset:
             raise JobError("Nothing to claim")
-        session.spend(
-            session.plan("deal claim", deal=held.deal_id, tasks=len(started) + len(unset)), force=force
-        )
-        transactions = self._send(started, unset)
+        plan = session.plan("deal claim", deal=held.deal_id, tasks=len(started) + len(unset))
+        transactions = self._send(session.spend(plan, force=force), started, unset)
         claimed = {str(view.index): view.task_id for view in [*started, *unset]}
         return {"claimed": claimed, "transactions": transactions}
 
-    def _send(self, started: list[TaskView], unset: list[TaskView]) -> list[dict[str, str]]:
+    def _send(self, permit: Permit, started: list[TaskView], unset: list[TaskView]) -> list[dict[str, str]]:
         """As few transactions as the block's gas limit allows."""
         limit = int(latest_block(self.session.rpc)["gasLimit"], 16)
         hub = self.session.network.hub
@@ -150,7 +149,7 @@ class Deals(Noun):
             ids = [bytes.fromhex(view.deal_id[2:]) for view in views]
             data = HUB.initializeAndClaimArray.encode(ids, [view.index for view in views])
             calls.append(("initializeAndClaimArray", data))
-        receipts = self.session.sender.send_many([(hub, data) for _, data in calls])
+        receipts = permit.send_many([(hub, data) for _, data in calls])
         return [
             {"txHash": receipt.tx_hash, "type": kind}
             for (kind, _), receipt in zip(calls, receipts, strict=True)

@@ -21,6 +21,7 @@ from iexec_lab.protocol.ens import DEFAULT_DOMAINS, WORKERPOOL_URL_KEY
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from iexec_lab.client.permit import Permit
     from iexec_lab.ethereum.abi import Function
 
 
@@ -100,6 +101,9 @@ class Ens(Noun):
             IexecError: The wallet does not own the name, or the name has no resolver.
             AbortedError: It was not confirmed.
         """
+        return {"txHash": self._set_text("ens set-text", name, key, value, force=force)}
+
+    def _set_text(self, action: str, name: str, key: str, value: str, *, force: bool) -> str:
         node = name_hash(check_domain(name))
         self._require_owner(name, node)
         resolver = self._resolver(node)
@@ -107,8 +111,7 @@ class Ens(Noun):
             raise IexecError(f"The resolver is not configured for {name}", hint="ens register configures it.")
         details = {"name": name, "key": key, "value": value}
         data = ENS_RESOLVER.setText.encode(node, key, value)
-        receipt = self.session.send("ens set-text", resolver, data, details=details, force=force)
-        return {"txHash": receipt.tx_hash}
+        return self.session.send(action, resolver, data, details=details, force=force).tx_hash
 
     @verb(
         value=framed("name"),
@@ -138,15 +141,13 @@ class Ens(Noun):
         wallet = session.signer.address
         address = self.session.to_address(for_ or wallet)
         name = f"{label}.{check_domain(domain or self.default_domain(address))}"
-        session.spend(
-            session.plan("ens register", name=name, address=address, known_as=self.lookup.plain(address)),
-            force=force,
-        )
+        plan = session.plan("ens register", name=name, address=address, known_as=self.lookup.plain(address))
+        permit = session.spend(plan, force=force)
         done: dict[str, Any] = {"name": name, "address": address}
-        claimed = self._claim(label, name)
+        claimed = self._claim(permit, label, name)
         if claimed:
             done["registerTxHash"] = claimed
-        return done | dict(self._configure(name, address))
+        return done | dict(self._configure(permit, name, address))
 
     def default_domain(self, address: str) -> str:
         """The iExec domain that fits an address: ``users.iexec.eth``, ``apps.iexec.eth`` ..."""
@@ -176,10 +177,10 @@ class Ens(Noun):
         """
         target = self.session.to_address(address or self.session.signer.address)
         plan = self.session.plan("ens configure", name=check_domain(name), address=target)
-        self.session.spend(plan, force=force)
-        return {"name": name, "address": target, **dict(self._configure(name, target))}
+        permit = self.session.spend(plan, force=force)
+        return {"name": name, "address": target, **dict(self._configure(permit, name, target))}
 
-    def _configure(self, name: str, address: str) -> Iterator[tuple[str, str]]:
+    def _configure(self, permit: Permit, name: str, address: str) -> Iterator[tuple[str, str]]:
         """Make a name mean an address and the address say the name; (step, transaction) for what was missing.
 
         Raises:
@@ -191,15 +192,15 @@ class Ens(Noun):
         self._require_owner(name, node)
         resolver = session.network.setting("ensPublicResolver")
         if self._resolver(node) != to_address(resolver):
-            yield "setResolverTxHash", self._send(self.registry, ENS_REGISTRY.setResolver, node, resolver)
+            yield "setResolverTxHash", _send(permit, self.registry, ENS_REGISTRY.setResolver, node, resolver)
         if self.resolve.plain(name) != address:
-            yield "setAddrTxHash", self._send(resolver, ENS_RESOLVER.setAddr, node, address)
+            yield "setAddrTxHash", _send(permit, resolver, ENS_RESOLVER.setAddr, node, address)
         if self.lookup.plain(address) != name:
             if address == wallet:
                 registrar = self._owner(name_hash("addr.reverse"))
-                sent = self._send(registrar, ENS_REVERSE_REGISTRAR.setName, name)
+                sent = _send(permit, registrar, ENS_REVERSE_REGISTRAR.setName, name)
             else:
-                sent = self._send(address, ENTRY.setName, self.registry, name)
+                sent = _send(permit, address, ENTRY.setName, self.registry, name)
             yield "setNameTxHash", sent
 
     def workerpool_url(self, workerpool: str) -> str | None:
@@ -226,9 +227,9 @@ class Ens(Noun):
                 f"No ENS name reverse resolution configured for {workerpool}",
                 hint=f"Give it one: ens register <label> --for {workerpool}.",
             )
-        return str(self.set_text.plain(name, WORKERPOOL_URL_KEY, url, force=force)["txHash"])
+        return self._set_text("workerpool set-api-url", name, WORKERPOOL_URL_KEY, url, force=force)
 
-    def _claim(self, label: str, name: str) -> str | None:
+    def _claim(self, permit: Permit, label: str, name: str) -> str | None:
         """Register a name nobody has; None when it is the wallet's already."""
         wallet = self.session.signer.address
         owner = self._owner(name_hash(name))
@@ -240,7 +241,8 @@ class Ens(Noun):
         registrar = self._owner(name_hash(domain))
         if registrar == NULL_ADDRESS or not has_code(self.session.rpc, [registrar])[0]:
             raise IexecError(f"The base domain {domain} owner {registrar} is not a contract")
-        return self._send(registrar, ENS_REGISTRAR.register, bytes.fromhex(labelhash(label)[2:]), wallet)
+        node = bytes.fromhex(labelhash(label)[2:])
+        return _send(permit, registrar, ENS_REGISTRAR.register, node, wallet)
 
     def _require_own_contract(self, address: str, wallet: str) -> None:
         if not has_code(self.session.rpc, [address])[0]:
@@ -271,6 +273,7 @@ class Ens(Noun):
         [answer] = attempt(self.session.rpc, [Call(resolver, question, args)])
         return None if isinstance(answer, CallError) else answer
 
-    def _send(self, to: str, function: Function, *args: Any) -> str:
-        """One step of a plan that was agreed to."""
-        return self.session.sender.send(to, function.encode(*args)).tx_hash
+
+def _send(permit: Permit, to: str, function: Function, *args: Any) -> str:
+    """One step of a plan; its transaction."""
+    return permit.send(to, function.encode(*args)).tx_hash

@@ -69,6 +69,11 @@ class Match:
         return tuple(order for order in self.orders if order is not self.dataset or self.uses_dataset)
 
     @property
+    def unsigned(self) -> tuple[AnyOrder, ...]:
+        """Our own orders, to be signed once the plan is agreed to."""
+        return tuple(order for order in self.used if order.signature is None)
+
+    @property
     def task_cost(self) -> int:
         """Price of one task in nRLC."""
         return self.app.appprice + self.dataset.datasetprice + self.workerpool.workerpoolprice

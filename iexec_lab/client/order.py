@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from iexec_lab.client import preflight, signing
 from iexec_lab.client.job import Job
 from iexec_lab.client.matching import Match, check_match
+from iexec_lab.client.plan import most_of
 from iexec_lab.client.run import check_requirements
 from iexec_lab.client.settle import Sponsor, check_payment, fill_plan, send_match
 from iexec_lab.client.verbs import Noun, framed, only, verb
@@ -21,7 +22,6 @@ from iexec_lab.protocol import (
     RequestOrder,
     to_bytes32,
 )
-from iexec_lab.services.auth import authorize
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,9 +92,10 @@ class Orders(Noun):
             raise OrderError(f"No {word} deployed at address {resource}")
         if not skip_preflight_check:
             preflight.check(self.session, unsigned)
-        plan = self.session.plan("order sign", cost_nrlc=_most(unsigned), **signing.order_terms(unsigned))
-        self.session.spend(plan, force=force)
-        return signing.sign(self.session, unsigned)
+        unsigned = signing.with_default_tag(self.session, unsigned)
+        terms = signing.order_terms(unsigned)
+        plan = self.session.plan("order sign", cost_nrlc=_cost(unsigned), orders=[unsigned], **terms)
+        return signing.sign(self.session.spend(plan, force=force), unsigned)
 
     @verb(raw=lambda order_hash: {"orderHash": order_hash})
     def hash(self, order: Any) -> str:
@@ -118,7 +119,7 @@ class Orders(Noun):
         signed = _read(order)
         if not skip_preflight_check:
             preflight.check(self.session, signed)
-        plan = self.session.plan("order publish", cost_nrlc=_most(signed), **signing.order_terms(signed))
+        plan = self.session.plan("order publish", cost_nrlc=_cost(signed), **signing.order_terms(signed))
         self.session.spend(plan, force=force)
         return signing.publish(self.session, signed)
 
@@ -172,7 +173,7 @@ class Orders(Noun):
     def _unpublish(self, kind: str, *, force: bool, **target: Any) -> list[str]:
         session, known = self.session, _known(kind)
         session.spend(session.plan("order unpublish", kind=known, **target), force=force)
-        token = authorize(session.market.challenge(session.signer.address), session.signer)
+        token = session.market.log_in(session.gate)
         return session.market.unpublish(known, token, **target)
 
     @verb(value=framed("receipt"), raw=only("txHash"))
@@ -320,10 +321,10 @@ class Orders(Noun):
             check_requirements(session, match)
         sponsor = self._sponsor(voucher_address) if use_voucher or voucher_address else None
         cost = check_payment(session, match, volume, sponsor)
-        session.spend(fill_plan(session, match, volume, cost), force=force)
+        permit = session.spend(fill_plan(session, match, volume, cost), force=force)
         if match.request.signature is None:
-            match = replace(match, request=signing.sign(session, match.request))
-        return Job.of(session, [send_match(session, match, sponsor)])
+            match = replace(match, request=signing.sign(permit, match.request))
+        return Job.of(session, [send_match(permit, match, sponsor)])
 
     def _sponsor(self, voucher_address: str | None) -> Sponsor:
         return Sponsor.find(self.session, voucher_address)
@@ -412,8 +413,6 @@ def _read(order: Any, *, signed: bool = True) -> AnyOrder:
     raise ValidationError("This is no order", details={"type": type(order).__name__})
 
 
-def _most(order: Any) -> int:
-    """What signing an order can cost its signer, nRLC: the limits of a request, nothing for an offer."""
-    if order.kind != "requestorder":
-        return 0
-    return int((order.appmaxprice + order.datasetmaxprice + order.workerpoolmaxprice) * order.volume)
+def _cost(order: AnyOrder) -> int:
+    """What an order can cost its signer, nRLC: the limits of a request, nothing for an offer."""
+    return most_of(order) if isinstance(order, RequestOrder) else 0

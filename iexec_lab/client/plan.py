@@ -1,17 +1,48 @@
-"""What an action will cost, shown before anything is signed."""
+"""What an action will sign and cost, shown before anything is signed; and the one rule for asking.
+
+Where RLC has value, what costs what the market decides (runs, fills, deposits, transfers, publishing) is
+shown and asked everywhere. What the official CLI carries out unasked, at a cost that the line itself names
+(``ROUTINE``), is shown and asked where a person sits, and goes through in a pipe, with ``--raw`` and in CI.
+``force`` answers beforehand; Python without ``confirm`` needs it for all of them. A login and a secret for
+the SMS cost nothing and give no right to RLC: they are not asked about.
+"""
 
 from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from iexec_lab.plain_text import plain
+from iexec_lab.protocol import RequestOrder
 from iexec_lab.units import format_ether, format_rlc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import pandas as pd
+
+    from iexec_lab.protocol import Order
+    from iexec_lab.wallet.gate import Place
+
+ROUTINE: Final = frozenset(
+    {
+        "account revoke",
+        "app deploy",
+        "category create",
+        "dataset deploy",
+        "deal claim",
+        "order sign",
+        "task claim",
+        "voucher authorize",
+        "voucher revoke",
+        "workerpool deploy",
+        "workerpool set-api-url",
+    }
+)
+"""Actions that the official CLI carries out unasked."""
+LONGEST_TERM: Final = 2_000
+"""Characters of one term in a question; parameters can be long."""
 
 
 _rehearsing = ContextVar("rehearsing", default=False)
@@ -51,26 +82,52 @@ class Plan:
 
     Attributes:
         action: What will be done, in the words of the command line: ``app run``.
-        network: Name of the network.
-        real_value: The network's RLC costs money.
-        cost_nrlc: nRLC that leave the account or the wallet, at most.
+        place: Where it will be good: network, chain id, hub, whether that is worth money.
+        cost_nrlc: nRLC that leave the account or the wallet.
         cost_wei: The chain's coin that leaves the wallet, gas included; None when it is not known.
         details: The terms, units in the names.
+        orders: What will be signed, but for salt and signature; nothing else can be.
     """
 
     action: str
-    network: str
-    real_value: bool
+    place: Place
     cost_nrlc: int = 0
     cost_wei: int | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    orders: tuple[Order, ...] = ()
+
+    @property
+    def network(self) -> str:
+        """Name of the network."""
+        return self.place.network
+
+    @property
+    def real_value(self) -> bool:
+        """What is signed here is worth money."""
+        return self.place.real_value
+
+    @property
+    def routine(self) -> bool:
+        """The official CLI carries it out unasked."""
+        return self.action in ROUTINE
+
+    @property
+    def most_nrlc(self) -> int:
+        """The most that it can cost, nRLC: all that a request to be signed allows, or else the cost."""
+        allowed = sum(most_of(order) for order in self.orders if isinstance(order, RequestOrder))
+        return max(self.cost_nrlc, allowed)
 
     def lines(self) -> list[str]:
-        """The plan for a person: action, cost, terms."""
+        """The plan for a person: action, cost, where it will be good, terms."""
         cost = [f"{format_rlc(self.cost_nrlc)} RLC"] if self.cost_nrlc else []
         cost += [f"{format_ether(self.cost_wei)} ether"] if self.cost_wei else []
-        shown = [f"{self.action} on {self.network}, cost: {' + '.join(cost) or 'nothing'}"]
-        return shown + [f"  {name}: {value}" for name, value in self.details.items()]
+        at_most = f" (at most {format_rlc(self.most_nrlc)} RLC)" if self.most_nrlc != self.cost_nrlc else ""
+        place = self.place
+        shown = [
+            f"{self.action} on {place.network}, cost: {' + '.join(cost) or 'nothing'}{at_most}",
+            f"  chain: {place.chain_id}, hub {place.hub}",
+        ]
+        return shown + [f"  {name}: {plain(value, LONGEST_TERM)}" for name, value in self.details.items()]
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
@@ -87,7 +144,15 @@ class Plan:
             **self.details,
             "action": self.action,
             "network": self.network,
+            "chain_id": self.place.chain_id,
+            "hub": self.place.hub,
             "real_value": self.real_value,
             "cost_nrlc": self.cost_nrlc,
+            "most_nrlc": self.most_nrlc,
             "cost_wei": self.cost_wei,
         }
+
+
+def most_of(request: RequestOrder) -> int:
+    """The most that a request allows to be taken for all its tasks, nRLC."""
+    return (request.appmaxprice + request.datasetmaxprice + request.workerpoolmaxprice) * request.volume

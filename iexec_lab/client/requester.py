@@ -34,7 +34,7 @@ class Requester(Noun):
             AbortedError: Nobody was there to be asked.
         """
         value = secret_value if secret_value is not None else self.session.ask(f"Secret {name}")
-        self.session.sms(tee_framework).push_requester(name, value, self.session.signer)
+        self.session.sms(tee_framework).push_requester(name, value, self.session.gate)
         return name
 
     @verb(value=_is_set)

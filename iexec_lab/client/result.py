@@ -97,12 +97,12 @@ class Results(Noun):
             ApiError: One is there already.
             SmsError: The service was not reached.
         """
-        signer = self.session.signer
-        default = f"{beneficiary_key_file(self.session, signer.address)}.pub"
+        gate = self.session.gate
+        default = f"{beneficiary_key_file(self.session, gate.address)}.pub"
         path = self.session.folder / (secret_path or default)
         value = public_key_secret(_read_key(path, "public"))
         sms = self.session.sms(tee_framework)
-        updated = sms.push_web2(RESULT_ENCRYPTION_KEY, value, signer, update=force_update)
+        updated = sms.push_web2(RESULT_ENCRYPTION_KEY, value, gate, update=force_update)
         return {"isPushed": True, "isUpdated": updated}
 
     @verb(raw=lambda is_set: {"isEncryptionKeySet": is_set})

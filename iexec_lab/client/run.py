@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from iexec_lab.client import offers, preflight, signing
 from iexec_lab.client.job import Job
+from iexec_lab.client.plan import most_of
 from iexec_lab.client.request import Request
 from iexec_lab.client.settle import (
     DEADLINE_FACTOR,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from iexec_lab.client.job import JobStatus
     from iexec_lab.client.matching import Match
+    from iexec_lab.client.permit import Permit
     from iexec_lab.client.plan import Plan
     from iexec_lab.client.session import Session
     from iexec_lab.client.verbs import Noun
@@ -163,8 +165,7 @@ def run_app(  # noqa: D417 -- the noun is not an argument of the verb
         check_requirements(session, plan.matches[0])
     if dry_run:
         return plan
-    session.spend(plan.plan, force=force)
-    job = _carry_out(session, plan)
+    job = _carry_out(session.spend(plan.plan, force=force), plan)
     return job.wait(progress=progress) if watch else job
 
 
@@ -263,7 +264,7 @@ def request_execution(  # noqa: D417 -- the noun is not an argument of the verb
     )
     if not skip_preflight_check:
         preflight.check(session, order)
-    cost = sum(request.max_prices.values()) * request.volume
+    cost = most_of(order)
     stake = session.hub.view_account(session.signer.address).stake
     if stake < cost:
         raise BalanceError(
@@ -272,8 +273,8 @@ def request_execution(  # noqa: D417 -- the noun is not an argument of the verb
             details={"stake": f"{format_rlc(stake)} RLC"},
         )
     terms = signing.order_terms(order)
-    session.spend(session.plan("app request-execution", cost_nrlc=cost, **terms), force=force)
-    return signing.publish(session, signing.sign(session, order))
+    plan = session.plan("app request-execution", cost_nrlc=cost, orders=[order], **terms)
+    return signing.publish(session, signing.sign(session.spend(plan, force=force), order))
 
 
 def check_requirements(session: Session, match: Match) -> None:
@@ -318,11 +319,12 @@ def _plan(session: Session, request: Request, sponsor: Sponsor | None, *, shown:
         gas = session.price_of(GAS_OF_A_MATCH * len(matches))
         details["stake_left_nrlc"] = session.hub.view_account(first.request.requester).stake - cost
     terms = {name: value for name, value in details.items() if value is not None}
-    plan = session.plan("app run", cost_nrlc=cost, cost_wei=gas, **terms)
+    ours = dict.fromkeys(order for match in matches for order in match.unsigned)
+    plan = session.plan("app run", cost_nrlc=cost, cost_wei=gas, orders=ours, **terms)
     return RunPlan(plan, tuple(matches), sponsor)
 
 
-def _carry_out(session: Session, plan: RunPlan) -> Job:
+def _carry_out(permit: Permit, plan: RunPlan) -> Job:
     """Sign what is ours, once each, and make the deals one after the other."""
     signed: dict[int, Order] = {}
 
@@ -330,7 +332,7 @@ def _carry_out(session: Session, plan: RunPlan) -> Job:
         if order.signature is not None:
             return order
         if id(order) not in signed:
-            signed[id(order)] = signing.sign(session, order)
+            signed[id(order)] = signing.sign(permit, order)
         return signed[id(order)]
 
     settled = []
@@ -341,5 +343,5 @@ def _carry_out(session: Session, plan: RunPlan) -> Job:
             request=finished(match.request),
             dataset=finished(match.dataset) if match.dataset.dataset != NULL_ADDRESS else match.dataset,
         )
-        settled.append(send_match(session, complete, plan.sponsor))
-    return Job.of(session, settled)
+        settled.append(send_match(permit, complete, plan.sponsor))
+    return Job.of(permit.session, settled)

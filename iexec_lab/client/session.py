@@ -7,9 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from iexec_lab.client.permit import Permit
 from iexec_lab.client.plan import Plan, Rehearsed, is_rehearsal
 from iexec_lab.client.wallets import ask_in_terminal
-from iexec_lab.errors import AbortedError, ConfigurationError, IexecError, ValidationError, WalletError
+from iexec_lab.errors import AbortedError, IexecError, ValidationError, WalletError
 from iexec_lab.protocol import NULL_ADDRESS, to_address
 
 if TYPE_CHECKING:
@@ -21,11 +22,12 @@ if TYPE_CHECKING:
     from iexec_lab.ethereum.rpc import Provider
     from iexec_lab.ethereum.transactions import Receipt, Sender
     from iexec_lab.networks import Network
-    from iexec_lab.protocol import Domain
+    from iexec_lab.protocol import Domain, Order
     from iexec_lab.services.compass import Compass
     from iexec_lab.services.ipfs import Ipfs
     from iexec_lab.services.market import Market
     from iexec_lab.services.sms import Sms
+    from iexec_lab.wallet.gate import Gate, Place
     from iexec_lab.wallet.signer import Signer
 
 T = TypeVar("T")
@@ -68,6 +70,7 @@ class Session:
         self.ask_secret = ask_secret
         self.timeout = timeout
         self.deals_seen: dict[str, JobDeal] = {}
+        self._at_place = False
 
     @cached_property
     def rpc(self) -> Provider:
@@ -82,8 +85,17 @@ class Session:
         return Hub(self.rpc, self.network.hub)
 
     @cached_property
+    def place(self) -> Place:
+        """Where what this session signs is good."""
+        from iexec_lab.wallet.gate import Place
+
+        network = self.network
+        return Place(network.name, network.id, to_address(network.hub), network.real_value)
+
+    @cached_property
     def domain(self) -> Domain:
-        return self.hub.domain()
+        """The EIP-712 domain of orders, by the network's own facts: no node is asked."""
+        return self.place.domain
 
     @cached_property
     def registries(self) -> Mapping[str, str]:
@@ -130,34 +142,44 @@ class Session:
 
     @property
     def signer(self) -> Signer:
-        """The unlocked wallet.
+        """The unlocked wallet; what is to be signed goes through ``gate``.
 
         Raises:
             WalletError: There is none, or the password is wrong.
         """
         return self.wallet.signer(self.ask)
 
-    def require_chain(self) -> None:
-        """Make sure that the node is on the network's chain; asked once.
+    @property
+    def gate(self) -> Gate:
+        """Signs for the wallet, at this network only; orders and transactions go through a ``Permit``.
 
         Raises:
-            ConfigurationError: It is on another one.
+            WalletError: As for ``signer``.
+        """
+        from iexec_lab.wallet.gate import Gate
+
+        return Gate(self.signer, self.place, self.require_place)
+
+    def require_place(self) -> None:
+        """Make sure that the node is where the network says; asked once, in one round trip.
+
+        Raises:
+            ConfigurationError: It is on another chain, or its hub signs for another domain.
             CallError: It does not answer.
         """
-        if self.rpc.chain_id != self.network.id:
-            raise ConfigurationError(
-                f"Network {self.network.name} is chain {self.network.id}, its node is on another",
-                details={"host": self.network.host, "chain id": self.rpc.chain_id},
-            )
+        if not self._at_place:
+            self.place.check(*self.hub.whereabouts())
+            self._at_place = True
 
     @cached_property
     def sender(self) -> Sender:
+        """Sends for the wallet; for a ``Permit`` only, which is given once a plan was agreed to."""
         from iexec_lab.ethereum.transactions import Sender
 
-        self.require_chain()
+        self.require_place()
         return Sender(
             self.rpc,
-            self.signer,
+            self.gate.for_transactions(),
             gas_price=self.gas_price,
             confirms=self.confirms,
             free_gas=not self.network.use_gas,
@@ -198,22 +220,32 @@ class Session:
         """
         return (self.ask_secret or ask_in_terminal)(prompt)
 
-    def plan(self, action: str, *, cost_nrlc: int = 0, cost_wei: int | None = None, **details: Any) -> Plan:
-        return Plan(action, self.network.name, self.network.real_value, cost_nrlc, cost_wei, details)
+    def plan(
+        self,
+        action: str,
+        *,
+        cost_nrlc: int = 0,
+        cost_wei: int | None = None,
+        orders: Iterable[Order] = (),
+        **details: Any,
+    ) -> Plan:
+        """A plan of this session; ``orders`` are those that will be signed."""
+        return Plan(action, self.place, cost_nrlc, cost_wei, details, tuple(orders))
 
-    def spend(self, plan: Plan, *, force: bool = False) -> None:
-        """The gate: returns when the plan may be carried out.
+    def spend(self, plan: Plan, *, force: bool = False) -> Permit:
+        """The permit to carry a plan out.
 
         Raises:
             AbortedError: The answer was no, or RLC has value here and nobody could be asked.
         """
         if is_rehearsal():
             raise Rehearsed(plan)
+        permit = Permit(self, plan)
         if force:
-            return
+            return permit
         if self.confirm is None:
             if not plan.real_value:
-                return
+                return permit
             raise AbortedError(
                 f"{plan.action} on {plan.network} was not confirmed",
                 details={"plan": str(plan)},
@@ -221,6 +253,7 @@ class Session:
             )
         if not self.confirm(plan):
             raise AbortedError("Operation aborted by user.")
+        return permit
 
     def send(
         self,
@@ -233,12 +266,12 @@ class Session:
         details: Mapping[str, Any] | None = None,
         force: bool = False,
     ) -> Receipt:
-        """Pass the gate, send one transaction, wait for it."""
-        if not force or is_rehearsal():
-            gas = self._gas_cost(to, data, value) if self.network.real_value or is_rehearsal() else None
-            cost = None if gas is None else value + gas
-            self.spend(self.plan(action, cost_nrlc=cost_nrlc, cost_wei=cost, **(details or {})))
-        return self.sender.send(to, data, value)
+        """Show one transaction, send it when it may be, wait for it."""
+        looked_at = is_rehearsal() or (self.network.real_value and not force)
+        gas = self._gas_cost(to, data, value) if looked_at else None
+        cost = None if gas is None else value + gas
+        plan = self.plan(action, cost_nrlc=cost_nrlc, cost_wei=cost, **(details or {}))
+        return self.spend(plan, force=force).send(to, data, value)
 
     def _gas_cost(self, to: str, data: bytes, value: int) -> int | None:
         """Wei that the gas of a transaction costs at today's price; None when the node can not tell."""

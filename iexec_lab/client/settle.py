@@ -15,6 +15,7 @@ from iexec_lab.units import format_rlc
 
 if TYPE_CHECKING:
     from iexec_lab.client.matching import Match
+    from iexec_lab.client.permit import Permit
     from iexec_lab.client.plan import Plan
     from iexec_lab.client.session import Session
 
@@ -160,23 +161,24 @@ def fill_plan(session: Session, match: Match, volume: int, cost: int) -> Plan:
     if is_ours:
         terms["stake_left_nrlc"] = session.hub.view_account(match.request.requester).stake - cost
     gas = session.price_of(GAS_OF_A_MATCH)
-    return session.plan("order fill", cost_nrlc=cost if is_ours else 0, cost_wei=gas, **terms)
+    return session.plan(
+        "order fill", cost_nrlc=cost if is_ours else 0, cost_wei=gas, orders=match.unsigned, **terms
+    )
 
 
-def send_match(session: Session, match: Match, sponsor: Sponsor | None = None) -> Settled:
+def send_match(permit: Permit, match: Match, sponsor: Sponsor | None = None) -> Settled:
     """Send four signed orders; the deal that they made.
 
     Raises:
         TransactionError: The hub refused.
     """
-    target: str = sponsor.address if sponsor else session.network.hub
+    hub = permit.session.network.hub
+    target: str = sponsor.address if sponsor else hub
     function = VOUCHER.matchOrders if sponsor else HUB.matchOrders
     data = function.encode(*(order.to_tuple() for order in match.orders))
-    receipt = session.sender.send(target, data)
+    receipt = permit.send(target, data)
     for log in receipt.logs:
-        if EVENTS.OrdersMatched.matches(log) and to_address(log["address"]) == to_address(
-            session.network.hub
-        ):
+        if EVENTS.OrdersMatched.matches(log) and to_address(log["address"]) == to_address(hub):
             found: dict[str, Any] = EVENTS.OrdersMatched.decode(log)
             return Settled(to_bytes32(found["dealid"]), int(found["volume"]), receipt.tx_hash)
     raise OrderError("OrdersMatched not confirmed", details={"transaction": receipt.tx_hash})

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from iexec_lab.errors import OrderError
 from iexec_lab.protocol import ORDERS, create_order, sum_tags
-from iexec_lab.services.auth import authorize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from iexec_lab.client.permit import Permit
     from iexec_lab.client.session import Session
     from iexec_lab.protocol import AppOrder, DatasetOrder, RequestOrder, WorkerpoolOrder
 
@@ -50,14 +50,14 @@ def with_default_tag(session: Session, order: T) -> T:
     return replace(order, tag=sum_tags(order.tag, session.network.default_tag))
 
 
-def sign(session: Session, order: T) -> T:
-    """A signed copy; the gate is the caller's business.
+def sign(permit: Permit, order: T) -> T:
+    """A signed copy of an order that the permit's plan showed.
 
     Raises:
         OrderError: The wallet is not the requester, or does not own the resource.
     """
+    session = permit.session
     signer = session.signer
-    order = with_default_tag(session, order)
     if order.kind == "requestorder":
         owner, role = order.resource, "requester"
     else:
@@ -67,7 +67,7 @@ def sign(session: Session, order: T) -> T:
             f"Invalid order signer, must be the {role}",
             details={"wallet": signer.address, role: owner},
         )
-    return cast("T", order.sign(session.domain, signer))
+    return permit.sign(order)
 
 
 def publish(session: Session, order: AnyOrder) -> str:
@@ -76,7 +76,7 @@ def publish(session: Session, order: AnyOrder) -> str:
     Raises:
         MarketError, ApiError: The market was not reached, or refused.
     """
-    token = authorize(session.market.challenge(session.signer.address), session.signer)
+    token = session.market.log_in(session.gate)
     return session.market.publish(order.kind, order.to_json(), token)
 
 

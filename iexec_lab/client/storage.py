@@ -49,13 +49,13 @@ class Storage(Noun):
         if self._needs_no_token(provider):
             return {"isInitialized": True, "isUpdated": False}
         name = self._token_name(provider)
-        signer, sms = self.session.signer, self.session.sms(tee_framework)
-        if not force_update and sms.has_web2(signer.address, name):
+        gate, sms = self.session.gate, self.session.sms(tee_framework)
+        if not force_update and sms.has_web2(gate.address, name):
             raise IexecError(
                 f"{provider or 'default'} storage is already initialized, "
                 "use --force-update option to update your storage token"
             )
-        updated = sms.push_web2(name, token or self._token(provider), signer, update=force_update)
+        updated = sms.push_web2(name, token or self._token(provider), gate, update=force_update)
         return {"isInitialized": True, "isUpdated": updated}
 
     @verb(raw=lambda is_set: {"isInitialized": is_set})
@@ -116,5 +116,5 @@ class Storage(Noun):
     def _token(self, provider: str | None) -> str:
         if provider in {None, "default"}:
             proxy = ResultProxy(self.session.network.setting("resultProxy"), timeout=self.session.timeout)
-            return proxy.login(self.session.signer, self.session.network.id)
+            return proxy.login(self.session.gate)
         return self.session.ask(f"Token for {provider}")

@@ -48,10 +48,10 @@ def fetch_logs(session: Session, task_id: str, deal: Deal) -> list[dict[str, Any
         JobError: It is not.
         WorkerpoolError: The scheduler was not reached.
     """
-    signer = session.signer
-    if signer.address != deal.requester:
+    gate = session.gate
+    if gate.address != deal.requester:
         raise JobError(
             f"Only task requester {deal.requester} can access replicates logs",
-            details={"wallet": signer.address},
+            details={"wallet": gate.address},
         )
-    return workerpool_api(session, deal.workerpool.pointer).logs(task_id, signer, session.network.id)
+    return workerpool_api(session, deal.workerpool.pointer).logs(task_id, gate)

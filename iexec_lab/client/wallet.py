@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from iexec_lab.client.balances import WEI_PER_NRLC, wallet_nrlc, wallet_wei
 from iexec_lab.client.bridge import bridge_to_mainchain, bridge_to_sidechain, bridged_session
@@ -14,6 +14,9 @@ from iexec_lab.ethereum.contracts import RLC
 from iexec_lab.units import format_ether, format_rlc, parse_ether, parse_rlc
 from iexec_lab.wallet import keystore
 from iexec_lab.wallet.signer import LocalSigner
+
+if TYPE_CHECKING:
+    from iexec_lab.client.permit import Permit
 
 TRANSFER_GAS = 21_000
 
@@ -187,23 +190,22 @@ class Wallets(Noun):
         nrlc = 0 if session.network.native else wallet_nrlc(session, wallet)
         wei = wallet_wei(session, wallet)
         plan = session.plan("wallet sweep", cost_nrlc=nrlc, cost_wei=wei, to=target)
-        session.spend(plan, force=force)
+        permit = session.spend(plan, force=force)
         swept: dict[str, Any] = {"from": wallet, "to": target}
         if nrlc:
             try:
-                receipt = session.sender.send(session.token, RLC.transfer.encode(target, nrlc))
+                receipt = permit.send(session.token, RLC.transfer.encode(target, nrlc))
             except IexecError as error:
                 raise IexecError(
                     f"Failed to sweep ERC20, sweep aborted. errors: {error.message}", hint=error.hint
                 ) from error
             swept |= {"sendERC20TxHash": receipt.tx_hash, "amount_nrlc": nrlc}
-        return swept | self._sweep_coin(wallet, target)
+        return swept | self._sweep_coin(permit, wallet, target)
 
-    def _sweep_coin(self, wallet: str, target: str) -> dict[str, Any]:
+    def _sweep_coin(self, permit: Permit, wallet: str, target: str) -> dict[str, Any]:
         """Send all coins but the fee; what goes wrong is told, the RLC having been sent."""
-        sender = self.session.sender
         try:
-            fees, gas = sender.fees(), self._transfer_gas(wallet, target)
+            fees, gas = self.session.sender.fees(), self._transfer_gas(wallet, target)
             price = max(fees.values())
             rest = wallet_wei(self.session, wallet) - gas * price
             if rest <= 0:
@@ -211,7 +213,7 @@ class Wallets(Noun):
                     "errors": ["Failed to transfer native token': Tx fees are greater than wallet balance"]
                 }
             # Every field at the highest price: then the fee is known to the wei and nothing stays behind.
-            receipt = sender.send(target, b"", rest, gas=gas, fees=dict.fromkeys(fees, price))
+            receipt = permit.send(target, b"", rest, gas=gas, fees=dict.fromkeys(fees, price))
         except IexecError as error:
             return {"errors": [f"Failed to transfer native token': {error.message}"]}
         return {"sendNativeTxHash": receipt.tx_hash, "amount_wei": rest}

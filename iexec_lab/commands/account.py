@@ -101,7 +101,7 @@ COMMANDS = (
             spends=True,
         ),
         args=(SPENDER,),
-        options=SENDS,
+        options=(*SENDS, FORCE),
         example="account revoke 0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
         spends=True,
     ),

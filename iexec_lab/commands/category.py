@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iexec_lab.commands.handlers import calling, done
-from iexec_lab.commands.options import CHAIN, SENDS
+from iexec_lab.commands.options import CHAIN, FORCE, SENDS
 from iexec_lab.commands.resources import save_template
 from iexec_lab.commands.tree import Argument, Command
 from iexec_lab.errors import ValidationError
@@ -32,7 +32,7 @@ def create(context: Context, args: Namespace) -> Outcome:
     lab = context.lab(args)
     with context.face.working("Creating the category"):
         wanted = {name: values[key] for key, name in names.items()}
-        return done(lab, "category.create", "Created category {catid}.", **wanted, force=True)
+        return done(lab, "category.create", "Created category {catid}.", **wanted, force=args.force)
 
 
 COMMANDS = (
@@ -46,7 +46,7 @@ COMMANDS = (
         ("category", "create"),
         "add the category of iexec.json (owner of the hub only)",
         create,
-        options=SENDS,
+        options=(*SENDS, FORCE),
         example="category create",
         spends=True,
     ),

@@ -22,19 +22,26 @@ SANDBOX = "sandbox"
 WALLET = ("password", "wallet_file", "wallet_address", "keystoredir")
 
 
+def unanswered(question: str, hint: str) -> AbortedError:
+    """The error of a face that has a question and nobody to answer it."""
+    error = AbortedError(f"Nobody is there to answer: {question}", hint=hint)
+    error.unanswered = True
+    return error
+
+
 class Face(Protocol):
     """Where the command was typed: a terminal, a pipe, a notebook."""
 
     def confirm(self, question: str) -> bool:
-        """Yes or no, yes by default. Raises ``AbortedError`` when nobody can answer."""
+        """Yes or no, yes by default. Raises ``unanswered`` when nobody can answer."""
         ...
 
     def agree(self, plan: Plan) -> bool:
-        """Show what something will cost, then ask whether to go on."""
+        """Show what something will cost, then ask whether to go on. Raises as ``confirm``."""
         ...
 
     def secret(self, question: str) -> str:
-        """Text that is not shown while typed. Raises ``AbortedError`` when nobody can answer."""
+        """Text that is not shown while typed. Raises ``unanswered`` when nobody can answer."""
         ...
 
     def note(self, text: str) -> None:
@@ -71,6 +78,7 @@ class Context:
         given: A lab that was opened elsewhere; used unless a command names another network or wallet.
         remember: What ``connect`` does with its choice beyond this context.
         rows: How many orders a list shows unless told otherwise; None for all.
+        unattended: A program reads the answer: with ``--raw``, or in CI.
     """
 
     face: Face
@@ -83,6 +91,7 @@ class Context:
     given: IExec | None = None
     remember: Callable[[str], None] | None = None
     rows: int | None = None
+    unattended: bool = False
     _labs: dict[Any, IExec] = field(default_factory=dict, repr=False)
 
     @property
@@ -196,8 +205,15 @@ class Context:
         return chain, None
 
     def _agrees(self, plan: Plan) -> bool:
-        """The gate of the client: questions are asked only where RLC has a price."""
-        return not plan.real_value or self.face.agree(plan)
+        """The rule for asking (``client/plan.py``), for this face."""
+        if not plan.real_value or (plan.routine and self.unattended):
+            return True
+        try:
+            return self.face.agree(plan)
+        except AbortedError as error:
+            if plan.routine and error.unanswered:
+                return True
+            raise
 
     def _stamp(self) -> tuple[int, ...]:
         """Changes when a file that decides network or wallet changes."""

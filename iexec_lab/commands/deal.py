@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from iexec_lab.commands.handlers import calling, done
-from iexec_lab.commands.options import READS, SENDS, flag
+from iexec_lab.commands.options import FORCE, READS, SENDS, flag
 from iexec_lab.commands.running import brief, failure, sentences
 from iexec_lab.commands.tree import Argument, Command
 from iexec_lab.commands.waiting import telling
@@ -47,7 +47,7 @@ COMMANDS = (
         "take back what was paid for tasks that nobody finished",
         calling("deal.claim", "dealid", doing="Claiming", said="Claimed.", spends=True),
         args=(_DEAL,),
-        options=SENDS,
+        options=(*SENDS, FORCE),
         example="deal claim 0x5b1e...c3",
         notes="Possible once the deadline of the deal has passed.",
         spends=True,

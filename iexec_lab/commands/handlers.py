@@ -27,7 +27,7 @@ def calling(
         names: Arguments to pass on, by name; those not given are left out.
         doing: Shown while it runs.
         said: The line for people; fields of the raw answer and of the arguments in braces.
-        spends: The verb takes ``force``; a command without ``--force`` asks nothing.
+        spends: The verb takes ``force``, the command has ``--force``.
         deployed: Kind of the resource in the argument ``address``; ``deployed.json`` has the default.
     """
     is_about_secret = deployed is not None and verb.endswith("_secret")
@@ -41,7 +41,7 @@ def calling(
         lab = context.lab(args)
         values = given(args, names)
         if spends:
-            values["force"] = getattr(args, "force", True)
+            values["force"] = args.force
         if deployed:
             values["address"] = address_of(
                 context, deployed, args.address, lab.session.network.id, otherwise=otherwise

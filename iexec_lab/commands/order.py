@@ -50,7 +50,9 @@ def sign(context: Context, args: Namespace) -> Outcome:
         values = context.project.order(kind)
         with context.face.working(f"Signing the {kind}"):
             order = lab.order.create.plain(kind, **values)
-            signed = lab.order.sign.plain(order, skip_preflight_check=args.skip_preflight_check, force=True)
+            signed = lab.order.sign.plain(
+                order, skip_preflight_check=args.skip_preflight_check, force=args.force
+            )
         raw = signed.to_json()
         context.project.save_signed_order(kind, lab.session.network.id, raw)
         return raw, lambda: signed

@@ -67,7 +67,7 @@ def deploy(kind: str) -> Command:
         (kind, "deploy"),
         f"register the {kind} of iexec.json on the chain",
         _deploy(kind),
-        options=SENDS,
+        options=(*SENDS, FORCE),
         example=f"{kind} deploy",
         notes=f"The address is kept in deployed.json, for commands that are not told which {kind} they mean.",
         spends=True,
@@ -81,7 +81,7 @@ def _deploy(kind: str) -> Handler:
         lab = context.lab(args)
         project.prepare_deployed()
         with context.face.working(f"Deploying the {kind}"):
-            outcome = done(lab, f"{kind}.deploy", f"Deployed {kind} {{address}}.", force=True, **values)
+            outcome = done(lab, f"{kind}.deploy", f"Deployed {kind} {{address}}.", force=args.force, **values)
         try:
             project.save_deployed(kind, lab.session.network.id, outcome.raw["address"])
         except ProjectError as error:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from iexec_lab.commands.handlers import calling, done, given
-from iexec_lab.commands.options import BENEFICIARY_FOLDER, BENEFICIARY_KEY, READS, SENDS, flag
+from iexec_lab.commands.options import BENEFICIARY_FOLDER, BENEFICIARY_KEY, FORCE, READS, SENDS, flag
 from iexec_lab.commands.running import failure, sentences
 from iexec_lab.commands.tree import Argument, Command, Option
 from iexec_lab.commands.waiting import telling_task
@@ -79,7 +79,7 @@ COMMANDS = (
         "take back what was paid for a task that nobody finished",
         calling("task.claim", "taskid", doing="Claiming", said="Claimed.", spends=True),
         args=(_TASK,),
-        options=SENDS,
+        options=(*SENDS, FORCE),
         example="task claim 0x97a2...4e",
         notes="Possible once the deadline of the task has passed.",
         spends=True,

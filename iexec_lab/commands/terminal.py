@@ -8,6 +8,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
+from iexec_lab.commands.context import unanswered
 from iexec_lab.commands.text import YELLOW, Style, safe
 from iexec_lab.errors import AbortedError
 
@@ -90,7 +91,7 @@ class Terminal:
 
     def _require_person(self, question: str, hint: str) -> None:
         if not sys.stdin or not sys.stdin.isatty():
-            raise AbortedError(f"Nobody is there to answer: {question.splitlines()[-1]}", hint=hint)
+            raise unanswered(question.splitlines()[-1], hint)
 
     def _answer(self, question: str) -> str:
         try:

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     Handler = Callable[[Context, Namespace], Outcome]
 
 PROGRAM = "iexec-lab"
+SECRET_KINDS = frozenset({"password", "secret", "private_key"})
+"""Kinds of values that are never echoed and never stay in a notebook or its history."""
 COMPLETE = "__complete"
 """First word of the line that the completion scripts run; the second is the line typed so far."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from iexec_lab.commands.handlers import calling
-from iexec_lab.commands.options import READS, SIGNS, USER
+from iexec_lab.commands.options import FORCE, READS, SIGNS, USER
 from iexec_lab.commands.tree import Argument, Command
 
 _REQUESTER = Argument("requester", "user", "who may use the voucher", required=True)
@@ -27,7 +27,7 @@ COMMANDS = (
             spends=True,
         ),
         args=(_REQUESTER,),
-        options=SIGNS,
+        options=(*SIGNS, FORCE),
         example="voucher authorize 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 --chain bellecour",
         spends=True,
     ),
@@ -42,7 +42,7 @@ COMMANDS = (
             spends=True,
         ),
         args=(_REQUESTER,),
-        options=SIGNS,
+        options=(*SIGNS, FORCE),
         example="voucher revoke 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 --chain bellecour",
         spends=True,
     ),

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING
 
 from iexec_lab.commands import resources
 from iexec_lab.commands.handlers import calling
-from iexec_lab.commands.options import CATEGORY, PRICE, SENDS, TAG, TRUST, VOLUME, WALLET_OPEN, restrict
+from iexec_lab.commands.options import (
+    CATEGORY,
+    FORCE,
+    PRICE,
+    SENDS,
+    TAG,
+    TRUST,
+    VOLUME,
+    WALLET_OPEN,
+    restrict,
+)
 from iexec_lab.commands.tree import Argument, Command
 
 if TYPE_CHECKING:
@@ -73,7 +83,7 @@ COMMANDS = (
             Argument("api-url", "url", "http(s) URL of the pool's API", required=True, shows="apiUrl"),
             resources.address("workerpool"),
         ),
-        options=SENDS,
+        options=(*SENDS, FORCE),
         example="workerpool set-api-url https://pool.example.com",
         spends=True,
     ),

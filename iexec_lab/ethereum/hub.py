@@ -6,8 +6,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iexec_lab.errors import CallError
-from iexec_lab.ethereum.calls import Call, attempt, block_time, read
+from iexec_lab.ethereum.calls import Call, attempt, block_time, checked, read
 from iexec_lab.ethereum.contracts import HUB, OWNABLE, REGISTRY
+from iexec_lab.ethereum.rpc import to_int
 from iexec_lab.protocol.constants import NULL_ADDRESS
 from iexec_lab.protocol.states import Account, Category, Contribution, Deal, Task
 from iexec_lab.protocol.typed_data import Domain
@@ -60,9 +61,14 @@ class Hub:
         return f"Hub({self.address!r})"
 
     def domain(self) -> Domain:
-        """The EIP-712 domain that orders are signed for."""
-        name, version, chain_id, contract = self._one(HUB.domain)
-        return Domain(chain_id, contract, name, version)
+        """The EIP-712 domain that the contract says orders are signed for; a claim of the node."""
+        return _domain(self._one(HUB.domain))
+
+    def whereabouts(self) -> tuple[int, Domain]:
+        """What the node says of itself in one round trip: chain id, and the domain of the hub."""
+        call = Call(self.address, HUB.domain)
+        chain_id, said = self.rpc.batch([("eth_chainId", []), call.request()])
+        return to_int(checked(chain_id, "eth_chainId")), _domain(call.decode(said))
 
     def token(self) -> str:
         """The RLC token; the null address on a native chain."""
@@ -213,6 +219,11 @@ class Hub:
 
     def _many(self, function: Function, arguments: Iterable[Any]) -> list[Any]:
         return read(self.rpc, [Call(self.address, function, (argument,)) for argument in arguments])
+
+
+def _domain(said: tuple[str, str, int, str]) -> Domain:
+    name, version, chain_id, contract = said
+    return Domain(chain_id, contract, name, version)
 
 
 def _word(text: str) -> bytes:

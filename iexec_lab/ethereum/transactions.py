@@ -66,7 +66,7 @@ class Sender:
     def __init__(
         self,
         rpc: Provider,
-        signer: Signer,
+        signer: Signer | KeySigner | SendingSigner,
         *,
         gas_price: int | None = None,
         confirms: int = 1,

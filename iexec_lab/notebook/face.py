@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from getpass import getpass
 from typing import TYPE_CHECKING, Any
 
+from iexec_lab.commands.context import unanswered
 from iexec_lab.commands.terminal import Terminal
 from iexec_lab.errors import AbortedError
 from iexec_lab.notebook.progress import CellProgress, Silent
@@ -86,7 +87,7 @@ def _ask(read: Any, prompt: str, hint: str = _HINT) -> str:
     """Ask through the front end.
 
     Raises:
-        AbortedError: there is none, as when a notebook runs without a person.
+        AbortedError: there is none, as when a notebook runs without a person; or it was interrupted.
     """
     try:
         answer: str = read(prompt)
@@ -95,8 +96,5 @@ def _ask(read: Any, prompt: str, hint: str = _HINT) -> str:
     except Exception as error:
         if type(error).__name__ != "StdinNotImplementedError":  # ipykernel's; importing it is not ours to do
             raise
-        raise AbortedError(
-            f"Nobody is there to answer: {prompt.strip()}",
-            hint=hint,
-        ) from error
+        raise unanswered(prompt.strip(), hint) from error
     return answer

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 
 from iexec_lab.commands.complete import known_values
-from iexec_lab.commands.tree import Argument, Option
+from iexec_lab.commands.tree import SECRET_KINDS, Argument, Option
 from iexec_lab.errors import IexecError
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 _HASH = re.compile(r"0x[0-9a-fA-F]{64}")
 _ADDRESSES = {"address", "user", "app", "dataset", "workerpool"}
 _HASHES = {"apporder", "datasetorder", "workerpoolorder", "requestorder", "deal", "task"}
-_SECRETS = {"password", "secret", "private_key"}
 _UNITS = {"amount": ("nRLC", "RLC"), "ether": ("wei", "gwei", "ether")}
 _WIDE = widgets.Layout(width="34em", max_width="100%")
 _ROW = widgets.Layout(align_items="center", flex_flow="row wrap")
@@ -72,7 +71,7 @@ class Field:
 
     def forget(self) -> None:
         """Empty a control that held a secret."""
-        if self.item.kind in _SECRETS:
+        if self.item.kind in SECRET_KINDS:
             self._control.value = ""
 
     def on_change(self, act: Callable[[], None]) -> None:
@@ -100,7 +99,7 @@ class Field:
         value = self.value
         if not value:
             return []
-        if self.item.kind in _SECRETS and hide:
+        if self.item.kind in SECRET_KINDS and hide:
             value = HIDDEN
         if isinstance(self.item, Argument):
             return [value]
@@ -116,7 +115,7 @@ class Field:
         common = {"description": _label(item), "style": _LABEL, "layout": _WIDE, "tooltip": item.help}
         if self._is_flag:
             return widgets.Checkbox(value=False, indent=True, **{**common, "layout": _FLAG})
-        if item.kind in _SECRETS:
+        if item.kind in SECRET_KINDS:
             return widgets.Password(placeholder=item.help, **common)
         choices = _units_of(item) if item.kind == "unit" else item.choices
         if choices:

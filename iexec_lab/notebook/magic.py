@@ -38,6 +38,7 @@ from iexec_lab.errors import IexecError, UsageError, WalletError
 from iexec_lab.notebook.cells import split
 from iexec_lab.notebook.display import RawAnswer
 from iexec_lab.notebook.face import NotebookFace
+from iexec_lab.notebook.history import forget_input
 from iexec_lab.notebook.variables import expand
 
 if TYPE_CHECKING:
@@ -49,10 +50,9 @@ if TYPE_CHECKING:
 
 _PROGRAMS = ("iexec", "iexec-lab")
 _PRIVATE_KEY = re.compile(r"(0[xX])?[0-9a-fA-F]{64}")
-_KEEPS_SECRETS = {"password", "private_key"}
 _TAKES_HASHES = {
     *("apporder", "datasetorder", "workerpoolorder", "requestorder", "deal", "task", "jobs"),
-    *("app", "dataset", "workerpool", "tag", "text", "json", "secret", "name", "url", "path", "folder"),
+    *("app", "dataset", "workerpool", "tag", "text", "json", "name", "url", "path", "folder"),
 }
 """Kinds whose 64 digits are no private key, or whose own check says better what is wrong."""
 
@@ -122,7 +122,11 @@ class IexecMagics(Magics):
         values = [expand(token, names) for token in tokens]
         if tokens and tokens[0] in _PROGRAMS:
             tokens, values = tokens[1:], values[1:]
-        _refuse_secrets(tokens, values)
+        try:
+            _refuse_secrets(tokens, values)
+        except WalletError as error:
+            error.hint = f"{error.hint} {_AFTERWARDS[forget_input(self._shell)]}"
+            raise
         return self.execute(values)
 
     def execute(self, words: Sequence[Any]) -> Any:
@@ -148,6 +152,7 @@ class IexecMagics(Magics):
         args = parser.parse(command, words[taken:])
         self.context.default = self.default_chain or None
         self.face.quiet = args.raw or args.quiet
+        self.context.unattended = args.raw
         outcome = command.handler(self.context, args)
         self.seen.learn(dict(outcome.raw), command.path[0])
         if args.raw:
@@ -215,8 +220,8 @@ def _refuse_secrets(tokens: list[str], values: list[Any]) -> None:
     for word, following in zip(typed[taken:], [*typed[taken + 1 :], ""], strict=False):
         flag, _, joined = word.partition("=")
         option = command.option(flag) if command else None
-        if option and option.kind in _KEEPS_SECRETS and (joined or following):
-            raise _refusal(flag, "a password")
+        if option and option.kind in tree.SECRET_KINDS and (joined or following):
+            raise _refusal(flag, f"a {option.kind}")
         is_key = _PRIVATE_KEY.fullmatch(joined if option else word)
         if is_key and not _takes_hash(command, option or waiting, position):
             raise _refusal("a private key", "a private key")
@@ -235,6 +240,14 @@ def _takes_hash(command: Command | None, option: Option | None, position: int) -
     if option is not None and option.value != "none":
         return option.kind in _TAKES_HASHES and option.group != "wallet"
     return position < len(command.args) and command.args[position].kind in _TAKES_HASHES
+
+
+_AFTERWARDS = {
+    True: "The line was taken out of the history; delete it from this cell too.",
+    False: "Delete the line from this cell; the history file could not be written, so remove it there: "
+    "%history -g finds it.",
+}
+"""What is left to do when a secret was typed, by whether the history forgot it."""
 
 
 def _refusal(what: str, which: str) -> WalletError:

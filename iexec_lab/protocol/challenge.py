@@ -18,6 +18,14 @@ _SMS_DOMAIN: Final = b"IEXEC_SMS_DOMAIN"
 #: Apps have one secret each; this is its name in the signed message.
 _APP_SECRET_NAME: Final = "1"  # noqa: S105  a name
 
+_DOMAIN: Final = "EIP712Domain"
+_LOGIN: Final = "Challenge"
+_LOGIN_FIELDS: Final = [{"name": "challenge", "type": "string"}]
+_LOGIN_DOMAIN: Final = {"name": "string", "version": "string", "chainId": "uint256"}
+LONGEST_LOGIN: Final = 500
+"""Characters of a challenge; the longest known has 76."""
+_LONGEST_VERSION: Final = 20
+
 
 class LoginSigner(Protocol):
     @property
@@ -45,36 +53,86 @@ def sms_challenge(kind: SecretKind, address: str, name: str | None, value: str) 
     return keccak(keccak(_SMS_DOMAIN) + _address(address) + named + keccak(_utf8(value)))
 
 
-def login_data(challenge: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+def login_data(
+    challenge: Any, *, name: str | None = None, chain_id: int | None = None
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Domain, types and message of a service's challenge, which comes bare or in a ``data`` field.
 
+    Only the shape that all iExec services use is a login: one type ``Challenge`` with one text, in a domain
+    without contract and salt. What is returned is built anew from what was checked.
+
+    Args:
+        challenge: The service's answer.
+        name: Of the service, as its domain must have it (``iExec Gateway``); None takes any.
+        chain_id: Of the network, which the domain must name too; None takes any.
+
     Raises:
-        SignatureError: ``Failed to get authorization: Error: Unexpected challenge format``.
+        SignatureError: ``Failed to get authorization: Error: Unexpected challenge format``; ``details`` say
+            what it is instead.
     """
     data = challenge.get("data") or challenge if isinstance(challenge, dict) else {}
-    domain, types, message = (_part(data, name) for name in ("domain", "types", "message"))
-    return domain, {name: members for name, members in types.items() if name != "EIP712Domain"}, message
+    domain, types, message = (_part(data, part) for part in ("domain", "types", "message"))
+    _require(data.get("primaryType", _LOGIN) == _LOGIN, "its primary type is no Challenge")
+    _require(
+        {kind for kind in types if kind != _DOMAIN} == {_LOGIN} and types[_LOGIN] == _LOGIN_FIELDS,
+        "its types are not that of a Challenge with one text",
+    )
+    _require(set(domain) <= set(_LOGIN_DOMAIN), "its domain has a contract, a salt or more")
+    _require(_fits_domain(types.get(_DOMAIN) or []), "the type of its domain has a contract, a salt or more")
+    _require(name is None or domain.get("name") == name, f"its domain is not that of {name}")
+    _require(
+        chain_id is None or _is_chain(domain.get("chainId"), chain_id), f"it is not for chain {chain_id}"
+    )
+    version = domain.get("version")
+    _require(
+        version is None or (isinstance(version, str) and len(version) <= _LONGEST_VERSION), "no such version"
+    )
+    text: Any = message.get("challenge")
+    _require(set(message) == {"challenge"} and isinstance(text, str), "its message is not one text")
+    _require(len(text) <= LONGEST_LOGIN, f"its text has more than {LONGEST_LOGIN} characters")
+    return dict(domain), {_LOGIN: list(_LOGIN_FIELDS)}, {"challenge": text}
 
 
-def _part(data: Any, name: str) -> dict[str, Any]:
-    part = data.get(name) if isinstance(data, dict) else None
-    if not isinstance(part, dict) or not part:
-        raise SignatureError("Failed to get authorization: Error: Unexpected challenge format")
-    return part
-
-
-def login_token(challenge: Any, signer: LoginSigner) -> str:
-    """The signed answer to a service's challenge: ``<digest>_<signature>_<address>``.
+def login_token(
+    challenge: Any, signer: LoginSigner, *, name: str | None = None, chain_id: int | None = None
+) -> str:
+    """The signed answer to a service's challenge: ``<digest>_<signature>_<address>``; see ``login_data``.
 
     Raises:
-        SignatureError: the challenge can not be signed.
+        SignatureError: It is no login, or can not be signed.
     """
-    domain, types, message = login_data(challenge)
+    domain, types, message = login_data(challenge, name=name, chain_id=chain_id)
     try:
         digest = hash_typed_data(domain, types, message)
     except ValidationError as error:
         raise SignatureError(f"Failed to get authorization: Error: {error.message}") from error
     return f"0x{digest.hex()}_{signer.sign_typed_data(domain, types, message)}_{signer.address}"
+
+
+def _part(data: Any, name: str) -> dict[str, Any]:
+    part = data.get(name) if isinstance(data, dict) else None
+    _require(isinstance(part, dict) and bool(part), f"it has no {name}")
+    return part  # type: ignore[return-value]
+
+
+def _require(condition: bool, otherwise: str) -> None:
+    if not condition:
+        raise SignatureError(
+            "Failed to get authorization: Error: Unexpected challenge format",
+            details={"what came is no login": otherwise},
+            hint="Nothing was signed.",
+        )
+
+
+def _fits_domain(members: Any) -> bool:
+    """Whether the declared members of the domain are among those of a login."""
+    known = [{"name": name, "type": kind} for name, kind in _LOGIN_DOMAIN.items()]
+    return isinstance(members, list) and all(member in known for member in members)
+
+
+def _is_chain(said: Any, chain_id: int) -> bool:
+    """The market writes the id as text, the others as a number."""
+    return not isinstance(said, bool) and said in (chain_id, str(chain_id))
 
 
 def authorization_hash(worker: str, task: str, enclave_challenge: str) -> bytes:

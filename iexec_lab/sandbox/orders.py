@@ -109,7 +109,10 @@ class StandingOrders:
     async def _publish(self, session: aiohttp.ClientSession, order: WorkerpoolOrder) -> None:
         query = {"chainId": str(self._context.chain_id)}
         async with session.get("/challenge", params={**query, "address": self._owner.address}) as response:
-            token = login_token(await _json(response), self._owner.signer)
+            challenge = await _json(response)
+            token = login_token(
+                challenge, self._owner.signer, name="iExec Gateway", chain_id=self._context.chain_id
+            )
         numbers = ("workerpoolprice", "volume", "category", "trust")
         body = {**order.to_json(), **{name: getattr(order, name) for name in numbers}}
         headers = {"Authorization": token}

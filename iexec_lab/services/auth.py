@@ -1,25 +1,25 @@
-"""The challenge that market, workerpool and result proxy want signed before they let a wallet in."""
+"""The login that market, workerpool and result proxy want before they let a wallet in."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from iexec_lab.protocol.challenge import login_token
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from iexec_lab.services.http import Http
-    from iexec_lab.wallet.signer import Signer
+    from iexec_lab.wallet.gate import Gate
+
+# The names in the domains of their challenges: a service can not have a login to another one signed.
+MARKET: Final = "iExec Gateway"
+WORKERPOOL: Final = "iExec Core"
+RESULT_PROXY: Final = "iExec Result Repository"
 
 
-def get_challenge(http: Http, path: str, address: str, chain_id: int) -> Any:
-    """A new challenge for a wallet: EIP-712 typed data, bare or in a field ``data``."""
-    return http.get_json(path, {"address": address, "chainId": chain_id})
-
-
-def authorize(challenge: Any, signer: Signer) -> str:
-    """The token ``<digest>_<signature>_<address>``; a service takes it once.
+def log_in(http: Http, path: str, name: str, gate: Gate) -> str:
+    """A token ``<digest>_<signature>_<address>`` for the next call, from a new challenge at ``path``.
 
     Raises:
-        SignatureError: the challenge is none, or the wallet refused.
+        ServiceError: The service was not reached.
+        SignatureError: What it wants signed is no login to it, or the wallet refused.
     """
-    return login_token(challenge, signer)
+    challenge = http.get_json(path, {"address": gate.address, "chainId": gate.place.chain_id})
+    return gate.login(challenge, name=name, service=f"{http.error.service} at {http.shown}")

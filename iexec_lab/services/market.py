@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 from iexec_lab.errors import MarketError, ValidationError
 from iexec_lab.protocol import to_address, to_bytes32, to_tag, to_uint256
 from iexec_lab.protocol.javascript import to_text
-from iexec_lab.services.auth import get_challenge
+from iexec_lab.services.auth import MARKET, log_in
 from iexec_lab.services.http import TIMEOUT, Http
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from iexec_lab.wallet.gate import Gate
 
 PAGE_SIZE = 20
 SMALLEST_PAGE = 10
@@ -148,9 +150,13 @@ class Market:
         self.chain_id = chain_id
         self._http = Http(url, MarketError, timeout=timeout)
 
-    def challenge(self, address: str) -> Any:
-        """Typed data for ``auth.authorize``; every publishing call takes a new one."""
-        return get_challenge(self._http, "/challenge", to_address(address), self.chain_id)
+    def log_in(self, gate: Gate) -> str:
+        """A token for one call of ``publish`` or ``unpublish``.
+
+        Raises:
+            SignatureError: What the market wants signed is no login to it.
+        """
+        return log_in(self._http, "/challenge", MARKET, gate)
 
     def orderbook(self, kind: str, *, page: int = 0, page_size: int = PAGE_SIZE, **filters: Any) -> OrderPage:
         """One page of open orders, best price first.
@@ -199,7 +205,7 @@ class Market:
 
         Args:
             kind: As for ``orderbook``.
-            token: From ``auth.authorize``.
+            token: From ``log_in``.
             order_hash: One order.
             resource: Orders about this app, dataset, workerpool or by this requester.
             target: With a resource: ``unpublish_last`` (default) or ``unpublish_all``.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iexec_lab.errors import ResultProxyError
-from iexec_lab.services.auth import authorize, get_challenge
+from iexec_lab.services.auth import RESULT_PROXY, log_in
 from iexec_lab.services.http import TIMEOUT, Http
 
 if TYPE_CHECKING:
-    from iexec_lab.wallet.signer import Signer
+    from iexec_lab.wallet.gate import Gate
 
 
 class ResultProxy:
@@ -18,16 +18,16 @@ class ResultProxy:
     def __init__(self, url: str, *, timeout: float = TIMEOUT) -> None:
         self._http = Http(url, ResultProxyError, timeout=timeout)
 
-    def login(self, signer: Signer, chain_id: int) -> str:
-        """A token (JWT) that workers may upload the signer's results with; it is pushed to the SMS.
+    def login(self, gate: Gate) -> str:
+        """A token (JWT) that workers may upload the wallet's results with; it is pushed to the SMS.
 
         Raises:
             ResultProxyError: the proxy was not reached or failed.
             ApiError: ``Result Proxy login failed: <status>``.
+            SignatureError: What the proxy wants signed is no login to it.
         """
-        challenge = get_challenge(self._http, "/results/challenge", signer.address, chain_id)
-        token = authorize(challenge, signer)
-        answer = self._http.call("POST", "/results/login", {"chainId": chain_id}, body=token)
+        token = log_in(self._http, "/results/challenge", RESULT_PROXY, gate)
+        answer = self._http.call("POST", "/results/login", {"chainId": gate.place.chain_id}, body=token)
         if not answer.ok:
             raise self._http.api_error(f"Result Proxy login failed: {answer.status_line}", answer)
         return answer.body.decode(errors="replace").strip()

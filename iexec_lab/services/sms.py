@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from iexec_lab.errors import SmsError, ValidationError
-from iexec_lab.protocol import sms_challenge, to_address
+from iexec_lab.protocol import to_address
 from iexec_lab.services.http import TIMEOUT, Answer, Http
 
 if TYPE_CHECKING:
     from iexec_lab.errors import ApiError
     from iexec_lab.protocol.challenge import SecretKind
     from iexec_lab.services.http import Query
-    from iexec_lab.wallet.signer import Signer
+    from iexec_lab.wallet.gate import Gate
 
 
 class Sms:
@@ -32,61 +32,61 @@ class Sms:
         """Whether the key of an encrypted dataset is there."""
         return self._exists(*_place("web3", dataset))
 
-    def push_dataset_secret(self, dataset: str, value: str, signer: Signer) -> None:
-        """Store a dataset's key, once and for all; ``signer`` owns the dataset."""
-        self._push_once("web3", dataset, value, signer)
+    def push_dataset_secret(self, dataset: str, value: str, gate: Gate) -> None:
+        """Store a dataset's key, once and for all; the wallet owns the dataset."""
+        self._push_once("web3", dataset, value, gate)
 
     def has_app_secret(self, app: str) -> bool:
         return self._exists(*_place("app", app))
 
-    def push_app_secret(self, app: str, value: str, signer: Signer) -> None:
-        """Store the secret of an app, once and for all; ``signer`` owns the app."""
-        self._push_once("app", app, value, signer)
+    def push_app_secret(self, app: str, value: str, gate: Gate) -> None:
+        """Store the secret of an app, once and for all; the wallet owns the app."""
+        self._push_once("app", app, value, gate)
 
     def has_web2(self, owner: str, name: str) -> bool:
         """Whether a wallet has this named secret (result key, storage token)."""
         return self._exists(*_place("web2", owner, name))
 
-    def push_web2(self, name: str, value: str, signer: Signer, *, update: bool = False) -> bool:
-        """Store a named secret of the signer; with ``update`` also in the place of an older one.
+    def push_web2(self, name: str, value: str, gate: Gate, *, update: bool = False) -> bool:
+        """Store a named secret of the wallet; with ``update`` also in the place of an older one.
 
         Returns:
             True when there was an older one.
         """
-        path, query = _place("web2", signer.address, name)
+        path, query = _place("web2", gate.address, name)
         exists = self._exists(path, query)
         if exists and not update:
-            raise self._exists_already(name, signer.address)
-        self._accept(self._send("PUT" if exists else "POST", "web2", signer.address, name, value, signer))
+            raise self._exists_already(name, gate.address)
+        self._accept(self._send("PUT" if exists else "POST", "web2", gate.address, name, value, gate))
         return exists
 
     def has_requester(self, requester: str, name: str) -> bool:
         """Whether a wallet has this secret for the apps it runs."""
         return self._exists(*_place("requester", requester, name))
 
-    def push_requester(self, name: str, value: str, signer: Signer) -> None:
-        """Store a secret of the signer for the apps it runs, once and for all."""
-        if self._exists(*_place("requester", signer.address, name)):
-            raise self._exists_already(name, signer.address)
-        self._accept(self._send("POST", "requester", signer.address, name, value, signer))
+    def push_requester(self, name: str, value: str, gate: Gate) -> None:
+        """Store a secret of the wallet for the apps it runs, once and for all."""
+        if self._exists(*_place("requester", gate.address, name)):
+            raise self._exists_already(name, gate.address)
+        self._accept(self._send("POST", "requester", gate.address, name, value, gate))
 
-    def _push_once(self, kind: SecretKind, address: str, value: str, signer: Signer) -> None:
+    def _push_once(self, kind: SecretKind, address: str, value: str, gate: Gate) -> None:
         address = to_address(address)
-        answer = self._send("POST", kind, address, None, value, signer)
+        answer = self._send("POST", kind, address, None, value, gate)
         if answer.status == 409:
             message = f"Secret already exists for {address} and can't be updated"
             raise self._http.api_error(message, answer)
         if answer.status == 401:
-            message = f"Wallet {signer.address} is not allowed to set secret for {address}"
+            message = f"Wallet {gate.address} is not allowed to set secret for {address}"
             hint = f"Only its owner may: use the wallet that owns {address}."
             raise self._http.api_error(message, answer, hint=hint)
         self._accept(answer)
 
     def _send(
-        self, method: str, kind: SecretKind, address: str, name: str | None, value: str, signer: Signer
+        self, method: str, kind: SecretKind, address: str, name: str | None, value: str, gate: Gate
     ) -> Answer:
         path, query = _place(kind, address, name)
-        signature = signer.sign_message(sms_challenge(kind, address, name, value))
+        signature = gate.secret(kind, address, name, value)
         return self._http.call(method, path, query, body=value, headers={"Authorization": signature})
 
     def _exists(self, path: str, query: Query) -> bool:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import WorkerpoolError
 from iexec_lab.protocol import to_bytes32
-from iexec_lab.services.auth import authorize, get_challenge
+from iexec_lab.services.auth import WORKERPOOL, log_in
 from iexec_lab.services.http import TIMEOUT, Http
 
 if TYPE_CHECKING:
-    from iexec_lab.wallet.signer import Signer
+    from iexec_lab.wallet.gate import Gate
 
 
 class WorkerpoolApi:
@@ -41,10 +41,13 @@ class WorkerpoolApi:
             ],
         }
 
-    def logs(self, task_id: str, signer: Signer, chain_id: int) -> list[dict[str, Any]]:
-        """``[{worker, stdout, stderr}]``; ``signer`` is the deal's requester."""
-        challenge = get_challenge(self._http, "/tasks/logs/challenge", signer.address, chain_id)
-        headers = {"Authorization": authorize(challenge, signer)}
+    def logs(self, task_id: str, gate: Gate) -> list[dict[str, Any]]:
+        """``[{worker, stdout, stderr}]``; the gate's wallet is the deal's requester.
+
+        Raises:
+            SignatureError: What the scheduler wants signed is no login to it.
+        """
+        headers = {"Authorization": log_in(self._http, "/tasks/logs/challenge", WORKERPOOL, gate)}
         answer = self._object(self._http.get_json(f"/tasks/{to_bytes32(task_id)}/logs", headers=headers))
         return [
             {"worker": log.get("walletAddress"), "stdout": log.get("stdout"), "stderr": log.get("stderr")}

@@ -1,7 +1,8 @@
 """Signers: what signs for an address.
 
 Every signer signs typed data and messages. A signer that holds its key also signs digests and transactions;
-one that lives elsewhere (a browser wallet) sends its transactions itself.
+one that lives elsewhere (a browser wallet) sends its transactions itself. Sessions use them through the gate
+(``gate.py``) only.
 """
 
 from __future__ import annotations
@@ -39,18 +40,22 @@ class Signer(Protocol):
 
 
 @runtime_checkable
-class KeySigner(Signer, Protocol):
-    """A signer whose key is in this process."""
+class KeySigner(Protocol):
+    """What signs transactions here: its key is in this process."""
 
-    def sign_digest(self, digest: bytes) -> str: ...
+    @property
+    def address(self) -> str: ...
 
     def sign_transaction(self, transaction: Mapping[str, Any]) -> str:
         """The raw transaction as 0x text; keys as JSON-RPC names them, numbers as int."""
 
 
 @runtime_checkable
-class SendingSigner(Signer, Protocol):
-    """A signer that sends its transactions itself, as an EIP-1193 wallet does."""
+class SendingSigner(Protocol):
+    """What sends its transactions itself, as an EIP-1193 wallet does."""
+
+    @property
+    def address(self) -> str: ...
 
     def send_transaction(self, transaction: Mapping[str, Any]) -> str:
         """The transaction's hash; its nonce, gas and fees are the wallet's business where they are absent."""

@@ -45,7 +45,8 @@ class TestGate:
             with pytest.raises(AbortedError, match=r"^Operation aborted by user\.$"):
                 lab.session.spend(plan)
         assert seen == [plan]
-        assert plan.lines() == ["app run on sandbox, cost: 0.000000005 RLC", "  app: 0x1"]
+        where = f"  chain: {lab.session.network.id}, hub {lab.session.network.hub}"
+        assert plan.lines() == ["app run on sandbox, cost: 0.000000005 RLC", where, "  app: 0x1"]
 
     def test_nothing_is_sent_without_a_yes(self, iexec_sandbox, tmp_path):
         lab = valued(iexec_sandbox, tmp_path)

@@ -72,8 +72,8 @@ def called(monkeypatch, tmp_path):
         ("ens register hello", "ens.register", {"label": "hello"}),
         ("voucher show", "voucher.show", {}),
         (f"voucher show --user {USER}", "voucher.show", {"user": USER}),
-        (f"voucher authorize {USER}", "voucher.authorize", {"requester": USER, "force": True}),
-        (f"voucher revoke {USER}", "voucher.revoke", {"requester": USER, "force": True}),
+        (f"voucher authorize {USER}", "voucher.authorize", {"requester": USER, "force": False}),
+        (f"voucher revoke {USER}", "voucher.revoke", {"requester": USER, "force": False}),
         (
             "wallet bridge-to-sidechain 5 RLC",
             "wallet.bridge_to_sidechain",
@@ -87,7 +87,7 @@ def called(monkeypatch, tmp_path):
         (
             f"workerpool set-api-url http://x {USER}",
             "workerpool.set_api_url",
-            {"api_url": "http://x", "address": USER, "force": True},
+            {"api_url": "http://x", "address": USER, "force": False},
         ),
         ("info", "network.show", {}),
     ],

@@ -9,6 +9,10 @@ from urllib.parse import urlsplit
 import pytest
 from faulty_server import FaultyServer, Reply, json_reply
 
+from iexec_lab.protocol import NULL_ADDRESS
+from iexec_lab.wallet.gate import Gate, Place
+from iexec_lab.wallet.signer import LocalSigner
+
 VECTORS = Path(__file__).parent.parent / "vectors"
 CHALLENGE = {
     "types": {
@@ -23,6 +27,12 @@ CHALLENGE = {
     "primaryType": "Challenge",
     "message": {"challenge": "abc"},
 }
+
+
+def gate_of(key=None, chain_id=134):
+    """The gate of a wallet, on a network with this chain id."""
+    signer = LocalSigner.generate() if key is None else LocalSigner(key)
+    return Gate(signer, Place("test", chain_id, NULL_ADDRESS))
 
 
 def vectors(group):

@@ -1,30 +1,31 @@
 from __future__ import annotations
 
 import pytest
-from services.replay import assert_same_calls, recorder, vectors
+from services.replay import CHALLENGE, assert_same_calls, gate_of, recorder, vectors
 
 from iexec_lab.errors import ServiceError, SignatureError
-from iexec_lab.services.auth import authorize, get_challenge
+from iexec_lab.services.auth import MARKET, RESULT_PROXY, log_in
 from iexec_lab.services.http import Http
-from iexec_lab.wallet.signer import LocalSigner
 
 AUTH = [v for v in vectors("auth") if "challengeResponse" in v.values[0]["input"]]
+KEY = "0x" + "11" * 32
 
 
 @pytest.mark.parametrize("vector", AUTH)
 def test_the_token_is_the_official_sdks(vector):
     given, expected = vector["input"], vector["expected"]
-    path = {"bare-typed-data": "/results/challenge"}.get(vector["id"].rpartition("/")[2], "/challenge")
-    signer = LocalSigner(given["privateKey"])
+    of_proxy = vector["id"].endswith("bare-typed-data")
+    path, name = ("/results/challenge", RESULT_PROXY) if of_proxy else ("/challenge", MARKET)
+    gate = gate_of(given["privateKey"])
     with recorder(lambda _: given["challengeResponse"]) as server:
-        challenge = get_challenge(Http(server.url, ServiceError), path, signer.address, 134)
+        http = Http(server.url, ServiceError)
+        if "error" in (expected["result"] if isinstance(expected["result"], dict) else {}):
+            with pytest.raises(SignatureError) as caught:
+                log_in(http, path, name, gate)
+            assert caught.value.message == expected["result"]["error"]["message"]
+        else:
+            assert log_in(http, path, name, gate) == expected["result"]
     assert_same_calls(server.requests, expected["requests"])
-    if "error" in (expected["result"] if isinstance(expected["result"], dict) else {}):
-        with pytest.raises(SignatureError) as caught:
-            authorize(challenge, signer)
-        assert caught.value.message == expected["result"]["error"]["message"]
-    else:
-        assert authorize(challenge, signer) == expected["result"]
 
 
 def test_a_server_error_is_worded_as_in_the_official_sdk():
@@ -37,8 +38,10 @@ def test_a_server_error_is_worded_as_in_the_official_sdk():
 
 
 @pytest.mark.parametrize(
-    "challenge", [None, [], "text", {"data": 1}, {"types": {}, "domain": {}, "message": {}}]
+    "challenge", [None, [], "text", {"data": 1}, {"types": {}, "domain": {}, "message": {}}, CHALLENGE]
 )
-def test_what_is_no_challenge_is_refused(challenge):
-    with pytest.raises(SignatureError, match="Unexpected challenge format"):
-        authorize(challenge, LocalSigner.generate())
+def test_what_is_no_login_to_the_service_is_refused_in_its_name(challenge):
+    with recorder(lambda _: challenge) as server, pytest.raises(SignatureError) as caught:
+        log_in(Http(server.url, ServiceError), "/challenge", RESULT_PROXY, gate_of(KEY))
+    assert "Unexpected challenge format" in caught.value.message
+    assert caught.value.details["service"] == f"Service at {server.url}"

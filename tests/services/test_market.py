@@ -6,12 +6,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from faulty_server import FaultyServer, garbage, json_reply, status
-from services.replay import CHALLENGE, assert_same_calls, recorder, vectors
+from services.replay import CHALLENGE, assert_same_calls, gate_of, recorder, vectors
 
 from iexec_lab.errors import ApiError, MarketError, ValidationError
-from iexec_lab.services.auth import authorize
 from iexec_lab.services.market import Market
-from iexec_lab.wallet.signer import LocalSigner
 
 APP = "0x1111111111111111111111111111111111111111"
 HASH = "0x" + "ab" * 32
@@ -74,8 +72,8 @@ def test_the_order_book_is_asked_as_by_the_official_sdk(vector, stub):
 def test_an_order_is_published_as_by_the_official_sdk(stub):
     [vector] = [v.values[0] for v in vectors("http-market") if v.id.startswith("publish-apporder")]
     given = vector["input"]
-    market, signer = Market(stub.url, 134), LocalSigner(given["privateKey"])
-    token = authorize(market.challenge(signer.address), signer)
+    market, gate = Market(stub.url, 134), gate_of(given["privateKey"])
+    token = market.log_in(gate)
     assert market.publish("apporder", given["args"][0], token) == vector["expected"]["result"]
     assert_same_calls(stub.requests, vector["expected"]["requests"])
 
@@ -94,8 +92,8 @@ def test_an_order_is_published_as_by_the_official_sdk(stub):
 )
 def test_orders_are_unpublished_as_by_the_official_sdk(name, kind, how, stub):
     [vector] = [v.values[0] for v in vectors("http-market") if v.id == name]
-    market, signer = Market(stub.url, 134), LocalSigner(vector["input"]["privateKey"])
-    token = authorize(market.challenge(signer.address), signer)
+    market, gate = Market(stub.url, 134), gate_of(vector["input"]["privateKey"])
+    token = market.log_in(gate)
     assert market.unpublish(kind, token, **how) == ["0x" + "cd" * 32]
     assert_same_calls(stub.requests, vector["expected"]["requests"])
 

@@ -2,12 +2,11 @@ from __future__ import annotations
 
 import pytest
 from faulty_server import Reply
-from services.replay import assert_same_calls, recorder, vectors
+from services.replay import assert_same_calls, gate_of, recorder, vectors
 
 from iexec_lab.errors import ApiError, IexecError, SmsError
 from iexec_lab.protocol import RESULT_ENCRYPTION_KEY
 from iexec_lab.services.sms import Sms
-from iexec_lab.wallet.signer import LocalSigner
 
 APP = "0x1111111111111111111111111111111111111111"
 KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
@@ -67,8 +66,8 @@ def test_app_secrets_are_pushed_as_by_the_official_sdk(name):
     vector = SMS[name]
     with recorder(lambda _: 204) as server:
         server.always = bare(vector["input"].get("status", 204))
-        sms, signer = Sms(server.url), LocalSigner(KEY)
-        done = outcome(lambda: sms.push_app_secret(APP, "s3cret", signer))
+        sms, gate = Sms(server.url), gate_of(KEY)
+        done = outcome(lambda: sms.push_app_secret(APP, "s3cret", gate))
         assert (True if done is None else done) == expected_of(vector, server.url)
         assert_same_calls(server.requests, vector["expected"]["requests"])
 
@@ -81,7 +80,7 @@ def test_a_requester_secret_is_pushed_as_by_the_official_sdk():
     vector = SMS["push-requester"]
     given = vector["input"]
     with recorder(missing_until_pushed) as server:
-        Sms(server.url).push_requester(given["name"], given["secret"], LocalSigner(given["privateKey"]))
+        Sms(server.url).push_requester(given["name"], given["secret"], gate_of(given["privateKey"]))
     assert_same_calls(server.requests, vector["expected"]["requests"])
 
 
@@ -89,7 +88,7 @@ def test_a_web2_secret_is_pushed_as_by_the_official_sdk():
     vector = SMS["push-web2-result-key"]
     given = vector["input"]
     with recorder(missing_until_pushed) as server:
-        updated = Sms(server.url).push_web2(given["name"], given["secret"], LocalSigner(given["privateKey"]))
+        updated = Sms(server.url).push_web2(given["name"], given["secret"], gate_of(given["privateKey"]))
     assert updated is False
     assert_same_calls(server.requests, vector["expected"]["requests"])
 
@@ -97,18 +96,18 @@ def test_a_web2_secret_is_pushed_as_by_the_official_sdk():
 def test_a_secret_that_exists_stays():
     vector = SMS["push-web2-exists"]
     given = vector["input"]
-    signer = LocalSigner(given["privateKey"])
+    gate = gate_of(given["privateKey"])
     with recorder(lambda _: 204) as server:
-        done = outcome(lambda: Sms(server.url).push_web2(given["name"], given["secret"], signer))
+        done = outcome(lambda: Sms(server.url).push_web2(given["name"], given["secret"], gate))
         assert done == expected_of(vector, server.url)
         assert_same_calls(server.requests, vector["expected"]["requests"])
-        with pytest.raises(ApiError, match=f'Secret "x" already exists for {signer.address}'):
-            Sms(server.url).push_requester("x", "value", signer)
+        with pytest.raises(ApiError, match=f'Secret "x" already exists for {gate.address}'):
+            Sms(server.url).push_requester("x", "value", gate)
 
 
 def test_an_update_replaces_a_web2_secret():
     with recorder(lambda _: 204) as server:
-        assert Sms(server.url).push_web2(RESULT_ENCRYPTION_KEY, "new", LocalSigner(KEY), update=True) is True
+        assert Sms(server.url).push_web2(RESULT_ENCRYPTION_KEY, "new", gate_of(KEY), update=True) is True
     assert [request.method for request in server.requests] == ["HEAD", "PUT"]
 
 
@@ -122,10 +121,10 @@ def test_an_update_replaces_a_web2_secret():
     ],
 )
 def test_a_refused_dataset_key_says_why_and_not_what(code, message):
-    signer = LocalSigner(KEY)
+    gate = gate_of(KEY)
     with recorder(lambda _: Reply(code, b"", ())) as server, pytest.raises(ApiError) as caught:
-        Sms(server.url).push_dataset_secret(DATASET, "hunter2", signer)
-    assert caught.value.message == message.format(wallet=signer.address, dataset=DATASET)
+        Sms(server.url).push_dataset_secret(DATASET, "hunter2", gate)
+    assert caught.value.message == message.format(wallet=gate.address, dataset=DATASET)
     assert "hunter2" not in "".join(caught.value.lines())
     [request] = server.requests
     assert (request.method, request.path) == ("POST", f"/secrets/web3?secretAddress={DATASET}")
@@ -140,12 +139,12 @@ def test_a_refused_wallet_secret_tells_the_status(code):
     with recorder(answer) as server:
         for push in (Sms(server.url).push_web2, Sms(server.url).push_requester):
             with pytest.raises(ApiError, match=f"SMS answered with unexpected status: {code} "):
-                push("name", "value", LocalSigner(KEY))
+                push("name", "value", gate_of(KEY))
 
 
 def test_a_secret_beyond_ascii_is_sent_as_utf8():
     with recorder(lambda _: 204) as server:
-        Sms(server.url).push_app_secret(APP, "clé ✓", LocalSigner(KEY))
+        Sms(server.url).push_app_secret(APP, "clé ✓", gate_of(KEY))
     assert server.requests[0].body.decode() == "clé ✓"
 
 

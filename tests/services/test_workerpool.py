@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 from faulty_server import FaultyServer, Reply, garbage, json_reply, status
-from services.replay import CHALLENGE, recorder
+from services.replay import CHALLENGE, gate_of, recorder
 
 from iexec_lab.errors import ApiError, ValidationError, WorkerpoolError
 from iexec_lab.services.workerpool import WorkerpoolApi
-from iexec_lab.wallet.signer import LocalSigner
 
+LOGIN = {**CHALLENGE, "domain": {"name": "iExec Core", "version": "1", "chainId": 65535}}
 TASK = "0x" + "ab" * 32
 HISTORY = [{"date": "2026-11-22T11:33:26.000+00:00", "status": "RECEIVED"}]
 
@@ -43,28 +43,28 @@ def test_a_task_without_replicates():
 
 
 def test_logs_are_for_the_requester():
-    signer = LocalSigner.generate()
+    gate = gate_of(chain_id=65535)
 
     def answer(request):
         if request.path.startswith("/tasks/logs/challenge"):
-            return CHALLENGE
+            return LOGIN
         return {
             "chainTaskId": TASK,
             "computeLogsList": [{"walletAddress": "0xW", "stdout": "out", "stderr": ""}],
         }
 
     with recorder(answer) as server:
-        logs = WorkerpoolApi(server.url).logs(TASK, signer, 65535)
+        logs = WorkerpoolApi(server.url).logs(TASK, gate)
     assert logs == [{"worker": "0xW", "stdout": "out", "stderr": ""}]
     challenge, read = server.requests
-    assert challenge.path == f"/tasks/logs/challenge?address={signer.address}&chainId=65535"
+    assert challenge.path == f"/tasks/logs/challenge?address={gate.address}&chainId=65535"
     assert read.path == f"/tasks/{TASK}/logs"
-    assert read.headers["Authorization"].endswith(f"_{signer.address}")
+    assert read.headers["Authorization"].endswith(f"_{gate.address}")
 
 
 def test_no_logs_is_an_empty_list():
-    with recorder(lambda r: CHALLENGE if "challenge" in r.path else {}) as server:
-        assert WorkerpoolApi(server.url).logs(TASK, LocalSigner.generate(), 65535) == []
+    with recorder(lambda r: LOGIN if "challenge" in r.path else {}) as server:
+        assert WorkerpoolApi(server.url).logs(TASK, gate_of(chain_id=65535)) == []
 
 
 @pytest.mark.parametrize(
@@ -85,10 +85,10 @@ def test_a_scheduler_that_fails(fault, error, words):
 
 def test_a_refusal_is_told():
     def answer(request):
-        return json_reply(CHALLENGE) if "challenge" in request.path else Reply(403, b"{}")
+        return json_reply(LOGIN) if "challenge" in request.path else Reply(403, b"{}")
 
     with FaultyServer(answer=answer) as server, pytest.raises(ApiError, match="API error: 403 Forbidden"):
-        WorkerpoolApi(server.url).logs(TASK, LocalSigner.generate(), 65535)
+        WorkerpoolApi(server.url).logs(TASK, gate_of(chain_id=65535))
 
 
 def test_a_task_id_is_checked():

@@ -1,0 +1,60 @@
+"""The yes to a plan. Only with it verbs sign orders and send transactions, and only what the plan showed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
+
+from iexec_lab.errors import SignatureError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from iexec_lab.client.plan import Plan
+    from iexec_lab.client.session import Session
+    from iexec_lab.ethereum.transactions import Receipt
+    from iexec_lab.protocol import Order
+
+T = TypeVar("T", bound="Order")
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """What ``Session.spend`` gives for a plan that was agreed to."""
+
+    session: Session
+    plan: Plan
+
+    def sign(self, order: T) -> T:
+        """A signed copy of an order of the plan.
+
+        Raises:
+            SignatureError: The plan did not show this order.
+        """
+        if _terms(order) not in map(_terms, self.plan.orders):
+            raise SignatureError(
+                f"The {order.kind} is not the one that was shown",
+                details={"plan": str(self.plan), "order": order.to_json()},
+                hint="Nothing was signed.",
+            )
+        return self.session.gate.order(order)
+
+    def send(
+        self,
+        to: str,
+        data: bytes = b"",
+        value: int = 0,
+        *,
+        gas: int | None = None,
+        fees: Mapping[str, int] | None = None,
+    ) -> Receipt:
+        """Send one transaction of the plan and wait for it; ``value`` in wei."""
+        return self.session.sender.send(to, data, value, gas=gas, fees=fees)
+
+    def send_many(self, transactions: Iterable[tuple[str, bytes]]) -> list[Receipt]:
+        """Send transactions of the plan that do not depend on each other, and wait for them."""
+        return self.session.sender.send_many(transactions)
+
+
+def _terms(order: Order) -> Order:
+    return replace(order, salt=None, signature=None)
