@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 PLACEHOLDER = "# a line with a secret was here"
-_RECENT = ("_i", "_ii", "_iii")
 
 
 def forget_input(shell: InteractiveShell) -> bool:
@@ -19,10 +18,12 @@ def forget_input(shell: InteractiveShell) -> bool:
     thread may be writing.
     """
     history: Any = shell.history_manager
-    number = shell.execution_count
+    # Versions differ in when they count the input, but all append it before they run it.
+    number = len(history.input_hist_raw) - 1
+    if "iexec" not in history.input_hist_raw[number]:
+        return True  # run without being stored
     for kept in (history.input_hist_raw, history.input_hist_parsed):
-        if len(kept) > number:
-            kept[number] = PLACEHOLDER
+        kept[number] = PLACEHOLDER
     history._i00 = PLACEHOLDER  # noqa: SLF001 - becomes _i with the next input
     if f"_i{number}" in shell.user_ns:
         shell.user_ns[f"_i{number}"] = PLACEHOLDER
