@@ -18,6 +18,7 @@ class Apps(Asset):
 
     kind = "app"
     _create = APP_REGISTRY.createApp
+    _terms = ("owner", "name", "type", "multiaddr", "checksum", "mrenclave")
     _predicted = APP_REGISTRY.predictApp
     _views = {  # noqa: RUF012
         "appChecksum": APP.m_appChecksum,

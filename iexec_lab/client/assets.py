@@ -28,6 +28,8 @@ class Asset(Noun):
 
     kind: ClassVar[str]
     _create: ClassVar[Function]
+    #: Its arguments, as they are named in ``iexec.json``.
+    _terms: ClassVar[tuple[str, ...]]
     _predicted: ClassVar[Function]
     #: Official field name -> view function of the asset's contract.
     _views: ClassVar[Mapping[str, Function]]
@@ -133,7 +135,7 @@ class Asset(Noun):
         self._require(order.resource)
         if not skip_preflight_check:
             preflight.require(session, order)
-        plan = session.plan(f"{self.kind} publish", orders=[order], **signing.order_terms(order))
+        plan = session.plan(f"{self.kind} publish", signs=[order], **signing.order_terms(order))
         return signing.publish(session, signing.sign(session.spend(plan, force=force), order))
 
     def _deploy(self, args: tuple[Any, ...], *, force: bool) -> dict[str, Any]:
@@ -145,7 +147,8 @@ class Asset(Noun):
                 f"{self.kind.capitalize()} already deployed at address {address}",
                 hint="The same values give the same address: change one, such as the name.",
             )
-        details = {"registry": self.registry, "address": address, "owner": args[0], "name": args[1]}
+        terms = {name: _text(name, value) for name, value in zip(self._terms, args, strict=True)}
+        details = {"registry": self.registry, "address": address, **terms}
         data = self._create.encode(*args)
         receipt = session.send(f"{self.kind} deploy", self.registry, data, details=details, force=force)
         for log in receipt.logs:
@@ -206,7 +209,8 @@ class Asset(Noun):
 def _text(name: str, value: Any) -> str:
     """A view's value as the official CLI writes it."""
     if isinstance(value, bytes):
-        if name.endswith("Checksum"):
+        if name.lower().endswith("checksum"):
             return "0x" + value.hex()
-        return decode_multiaddr(value) if name.endswith("Multiaddr") else value.decode(errors="replace")
+        is_multiaddr = name.lower().endswith("multiaddr")
+        return decode_multiaddr(value) if is_multiaddr else value.decode(errors="replace")
     return to_address(value) if name in {"owner", "registry"} else str(value)

@@ -35,6 +35,7 @@ class Datasets(Asset):
 
     kind = "dataset"
     _create = DATASET_REGISTRY.createDataset
+    _terms = ("owner", "name", "multiaddr", "checksum")
     _predicted = DATASET_REGISTRY.predictDataset
     _views = {  # noqa: RUF012
         "datasetChecksum": DATASET.m_datasetChecksum,

@@ -94,7 +94,7 @@ class Orders(Noun):
             preflight.check(self.session, unsigned)
         unsigned = signing.with_default_tag(self.session, unsigned)
         terms = signing.order_terms(unsigned)
-        plan = self.session.plan("order sign", cost_nrlc=_cost(unsigned), orders=[unsigned], **terms)
+        plan = self.session.plan("order sign", cost_nrlc=_cost(unsigned), signs=[unsigned], **terms)
         return signing.sign(self.session.spend(plan, force=force), unsigned)
 
     @verb(raw=lambda order_hash: {"orderHash": order_hash})

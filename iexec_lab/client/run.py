@@ -273,7 +273,7 @@ def request_execution(  # noqa: D417 -- the noun is not an argument of the verb
             details={"stake": f"{format_rlc(stake)} RLC"},
         )
     terms = signing.order_terms(order)
-    plan = session.plan("app request-execution", cost_nrlc=cost, orders=[order], **terms)
+    plan = session.plan("app request-execution", cost_nrlc=cost, signs=[order], **terms)
     return signing.publish(session, signing.sign(session.spend(plan, force=force), order))
 
 
@@ -320,7 +320,7 @@ def _plan(session: Session, request: Request, sponsor: Sponsor | None, *, shown:
         details["stake_left_nrlc"] = session.hub.view_account(first.request.requester).stake - cost
     terms = {name: value for name, value in details.items() if value is not None}
     ours = dict.fromkeys(order for match in matches for order in match.unsigned)
-    plan = session.plan("app run", cost_nrlc=cost, cost_wei=gas, orders=ours, **terms)
+    plan = session.plan("app run", cost_nrlc=cost, cost_wei=gas, signs=ours, **terms)
     return RunPlan(plan, tuple(matches), sponsor)
 
 

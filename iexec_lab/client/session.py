@@ -226,11 +226,11 @@ class Session:
         *,
         cost_nrlc: int = 0,
         cost_wei: int | None = None,
-        orders: Iterable[Order] = (),
+        signs: Iterable[Order] = (),
         **details: Any,
     ) -> Plan:
-        """A plan of this session; ``orders`` are those that will be signed."""
-        return Plan(action, self.place, cost_nrlc, cost_wei, details, tuple(orders))
+        """A plan of this session; ``signs`` are the orders that will be signed."""
+        return Plan(action, self.place, cost_nrlc, cost_wei, details, tuple(signs))
 
     def spend(self, plan: Plan, *, force: bool = False) -> Permit:
         """The permit to carry a plan out.

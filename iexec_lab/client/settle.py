@@ -162,7 +162,7 @@ def fill_plan(session: Session, match: Match, volume: int, cost: int) -> Plan:
         terms["stake_left_nrlc"] = session.hub.view_account(match.request.requester).stake - cost
     gas = session.price_of(GAS_OF_A_MATCH)
     return session.plan(
-        "order fill", cost_nrlc=cost if is_ours else 0, cost_wei=gas, orders=match.unsigned, **terms
+        "order fill", cost_nrlc=cost if is_ours else 0, cost_wei=gas, signs=match.unsigned, **terms
     )
 
 

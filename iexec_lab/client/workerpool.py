@@ -27,6 +27,7 @@ class Workerpools(Asset):
 
     kind = "workerpool"
     _create = WORKERPOOL_REGISTRY.createWorkerpool
+    _terms = ("owner", "description")
     _predicted = WORKERPOOL_REGISTRY.predictWorkerpool
     _views = {  # noqa: RUF012
         "schedulerRewardRatioPolicy": WORKERPOOL.m_schedulerRewardRatioPolicy,
