@@ -134,6 +134,28 @@ class TestRun:
         yield hello
         lab.order.unpublish("apporder", order_hash)
 
+    def test_a_match_that_the_hub_did_not_log_is_no_deal(self, vouched, app):
+        lab = vouched()
+        before = lab.deal.list(limit=1)
+        place(
+            Rpc(lab.session.network.host),
+            VOUCHER_ADDRESS,
+            contract(
+                {
+                    VOUCHER.owner: answer("address", lab.session.address),
+                    VOUCHER.getType: answer("uint256", 3),
+                    VOUCHER.getBalance: answer("uint256", 10**9),
+                    VOUCHER.getExpiration: answer("uint256", FAR),
+                    VOUCHER.isAccountAuthorized: load(ALLOWED),
+                    VOUCHER.matchOrders: op("STOP"),
+                }
+            ),
+        )
+        with pytest.raises(OrderError, match=r"^OrdersMatched not confirmed$") as caught:
+            lab.app.run(app, category=0, use_voucher=True)
+        assert caught.value.details["transaction"].startswith("0x")
+        assert len(lab.deal.list(limit=1)) == len(before)
+
     def test_the_voucher_pays(self, vouched, app):
         lab = vouched()
         plan = lab.app.run(app, category=0, use_voucher=True, dry_run=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 from copy import deepcopy
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from mutated import mutated
 
+import iexec_lab
 from iexec_lab.errors import ConfigurationError, SignatureError, TransactionError
 from iexec_lab.protocol import Domain, RequestOrder, recover_address, sms_challenge
 from iexec_lab.protocol.signatures import personal_digest
@@ -232,3 +235,34 @@ def test_a_secret_is_signed_under_the_name_of_the_sms():
     signature = Gate(KEY, PLACE).secret("web2", KEY.address, "name", "value")
     digest = personal_digest(sms_challenge("web2", KEY.address, "name", "value"))
     assert recover_address(digest, signature) == KEY.address
+
+
+PACKAGE = Path(iexec_lab.__file__).parent
+SIGNING = {
+    # What signs, and where it may be called: the signers and the gate, and what these call or are called by.
+    "sign_typed_data": {"wallet/", "protocol/order.py", "protocol/challenge.py"},
+    "sign_message": {"wallet/"},
+    "sign_digest": {"wallet/", "protocol/order.py"},
+    "sign_transaction": {"wallet/", "ethereum/transactions.py"},
+    "send_transaction": {"wallet/", "ethereum/transactions.py"},
+    "login_token": {"wallet/gate.py"},
+    # What may only be had from a permit, once a plan was agreed to.
+    "sender": {"ethereum/", "client/session.py", "client/permit.py", "client/wallet.py"},
+    "for_transactions": {"client/session.py"},
+}
+
+
+def calls(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            yield node.func.id
+
+
+@pytest.mark.parametrize("name", SIGNING)
+def test_nothing_else_signs(name):
+    paths = [path for path in PACKAGE.rglob("*.py") if "sandbox" not in path.relative_to(PACKAGE).parts[0]]
+    where = {path.relative_to(PACKAGE).as_posix() for path in paths if name in set(calls(path))}
+    assert where
+    assert [each for each in where if not any(each.startswith(known) for known in SIGNING[name])] == []

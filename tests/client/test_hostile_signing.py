@@ -1,0 +1,169 @@
+"""Services and nodes that try to get a signature which is good for something else."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+import requests
+from eth_abi import encode
+from faulty_server import FaultyServer, Reply, json_reply
+
+from iexec_lab.client.iexec import connect
+from iexec_lab.errors import ConfigurationError, SignatureError
+from iexec_lab.ethereum.contracts import HUB
+from iexec_lab.networks import NETWORKS, custom_network
+from iexec_lab.protocol import RequestOrder
+from iexec_lab.wallet.signer import LocalSigner
+from tests.client.conftest import CHECKSUM, IMAGE, network_of
+from tests.client.test_asking import Recorder
+
+ARBITRUM = NETWORKS["arbitrum-mainnet"]
+NULL = "0x" + "00" * 20
+
+
+def order_as_challenge(lab):
+    """A request of the wallet that gives away nine tenths of its stake, as typed data."""
+    order = RequestOrder(
+        app=NULL, appmaxprice=0, dataset=NULL, datasetmaxprice=0, workerpool=NULL,
+        workerpoolmaxprice=9 * 10**10, requester=lab.session.address, volume=1, tag="0x" + "00" * 32,
+        category=0, trust=0, beneficiary=NULL, callback=NULL, params="{}",
+    )  # fmt: skip
+    signed = order.sign(lab.session.domain, LocalSigner(lab.session.signer._key.export_key()))
+    types, message = signed.typed_data()
+    return {
+        "types": types,
+        "domain": lab.session.domain.to_json(),
+        "primaryType": "RequestOrder",
+        "message": message,
+    }
+
+
+@pytest.fixture
+def victim(iexec_sandbox, tmp_path):
+    """``victim(**network)``: a lab of a wallet that writes down what it signs."""
+    signer = Recorder()
+    signer._key = LocalSigner(iexec_sandbox.users[2].key)
+    signer.address = signer._key.address
+
+    def make(**changes):
+        return connect(replace(network_of(iexec_sandbox), **changes), signer, project=tmp_path)
+
+    return make
+
+
+@pytest.fixture
+def app(victim, unique):
+    """An app of the victim."""
+    return victim().app.deploy(unique, IMAGE, CHECKSUM)
+
+
+@pytest.fixture
+def hostile(victim):
+    """A service that answers every challenge with an order; compass says that it is any workerpool's API."""
+    challenge = order_as_challenge(victim())
+
+    def answer(request):
+        if "/workerpools/" in request.path:
+            return json_reply({"apiUrl": server.url})
+        return json_reply(challenge)
+
+    with FaultyServer(answer=answer) as server:
+        yield server
+
+
+def refused(lab, hostile, work):
+    lab.session.signer.forget()
+    with pytest.raises(SignatureError) as caught:
+        work()
+    assert lab.session.signer.nothing
+    assert hostile.url in caught.value.details["service"]
+    assert not any("authorization" in map(str.lower, each.headers) for each in hostile.requests)
+    assert {each.method for each in hostile.requests} == {"GET"}
+
+
+def test_the_api_of_a_workerpool_that_wants_an_order(victim, hostile, app):
+    job = victim().app.run(app, category=0)
+    lab = victim(compass=hostile.url)
+    job = lab.job(job.deal_id)
+    refused(lab, hostile, job.logs)
+    refused(lab, hostile, lambda: job.logs(0))
+
+
+def test_a_market_that_wants_an_order(victim, hostile, app):
+    honest = victim()
+    order = honest.order.sign("app", app=app)
+    lab = victim(market=hostile.url)
+    refused(lab, hostile, lambda: lab.order.publish(order, skip_preflight_check=True))
+    refused(lab, hostile, lambda: lab.order.unpublish("app", "0x" + "11" * 32))
+    refused(lab, hostile, lambda: lab.app.unpublish(app))
+
+
+def test_a_result_proxy_that_wants_an_order(victim, hostile):
+    lab = victim(result_proxy=hostile.url)
+    refused(lab, hostile, lambda: lab.storage.init(force_update=True))
+
+
+class LyingNode:
+    """The sandbox's node, but for what it says of its chain and its hub."""
+
+    def __init__(self, url, *, chain_id=None, domain=None):
+        self.url, self.chain_id, self.domain = url, chain_id, domain
+        self.selector = "0x" + HUB.domain.selector.hex()
+
+    def __call__(self, request):
+        asked = request.json()
+        answers = requests.post(self.url, json=asked, timeout=30).json()
+        for question, answer in zip(*map(listed, (asked, answers)), strict=True):
+            if question["method"] == "eth_chainId" and self.chain_id is not None:
+                answer["result"] = hex(self.chain_id)
+            elif question["method"] == "eth_call" and question["params"][0]["data"] == self.selector:
+                self.lie(answer)
+        return Reply(200, json.dumps(answers).encode())
+
+    def lie(self, answer):
+        if self.domain is not None:
+            kinds = ["string", "string", "uint256", "address"]
+            answer["result"] = "0x" + (bytes(31) + b"\x20" + encode(kinds, self.domain)).hex()
+
+
+def listed(value):
+    return value if isinstance(value, list) else [value]
+
+
+OF_ARBITRUM = ("iExecODB", "5.0.0", ARBITRUM.id, ARBITRUM.hub)
+
+
+@pytest.mark.parametrize(
+    ("chain_id", "domain"),
+    [
+        (None, OF_ARBITRUM),  # a foreign node whose domain() answers Arbitrum's
+        (ARBITRUM.id, OF_ARBITRUM),  # Arbitrum's own node under another id
+        (ARBITRUM.id, None),
+        (None, ("iExecODB", "5.0.0", 65535, ARBITRUM.hub)),
+        (None, ("another", "5.0.0", 65535, NULL)),
+    ],
+)
+def test_a_node_that_is_not_where_chain_json_says(victim, iexec_sandbox, app, chain_id, domain):
+    honest = victim()
+    app_order = honest.order.create("request", app=app, appmaxprice=1, category=0)
+    node = LyingNode(network_of(iexec_sandbox).host, chain_id=chain_id, domain=domain)
+    with FaultyServer(answer=node) as server:
+        lab = victim(host=server.url)
+        lab.session.signer.forget()
+        for work in (
+            lambda: lab.order.sign(app_order, skip_preflight_check=True, force=True),
+            lambda: lab.account.approve(1, app, force=True),
+            lambda: lab.app.run(app, force=True),
+        ):
+            with pytest.raises(ConfigurationError, match=r"is on another|signs for another domain"):
+                work()
+    assert lab.session.signer.nothing
+
+
+def test_the_domain_of_orders_is_never_the_nodes_word(tmp_path):
+    network = custom_network("mine", {"id": "1337", "hub": ARBITRUM.hub, "host": "http://127.0.0.1:1"})
+    domain = connect(network, LocalSigner.generate(), project=tmp_path).session.domain
+    assert (domain.chain_id, domain.verifying_contract) == (1337, ARBITRUM.hub)
+    assert network.real_value is False
