@@ -9,10 +9,12 @@ the SMS cost nothing and give no right to RLC: they are not asked about.
 
 from __future__ import annotations
 
+import html
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from iexec_lab.networks import builtin
 from iexec_lab.plain_text import plain
 from iexec_lab.protocol import RequestOrder
 from iexec_lab.units import format_ether, format_rlc
@@ -117,17 +119,34 @@ class Plan:
         allowed = sum(most_of(order) for order in self.orders if isinstance(order, RequestOrder))
         return max(self.cost_nrlc, allowed)
 
-    def lines(self) -> list[str]:
-        """The plan for a person: action, cost, where it will be good, terms."""
+    def title(self) -> str:
+        """What, where, for how much."""
         cost = [f"{format_rlc(self.cost_nrlc)} RLC"] if self.cost_nrlc else []
         cost += [f"{format_ether(self.cost_wei)} ether"] if self.cost_wei else []
         at_most = f" (at most {format_rlc(self.most_nrlc)} RLC)" if self.most_nrlc != self.cost_nrlc else ""
-        place = self.place
-        shown = [
-            f"{self.action} on {place.network}, cost: {' + '.join(cost) or 'nothing'}{at_most}",
-            f"  chain: {place.chain_id}, hub {place.hub}",
-        ]
-        return shown + [f"  {name}: {plain(value, LONGEST_TERM)}" for name, value in self.details.items()]
+        return f"{self.action} on {self.network}, cost: {' + '.join(cost) or 'nothing'}{at_most}"
+
+    def terms(self) -> dict[str, str]:
+        """Where it will be good, and everything that is signed, as text fit to be shown."""
+        known = builtin(self.place.chain_id)
+        terms = {"chain": f"{self.place.chain_id}, hub {self.place.hub}"}
+        if known is not None and known.hub.lower() != self.place.hub.lower():
+            terms["careful"] = f"the hub of {known.name} is {known.hub}"
+        return terms | {name: plain(value, LONGEST_TERM) for name, value in self.details.items()}
+
+    def lines(self) -> list[str]:
+        """The plan for a person in a terminal."""
+        return [self.title(), *(f"  {name}: {value}" for name, value in self.terms().items())]
+
+    def _repr_mimebundle_(self, **_options: Any) -> dict[str, str]:
+        """The same for a person in a notebook."""
+        rows = "".join(
+            f"<tr><td>{html.escape(name)}</td><td style='text-align:left;overflow-wrap:anywhere'>"
+            f"{html.escape(value)}</td></tr>"
+            for name, value in self.terms().items()
+        )
+        title = f"<b>{html.escape(self.title())}</b>"
+        return {"text/plain": str(self), "text/html": f"<div>{title}<table>{rows}</table></div>"}
 
     def __str__(self) -> str:
         return "\n".join(self.lines())

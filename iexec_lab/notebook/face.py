@@ -54,7 +54,7 @@ class NotebookFace:
             return self._terminal.agree(plan)
         from IPython.display import display
 
-        display(plan.frame())  # type: ignore[no-untyped-call]
+        display(plan)  # type: ignore[no-untyped-call]
         return self.confirm(f"{plan.action} on {plan.network}: continue?")
 
     def secret(self, question: str) -> str:

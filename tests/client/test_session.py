@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from iexec_lab.client.iexec import connect
 from iexec_lab.errors import AbortedError, ConfigurationError, WalletError
-from iexec_lab.networks import custom_network
+from iexec_lab.networks import NETWORKS, custom_network
 from iexec_lab.protocol import NULL_ADDRESS
 from iexec_lab.wallet.signer import LocalSigner
 from tests.client.conftest import network_of, open_lab
@@ -14,8 +16,6 @@ SIGNER = LocalSigner("0x" + "11" * 32)
 
 def valued(handle, tmp_path, **options):
     """A lab on a network whose RLC has value; behind it is the sandbox."""
-    from dataclasses import replace
-
     return connect(replace(network_of(handle), real_value=True), SIGNER, project=tmp_path, **options)
 
 
@@ -47,6 +47,23 @@ class TestGate:
         assert seen == [plan]
         where = f"  chain: {lab.session.network.id}, hub {lab.session.network.hub}"
         assert plan.lines() == ["app run on sandbox, cost: 0.000000005 RLC", where, "  app: 0x1"]
+
+    def test_a_notebook_is_shown_every_term(self, lab):
+        plan = lab.session.plan("order sign", params="<img src=x>", multiaddr="\x1b[2Jx")
+        shown = plan._repr_mimebundle_()
+        assert shown["text/plain"] == str(plan)
+        assert "<img" not in shown["text/html"]
+        assert "&lt;img src=x&gt;" in shown["text/html"]
+        assert "\x1b" not in shown["text/html"] + shown["text/plain"]
+        assert lab.session.network.hub in shown["text/html"]
+
+    def test_a_foreign_hub_on_a_known_chain_is_told(self, iexec_sandbox, tmp_path):
+        session = valued(iexec_sandbox, tmp_path).session
+        known = NETWORKS["arbitrum-mainnet"]
+        foreign = replace(session.plan("app run"), place=replace(session.place, chain_id=known.id))
+        assert f"  careful: the hub of {known.name} is {known.hub}" in foreign.lines()
+        own = replace(foreign, place=replace(foreign.place, hub=known.hub))
+        assert not any("careful" in line for line in own.lines())
 
     def test_nothing_is_sent_without_a_yes(self, iexec_sandbox, tmp_path):
         lab = valued(iexec_sandbox, tmp_path)
