@@ -102,7 +102,7 @@ def test_where_rlc_has_value_the_cost_is_shown_before_the_question(notebook):
     )
     assert "wallet_left_nrlc" in dry[0].data["text/plain"]
     assert "<td" in table.data["text/html"]
-    assert "cost_wei" in table.data["text/plain"]
+    assert "cost: 0.000000005 RLC + 0." in table.data["text/plain"]
     assert "Nobody is there to answer: account deposit on" in error.text
     assert "tx_hash" in forced[0].data["text/plain"]
 
