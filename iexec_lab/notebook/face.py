@@ -37,6 +37,10 @@ class NotebookFace:
             return True
         if not self._kernel:
             return self._terminal.confirm(question)
+        from iexec_lab.notebook import yes_no
+
+        if yes_no.is_needed():
+            return yes_no.ask(question)
         while (answer := _ask(input, f"{question} (Y/n) ").strip().lower()) not in {
             "",
             "y",

@@ -32,13 +32,7 @@ def serve(comm_id: str, done: Callable[[], bool], seconds: float) -> bool:
 
     Outside a kernel, or in a thread that is no shell's, messages are left to others and this only waits.
     """
-    from IPython import get_ipython
-
-    kernel = getattr(get_ipython(), "kernel", None)
-    queue = None
-    if kernel is not None:
-        with suppress(AttributeError):  # a later ipykernel, which may do without our help
-            queue = _queue(kernel)
+    kernel, queue = _own_queue()
     until = time.monotonic() + seconds
     later: list[Any] = []
     try:
@@ -55,6 +49,23 @@ def serve(comm_id: str, done: Callable[[], bool], seconds: float) -> bool:
                 queue.put_back(frames)
             queue.wake()
     return done()
+
+
+def can_serve() -> bool:
+    """Whether messages reach ``serve`` here: in a shell's own thread, on an ipykernel that we know."""
+    return _own_queue()[1] is not None
+
+
+def _own_queue() -> tuple[Any, _Queue | None]:
+    """The kernel, and the queue of the shell that runs in this thread."""
+    from IPython import get_ipython
+
+    kernel = getattr(get_ipython(), "kernel", None)
+    queue = None
+    if kernel is not None:
+        with suppress(AttributeError):  # a later ipykernel, which may do without our help
+            queue = _queue(kernel)
+    return kernel, queue
 
 
 def _queue(kernel: Any) -> _Queue | None:

@@ -80,3 +80,38 @@ def test_connect_shows_the_balance_and_fills_the_wallet(server, page, iexec_sand
     expect(area.get_by_text("stake_nrlc")).to_be_visible()
     area.get_by_role("button", name="Get test RLC").click()
     expect(area.get_by_text("1000000000000", exact=True).first).to_be_visible()
+
+
+VALUED = """
+from dataclasses import replace
+from iexec_lab import connect
+valued = connect(replace(lab.session.network, real_value=True), lab.session.signer)
+%iexec connect {{valued}};
+"""
+
+
+def test_where_rlc_has_value_a_form_shows_and_asks(server, page, iexec_sandbox):
+    setup = (SETUP + VALUED).format(name=iexec_sandbox.name)
+    stake = "print('stake', int(lab.account.show().loc[0, 'stake_nrlc']) % 1000)"
+    name = server.write("valued.ipynb", setup, "%iexec form account deposit", stake)
+    open_notebook(page, server, name)
+    run_cell(page, 0)
+    run_cell(page, 2)
+    before = output(page, 2).inner_text()
+    run_cell(page, 1)
+    area = output(page, 1)
+    field(area, "amount").fill("7")
+
+    area.get_by_role("button", name="Run").click()
+    expect(area.get_by_text("cost: 0.000000007 RLC")).to_be_visible()
+    expect(area.get_by_text(re.compile("^65535, hub 0x"))).to_be_visible()
+    area.get_by_role("button", name="No", exact=True).click()
+    expect(area.get_by_text("Operation aborted by user.")).to_be_visible()
+    run_cell(page, 2)
+    expect(output(page, 2)).to_have_text(before)
+
+    area.get_by_role("button", name="Run").click()
+    area.get_by_role("button", name="Yes, go on").click()
+    expect(area.get_by_text("tx_hash")).to_be_visible()
+    run_cell(page, 2)
+    expect(output(page, 2)).not_to_have_text(before)
