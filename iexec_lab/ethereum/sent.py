@@ -1,0 +1,94 @@
+"""What was signed and given away: so that nobody who stops in the middle is left in the dark.
+
+with recording() as sent: ...     ``sent`` lists the transactions of this block, also when it is left early
+with telling(): ...               an interrupt that leaves this block names them
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+NAMED = 10  # hashes that a text names
+
+_records: ContextVar[tuple[list[Sent], ...]] = ContextVar("records", default=())
+
+
+@dataclass(slots=True)
+class Sent:
+    """A signed transaction that some node was given; ``block`` is where it was mined, once that is known."""
+
+    tx_hash: str
+    block: int | None = None
+
+    def __str__(self) -> str:
+        state = "sent, may be mined" if self.block is None else f"mined in block {self.block}"
+        return f"{self.tx_hash} ({state})"
+
+
+class Interrupted(KeyboardInterrupt):
+    """Stopped after something was sent; the text names it. ``tx_hashes`` are its transactions, in order."""
+
+    def __init__(self, sent: Sequence[Sent]) -> None:
+        super().__init__(f"Interrupted. {sentence(sent)} Look before you send again.")
+        self.tx_hashes = [each.tx_hash for each in sent]
+
+    def _render_traceback_(self) -> list[str]:
+        """IPython shows this line in place of a traceback."""
+        return [str(self)]
+
+
+@contextmanager
+def recording() -> Iterator[list[Sent]]:
+    """List what is sent in this block; blocks in it add to it too."""
+    sent: list[Sent] = []
+    token = _records.set((*_records.get(), sent))
+    try:
+        yield sent
+    finally:
+        _records.reset(token)
+
+
+@contextmanager
+def telling() -> Iterator[None]:
+    """A plain interrupt that leaves this block after something was sent becomes ``Interrupted``."""
+    with recording() as sent:
+        try:
+            yield
+        except KeyboardInterrupt as stop:
+            if not sent or type(stop) not in {KeyboardInterrupt, Interrupted}:
+                raise
+            raise Interrupted(sent) from None
+
+
+def note_signed(tx_hash: str) -> None:
+    """A transaction is about to be given to a node."""
+    for sent in _records.get():
+        if all(each.tx_hash != tx_hash for each in sent):
+            sent.append(Sent(tx_hash))
+
+
+def note_refused(tx_hash: str) -> None:
+    """No pool has it."""
+    for sent in _records.get():
+        sent[:] = [each for each in sent if each.tx_hash != tx_hash]
+
+
+def note_mined(tx_hash: str, block: int) -> None:
+    """It stands in a block."""
+    for sent in _records.get():
+        for each in sent:
+            if each.tx_hash == tx_hash:
+                each.block = block
+
+
+def sentence(sent: Sequence[Sent]) -> str:
+    """One sentence that names them."""
+    named = ", ".join(map(str, sent[:NAMED]))
+    more = f" and {len(sent) - NAMED} more" if len(sent) > NAMED else ""
+    return f"Transaction{'s' if len(sent) > 1 else ''} {named}{more}."
