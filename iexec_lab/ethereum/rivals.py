@@ -22,20 +22,22 @@ LOOK_BACK = 1 << 14
 _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 
 
-def holder(rpc: Provider, sender: str, nonce: int) -> str | None:
-    """The hash of the transaction that has a number of ``sender``, mined or waiting; None when none is shown.
+def holder(rpc: Provider, sender: str, nonce: int, *, waiting: bool = False) -> str | None:
+    """The hash of the mined transaction that has a number of ``sender``; None when none is shown.
 
-    Only one that the account signed for this chain counts.
+    Only one that the account signed for this chain counts. With ``waiting`` one in the node's own pool does
+    too: proof for a node that refused ours because of it, and for nobody else.
     """
     try:
         block = _block_of(rpc, sender, nonce)
+        if block is None and not waiting:
+            return None
         shown = rpc.request("eth_getBlockByNumber", "pending" if block is None else hex(block), True)
         listed = shown.get("transactions") if isinstance(shown, dict) else None
         for each in listed if isinstance(listed, list) else []:
-            if isinstance(each, dict) and to_int(each.get("nonce", -1)) == nonce:
-                found = proved(each, sender, rpc.chain_id)
-                if found is not None:
-                    return found
+            found = proved(each, sender, nonce, rpc.chain_id)
+            if found is not None:
+                return found
     except CallError:
         return None
     return None
@@ -65,9 +67,13 @@ def _block_of(rpc: Provider, sender: str, nonce: int) -> int | None:
     return after
 
 
-def proved(transaction: dict[str, Any], sender: str, chain_id: int) -> str | None:
-    """The hash of a transaction in JSON-RPC form when ``sender`` signed it for this chain, else None."""
+def proved(transaction: Any, sender: str, nonce: int, chain_id: int) -> str | None:
+    """The hash of a transaction that a node shows, if ``sender`` signed it so for this number and chain."""
+    if not isinstance(transaction, dict):
+        return None
     try:
+        if to_int(transaction["nonce"]) != nonce:
+            return None
         kind, fields, parity = _signed_fields(transaction, chain_id)
         r, s = to_int(transaction["r"]), to_int(transaction["s"])
         ending = [chain_id, 0, 0] if kind == 0 else []

@@ -73,14 +73,15 @@ def note_signed(tx_hash: str) -> None:
             sent.append(Sent(tx_hash))
 
 
-def note_refused(tx_hash: str) -> None:
-    """No pool has it."""
+def note_refused(*tx_hashes: str) -> None:
+    """No pool has them."""
     for sent in _records.get():
-        sent[:] = [each for each in sent if each.tx_hash != tx_hash]
+        sent[:] = [each for each in sent if each.tx_hash not in tx_hashes]
 
 
 def note_mined(tx_hash: str, block: int) -> None:
     """It stands in a block."""
+    note_signed(tx_hash)
     for sent in _records.get():
         for each in sent:
             if each.tx_hash == tx_hash:

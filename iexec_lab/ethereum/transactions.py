@@ -184,7 +184,8 @@ class Sender:
         for each in pending:
             receipt = found.get(each.tx_hash)
             if receipt is not None:
-                note_mined(each.tx_hash, receipt.block_number)
+                note_mined(receipt.tx_hash, receipt.block_number)
+                note_refused(*({each.tx_hash, *each.before} - {receipt.tx_hash}))
             if each.nonce is not None and (receipt is not None or each.doubtful):
                 nonces.end(each.nonce)
 
@@ -261,19 +262,21 @@ class Sender:
             for attempt in range(NUMBERS_TRIED):
                 pending, fault = self._deliver(signer, {**fields, "nonce": number}, call, before)
                 if fault is None:
+                    note_refused(*before)
                     return pending
                 kind = refusal(fault)
                 if kind is Refusal.FEE_TOO_LOW and self.gas_price is None and not self.free_gas:
                     fields |= self.fees()
                     before |= {pending.tx_hash}
                 elif kind not in _TAKEN:
+                    note_refused(pending.tx_hash)
                     raise self._refused(fault, kind, call)
                 else:
-                    holds = self._holder(number)
+                    holds = self._holder(number, waiting=kind is Refusal.NONCE_TAKEN)
                     if holds is None or holds in {pending.tx_hash, *before}:
                         nonces.begin(number)
-                        note_signed(pending.tx_hash)
                         return replace(pending, doubtful=True)
+                    note_refused(pending.tx_hash, *before)
                     number, before = max(nonces.next(self.rpc, self.address), number + 1), frozenset()
                 time.sleep(0.02 * 2 ** min(attempt, 5))
         assert fault is not None
@@ -306,13 +309,12 @@ class Sender:
         nonces.end(number)
         if doubtful:
             raise self._unknown(fault, tx_hash)
-        note_refused(tx_hash)
         return pending, fault
 
-    def _holder(self, number: int) -> str | None:
+    def _holder(self, number: int, *, waiting: bool) -> str | None:
         """The transaction that has a number, looked for a while."""
         for pause in DELIVERY_PAUSES:
-            found = holder(self.rpc, self.address, number)
+            found = holder(self.rpc, self.address, number, waiting=waiting)
             if found is not None:
                 return found
             time.sleep(pause)
