@@ -461,10 +461,11 @@ def test_a_liar_without_proof_gets_no_second_transaction(proxied, monkeypatch):
 @pytest.mark.parametrize("answer", ["0x" + "00" * 32, None, 7, {}, "yes"])
 def test_a_hash_that_is_not_ours_is_not_believed(rpc, proxied, answer):
     server, sender = proxied
-    server.always = by_method(eth_sendRawTransaction=(instead(lambda _: answer),))
-    receipt = sender.send(TO, value=1)
-    assert rpc.request("eth_getTransactionByHash", receipt.tx_hash)["from"] == sender.address.lower()
-    assert sent(rpc, sender.address) == 1
+    reply = garbage(json.dumps({"jsonrpc": "2.0", "id": 1, "result": answer}))
+    server.always = by_method(eth_sendRawTransaction=(reply,))
+    pending = sender.submit(TO, value=1)
+    assert rpc.request("eth_getTransactionByHash", pending.tx_hash)["value"] == "0x1"
+    assert len({raw for [raw] in of(server, "eth_sendRawTransaction")}) == 1
 
 
 def test_what_was_sent_before_an_error_is_told(rpc, proxied):
