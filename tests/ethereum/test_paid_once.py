@@ -6,7 +6,7 @@ import random
 from itertools import count
 
 import pytest
-from ethereum.many_nodes import CHAIN, Chain, Door, Doors
+from ethereum.many_nodes import CHAIN, LOST, Chain, Door, Doors
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,20 +35,20 @@ def keyed(number):
     return number.to_bytes(32, "big")
 
 
+def theirs(signer, number):
+    fees = {"maxFeePerGas": 3 * 10**9, "maxPriorityFeePerGas": 1, "gas": 21000}
+    return signer.sign_transaction(
+        {**fees, "to": THEIRS, "value": 1, "data": "0x", "nonce": number, "chainId": CHAIN}
+    )
+
+
 def another_process(signer):
     """Somebody who sends from the same account, without knowing of us."""
 
     def act(chain):
         node = chain.choose(*chain.nodes)
         number = int(Door(chain).eth_getTransactionCount(node, signer.address, "pending"), 16)
-        fields = {
-            "maxFeePerGas": 3 * 10**9,
-            "maxPriorityFeePerGas": 1,
-            "gas": 21000,
-            "to": THEIRS,
-            "data": "0x",
-        }
-        node.take(signer.sign_transaction({**fields, "value": 1, "nonce": number, "chainId": CHAIN}))
+        node.take(theirs(signer, number))
 
     return act
 
@@ -136,3 +136,32 @@ def test_an_honest_chain_takes_it(clock):
     mined, found, error, _ = play(clock, [], values=(7, 8, 9))
     assert error is None
     assert len(mined) == len(found) == 3
+
+
+class Switching(Door):
+    """The first transaction reaches one node and its answer is lost; all else is asked of the other one."""
+
+    def attempt(self, method, *params):
+        self.chain.now += 0.01
+        first, second = self.chain.nodes
+        if method != "eth_sendRawTransaction":
+            return getattr(self, method)(second, *params)
+        self.sent.append(params[0])
+        if len(self.sent) > 1:
+            return second.take(*params)
+        first.take(*params)
+        second.take(theirs(self.signer, 0))
+        return LOST
+
+
+def test_a_lost_answer_and_a_number_that_another_holds_elsewhere(clock):
+    """What was lost waits in a pool that nobody sees: another number would pay twice."""
+    chain = clock.chain = Chain(nodes=2)
+    chain.live = lambda: None
+    door = Switching(chain)
+    door.signer = fresh()
+    with pytest.raises(TransactionError, match="sent, fate unknown") as caught:
+        Sender(door, door.signer, timeout=600).send(OURS, value=7)
+    del chain.live
+    chain.end()
+    assert [each["hash"] for each in chain.all_mined() if each["to"] == OURS] == [caught.value.tx_hash]
