@@ -34,8 +34,8 @@ class Sent:
 class Interrupted(KeyboardInterrupt):
     """Stopped after something was sent; the text names it. ``tx_hashes`` are its transactions, in order."""
 
-    def __init__(self, sent: Sequence[Sent]) -> None:
-        super().__init__(f"Interrupted. {sentence(sent)} Look before you send again.")
+    def __init__(self, sent: Sequence[Sent], hint: str = "Look before you send again.") -> None:
+        super().__init__(f"Interrupted. {sentence(sent)} {hint}")
         self.tx_hashes = [each.tx_hash for each in sent]
 
     def _render_traceback_(self) -> list[str]:
