@@ -137,6 +137,16 @@ def _odd(rpc: Provider, answer: Any) -> RpcFault:
     )
 
 
+def who_has(rpc: Provider, sender: str, nonce: int, *, waiting: bool) -> str | None:
+    """The hash of the transaction that has a number, as ``holder`` gives it; looked for a while."""
+    for pause in DELIVERY_PAUSES:
+        found = holder(rpc, sender, nonce, waiting=waiting)
+        if found is not None:
+            return found
+        time.sleep(pause)
+    return None
+
+
 def wait_for(
     rpc: Provider,
     pending: Sequence[Pending],
@@ -192,6 +202,9 @@ class _Watch:
         found = {}
         trouble: CallError | None = None
         for each, answer in zip(missing, answers, strict=True):
+            if isinstance(answer, RpcFault) and not (answer.lost or answer.retry):
+                self.answered = time.monotonic()  # several nodes that do not agree yet are not away
+                continue
             try:
                 receipt = self._read(each, answer)
             except CallError as error:

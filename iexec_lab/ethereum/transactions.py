@@ -12,7 +12,6 @@ from iexec_lab.ethereum.calls import checked
 from iexec_lab.ethereum.fees import FEE_REQUESTS, fee_fields, gas_price_of
 from iexec_lab.ethereum.nonces import nonces_of
 from iexec_lab.ethereum.receipts import (
-    DELIVERY_PAUSES,
     HINT_LOOK_FIRST,
     Pending,
     Receipt,
@@ -20,9 +19,9 @@ from iexec_lab.ethereum.receipts import (
     failed,
     revert_error,
     wait_for,
+    who_has,
 )
 from iexec_lab.ethereum.refusals import Refusal, refusal
-from iexec_lab.ethereum.rivals import holder
 from iexec_lab.ethereum.rpc import to_int
 from iexec_lab.ethereum.sent import note_mined, note_refused, note_signed, telling
 from iexec_lab.ethereum.transport import RpcFault
@@ -258,26 +257,27 @@ class Sender:
         fields = {name: value for name, value in call.items() if name != "from"}
         fields = {"data": "0x", **fields, "value": to_int(call.get("value", 0)), "chainId": self.rpc.chain_id}
         with nonces.lock:
-            number, before = nonces.next(self.rpc, self.address), frozenset[str]()
+            number, tried = nonces.next(self.rpc, self.address), dict[str, Pending]()
             for attempt in range(NUMBERS_TRIED):
+                before = frozenset(tried)
                 pending, fault = self._deliver(signer, {**fields, "nonce": number}, call, before)
                 if fault is None:
                     note_refused(*before)
                     return pending
+                tried[pending.tx_hash] = pending
                 kind = refusal(fault)
                 if kind is Refusal.FEE_TOO_LOW and self.gas_price is None and not self.free_gas:
                     fields |= self.fees()
-                    before |= {pending.tx_hash}
                 elif kind not in _TAKEN:
                     note_refused(pending.tx_hash)
                     raise self._refused(fault, kind, call)
                 else:
-                    holds = self._holder(number, waiting=kind is Refusal.NONCE_TAKEN)
-                    if holds is None or holds in {pending.tx_hash, *before}:
+                    holds = who_has(self.rpc, self.address, number, waiting=kind is Refusal.NONCE_TAKEN)
+                    if holds is None or holds in tried:  # nobody else's, as far as is shown
                         nonces.begin(number)
-                        return replace(pending, doubtful=True)
-                    note_refused(pending.tx_hash, *before)
-                    number, before = max(nonces.next(self.rpc, self.address), number + 1), frozenset()
+                        return replace(tried.get(holds or "", pending), doubtful=True)
+                    note_refused(*tried)
+                    number, tried = max(nonces.next(self.rpc, self.address), number + 1), {}
                 time.sleep(0.02 * 2 ** min(attempt, 5))
         assert fault is not None
         raise self._refused(fault, kind, call)
@@ -310,15 +310,6 @@ class Sender:
         if doubtful:
             raise self._unknown(fault, tx_hash)
         return pending, fault
-
-    def _holder(self, number: int, *, waiting: bool) -> str | None:
-        """The transaction that has a number, looked for a while."""
-        for pause in DELIVERY_PAUSES:
-            found = holder(self.rpc, self.address, number, waiting=waiting)
-            if found is not None:
-                return found
-            time.sleep(pause)
-        return None
 
     def _unwilling(self, estimate: RpcFault, call: dict[str, Any]) -> TransactionError:
         if estimate.reverted:
