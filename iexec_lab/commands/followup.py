@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from iexec_lab.client.detach import Detached
 from iexec_lab.commands import tree
 from iexec_lab.errors import AbortedError, UsageError
-from iexec_lab.ethereum.sent import NAMED, Interrupted, Sent, recording
+from iexec_lab.ethereum.sent import Interrupted, Sent, name_in, recording
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,11 +37,7 @@ _SHOWN_BY = {
 
 def tell(error: IexecError, sent: Sequence[Sent], words: Sequence[Any], *, stopped: bool = False) -> None:
     """Add to an error what was sent before it; and where to look, when the end of that is open."""
-    words_of_error = " ".join(map(str, [error.message, *error.details.values()]))
-    untold = [each for each in sent if each.tx_hash not in words_of_error]
-    if untold:
-        more = f" and {len(untold) - NAMED} more" if len(untold) > NAMED else ""
-        error.details["sent before"] = ", ".join(map(str, untold[:NAMED])) + more
+    name_in(error, sent)
     if sent and (stopped or any(each.block is None for each in sent)):
         error.hint = " ".join(filter(None, [error.hint, where_to_look(words)]))
 

@@ -1,7 +1,7 @@
 """What was signed and given away: so that nobody who stops in the middle is left in the dark.
 
 with recording() as sent: ...     ``sent`` lists the transactions of this block, also when it is left early
-with telling(): ...               an interrupt that leaves this block names them
+with telling(): ...               an interrupt or error that leaves this block names them
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from iexec_lab.errors import IexecError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,7 +58,7 @@ def recording() -> Iterator[list[Sent]]:
 
 @contextmanager
 def telling() -> Iterator[None]:
-    """A plain interrupt that leaves this block after something was sent becomes ``Interrupted``."""
+    """What leaves this block after something was sent names it: a plain interrupt becomes ``Interrupted``."""
     with recording() as sent:
         try:
             yield
@@ -64,6 +66,9 @@ def telling() -> Iterator[None]:
             if not sent or type(stop) not in {KeyboardInterrupt, Interrupted}:
                 raise
             raise Interrupted(sent) from None
+        except IexecError as error:
+            name_in(error, sent)
+            raise
 
 
 def note_signed(tx_hash: str) -> None:
@@ -88,8 +93,20 @@ def note_mined(tx_hash: str, block: int) -> None:
                 each.block = block
 
 
+def name_in(error: IexecError, sent: Sequence[Sent]) -> None:
+    """Add to an error the transactions that it does not name yet."""
+    told = " ".join(map(str, [error.message, *error.details.values()]))
+    untold = [each for each in sent if each.tx_hash not in told]
+    if untold:
+        before = error.details.get("sent before")
+        error.details["sent before"] = ", ".join(filter(None, [before, _named(untold)]))
+
+
 def sentence(sent: Sequence[Sent]) -> str:
     """One sentence that names them."""
-    named = ", ".join(map(str, sent[:NAMED]))
+    return f"Transaction{'s' if len(sent) > 1 else ''} {_named(sent)}."
+
+
+def _named(sent: Sequence[Sent]) -> str:
     more = f" and {len(sent) - NAMED} more" if len(sent) > NAMED else ""
-    return f"Transaction{'s' if len(sent) > 1 else ''} {named}{more}."
+    return ", ".join(map(str, sent[:NAMED])) + more

@@ -328,7 +328,10 @@ class Sender:
     def _unknown(self, fault: RpcFault, tx_hash: str) -> TransactionError:
         details = {"transaction": tx_hash, "node": fault.url, "from": self.address}
         return TransactionError(
-            f"sent, fate unknown: {fault.message}", tx_hash=tx_hash, details=details, hint=HINT_LOOK_FIRST
+            f"transaction {tx_hash}: sent, fate unknown: {fault.message}",
+            tx_hash=tx_hash,
+            details=details,
+            hint=HINT_LOOK_FIRST,
         )
 
 

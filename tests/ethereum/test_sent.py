@@ -108,6 +108,22 @@ def test_other_interrupts_pass():
         stopped(Other())
 
 
+def failed(error):
+    with telling():
+        note_signed("0x01")
+        with telling():
+            note_signed("0x02")
+            raise error
+
+
+def test_an_error_names_what_it_does_not_name_yet():
+    error = TransactionError("transaction 0x02: not mined", details={"sent before": "0x00"})
+    with pytest.raises(TransactionError) as caught:
+        failed(error)
+    assert caught.value is error
+    assert error.details == {"sent before": "0x00, 0x01 (sent, may be mined)"}
+
+
 def test_nothing_is_recorded_twice_or_outside():
     note_signed("0x00")
     with recording() as sent:

@@ -351,6 +351,7 @@ def test_a_transaction_of_which_nothing_is_known_is_told_with_its_hash(rpc, prox
         sender.send(TO, value=1)
     assert caught.value.tx_hash.startswith("0x")
     assert caught.value.details["transaction"] == caught.value.tx_hash
+    assert caught.value.tx_hash in caught.value.message  # who only shows the message, tells it too
     assert "look the hash up" in caught.value.hint
     assert len({raw for [raw] in of(server, "eth_sendRawTransaction")}) == 1
     assert sent(rpc, sender.address) == 0
