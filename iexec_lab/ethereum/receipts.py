@@ -47,17 +47,16 @@ class Receipt:
 
     @classmethod
     def from_json(cls, answer: dict[str, Any]) -> Receipt:
-        """From the node's answer; CallError when that is no receipt."""
         try:
             return cls(
                 tx_hash=str(answer["transactionHash"]),
                 block_number=to_int(answer["blockNumber"]),
                 status=to_int(answer.get("status", "0x1")) == 1,
                 gas_used=to_int(answer["gasUsed"]),
-                logs=[dict(log) for log in answer["logs"]],
+                logs=list(answer["logs"]),
                 block_hash=str(answer.get("blockHash", "")),
             )
-        except (KeyError, TypeError, AttributeError, ValueError, OverflowError):
+        except (KeyError, TypeError, AttributeError):
             raise CallError("The node answered a receipt that is none") from None
 
     def events(self, event: Event, address: str | None = None) -> list[dict[str, Any]]:
