@@ -253,9 +253,10 @@ class _Watch:
             self.instead[waiting.tx_hash] = mined
         elif mined not in {None, waiting.tx_hash}:
             raise TransactionError(
-                f"transaction was replaced: another one of {waiting.sender} has its nonce {waiting.nonce}",
+                f"transaction {waiting.tx_hash} was replaced: "
+                f"another one of {waiting.sender} has its nonce {waiting.nonce}",
                 tx_hash=waiting.tx_hash,
-                details={"transaction": waiting.tx_hash, "mined in its place": mined},
+                details={"mined in its place": mined},
                 hint="Was it sped up or cancelled in another wallet? Look before you send again.",
             )
 

@@ -625,7 +625,7 @@ def test_receipts_that_stay_none_are_an_error_with_the_hash(proxied, monkeypatch
     monkeypatch.setattr(receipts, "NODE_MAY_BE_AWAY", 0.05)
     server, sender = proxied
     server.always = by_method(eth_getTransactionReceipt=instead(lambda _: {"blockNumber": "0x1"}))
-    with pytest.raises(TransactionError, match="receipt that is none") as caught:
+    with pytest.raises(TransactionError, match="The node answered") as caught:
         sender.send(TO, value=1)
     assert caught.value.tx_hash in caught.value.message
 
