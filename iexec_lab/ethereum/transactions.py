@@ -262,7 +262,6 @@ class Sender:
                 before = frozenset(tried)
                 pending, fault = self._deliver(signer, {**fields, "nonce": number}, call, before)
                 if fault is None:
-                    note_refused(*before)
                     return pending
                 tried[pending.tx_hash] = pending
                 kind = refusal(fault)

@@ -215,7 +215,7 @@ class Door:
         number = node.mined(tx_hash)
         receipt = {"transactionHash": tx_hash, "status": "0x1", "gasUsed": "0x5208", "logs": []}
         is_seen = number is not None and self.chain.choose(True, False)
-        return receipt | {"blockNumber": hex(number), "blockHash": hex(number)} if is_seen else None
+        return receipt | {"blockNumber": hex(number), "blockHash": f"0x{number:064x}"} if is_seen else None
 
     def eth_getTransactionCount(self, node, sender, block):  # noqa: N802
         if block == "pending":
