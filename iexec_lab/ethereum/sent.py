@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from iexec_lab.errors import IexecError
+from iexec_lab.errors import IexecError, JobError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -94,7 +94,9 @@ def note_mined(tx_hash: str, block: int) -> None:
 
 
 def name_in(error: IexecError, sent: Sequence[Sent]) -> None:
-    """Add to an error the transactions that it does not name yet."""
+    """Add to an error the transactions that it does not name yet; one about tasks names their deal."""
+    if isinstance(error, JobError):
+        return
     told = " ".join(map(str, [error.message, *error.details.values()]))
     untold = [each for each in sent if each.tx_hash not in told]
     if untold:

@@ -13,6 +13,7 @@ from ethereum.conftest import KEYS, run_anvil
 from pseudo_terminal import on_terminal
 from waiting import until
 
+from iexec_lab import cli
 from iexec_lab.client.detach import Detached
 from iexec_lab.commands import followup, parser, tree
 from iexec_lab.errors import AbortedError, TransactionError
@@ -156,6 +157,17 @@ def test_an_interrupted_wait_for_a_job_says_how_to_come_back():
         followup.stopped(Interrupted([Sent("0xab")]), [Sent("0xab")], ["app", "run"]).message
         == "Interrupted."
     )
+
+
+def test_an_interrupted_wait_in_a_terminal(monkeypatch, capsys):
+    line = f"deal show 0x{'ab' * 32} --watch"
+
+    def wait(*_):
+        raise Detached("how to go on in Python", line)
+
+    monkeypatch.setattr(cli, "_carry_out", wait)
+    assert cli.main(line.split()) == 130
+    assert capsys.readouterr() == ("", f"✖ Interrupted; the work goes on: iexec-lab {line}\n")
 
 
 SPENDING = [command for command in tree.walk() if command.spends]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from faulty_server import FaultyServer, garbage, healthy
 
-from iexec_lab.errors import TransactionError
+from iexec_lab.errors import JobError, TransactionError
 from iexec_lab.ethereum import receipts
 from iexec_lab.ethereum.rpc import Rpc
 from iexec_lab.ethereum.sent import Interrupted, Sent, note_refused, note_signed, recording, sentence, telling
@@ -122,6 +122,13 @@ def test_an_error_names_what_it_does_not_name_yet():
         failed(error)
     assert caught.value is error
     assert error.details == {"sent before": "0x00, 0x01 (sent, may be mined)"}
+
+
+def test_an_error_about_tasks_has_its_deal():
+    error = JobError("1 task of deal 0xab did not complete")
+    with pytest.raises(JobError):
+        failed(error)
+    assert error.details == {}
 
 
 def test_nothing_is_recorded_twice_or_outside():
