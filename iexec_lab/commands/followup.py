@@ -8,7 +8,6 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from iexec_lab.client.detach import Detached
 from iexec_lab.commands import tree
 from iexec_lab.errors import AbortedError, UsageError
 from iexec_lab.ethereum.sent import Interrupted, Sent, name_in, recording
@@ -51,6 +50,8 @@ def hash_of(error: IexecError, sent: Sequence[Sent]) -> str | None:
 
 def stopped(stop: KeyboardInterrupt, sent: Sequence[Sent], words: Sequence[Any]) -> AbortedError:
     """An interrupt, told as an error."""
+    from iexec_lab.client.detach import Detached
+
     if isinstance(stop, Detached):
         return AbortedError(f"Interrupted; the work goes on: {tree.PROGRAM} {stop.line}")
     error = AbortedError("Interrupted." if isinstance(stop, Interrupted) or not str(stop) else str(stop))
