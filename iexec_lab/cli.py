@@ -10,19 +10,22 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 from iexec_lab.commands import parser, tree
-from iexec_lab.errors import IexecError, UsageError
+from iexec_lab.errors import AbortedError, IexecError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from iexec_lab.commands.outcome import Outcome
     from iexec_lab.commands.tree import Command
 
 _OFFICIAL_PROGRAM = "iexec"
 _ORDERS_SHOWN = 100
+# What shells give to a program that a signal ended: 128 and its number.
+_INTERRUPTED, _TERMINATED = 130, 143
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,13 +34,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        return _run(words)
+        code = _run(words)
+        sys.stdout.flush()
     except BrokenPipeError:  # the reader of our output left, as in `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _redirect(sys.stdout, os.devnull)
         return 1
     except KeyboardInterrupt as stop:
         print(f"\n{stop or 'Interrupted.'}", file=sys.stderr)
-        return 1
+        return _INTERRUPTED
+    return code
 
 
 def _run(words: list[str]) -> int:
@@ -57,10 +62,67 @@ def _run(words: list[str]) -> int:
         if command is None or parser.wants_help(words[taken:]):
             return _help(words)
         args = parser.parse(command, words[taken:])
-        outcome = _carry_out(command, args)
     except IexecError as error:
         return _fail(error, words, is_raw=is_raw)
-    return _tell(outcome, is_raw=is_raw)
+    return _answer(command, args, words, is_raw=is_raw)
+
+
+def _answer(command: Command, args: Any, words: list[str], *, is_raw: bool) -> int:
+    """Carry a command out and print its answer; whatever ends it before that tells what it has sent."""
+    from iexec_lab.commands import followup
+
+    with followup.recording() as sent, _terminable():
+        try:
+            code = _tell(_carry_out(command, args), is_raw=is_raw)
+            sys.stdout.flush()
+        except IexecError as error:
+            followup.tell(error, sent, words)
+            return _fail(error, words, is_raw=is_raw, tx_hash=followup.hash_of(error, sent))
+        except BrokenPipeError:
+            if not sent:
+                raise
+            _redirect(sys.stdout, os.devnull)
+            left = AbortedError("Nobody reads the output any more.")
+            followup.tell(left, sent, words, stopped=True)
+            return _fail_somewhere(left, words, is_raw=is_raw, tx_hash=followup.hash_of(left, sent))
+        except KeyboardInterrupt as stop:
+            left = followup.stopped(stop, sent, words)
+            _fail_somewhere(left, words, is_raw=is_raw, tx_hash=followup.hash_of(left, sent))
+            return _TERMINATED if isinstance(stop, _Terminated) else _INTERRUPTED
+        return code
+
+
+class _Terminated(KeyboardInterrupt):
+    """The signal that `timeout` and service managers send; told as Ctrl-C is."""
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """In this block SIGTERM ends the command in order, instead of killing it without a word."""
+    import signal
+    from threading import current_thread, main_thread
+
+    if current_thread() is not main_thread() or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+
+    def stop(_number: int, _frame: object) -> None:
+        raise _Terminated("Terminated.")
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _redirect(stream: TextIO, path: str) -> None:
+    """What is written to a stream goes elsewhere; what it held back is dropped."""
+    for target in (os.devnull, path):
+        file = os.open(target, os.O_WRONLY)
+        os.dup2(file, stream.fileno())
+        os.close(file)
+        stream.flush()
 
 
 def _version() -> str:
@@ -147,9 +209,11 @@ def _width() -> int:
     return get_terminal_size((120, 24)).columns if sys.stdout.isatty() else 10_000
 
 
-def _fail(error: IexecError, words: list[str], *, is_raw: bool) -> int:
+def _fail(error: IexecError, words: list[str], *, is_raw: bool, tx_hash: str | None = None) -> int:
     if is_raw:
         named = {"name": error.official_name, "message": error.message}
+        if tx_hash:
+            named["txHash"] = tx_hash
         print(_json({"ok": False, "command": _typed(words), "error": named}), file=sys.stderr)
         return 1
     from iexec_lab.commands.terminal import safe_lines
@@ -163,6 +227,18 @@ def _fail(error: IexecError, words: list[str], *, is_raw: bool) -> int:
     if isinstance(error, UsageError) and error.usage:
         print(f"  usage: {error.usage}", file=sys.stderr)
     return 1
+
+
+def _fail_somewhere(error: IexecError, words: list[str], *, is_raw: bool, tx_hash: str | None) -> int:
+    """As ``_fail``; on the terminal itself when both outputs are closed, as in ``2>&1 | head``."""
+    try:
+        return _fail(error, words, is_raw=is_raw, tx_hash=tx_hash)
+    except BrokenPipeError:
+        try:
+            _redirect(sys.stderr, "/dev/tty")
+        except OSError:  # there is none: nobody is left to be told
+            return 1
+        return _fail(error, words, is_raw=is_raw, tx_hash=tx_hash)
 
 
 def _typed(words: list[str]) -> str:

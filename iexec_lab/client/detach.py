@@ -5,14 +5,30 @@ In IPython both show one line, and the cells after it do not run.
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 
 
 class Detached(KeyboardInterrupt):
-    """The wait was interrupted; the job goes on. The text says how to come back to it."""
+    """The wait was interrupted; the job goes on. The text says how to come back to it.
+
+    Attributes:
+        line: The command that comes back to it, without the program's name.
+    """
+
+    def __init__(self, text: str, line: str = "") -> None:
+        super().__init__(text)
+        self.line = line
 
     def _render_traceback_(self) -> list[str]:
         return [str(self)]
+
+
+def typed(line: str) -> str:
+    """A command as it is typed here: in a notebook a magic, elsewhere a line of the terminal."""
+    ipython = sys.modules.get("IPython")
+    in_notebook = ipython is not None and ipython.get_ipython() is not None
+    return f"{'%iexec' if in_notebook else 'iexec-lab'} {line}"
 
 
 @cache

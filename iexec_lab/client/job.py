@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from iexec_lab.client.detach import Detached, detached_await
+from iexec_lab.client.detach import Detached, detached_await, typed
 from iexec_lab.client.result_files import Result, fetch_result
 from iexec_lab.client.task_logs import fetch_logs
 from iexec_lab.client.watching import JobStatus, TaskRef, look, look_again, patiently, pauses
@@ -150,7 +150,7 @@ class Job:
                 self._check_time(end, timeout)
                 time.sleep(pause)
         except KeyboardInterrupt:
-            raise Detached(self._reattach()) from None
+            raise Detached(self._reattach(), self._line()) from None
         except ChainError as error:
             raise self._out_of_sight(error) from error
         raise AssertionError  # pauses never end
@@ -193,8 +193,11 @@ class Job:
                 hint=self._reattach(),
             )
 
+    def _line(self) -> str:
+        return f"deal show {self.deal_id} --watch"
+
     def _reattach(self) -> str:
-        again = f'lab.job("{self.deal_id}").wait() or %iexec deal show {self.deal_id} --watch'
+        again = f'lab.job("{self.deal_id}").wait() or {typed(self._line())}'
         return f"Detached; the job goes on. Reattach: {again}"
 
     def result(self, index: int = 0, *, wait: bool = True, verify: bool = True) -> Result:
@@ -274,7 +277,7 @@ class Job:
                     return
                 time.sleep(pause)
         except KeyboardInterrupt:
-            raise Detached(self._reattach()) from None
+            raise Detached(self._reattach(), self._line()) from None
 
     def _beneficiary(self, deal_id: str) -> str:
         return next(held.deal.beneficiary for held in self.deals if held.deal_id == deal_id)

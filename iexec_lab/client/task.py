@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from iexec_lab.client.detach import Detached
+from iexec_lab.client.detach import Detached, typed
 from iexec_lab.client.job import read_deals
 from iexec_lab.client.result_files import (
     Result,
@@ -254,7 +254,8 @@ class Tasks(Noun):
         self, taskid: str, timeout: float | None, progress: Callable[[TaskView], None] | None
     ) -> TaskView:
         end = None if timeout is None else time.monotonic() + timeout
-        back = f"lab.task.wait({taskid!r}) or %iexec task show {taskid} --watch"
+        line = f"task show {taskid} --watch"
+        back = f"lab.task.wait({taskid!r}) or {typed(line)}"
         try:
             for view in self._views(taskid):
                 if progress is not None:
@@ -264,7 +265,7 @@ class Tasks(Noun):
                 if end is not None and time.monotonic() >= end:
                     raise JobError(f"The task did not end within {timeout:g} seconds", hint=f"Go on: {back}")
         except KeyboardInterrupt:
-            raise Detached(f"Detached; the task goes on. Come back: {back}") from None
+            raise Detached(f"Detached; the task goes on. Come back: {back}", line) from None
         raise AssertionError  # the views end with the task
 
     def _decrypt(self, path: Path, view: TaskView, folder: str | None, name: str | None) -> None:

@@ -17,6 +17,8 @@ from inspect import Signature, signature
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
+from iexec_lab.ethereum.sent import telling
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
@@ -89,12 +91,17 @@ class _Verb(Generic[S, P, T, V]):
     def __get__(self, noun: S | None, owner: type) -> Any:
         if noun is None:
             return self
-        plain = self.method.__get__(noun, owner)
+        method = self.method.__get__(noun, owner)
+
+        def plain(*args: P.args, **kwargs: P.kwargs) -> T:
+            with telling():
+                return cast("T", method(*args, **kwargs))
 
         def call(*args: P.args, **kwargs: P.kwargs) -> V:
             return self.value(noun, plain(*args, **kwargs))
 
-        update_wrapper(call, plain)
+        update_wrapper(plain, method)
+        update_wrapper(call, method)
         call.__name__, call.__module__ = self.__name__, owner.__module__
         call.__qualname__ = f"{owner.__qualname__}.{self.__name__}"
         faces = {"plain": plain, "raw": self.raw, "value": lambda answer: self.value(noun, answer)}

@@ -10,10 +10,12 @@ import json
 from base64 import b64encode
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from urllib.parse import urlencode
 
 from iexec_lab.errors import CallError, ConfigurationError
+from iexec_lab.ethereum.refusals import Refusal, is_doubtful, refusal
 from iexec_lab.ethereum.rpc import Rpc, to_int
 from iexec_lab.ethereum.transport import HINT_KEY, HINT_LIMIT, RpcFault, fault_of, is_throttled
 
@@ -108,8 +110,11 @@ class ProviderSet:
 
     def attempt(self, method: str, *params: Any) -> Any | RpcFault:
         if method.startswith("eth_send"):
+            return _of_all(self._all(lambda provider: provider.attempt(method, *params)))
+        if method == "eth_getTransactionByHash":
+            # Who does not know a transaction may only be late; one that knows it is enough.
             answers = self._all(lambda provider: provider.attempt(method, *params))
-            return min(answers, key=_rank)
+            return min(answers, key=lambda answer: (isinstance(answer, RpcFault), answer is None))
         if self.quorum > 1:
             return self._agree([(method, params)])[0]
         fault: Any | RpcFault = None
@@ -264,6 +269,21 @@ def _rank(answer: Any) -> int:
     if not isinstance(answer, RpcFault):
         return 0
     return 2 if answer.code in {0, NOT_SERVED} or answer.retry else 1
+
+
+def _of_all(answers: Sequence[Any]) -> Any | RpcFault:
+    """What all of them together say of a transaction that each of them was given.
+
+    One that took it is enough. A no counts only when all say so: one whose answer was lost may have it.
+    """
+    best = min(answers, key=_rank)
+    if not isinstance(best, RpcFault):
+        return best
+    faults = [answer for answer in answers if isinstance(answer, RpcFault)]
+    known = next((fault for fault in faults if refusal(fault) is Refusal.KNOWN), None)
+    if known is not None:
+        return known
+    return replace(best, lost=True) if any(map(is_doubtful, faults)) else best
 
 
 def _fingerprint(answer: Any) -> str:

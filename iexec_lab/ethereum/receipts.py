@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iexec_lab.errors import CallError, TransactionError
+from iexec_lab.ethereum.calls import checked
 from iexec_lab.ethereum.checks import explain
-from iexec_lab.ethereum.refusals import Refusal, refusal
+from iexec_lab.ethereum.refusals import Refusal, is_doubtful, refusal
 from iexec_lab.ethereum.reverts import meaning
+from iexec_lab.ethereum.rivals import holder
 from iexec_lab.ethereum.rpc import to_int
 from iexec_lab.ethereum.transport import RpcFault
 
@@ -23,6 +26,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.02, 1.0
 # How often a transaction without receipt is looked for, and how long the node may be away meanwhile.
 REVIEW_EVERY = 5.0
 NODE_MAY_BE_AWAY = 60.0
+REVIEWED_AT_ONCE = 8
+# How long a transaction that no node admits to have is looked for.
+DOUBTED_FOR = 60.0
 DELIVERY_PAUSES = (0.1, 0.5, 1.0, 2.0)
 
 HINT_LOOK_FIRST = "It may still be mined: look the hash up before you send it again."
@@ -64,103 +70,166 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A transaction on its way. ``raw`` and ``nonce`` are known when it was signed here."""
+    """A transaction on its way.
+
+    Attributes:
+        tx_hash: Its hash.
+        sender: Whose it is.
+        call: Its fields in JSON-RPC form.
+        nonce: Its number, known when it was signed here.
+        raw: The signed bytes, known when it was signed here.
+        doubtful: No node has said yet that it has it.
+        before: Hashes of the same with lower fees, of which at most one can be mined.
+    """
 
     tx_hash: str
     sender: str
     call: dict[str, Any] = field(repr=False)
     nonce: int | None = None
     raw: str | None = field(default=None, repr=False)
+    doubtful: bool = False
+    before: frozenset[str] = frozenset()
 
 
-def deliver(rpc: Provider, raw: str, tx_hash: str) -> RpcFault | None:
-    """Give the node a signed transaction: None when it has it, else why not.
+class Delivery(NamedTuple):
+    """How the node took a transaction.
 
-    When the answer is lost the hash is looked up; only if the node does not know it the very same bytes are
-    sent again, which can not make a second transaction.
+    Attributes:
+        fault: None when it has it, else why not.
+        doubtful: It may have it in spite of the fault.
     """
-    fault: RpcFault | None = None
+
+    fault: RpcFault | None
+    doubtful: bool = False
+
+
+def deliver(rpc: Provider, raw: str, tx_hash: str) -> Delivery:
+    """Give the node a signed transaction.
+
+    After whatever is no clear yes the hash is looked up. When the answer was lost the very same bytes are
+    sent again, which can not make a second transaction. Once lost, a later no tells nothing of the first
+    delivery.
+    """
+    delivery = Delivery(None)
     for pause in DELIVERY_PAUSES:
         answer = rpc.attempt("eth_sendRawTransaction", raw)
-        if not isinstance(answer, RpcFault):
-            return None
-        fault, kind = answer, refusal(answer)
+        if isinstance(answer, str) and answer.lower() == tx_hash:
+            return Delivery(None)
+        fault = answer if isinstance(answer, RpcFault) else _odd(rpc, answer)
+        kind = refusal(fault)
         if kind is Refusal.KNOWN:
-            return None
-        if kind is Refusal.NONCE_USED:
-            return None if _known(rpc, tx_hash) else fault
-        if kind not in {Refusal.LOST, Refusal.THROTTLED}:
-            return fault
+            return Delivery(None)
+        delivery = Delivery(fault, delivery.doubtful or is_doubtful(fault))
+        is_final = kind not in {Refusal.LOST, Refusal.THROTTLED}
+        if not is_final:
+            time.sleep(pause)
+        if known(rpc, tx_hash):
+            return Delivery(None)
+        if is_final:
+            break
+    return delivery
+
+
+def _odd(rpc: Provider, answer: Any) -> RpcFault:
+    return RpcFault(
+        0, f"The node answered {answer!r:.80} in place of the transaction's hash", lost=True, url=rpc.name
+    )
+
+
+def who_has(rpc: Provider, sender: str, nonce: int, *, waiting: bool) -> str | None:
+    """The hash of the transaction that has a number, as ``holder`` gives it; looked for a while."""
+    for pause in DELIVERY_PAUSES:
+        found = holder(rpc, sender, nonce, waiting=waiting)
+        if found is not None:
+            return found
         time.sleep(pause)
-        if kind is Refusal.LOST and (known := _known(rpc, tx_hash)) is not False:
-            return None if known else fault
-    return fault
+    return None
 
 
-def wait_for(rpc: Provider, pending: Sequence[Pending], *, confirms: int, timeout: float) -> list[Receipt]:
+def wait_for(
+    rpc: Provider,
+    pending: Sequence[Pending],
+    *,
+    confirms: int,
+    timeout: float,
+    found: dict[str, Receipt] | None = None,
+) -> list[Receipt]:
     """Receipts, in order, each ``confirms`` blocks deep (1: its own block); failed transactions included.
 
-    Asks at once, after 20 ms, and ever less often down to once a second.
+    Asks at once, after 20 ms, and ever less often down to once a second. What is there by then is put into
+    ``found`` even when others do not come.
 
     Raises:
         TransactionError: One was replaced, or is not mined or not confirmed in time; it holds the hash.
     """
     watch = _Watch(rpc, confirms, timeout)
-    found: dict[str, Receipt] = {}
-    while missing := [each for each in pending if each.tx_hash not in found]:
+    found = {} if found is None else found
+    missing = list(pending)
+    while missing:
         found |= watch.look(missing)
-        if len(found) < len(pending):
-            watch.pause(next(each for each in missing if each.tx_hash not in found))
+        missing = [each for each in missing if each.tx_hash not in found]
+        if missing:
+            watch.pause(missing)
     return [found[each.tx_hash] for each in pending]
 
 
 class _Watch:
+    """What is known of transactions that are waited for, by their hashes.
+
+    ``mined`` are the receipts as last seen: a block can be dropped again. ``instead`` are the hashes of those
+    with lower fees that were mined in the place of the ones waited for.
+    """
+
     def __init__(self, rpc: Provider, confirms: int, timeout: float) -> None:
         self.rpc, self.confirms, self.timeout = rpc, confirms, timeout
         self.started = self.reviewed = self.answered = time.monotonic()
         self.delay = FIRST_PAUSE
-        self.mined: dict[str, int] = {}
-        self.suspects: set[str] = set()
+        self.mined: dict[str, Receipt] = {}
+        self.instead: dict[str, str] = {}
+        self.seen: set[str] = set()
 
     def look(self, missing: Sequence[Pending]) -> dict[str, Receipt]:
-        requests: list[tuple[str, list[Any]]] = [
-            ("eth_getTransactionReceipt", [each.tx_hash]) for each in missing
-        ]
-        if self.confirms > 1:
-            requests.append(("eth_blockNumber", []))
+        # The head comes first: a receipt that is read after it stands in that chain or in a later one.
+        requests: list[tuple[str, list[Any]]] = [("eth_blockNumber", [])] if self.confirms > 1 else []
+        requests += [("eth_getTransactionReceipt", [self._hash(each)]) for each in missing]
         try:
             answers = self.rpc.batch(requests)
+            head = to_int(checked(answers.pop(0), "eth_blockNumber")) if self.confirms > 1 else None
         except CallError as error:
-            if time.monotonic() - self.answered > NODE_MAY_BE_AWAY:
-                raise _still_pending(missing[0], error.message) from error
+            self._without_answer(missing, error)
             return {}
-        self.answered = time.monotonic()
-        head = None
-        if self.confirms > 1:
-            last = answers.pop()
-            head = 0 if isinstance(last, RpcFault) else to_int(last)
         found = {}
+        trouble: CallError | None = None
         for each, answer in zip(missing, answers, strict=True):
-            if isinstance(answer, dict) and answer.get("blockNumber"):
-                receipt = Receipt.from_json(answer)
-                self.mined[each.tx_hash] = receipt.block_number
-                if head is None or head - receipt.block_number + 1 >= self.confirms:
-                    found[each.tx_hash] = receipt
+            if isinstance(answer, RpcFault) and not (answer.lost or answer.retry):
+                self.answered = time.monotonic()  # several nodes that do not agree yet are not away
+                continue
+            try:
+                receipt = self._read(each, answer)
+            except CallError as error:
+                trouble = error
+                continue
+            self.answered = time.monotonic()
+            if receipt is None:
+                self._not_mined(each)
+            elif self._is_deep(each, receipt, head):
+                found[each.tx_hash] = receipt
+        if trouble is not None:
+            self._without_answer(missing, trouble)
         return found
 
-    def pause(self, waiting: Pending) -> None:
+    def pause(self, missing: Sequence[Pending]) -> None:
         now = time.monotonic()
-        if now - self.started > self.timeout:
-            block = self.mined.get(waiting.tx_hash)
-            state = (
-                f"not mined after {self.timeout:g} s"
-                if block is None
-                else f"mined in block {block}, but not {self.confirms} blocks deep after {self.timeout:g} s"
-            )
-            raise _still_pending(waiting, state)
-        if now - self.reviewed > REVIEW_EVERY and waiting.tx_hash not in self.mined:
+        waited = now - self.started
+        doubted = [each for each in missing if each.doubtful and each.tx_hash not in self.seen]
+        if waited > self.timeout:
+            raise _still_pending(missing, self._state(missing[0]))
+        if doubted and waited > DOUBTED_FOR:
+            raise _still_pending(doubted, f"sent, fate unknown; no node shows it after {waited:.0f} s")
+        if now - self.reviewed > REVIEW_EVERY:
             self.reviewed = now
-            self.review(waiting)
+            for each in [each for each in missing if each.tx_hash not in self.mined][:REVIEWED_AT_ONCE]:
+                self.review(each)
         time.sleep(self.delay)
         self.delay = min(self.delay * 2, LONGEST_PAUSE)
 
@@ -169,21 +238,70 @@ class _Watch:
         if waiting.raw is None or waiting.nonce is None:
             return
         try:
-            if _known(self.rpc, waiting.tx_hash) is not False:
+            is_known = known(self.rpc, waiting.tx_hash)
+            if is_known is not False:
+                self.seen |= {waiting.tx_hash} if is_known else set()
                 return
             used = to_int(self.rpc.request("eth_getTransactionCount", waiting.sender, "latest"))
-            if used <= waiting.nonce:
-                self.rpc.attempt("eth_sendRawTransaction", waiting.raw)
-                return
         except CallError:
             return
-        if waiting.tx_hash in self.suspects:
+        if used <= waiting.nonce:
+            self.rpc.attempt("eth_sendRawTransaction", waiting.raw)
+            return
+        mined = holder(self.rpc, waiting.sender, waiting.nonce)
+        if mined in waiting.before:
+            self.instead[waiting.tx_hash] = mined
+        elif mined not in {None, waiting.tx_hash}:
             raise TransactionError(
-                f"transaction was replaced: another one of {waiting.sender} has its nonce {waiting.nonce}",
+                f"transaction {waiting.tx_hash} was replaced: "
+                f"another one of {waiting.sender} has its nonce {waiting.nonce}",
                 tx_hash=waiting.tx_hash,
+                details={"mined in its place": mined},
                 hint="Was it sped up or cancelled in another wallet? Look before you send again.",
             )
-        self.suspects.add(waiting.tx_hash)  # the node may only be a block behind itself: ask once more
+
+    def _hash(self, waiting: Pending) -> str:
+        return self.instead.get(waiting.tx_hash, waiting.tx_hash)
+
+    def _read(self, waiting: Pending, answer: Any) -> Receipt | None:
+        """The receipt in an answer; None before it is mined.
+
+        Raises:
+            CallError: It is a fault, or no receipt of this transaction.
+        """
+        answer = checked(answer, "eth_getTransactionReceipt")
+        if answer is None or (isinstance(answer, dict) and not answer.get("blockNumber")):
+            return None
+        receipt = Receipt.from_json(answer)
+        if receipt.tx_hash.lower() != self._hash(waiting):
+            raise CallError("The node answered the receipt of another transaction")
+        return receipt
+
+    def _not_mined(self, waiting: Pending) -> None:
+        if self.mined.pop(waiting.tx_hash, None) is not None:
+            self.reviewed = -math.inf  # its block was dropped: does the node still have it?
+
+    def _is_deep(self, waiting: Pending, receipt: Receipt, head: int | None) -> bool:
+        """Is it as deep as wanted, in the block in which it was seen before?"""
+        before = self.mined.get(waiting.tx_hash)
+        self.mined[waiting.tx_hash] = receipt
+        if head is None:
+            return True
+        is_same = before is not None and before.block_hash == receipt.block_hash
+        return is_same and head - receipt.block_number + 1 >= self.confirms
+
+    def _without_answer(self, missing: Sequence[Pending], error: CallError) -> None:
+        if time.monotonic() - self.answered > NODE_MAY_BE_AWAY:
+            raise _still_pending(missing, error.message) from error
+
+    def _state(self, waiting: Pending) -> str:
+        receipt = self.mined.get(waiting.tx_hash)
+        if receipt is not None:
+            deep = f"not {self.confirms} blocks deep after {self.timeout:g} s"
+            return f"mined in block {receipt.block_number}, but {deep}"
+        if waiting.doubtful and waiting.tx_hash not in self.seen:
+            return f"sent, fate unknown; no node shows it after {self.timeout:g} s"
+        return f"not mined after {self.timeout:g} s"
 
 
 def failed(rpc: Provider, pending: Pending, receipt: Receipt) -> TransactionError:
@@ -223,13 +341,17 @@ def revert_error(
     )
 
 
-def _known(rpc: Provider, tx_hash: str) -> bool | None:
-    """Does the node know the transaction? None when it can not be asked."""
+def known(rpc: Provider, tx_hash: str) -> bool | None:
+    """Does the node know the transaction? None when it can not be asked, or shows another one."""
     answer = rpc.attempt("eth_getTransactionByHash", tx_hash)
-    return None if isinstance(answer, RpcFault) else answer is not None
+    if answer is None:
+        return False
+    return True if isinstance(answer, dict) and str(answer.get("hash")).lower() == tx_hash else None
 
 
-def _still_pending(pending: Pending, state: str) -> TransactionError:
+def _still_pending(pending: Sequence[Pending], state: str) -> TransactionError:
+    first, *others = [each.tx_hash for each in pending]
+    details = {"transaction": first, "also waited for": ", ".join(others)} if others else {}
     return TransactionError(
-        f"transaction {pending.tx_hash}: {state}", tx_hash=pending.tx_hash, hint=HINT_LOOK_FIRST
+        f"transaction {first}: {state}", tx_hash=first, details=details, hint=HINT_LOOK_FIRST
     )

@@ -17,7 +17,8 @@ class Refusal(Enum):
     FUNDS = "the account can not pay for it"
     THROTTLED = "the node is too busy to look at it"
     LOST = "nobody knows whether it arrived"
-    OTHER = "refused"
+    INVALID = "no node takes such a transaction"
+    OTHER = "refused in words that are not known here: a node between may have it all the same"
 
 
 _WORDS = (
@@ -44,7 +45,25 @@ _WORDS = (
             "max fee per gas",
         ),
     ),
+    (
+        Refusal.INVALID,
+        (
+            "intrinsic gas",
+            "block gas limit",
+            "exceeds the configured cap",
+            "nonce too high",
+            "invalid sender",
+            "invalid signature",
+            "invalid chain id",
+            "only replay-protected",
+            "transaction type not supported",
+            "max initcode size",
+            "oversized data",
+        ),
+    ),
 )
+# JSON-RPC's own: no request, no such method, wrong parameters, no JSON.
+_NOT_CARRIED_OUT = {-32600, -32601, -32602, -32700}
 
 
 def refusal(fault: RpcFault) -> Refusal:
@@ -55,4 +74,13 @@ def refusal(fault: RpcFault) -> Refusal:
             return kind
     if fault.lost:
         return Refusal.LOST
-    return Refusal.THROTTLED if fault.retry else Refusal.OTHER
+    if fault.retry:
+        return Refusal.THROTTLED
+    # Without a code no node has answered: nobody listened, or somebody at the door said no.
+    is_sure = fault.reverted or fault.code == 0 or fault.code in _NOT_CARRIED_OUT
+    return Refusal.INVALID if is_sure else Refusal.OTHER
+
+
+def is_doubtful(fault: RpcFault) -> bool:
+    """May the transaction have reached a pool all the same?"""
+    return fault.lost or fault.retry or refusal(fault) is Refusal.OTHER

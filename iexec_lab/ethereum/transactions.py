@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from iexec_lab.errors import TransactionError, ValidationError
+from iexec_lab.errors import ChainError, TransactionError, ValidationError
 from iexec_lab.ethereum.calls import checked
 from iexec_lab.ethereum.fees import FEE_REQUESTS, fee_fields, gas_price_of
 from iexec_lab.ethereum.nonces import nonces_of
@@ -18,9 +19,11 @@ from iexec_lab.ethereum.receipts import (
     failed,
     revert_error,
     wait_for,
+    who_has,
 )
 from iexec_lab.ethereum.refusals import Refusal, refusal
 from iexec_lab.ethereum.rpc import to_int
+from iexec_lab.ethereum.sent import note_mined, note_refused, note_signed, telling
 from iexec_lab.ethereum.transport import RpcFault
 from iexec_lab.protocol.hashing import keccak
 from iexec_lab.protocol.values import to_address
@@ -104,8 +107,10 @@ class Sender:
         Raises:
             TransactionError: It was refused, reverted (``reason``), or nothing is known of it; when it was
                 sent, ``tx_hash`` says which it is.
+            Interrupted: A ``KeyboardInterrupt`` that names what was sent.
         """
-        return self.wait([self.submit(to, data, value, gas=gas, fees=fees)])[0]
+        with telling():
+            return self.wait([self.submit(to, data, value, gas=gas, fees=fees)])[0]
 
     def send_many(self, transactions: Iterable[Transaction | tuple[Any, ...]]) -> list[Receipt]:
         """Send transactions that do not depend on each other, then wait for all; receipts in order.
@@ -114,19 +119,29 @@ class Sender:
 
         Raises:
             TransactionError: As ``send``; those already sent are waited for before it is raised.
+            Interrupted: As ``send``.
         """
         calls = [self._call(Transaction(*each)) for each in transactions]
         if not calls:
             return []
-        prepared = self._prepare(calls)
         sent: list[Pending] = []
+        with telling():
+            try:
+                for call in self._prepare(calls):
+                    sent.append(self._submit(call))  # noqa: PERF401 -- kept when a later one fails
+            except ChainError as error:
+                if sent:
+                    self._wait_out(sent, error)
+                raise
+            return self.wait(sent)
+
+    def _wait_out(self, sent: Sequence[Pending], error: ChainError) -> None:
+        """Wait for what was sent before an error, and say in the error what came of it."""
         try:
-            sent.extend(self._submit(call) for call in prepared)
-        except TransactionError:
-            if sent:
-                self.wait(sent)
-            raise
-        return self.wait(sent)
+            self.wait(sent)
+        except TransactionError as other:
+            error.details["of those sent before"] = f"{other.message} ({other.tx_hash})"
+        error.details["sent before"] = ", ".join(each.tx_hash for each in sent)
 
     def submit(
         self,
@@ -147,17 +162,42 @@ class Sender:
         Raises:
             TransactionError: One of them reverted, was replaced, or took too long.
         """
-        try:
-            receipts = wait_for(self.rpc, pending, confirms=self.confirms, timeout=self.timeout)
-        finally:
-            nonces = nonces_of(self.rpc, self.address)
+        found: dict[str, Receipt] = {}
+        with telling():
             for each in pending:
-                if each.nonce is not None:
-                    nonces.end(each.nonce)
-        for each, receipt in zip(pending, receipts, strict=True):
-            if not receipt.status:
-                raise failed(self.rpc, each, receipt)
-        return receipts
+                note_signed(each.tx_hash)
+            try:
+                receipts = wait_for(
+                    self.rpc, pending, confirms=self.confirms, timeout=self.timeout, found=found
+                )
+            finally:
+                self._settle(pending, found)
+            for each, receipt in zip(pending, receipts, strict=True):
+                if not receipt.status:
+                    raise self._with_others(failed(self.rpc, each, receipt), receipts)
+            return receipts
+
+    def _settle(self, pending: Sequence[Pending], found: Mapping[str, Receipt]) -> None:
+        """Numbers are free of what is mined, and of what nobody admits to have; others stay in flight."""
+        nonces = nonces_of(self.rpc, self.address)
+        for each in pending:
+            receipt = found.get(each.tx_hash)
+            if receipt is not None:
+                note_mined(receipt.tx_hash, receipt.block_number)
+                note_refused(*({each.tx_hash, *each.before} - {receipt.tx_hash}))
+            if each.nonce is not None and (receipt is not None or each.doubtful):
+                nonces.end(each.nonce)
+
+    def _with_others(self, error: TransactionError, receipts: Sequence[Receipt]) -> TransactionError:
+        """An error about one of several also says what came of the others."""
+        others = [
+            f"{receipt.tx_hash} ({'done' if receipt.status else 'failed'})"
+            for receipt in receipts
+            if receipt.tx_hash != error.tx_hash
+        ]
+        if others:
+            error.details["sent together with"] = ", ".join(others)
+        return error
 
     def fees(self) -> dict[str, int]:
         """Fee fields of a transaction sent now, in wei a gas."""
@@ -204,65 +244,97 @@ class Sender:
             for name in _FEE_FIELDS:
                 fields.pop(name, None)  # the wallet lets its user choose
         tx_hash = self.signer.send_transaction({**fields, "chainId": hex(self.rpc.chain_id)})
-        return Pending(tx_hash, self.address, _shown(call))
+        return Pending(tx_hash.lower(), self.address, _shown(call))
 
     def _submit_signed(self, signer: KeySigner, call: dict[str, Any]) -> Pending:
         """Sign with the next number and deliver; a number that another process took is not tried twice.
 
-        Only a transaction that the node refused for good is signed anew: it is in no pool, so there is never
-        a second one.
+        Another number is taken only when every delivery was clearly refused, and the transaction of this
+        account that has the number is seen: then this one is in no pool, or can never be mined. A higher fee
+        is offered with the same number, of which at most one transaction can be mined.
         """
         nonces = nonces_of(self.rpc, self.address)
         fields = {name: value for name, value in call.items() if name != "from"}
         fields = {"data": "0x", **fields, "value": to_int(call.get("value", 0)), "chainId": self.rpc.chain_id}
-        fault: RpcFault | None = None
         with nonces.lock:
+            number, tried = nonces.next(self.rpc, self.address), dict[str, Pending]()
             for attempt in range(NUMBERS_TRIED):
-                number = nonces.next(self.rpc, self.address)
-                raw = signer.sign_transaction({**fields, "nonce": number})
-                tx_hash = "0x" + keccak(bytes.fromhex(raw[2:])).hex()
-                nonces.begin(number)
-                try:
-                    fault = deliver(self.rpc, raw, tx_hash)
-                except BaseException:
-                    nonces.end(number)
-                    raise
+                before = frozenset(tried)
+                pending, fault = self._deliver(signer, {**fields, "nonce": number}, call, before)
                 if fault is None:
-                    return Pending(tx_hash, self.address, _shown(call), number, raw)
-                nonces.end(number)
+                    return pending
+                tried[pending.tx_hash] = pending
                 kind = refusal(fault)
                 if kind is Refusal.FEE_TOO_LOW and self.gas_price is None and not self.free_gas:
                     fields |= self.fees()
-                elif kind not in {Refusal.NONCE_USED, Refusal.NONCE_TAKEN}:
-                    raise self._refused(fault, kind, call, tx_hash)
+                elif kind not in _TAKEN:
+                    note_refused(pending.tx_hash)
+                    raise self._refused(fault, kind, call)
+                else:
+                    holds = who_has(self.rpc, self.address, number, waiting=kind is Refusal.NONCE_TAKEN)
+                    if holds is None or holds in tried:  # nobody else's, as far as is shown
+                        nonces.begin(number)
+                        return replace(tried.get(holds or "", pending), doubtful=True)
+                    note_refused(*tried)
+                    number, tried = max(nonces.next(self.rpc, self.address), number + 1), {}
                 time.sleep(0.02 * 2 ** min(attempt, 5))
         assert fault is not None
-        raise self._refused(fault, refusal(fault), call, None)
+        raise self._refused(fault, kind, call)
+
+    def _deliver(
+        self, signer: KeySigner, fields: dict[str, Any], call: dict[str, Any], before: frozenset[str]
+    ) -> tuple[Pending, RpcFault | None]:
+        """Sign and deliver: the transaction on its way, or the fault for which it is in no pool.
+
+        Raises:
+            TransactionError: It may be in a pool: sent, fate unknown.
+        """
+        number = fields["nonce"]
+        raw = signer.sign_transaction(fields)
+        tx_hash = "0x" + keccak(bytes.fromhex(raw[2:])).hex()
+        pending = Pending(tx_hash, self.address, _shown(call), number, raw, before=before)
+        nonces = nonces_of(self.rpc, self.address)
+        nonces.begin(number)
+        note_signed(tx_hash)
+        try:
+            fault, doubtful = deliver(self.rpc, raw, tx_hash)
+        except BaseException:
+            nonces.end(number)
+            raise
+        if fault is None:
+            return pending, None
+        if doubtful and refusal(fault) in _TAKEN:
+            return replace(pending, doubtful=True), None  # by this very one, as likely as not
+        nonces.end(number)
+        if doubtful:
+            raise self._unknown(fault, tx_hash)
+        return pending, fault
 
     def _unwilling(self, estimate: RpcFault, call: dict[str, Any]) -> TransactionError:
         if estimate.reverted:
             return revert_error(self.rpc, estimate, call)
-        return self._refused(estimate, refusal(estimate), call, None)
+        return self._refused(estimate, refusal(estimate), call)
 
-    def _refused(
-        self, fault: RpcFault, kind: Refusal, call: dict[str, Any], tx_hash: str | None
-    ) -> TransactionError:
+    def _refused(self, fault: RpcFault, kind: Refusal, call: dict[str, Any]) -> TransactionError:
+        """Why nothing was sent."""
         if fault.reverted:
             return revert_error(self.rpc, fault, call)
-        lost = kind is Refusal.LOST and tx_hash is not None
         details: dict[str, Any] = {"node": fault.url, "from": self.address}
-        if lost:
-            details["transaction"] = tx_hash
         if kind is Refusal.FUNDS and "gas" in call:
             details["most the gas can cost (wei)"] = call["gas"] * gas_price_of(call)
+        return TransactionError(fault.message, details=details, hint=_HINTS.get(kind, fault.hint))
+
+    def _unknown(self, fault: RpcFault, tx_hash: str) -> TransactionError:
+        details = {"transaction": tx_hash, "node": fault.url, "from": self.address}
         return TransactionError(
-            fault.message,
-            tx_hash=tx_hash if lost else None,
+            f"transaction {tx_hash}: sent, fate unknown: {fault.message}",
+            tx_hash=tx_hash,
             details=details,
-            hint=HINT_LOOK_FIRST if lost else _HINTS.get(kind, fault.hint),
+            hint=HINT_LOOK_FIRST,
         )
 
 
+_TAKEN = frozenset({Refusal.NONCE_USED, Refusal.NONCE_TAKEN})
 _FEE_FIELDS = ("gasPrice", "maxFeePerGas", "maxPriorityFeePerGas")
 
 _HINTS = {

@@ -15,10 +15,14 @@ import anywidget
 import traitlets
 
 from iexec_lab.notebook.pump import serve
-from iexec_lab.wallet.browser import DISCONNECTED, WalletRefusal
+from iexec_lab.wallet.browser import DISCONNECTED, SENDS, WalletRefusal
+from iexec_lab.wallet.open_requests import OpenRequests
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+_LOST = "The page was reloaded while its wallet was asked"
 
 
 class _Bridge(anywidget.AnyWidget):
@@ -42,29 +46,46 @@ class WidgetWallet:
         self._turn = threading.Lock()
         self._change = threading.RLock()
         self._reply: dict[str, Any] | None = None
+        self._lost = False
+        self._left = OpenRequests()
         self._bridge = _Bridge()
         self._bridge.on_msg(self._hear)
 
     def __call__(self, method: str, params: list[Any]) -> Any:
         """The wallet's result; WalletRefusal when it has none or nobody answers."""
         with self._turn:
-            asked = {"id": secrets.token_hex(8), "method": method, "params": params}
+            self._left.check(method, params)
+            number = secrets.token_hex(8)
             try:
-                with self._change:
-                    self._reply = None
-                    self._bridge.asked = asked
-                    # ipykernel 7.4 hands replies to whoever sent last.
-                    self._bridge.send({"kind": "asked"})
-                if not self._serve(lambda: "page" in self._bridge.asked, self.patience):
-                    raise WalletRefusal(DISCONNECTED, "No page with a wallet shows this notebook")
-                if not self._serve(lambda: self._reply is not None, self.timeout):
-                    raise WalletRefusal(DISCONNECTED, f"The wallet did not answer within {self.timeout:g} s")
-                reply: dict[str, Any] = self._reply or {}
+                self._begin({"id": number, "method": method, "params": params})
+                if self._serve(lambda: "page" in self._bridge.asked, self.patience):
+                    self._serve(lambda: self._reply is not None or self._lost, self.timeout)
             finally:
-                self._bridge.asked = {}
+                with self._change:
+                    reply, owner, is_lost = self._end()
+                    if reply is None and owner and not is_lost:
+                        self._left.leave(number, method, params, owner)
+        if reply is None and not owner:
+            raise WalletRefusal(DISCONNECTED, "No page with a wallet shows this notebook")
+        if reply is None:
+            late = f"The wallet did not answer within {self.timeout:g} s"
+            raise WalletRefusal(DISCONNECTED, _LOST if is_lost else late, may_be_sent=method == SENDS)
         if "error" in reply:
             raise WalletRefusal.from_json(reply["error"])
         return reply.get("result")
+
+    def _begin(self, asked: dict[str, Any]) -> None:
+        with self._change:
+            self._reply, self._lost = None, False
+            self._bridge.asked = asked
+            # ipykernel 7.4 hands replies to whoever sent last.
+            self._bridge.send({"kind": "asked"})
+
+    def _end(self) -> tuple[dict[str, Any] | None, dict[str, Any], bool]:
+        """Take the request back: its reply, the page that claimed it, and whether that was loaded anew."""
+        owner = {name: value for name, value in self._bridge.asked.items() if name in {"tab", "page"}}
+        self._bridge.asked = {}
+        return self._reply, owner, self._lost
 
     def close(self) -> None:
         """Let the page forget the widget."""
@@ -79,9 +100,12 @@ class WidgetWallet:
         with self._change:
             asked, kind = self._bridge.asked, content.get("kind")
             owner = {name: content.get(name) for name in ("tab", "page")}
+            if kind == "hello":
+                self._left.reloaded(owner["tab"], owner["page"])
+            if kind == "reply":
+                self._left.answered(content.get("id"), dict(content))
             if kind == "hello" and asked.get("tab") == owner["tab"] is not None and asked != asked | owner:
-                message = "The page was reloaded while its wallet was asked"
-                self._reply = {"error": {"code": DISCONNECTED, "message": message}}
+                self._lost = True
             elif not asked or content.get("id") != asked["id"]:
                 return
             elif kind == "claim" and "page" not in asked:

@@ -31,7 +31,8 @@ from IPython.core.magic import (
 from traitlets import Bool, HasTraits, Int, TraitError, Unicode
 from traitlets.config.loader import LazyConfigValue
 
-from iexec_lab.commands import parser, tree
+from iexec_lab.client.detach import Detached
+from iexec_lab.commands import followup, parser, tree
 from iexec_lab.commands.context import Context
 from iexec_lab.commands.seen import Seen
 from iexec_lab.errors import IexecError, UsageError, WalletError
@@ -135,12 +136,20 @@ class IexecMagics(Magics):
         Raises:
             IexecError: whatever went wrong.
         """
-        try:
-            return self._carry_out(words)
-        except IexecError as error:
-            if error.hint:
-                error.hint = _here(error.hint)
-            raise
+        with followup.recording() as sent:
+            try:
+                return self._carry_out(words)
+            except IexecError as error:
+                followup.tell(error, sent, words)
+                if error.hint:
+                    error.hint = _here(error.hint)
+                raise
+            except Detached:
+                raise
+            except KeyboardInterrupt:
+                if not sent:
+                    raise
+                raise followup.Interrupted(sent, _here(followup.where_to_look(words))) from None
 
     def _carry_out(self, words: Sequence[Any]) -> Any:
         if "help" in [word for word in words[:2] if isinstance(word, str)]:

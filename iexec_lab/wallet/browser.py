@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # EIP-1193 and EIP-3326 error codes.
 REJECTED, UNAUTHORIZED, DISCONNECTED, UNKNOWN_CHAIN = 4001, 4100, 4900, 4902
+SENDS = "eth_sendTransaction"
 
 _HINTS = {
     REJECTED: "The request was refused in the wallet; nothing was signed or sent.",
@@ -32,13 +33,30 @@ _HINTS = {
 }
 
 
-class WalletRefusal(Exception):  # noqa: N818 -- not an error for users: BrowserSigner says what it means
-    """The wallet's answer to one request when that is no result; raised by ``ask``."""
+_LOOK_FIRST = (
+    "It may have been sent, or still be approved: look into the wallet before you send it again. "
+    "The same is not asked for twice before it is answered there or its page is loaded anew."
+)
 
-    def __init__(self, code: int, message: str) -> None:
+
+class WalletRefusal(Exception):  # noqa: N818 -- not an error for users: BrowserSigner says what it means
+    """The wallet's answer to one request when that is no result; raised by ``ask``.
+
+    Attributes:
+        code: Of EIP-1193.
+        message: The wallet's words, or ours where it gave none.
+        may_be_sent: A page has the request, and what became of it is not known.
+        tx_hash: What was sent in spite of it.
+    """
+
+    def __init__(
+        self, code: int, message: str, *, may_be_sent: bool = False, tx_hash: str | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.may_be_sent = may_be_sent
+        self.tx_hash = tx_hash
 
     @classmethod
     def from_json(cls, error: Any) -> WalletRefusal:
@@ -46,6 +64,17 @@ class WalletRefusal(Exception):  # noqa: N818 -- not an error for users: Browser
         fields = error if isinstance(error, dict) else {}
         code = fields.get("code")
         return cls(code if isinstance(code, int) else -32603, str(fields.get("message") or "no reason given"))
+
+
+class LeftInWallet(KeyboardInterrupt):
+    """Interrupted while the wallet was asked to send something, which it may still do."""
+
+    def __init__(self) -> None:
+        super().__init__(f"Interrupted while the wallet was asked to send a transaction. {_LOOK_FIRST}")
+
+    def _render_traceback_(self) -> list[str]:
+        """IPython shows this line in place of a traceback."""
+        return [str(self)]
 
 
 class BrowserSigner:
@@ -123,12 +152,21 @@ class BrowserSigner:
         """Let the wallet send; gives the hash.
 
         Raises:
-            TransactionError: Refused, or the wallet's answer is no hash.
+            TransactionError: Refused, not answered, or the answer is no hash.
+            LeftInWallet: A ``KeyboardInterrupt`` while the wallet was asked.
         """
         fields = {"from": self.address, **transaction}
         if "chainId" in fields:
             self.use_chain(int(str(fields["chainId"]), 0), TransactionError)
-        answer = self._request("eth_sendTransaction", [fields], TransactionError)
+        try:
+            answer = self._ask(SENDS, [fields])
+        except WalletRefusal as refusal:
+            hint = _LOOK_FIRST if refusal.may_be_sent else _HINTS.get(refusal.code)
+            raise TransactionError(
+                refusal.message, tx_hash=refusal.tx_hash, details={"request": SENDS}, hint=hint
+            ) from None
+        except KeyboardInterrupt:
+            raise LeftInWallet from None
         try:
             return to_bytes32(answer)
         except ValidationError:

@@ -1,22 +1,28 @@
 """A page on loopback that hands requests to the browser's wallet: for terminals, scripts and any notebook.
 
-The address of the page holds a secret, so nobody else on the machine or the web can ask or answer. The page
-stays open and fetches one request after the other; exactly one page gets each request, once.
+The address of the page holds a secret, so nobody else on the machine or the web can ask or answer. It is not
+given to the browser on its command line, which all users of the machine can read, but in a file that only its
+owner can. The page stays open and fetches one request after the other; exactly one page gets each request,
+once.
 """
 
 from __future__ import annotations
 
 import json
 import secrets
+import shutil
+import tempfile
 import threading
 import time
 import webbrowser
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 from urllib.parse import urlsplit
 
-from iexec_lab.wallet.browser import DISCONNECTED, WalletRefusal
+from iexec_lab.wallet.browser import DISCONNECTED, SENDS, WalletRefusal
+from iexec_lab.wallet.open_requests import OpenRequests
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +30,12 @@ if TYPE_CHECKING:
 MAX_REPLY = 1 << 20
 LONG_POLL = 20.0
 REOPEN_AFTER = 3.0
+_LOST = "The page was reloaded or closed while its wallet was asked"
 
+_DOOR = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="referrer" content="no-referrer"><title>iexec-lab</title>
+<script>location.replace({url});</script></html>
+"""
 _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>iexec-lab: your wallet</title>
 <style>
@@ -50,6 +61,11 @@ const answer = async ({ method, params }) => {
     return { error: { code: error?.code ?? -32603, message: String(error?.message ?? error) } };
   }
 };
+const headers = { "content-type": "application/json" };
+const post = (name, what) =>
+  fetch(name, { method: "POST", headers, body: JSON.stringify(what), keepalive: true });
+let current;
+addEventListener("pagehide", () => { if (current) post("gone", { id: current }); });
 for (;;) {
   say("Waiting for a request. Keep this page open.");
   let next;
@@ -58,8 +74,9 @@ for (;;) {
   if (!next.ok) break;
   const asked = await next.json();
   say("Look at your wallet.", asked.method + "\\n" + JSON.stringify(asked.params, null, 2));
-  const body = JSON.stringify({ id: asked.id, ...(await answer(asked)) });
-  await fetch("reply", { method: "POST", headers: { "content-type": "application/json" }, body });
+  current = asked.id;
+  await post("reply", { id: asked.id, ...(await answer(asked)) });
+  current = undefined;
 }
 say("Done. You can close this page.");
 </script></html>
@@ -75,26 +92,35 @@ class _Asked:
     number: str = field(default_factory=lambda: secrets.token_hex(8))
     handed: bool = False
     reply: dict[str, Any] | None = None
+    lost: bool = False  # with the page that had it
+    closed: bool = False  # that page says so itself
+
+    @property
+    def ended(self) -> bool:
+        return self.reply is not None or self.lost
 
 
 class PageWallet:
     """``ask`` of a ``BrowserSigner``, by way of a page in the user's browser.
 
     Args:
-        open_page: Called with the page's address whenever no page is open, e.g. ``print``.
+        open_page: Called with the page's address whenever no page is open, e.g. ``print``. By default the
+            browser opens a file that leads there.
         timeout: Seconds the user may take for one request.
         base: How the page is reached when not on loopback, with ``{port}``: a proxy's path.
     """
 
     def __init__(
         self,
-        open_page: Callable[[str], object] = webbrowser.open,
+        open_page: Callable[[str], object] | None = None,
         *,
         timeout: float = 120,
         base: str = "http://127.0.0.1:{port}/",
     ) -> None:
         self.timeout = timeout
-        self._open_page = open_page
+        self._open_page = open_page or self._open_door
+        self._folder: Path | None = None
+        self._left = OpenRequests()
         self._turn = threading.Lock()
         self._changed = threading.Condition()
         self._asked: _Asked | None = None
@@ -113,23 +139,42 @@ class PageWallet:
     def __call__(self, method: str, params: list[Any]) -> Any:
         """The wallet's result; WalletRefusal when it has none or nobody answers."""
         with self._turn:
+            self._left.check(method, params)
             asked = _Asked(method, params)
-            with self._changed:
-                self._asked = asked
-                self._changed.notify_all()
-                # A page that has just answered comes back for more; one that does not was closed.
-                waiting = self._pages > 0 or time.monotonic() - self._seen < REOPEN_AFTER
-                taken = waiting and self._changed.wait_for(lambda: asked.handed, REOPEN_AFTER)
-            if not taken:
-                self._open_page(self.url)
-            with self._changed:
-                self._changed.wait_for(lambda: asked.reply is not None, self.timeout)
-                self._asked = None
-            if asked.reply is None:
-                raise WalletRefusal(DISCONNECTED, f"The browser did not answer within {self.timeout:g} s")
-            if "error" in asked.reply:
-                raise WalletRefusal.from_json(asked.reply["error"])
-            return asked.reply.get("result")
+            try:
+                self._wait_for(asked)
+            finally:
+                with self._changed:
+                    self._asked = None
+                    if asked.reply is None and asked.handed and not asked.closed:
+                        self._left.leave(asked.number, method, params)
+        if asked.reply is None:
+            late = f"The browser did not answer within {self.timeout:g} s"
+            is_open = asked.handed and method == SENDS
+            raise WalletRefusal(DISCONNECTED, _LOST if asked.lost else late, may_be_sent=is_open)
+        if "error" in asked.reply:
+            raise WalletRefusal.from_json(asked.reply["error"])
+        return asked.reply.get("result")
+
+    def _wait_for(self, asked: _Asked) -> None:
+        with self._changed:
+            self._asked = asked
+            self._changed.notify_all()
+            # A page that has just answered comes back for more; one that does not was closed.
+            waiting = self._pages > 0 or time.monotonic() - self._seen < REOPEN_AFTER
+            taken = waiting and self._changed.wait_for(lambda: asked.handed, REOPEN_AFTER)
+        if not taken:
+            self._open_page(self.url)
+        with self._changed:
+            self._changed.wait_for(lambda: asked.ended, self.timeout)
+
+    def _open_door(self, url: str) -> None:
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="iexec-lab-"))  # 0700
+        door = self._folder / "wallet.html"
+        door.touch(mode=0o600)
+        door.write_text(_DOOR.format(url=json.dumps(url)))
+        webbrowser.open(door.as_uri())
 
     def close(self) -> None:
         """Let the page end and stop listening."""
@@ -138,6 +183,8 @@ class PageWallet:
             self._changed.notify_all()
         self._server.shutdown()
         self._server.server_close()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self) -> Self:
         return self
@@ -155,8 +202,15 @@ class PageWallet:
         """A page was loaded anew: what the page before it was asked is lost with it."""
         with self._changed:
             if self._asked is not None and self._asked.handed:
-                message = "The page was reloaded while its wallet was asked"
-                self._asked.reply = {"error": {"code": DISCONNECTED, "message": message}}
+                self._asked.lost = True
+                self._changed.notify_all()
+
+    def gone(self, number: Any) -> None:
+        """A page was closed while its wallet was asked."""
+        with self._changed:
+            self._left.gone(number)
+            if self._asked is not None and self._asked.number == number:
+                self._asked.lost = self._asked.closed = True
                 self._changed.notify_all()
 
     def next(self) -> dict[str, Any] | None:
@@ -181,6 +235,7 @@ class PageWallet:
     def answer(self, reply: dict[str, Any]) -> None:
         """Take the page's answer if it is for what was asked."""
         with self._changed:
+            self._left.answered(reply.get("id"), reply)
             if (
                 self._asked is not None
                 and reply.get("id") == self._asked.number
@@ -227,7 +282,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         size = self.headers.get("Content-Length", "")
         is_json = self.headers.get("Content-Type", "").startswith("application/json")
-        if not self.serves("reply") or not size.isdecimal() or int(size) > MAX_REPLY or not is_json:
+        name = next((name for name in ("reply", "gone") if self.serves(name)), None)
+        if name is None or not size.isdecimal() or int(size) > MAX_REPLY or not is_json:
             self.close_connection = True
             self.send(404)
             return
@@ -235,7 +291,9 @@ class _Handler(BaseHTTPRequestHandler):
             reply = json.loads(self.rfile.read(int(size)))
         except (ValueError, RecursionError):
             reply = None
-        if isinstance(reply, dict):
+        if isinstance(reply, dict) and name == "gone":
+            self.wallet.gone(reply.get("id"))
+        elif isinstance(reply, dict):
             self.wallet.answer(reply)
         self.send(204)
 

@@ -10,6 +10,7 @@ from iexec_lab.errors import CallError, ConfigurationError
 from iexec_lab.ethereum.calls import Call, read
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.ethereum.providers import OPEN_HOSTS, Etherscan, ProviderSet, open_providers
+from iexec_lab.ethereum.refusals import is_doubtful
 from iexec_lab.ethereum.rpc import Rpc, open_rpc
 from iexec_lab.ethereum.transport import RpcFault
 from iexec_lab.networks import NETWORKS
@@ -170,6 +171,40 @@ def test_a_quorum_holds_for_every_item_of_a_batch(serve):
     assert isinstance(coins, RpcFault)
     with pytest.raises(CallError, match="disagree"):
         raise coins.error("eth_getBalance")
+
+
+LOW = {"code": -32000, "message": "nonce too low"}
+POOR = {"code": -32000, "message": "insufficient funds for gas * price + value"}
+
+
+@pytest.mark.parametrize("answer", [LOW, POOR])
+@pytest.mark.parametrize("other", ["first", "second"])
+def test_one_that_may_have_a_transaction_leaves_the_no_of_others_in_doubt(serve, answer, other):
+    servers = serve(node(eth_sendRawTransaction=answer), node(eth_sendRawTransaction=answer))
+    servers[other == "second"].always = status(502)
+    fault = together(servers).attempt("eth_sendRawTransaction", "0x00")
+    assert fault.message == answer["message"]
+    assert is_doubtful(fault)
+    assert fault.lost
+
+
+def test_a_no_of_all_is_no(serve):
+    servers = serve(node(eth_sendRawTransaction=LOW), node(eth_sendRawTransaction=POOR))
+    assert not is_doubtful(together(servers).attempt("eth_sendRawTransaction", "0x00"))
+
+
+def test_one_that_has_a_transaction_already_is_enough(serve):
+    known = {"code": -32000, "message": "already known"}
+    servers = serve(node(eth_sendRawTransaction=LOW), node(eth_sendRawTransaction=known))
+    assert together(servers).attempt("eth_sendRawTransaction", "0x00").message == "already known"
+
+
+@pytest.mark.parametrize("quorum", [1, 2])
+def test_one_that_knows_a_transaction_is_enough(serve, quorum):
+    servers = serve(node(eth_getTransactionByHash=None), node(eth_getTransactionByHash={"hash": HASH}))
+    assert together(servers, quorum).attempt("eth_getTransactionByHash", HASH) == {"hash": HASH}
+    servers[1].always = status(502)
+    assert together(servers, quorum).attempt("eth_getTransactionByHash", HASH) is None
 
 
 def test_receipts_are_compared_by_what_they_say(serve):

@@ -213,6 +213,20 @@ def test_running_out_of_gas_is_explained(rpc, sender):
     assert "out of gas" in f"{caught.value.message} {caught.value.hint}".lower()
 
 
+def test_running_out_of_gas_is_told_where_the_call_passes_when_repeated(rpc, proxied):
+    server, sender = proxied
+    contract = place(rpc, "0x5b600056")
+    server.always = by_method(eth_call=garbage('{"jsonrpc": "2.0", "id": 1, "result": "0x"}'))
+    with pytest.raises(TransactionError, match="transaction execution reverted") as caught:
+        sender.wait([sender._submit({"from": sender.address, "to": contract, "gas": 30000}, sender.fees())])
+    assert caught.value.hint == "It ran out of gas."
+    assert caught.value.details["gas used"] == 30000
+    contract = place(rpc, reverting())
+    with pytest.raises(TransactionError, match="transaction execution reverted") as caught:
+        sender.wait([sender._submit({"from": sender.address, "to": contract, "gas": 30000}, sender.fees())])
+    assert caught.value.hint == "The state had changed when it was mined; try again."
+
+
 @pytest.mark.parametrize("confirms", [1, 3])
 def test_confirmations_are_waited_for(slow_anvil, signers, monkeypatch, confirms):
     rpc = Rpc(slow_anvil)
@@ -337,6 +351,7 @@ def test_a_transaction_of_which_nothing_is_known_is_told_with_its_hash(rpc, prox
         sender.send(TO, value=1)
     assert caught.value.tx_hash.startswith("0x")
     assert caught.value.details["transaction"] == caught.value.tx_hash
+    assert caught.value.tx_hash in caught.value.message  # who only shows the message, tells it too
     assert "look the hash up" in caught.value.hint
     assert len({raw for [raw] in of(server, "eth_sendRawTransaction")}) == 1
     assert sent(rpc, sender.address) == 0
@@ -366,6 +381,134 @@ def test_a_number_that_another_process_holds_is_left_to_it(slow_anvil, signers, 
     assert ours.nonce == theirs.nonce + 1
     assert receipts_of_ours[0].status
     assert rpc.request("eth_getTransactionReceipt", theirs.tx_hash)["status"] == "0x1"
+
+
+def said(message, code=-32000):
+    """The request arrives and has its effect, and the node says no."""
+
+    def fault(exchange):
+        exchange.forward()
+        exchange.send(json_reply({"jsonrpc": "2.0", "id": 1, "error": {"code": code, "message": message}}))
+
+    return fault
+
+
+def by_method(**faults):
+    """Faults for the next requests of each method; a list is used up, one fault stands for ever."""
+    waiting = {name: list(each) if isinstance(each, tuple) else each for name, each in faults.items()}
+
+    def fault(exchange):
+        asked = exchange.request.json()
+        each = None if isinstance(asked, list) else waiting.get(asked["method"])
+        chosen = (each.pop(0) if each else None) if isinstance(each, list) else each
+        (chosen or healthy)(exchange)
+
+    return fault
+
+
+nothing = instead(lambda _: None)
+
+
+@pytest.mark.parametrize("second", [nothing, status(503), status(429), drop])
+def test_a_lost_answer_and_a_number_too_low_are_no_reason_to_pay_again(rpc, proxied, second):
+    server, sender = proxied
+    server.always = by_method(
+        eth_sendRawTransaction=(lose_answer,), eth_getTransactionByHash=(nothing, *[second] * 9)
+    )
+    receipt = sender.send(TO, value=1)
+    assert len({raw for [raw] in of(server, "eth_sendRawTransaction")}) == 1
+    assert sent(rpc, sender.address) == 1
+    assert rpc.request("eth_getTransactionByHash", receipt.tx_hash)["value"] == "0x1"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "nonce too low",
+        "replacement transaction underpriced",
+        "max fee per gas less than block base fee",
+        "already known",
+        "Internal error",
+        "rate limit exceeded",
+    ],
+)
+def test_a_no_that_is_not_true_is_no_reason_to_pay_again(rpc, proxied, words):
+    server, sender = proxied
+    before = balance(rpc, TO)
+    server.always = by_method(eth_sendRawTransaction=(said(words),), eth_getTransactionByHash=nothing)
+    try:
+        tx_hash = sender.send(TO, value=1).tx_hash
+    except TransactionError as error:  # told, if it is no success
+        tx_hash = error.tx_hash
+    assert balance(rpc, TO) == before + 1
+    assert rpc.request("eth_getTransactionReceipt", tx_hash)["status"] == "0x1"
+
+
+def test_a_liar_without_proof_gets_no_second_transaction(proxied, monkeypatch):
+    monkeypatch.setattr(receipts, "DOUBTED_FOR", 0.05)
+    server, sender = proxied
+    lie = garbage('{"id": 1, "error": {"code": -32000, "message": "nonce too low"}}')
+    server.always = by_method(
+        eth_sendRawTransaction=lie,
+        eth_getTransactionCount=instead(lambda _: "0x0"),
+        eth_getBlockByNumber=nothing,
+    )
+    with pytest.raises(TransactionError, match="sent, fate unknown") as caught:
+        sender.send(TO, value=1)
+    assert caught.value.tx_hash in caught.value.message
+    assert len({raw for [raw] in of(server, "eth_sendRawTransaction")}) == 1
+
+
+@pytest.mark.parametrize("answer", ["0x" + "00" * 32, None, 7, {}, "yes"])
+def test_a_hash_that_is_not_ours_is_not_believed(rpc, proxied, answer):
+    server, sender = proxied
+    reply = garbage(json.dumps({"jsonrpc": "2.0", "id": 1, "result": answer}))
+    server.always = by_method(eth_sendRawTransaction=(reply,))
+    pending = sender.submit(TO, value=1)
+    assert rpc.request("eth_getTransactionByHash", pending.tx_hash)["value"] == "0x1"
+    assert len({raw for [raw] in of(server, "eth_sendRawTransaction")}) == 1
+
+
+def test_what_was_sent_before_an_error_is_told(rpc, proxied):
+    server, sender = proxied
+    server.always = by_method(eth_sendRawTransaction=(healthy, healthy, *[drop] * 9))
+    with pytest.raises(TransactionError, match="sent, fate unknown") as caught:
+        sender.send_many([(TO, b"", number) for number in range(4)])
+    before = caught.value.details["sent before"].split(", ")
+    values = [to_int(rpc.request("eth_getTransactionByHash", each)["value"]) for each in before]
+    assert values == [0, 1]
+    assert caught.value.tx_hash not in before
+
+
+def test_after_an_unknown_fate_the_same_number_is_used_again(rpc, proxied):
+    """At most one of two transactions with one number is mined: who tries again can not pay twice."""
+    server, sender = proxied
+    server.always = by_method(eth_sendRawTransaction=drop)
+    with pytest.raises(TransactionError, match="sent, fate unknown"):
+        sender.send(TO, value=1)
+    [[lost], *_] = of(server, "eth_sendRawTransaction")
+    server.always = healthy
+    sender.send(TO, value=2)
+    assert rpc.attempt("eth_sendRawTransaction", lost).message == "nonce too low"
+    assert sent(rpc, sender.address) == 1
+
+
+def test_numbers_in_flight_are_remembered_when_the_node_does_not_count_them(slow_anvil, signers):
+    with FaultyServer(upstream=slow_anvil) as server:
+        server.always = by_method(eth_getTransactionCount=instead(lambda _: "0x0"))
+        sender = Sender(Rpc(server.url), signers[0])
+        assert [sender.submit(TO, value=number).nonce for number in range(5)] == [0, 1, 2, 3, 4]
+        assert len(of(server, "eth_sendRawTransaction")) == 5
+
+
+def test_a_number_stays_in_flight_when_its_transaction_is_no_longer_waited_for(slow_anvil, signers):
+    with FaultyServer(upstream=slow_anvil) as server:
+        server.always = by_method(eth_getTransactionCount=instead(lambda _: "0x0"))
+        sender = Sender(Rpc(server.url), signers[0], timeout=0)
+        with pytest.raises(TransactionError, match="not mined after 0 s"):
+            sender.send(TO, value=1)
+        assert sender.submit(TO, value=2).nonce == 1
+        assert len(of(server, "eth_sendRawTransaction")) == 2
 
 
 def test_a_price_that_rose_meanwhile_is_offered(rpc, proxied):
@@ -409,6 +552,91 @@ def test_a_transaction_that_the_node_forgot_is_given_to_it_again(slow_anvil, sig
     assert rpc.request("anvil_dropTransaction", pending.tx_hash) == pending.tx_hash
     mining(rpc, monkeypatch)
     assert sender.wait([pending])[0].tx_hash == pending.tx_hash
+
+
+class Played:
+    """Each pause of a waiting sender is the next scene of a play; after the last one, a block each."""
+
+    def __init__(self, rpc, monkeypatch, *scenes):
+        self.rpc, self.scenes, self.waited = rpc, list(scenes), 0
+        monkeypatch.setattr(
+            receipts, "time", SimpleNamespace(sleep=self.sleep, monotonic=lambda: self.waited)
+        )
+
+    def sleep(self, seconds):
+        self.waited += seconds
+        (self.scenes.pop(0) if self.scenes else self.mine)()
+
+    def mine(self):
+        self.rpc.request("evm_mine")
+
+
+def test_a_block_that_is_dropped_takes_no_transaction_with_it(slow_anvil, signers, monkeypatch):
+    rpc = Rpc(slow_anvil)
+    rpc.request("anvil_mine", "0x5")
+    sender = Sender(rpc, signers[0], confirms=3)
+
+    def drop_blocks():
+        rpc.request("evm_revert", before)
+        rpc.request("anvil_mine", "0x2")  # the other branch is as long
+
+    before = rpc.request("evm_snapshot")
+    pending = sender.submit(TO, value=1)
+    scenes = Played(rpc, monkeypatch)
+    scenes.scenes = [scenes.mine, scenes.mine, drop_blocks]
+    [receipt] = sender.wait([pending])
+    assert receipt.tx_hash == pending.tx_hash
+    assert to_int(rpc.request("eth_blockNumber")) - receipt.block_number + 1 == 3
+    assert rpc.request("eth_getBlockByNumber", hex(receipt.block_number), False)["hash"] == receipt.block_hash
+    assert sent(rpc, sender.address) == 1
+
+
+def test_another_block_is_confirmed_anew(slow_anvil, signers, monkeypatch):
+    rpc = Rpc(slow_anvil)
+    rpc.request("anvil_mine", "0x5")
+    sender = Sender(rpc, signers[0], confirms=4)
+    before = rpc.request("evm_snapshot")
+    pending = sender.submit(TO, value=1)
+
+    def move():
+        rpc.request("evm_revert", before)
+        rpc.request("evm_mine")
+        rpc.attempt("eth_sendRawTransaction", pending.raw)
+        rpc.request("evm_mine")
+
+    scenes = Played(rpc, monkeypatch)
+    scenes.scenes = [scenes.mine, scenes.mine, scenes.mine, move]
+    [receipt] = sender.wait([pending])
+    assert receipt.block_number == 7
+    assert to_int(rpc.request("eth_blockNumber")) == 10
+
+
+@pytest.mark.parametrize(
+    "answer", ["0x", [], 7, {"blockNumber": "0x1"}, {"blockNumber": []}, {"blockNumber": "0x1", "logs": 5}]
+)
+def test_a_receipt_that_is_none_is_waited_over(rpc, proxied, answer):
+    server, sender = proxied
+    server.always = by_method(eth_getTransactionReceipt=(instead(lambda _: answer),))
+    receipt = sender.send(TO, value=1)
+    assert rpc.request("eth_getTransactionReceipt", receipt.tx_hash)["status"] == "0x1"
+
+
+def test_receipts_that_stay_none_are_an_error_with_the_hash(proxied, monkeypatch):
+    monkeypatch.setattr(receipts, "NODE_MAY_BE_AWAY", 0.05)
+    server, sender = proxied
+    server.always = by_method(eth_getTransactionReceipt=instead(lambda _: {"blockNumber": "0x1"}))
+    with pytest.raises(TransactionError, match="The node answered") as caught:
+        sender.send(TO, value=1)
+    assert caught.value.tx_hash in caught.value.message
+
+
+def test_the_receipt_of_another_transaction_is_not_ours(rpc, proxied):
+    server, sender = proxied
+    other = rpc.request("eth_getTransactionReceipt", sender.send(TO, value=1).tx_hash)
+    server.always = by_method(eth_getTransactionReceipt=(instead(lambda _: other),))
+    receipt = sender.send(TO, value=2)
+    assert receipt.tx_hash != other["transactionHash"]
+    assert receipt.block_number > to_int(other["blockNumber"])
 
 
 def test_a_transaction_that_was_replaced_is_not_sent_again(slow_anvil, signers, monkeypatch):

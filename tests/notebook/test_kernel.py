@@ -172,3 +172,24 @@ def test_an_interrupted_wait_detaches_and_the_job_goes_on(notebook, tmp_path, ie
     )
     assert "Detached" in outputs[2][0].text
     assert "%iexec deal show 0x" in outputs[2][0].text
+
+
+INTERRUPTED = """
+from iexec_lab.ethereum import receipts
+def stop(*_):
+    raise KeyboardInterrupt
+receipts._Watch.look = stop
+"""
+
+
+def test_an_interrupt_after_something_was_sent_names_it(notebook):
+    for line, told in (
+        ("%iexec account deposit 1 RLC", "%iexec account show shows what came of it"),
+        ("lab.account.deposit('1 RLC')", "Look before you send again."),
+    ):
+        outputs = notebook(f"lab = %iexec connect\n{INTERRUPTED}", line, fails=True)
+        [shown] = outputs[-1]
+        text = "\n".join(shown.traceback)
+        assert re.search(r"Interrupted\. Transactions? 0x[0-9a-f]{64} \(sent, may be mined\)", text)
+        assert told in text
+        assert "Traceback" not in text

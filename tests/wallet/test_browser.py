@@ -7,7 +7,7 @@ import pytest
 
 from iexec_lab.errors import SignatureError, TransactionError, WalletError
 from iexec_lab.protocol import NULL_ADDRESS, AppOrder, Domain, hash_typed_data, recover_address
-from iexec_lab.wallet.browser import BrowserSigner, WalletRefusal
+from iexec_lab.wallet.browser import BrowserSigner, LeftInWallet, WalletRefusal
 from iexec_lab.wallet.signer import KeySigner, LocalSigner, SendingSigner
 
 KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
@@ -133,6 +133,30 @@ def test_a_rejection_is_told_as_what_it_is():
         BrowserSigner(wallet).send_transaction({})
     with pytest.raises(WalletError, match="User rejected"):
         _ = BrowserSigner(FakeWallet(eth_requestAccounts=REJECTED)).address
+
+
+def test_who_may_have_sent_looks_first():
+    lost = WalletRefusal(4900, "The browser did not answer within 120 s", may_be_sent=True, tx_hash=HASH)
+    with pytest.raises(TransactionError, match="did not answer") as caught:
+        BrowserSigner(FakeWallet(eth_sendTransaction=lost)).send_transaction({})
+    assert "look into the wallet before you send it again" in caught.value.hint
+    assert caught.value.tx_hash == HASH
+    away = WalletRefusal(4900, "No page with a wallet shows this notebook")
+    with pytest.raises(TransactionError) as caught:
+        BrowserSigner(FakeWallet(eth_sendTransaction=away)).send_transaction({})
+    assert "look into" not in caught.value.hint
+
+
+def test_an_interrupt_while_the_wallet_is_asked_says_look_first():
+    def ask(method, _params):
+        if method == "eth_sendTransaction":
+            raise KeyboardInterrupt
+        return [LocalSigner(KEY).address]
+
+    with pytest.raises(LeftInWallet, match="look into the wallet") as caught:
+        BrowserSigner(ask).send_transaction({})
+    assert isinstance(caught.value, KeyboardInterrupt)
+    assert caught.value._render_traceback_() == [str(caught.value)]
 
 
 @pytest.mark.parametrize("accounts", [[], None, ["nobody"], "0x", [7]])

@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import re
 import threading
 import urllib.error
 import urllib.request
+from pathlib import Path
 from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pytest
+from waiting import until
 
 from iexec_lab.wallet import page
 from iexec_lab.wallet.browser import BrowserSigner, WalletRefusal
@@ -123,6 +127,114 @@ def test_a_refusal_comes_back(serve):
 def test_nobody_opens_the_page(serve):
     with pytest.raises(WalletRefusal, match="did not answer"):
         serve(lambda _: None, timeout=0.05)("eth_chainId", [])
+
+
+SEND = [{"from": KEY[:42], "to": KEY[:42], "value": "0x1", "gas": "0x5208"}]
+
+
+class Slow(Browser):
+    """Its user answers when told to."""
+
+    def __init__(self):
+        super().__init__(self.late)
+        self.answers = {}
+
+    def late(self, asked):
+        if asked["method"] != "eth_sendTransaction":
+            return {"result": "0x1"}
+        return self.answers.setdefault(asked["id"], Answer()).wait()
+
+
+class Answer:
+    def __init__(self):
+        self._set = threading.Event()
+        self.reply = None
+
+    def give(self, **reply):
+        self.reply = reply
+        self._set.set()
+
+    def wait(self):
+        self._set.wait(120)
+        return self.reply
+
+
+def test_a_transaction_that_may_still_be_approved_is_not_asked_for_twice(serve, monkeypatch):
+    monkeypatch.setattr(page, "REOPEN_AFTER", 0.05)
+    browser = Slow()
+    wallet = serve(browser, timeout=0.05)
+    found = until(lambda: refusal(wallet), lambda found: found.may_be_sent)
+    assert "did not answer within" in found.message
+    with pytest.raises(WalletRefusal, match="still waits in the wallet"):
+        wallet("eth_sendTransaction", [{**SEND[0], "gas": "0x9999"}])
+    assert [asked["method"] for asked in browser.asked] == ["eth_sendTransaction"]
+    [answer] = browser.answers.values()
+    answer.give(result="0xlate")
+    found = until(lambda: refusal(wallet), lambda found: "after its time" in found.message)
+    assert found.tx_hash == "0xlate"
+    assert len(browser.asked) == 1
+
+
+def refusal(wallet):
+    with pytest.raises(WalletRefusal) as caught:
+        wallet("eth_sendTransaction", SEND)
+    return caught.value
+
+
+def test_a_page_that_is_closed_takes_its_request_with_it(serve):
+    def close(url):
+        def act():
+            fetch(url)
+            asked = json.loads(fetch(url + "next")[1])
+            fetch(url + "gone", {"id": asked["id"]})
+
+        act_as_page(act)
+
+    wallet = serve(close)
+    for _ in range(2):  # and the same may be asked for again
+        assert "reloaded or closed" in refusal(wallet).message
+
+
+def test_an_interrupted_request_stays_open(serve):
+    def interrupt(url):
+        fetch(url)
+        fetch(url + "next")
+        raise KeyboardInterrupt
+
+    wallet = serve(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        wallet("eth_sendTransaction", SEND)
+    assert "still waits" in refusal(wallet).message
+
+
+def test_what_no_page_took_is_not_open(serve):
+    wallet = serve(lambda _: None, timeout=0.05)
+    for _ in range(2):
+        found = refusal(wallet)
+        assert "did not answer" in found.message
+        assert not found.may_be_sent
+
+
+def test_the_secret_is_on_no_command_line(monkeypatch, tmp_path):
+    monkeypatch.setattr(page.tempfile, "tempdir", str(tmp_path))
+    opened = []
+
+    def open_browser(url):
+        """A browser whose command line everybody sees, and which reads the file it is given."""
+        opened.append(url)
+        door = Path(url2pathname(urlsplit(url).path))
+        assert door.stat().st_mode & 0o777 == 0o600
+        assert door.parent.stat().st_mode & 0o777 == 0o700
+        target = json.loads(re.search(r"location\.replace\((.*)\);", door.read_text())[1])
+        Browser(lambda asked: {"result": asked["method"]})(target)
+
+    monkeypatch.setattr(page.webbrowser, "open", open_browser)
+    with PageWallet() as wallet:
+        assert wallet("eth_chainId", []) == "eth_chainId"
+    [line] = opened
+    assert line.startswith("file://")
+    assert wallet._token not in line
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_page_that_was_closed_is_opened_again(serve, monkeypatch):
