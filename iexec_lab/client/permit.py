@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from iexec_lab.ethereum.transactions import Receipt
     from iexec_lab.protocol import Order
 
+FEE_ROOM = 10
+"""How much more gas may cost than was shown, which was an estimate: fees offer twice the base fee and more."""
+
 T = TypeVar("T", bound="Order")
 
 
@@ -49,7 +52,9 @@ class Permit:
         fees: Mapping[str, int] | None = None,
     ) -> Receipt:
         """Send one transaction of the plan and wait for it; ``value`` in wei."""
-        return self.session.sender.send(to, data, value, gas=gas, fees=fees)
+        cost = self.plan.cost_wei
+        most = None if cost is None else value + FEE_ROOM * max(cost - value, 0)
+        return self.session.sender.send(to, data, value, gas=gas, fees=fees, most=most)
 
     def send_many(self, transactions: Iterable[tuple[str, bytes]]) -> list[Receipt]:
         """Send transactions of the plan that do not depend on each other, and wait for them."""

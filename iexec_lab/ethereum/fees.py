@@ -9,7 +9,7 @@ from iexec_lab.ethereum.rpc import to_int
 from iexec_lab.ethereum.transport import RpcFault
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from iexec_lab.ethereum.rpc import Request
 
@@ -47,6 +47,6 @@ def fee_fields(
     return {"maxFeePerGas": 2 * to_int(base_fee) + priority, "maxPriorityFeePerGas": priority}
 
 
-def gas_price_of(fees: dict[str, int]) -> int:
+def gas_price_of(fees: Mapping[str, int]) -> int:
     """The most that these fields pay for one gas, wei."""
     return fees["maxFeePerGas"] if "maxFeePerGas" in fees else fees["gasPrice"]

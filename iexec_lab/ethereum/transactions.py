@@ -27,6 +27,7 @@ from iexec_lab.ethereum.sent import note_mined, note_refused, note_signed, telli
 from iexec_lab.ethereum.transport import RpcFault
 from iexec_lab.protocol.hashing import keccak
 from iexec_lab.protocol.values import to_address
+from iexec_lab.units import format_ether
 from iexec_lab.wallet.signer import KeySigner, SendingSigner
 
 if TYPE_CHECKING:
@@ -99,10 +100,12 @@ class Sender:
         *,
         gas: int | None = None,
         fees: Mapping[str, int] | None = None,
+        most: int | None = None,
     ) -> Receipt:
         """Send one transaction and wait until it is confirmed.
 
-        ``gas`` and ``fees`` (as ``fees()`` gives them) are for who must know the cost to the wei beforehand.
+        ``gas`` and ``fees`` (as ``fees()`` gives them) are for who must know the cost to the wei beforehand;
+        what could cost more than ``most`` wei, value and gas together, is not signed.
 
         Raises:
             TransactionError: It was refused, reverted (``reason``), or nothing is known of it; when it was
@@ -110,7 +113,7 @@ class Sender:
             Interrupted: A ``KeyboardInterrupt`` that names what was sent.
         """
         with telling():
-            return self.wait([self.submit(to, data, value, gas=gas, fees=fees)])[0]
+            return self.wait([self.submit(to, data, value, gas=gas, fees=fees, most=most)])[0]
 
     def send_many(self, transactions: Iterable[Transaction | tuple[Any, ...]]) -> list[Receipt]:
         """Send transactions that do not depend on each other, then wait for all; receipts in order.
@@ -151,10 +154,11 @@ class Sender:
         *,
         gas: int | None = None,
         fees: Mapping[str, int] | None = None,
+        most: int | None = None,
     ) -> Pending:
         """Send one transaction and do not wait; give the answer to ``wait``."""
         [call] = self._prepare([self._call(Transaction(to, data, value))])
-        return self._submit(call if gas is None else call | {"gas": gas}, fees)
+        return self._submit(call if gas is None else call | {"gas": gas}, fees, most)
 
     def wait(self, pending: Sequence[Pending]) -> list[Receipt]:
         """Wait for transactions of ``submit``.
@@ -232,11 +236,13 @@ class Sender:
             prepared.append(call | fees | {"gas": max(gas, min(roomy, limit or roomy))})
         return prepared
 
-    def _submit(self, call: dict[str, Any], fees: Mapping[str, int] | None = None) -> Pending:
+    def _submit(
+        self, call: dict[str, Any], fees: Mapping[str, int] | None = None, most: int | None = None
+    ) -> Pending:
         if fees is not None:
             call = {name: value for name, value in call.items() if name not in _FEE_FIELDS} | dict(fees)
         if isinstance(self.signer, KeySigner):
-            return self._submit_signed(self.signer, call)
+            return self._submit_signed(self.signer, call, most)
         if not isinstance(self.signer, SendingSigner):
             raise TransactionError(f"The wallet of {self.address} can sign, but not send transactions")
         fields = {name: hex(value) if isinstance(value, int) else value for name, value in call.items()}
@@ -246,7 +252,7 @@ class Sender:
         tx_hash = self.signer.send_transaction({**fields, "chainId": hex(self.rpc.chain_id)})
         return Pending(tx_hash.lower(), self.address, _shown(call))
 
-    def _submit_signed(self, signer: KeySigner, call: dict[str, Any]) -> Pending:
+    def _submit_signed(self, signer: KeySigner, call: dict[str, Any], most: int | None) -> Pending:
         """Sign with the next number and deliver; a number that another process took is not tried twice.
 
         Another number is taken only when every delivery was clearly refused, and the transaction of this
@@ -260,6 +266,7 @@ class Sender:
             number, tried = nonces.next(self.rpc, self.address), dict[str, Pending]()
             for attempt in range(NUMBERS_TRIED):
                 before = frozenset(tried)
+                _check_cost(fields, most)
                 pending, fault = self._deliver(signer, {**fields, "nonce": number}, call, before)
                 if fault is None:
                     return pending
@@ -335,6 +342,19 @@ class Sender:
 
 
 _TAKEN = frozenset({Refusal.NONCE_USED, Refusal.NONCE_TAKEN})
+
+
+def _check_cost(fields: Mapping[str, Any], most: int | None) -> None:
+    """What a node says of gas may have changed since it was shown."""
+    cost = fields["value"] + fields["gas"] * gas_price_of(fields)
+    if most is not None and cost > most:
+        raise TransactionError(
+            f"The transaction could cost {format_ether(cost)} ether now, far more than was shown",
+            details={"the most that is taken for what was shown": f"{format_ether(most)} ether"},
+            hint="Nothing was signed. Look at the price of gas and try again, or name one: --gas-price.",
+        )
+
+
 _FEE_FIELDS = ("gasPrice", "maxFeePerGas", "maxPriorityFeePerGas")
 
 _HINTS = {

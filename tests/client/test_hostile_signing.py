@@ -11,7 +11,7 @@ from eth_abi import encode
 from faulty_server import FaultyServer, Reply, json_reply
 
 from iexec_lab.client.iexec import connect
-from iexec_lab.errors import ConfigurationError, SignatureError
+from iexec_lab.errors import ConfigurationError, SignatureError, TransactionError
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.networks import NETWORKS, custom_network
 from iexec_lab.protocol import RequestOrder
@@ -108,8 +108,8 @@ def test_a_result_proxy_that_wants_an_order(victim, hostile):
 class LyingNode:
     """The sandbox's node, but for what it says of its chain and its hub."""
 
-    def __init__(self, url, *, chain_id=None, domain=None):
-        self.url, self.chain_id, self.domain = url, chain_id, domain
+    def __init__(self, url, *, chain_id=None, domain=None, tip=None):
+        self.url, self.chain_id, self.domain, self.tip = url, chain_id, domain, tip
         self.selector = "0x" + HUB.domain.selector.hex()
 
     def __call__(self, request):
@@ -118,6 +118,8 @@ class LyingNode:
         for question, answer in zip(*map(listed, (asked, answers)), strict=True):
             if question["method"] == "eth_chainId" and self.chain_id is not None:
                 answer["result"] = hex(self.chain_id)
+            elif question["method"] == "eth_maxPriorityFeePerGas" and self.tip is not None:
+                answer["result"] = hex(self.tip)
             elif question["method"] == "eth_call" and question["params"][0]["data"] == self.selector:
                 self.lie(answer)
         return Reply(200, json.dumps(answers).encode())
@@ -160,6 +162,19 @@ def test_a_node_that_is_not_where_chain_json_says(victim, iexec_sandbox, app, ch
             with pytest.raises(ConfigurationError, match=r"is on another|signs for another domain"):
                 work()
     assert lab.session.signer.nothing
+
+
+def test_gas_that_is_far_dearer_than_was_shown_is_not_paid(victim, iexec_sandbox, app):
+    node = LyingNode(network_of(iexec_sandbox).host, tip=10**15)
+    with FaultyServer(answer=node) as server:
+        lab = victim(host=server.url, real_value=True)
+        lab.session.confirm = lambda _: True
+        lab.session.signer.forget()
+        with pytest.raises(TransactionError, match="far more than was shown"):
+            lab.account.approve(1, app)
+        assert lab.session.signer.nothing
+        node.tip = 10**9
+        assert lab.account.approve(1, app).loc[0, "amount_nrlc"] == 1
 
 
 def test_the_domain_of_orders_is_never_the_nodes_word(tmp_path):
