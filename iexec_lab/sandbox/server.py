@@ -16,6 +16,7 @@ from iexec_lab.errors import SandboxError
 from iexec_lab.protocol.typed_data import Domain
 from iexec_lab.sandbox import rpc
 from iexec_lab.sandbox.accounts import well_known_accounts
+from iexec_lab.sandbox.callers import only_from_here
 from iexec_lab.sandbox.chain import Chain
 from iexec_lab.sandbox.context import Context
 from iexec_lab.sandbox.ports import HOST, close_sockets
@@ -94,7 +95,9 @@ async def _mount(
 ) -> None:
     started = time.perf_counter()
     try:
-        runner = web.AppRunner(await create(context), access_log=None, shutdown_timeout=1.0)
+        app = await create(context)
+        only_from_here(app)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         stack.push_async_callback(runner.cleanup)
         await runner.setup()
         await web.SockSite(runner, listener).start()
