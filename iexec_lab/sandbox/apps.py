@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iexec_lab.errors import ObjectNotFoundError, ValidationError
+from iexec_lab.sandbox.images import check_image
 from iexec_lab.sandbox.store import write_file
 
 if TYPE_CHECKING:
@@ -116,11 +117,9 @@ def normalise(image: str) -> str:
     """An image name without the host and user that Docker Hub's names may leave out.
 
     Raises:
-        ValidationError: blank, or with blanks in it.
+        ValidationError: it is no image reference.
     """
-    name = image.strip()
-    if not name or name.split() != [name]:
-        raise ValidationError(f"{image!r} is not an image name")
+    name = check_image(image.strip())
     for host in _REGISTRIES:
         name = name.removeprefix(host)
     return name.removeprefix("library/")

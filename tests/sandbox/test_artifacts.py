@@ -165,9 +165,12 @@ def test_an_anvil_that_does_not_run_is_said(tmp_path, monkeypatch):
     binary = tmp_path / "anvil"
     binary.touch(mode=0o700)
     monkeypatch.setenv("IEXEC_LAB_ANVIL", str(binary))
+    binary.write_bytes(b"\0")
+    node = Node(65535, native=False, log=tmp_path / "log.txt")
     with pytest.raises(SandboxError, match="anvil can not be run") as caught:
-        Node(65535, native=False, log=tmp_path / "log.txt")
+        node.wait_ready()
     assert "IEXEC_LAB_ANVIL" in caught.value.hint
+    assert caught.value.details["anvil"] == f"Exec format error: {binary}"
     monkeypatch.delenv("IEXEC_LAB_ANVIL")
     assert "fetches it again" in artifacts.another_anvil()
 
@@ -194,6 +197,6 @@ def test_nobody_is_given_the_port_of_a_node_that_does_not_listen_yet(tmp_path, m
     node = Node(65535, native=False, log=tmp_path / "log.txt")
     with socket.socket() as other:
         with pytest.raises(OSError, match="in use"):
-            other.bind(("127.0.0.1", node.port))
+            other.bind(node.place)
         node.stop()
-        other.bind(("127.0.0.1", node.port))
+        other.bind(node.place)

@@ -1,0 +1,87 @@
+"""A place to listen where no web page can go.
+
+anvil asks nobody who they are: any page that finds its port could open a WebSocket there and own the chain.
+So it listens on a port that browsers refuse to connect to, whatever the page and the name of the host,
+because it is that of another protocol (WHATWG Fetch, "bad port"); and, on systems where all of 127.0.0.0/8
+is loopback, at an address that nobody can guess. Programs of this machine are not kept out.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+import socket
+import sys
+
+from iexec_lab.errors import SandboxError
+
+BLOCKED_PORTS = (
+    6665,
+    6666,
+    6667,
+    6668,
+    6669,
+    6697,
+    6679,
+    6566,
+    6000,
+    5060,
+    5061,
+    4190,
+    4045,
+    3659,
+    2049,
+    1723,
+    1720,
+)
+"""Of the list that Chromium, Firefox and WebKit have in common, those that need no privilege."""
+
+
+def hidden_place() -> socket.socket:
+    """A bound socket at such a place.
+
+    Raises:
+        SandboxError: all of these ports are taken.
+    """
+    for address in _addresses():
+        for port in random.sample(BLOCKED_PORTS, len(BLOCKED_PORTS)):
+            try:
+                return keep(address, port)
+            except OSError:
+                continue
+    raise SandboxError(
+        "No port is free on which the Ethereum node is safe from web pages",
+        details={"ports": ", ".join(map(str, BLOCKED_PORTS))},
+        hint="Stop a sandbox, or what else uses these ports.",
+    )
+
+
+def _addresses() -> tuple[str, ...]:
+    if sys.platform != "linux":
+        return ("127.0.0.1",)
+    return (
+        f"127.{1 + secrets.randbelow(254)}.{secrets.randbelow(256)}.{1 + secrets.randbelow(254)}",
+        "127.0.0.1",
+    )
+
+
+def keep(address: str, port: int) -> socket.socket:
+    """A socket that keeps a place from those who want any, until the node that asks for this one listens."""
+    place = socket.socket()
+    place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        place.bind((address, port))
+    except OSError:
+        place.close()
+        raise
+    return place
+
+
+def can_be_shared(address: str, port: int) -> bool:
+    """Whether this system, as Linux does, lets one listen on a port that another socket only keeps."""
+    try:
+        with keep(address, port) as other:
+            other.listen()
+    except OSError:
+        return False
+    return True
