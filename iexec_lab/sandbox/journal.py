@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.sandbox.registry import Genesis
-from iexec_lab.sandbox.store import open_db, write_file
+from iexec_lab.sandbox.store import damaged, open_db, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -60,7 +60,10 @@ class Journal:
     def genesis(self) -> Genesis | None:
         """What chain this is; None while there is none yet."""
         values = self.fact("genesis")
-        return None if values is None else Genesis.from_json(values)
+        try:
+            return None if values is None else Genesis.from_json(values)
+        except TypeError as error:
+            raise damaged(self.path, error) from error
 
     @property
     def base(self) -> Path:
@@ -77,8 +80,11 @@ class Journal:
 
     def entries(self) -> Iterable[Block | Decree]:
         for (body,) in self._db.execute("SELECT body FROM entry ORDER BY id"):
-            values = json.loads(body)
-            yield Block(**values) if "hash" in values else Decree(**values)
+            try:
+                values = json.loads(body)
+                yield Block(**values) if "hash" in values else Decree(**values)
+            except (ValueError, TypeError) as error:
+                raise damaged(self.path, error) from error
 
     def pending(self) -> dict[str, Sequence[Any]]:
         """Accepted transactions that are in no block yet, by hash."""
@@ -86,7 +92,10 @@ class Journal:
 
     def fact(self, name: str) -> Any:
         row = self._db.execute("SELECT value FROM fact WHERE name = ?", (name,)).fetchone()
-        return None if row is None else json.loads(row[0])
+        try:
+            return None if row is None else json.loads(row[0])
+        except ValueError as error:
+            raise damaged(self.path, error) from error
 
     def keep(self, name: str, value: Any) -> None:
         with self._db:

@@ -21,6 +21,7 @@ from iexec_lab.sandbox.artifacts import another_anvil, anvil_binary
 from iexec_lab.sandbox.environment import PROGRAM, inherited
 from iexec_lab.sandbox.hidden import can_be_shared, hidden_place
 from iexec_lab.sandbox.leash import CAN_NOT_RUN
+from iexec_lab.sandbox.store import private
 
 GENESIS_TIME = 1_700_000_000
 """Time of block 0, which anvil makes anew at each start and does not load; its clock starts there too."""
@@ -59,7 +60,7 @@ class Node:
         self._loads = state is not None
         if state is not None:
             command += ["--load-state", str(state)]
-        with log.open("ab") as output:
+        with open(log, "ab", opener=private) as output:
             self._said_before = output.tell()
             try:
                 self.process = subprocess.Popen(

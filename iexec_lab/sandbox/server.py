@@ -20,6 +20,7 @@ from iexec_lab.sandbox.callers import only_from_here
 from iexec_lab.sandbox.chain import Chain
 from iexec_lab.sandbox.context import Context
 from iexec_lab.sandbox.ports import HOST, close_sockets
+from iexec_lab.sandbox.store import unusable
 
 if TYPE_CHECKING:
     import socket
@@ -103,6 +104,9 @@ async def _mount(
         await web.SockSite(runner, listener).start()
     except SandboxError:
         raise
+    except OSError as error:
+        log.exception("%s did not start", name)
+        raise unusable(context.folder, error) from error
     except Exception as error:
         log.exception("%s did not start", name)
         raise SandboxError(f"The sandbox's {name} service did not start: {error}") from error

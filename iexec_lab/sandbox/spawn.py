@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from iexec_lab.errors import SandboxError
 from iexec_lab.sandbox.environment import DAEMON, inherited
 from iexec_lab.sandbox.registry import already_running, lock_owner
+from iexec_lab.sandbox.store import own_folder, private, using
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,9 +77,9 @@ def launch(folder: Path, options: Options) -> subprocess.Popen[str]:
 
 
 def _spawn(folder: Path, options: Options) -> subprocess.Popen[str]:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "log.txt").open("ab") as errors:
+    with using(folder):
+        own_folder(folder)
+        with open(folder / "log.txt", "ab", opener=private) as errors:
             return subprocess.Popen(
                 [sys.executable, "-m", "iexec_lab.sandbox.daemon", str(folder), options.to_json()],
                 stdin=subprocess.PIPE if options.attached else subprocess.DEVNULL,
@@ -88,8 +89,6 @@ def _spawn(folder: Path, options: Options) -> subprocess.Popen[str]:
                 env=inherited(DAEMON),
                 start_new_session=True,
             )
-    except OSError as error:
-        raise SandboxError(f"The state folder can not be used: {error}") from error
 
 
 def end(process: subprocess.Popen[str]) -> None:
