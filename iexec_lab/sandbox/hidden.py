@@ -12,6 +12,7 @@ import random
 import secrets
 import socket
 import sys
+from contextlib import suppress
 
 from iexec_lab.errors import SandboxError
 
@@ -34,6 +35,8 @@ BLOCKED_PORTS = (
     10080,
 )
 """Of that list, those that need no privilege and that Chromium, too, refuses (4190 and 6679 it does not)."""
+_MANY_KEEP = sys.platform == "linux"
+"""Whether a place that is kept, but where nobody listens yet, can be kept by another one, too."""
 
 
 def hidden_place() -> socket.socket:
@@ -44,10 +47,10 @@ def hidden_place() -> socket.socket:
     """
     for address in _addresses():
         for port in random.sample(BLOCKED_PORTS, len(BLOCKED_PORTS)):
-            try:
+            with suppress(OSError):
+                if _MANY_KEEP:
+                    keep(address, port, alone=True).close()
                 return keep(address, port)
-            except OSError:
-                continue
     raise SandboxError(
         "No port is free on which the Ethereum node is safe from web pages",
         details={"ports": ", ".join(map(str, BLOCKED_PORTS))},
@@ -64,10 +67,13 @@ def _addresses() -> tuple[str, ...]:
     )
 
 
-def keep(address: str, port: int) -> socket.socket:
-    """A socket that keeps a place from those who want any, until the node that asks for this one listens."""
+def keep(address: str, port: int, *, alone: bool = False) -> socket.socket:
+    """A socket that keeps a place from those who want any, until the node that asks for this one listens.
+
+    It can not be had ``alone`` where somebody keeps it already.
+    """
     place = socket.socket()
-    place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, not alone)
     try:
         place.bind((address, port))
     except OSError:
