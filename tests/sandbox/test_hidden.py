@@ -26,11 +26,16 @@ def test_a_place_is_on_loopback_and_on_a_port_that_browsers_refuse():
 LINUX = sys.platform == "linux"
 
 
-def test_where_all_ports_are_taken_it_says_so(monkeypatch):
-    monkeypatch.setattr(hidden, "_addresses", lambda: ("127.0.0.9" if LINUX else "127.0.0.1",))
-    with ExitStack() as stack, pytest.raises(SandboxError) as caught:
+def take_all():
+    with ExitStack() as stack:
         for _ in range(len(BLOCKED_PORTS) + 1):
             stack.enter_context(hidden_place())
+
+
+def test_where_all_ports_are_taken_it_says_so(monkeypatch):
+    monkeypatch.setattr(hidden, "_addresses", lambda: ("127.0.0.9" if LINUX else "127.0.0.1",))
+    with pytest.raises(SandboxError) as caught:
+        take_all()
     assert "6667" in caught.value.details["ports"]
     assert caught.value.hint
 
