@@ -27,6 +27,7 @@ from typing import Any
 
 from iexec_lab.errors import SandboxError
 from iexec_lab.sandbox.environment import NPM, inherited
+from iexec_lab.sandbox.leftovers import sweep
 from iexec_lab.sandbox.paths import cache_folder
 
 ANVIL_VERSION = "1.7.1"
@@ -132,6 +133,7 @@ def fetch(package: Package) -> Path:
         return package.folder
     root = package.folder.parent
     root.mkdir(parents=True, exist_ok=True)
+    sweep(root)
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=root) as temporary:
         tarball = _npm_pack(package, Path(temporary))
         _check(package, tarball)

@@ -292,7 +292,7 @@ class Sandbox:
         port_base: int | None = None,
     ) -> None:
         self._folder = None if folder is None else Path(folder).absolute()
-        self._options = Options(native, chain_id, preset, port_base, attached=True)
+        self._options = Options(native, chain_id, preset, port_base, attached=True, temporary=folder is None)
         self._stack = ExitStack()
 
     def __enter__(self) -> Handle:

@@ -22,12 +22,14 @@ from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import IexecError, SandboxError, ValidationError
 from iexec_lab.sandbox.journal import Journal
+from iexec_lab.sandbox.leftovers import sweep_state
 from iexec_lab.sandbox.node import Node
 from iexec_lab.sandbox.ports import open_sockets
 from iexec_lab.sandbox.registry import Record, StateLock, remove_record, write_record
 from iexec_lab.sandbox.snapshot import NATIVE_CHAIN_ID, TOKEN_CHAIN_ID, Kind, snapshot
 from iexec_lab.sandbox.spawn import Options
 from iexec_lab.sandbox.store import damaged, private, unusable, using
+from iexec_lab.sandbox.trees import remove_tree
 
 if TYPE_CHECKING:
     import socket
@@ -59,10 +61,13 @@ def main(arguments: list[str]) -> int:
     except Exception as error:
         log.exception("failed")
         return _failed(_own_error(error, folder))
+    if options.temporary:  # whoever made it may have been killed
+        remove_tree(folder)
     return 0
 
 
 def _run(folder: Path, options: Options) -> None:
+    sweep_state(folder)
     output = folder / "anvil.txt"
     with closing(Journal(folder)) as journal:
         genesis = _genesis(folder, journal, options, output)

@@ -51,6 +51,7 @@ class Journal:
         self._folder = folder / "chain"
         self.path = self._folder / "journal.sqlite"
         self._db = open_db(self.path, _SCHEMA)
+        self._forget_old_bases()
         (self.size,) = self._db.execute("SELECT count(*) FROM entry").fetchone()
 
     def close(self) -> None:
@@ -69,6 +70,13 @@ class Journal:
     def base(self) -> Path:
         """The state to load before the entries are played."""
         return self._folder / str(self.fact("base"))
+
+    def _forget_old_bases(self) -> None:
+        """Delete what a process that was killed while it changed the base had no time to."""
+        if (kept := self.fact("base")) is not None:
+            for path in self._folder.glob("base-*.json"):
+                if path.name != kept:
+                    path.unlink()
 
     def begin(self, genesis: Genesis, state: Path) -> None:
         """Start from a snapshot."""

@@ -28,13 +28,17 @@ _DYING = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to start; what chain it is may be None: what the state folder holds, else the default."""
+    """How to start; what chain it is may be None: what the state folder holds, else the default.
+
+    A ``temporary`` state folder is deleted when the sandbox has ended.
+    """
 
     native: bool | None = None
     chain_id: int | None = None
     preset: str | None = None
     port_base: int | None = None
     attached: bool = False
+    temporary: bool = False
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
