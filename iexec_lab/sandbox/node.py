@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -28,6 +29,8 @@ GENESIS_TIME = 1_700_000_000
 HARDFORK = "cancun"
 """The newest without EIP-2935, which keeps block hashes in storage that anvil hashes anew for every block."""
 _LEASH = Path(__file__).with_name("leash.py")
+_PROCESS = re.compile(rb"[1-9][0-9]{1,9}")
+"""The number of a process; never 0, 1 or one below, which stand for groups and for all."""
 _SAID = 500  # bytes
 _RESET = "If that state is lost, sandbox reset starts over with an empty market."
 _PATIENCE = 20.0
@@ -135,8 +138,10 @@ def _end_orphan(lock: Path) -> None:
     while not _is_free(lock):
         if time.monotonic() > deadline:
             raise SandboxError("Another Ethereum node does not end", details={"lock": lock})
-        with suppress(ValueError, ProcessLookupError):  # not written yet, or just gone
-            os.kill(int(lock.read_text()), signal.SIGKILL)
+        written = lock.read_bytes()
+        if _PROCESS.fullmatch(written):  # else it is not written yet
+            with suppress(ProcessLookupError):
+                os.kill(int(written), signal.SIGKILL)
         time.sleep(0.005)
 
 

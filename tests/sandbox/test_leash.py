@@ -14,6 +14,7 @@ from sandbox.buyer import Buyer
 from sandbox.processes import carrying
 from waiting import until
 
+from iexec_lab.errors import SandboxError
 from iexec_lab.sandbox import leash
 from iexec_lab.sandbox.control import Sandbox
 from iexec_lab.sandbox.leash import CAN_NOT_RUN
@@ -81,6 +82,22 @@ def test_a_node_that_was_left_is_ended_by_the_next_one(tmp_path, monkeypatch):
     node.wait_ready()
     assert log.with_suffix(".lock").read_text() == str(node.process.pid)
     node.stop()
+    orphan.communicate()
+
+
+@pytest.mark.parametrize("written", ["", "0", "-1", "1", "x", "12 13"])
+def test_what_is_no_number_of_a_process_ends_nobody(tmp_path, monkeypatch, written):
+    log = tmp_path / "anvil.txt"
+    orphan = start(log.with_suffix(".lock"), "/bin/sleep", "600")
+    log.with_suffix(".lock").write_text(written)
+    killed = []
+    monkeypatch.setattr("iexec_lab.sandbox.node.os.kill", lambda *who: killed.append(who))
+    monkeypatch.setattr("iexec_lab.sandbox.node._PATIENCE", 0.1)
+    with pytest.raises(SandboxError, match="does not end"):
+        Node(65535, native=False, log=log)
+    assert killed == []
+    monkeypatch.undo()
+    orphan.kill()
     orphan.communicate()
 
 
