@@ -7,13 +7,13 @@ import json
 import os
 import shlex
 import sys
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iexec_lab.errors import ObjectNotFoundError, ValidationError
-from iexec_lab.sandbox.store import write_file
+from iexec_lab.sandbox.images import check_image
+from iexec_lab.sandbox.store import damaged, own_folder, using, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,15 +84,18 @@ class Apps:
         app = LocalApp(normalise(image), path, tuple(words) if words else None)
         app.argv("")
         record = {"image": app.image, "folder": str(app.folder), "entrypoint": app.entrypoint}
-        write_file(self._path(app.image), json.dumps(record, indent=2).encode())
+        with using(self.folder):
+            own_folder(self.folder.parent)
+            write_file(self._path(app.image), json.dumps(record, indent=2).encode())
         return app
 
     def remove(self, image: str) -> None:
         """Forget an image. ObjectNotFoundError when it was not registered."""
-        try:
-            self._path(normalise(image)).unlink()
-        except FileNotFoundError:
-            raise ObjectNotFoundError("app image", image, "sandbox") from None
+        path = self._path(normalise(image))
+        if not path.exists():
+            raise ObjectNotFoundError("app image", image, "sandbox")
+        with using(self.folder):
+            path.unlink()
 
     def list(self) -> list[LocalApp]:
         """What was registered, by name; the hello app that is always there is not listed."""
@@ -116,11 +119,9 @@ def normalise(image: str) -> str:
     """An image name without the host and user that Docker Hub's names may leave out.
 
     Raises:
-        ValidationError: blank, or with blanks in it.
+        ValidationError: it is no image reference.
     """
-    name = image.strip()
-    if not name or name.split() != [name]:
-        raise ValidationError(f"{image!r} is not an image name")
+    name = check_image(image.strip())
     for host in _REGISTRIES:
         name = name.removeprefix(host)
     return name.removeprefix("library/")
@@ -144,8 +145,14 @@ def _default_entry(folder: Path) -> str:
 
 
 def _read(path: Path) -> LocalApp | None:
-    with suppress(FileNotFoundError):
-        record = json.loads(path.read_bytes())
+    with using(path.parent):
+        try:
+            written = path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+    try:
+        record = json.loads(written)
         entrypoint = record["entrypoint"]
         return LocalApp(record["image"], Path(record["folder"]), tuple(entrypoint) if entrypoint else None)
-    return None
+    except (ValueError, TypeError, LookupError) as error:
+        raise damaged(path, error, hint="Delete it, and add the app again.") from error

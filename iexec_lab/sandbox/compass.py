@@ -9,7 +9,7 @@ from aiohttp import web
 from iexec_lab.errors import ChainError, ValidationError
 from iexec_lab.ethereum.contracts import OWNABLE, REGISTRY
 from iexec_lab.protocol import to_address
-from iexec_lab.sandbox.cors import open_to_pages
+from iexec_lab.sandbox.cors import answer_preflights
 
 if TYPE_CHECKING:
     from iexec_lab.sandbox.context import Context
@@ -30,7 +30,7 @@ async def create(context: Context) -> web.Application:
         return web.json_response({"apiUrl": context.urls["workerpool"]})
 
     app = web.Application()
-    open_to_pages(app, "GET,HEAD")
+    answer_preflights(app, "GET,HEAD")
     app.router.add_get("/{chain}/workerpools/{workerpool}", find)
     return app
 

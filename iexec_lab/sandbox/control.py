@@ -20,6 +20,7 @@ from iexec_lab.errors import SandboxError, ValidationError
 from iexec_lab.sandbox.paths import state_folder
 from iexec_lab.sandbox.registry import lock_owner, running
 from iexec_lab.sandbox.spawn import PATIENCE, Options, end, launch, wait_unlocked
+from iexec_lab.sandbox.store import using
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -191,14 +192,22 @@ def status(name: str = "default") -> dict[str, Any]:
 
 def reset(name: str = "default") -> None:
     """Stop the sandbox if it runs and forget its state: chain, orders, secrets, files."""
-    stop(name)
     folder = state_folder(name)
-    if folder.exists():
-        from iexec_lab.sandbox.trees import remove_tree
+    with using(folder):
+        if not folder.is_dir():  # nothing runs on it; what is in its place gives way
+            folder.unlink(missing_ok=True)
+            return
+    stop(name)
+    from iexec_lab.sandbox.trees import remove_tree
 
-        remove_tree(folder)
+    with using(folder):
+        remove_tree(folder.resolve())
+        if folder.is_symlink():
+            folder.unlink()
     if folder.exists():
-        raise SandboxError(f"Not all of {folder} could be deleted")
+        raise SandboxError(
+            f"Not all of {folder} could be deleted", hint="Look whose files are left there, and delete them."
+        )
 
 
 def fund(address: str, rlc: Any = 0, ether: Any = 0, *, name: str = "default") -> None:
@@ -283,7 +292,7 @@ class Sandbox:
         port_base: int | None = None,
     ) -> None:
         self._folder = None if folder is None else Path(folder).absolute()
-        self._options = Options(native, chain_id, preset, port_base, attached=True)
+        self._options = Options(native, chain_id, preset, port_base, attached=True, temporary=folder is None)
         self._stack = ExitStack()
 
     def __enter__(self) -> Handle:

@@ -1,4 +1,4 @@
-"""Cross-origin access for browsers: services that any page may call."""
+"""What browsers are told before a page of this machine asks a service; callers.py decides which pages may."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 
-def open_to_pages(
-    app: web.Application, methods: str, *, exposed: str | None = None, preflight_status: int = 200
+def answer_preflights(
+    app: web.Application, methods: str, *, exposed: str | None = None, status: int = 200
 ) -> None:
-    """Answer preflight requests, and mark every answer as readable from any page.
+    """Answer preflight requests to any path, as iExec's services do.
 
     Args:
         app: The service.
         methods: What may be asked for, comma separated.
         exposed: Headers of answers that scripts may read.
-        preflight_status: Of the answer to a preflight request.
+        status: Of the answer to a preflight request.
     """
 
     @web.middleware
@@ -31,12 +31,11 @@ def open_to_pages(
         headers = {"Access-Control-Allow-Methods": methods, "Access-Control-Max-Age": "1800"}
         if asked := request.headers.get("Access-Control-Request-Headers"):
             headers["Access-Control-Allow-Headers"] = asked
-        return web.Response(status=preflight_status, headers=headers)
+        return web.Response(status=status, headers=headers)
 
-    async def mark(_request: web.Request, response: web.StreamResponse) -> None:
-        response.headers["Access-Control-Allow-Origin"] = "*"
-        if exposed:
-            response.headers["Access-Control-Expose-Headers"] = exposed
+    async def expose(_request: web.Request, response: web.StreamResponse) -> None:
+        response.headers["Access-Control-Expose-Headers"] = exposed or ""
 
     app.middlewares.append(answer_preflight)
-    app.on_response_prepare.append(mark)
+    if exposed:
+        app.on_response_prepare.append(expose)

@@ -22,16 +22,19 @@ from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import IexecError, SandboxError, ValidationError
 from iexec_lab.sandbox.journal import Journal
+from iexec_lab.sandbox.leftovers import sweep_state
 from iexec_lab.sandbox.node import Node
 from iexec_lab.sandbox.ports import open_sockets
 from iexec_lab.sandbox.registry import Record, StateLock, remove_record, write_record
 from iexec_lab.sandbox.snapshot import NATIVE_CHAIN_ID, TOKEN_CHAIN_ID, Kind, snapshot
 from iexec_lab.sandbox.spawn import Options
-from iexec_lab.sandbox.store import damaged
+from iexec_lab.sandbox.store import damaged, private, unusable, using
+from iexec_lab.sandbox.trees import remove_tree
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
+    from io import TextIOWrapper
 
     from iexec_lab.sandbox.ledger import Ledger
     from iexec_lab.sandbox.registry import Genesis
@@ -46,20 +49,25 @@ def main(arguments: list[str]) -> int:
         os._exit(0)
     try:
         StateLock(folder)
+        with using(folder):
+            _log_to(folder / "log.txt")
     except SandboxError as error:
         return _failed(error)
-    _log_to(folder / "log.txt")
     try:
-        _run(folder, options)
+        try:
+            _run(folder, options)
+        finally:
+            remove_record(folder)
     except Exception as error:
         log.exception("failed")
-        return _failed(_own_error(error))
-    finally:
-        remove_record(folder)
+        return _failed(_own_error(error, folder))
+    if options.temporary:  # whoever made it may have been killed
+        remove_tree(folder)
     return 0
 
 
 def _run(folder: Path, options: Options) -> None:
+    sweep_state(folder)
     output = folder / "anvil.txt"
     with closing(Journal(folder)) as journal:
         genesis = _genesis(folder, journal, options, output)
@@ -144,14 +152,19 @@ def _stop_with_parent(stop: asyncio.Event) -> None:
     asyncio.get_running_loop().add_reader(0, ended)
 
 
-def _own_error(error: BaseException) -> IexecError:
+def _own_error(error: BaseException, folder: Path) -> IexecError:
     """The first error of a group; one that is not of our tree is wrapped."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     if isinstance(error, IexecError):
         return error
-    said = str(error) if isinstance(error, OSError | sqlite3.Error) else repr(error)
-    return SandboxError(f"The sandbox failed: {said}")
+    if isinstance(error, sqlite3.Error):
+        return unusable(folder, error)
+    if not isinstance(error, OSError):
+        return SandboxError(f"The sandbox failed: {error!r}")
+    if str(error.filename or "").startswith(str(folder)):
+        return unusable(folder, error)
+    return SandboxError(f"The sandbox failed: {error}")
 
 
 def _failed(error: IexecError) -> int:
@@ -168,8 +181,13 @@ def _say(line: dict[str, Any]) -> None:
     os.close(null)
 
 
+class _PrivateLog(logging.handlers.RotatingFileHandler):
+    def _open(self) -> TextIOWrapper:
+        return open(self.baseFilename, "a", encoding="utf-8", opener=private)
+
+
 def _log_to(path: Path) -> None:
-    handler = logging.handlers.RotatingFileHandler(path, maxBytes=5_000_000, backupCount=1)
+    handler = _PrivateLog(path, maxBytes=5_000_000, backupCount=1)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import csv
+import io
+import re
 import shutil
 import time
 from typing import TYPE_CHECKING
 
+from iexec_lab.plain_text import plain
+from iexec_lab.sandbox.environment import DOCKER, inherited
+from iexec_lab.sandbox.images import check_image
 from iexec_lab.sandbox.process import Command
 from iexec_lab.sandbox.results import OUT
 
@@ -19,6 +24,7 @@ IN = "/iexec_in"
 _ANSWER_SECONDS = 3
 _REMEMBERED = 30.0
 _PULL_SECONDS = 1800
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 class Docker:
@@ -37,10 +43,10 @@ class Docker:
 
     async def fetch(self, image: str) -> str:
         """Pull the image unless it is there; why that was not possible, or nothing."""
-        if (await _docker(_ANSWER_SECONDS, "image", "inspect", image))[0] == 0:
+        if (await _docker(_ANSWER_SECONDS, "image", "inspect", "--", check_image(image)))[0] == 0:
             return ""
-        code, said = await _docker(_PULL_SECONDS, "pull", image)
-        return f"docker pull {image}: {said}" if code else ""
+        code, said = await _docker(_PULL_SECONDS, "pull", "--", image)
+        return f"docker pull {image}: {plain(said)}" if code else ""
 
 
 def container(
@@ -48,19 +54,33 @@ def container(
 ) -> Command:
     """The command that runs ``image`` with ``folders`` as /iexec_in and /iexec_out.
 
-    Values of the environment go by the environment, so that secrets are not seen in the list of processes.
+    Only names that were checked stand before the image, and what is behind it is the app's. Values of the
+    environment go by the environment, so that secrets are not seen in the list of processes.
+
+    Raises:
+        ValidationError: ``image`` is no image reference.
+        ValueError: ``name``, or a name in ``env``, is none.
     """
     inputs, outputs = folders
-    options = ["--rm", "--name", name, "-v", f"{inputs}:{IN}", "-v", f"{outputs}:{OUT}"]
+    if not all(map(_NAME.fullmatch, (name, *env))):
+        raise ValueError(f"no names for Docker: {[name, *env]}")
+    options = ["--rm", "--name", name, "--mount", _mount(inputs, IN), "--mount", _mount(outputs, OUT)]
     for key in env:
-        options += ["-e", key]
-    own = {key: value for key, value in os.environ.items() if key in {"PATH", "HOME"} or "DOCKER" in key}
+        options += ["--env", key]
     return Command(
-        argv=["docker", "run", *options, image, *arguments],
-        env={**own, **env},
+        argv=["docker", "run", *options, "--", check_image(image), *arguments],
+        env={**inherited(DOCKER), **env},
         cwd="/",
-        on_kill=["docker", "kill", name],
+        on_kill=["docker", "kill", "--", name],
     )
+
+
+def _mount(folder: Path, target: str) -> str:
+    """A line of CSV, as ``--mount`` takes it: any path may be in it."""
+    line = io.StringIO()
+    fields = ["type=bind", f"source={folder}", f"target={target}"]
+    csv.writer(line, quoting=csv.QUOTE_ALL, lineterminator="").writerow(fields)
+    return line.getvalue()
 
 
 async def _docker(limit: float, *arguments: str) -> tuple[int, str]:
@@ -68,6 +88,7 @@ async def _docker(limit: float, *arguments: str) -> tuple[int, str]:
     process = await asyncio.create_subprocess_exec(
         "docker",
         *arguments,
+        env=inherited(DOCKER),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,

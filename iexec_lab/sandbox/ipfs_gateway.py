@@ -12,7 +12,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from iexec_lab.errors import ValidationError
-from iexec_lab.sandbox.cors import open_to_pages
+from iexec_lab.sandbox.cors import answer_preflights
 from iexec_lab.sandbox.ipfs import AbsentError, BlobStore
 from iexec_lab.sandbox.ipfs_node import stream
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from iexec_lab.sandbox.context import Context
 
 _EXPOSED = "Content-Length, Content-Range, X-Chunked-Output, X-Ipfs-Path, X-Ipfs-Roots, X-Stream-Output"
+_NOT_OUR_PAGE = "sandbox allow-scripts allow-popups allow-downloads"
+"""A page that an app wrote runs, but its origin is null: it is no page of this machine to other services."""
 _FOREVER = "public, max-age=29030400, immutable"
 _STORE = web.AppKey("store", BlobStore)
 _MAGIC = (
@@ -39,7 +41,7 @@ async def create(context: Context) -> web.Application:
     """The gateway to the blocks of the sandbox's node."""
     app = web.Application()
     app[_STORE] = BlobStore(context.folder / "ipfs")
-    open_to_pages(app, "GET, HEAD, OPTIONS", exposed=_EXPOSED, preflight_status=204)
+    answer_preflights(app, "GET, HEAD, OPTIONS", exposed=_EXPOSED, status=204)
     app.router.add_get("/ipfs/{cid}", _get)
     app.router.add_get("/ipfs/{cid}/{path:.*}", _get)
     return app
@@ -102,7 +104,8 @@ async def _file(request: web.Request, found: _Found) -> web.StreamResponse:
 
 
 def _headers(found: _Found, etag: str) -> dict[str, str]:
-    return {"Etag": etag, "X-Ipfs-Path": found.path, "X-Ipfs-Roots": str(found.cid)}
+    names = {"Etag": etag, "X-Ipfs-Path": found.path, "X-Ipfs-Roots": str(found.cid)}
+    return names | {"Content-Security-Policy": _NOT_OUR_PAGE}
 
 
 def _matches(header: str | None, etag: str) -> bool:

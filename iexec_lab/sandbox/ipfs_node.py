@@ -17,7 +17,7 @@ from aiohttp import web
 from iexec_lab.errors import IexecError, ValidationError
 from iexec_lab.ipfs.cid import Cid
 from iexec_lab.ipfs.unixfs import CHUNK_SIZE, MAX_BLOCK, FileBuilder, Link, build_directory
-from iexec_lab.sandbox.cors import open_to_pages
+from iexec_lab.sandbox.cors import answer_preflights
 from iexec_lab.sandbox.ipfs import BlobStore
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ async def create(context: Context) -> web.Application:
     """The node; its blocks are those of the gateway."""
     app = web.Application(client_max_size=0)
     app[_STORE] = BlobStore(context.folder / "ipfs")
-    open_to_pages(app, "POST", exposed=_EXPOSED, preflight_status=204)
+    answer_preflights(app, "POST", exposed=_EXPOSED, status=204)
     for name, handler in (
         ("add", _add),
         ("cat", _cat),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from iexec_lab.sandbox.chain import Chain
+
+_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ class Job:
         """Number and name of each requester secret; what is no positive number is left out."""
         names = self.params.get("iexec_secrets")
         for key, name in names.items() if isinstance(names, dict) else ():
-            if str(key).isascii() and str(key).isdecimal() and int(key) > 0 and isinstance(name, str):
+            if _NUMBER.fullmatch(str(key)) and int(key) > 0 and isinstance(name, str):
                 yield int(key), name
 
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.sandbox.registry import Genesis
-from iexec_lab.sandbox.store import open_db, write_file
+from iexec_lab.sandbox.store import damaged, open_db, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -51,6 +51,7 @@ class Journal:
         self._folder = folder / "chain"
         self.path = self._folder / "journal.sqlite"
         self._db = open_db(self.path, _SCHEMA)
+        self._forget_old_bases()
         (self.size,) = self._db.execute("SELECT count(*) FROM entry").fetchone()
 
     def close(self) -> None:
@@ -60,12 +61,22 @@ class Journal:
     def genesis(self) -> Genesis | None:
         """What chain this is; None while there is none yet."""
         values = self.fact("genesis")
-        return None if values is None else Genesis.from_json(values)
+        try:
+            return None if values is None else Genesis.from_json(values)
+        except TypeError as error:
+            raise damaged(self.path, error) from error
 
     @property
     def base(self) -> Path:
         """The state to load before the entries are played."""
         return self._folder / str(self.fact("base"))
+
+    def _forget_old_bases(self) -> None:
+        """Delete what a process that was killed while it changed the base had no time to."""
+        if (kept := self.fact("base")) is not None:
+            for path in self._folder.glob("base-*.json"):
+                if path.name != kept:
+                    path.unlink()
 
     def begin(self, genesis: Genesis, state: Path) -> None:
         """Start from a snapshot."""
@@ -77,8 +88,11 @@ class Journal:
 
     def entries(self) -> Iterable[Block | Decree]:
         for (body,) in self._db.execute("SELECT body FROM entry ORDER BY id"):
-            values = json.loads(body)
-            yield Block(**values) if "hash" in values else Decree(**values)
+            try:
+                values = json.loads(body)
+                yield Block(**values) if "hash" in values else Decree(**values)
+            except (ValueError, TypeError) as error:
+                raise damaged(self.path, error) from error
 
     def pending(self) -> dict[str, Sequence[Any]]:
         """Accepted transactions that are in no block yet, by hash."""
@@ -86,7 +100,10 @@ class Journal:
 
     def fact(self, name: str) -> Any:
         row = self._db.execute("SELECT value FROM fact WHERE name = ?", (name,)).fetchone()
-        return None if row is None else json.loads(row[0])
+        try:
+            return None if row is None else json.loads(row[0])
+        except ValueError as error:
+            raise damaged(self.path, error) from error
 
     def keep(self, name: str, value: Any) -> None:
         with self._db:

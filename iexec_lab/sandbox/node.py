@@ -1,26 +1,36 @@
-"""The Ethereum node: one anvil process that can not outlive ours.
+"""The Ethereum node: one anvil process that can not outlive ours, at a place where no web page finds it.
 
-anvil has no notion of a parent. A shell that waits on a pipe we hold kills it when we are gone, however we
-went; that needs nothing but POSIX.
+anvil has no notion of a parent. On Linux the kernel kills it with us (leash.py). Elsewhere a shell that waits
+on a pipe we hold does, however we went; and should that be killed too, the next node ends the one it left.
 """
 
 from __future__ import annotations
 
+import fcntl
+import os
+import re
+import signal
 import socket
 import subprocess
+import sys
 import time
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from pathlib import Path
 
 from iexec_lab.errors import SandboxError
 from iexec_lab.sandbox.artifacts import another_anvil, anvil_binary
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from iexec_lab.sandbox.environment import PROGRAM, inherited
+from iexec_lab.sandbox.hidden import can_be_shared, hidden_place
+from iexec_lab.sandbox.leash import CAN_NOT_RUN
+from iexec_lab.sandbox.store import private
 
 GENESIS_TIME = 1_700_000_000
 """Time of block 0, which anvil makes anew at each start and does not load; its clock starts there too."""
 HARDFORK = "cancun"
 """The newest without EIP-2935, which keeps block hashes in storage that anvil hashes anew for every block."""
+_LEASH = Path(__file__).with_name("leash.py")
+_PROCESS = re.compile(rb"[1-9][0-9]{1,9}")
+"""The number of a process; never 0, 1 or one below, which stand for groups and for all."""
 _SAID = 500  # bytes
 _RESET = "If that state is lost, sandbox reset starts over with an empty market."
 _PATIENCE = 20.0
@@ -28,28 +38,32 @@ _PATIENCE = 20.0
 
 
 class Node:
-    """anvil on a free loopback port, ``url`` once constructed; ``wait_ready`` before the first request.
+    """anvil on loopback, ``url`` once constructed; ``wait_ready`` before the first request.
 
     ``state`` is a state to load (plain JSON as ``anvil_dumpState`` holds it). A ``native`` chain has gas for
     free, as Bellecour has. With ``mine`` every transaction gets a block, without it blocks are asked for.
+    Beside ``log`` a file remembers the process; one that is left there is ended first.
     """
 
     def __init__(
         self, chain_id: int, *, native: bool, log: Path, state: Path | None = None, mine: bool = False
     ) -> None:
-        self._place = _free_place()
-        self.port: int = self._place.getsockname()[1]
-        if not _can_be_shared(self.port):
-            self._place.close()
-        self.url = f"http://127.0.0.1:{self.port}"
         self._log = log
-        command = [str(anvil_binary()), *_flags(chain_id, self.port, native=native)]
+        lock = log.with_suffix(".lock")
+        _end_orphan(lock)
+        command = [sys.executable, "-I", "-S", str(_LEASH), str(os.getpid()), str(lock), str(anvil_binary())]
+        self._place = hidden_place()
+        self.place: tuple[str, int] = self._place.getsockname()
+        if not can_be_shared(*self.place):
+            self._place.close()
+        self.url = "http://{}:{}".format(*self.place)
+        command += _flags(chain_id, *self.place, native=native)
         if not mine:
             command += ["--no-mining", "--order", "fifo"]
         self._loads = state is not None
         if state is not None:
             command += ["--load-state", str(state)]
-        with log.open("ab") as output:
+        with open(log, "ab", opener=private) as output:
             self._said_before = output.tell()
             try:
                 self.process = subprocess.Popen(
@@ -57,20 +71,18 @@ class Node:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
+                    env=inherited(PROGRAM),
                     start_new_session=True,
                 )
             except OSError as error:
                 self._place.close()
-                raise SandboxError(
-                    f"anvil can not be run: {error.strerror}",
-                    details={"binary": command[0]},
-                    hint=another_anvil(),
-                ) from error
+                raise SandboxError(f"No process can be started: {error}") from error
         self._watchdog = subprocess.Popen(
             ["/bin/sh", "-c", 'read -r _; kill -9 "$1"', "sh", str(self.process.pid)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            env=inherited(PROGRAM),
             start_new_session=True,
         )
 
@@ -80,13 +92,9 @@ class Node:
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 self.stop()
-                raise SandboxError(
-                    f"anvil ended at once with exit code {self.process.returncode}",
-                    details={**self._last_words(), "log": self._log},
-                    hint=another_anvil() if self.process.returncode < 0 else _RESET if self._loads else None,
-                )
+                raise self._ended_at_once()
             try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                socket.create_connection(self.place, timeout=1).close()
             except OSError:
                 time.sleep(0.005)
             else:
@@ -94,6 +102,14 @@ class Node:
                 return
         self.stop()
         raise SandboxError(f"anvil did not listen within {_PATIENCE:.0f} s", details={"log": self._log})
+
+    def _ended_at_once(self) -> SandboxError:
+        code = self.process.returncode
+        message = f"anvil ended at once with exit code {code}"
+        hint = another_anvil() if code < 0 else _RESET if self._loads else None
+        if code == CAN_NOT_RUN:
+            message, hint = "anvil can not be run", another_anvil()
+        return SandboxError(message, details={**self._last_words(), "log": self._log}, hint=hint)
 
     def _last_words(self) -> dict[str, str]:
         """The beginning of what anvil said: the rest of it is how to use it."""
@@ -113,30 +129,35 @@ class Node:
         self._watchdog.stdin.close()
 
 
-def _free_place(port: int = 0) -> socket.socket:
-    """A socket that keeps a port from those who want any, until the node that asks for this one listens."""
-    place = socket.socket()
-    place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        place.bind(("127.0.0.1", port))
-    except OSError:
-        place.close()
-        raise
-    return place
+def _end_orphan(lock: Path) -> None:
+    """End the node that a killed sandbox left behind, which still holds ``lock``.
+
+    While it does, the number in the file is its own: nobody else can have got it meanwhile.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while not _is_free(lock):
+        if time.monotonic() > deadline:
+            raise SandboxError("Another Ethereum node does not end", details={"lock": lock})
+        written = lock.read_bytes()
+        if _PROCESS.fullmatch(written):  # else it is not written yet
+            with suppress(ProcessLookupError):
+                os.kill(int(written), signal.SIGKILL)
+        time.sleep(0.005)
 
 
-def _can_be_shared(port: int) -> bool:
-    """Whether this system, as Linux does, lets one listen on a port that another socket only keeps."""
+def _is_free(lock: Path) -> bool:
     try:
-        with _free_place(port) as other:
-            other.listen()
-    except OSError:
+        with lock.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return True
+    except BlockingIOError:
         return False
     return True
 
 
-def _flags(chain_id: int, port: int, *, native: bool) -> list[str]:
-    flags = ["--host", "127.0.0.1", "--port", str(port), "--chain-id", str(chain_id), "--quiet"]
+def _flags(chain_id: int, address: str, port: int, *, native: bool) -> list[str]:
+    flags = ["--host", address, "--port", str(port), "--no-cors", "--chain-id", str(chain_id), "--quiet"]
     flags += ["--timestamp", str(GENESIS_TIME), "--hardfork", HARDFORK]
     flags += ["--accounts", "1", "--gas-limit", "1000000000", "--no-request-size-limit"]
     # Past states are kept in memory, half a megabyte a block; the newest hundred are enough for any client.

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from iexec_lab.errors import SandboxError
+from iexec_lab.sandbox.environment import LAUNCHER as VARIABLES
+from iexec_lab.sandbox.environment import inherited
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -131,6 +133,7 @@ class Launcher:
                 str(LAUNCHER),
                 stdin=theirs.fileno(),
                 stdout=asyncio.subprocess.DEVNULL,
+                env=inherited(VARIABLES),
                 start_new_session=True,
             )
         self._socket = ours

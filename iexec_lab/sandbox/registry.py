@@ -14,7 +14,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from iexec_lab.errors import SandboxError
-from iexec_lab.sandbox.store import write_file
+from iexec_lab.sandbox.context import SERVICES
+from iexec_lab.sandbox.store import damaged, own_folder, using, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,15 +59,16 @@ class StateLock:
     """The right to run on a state folder, held until the process is gone, however it goes."""
 
     def __init__(self, folder: Path) -> None:
-        """Take it; SandboxError, with pid and urls of who has it, when it is taken."""
-        folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o700)
-        self._file = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        """Take it; SandboxError when that can not be, with pid and urls of who has it when it is taken."""
+        with using(folder):
+            own_folder(folder)
+            self._file = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         if not self._take():
             os.close(self._file)
             raise already_running(folder)
-        os.ftruncate(self._file, 0)
-        os.write(self._file, str(os.getpid()).encode())
+        with using(folder):
+            os.ftruncate(self._file, 0)
+            os.write(self._file, str(os.getpid()).encode())
 
     def _take(self) -> bool:
         # Whoever asks if the folder is taken holds the lock for an instant.
@@ -92,17 +94,30 @@ def already_running(folder: Path) -> SandboxError:
 
 
 def lock_owner(folder: Path) -> int | None:
-    """The process that runs, starts or stops a sandbox on the folder; None when there is none."""
-    try:
-        file = os.open(folder / "lock", os.O_RDWR)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+    """The process that runs, starts or stops a sandbox on the folder; None when there is none.
+
+    Raises:
+        SandboxError: The folder can not be read.
+    """
+    path = folder / "lock"
+    with using(folder):
+        try:
+            file = os.open(path, os.O_RDONLY)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return _holder(path, file)
+
+
+def _holder(path: Path, file: int) -> int | None:
     try:
         # Shared, for several may ask at the same time, and none of them is an owner.
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         # Between taking the lock and writing its number a process is nobody yet.
-        return int(os.read(file, 20) or 0)
+        written = os.read(file, 20) or b"0"
+        if not written.isdigit():
+            raise damaged(path, f"{written!r} is no process") from None
+        return int(written)
     finally:
         os.close(file)
     return None
@@ -126,13 +141,26 @@ def write_record(folder: Path, record: Record) -> None:
 
 
 def _read_record(folder: Path) -> Record | None:
+    path = folder / "registry.json"
+    with using(folder):
+        try:
+            written = path.read_bytes()
+        except FileNotFoundError:
+            return None
     try:
-        values = json.loads((folder / "registry.json").read_bytes())
-    except FileNotFoundError:
-        return None
-    pid, started, urls = values.pop("pid"), values.pop("started"), values.pop("urls")
+        return _to_record(json.loads(written))
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        raise damaged(path, error, hint="Stop the sandbox, and start it again.") from error
+
+
+def _to_record(values: dict[str, Any]) -> Record:
+    pid, started, urls = values.pop("pid"), float(values.pop("started")), values.pop("urls")
+    if missing := [name for name in SERVICES if not isinstance(urls[name], str)]:
+        raise ValueError(f"no URL of {missing[0]}")
     return Record(pid, started, Genesis.from_json(values), urls)
 
 
 def remove_record(folder: Path) -> None:
-    (folder / "registry.json").unlink(missing_ok=True)
+    """Forget where a sandbox was; SandboxError when the file can not be deleted."""
+    with using(folder):
+        (folder / "registry.json").unlink(missing_ok=True)

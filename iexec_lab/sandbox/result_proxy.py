@@ -28,7 +28,7 @@ from iexec_lab.protocol import (
     to_bytes32,
 )
 from iexec_lab.sandbox.authorization import read_authorization, view_deal, view_task, word, workerpool_owner
-from iexec_lab.sandbox.cors import open_to_pages
+from iexec_lab.sandbox.cors import answer_preflights
 from iexec_lab.sandbox.ipfs import BlobStore
 from iexec_lab.sandbox.jwt import TokenSigner
 from iexec_lab.sandbox.login import is_proof, login_challenge
@@ -54,7 +54,7 @@ async def create(context: Context) -> web.Application:
     """The service; results land in the blocks of the sandbox's IPFS gateway."""
     proxy = _Proxy(context)
     app = web.Application(client_max_size=LARGEST_RESULT)
-    open_to_pages(app, "GET,HEAD,POST")
+    answer_preflights(app, "GET,HEAD,POST")
     app.add_routes(
         [
             web.get("/version", proxy.version),

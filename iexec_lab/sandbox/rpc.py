@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import ClientSession, WSMsgType, web
 
 from iexec_lab.errors import ChainError, IexecError, ValidationError
+from iexec_lab.sandbox.cors import answer_preflights
 from iexec_lab.sandbox.faucet import fund
 from iexec_lab.sandbox.methods import changes
 from iexec_lab.sandbox.token_storage import TokenStorage
@@ -37,11 +38,6 @@ On a chain where a transaction is mined before that, its user sends the next one
 LATEST = 221_845_392_000
 """Seconds since 1970, 9000-01-01: deadlines are later, and in ten thousand our calendar ends."""
 
-_CORS = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
-    "Access-Control-Allow-Headers": "*",
-}
 _BIG = 256 * 2**20
 _PLAIN_TRANSFER, _LARGE = 21_000, 20_000_000
 """Gas whose estimate is exact, and gas that might not fit into a block with more."""
@@ -53,7 +49,7 @@ async def create(context: Context, ledger: Ledger) -> web.Application:
     app = web.Application(client_max_size=_BIG)
     app.router.add_post("/", door.http)
     app.router.add_get("/", door.websocket)
-    app.router.add_options("/", door.preflight)
+    answer_preflights(app, "GET, POST, OPTIONS")
     return app
 
 
@@ -64,9 +60,6 @@ class Door:
         self._storage = TokenStorage(context.rlc)
         self._methods = {**_METHODS, **(_FREE if context.native else {})}
         self._counted = 0.0
-
-    async def preflight(self, _: web.Request) -> web.Response:
-        return web.Response(headers=_CORS)
 
     async def http(self, request: web.Request) -> web.Response:
         body = await request.read()
@@ -79,12 +72,12 @@ class Door:
                 answer = await self._ledger.relay(body)
                 if "eth_estimateGas" in _asked(payload):
                     answer = json.dumps(_with_room(payload, _parsed(answer))).encode()
-                return web.Response(body=answer, content_type="application/json", headers=_CORS)
+                return web.Response(body=answer, content_type="application/json")
         forgotten = self._counted + MEMORY
         answers = await self._answer(payload)
         if _may_be_ethers(request) and "eth_sendRawTransaction" in _asked(payload):
             await asyncio.sleep(forgotten - asyncio.get_running_loop().time())
-        return web.json_response(answers, headers=_CORS)
+        return web.json_response(answers)
 
     def _note_counts(self, payload: Any) -> None:
         """Remember when a user of ethers last asked for the number of a transaction to come."""

@@ -16,9 +16,11 @@ from iexec_lab.errors import SandboxError
 from iexec_lab.protocol.typed_data import Domain
 from iexec_lab.sandbox import rpc
 from iexec_lab.sandbox.accounts import well_known_accounts
+from iexec_lab.sandbox.callers import only_from_here
 from iexec_lab.sandbox.chain import Chain
 from iexec_lab.sandbox.context import Context
 from iexec_lab.sandbox.ports import HOST, close_sockets
+from iexec_lab.sandbox.store import unusable
 
 if TYPE_CHECKING:
     import socket
@@ -94,12 +96,17 @@ async def _mount(
 ) -> None:
     started = time.perf_counter()
     try:
-        runner = web.AppRunner(await create(context), access_log=None, shutdown_timeout=1.0)
+        app = await create(context)
+        only_from_here(app)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         stack.push_async_callback(runner.cleanup)
         await runner.setup()
         await web.SockSite(runner, listener).start()
     except SandboxError:
         raise
+    except OSError as error:
+        log.exception("%s did not start", name)
+        raise unusable(context.folder, error) from error
     except Exception as error:
         log.exception("%s did not start", name)
         raise SandboxError(f"The sandbox's {name} service did not start: {error}") from error

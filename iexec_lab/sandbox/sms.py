@@ -20,7 +20,7 @@ from iexec_lab.errors import ChainError, SandboxError
 from iexec_lab.ethereum.contracts import OWNABLE
 from iexec_lab.protocol import is_address, is_signed_by, key_address, personal_digest, sms_challenge
 from iexec_lab.sandbox.accounts import Account
-from iexec_lab.sandbox.cors import open_to_pages
+from iexec_lab.sandbox.cors import answer_preflights
 from iexec_lab.sandbox.sms_tee import add_tee_routes
 from iexec_lab.sandbox.store import SecretBox, open_db
 
@@ -132,7 +132,7 @@ async def create(context: Context) -> web.Application:
     """The service as iExec's SMS 9.3 answers: wallets' routes, and those of schedulers and workers."""
     store = SmsStore(context.folder / "sms")
     app = web.Application(client_max_size=_LARGEST_REQUEST)
-    open_to_pages(app, "HEAD,POST,PUT")
+    answer_preflights(app, "HEAD,POST,PUT")
     _SecretRoutes(context, store).add_to(app)
     add_tee_routes(app, context, store)
 

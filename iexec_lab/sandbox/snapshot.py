@@ -16,11 +16,12 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import SandboxError
 from iexec_lab.sandbox.accounts import well_known_accounts
 from iexec_lab.sandbox.artifacts import ANVIL_VERSION, POCO_VERSION, anvil_binary, poco_folder
+from iexec_lab.sandbox.leftovers import sweep
 from iexec_lab.sandbox.node import Node
 from iexec_lab.sandbox.paths import cache_folder
 from iexec_lab.sandbox.registry import Genesis
@@ -62,9 +63,15 @@ def _load(folder: Path) -> Genesis | None:
     try:
         values = json.loads((folder / "genesis.json").read_bytes())
         found = hashlib.sha256((folder / "state.json").read_bytes()).hexdigest()
-        return Genesis.from_json(values["genesis"]) if found == values["sha256"] else None
+        if (found, _hash_of(values["genesis"])) != (values["sha256"], values["genesis_sha256"]):
+            return None
+        return Genesis.from_json(values["genesis"])
     except (OSError, ValueError, LookupError, TypeError):
         return None
+
+
+def _hash_of(genesis: Any) -> str:
+    return hashlib.sha256(json.dumps(genesis, sort_keys=True).encode()).hexdigest()
 
 
 def unpack_state(dump: str) -> bytes:
@@ -93,6 +100,7 @@ def _name(kind: Kind) -> str:
 
 def _make(kind: Kind, folder: Path, log: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
+    sweep(folder.parent)
     with tempfile.TemporaryDirectory(prefix=".make-", dir=folder.parent) as temporary:
         made = Path(temporary) / "made"
         made.mkdir()
@@ -118,7 +126,11 @@ def _make(kind: Kind, folder: Path, log: Path) -> None:
             registries=contracts.registries,
             workerpool=workerpool,
         )
-        values = {"genesis": genesis.to_json(), "sha256": hashlib.sha256(populated).hexdigest()}
+        values = {
+            "genesis": genesis.to_json(),
+            "genesis_sha256": _hash_of(genesis.to_json()),
+            "sha256": hashlib.sha256(populated).hexdigest(),
+        }
         (made / "genesis.json").write_text(json.dumps(values))
         try:
             if folder.is_dir() and _load(folder) is None:

@@ -13,7 +13,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from iexec_lab.errors import SandboxError
+from iexec_lab.sandbox.environment import DAEMON, inherited
 from iexec_lab.sandbox.registry import already_running, lock_owner
+from iexec_lab.sandbox.store import own_folder, private, using
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,13 +28,17 @@ _DYING = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to start; what chain it is may be None: what the state folder holds, else the default."""
+    """How to start; what chain it is may be None: what the state folder holds, else the default.
+
+    A ``temporary`` state folder is deleted when the sandbox has ended.
+    """
 
     native: bool | None = None
     chain_id: int | None = None
     preset: str | None = None
     port_base: int | None = None
     attached: bool = False
+    temporary: bool = False
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -75,19 +81,18 @@ def launch(folder: Path, options: Options) -> subprocess.Popen[str]:
 
 
 def _spawn(folder: Path, options: Options) -> subprocess.Popen[str]:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "log.txt").open("ab") as errors:
+    with using(folder):
+        own_folder(folder)
+        with open(folder / "log.txt", "ab", opener=private) as errors:
             return subprocess.Popen(
                 [sys.executable, "-m", "iexec_lab.sandbox.daemon", str(folder), options.to_json()],
                 stdin=subprocess.PIPE if options.attached else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
+                env=inherited(DAEMON),
                 start_new_session=True,
             )
-    except OSError as error:
-        raise SandboxError(f"The state folder can not be used: {error}") from error
 
 
 def end(process: subprocess.Popen[str]) -> None:

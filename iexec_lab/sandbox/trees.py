@@ -8,6 +8,8 @@ import subprocess
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from iexec_lab.sandbox.environment import PROGRAM, inherited
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -21,7 +23,9 @@ def remove_tree(folder: Path) -> None:
         with suppress(OSError):
             for _ in walk(folder):
                 pass
-        subprocess.run(["rm", "-rf", "--", folder], stderr=subprocess.DEVNULL, check=False)
+        subprocess.run(
+            ["rm", "-rf", "--", folder], env=inherited(PROGRAM), stderr=subprocess.DEVNULL, check=False
+        )
 
 
 def walk(folder: Path) -> Iterator[Path]:

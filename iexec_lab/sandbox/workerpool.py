@@ -19,7 +19,7 @@ from iexec_lab.errors import ValidationError
 from iexec_lab.protocol import to_address
 from iexec_lab.sandbox.apps import Apps
 from iexec_lab.sandbox.clock import Clock
-from iexec_lab.sandbox.cors import open_to_pages
+from iexec_lab.sandbox.cors import answer_preflights
 from iexec_lab.sandbox.driver import Crew, Workshop
 from iexec_lab.sandbox.execution import Executor
 from iexec_lab.sandbox.inputs import InputFetcher
@@ -97,7 +97,7 @@ async def create(context: Context) -> web.Application:
         for work in (scheduler.run(), orders.keep(scheduler.categories_changed)):
             stack.push_async_callback(_cancel, asyncio.create_task(work))
         app = web.Application()
-        open_to_pages(app, "GET")
+        answer_preflights(app, "GET")
         _Api(context, shop, slots).add_to(app)
         running = stack.pop_all()
 

@@ -11,6 +11,7 @@ from aiohttp import web
 from iexec_lab.errors import CallError
 from iexec_lab.protocol import NULL_ADDRESS, Domain
 from iexec_lab.sandbox.accounts import well_known_accounts
+from iexec_lab.sandbox.callers import only_from_here
 from iexec_lab.sandbox.chain import Chain
 from iexec_lab.sandbox.context import SERVICES, Context
 
@@ -61,7 +62,9 @@ def serving(create, context):
         return asyncio.run_coroutine_threadsafe(work, loop).result(120)
 
     async def start():
-        runner = web.AppRunner(await create(context), shutdown_timeout=0.2)
+        app = await create(context)
+        only_from_here(app)
+        runner = web.AppRunner(app, shutdown_timeout=0.2)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         return runner

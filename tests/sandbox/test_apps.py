@@ -44,7 +44,7 @@ def test_no_image_name(apps, folder, image):
         apps.add(image, folder)
 
 
-@given(st.text(st.characters(categories=["Ll", "Nd"]), min_size=1), st.sampled_from(["", ":1", "@sha256:ab"]))
+@given(st.from_regex(r"[a-z0-9]{1,60}", fullmatch=True), st.sampled_from(["", ":1", "@sha256:" + "ab" * 32]))
 def test_normalising_twice_changes_nothing(name, tag):
     assert normalise(normalise("docker.io/" + name + tag)) == normalise(name + tag)
 
@@ -59,7 +59,7 @@ def test_an_image_with_tag_stands_for_itself_only(apps, folder):
 def test_an_image_without_tag_stands_for_every_tag(apps, folder):
     apps.add("localhost:5000/me/app", folder)
     assert apps.find("localhost:5000/me/app:2").folder == folder
-    assert apps.find("localhost:5000/me/app@sha256:00").folder == folder
+    assert apps.find("localhost:5000/me/app@sha256:" + "00" * 32).folder == folder
     assert apps.find("me/app:2") is None
 
 

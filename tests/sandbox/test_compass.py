@@ -33,10 +33,12 @@ def service(tmp_path):
 
 def test_the_sandboxs_pool_is_known(service):
     url, workerpool = service
-    answer = requests.get(f"{url}/{CHAIN_ID}/workerpools/{POOL}", timeout=10)
+    answer = requests.get(
+        f"{url}/{CHAIN_ID}/workerpools/{POOL}", headers={"Origin": "http://localhost:3000"}, timeout=10
+    )
     assert (answer.status_code, answer.json()) == (200, {"apiUrl": workerpool})
     assert answer.headers["Content-Type"].startswith("application/json")
-    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert answer.headers["Access-Control-Allow-Origin"] == "http://localhost:3000"
     assert Compass(url).api_url(CHAIN_ID, POOL.lower()) == workerpool
 
 

@@ -36,16 +36,22 @@ def test_it_is_an_ethereum_node_for_everybody(iexec_sandbox, url):
         url, json.dumps(request("eth_chainId", [], 5)), Origin="http://localhost:8888"
     )
     assert status == 200
-    assert headers["Access-Control-Allow-Origin"] == "*"
+    assert headers["Access-Control-Allow-Origin"] == "http://localhost:8888"
     assert answer == {"jsonrpc": "2.0", "id": 5, "result": hex(iexec_sandbox.chain_id)}
 
 
 def test_browsers_may_ask(url):
+    asked = {
+        "Origin": "http://localhost:8888",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "content-type",
+    }
+
     async def preflight():
-        async with ClientSession() as session, session.options(url) as response:
+        async with ClientSession() as session, session.options(url, headers=asked) as response:
             return response.status, response.headers["Access-Control-Allow-Headers"]
 
-    assert asyncio.run(preflight()) == (200, "*")
+    assert asyncio.run(preflight()) == (200, "content-type")
 
 
 def test_batches_may_mix_reads_changes_and_own_methods(url):

@@ -270,19 +270,20 @@ class TestImages:
 
 
 FAKE_DOCKER = f"""#!{sys.executable}
-import json, os, subprocess, sys, time
+import csv, json, os, subprocess, sys, time
 with open(os.environ["HOME"] + "/calls", "a") as file:
     file.write(json.dumps(sys.argv[1:]) + "\\n")
 command, *rest = sys.argv[1:]
-if command == "pull" and "missing" in rest[0]:
+if command == "pull" and "missing" in rest[-1]:
     sys.exit("Error response from daemon: manifest unknown")
 if command == "image":
     sys.exit(1)
 if command == "run":
     if rest[-1] == "hang":
         time.sleep(600)
-    volumes = dict(text.split(":")[::-1] for text in rest if ":/iexec_" in text)
-    with open(volumes["/iexec_out"] + "/seen", "w") as file:
+    mounts = [dict(field.split("=", 1) for field in row) for row in csv.reader(rest) if row[0] == "type=bind"]
+    folders = {{mount["target"]: mount["source"] for mount in mounts}}
+    with open(folders["/iexec_out"] + "/seen", "w") as file:
         json.dump({{"arguments": rest[rest.index("me/app:1") + 1:], "secret": os.environ["SECRET"]}}, file)
 """
 
@@ -317,7 +318,7 @@ class TestDocker:
         seen = json.loads((space.outputs / "seen").read_text())
         assert seen == {"arguments": ["a", "b c"], "secret": "s3"}
         version, inspect, pull, run = self.calls(tmp_path)
-        assert (version, pull) == (["version"], ["pull", "me/app:1"])
+        assert (version, pull) == (["version"], ["pull", "--", "me/app:1"])
         assert inspect[:2] == ["image", "inspect"]
         assert "s3" not in " ".join(run)
 
@@ -330,7 +331,7 @@ class TestDocker:
             assert kill[0] == "kill"
             if run[0] == "run":
                 break
-        assert kill[1:] == [run[run.index("--name") + 1]]
+        assert kill[1:] == ["--", run[run.index("--name") + 1]]
 
     def test_an_image_that_can_not_be_pulled(self, tmp_path, space):
         with pytest.raises(FaultError, match=r"(?s)FAILED.*manifest unknown.*sandbox app add"):

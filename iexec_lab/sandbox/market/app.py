@@ -70,11 +70,8 @@ async def create(ctx: Context, options: MarketOptions | None = None) -> web.Appl
 
 async def _answer(request: web.Request, market: Market, limiter: RateLimiter | None) -> web.Response:
     headers = {"Vary": "Origin"}
-    origin = request.headers.get("Origin")
-    if origin:
-        headers["Access-Control-Allow-Origin"] = origin
-        if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
-            return _preflight(request, headers)
+    if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+        return _preflight(request, headers)
     limits = limiter.count(request) if limiter else {}
     if "Retry-After" in limits:
         refusal = {"ok": False, "error": "Rate limit exceeded"}

@@ -94,17 +94,12 @@ class EngineServer:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        cors = {"Access-Control-Allow-Origin": "*"}
-        if request.method == "OPTIONS":
-            asked = request.headers.get("Access-Control-Request-Headers")
-            cors["Access-Control-Allow-Methods"] = _METHODS
-            if asked:
-                cors["Access-Control-Allow-Headers"] = asked
-            return web.Response(status=204, headers={**cors, "Vary": "Access-Control-Request-Headers"})
-        response = await self._answer(request)
-        if not response.prepared:
-            response.headers.update(cors)
-        return response
+        if request.method != "OPTIONS":
+            return await self._answer(request)
+        told = {"Access-Control-Allow-Methods": _METHODS, "Vary": "Access-Control-Request-Headers"}
+        if asked := request.headers.get("Access-Control-Request-Headers"):
+            told["Access-Control-Allow-Headers"] = asked
+        return web.Response(status=204, headers=told)
 
     async def close(self) -> None:
         """End all sessions."""

@@ -69,26 +69,26 @@ def test_head_has_no_body(world: World) -> None:
 
 
 def test_browsers_may_read_answers(world: World) -> None:
-    origin = {"Origin": "https://lab.example"}
+    origin = {"Origin": "https://localhost:3000"}
 
     for path, status in (("/version", 200), ("/nowhere", 404), ("/metrics", 400)):
         answer = world.request("GET", path, headers=origin)
         assert answer.status_code == status
-        assert answer.headers["Access-Control-Allow-Origin"] == "https://lab.example"
+        assert answer.headers["Access-Control-Allow-Origin"] == "https://localhost:3000"
         assert answer.headers["Vary"] == "Origin"
     assert "Access-Control-Allow-Origin" not in world.request("GET", "/version").headers
 
 
 def test_browsers_may_ask_first(world: World) -> None:
     asked = {
-        "Origin": "https://lab.example",
+        "Origin": "https://localhost:3000",
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "authorization,content-type",
     }
     answer = world.request("OPTIONS", "/apporders", headers=asked)
 
     assert (answer.status_code, answer.text) == (204, "")
-    assert answer.headers["Access-Control-Allow-Origin"] == "https://lab.example"
+    assert answer.headers["Access-Control-Allow-Origin"] == "https://localhost:3000"
     assert answer.headers["Access-Control-Allow-Methods"] == "GET,HEAD,PUT,POST,DELETE,PATCH"
     assert answer.headers["Access-Control-Allow-Headers"] == "authorization,content-type"
 

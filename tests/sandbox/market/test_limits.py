@@ -69,11 +69,11 @@ def test_a_sandbox_has_no_limit(world: World) -> None:
 def test_a_market_with_a_limit(universe: Universe) -> None:
     options = MarketOptions(rate_limit=RateLimit(maximum=3, exempt_loopback=False))
     world = universe.world("limited", options)
-    answers = [world.request("GET", "/version", headers={"Origin": "https://x.example"}) for _ in range(4)]
+    answers = [world.request("GET", "/version", headers={"Origin": "http://[::1]:3000"}) for _ in range(4)]
 
     assert [each.status_code for each in answers] == [200, 200, 200, 429]
     assert answers[0].headers["X-RateLimit-Remaining"] == "2"
     assert answers[3].json() == {"ok": False, "error": "Rate limit exceeded"}
     assert 0 < int(answers[3].headers["Retry-After"]) <= 60
-    assert answers[3].headers["Access-Control-Allow-Origin"] == "https://x.example"
+    assert answers[3].headers["Access-Control-Allow-Origin"] == "http://[::1]:3000"
     world.stop()

@@ -18,6 +18,7 @@ from iexec_lab.ethereum.contracts import APP_REGISTRY, DATASET_REGISTRY, EVENTS,
 from iexec_lab.protocol import NULL_DATASET_ORDER, ORDERS, Domain, hash_typed_data, to_address
 from iexec_lab.sandbox import market
 from iexec_lab.sandbox.accounts import well_known_accounts
+from iexec_lab.sandbox.callers import only_from_here
 from iexec_lab.sandbox.chain import Chain
 from iexec_lab.sandbox.context import SERVICES, Context
 from iexec_lab.sandbox.link import to_head
@@ -146,7 +147,9 @@ class World(Desk):
 
     async def _start(self) -> str:
         self._market = AsyncExitStack()
-        runner = web.AppRunner(await market.create(self.ctx, self.options), shutdown_timeout=1)
+        app = await market.create(self.ctx, self.options)
+        only_from_here(app)
+        runner = web.AppRunner(app, shutdown_timeout=1)
         self._market.push_async_callback(runner.cleanup)
         await runner.setup()
         listener = socket.create_server(("127.0.0.1", 0))

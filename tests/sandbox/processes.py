@@ -1,0 +1,23 @@
+"""What runs on this machine, by a text that only our processes carry (Linux)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def carrying(mark):
+    """Process number to command line of each process with ``mark`` in its command line or environment."""
+    found = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (entry / "cmdline").read_bytes()
+            if line and mark.encode() in line + (entry / "environ").read_bytes():
+                found[int(entry.name)] = line.replace(b"\0", b" ").decode(errors="replace").strip()
+        except OSError:
+            continue
+    return found
+
+
+def environment(pid):
+    pairs = Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace").split("\0")
+    return dict(pair.split("=", 1) for pair in pairs if "=" in pair)
