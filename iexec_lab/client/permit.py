@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from iexec_lab.protocol import Order
 
 FEE_ROOM = 10
-"""How much more gas may cost than was shown, which was an estimate: fees offer twice the base fee and more."""
+"""How much dearer gas may be than it was shown: that was an estimate, and fees offer twice the base fee."""
 
 T = TypeVar("T", bound="Order")
 
