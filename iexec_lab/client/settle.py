@@ -164,19 +164,23 @@ def fill_plan(session: Session, match: Match, volume: int, cost: int) -> Plan:
 
 
 def send_match(session: Session, match: Match, sponsor: Sponsor | None = None) -> Settled:
-    """Send four signed orders; the deal that they made.
+    """Send four signed orders; the deal that they made, which is the one of our request order.
 
     Raises:
         TransactionError: The hub refused.
+        OrderError: It was sent, and no such deal is in its receipt.
     """
     target: str = sponsor.address if sponsor else session.network.hub
     function = VOUCHER.matchOrders if sponsor else HUB.matchOrders
     data = function.encode(*(order.to_tuple() for order in match.orders))
+    request_hash = match.request.hash(session.domain)
     receipt = session.sender.send(target, data)
     for log in receipt.logs:
         if EVENTS.OrdersMatched.matches(log) and to_address(log["address"]) == to_address(
             session.network.hub
         ):
             found: dict[str, Any] = EVENTS.OrdersMatched.decode(log)
+            if to_bytes32(found["requestHash"]) != request_hash:
+                continue
             return Settled(to_bytes32(found["dealid"]), int(found["volume"]), receipt.tx_hash)
     raise OrderError("OrdersMatched not confirmed", details={"transaction": receipt.tx_hash})

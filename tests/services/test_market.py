@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 import threading
+from copy import deepcopy
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from faulty_server import FaultyServer, garbage, json_reply, status
 from services.replay import CHALLENGE, assert_same_calls, recorder, vectors
+from stranger import ANSWERS, CHAIN_ID
 
 from iexec_lab.errors import ApiError, MarketError, ValidationError
 from iexec_lab.services.auth import authorize
@@ -22,6 +24,7 @@ STUB = {
     "deals": [],
     "published": {"orderHash": HASH},
     "unpublished": ["0x" + "cd" * 32],
+    **{name: value for name, value in ANSWERS["workerpoolorder"].items() if name != "chainId"},
     "data": CHALLENGE,
 }
 KINDS = {
@@ -120,7 +123,8 @@ def test_deals_and_single_orders_are_asked_as_by_the_official_sdk(name, ask, stu
 
 
 def entry(number):
-    return {"order": {"appprice": number}, "orderHash": f"0x{number:064x}", "remaining": 1}
+    told = ANSWERS["apporders"]["orders"][0]
+    return {**told, "order": {**told["order"], "appprice": number}, "orderHash": f"0x{number:064x}"}
 
 
 class Book:
@@ -147,7 +151,7 @@ class Book:
 def test_all_pages_are_fetched_side_by_side():
     book = Book(8500, together=8)
     with FaultyServer(answer=book) as server:
-        page = Market(server.url, 134).orderbook_all("apporder", app="any")
+        page = Market(server.url, CHAIN_ID).orderbook_all("apporder", app="any")
     assert page.orders == book.orders
     assert (page.count, page.has_more) == (8500, False)
     assert book.sizes == [1000] * 9
@@ -159,7 +163,7 @@ def test_all_pages_are_fetched_side_by_side():
 def test_a_limit_takes_the_first_orders(limit, pages):
     book = Book(2600)
     with FaultyServer(answer=book) as server:
-        page = Market(server.url, 134).orderbook_all("apporder", app="any", limit=limit)
+        page = Market(server.url, CHAIN_ID).orderbook_all("apporder", app="any", limit=limit)
     assert page.orders == book.orders[:limit]
     assert page.has_more == (limit < 2600)
     assert len(book.sizes) == pages
@@ -172,7 +176,7 @@ def test_an_order_that_moves_to_the_next_page_is_told_once():
         return json_reply({"ok": True, "count": 1501, "orders": [entry(number) for number in shown]})
 
     with FaultyServer(answer=answer) as server:
-        page = Market(server.url, 134).orderbook_all("apporder", app="any")
+        page = Market(server.url, CHAIN_ID).orderbook_all("apporder", app="any")
     assert page.orders == [entry(number) for number in range(1500)]
 
 
@@ -181,7 +185,7 @@ def test_a_page_that_fails_fails_the_whole_list():
     with FaultyServer(answer=book) as server:
         server.plan(lambda exchange: exchange.send(exchange.forward()), status(500))
         with pytest.raises(MarketError, match="encountered an internal error"):
-            Market(server.url, 134).orderbook_all("apporder", app="any")
+            Market(server.url, CHAIN_ID).orderbook_all("apporder", app="any")
 
 
 @pytest.mark.parametrize(
@@ -250,7 +254,9 @@ def test_a_filter_of_none_or_of_no_effect_is_not_sent(stub):
 
 def test_large_numbers_stay_exact():
     volume = 2**200 + 1
-    answer = json.dumps({"ok": True, "count": 1, "orders": [{"order": {"volume": volume}}]})
+    [told, *_] = deepcopy(ANSWERS["workerpoolorders"]["orders"])
+    told["order"]["volume"] = volume
+    answer = json.dumps({"ok": True, "count": 1, "orders": [told]})
     with FaultyServer(always=garbage(answer)) as server:
-        page = Market(server.url, 134).orderbook("workerpoolorder")
+        page = Market(server.url, CHAIN_ID).orderbook("workerpoolorder")
     assert page.orders[0]["order"]["volume"] == volume

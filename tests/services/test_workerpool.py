@@ -9,6 +9,7 @@ from iexec_lab.services.workerpool import WorkerpoolApi
 from iexec_lab.wallet.signer import LocalSigner
 
 TASK = "0x" + "ab" * 32
+WORKER = "0x15d34AAf54267DB7D7c367839AAf71A00a2C6A65"
 HISTORY = [{"date": "2026-11-22T11:33:26.000+00:00", "status": "RECEIVED"}]
 
 
@@ -50,12 +51,12 @@ def test_logs_are_for_the_requester():
             return CHALLENGE
         return {
             "chainTaskId": TASK,
-            "computeLogsList": [{"walletAddress": "0xW", "stdout": "out", "stderr": ""}],
+            "computeLogsList": [{"walletAddress": WORKER, "stdout": "out", "stderr": ""}],
         }
 
     with recorder(answer) as server:
         logs = WorkerpoolApi(server.url).logs(TASK, signer, 65535)
-    assert logs == [{"worker": "0xW", "stdout": "out", "stderr": ""}]
+    assert logs == [{"worker": WORKER, "stdout": "out", "stderr": ""}]
     challenge, read = server.requests
     assert challenge.path == f"/tasks/logs/challenge?address={signer.address}&chainId=65535"
     assert read.path == f"/tasks/{TASK}/logs"
