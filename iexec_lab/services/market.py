@@ -19,7 +19,7 @@ from iexec_lab.protocol.javascript import to_text
 from iexec_lab.services.auth import get_challenge
 from iexec_lab.services.http import TIMEOUT, Http
 from iexec_lab.services.market_rows import DealRow, OrderRow, deal_row, order_row
-from iexec_lab.services.pages import Allowance, further
+from iexec_lab.services.pages import MAX_LIST, Allowance, further
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -297,7 +297,7 @@ class Market:
         if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
             raise ValidationError(f"{to_text(limit)} is not a valid limit", hint="A whole number.")
         size = LARGEST_PAGE if limit is None else min(max(limit, SMALLEST_PAGE), LARGEST_PAGE)
-        allowance = Allowance(MarketError, self._http.timeout)
+        allowance = Allowance(MarketError, self._http.timeout, MAX_LIST)
 
         def read(page: int) -> _Page:
             return self._page(wanted, page, size, allowance)
