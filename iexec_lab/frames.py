@@ -89,6 +89,12 @@ def _flag(value: Any) -> bool:
     return value
 
 
+def _one_of(names: Sequence[str]) -> Callable[[Any], str | None]:
+    """Reads a status; one that we do not know is missing."""
+    known = {name: name for name in names}
+    return known.get
+
+
 def _tag(value: Any) -> list[str] | None:
     """The words of a tag; None for a tag with bits that have no name."""
     words = _tag_words(value)
@@ -120,8 +126,8 @@ KINDS: Mapping[str, Kind] = {
     "tag": Kind(_tag, "object"),
     "object": Kind(lambda value: value, "object"),
     "time": Kind(to_moment, "datetime64[us, UTC]"),
-    "order_status": Kind(_text, "category", _ORDER_STATUSES),
-    "task_status": Kind(_text, "category", _TASK_STATUSES),
+    "order_status": Kind(_one_of(_ORDER_STATUSES), "category", _ORDER_STATUSES),
+    "task_status": Kind(_one_of(_TASK_STATUSES), "category", _TASK_STATUSES),
 }
 """Missing is None in object columns, pandas' NA elsewhere; ``anyone`` and ``word`` read zero as missing."""
 
@@ -301,7 +307,7 @@ def _values(rows: Sequence[Mapping[str, Any]], column: Column) -> list[Any]:
             values = [None if value is None else value.get(part) for value in values]
         return [None if value is None else read(value) for value in values]
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
-        why = error.message if isinstance(error, ValidationError) else "a value of another kind"
+        why = plain(error.message) if isinstance(error, ValidationError) else "a value of another kind"
         raise ValidationError(f"{column.name} can not be read: {why}") from None
 
 
