@@ -178,7 +178,7 @@ def test_any_row_is_a_frame_or_our_error(kind, data):
 
 
 def test_a_cell_that_can_not_be_read_is_named():
-    with pytest.raises(IexecError, match="volume can not be read: 1[.]5 is no number"):
+    with pytest.raises(IexecError, match=r"volume can not be read: 1\.5 is no number"):
         build("apporder", [order(volume=1.5)])
     with pytest.raises(IexecError, match="app can not be read"):
         build("apporder", [order(), order(app="0x12")])
