@@ -122,7 +122,15 @@ def test_jobs(data, world):
         assert set(frame["deal_id"]) <= {world.open.deal_id}
 
 
-@given(answer=mutated(ANSWERS["task"], {"currentStatus": "RECEIVED"}))
+GIVEN_UP = {
+    "replicates": [
+        {"currentStatus": "ABORTED", "statusUpdateList": [{"status": "COMPUTE_FAILED", "cause": "x"}]},
+        {"currentStatus": "FAILED", "appExitCode": 3},
+    ]
+}
+
+
+@given(answer=mutated(ANSWERS["task"], GIVEN_UP))
 def test_the_story_of_a_task(answer, world):
     from iexec_lab.commands.waiting import explain
 
