@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from iexec_lab.errors import IexecError, ValidationError
 from iexec_lab.plain_text import plain
@@ -52,11 +52,9 @@ class Kind:
     categories: Sequence[str] | None = None
 
 
-def _address(value: Any) -> str:
-    return to_address(value)
-
-
 def _anyone(value: Any) -> str | None:
+    if value == NULL_ADDRESS:
+        return None
     address = to_address(value)
     return None if address == NULL_ADDRESS else address
 
@@ -68,7 +66,7 @@ def _text(value: Any) -> str:
 
 
 def _hash(value: Any) -> str:
-    return _text(value).lower()
+    return value.lower() if isinstance(value, str) and value.isascii() else _text(value).lower()
 
 
 def _word(value: Any) -> str | None:
@@ -119,7 +117,7 @@ KINDS: Mapping[str, Kind] = {
     "count": Kind(_count, "Int64"),
     "flag": Kind(_flag, "boolean"),
     "text": Kind(_text, None),
-    "address": Kind(_address, None),
+    "address": Kind(to_address, None),
     "anyone": Kind(_anyone, None),
     "hash": Kind(_hash, None),
     "word": Kind(_word, None),
@@ -130,6 +128,9 @@ KINDS: Mapping[str, Kind] = {
     "task_status": Kind(_one_of(_TASK_STATUSES), "category", _TASK_STATUSES),
 }
 """Missing is None in object columns, pandas' NA elsewhere; ``anyone`` and ``word`` read zero as missing."""
+
+
+_INTEGERS: Final[set[Callable[[Any], Any]]] = {to_number, _count}
 
 
 def _columns(text: str) -> tuple[Column, ...]:
@@ -305,10 +306,17 @@ def _values(rows: Sequence[Mapping[str, Any]], column: Column) -> list[Any]:
         values = [row.get(first) for row in rows]
         for part in rest:
             values = [None if value is None else value.get(part) for value in values]
+        if read in _INTEGERS and _are_small(values):
+            return values
         return [None if value is None else read(value) for value in values]
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         why = plain(error.message) if isinstance(error, ValidationError) else "a value of another kind"
         raise ValidationError(f"{column.name} can not be read: {why}") from None
+
+
+def _are_small(values: Sequence[Any]) -> bool:
+    """Whether nothing needs to be read: most lists hold numbers, of no more than 63 bits."""
+    return set(map(type, values)) == {int} and min(values) >= 0 and max(values) < 2**63
 
 
 def _series(values: list[Any], kind: Kind) -> pd.Series[Any]:

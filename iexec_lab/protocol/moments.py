@@ -36,8 +36,8 @@ def to_moment(value: Any) -> datetime | None:
 
 def _read(value: Any) -> int | datetime | None:
     if isinstance(value, str):
-        if value.isascii() and value.isdecimal():
-            return int(value) if len(value) <= _DIGITS else None
+        if value.isdecimal():
+            return int(value) if value.isascii() and len(value) <= _DIGITS else None
         try:
             value = datetime.fromisoformat(value)
         except ValueError:

@@ -110,12 +110,10 @@ def to_number(value: Any) -> int:
     Raises:
         ValidationError: ``<value> is no number``.
     """
-    if isinstance(value, str):
-        number = int(value) if len(value) <= _MAX_DIGITS and _NUMBER.fullmatch(value) else None
-    else:
-        number = value if isinstance(value, int) and not isinstance(value, bool) else None
-    if number is not None and -MAX_UINT256 <= number <= MAX_UINT256:
-        return number
+    if isinstance(value, str) and len(value) <= _MAX_DIGITS and _NUMBER.fullmatch(value):
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and -MAX_UINT256 <= value <= MAX_UINT256:
+        return value
     raise ValidationError(f"{plain(value, 80)} is no number")
 
 

@@ -76,13 +76,11 @@ class _List:
 
 
 class _Page(NamedTuple):
-    """What a list call gives; ``told`` is the number of rows in the answer, of which some were left out."""
+    """What the market answers for a list; ``total`` is how many it says there are."""
 
     total: int
-    rows: list[Any]
+    items: list[Any]
     has_more: bool
-    left_out: int
-    told: int
 
 
 def _address_or_any(value: Any) -> str:
@@ -186,7 +184,7 @@ class Market:
         Raises:
             ValidationError: a filter the list does not have, or a value it can not have.
         """
-        return OrderPage(*self._page(_orderbook(kind, filters), page, page_size)[:4])
+        return OrderPage(*self._one(_orderbook(kind, filters), page, page_size))
 
     def orderbook_all(self, kind: str, *, limit: int | None = None, **filters: Any) -> OrderPage:
         """All open orders, or the best ``limit``; pages are fetched side by side.
@@ -254,7 +252,7 @@ class Market:
             page_size: 10 to 1000.
             **filters: See ``DEAL_FILTERS``; each must be met exactly.
         """
-        return DealPage(*self._page(_deals(filters), page, page_size)[:4])
+        return DealPage(*self._one(_deals(filters), page, page_size))
 
     def deals_all(self, *, limit: int | None = None, **filters: Any) -> DealPage:
         """All deals that match, or the newest ``limit``; pages are fetched side by side."""
@@ -284,13 +282,23 @@ class Market:
         if not _is_page(count, items):
             what = "orderbook" if wanted.key == "orders" else wanted.key
             raise self._http.api_error(f"An error occurred while getting {what}")
+        return _Page(int(count), items, bool(known.get("nextPage")))
+
+    def _one(self, wanted: _List, page: int, page_size: int) -> tuple[int, list[Any], bool, int]:
+        """A page by itself: what ``OrderPage`` and ``DealPage`` hold."""
+        found = self._page(wanted, page, page_size)
+        rows = self._rows(wanted, found.items)
+        return found.total, rows, found.has_more, len(found.items) - len(rows)
+
+    def _rows(self, wanted: _List, items: Sequence[Any]) -> list[Any]:
+        """The items that are rows of the list; the others are left out, and counted by the caller."""
         rows = []
         for item in items:
             try:
                 rows.append(wanted.read(self.chain_id, item))
             except ValidationError:
-                continue  # counted: it is no longer there
-        return _Page(int(count), rows, bool(known.get("nextPage")), len(items) - len(rows), len(items))
+                continue
+        return rows
 
     def _all(self, wanted: _List, limit: int | None) -> tuple[int, list[Any], bool, int]:
         """Pages are read while they bring rows: ``count`` says where to stop, never how much to expect."""
@@ -308,11 +316,11 @@ class Market:
         left_out, is_end = 0, False
         with closing(further(read, -(-enough // size) - 1)) as more:
             for page in chain([first], more):
-                before = len(found)
+                before, rows = len(found), self._rows(wanted, page.items)
                 # The list may move while its pages are read: an entry then stands on two of them.
-                found.update((row[wanted.identity].lower(), row) for row in page.rows)
-                left_out += page.left_out
-                is_end = page.told < size or len(found) == before
+                found.update((row[wanted.identity].lower(), row) for row in rows)
+                left_out += len(page.items) - len(rows)
+                is_end = len(page.items) < size or len(found) == before
                 if is_end or (limit is not None and len(found) >= limit):
                     break
         rows, known = list(found.values())[:limit], len(found) + left_out

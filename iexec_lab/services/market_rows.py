@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NotRequired, TypedDict
 from iexec_lab.errors import ValidationError
 from iexec_lab.plain_text import plain
 from iexec_lab.protocol import ORDERS, deal_id, to_moment
+from iexec_lab.protocol.javascript import loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,7 +27,7 @@ _WORD_FORM: Final = "0x[0-9a-fA-F]{64}"
 _MOMENT_FORM: Final = (
     r"20[0-9]{2}-(?:0[1-9]|1[0-2])-(?:[01][0-9]|2[0-8])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z"
 )
-_INTEGERS: Final = {int}
+_NUMBER_FORM: Final = "[0-9]{1,18}"
 _ADDRESS: Final = re.compile(_ADDRESS_FORM).fullmatch
 _WORD: Final = re.compile(_WORD_FORM).fullmatch
 _HEX: Final = re.compile(r"0x(?:[0-9a-fA-F]{2}){0,5000}").fullmatch
@@ -114,6 +115,17 @@ def _is_text(value: Any) -> bool:
     return True
 
 
+def _is_params(value: Any) -> bool:
+    """JSON text, as every order that a market takes has it."""
+    if not _is_text(value):
+        return False
+    try:
+        loads(value)
+    except ValueError:
+        return False
+    return True
+
+
 def _is_moment(value: Any) -> bool:
     return isinstance(value, str) and _MOMENT(value) is not None and _is_time(value)
 
@@ -148,7 +160,14 @@ _OF_KIND: Final[Mapping[str, Check]] = {
     "amount": _is_uint,
     "uint256": _is_uint,
     "tag": _is_word,
-    "params": _is_text,
+    "params": _is_params,
+}
+_FORMS: Final[Mapping[Check, str]] = {
+    _is_address: _ADDRESS_FORM,
+    _is_word: _WORD_FORM,
+    _is_bytes: "0x[0-9a-f]{128}(?:[0-9a-f]{2})?",  # EIP-2098, or with a byte for v
+    _is_uint: _NUMBER_FORM,
+    _is_count: _NUMBER_FORM,
 }
 _COUNTS: Final = {"category", "trust"}
 _ABOUT_ORDER: Final[Mapping[str, Check]] = {
@@ -183,41 +202,38 @@ def _order_fields(kind: str) -> Mapping[str, Check]:
 
 @cache
 def _usual(kind: str) -> Callable[[Any, int], bool]:
-    """Whether a row is as markets write them, nothing more and nothing less: one match for all its texts.
+    """Whether a row is as markets write them, nothing more and nothing less: one match for all its values.
 
     This is for speed alone; what it does not know is looked at field by field.
     """
-    fields = _order_fields(kind)
-    forms: dict[Check, str] = {
-        _is_address: _ADDRESS_FORM,
-        _is_word: _WORD_FORM,
-        _is_bytes: "0x[0-9a-f]{128}(?:[0-9a-f]{2})?",  # EIP-2098, or with a byte for v
+    fields = {name: fits for name, fits in _order_fields(kind).items() if fits is not _is_params}
+    free = _order_fields(kind).keys() - fields.keys()
+    told = {
+        "orderHash": _WORD_FORM,
+        "signer": _ADDRESS_FORM,
+        "status": "(?:open|filled|canceled|dead)",
+        "publicationTimestamp": _MOMENT_FORM,
+        "remaining": _NUMBER_FORM,
+        "chainId": _NUMBER_FORM,
     }
-    texts = [name for name, fits in fields.items() if fits in forms]
-    numbers = [name for name, fits in fields.items() if fits in {_is_uint, _is_count}]
-    told_forms = (_WORD_FORM, _ADDRESS_FORM, "(?:open|filled|canceled|dead)", _MOMENT_FORM)
-    match = re.compile(" ".join([*(forms[fields[name]] for name in texts), *told_forms])).fullmatch
-    get_texts, get_numbers = itemgetter(*texts), itemgetter(*numbers)
-    get_told = itemgetter("orderHash", "signer", "status", "publicationTimestamp")
-    free = [name for name in fields if name not in texts and name not in numbers]
+    forms = [*(_FORMS[fits] for fits in fields.values()), *told.values()]
+    match = re.compile(" ".join(forms)).fullmatch
+    # %r sets text in quotes: a number is digits only if it is a number.
+    shape = " ".join("%r" if form == _NUMBER_FORM else "%s" for form in forms)
+    get_order, get_told = itemgetter(*fields), itemgetter(*told)
+    order_size, row_size = len(fields) + len(free), len(told) + 1
 
-    def fits(told: Any, chain_id: int) -> bool:
+    def fits(row: Any, chain_id: int) -> bool:
         try:
-            order = told["order"]
-            found = match(" ".join(get_texts(order) + get_told(told)))
-            values = (*get_numbers(order), told["remaining"])
+            order = row["order"]
             return (
-                found is not None
-                and len(order) == len(fields)
-                and all(fields[name](order[name]) for name in free)
-                and len(told) == len(_TOLD) - ("bulk" not in told)
-                and told["chainId"] == chain_id
-                and type(told.get("bulk", True)) is bool
-                and {type(told["chainId"]), *map(type, values)} == _INTEGERS
-                and min(values) >= 0
-                and max(values) < 2**63
+                match(shape % (get_order(order) + get_told(row))) is not None
+                and len(order) == order_size
+                and row["chainId"] == chain_id
+                and (len(row) == row_size or (len(row) == row_size + 1 and _is_flag(row["bulk"])))
+                and all(_is_params(order[name]) for name in free)
             )
-        except (KeyError, TypeError):
+        except (KeyError, RecursionError, TypeError, ValueError):
             return False
 
     return fits

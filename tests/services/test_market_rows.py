@@ -99,6 +99,14 @@ def test_the_field_of_the_order_that_is_wrong_is_named(change, words):
     assert caught.value.message.startswith(words)
 
 
+@pytest.mark.parametrize("params", ["", "{", "NaN", {}, '"\ud800', "[" * 5000])
+def test_parameters_are_json_text(params):
+    row = row_of("requestorder")
+    row["order"]["params"] = params
+    with pytest.raises(ValidationError, match=r"order\.params can not be"):
+        order_row("requestorder", CHAIN_ID, row)
+
+
 def test_an_order_of_another_kind_is_refused():
     with pytest.raises(ValidationError, match=r"order\.app is missing"):
         order_row("apporder", CHAIN_ID, row_of("workerpoolorder"))
