@@ -3,7 +3,8 @@
 A frame is built from a table of column -> kind, never by guessing, and has the same columns when it is empty.
 Amounts and uint256 are Python ``int`` in object columns (a pandas int64 sum wraps without a word), times are
 UTC, addresses EIP-55, hashes lower case. ``frame.attrs`` says where the rows come from: ``kind``, ``chain``,
-``chain_id``, ``contract``, ``fetched_at``, and ``single`` when the one row is best drawn upright.
+``chain_id``, ``contract``, ``fetched_at``, ``single`` when the one row is best drawn upright, and
+``left_out``, how many rows a service told that were not what was asked for.
 """
 
 from __future__ import annotations
@@ -11,10 +12,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from iexec_lab.errors import IexecError, ValidationError
-from iexec_lab.protocol import NULL_ADDRESS, NULL_BYTES32, TASK_STATUSES, decode_tag, to_address
+from iexec_lab.plain_text import plain
+from iexec_lab.protocol import (
+    NULL_ADDRESS,
+    NULL_BYTES32,
+    TASK_STATUSES,
+    decode_tag,
+    to_address,
+    to_moment,
+    to_number,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -41,33 +52,57 @@ class Kind:
     categories: Sequence[str] | None = None
 
 
-def _address(value: Any) -> str:
-    return to_address(value)
-
-
 def _anyone(value: Any) -> str | None:
+    if value == NULL_ADDRESS:
+        return None
     address = to_address(value)
     return None if address == NULL_ADDRESS else address
 
 
+def _text(value: Any) -> str:
+    text = value if isinstance(value, str) else str(value)
+    # A half of a surrogate pair is no text: neither Arrow nor a terminal takes it.
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _hash(value: Any) -> str:
+    return value.lower() if isinstance(value, str) and value.isascii() else _text(value).lower()
+
+
 def _word(value: Any) -> str | None:
-    text = str(value).lower()
+    text = _hash(value)
     return None if text == NULL_BYTES32 else text
 
 
-def _time(value: Any) -> datetime | None:
-    """Seconds since 1970 (0 is no time) or ISO 8601 text."""
-    if isinstance(value, datetime):
-        return value
-    if isinstance(value, str) and not value.isdecimal():
-        return datetime.fromisoformat(value).astimezone(UTC)
-    return datetime.fromtimestamp(int(value), UTC) if int(value) else None
+def _count(value: Any) -> int:
+    number = to_number(value)
+    if number >= 2**63:
+        raise ValidationError(f"{plain(value, 80)} is more than a count can be")
+    return number
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValidationError(f"{plain(value, 80)} is neither true nor false")
+    return value
+
+
+def _one_of(names: Sequence[str]) -> Callable[[Any], str | None]:
+    """Reads a status; one that we do not know is missing."""
+    known = {name: name for name in names}
+    return known.get
 
 
 def _tag(value: Any) -> list[str] | None:
     """The words of a tag; None for a tag with bits that have no name."""
+    words = _tag_words(value)
+    return None if words is None else list(words)
+
+
+@lru_cache(maxsize=256)
+def _tag_words(value: str) -> tuple[str, ...] | None:
     try:
-        return sorted(decode_tag(value))
+        return tuple(sorted(decode_tag(value)))
     except ValidationError:
         return None
 
@@ -76,23 +111,26 @@ _ORDER_STATUSES = ("open", "filled", "canceled", "dead")
 _TASK_STATUSES = (*TASK_STATUSES[:3], "TIMEOUT", *TASK_STATUSES[3:])
 
 KINDS: Mapping[str, Kind] = {
-    "u256": Kind(int, "object"),
-    "nrlc": Kind(int, "object"),
-    "wei": Kind(int, "object"),
-    "count": Kind(int, "Int64"),
-    "flag": Kind(bool, "boolean"),
-    "text": Kind(str, None),
-    "address": Kind(_address, None),
+    "u256": Kind(to_number, "object"),
+    "nrlc": Kind(to_number, "object"),
+    "wei": Kind(to_number, "object"),
+    "count": Kind(_count, "Int64"),
+    "flag": Kind(_flag, "boolean"),
+    "text": Kind(_text, None),
+    "address": Kind(to_address, None),
     "anyone": Kind(_anyone, None),
-    "hash": Kind(lambda value: str(value).lower(), None),
+    "hash": Kind(_hash, None),
     "word": Kind(_word, None),
     "tag": Kind(_tag, "object"),
     "object": Kind(lambda value: value, "object"),
-    "time": Kind(_time, "datetime64[us, UTC]"),
-    "order_status": Kind(str, "category", _ORDER_STATUSES),
-    "task_status": Kind(str, "category", _TASK_STATUSES),
+    "time": Kind(to_moment, "datetime64[us, UTC]"),
+    "order_status": Kind(_one_of(_ORDER_STATUSES), "category", _ORDER_STATUSES),
+    "task_status": Kind(_one_of(_TASK_STATUSES), "category", _TASK_STATUSES),
 }
 """Missing is None in object columns, pandas' NA elsewhere; ``anyone`` and ``word`` read zero as missing."""
+
+
+_INTEGERS: Final[set[Callable[[Any], Any]]] = {to_number, _count}
 
 
 def _columns(text: str) -> tuple[Column, ...]:
@@ -235,6 +273,9 @@ def build(
         rows: Objects as the official SDK, the market API or the contracts shape them.
         single: The one row is an object shown whole, best drawn upright.
         attrs: Added to ``frame.attrs``.
+
+    Raises:
+        ValidationError: A row holds what its column can not.
     """
     import pandas as pd
 
@@ -254,12 +295,28 @@ def build(
 
 
 def _values(rows: Sequence[Mapping[str, Any]], column: Column) -> list[Any]:
+    """A column's values.
+
+    Raises:
+        ValidationError: One of them can not be read; whatever shape a row has, nothing else is raised.
+    """
     read = KINDS[column.kind].read
     first, *rest = column.path.split(".")
-    values = [row.get(first) for row in rows]
-    for part in rest:
-        values = [None if value is None else value.get(part) for value in values]
-    return [None if value is None else read(value) for value in values]
+    try:
+        values = [row.get(first) for row in rows]
+        for part in rest:
+            values = [None if value is None else value.get(part) for value in values]
+        if read in _INTEGERS and _are_small(values):
+            return values
+        return [None if value is None else read(value) for value in values]
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        why = plain(error.message) if isinstance(error, ValidationError) else "a value of another kind"
+        raise ValidationError(f"{column.name} can not be read: {why}") from None
+
+
+def _are_small(values: Sequence[Any]) -> bool:
+    """Whether nothing needs to be read: most lists hold numbers, of no more than 63 bits."""
+    return set(map(type, values)) == {int} and min(values) >= 0 and max(values) < 2**63
 
 
 def _series(values: list[Any], kind: Kind) -> pd.Series[Any]:

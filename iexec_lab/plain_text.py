@@ -15,7 +15,8 @@ def plain(value: Any, longest: int = LONGEST) -> str:
     """
     try:
         text = str(value)
-    except ValueError:  # Python writes no integer of more than 4,300 digits
-        text = f"(a number of {value.bit_length()} bits)"
+    except (ValueError, RecursionError):  # Python writes no integer of more than 4,300 digits
+        is_number = isinstance(value, int)
+        text = f"(a number of {value.bit_length()} bits)" if is_number else f"(a {type(value).__name__})"
     shown = "".join(char if char.isprintable() else " " for char in text[:longest])
     return shown if len(text) <= longest else shown + "…"

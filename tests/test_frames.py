@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mutated import mutated
 
 from iexec_lab import frames
 from iexec_lab.errors import IexecError
@@ -144,3 +145,59 @@ def test_importing_the_schemas_imports_no_pandas():
     code = "import sys, iexec_lab.frames; print('pandas' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+ROWS = {
+    "apporder": order(),
+    "task": {"taskid": "0x" + "ab" * 32, "idx": "0", "statusName": "ACTIVE", "contributors": [ADDRESS]},
+    "deal": {
+        "dealid": "0x" + "ab" * 32,
+        "app": {"pointer": ADDRESS, "owner": ADDRESS, "price": "1"},
+        "startTime": 5,
+    },
+    "voucher": {"address": ADDRESS, "balance": 5, "expirationTimestamp": 4_000_000_000, "sponsoredApps": []},
+    "receipt": {"address": ADDRESS, "txHash": "0x" + "ab" * 32, "catid": "5", "amount": 1},
+    "log": {"taskid": "0x" + "ab" * 32, "index": 0, "worker": ADDRESS, "stdout": "x"},
+    "job": {"dealid": "0x" + "ab" * 32, "category": 0, "done": 1, "finalTime": "1795636684"},
+    "workerpool": {"address": ADDRESS, "workerpool": {"workerpoolDescription": "x"}, "apiUrl": "https://a"},
+}
+
+
+@pytest.mark.parametrize("kind", ROWS)
+@given(data=st.data())
+def test_any_row_is_a_frame_or_our_error(kind, data):
+    row = data.draw(mutated(ROWS[kind]))
+    try:
+        frame = build(kind, [row, row])
+    except IexecError as error:
+        message = error.message
+        assert message.isprintable()
+        return
+    assert len(frame) == 2
+    to_arrow(frame)
+
+
+def test_a_cell_that_can_not_be_read_is_named():
+    with pytest.raises(IexecError, match=r"volume can not be read: 1\.5 is no number"):
+        build("apporder", [order(volume=1.5)])
+    with pytest.raises(IexecError, match="app can not be read"):
+        build("apporder", [order(), order(app="0x12")])
+    with pytest.raises(IexecError, match="order_hash can not be read: a value of another kind"):
+        build("apporder", [None])
+
+
+def test_a_status_that_nobody_knows_is_missing():
+    frame = build("task", [{"statusName": "EVIL"}, {"statusName": "ACTIVE"}])
+    assert list(frame["status"].isna()) == [True, False]
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400), 2**256, "1_000", "١٢", True, 1.5, "9" * 5000])
+def test_an_amount_is_a_whole_number_of_256_bits(value):
+    with pytest.raises(IexecError, match="remaining can not be read"):
+        build("apporder", [{**order(), "remaining": value}])
+
+
+@pytest.mark.parametrize("value", [2**63, "9" * 30, 2**200])
+def test_a_count_fits_its_column(value):
+    with pytest.raises(IexecError, match="trust can not be read"):
+        build("workerpoolorder", [{"order": {"trust": value}}])

@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from iexec_lab.client.verbs import Noun, framed, only, verb
-from iexec_lab.errors import IexecError, OrderError
+from iexec_lab.errors import CallError, IexecError, OrderError
 from iexec_lab.ethereum.calls import call
 from iexec_lab.ethereum.contracts import EVENTS, HUB
+from iexec_lab.plain_text import plain
 from iexec_lab.protocol import category_arguments, to_address, to_uint256
+
+MAX_CATEGORIES = 10_000
+"""Categories that are listed; known hubs have five."""
 
 
 class Categories(Noun):
@@ -72,6 +76,14 @@ class Categories(Noun):
 
     @verb(value=framed("category", lambda rows: rows), raw=lambda rows: {"categories": rows})
     def list(self) -> list[dict[str, Any]]:
-        """All categories, by number: a DataFrame, one row each, as ``show`` gives."""
-        found = self.session.hub.view_categories()
+        """All categories, by number: a DataFrame, one row each, as ``show`` gives.
+
+        Raises:
+            CallError: The node counts more than there can be.
+        """
+        hub = self.session.hub
+        count = hub.count_category()
+        if count > MAX_CATEGORIES:
+            raise CallError(f"The node counts {plain(count, 80)} categories, more than can be listed")
+        found = hub.view_categories(range(count))
         return [{"index": str(index), "category": each.to_json()} for index, each in enumerate(found)]

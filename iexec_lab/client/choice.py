@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound="AnyOrder")
 
+MOST = 50
+"""App and dataset orders that are tried with each other, the cheapest: a book may hold any number."""
+MOST_POOLS = 1000
+"""Workerpool orders that are tried with these."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -82,11 +87,11 @@ def choose(
     held_datasets: Sequence[DatasetOrder] = (
         _usable(wish, "datasetorder", datasets) if datasets else [NULL_DATASET_ORDER]
     )
-    pairs = list(_pairs(wish, held_apps, held_datasets))
+    pairs = list(_pairs(wish, held_apps[:MOST], held_datasets[:MOST]))
     if not pairs:
         return None
     by_category: dict[int, list[WorkerpoolOrder]] = {}
-    for pool in _usable(wish, "workerpoolorder", pools):
+    for pool in _usable(wish, "workerpoolorder", pools)[:MOST_POOLS]:
         if pool.trust >= wish.trust and wish.category in {None, pool.category}:
             by_category.setdefault(pool.category, []).append(pool)
     for category in sorted(by_category):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.client.job import Job, read_deals
 from iexec_lab.client.verbs import Noun, framed, verb
-from iexec_lab.client.watching import JobStatus, look, look_again, pauses
+from iexec_lab.client.watching import JobStatus, date, look, look_again, pauses
 from iexec_lab.errors import JobError
 from iexec_lab.ethereum.calls import latest_block
 from iexec_lab.ethereum.contracts import HUB
+from iexec_lab.ethereum.rpc import to_int
 from iexec_lab.protocol import NULL_ADDRESS, to_bytes32
 
 if TYPE_CHECKING:
@@ -86,9 +86,10 @@ class Deals(Noun):
 
         Raises:
             ObjectNotFoundError: No such deal.
+            JobError: It has more than 100,000.
         """
         [held] = read_deals(self.session, [to_bytes32(dealid)])
-        return held.deal.task_ids(held.deal_id)
+        return held.task_ids()
 
     def observe(self, dealid: str) -> Iterator[JobStatus]:
         """The status of the deal's tasks after each change, until all have ended.
@@ -124,10 +125,7 @@ class Deals(Noun):
         [held] = read_deals(session, [to_bytes32(dealid)])
         views = look(session, held.refs())
         if views[0].now < held.final_time:
-            deadline = datetime.fromtimestamp(held.final_time, UTC)
-            raise JobError(
-                f"Cannot claim a deal before reaching the final time: {deadline:%Y-%m-%d %H:%M:%S} UTC"
-            )
+            raise JobError(f"Cannot claim a deal before reaching the final time: {date(held.final_time)} UTC")
         started = [view for view in views if view.task.status in {1, 2}]
         unset = [view for view in views if view.task.status == 0]
         if not started and not unset:
@@ -139,7 +137,7 @@ class Deals(Noun):
 
     def _send(self, permit: Permit, started: list[TaskView], unset: list[TaskView]) -> list[dict[str, str]]:
         """As few transactions as the block's gas limit allows."""
-        limit = int(latest_block(self.session.rpc)["gasLimit"], 16)
+        limit = to_int(latest_block(self.session.rpc).get("gasLimit"))
         hub = self.session.network.hub
         calls = []
         for views in _chunks(started, limit // CLAIM_GAS):
@@ -201,7 +199,7 @@ def _deal_json(held: JobDeal, now: int) -> dict[str, Any]:
         **held.deal.to_json(),
         "finalTime": str(held.final_time),
         "deadlineReached": now >= held.final_time,
-        "tasks": held.deal.task_ids(held.deal_id),
+        "tasks": [] if held.too_many else held.task_ids(),
     }
 
 

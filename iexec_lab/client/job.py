@@ -13,6 +13,7 @@ from iexec_lab.client.result_files import Result, fetch_result
 from iexec_lab.client.task_logs import fetch_logs
 from iexec_lab.client.watching import JobStatus, TaskRef, look, look_again, patiently, pauses
 from iexec_lab.errors import ChainError, JobError, ObjectNotFoundError
+from iexec_lab.services.rows import Rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Job", "JobStatus", "Result"]
 
+MAX_TASKS = 100_000
+"""Tasks of a deal that are looked at: its size is a number of the chain, which may be any."""
+
 
 @dataclass(frozen=True, slots=True)
 class JobDeal:
@@ -37,8 +41,31 @@ class JobDeal:
     final_time: int
     tx_hash: str | None = None
 
+    @property
+    def too_many(self) -> bool:
+        """Whether the deal has more tasks than are ever looked at together."""
+        return self.deal.bot_size > MAX_TASKS
+
+    def task_ids(self) -> list[str]:
+        """Ids of the tasks, by index.
+
+        Raises:
+            JobError: They are more than ``MAX_TASKS``.
+        """
+        if self.too_many:
+            raise JobError(
+                f"Deal {self.deal_id} has {self.deal.bot_size} tasks, more than can be looked at",
+                details={"most": MAX_TASKS},
+            )
+        return self.deal.task_ids(self.deal_id)
+
     def refs(self) -> list[TaskRef]:
-        ids = self.deal.task_ids(self.deal_id)
+        """The tasks, by index.
+
+        Raises:
+            JobError: They are more than ``MAX_TASKS``.
+        """
+        ids = self.task_ids()
         return [
             TaskRef(task_id, self.deal_id, index, self.final_time)
             for task_id, index in zip(ids, self.deal.indices, strict=True)
@@ -258,17 +285,20 @@ class Job:
         chosen = self._refs if index is None else [self._ref(index)]
         entries = self._session.each(self._task_logs, chosen)
         rows = [row for found in entries for row in found]
-        return frames.build("log", rows, **self._session.about())
+        left_out = sum(found.left_out for found in entries)
+        about = {**self._session.about(), **({"left_out": left_out} if left_out else {})}
+        return frames.build("log", rows, **about)
 
     def _ref(self, index: int) -> TaskRef:
         if not 0 <= index < len(self._refs):
             raise ObjectNotFoundError("task", f"{index} of job {self.deal_id}", self._session.network.id)
         return self._refs[index]
 
-    def _task_logs(self, ref: TaskRef) -> list[dict[str, Any]]:
+    def _task_logs(self, ref: TaskRef) -> Rows:
         deal = next(held.deal for held in self.deals if held.deal_id == ref.deal_id)
         found = fetch_logs(self._session, ref.task_id, deal)
-        return [{"taskid": ref.task_id, "index": ref.index, **entry} for entry in found]
+        rows = [{"taskid": ref.task_id, "index": ref.index, **entry} for entry in found]
+        return Rows.of(rows, found.left_out)
 
     def _wait_for(self, index: int) -> None:
         try:
@@ -309,15 +339,31 @@ class Job:
 
 
 def read_deals(
-    session: Session, deal_ids: Sequence[str], tx_hashes: Sequence[str | None] = ()
+    session: Session,
+    deal_ids: Sequence[str],
+    tx_hashes: Sequence[str | None] = (),
+    *,
+    only: Callable[[Deal], bool] | None = None,
 ) -> list[JobDeal]:
     """Deals with their final deadlines; the session remembers them, since a new task's id leads to no deal.
+
+    Args:
+        session: Where they are.
+        deal_ids: Their ids.
+        tx_hashes: The transactions that made them, as far as known.
+        only: Leave out those that do not exist, and those for which this is false.
 
     Raises:
         ObjectNotFoundError: One of them does not exist.
     """
     hub = session.hub
     deals = hub.view_deals(deal_ids)
+    if only is not None:
+        pairs = [*zip(deal_ids, deals, strict=True)]
+        kept = [(each, deal) for each, deal in pairs if deal.exists and only(deal)]
+        deal_ids, deals = [each for each, _ in kept], [deal for _, deal in kept]
+    if not deals:
+        return []
     for deal_id, deal in zip(deal_ids, deals, strict=True):
         if not deal.exists:
             raise ObjectNotFoundError("deal", deal_id, session.network.id)

@@ -231,13 +231,19 @@ def _read_offers(session: Session, request: Request, known: Known) -> tuple[Offe
 
 
 def read_book(session: Session, kind: str, **filters: Any) -> list[Any]:
-    """All open orders that pass the filters; entries that are no orders are left out."""
-    found = []
+    """All open orders that pass the filters; what is no order, or about something else, is left out.
+
+    What the market says beside the orders is not used: ``check_match`` hashes what is chosen, and has the hub
+    say who signed it and what is left of it.
+    """
+    found, resource = [], filters.get(ORDERS[kind].resource_field)
     for entry in session.market.orderbook_all(kind, **filters).orders:
         try:
-            found.append(ORDERS[kind].from_json(entry.get("order"), stage="signed", frameworks=None))
+            order = ORDERS[kind].from_json(entry["order"], stage="signed", frameworks=None)
         except ValidationError:
             continue
+        if resource is None or order.resource == resource:
+            found.append(order)
     return found
 
 

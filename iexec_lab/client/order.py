@@ -9,10 +9,11 @@ from iexec_lab.client import preflight, signing
 from iexec_lab.client.job import Job
 from iexec_lab.client.matching import Match, check_match
 from iexec_lab.client.plan import most_of
+from iexec_lab.client.published import fetch_order, is_signed
 from iexec_lab.client.run import check_requirements
 from iexec_lab.client.settle import Sponsor, check_payment, fill_plan, send_match
 from iexec_lab.client.verbs import Noun, framed, only, verb
-from iexec_lab.errors import OrderError, ValidationError
+from iexec_lab.errors import MarketError, OrderError, ValidationError
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.protocol import (
     CLOSE,
@@ -134,9 +135,18 @@ class Orders(Noun):
 
         Raises:
             ApiError: No such order of the wallet is published.
+            MarketError: The market was not reached, or says that it took another order off.
             AbortedError: It was not confirmed.
         """
-        return self._unpublish(kind, force=force, order_hash=to_bytes32(order_hash))[0]
+        wanted = to_bytes32(order_hash)
+        told = self._unpublish(kind, force=force, order_hash=wanted)
+        if told != [wanted]:
+            raise MarketError(
+                f"Market API error: The market was asked to take order {wanted} off and names another",
+                details={"named": ", ".join(told[:5])},
+                hint="See what is still published: order show.",
+            )
+        return wanted
 
     @verb(raw=lambda order_hash: {"unpublished": order_hash})
     def unpublish_last(self, kind: str, address: str | None = None, *, force: bool = False) -> str:
@@ -200,12 +210,12 @@ class Orders(Noun):
             OrderError: Nothing is left of it.
             TransactionError: The hub refuses: it is somebody else's.
             ApiError: The market does not know the hash.
+            MarketError: The market was not reached, or answered with an order of another hash.
             AbortedError: It was not confirmed.
         """
         session = self.session
         if order_hash is not None:
-            known = _known(kind or "")
-            order = {"kind": known, **session.market.order(known, order_hash)["order"]}
+            order = fetch_order(session, _known(kind or ""), order_hash).order
         elif kind and isinstance(order, dict):
             order = {"kind": kind, **order}
         signed = _read(order)
@@ -221,6 +231,9 @@ class Orders(Noun):
     def show(self, kind: str, order_hash: str, *, deals: bool = False) -> dict[str, Any]:
         """A published order, open or not.
 
+        Its terms are those of the hash. ``remaining`` and ``status`` are the market's word, except that an
+        order whose signature is not its owner's (any more) is ``dead``.
+
         Args:
             kind: ``app``, ``dataset``, ``workerpool`` or ``request``.
             order_hash: Of the order.
@@ -232,14 +245,24 @@ class Orders(Noun):
 
         Raises:
             ApiError: The market does not know it.
+            MarketError: The market was not reached, or answered with an order of another hash.
         """
-        known, wanted = _known(kind), to_bytes32(order_hash)
-        shown = self.session.market.order(known, wanted)
+        known = _known(kind)
+        found = fetch_order(self.session, known, order_hash)
+        shown: dict[str, Any] = {**found.told}
+        if shown.get("status") == "open" and not is_signed(self.session, found.order):
+            shown["status"] = "dead"
         if deals:
-            by_hash: dict[str, Any] = {f"{known}_hash": wanted}
-            page = self.session.market.deals(**by_hash)
-            shown = {**shown, "deals": {"count": page.count, "lastDeals": page.deals}}
+            shown["deals"] = self._deals(known, found.hash)
         return shown
+
+    def _deals(self, kind: str, order_hash: str) -> dict[str, Any]:
+        """The newest deals of an order, those that the market lists without being asked left out."""
+        by_hash: dict[str, Any] = {f"{kind}_hash": order_hash}
+        page = self.session.market.deals(**by_hash)
+        field = f"{kind.removesuffix('order')}Hash"
+        own = [deal for deal in page.deals if str(deal.get(field, order_hash)).lower() == order_hash]
+        return {"count": page.count, "lastDeals": own}
 
     @verb(value=framed("estimate"))
     def estimate(
@@ -361,7 +384,7 @@ class Orders(Noun):
                 wanted = to_bytes32(order)
             except ValidationError:
                 raise OrderError(f"Invalid {kind} hash", details={"hash": order}) from None
-            order = self.session.market.order(kind, wanted)["order"]
+            return fetch_order(self.session, kind, wanted).order
         return signing.to_order(kind, order)
 
     def _request(self, app: Any, pool: Any, dataset: Any, params: Any) -> RequestOrder:

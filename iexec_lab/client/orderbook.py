@@ -26,7 +26,7 @@ def _raw(name: str, price: str, *fields: str) -> Callable[[OrderPage], dict[str,
             }
             for entry in page.orders
         ]
-        return {"count": page.count, name: orders}
+        return {"count": page.count - page.left_out, name: orders}
 
     return shape
 

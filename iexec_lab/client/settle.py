@@ -167,18 +167,22 @@ def fill_plan(session: Session, match: Match, volume: int, cost: int) -> Plan:
 
 
 def send_match(permit: Permit, match: Match, sponsor: Sponsor | None = None) -> Settled:
-    """Send four signed orders; the deal that they made.
+    """Send four signed orders; the deal that they made, which is the one of our request order.
 
     Raises:
         TransactionError: The hub refused.
+        OrderError: It was sent, and no such deal is in its receipt.
     """
     hub = permit.session.network.hub
     target: str = sponsor.address if sponsor else hub
     function = VOUCHER.matchOrders if sponsor else HUB.matchOrders
     data = function.encode(*(order.to_tuple() for order in match.orders))
+    request_hash = match.request.hash(permit.session.domain)
     receipt = permit.send(target, data)
     for log in receipt.logs:
         if EVENTS.OrdersMatched.matches(log) and to_address(log["address"]) == to_address(hub):
             found: dict[str, Any] = EVENTS.OrdersMatched.decode(log)
+            if to_bytes32(found["requestHash"]) != request_hash:
+                continue
             return Settled(to_bytes32(found["dealid"]), int(found["volume"]), receipt.tx_hash)
     raise OrderError("OrdersMatched not confirmed", details={"transaction": receipt.tx_hash})

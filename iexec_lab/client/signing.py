@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from iexec_lab.errors import OrderError
+from iexec_lab.errors import MarketError, OrderError
 from iexec_lab.protocol import ORDERS, create_order, sum_tags
 
 if TYPE_CHECKING:
@@ -74,10 +74,18 @@ def publish(session: Session, order: AnyOrder) -> str:
     """Publish a signed order on the market; its hash.
 
     Raises:
-        MarketError, ApiError: The market was not reached, or refused.
+        MarketError, ApiError: The market was not reached, or refused, or says that it published another.
     """
     token = session.market.log_in(session.gate)
-    return session.market.publish(order.kind, order.to_json(), token)
+    published = session.market.publish(order.kind, order.to_json(), token)
+    own = order.hash(session.domain)
+    if published != own:
+        raise MarketError(
+            f"Market API error: The market was given {order.kind} {own} and names another",
+            details={"named": published},
+            hint=f"Whoever saw the order can use it: order cancel closes it. Look first: order show {own}.",
+        )
+    return own
 
 
 def order_terms(order: AnyOrder) -> dict[str, Any]:

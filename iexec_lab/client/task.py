@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.client.detach import Detached, typed
@@ -17,10 +16,12 @@ from iexec_lab.client.result_files import (
 )
 from iexec_lab.client.task_logs import fetch_logs, workerpool_api
 from iexec_lab.client.verbs import Noun, framed, verb
-from iexec_lab.client.watching import TaskRef, TaskView, look, pauses
+from iexec_lab.client.watching import TaskRef, TaskView, another_task, date, look, pauses
 from iexec_lab.errors import JobError, ObjectNotFoundError, ServiceError
 from iexec_lab.ethereum.contracts import HUB
+from iexec_lab.protocol import task_id as id_of_task
 from iexec_lab.protocol import to_bytes32
+from iexec_lab.services.rows import Rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -145,7 +146,7 @@ class Tasks(Noun):
         return fetch_result(self.session, view, beneficiary, verify=verify, progress=progress)
 
     @verb(value=framed("log", lambda rows: rows), raw=_logs_json)
-    def logs(self, taskid: str) -> list[dict[str, Any]]:
+    def logs(self, taskid: str) -> Rows:
         """What the app wrote on each worker; the wallet must be the requester.
 
         Returns:
@@ -158,7 +159,8 @@ class Tasks(Noun):
         """
         view = self._look(taskid)
         found = fetch_logs(self.session, view.task_id, self.session.hub.view_deal(view.deal_id))
-        return [{"taskid": view.task_id, "index": view.index, **entry} for entry in found]
+        rows = [{"taskid": view.task_id, "index": view.index, **entry} for entry in found]
+        return Rows.of(rows, found.left_out)
 
     @verb()
     def debug(
@@ -207,10 +209,9 @@ class Tasks(Noun):
         if view.status not in CLAIMABLE:
             raise JobError(f"Cannot claim a task having status {view.status}")
         if not view.timed_out:
-            deadline = datetime.fromtimestamp(view.final_time, UTC)
             raise JobError(
                 "Cannot claim a task before reaching the consensus deadline date: "
-                f"{deadline:%Y-%m-%d %H:%M:%S} UTC"
+                f"{date(view.final_time)} UTC"
             )
         if view.task.exists:
             data = HUB.claim.encode(bytes.fromhex(view.task_id[2:]))
@@ -225,6 +226,8 @@ class Tasks(Noun):
         task_id = to_bytes32(taskid)
         task = self.session.hub.view_task(task_id)
         if task.exists:
+            if task_id != id_of_task(task.deal_id, task.index):
+                raise another_task(task_id, task)
             [deal] = read_deals(self.session, [task.deal_id])
             ref = TaskRef(task_id, task.deal_id, task.index, deal.final_time)
         else:
@@ -234,7 +237,7 @@ class Tasks(Noun):
     def _not_begun(self, task_id: str) -> TaskRef:
         """A task that no scheduler has initialised yet; the hub does not know it, its deal tells its id."""
         for deal in tuple(self.session.deals_seen.values()):
-            for ref in deal.refs():
+            for ref in [] if deal.too_many else deal.refs():
                 if ref.task_id == task_id:
                     return ref
         raise ObjectNotFoundError("task", task_id, self.session.network.id)

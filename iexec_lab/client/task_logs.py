@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from iexec_lab.errors import JobError, WorkerpoolError
 from iexec_lab.networks import COMPASS
+from iexec_lab.services.compass import is_api_url
 from iexec_lab.services.workerpool import WorkerpoolApi
 
 if TYPE_CHECKING:
     from iexec_lab.client.session import Session
     from iexec_lab.protocol import Deal
+    from iexec_lab.services.rows import Rows
 
 
 def workerpool_url(session: Session, workerpool: str) -> str | None:
@@ -24,7 +26,8 @@ def workerpool_url(session: Session, workerpool: str) -> str | None:
     if session.network.ens_registry:
         from iexec_lab.client.ens import Ens
 
-        return Ens(session).workerpool_url(workerpool)
+        url = Ens(session).workerpool_url(workerpool)
+        return url if is_api_url(url) else None
     session.network.require(COMPASS)
     return None
 
@@ -41,7 +44,7 @@ def workerpool_api(session: Session, workerpool: str) -> WorkerpoolApi:
     return WorkerpoolApi(url, timeout=session.timeout)
 
 
-def fetch_logs(session: Session, task_id: str, deal: Deal) -> list[dict[str, Any]]:
+def fetch_logs(session: Session, task_id: str, deal: Deal) -> Rows:
     """``[{worker, stdout, stderr}]`` of a task; the wallet must be the deal's requester.
 
     Raises:

@@ -166,7 +166,11 @@ def framed(
         from iexec_lab import frames
 
         found = rows(plain) if rows else [one(plain) if one else plain]
-        return frames.build(kind, found, single=rows is None, **noun.session.about())
+        about = noun.session.about()
+        left_out = getattr(plain, "left_out", 0)
+        if left_out:
+            about["left_out"] = left_out
+        return frames.build(kind, found, single=rows is None, **about)
 
     return draw
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from iexec_lab.errors import ChainError
+from iexec_lab.errors import CallError, ChainError
 from iexec_lab.ethereum.calls import Call, checked
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.ethereum.rpc import to_int
-from iexec_lab.protocol import TASK_STATUSES, Task
+from iexec_lab.plain_text import plain
+from iexec_lab.protocol import TASK_STATUSES, Task, to_moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -130,14 +131,39 @@ def look(session: Session, refs: Sequence[TaskRef]) -> list[TaskView]:
     """The tasks as they stand, in one batch with the chain's clock."""
     hub = session.network.hub
     calls = [Call(hub, HUB.viewTask, (bytes.fromhex(ref.task_id[2:]),)) for ref in refs]
-    block = ("eth_getBlockByNumber", ["latest", False])
-    *answers, head = session.rpc.batch([*(call.request() for call in calls), block])
-    now = to_int(checked(head, "eth_getBlockByNumber")["timestamp"])
+    newest = ("eth_getBlockByNumber", ["latest", False])
+    *answers, head = session.rpc.batch([*(call.request() for call in calls), newest])
+    block = checked(head, "eth_getBlockByNumber")
+    now = to_int(block.get("timestamp") if isinstance(block, dict) else None)
     tasks = [Task.from_abi(call.decode(answer)) for call, answer in zip(calls, answers, strict=True)]
+    for ref, task in zip(refs, tasks, strict=True):
+        if task.exists and (task.deal_id != ref.deal_id or task.index != ref.index):
+            raise another_task(ref.task_id, task)
+        if task.status >= len(TASK_STATUSES):
+            raise CallError(f"The node gives task {ref.task_id} an unknown status: {plain(task.status, 80)}")
     return [
         TaskView(ref.task_id, ref.deal_id, ref.index, task, now, ref.final_time)
         for ref, task in zip(refs, tasks, strict=True)
     ]
+
+
+def another_task(task_id: str, task: Task) -> CallError:
+    """What to raise when the node answers with a task whose id is another one."""
+    return CallError(
+        f"The node did not answer with task {task_id}",
+        details={"answer": plain(f"task {task.index} of deal {task.deal_id}")},
+        hint="This node mixes tasks up, or it lies: use another one.",
+    )
+
+
+def date(seconds: int) -> str:
+    """A time of the chain, UTC, to the second.
+
+    Raises:
+        ValidationError: It is none, or after 2261.
+    """
+    moment = to_moment(seconds)
+    return f"{moment:%Y-%m-%d %H:%M:%S}" if moment else "none"
 
 
 def look_again(session: Session, refs: Sequence[TaskRef], last: Sequence[TaskView]) -> list[TaskView]:

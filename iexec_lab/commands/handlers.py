@@ -58,7 +58,10 @@ def done(lab: IExec, verb: str, said: str = "", args: Namespace | None = None, /
     plain = face.plain(**values)
     raw = face.raw(plain)
     shared = {**(vars(args) if args else {}), **values, **raw}
-    return Outcome(raw, lambda: face.value(plain), said.format_map(shared))
+    said = said.format_map(shared)
+    if getattr(plain, "left_out", 0):
+        said = f"{said} Left out: {plain.left_out} that are not what was asked for.".strip()
+    return Outcome(raw, lambda: face.value(plain), said)
 
 
 def given(args: Namespace, names: Iterable[str]) -> dict[str, Any]:

@@ -20,8 +20,14 @@ class Style:
         return f"{colour}{text}{PLAIN}" if self.colours else text
 
 
+LONGEST_LINE = 10_000
+"""Characters of a line that are shown; the whole is in the value, and in ``--raw``."""
+
+
 def safe(text: str) -> str:
-    """Text without control characters: what comes from the network must not move the cursor."""
+    """Text without control characters, not endless: what comes from the network must not move the cursor."""
+    if len(text) > LONGEST_LINE:
+        text = text[:LONGEST_LINE] + "…"
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

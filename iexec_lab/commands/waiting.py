@@ -49,7 +49,7 @@ def explain(replicates: list[Mapping[str, Any]]) -> str:
     if last.get("exitCode"):
         why = f"the app ended with exit code {last['exitCode']}"
     else:
-        history = [step for step in last.get("statusHistory", []) if step["status"].endswith("_FAILED")]
+        history = [step for step in last.get("statusHistory") or () if step["status"].endswith("_FAILED")]
         step = history[-1] if history else last
         why = f"{step['status']} {step.get('cause') or ''}".strip()
     return f"no worker goes on ({why}; task debug --logs tells more), waiting for the deadline"

@@ -28,6 +28,7 @@ from iexec_lab.protocol.ens import check_domain, check_label, labelhash, namehas
 from iexec_lab.protocol.hashing import keccak
 from iexec_lab.protocol.ids import deal_id, task_id
 from iexec_lab.protocol.matching import check_match
+from iexec_lab.protocol.moments import to_moment
 from iexec_lab.protocol.mrenclave import check_mrenclave, decode_mrenclave, encode_mrenclave
 from iexec_lab.protocol.multiaddr import decode_multiaddr, encode_multiaddr
 from iexec_lab.protocol.order import Order
@@ -93,7 +94,7 @@ from iexec_lab.protocol.tags import (
     to_tag,
 )
 from iexec_lab.protocol.typed_data import Domain, hash_typed_data
-from iexec_lab.protocol.values import is_address, to_address, to_bytes32, to_uint256
+from iexec_lab.protocol.values import is_address, to_address, to_bytes32, to_number, to_uint256
 
 __all__ = [
     "CLOSE",
@@ -186,6 +187,8 @@ __all__ = [
     "tee_framework",
     "to_address",
     "to_bytes32",
+    "to_moment",
+    "to_number",
     "to_tag",
     "to_uint256",
     "workerpool_arguments",

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.errors import ValidationError
+from iexec_lab.plain_text import plain
 from iexec_lab.protocol.constants import MAX_UINT256
 from iexec_lab.protocol.hashing import keccak
 from iexec_lab.protocol.javascript import to_text
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _ADDRESS: Final = re.compile(r"(?:0x)?[0-9a-f]{40}")
 _BYTES32: Final = re.compile(r"0x[0-9a-f]{64}")
 _HEX: Final = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
+_NUMBER: Final = re.compile(r"-?[0-9]+")
 _DIGITS: Final = re.compile(r"[0-9]+")
 _MAX_DIGITS: Final = len(str(MAX_UINT256))
 
@@ -100,6 +102,19 @@ def to_uint256(value: Any) -> int:
             if number <= MAX_UINT256:
                 return number
     raise ValidationError(f"{to_text(value)} is not a valid uint256")
+
+
+def to_number(value: Any) -> int:
+    """An integer of at most 256 bits, given as int or as decimal text.
+
+    Raises:
+        ValidationError: ``<value> is no number``.
+    """
+    if isinstance(value, str) and len(value) <= _MAX_DIGITS and _NUMBER.fullmatch(value):
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and -MAX_UINT256 <= value <= MAX_UINT256:
+        return value
+    raise ValidationError(f"{plain(value, 80)} is no number")
 
 
 def to_signature(value: Any) -> str:

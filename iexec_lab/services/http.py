@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     import requests
 
+    from iexec_lab.services.pages import Allowance
     from iexec_lab.services.transport import TransportError
 
     Query = Mapping[str, str | int | None]
@@ -93,13 +94,17 @@ class Http:
         retries: int = RETRIES,
         max_bytes: int = MAX_ANSWER,
     ) -> None:
-        parts = urlsplit(base_url)
+        try:
+            parts = urlsplit(base_url)
+            _ = parts.port
+        except ValueError:
+            raise ConfigurationError(f"{error.service} url is not a valid URL: {plain(base_url)}") from None
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ConfigurationError(f"{error.service} url must start with http:// or https://")
         if parts.username or parts.password:
             raise ConfigurationError(f"{error.service} url must not hold a user name or password")
         self.root = f"{parts.scheme}://{parts.netloc}"
-        self.shown = base_url.partition("?")[0].partition("#")[0]
+        self.shown = plain(base_url.partition("?")[0].partition("#")[0])
         self.error = error
         self.timeout = timeout
         self.retries = retries
@@ -109,16 +114,21 @@ class Http:
         return f"Http({self.shown!r})"
 
     def get_json(
-        self, path: str, query: Query | None = None, headers: Mapping[str, str] | None = None
+        self,
+        path: str,
+        query: Query | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        allowance: Allowance | None = None,
     ) -> Any:
-        """GET; the JSON of a 2xx answer.
+        """GET; the JSON of a 2xx answer, which is one of several where there is an ``allowance`` for them.
 
         Raises:
             ServiceError: of the class given: the service was not reached or failed (5xx).
             ApiError: it said no, or did not answer with JSON.
         """
         headers = {"Accept": "application/json", **(headers or {})}
-        return self.read_json(self.call("GET", path, query, headers=headers))
+        return self.read_json(self.call("GET", path, query, headers=headers, allowance=allowance))
 
     def send_json(
         self,
@@ -144,6 +154,7 @@ class Http:
         headers: Mapping[str, str] | None = None,
         safe: bool = False,
         long: bool = False,
+        allowance: Allowance | None = None,
     ) -> Answer:
         """One request; the whole answer, whatever its status below 500.
 
@@ -155,6 +166,7 @@ class Http:
             headers: Sent as they are.
             safe: See method.
             long: A large body, which gets a second more for every 16 KiB.
+            allowance: Time and size of this call together with others.
 
         Raises:
             ServiceError: of the class given: no answer in time, or 5xx, or more than ``max_bytes``.
@@ -163,9 +175,17 @@ class Http:
         from iexec_lab.services.transport import pieces
 
         def read(response: requests.Response) -> Answer:
-            return answer_head(response, b"".join(pieces(response, self.max_bytes)))
+            found = []
+            for piece in pieces(response, self.max_bytes):
+                if allowance is not None:
+                    allowance.take(len(piece))
+                found.append(piece)
+            return answer_head(response, b"".join(found))
 
-        return self.exchange(method, path, query, read, body=body, headers=headers, safe=safe, long=long)
+        until = allowance.deadline if allowance else None
+        return self.exchange(
+            method, path, query, read, body=body, headers=headers, safe=safe, long=long, until=until
+        )
 
     def exchange(
         self,
@@ -178,8 +198,12 @@ class Http:
         headers: Mapping[str, str] | None = None,
         safe: bool = False,
         long: bool = False,
+        until: float | None = None,
     ) -> T:
-        """As ``call``, but ``read`` makes the value of the open response; it runs again on a retry."""
+        """As ``call``, but ``read`` makes the value of the open response; it runs again on a retry.
+
+        ``until`` is the latest end (monotonic seconds), where it is not the time-out's.
+        """
         from iexec_lab.patience import Patience, allow
         from iexec_lab.services.transport import TransportError
 
@@ -190,7 +214,8 @@ class Http:
             raise ValidationError(f"{self.error.service} takes valid Unicode text only") from None
         sent = {"Content-Type": kind, "Accept": None, **(headers or {})}
         request = _Request(method, url, data, sent, safe or method in {"GET", "HEAD"})
-        allowed = Patience(time.monotonic() + self.timeout, SLOWEST if long else None)
+        end = time.monotonic() + self.timeout
+        allowed = Patience(end if until is None else min(end, until), SLOWEST if long else None)
         attempt = 0
         while True:
             try:

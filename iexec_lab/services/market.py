@@ -6,14 +6,20 @@ are those of market API 7.1.
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iexec_lab.errors import MarketError, ValidationError
+from iexec_lab.plain_text import plain
 from iexec_lab.protocol import to_address, to_bytes32, to_tag, to_uint256
 from iexec_lab.protocol.javascript import to_text
 from iexec_lab.services.auth import MARKET, log_in
 from iexec_lab.services.http import TIMEOUT, Http
+from iexec_lab.services.market_rows import DealRow, OrderRow, deal_row, order_row
+from iexec_lab.services.pages import MAX_LIST, Allowance, further
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +29,7 @@ if TYPE_CHECKING:
 PAGE_SIZE = 20
 SMALLEST_PAGE = 10
 LARGEST_PAGE = 1000
-_TOGETHER = 8  # pages fetched side by side
+_MAX_COUNT = 2**53
 
 RESOURCE_FIELDS = {
     "apporder": "app",
@@ -36,33 +42,47 @@ RESOURCE_FIELDS = {
 
 @dataclass(frozen=True, slots=True)
 class OrderPage:
-    """One page of the order book; ``count`` is the number of all orders that match.
+    """One page of the order book; ``count`` is the number of all orders that match, as the market says.
 
-    An order is ``{order, orderHash, chainId, remaining, status, publicationTimestamp, signer}``.
+    ``left_out`` rows were no orders of the kind that was asked for.
     """
 
     count: int
-    orders: list[dict[str, Any]]
+    orders: list[OrderRow]
     has_more: bool
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class DealPage:
-    """One page of deals as the market tells them; ``count`` is the number of all that match."""
+    """One page of deals as the market tells them; ``count`` is the number of all that match, as it says.
+
+    ``left_out`` rows were no deals.
+    """
 
     count: int
-    deals: list[dict[str, Any]]
+    deals: list[DealRow]
     has_more: bool
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class _List:
-    """A list of the API: its path, the key of its entries, what makes an entry itself, the filters."""
+    """A list of the API: its path, the key of its entries, what makes an entry itself, how one is read."""
 
     path: str
     key: str
     identity: str
     query: Mapping[str, str | int]
+    read: Callable[[int, Any], Any]
+
+
+class _Page(NamedTuple):
+    """What the market answers for a list; ``total`` is how many it says there are."""
+
+    total: int
+    items: list[Any]
+    has_more: bool
 
 
 def _address_or_any(value: Any) -> str:
@@ -170,27 +190,37 @@ class Market:
         Raises:
             ValidationError: a filter the list does not have, or a value it can not have.
         """
-        return OrderPage(*self._page(_orderbook(kind, filters), page, page_size))
+        return OrderPage(*self._one(_orderbook(kind, filters), page, page_size))
 
     def orderbook_all(self, kind: str, *, limit: int | None = None, **filters: Any) -> OrderPage:
-        """All open orders, or the best ``limit``; pages are fetched side by side."""
+        """All open orders, or the best ``limit``; pages are fetched side by side.
+
+        Raises:
+            MarketError: It took longer than the time-out, or the market tells more than 128 MB.
+        """
         return OrderPage(*self._all(_orderbook(kind, filters), limit))
 
-    def order(self, kind: str, order_hash: str) -> dict[str, Any]:
-        """A published order, open or not, by its hash."""
-        path = f"/{_known(kind)}s/{to_bytes32(order_hash)}"
-        found = self._http.get_json(path, {"chainId": self.chain_id})
-        if not isinstance(found, dict) or not found.pop("ok", False):
+    def order(self, kind: str, order_hash: str) -> OrderRow:
+        """A published order, open or not, by its hash, as the market tells it: hash it again before use."""
+        wanted = to_bytes32(order_hash)
+        found = self._http.get_json(f"/{_known(kind)}s/{wanted}", {"chainId": self.chain_id})
+        if not isinstance(found, dict) or not found.get("ok"):
             raise self._http.api_error("An error occurred while getting order")
-        return found
+        try:
+            return order_row(kind, self.chain_id, found)
+        except ValidationError as error:
+            raise self._http.api_error(
+                f"The market's answer is no {kind} {wanted}: {error.message}"
+            ) from None
 
     def publish(self, kind: str, order: Mapping[str, Any], token: str) -> str:
         """Publish a signed order (its JSON form); the order's hash."""
         answer = self._write("POST", kind, {"order": order}, token)
         published = answer.get("published")
-        if not isinstance(published, dict) or not isinstance(published.get("orderHash"), str):
+        hashes = self._hashes([published.get("orderHash")]) if isinstance(published, dict) else []
+        if not hashes:
             raise self._http.api_error("An error occurred while publishing order")
-        return str(published["orderHash"])
+        return hashes[0]
 
     def unpublish(
         self,
@@ -215,10 +245,10 @@ class Market:
             body = {"target": "unpublish_orderHash", "orderHash": to_bytes32(order_hash)}
         else:
             body = {"target": target or "unpublish_last", RESOURCE_FIELDS[kind]: to_address(resource)}
-        hashes = self._write("PUT", kind, body, token).get("unpublished")
-        if not isinstance(hashes, list) or not hashes:
+        hashes = self._hashes(self._write("PUT", kind, body, token).get("unpublished"))
+        if not hashes:
             raise self._http.api_error("An error occurred while unpublishing order")
-        return [str(order_hash) for order_hash in hashes]
+        return hashes
 
     def deals(self, *, page: int = 0, page_size: int = PAGE_SIZE, **filters: Any) -> DealPage:
         """Deals, newest first.
@@ -228,7 +258,7 @@ class Market:
             page_size: 10 to 1000.
             **filters: See ``DEAL_FILTERS``; each must be met exactly.
         """
-        return DealPage(*self._page(_deals(filters), page, page_size))
+        return DealPage(*self._one(_deals(filters), page, page_size))
 
     def deals_all(self, *, limit: int | None = None, **filters: Any) -> DealPage:
         """All deals that match, or the newest ``limit``; pages are fetched side by side."""
@@ -242,33 +272,66 @@ class Market:
             raise self._http.api_error(f"An error occurred while {verb} order")
         return answer
 
-    def _page(self, wanted: _List, page: int, page_size: int) -> tuple[int, list[dict[str, Any]], bool]:
+    def _hashes(self, told: Any) -> list[str]:
+        try:
+            return [to_bytes32(each) for each in told] if isinstance(told, list) else []
+        except ValidationError as error:
+            raise self._http.api_error(f"The market names no order: {plain(error.message, 80)}") from None
+
+    def _page(self, wanted: _List, page: int, page_size: int, allowance: Allowance | None = None) -> _Page:
         if page_size < SMALLEST_PAGE:
             raise ValidationError(f"pageSize must be greater than or equal to {SMALLEST_PAGE}")
         paging = {"pageIndex": to_uint256(page), "pageSize": page_size, "chainId": self.chain_id}
-        answer = self._http.get_json(wanted.path, {**wanted.query, **paging})
+        answer = self._http.get_json(wanted.path, {**wanted.query, **paging}, allowance=allowance)
         known = answer if isinstance(answer, dict) and answer.get("ok") else {}
-        count, items = known.get("count"), known.get(wanted.key)
-        if not isinstance(count, int) or not isinstance(items, list) or not _all_objects(items):
+        count, items = known.get("count", -1), known.get(wanted.key, "")
+        if not _is_page(count, items):
             what = "orderbook" if wanted.key == "orders" else wanted.key
             raise self._http.api_error(f"An error occurred while getting {what}")
-        return count, items, bool(known.get("nextPage"))
+        return _Page(int(count), items, bool(known.get("nextPage")))
 
-    def _all(self, wanted: _List, limit: int | None) -> tuple[int, list[dict[str, Any]], bool]:
+    def _one(self, wanted: _List, page: int, page_size: int) -> tuple[int, list[Any], bool, int]:
+        """A page by itself: what ``OrderPage`` and ``DealPage`` hold."""
+        found = self._page(wanted, page, page_size)
+        rows = self._rows(wanted, found.items)
+        return found.total, rows, found.has_more, len(found.items) - len(rows)
+
+    def _rows(self, wanted: _List, items: Sequence[Any]) -> list[Any]:
+        """The items that are rows of the list; the others are left out, and counted by the caller."""
+        rows = []
+        for item in items:
+            try:
+                rows.append(wanted.read(self.chain_id, item))
+            except ValidationError:
+                continue
+        return rows
+
+    def _all(self, wanted: _List, limit: int | None) -> tuple[int, list[Any], bool, int]:
+        """Pages are read while they bring rows: ``count`` says where to stop, never how much to expect."""
         if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
             raise ValidationError(f"{to_text(limit)} is not a valid limit", hint="A whole number.")
         size = LARGEST_PAGE if limit is None else min(max(limit, SMALLEST_PAGE), LARGEST_PAGE)
-        count, items, _ = self._page(wanted, 0, size)
-        enough = count if limit is None else min(limit, count)
-        if enough > size:
-            from concurrent.futures import ThreadPoolExecutor
+        allowance = Allowance(MarketError, self._http.timeout, MAX_LIST)
 
-            with ThreadPoolExecutor(_TOGETHER, "market page") as pool:
-                pages = pool.map(lambda page: self._page(wanted, page, size), range(1, -(-enough // size)))
-                items = [*items, *(item for _, more, _ in pages for item in more)]
-        # The list may move while its pages are read: an entry then stands on two of them.
-        unique = list({item.get(wanted.identity): item for item in items}.values())[:limit]
-        return max(count, len(unique)), unique, len(unique) < count
+        def read(page: int) -> _Page:
+            return self._page(wanted, page, size, allowance)
+
+        first = read(0)
+        enough = first.total if limit is None else min(limit, first.total)
+        found: dict[str, Any] = {}
+        left_out, is_end = 0, False
+        with closing(further(read, -(-enough // size) - 1)) as more:
+            for page in chain([first], more):
+                before, rows = len(found), self._rows(wanted, page.items)
+                # The list may move while its pages are read: an entry then stands on two of them.
+                found.update((row[wanted.identity].lower(), row) for row in rows)
+                left_out += len(page.items) - len(rows)
+                is_end = len(page.items) < size or len(found) == before
+                if is_end or (limit is not None and len(found) >= limit):
+                    break
+        rows, known = list(found.values())[:limit], len(found) + left_out
+        count = known if is_end else max(first.total, known)
+        return count, rows, len(rows) + left_out < count, left_out
 
 
 def _orderbook(kind: str, filters: Mapping[str, Any]) -> _List:
@@ -281,11 +344,11 @@ def _orderbook(kind: str, filters: Mapping[str, Any]) -> _List:
         if query.get(name) == 0:  # asks for nothing; the market takes no 0 there
             del query[name]
     flags: dict[str, str | int] = {_FILTERS[name][0]: False for name in known if _FILTERS[name][1] is _flag}
-    return _List(f"/{kind}s", "orders", "orderHash", flags | query)
+    return _List(f"/{kind}s", "orders", "orderHash", flags | query, partial(order_row, kind))
 
 
 def _deals(filters: Mapping[str, Any]) -> _List:
-    return _List("/deals", "deals", "dealid", _read_filters("deals", filters, DEAL_FILTERS))
+    return _List("/deals", "deals", "dealid", _read_filters("deals", filters, DEAL_FILTERS), deal_row)
 
 
 def _read_filters(what: str, filters: Mapping[str, Any], known: Sequence[str]) -> dict[str, str | int]:
@@ -305,5 +368,8 @@ def _known(kind: str) -> str:
     return kind
 
 
-def _all_objects(items: Sequence[Any]) -> bool:
-    return all(isinstance(item, dict) for item in items)
+def _is_page(count: Any, items: Any) -> bool:
+    """A number, and a list that has at least one object if it has anything."""
+    if type(count) is not int or not 0 <= count < _MAX_COUNT or not isinstance(items, list):
+        return False
+    return not items or any(isinstance(item, dict) for item in items)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from iexec_lab.errors import ResultProxyError
+from iexec_lab.plain_text import plain
 from iexec_lab.services.auth import RESULT_PROXY, log_in
 from iexec_lab.services.http import TIMEOUT, Http
 
 if TYPE_CHECKING:
     from iexec_lab.wallet.gate import Gate
+
+
+#: A JWT; only that it is one printable word of sensible length is looked at: workers use it, not we.
+_TOKEN: Final = re.compile("[!-~]{1,8192}")
 
 
 class ResultProxy:
@@ -23,11 +29,14 @@ class ResultProxy:
 
         Raises:
             ResultProxyError: the proxy was not reached or failed.
-            ApiError: ``Result Proxy login failed: <status>``.
+            ApiError: ``Result Proxy login failed: <status>``, or what it gave is no token.
             SignatureError: What the proxy wants signed is no login to it.
         """
         token = log_in(self._http, "/results/challenge", RESULT_PROXY, gate)
         answer = self._http.call("POST", "/results/login", {"chainId": gate.place.chain_id}, body=token)
         if not answer.ok:
             raise self._http.api_error(f"Result Proxy login failed: {answer.status_line}", answer)
-        return answer.body.decode(errors="replace").strip()
+        found = answer.body.strip().decode(errors="replace")
+        if _TOKEN.fullmatch(found) is None:
+            raise self._http.api_error(f"Result Proxy login gave no token: {plain(found, 80)}", answer)
+        return found

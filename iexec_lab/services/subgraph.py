@@ -85,13 +85,17 @@ class Subgraph:
         data = answer.get("data") if isinstance(answer, dict) else None
         errors = answer.get("errors") if isinstance(answer, dict) else None
         if isinstance(errors, list) and errors:
-            raise self._error("; ".join(map(_message, errors)))
+            raise self._error("; ".join(map(_message, errors[:10])))
         if not isinstance(data, dict):
             raise self.malformed()
         return data
 
     def rows(self, text: str, where: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """All rows of a list query of this module, page after page; ``where`` is its filter."""
+        """All rows of a list query of this module, page after page; ``where`` is its filter.
+
+        Each row has an ``id``; its other fields are as they were told.
+        A subgraph that never ends is asked as long as its rows are taken.
+        """
         last = ""
         while True:
             rows = self.query(text, {"where": {**where, "id_gt": last}}).get("rows")
@@ -172,8 +176,8 @@ def _voucher(found: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def _message(error: Any) -> str:
-    return str(error.get("message")) if isinstance(error, dict) else str(error)
+    return plain(error.get("message") if isinstance(error, dict) else error)
 
 
 def _is_row(row: Any) -> bool:
-    return isinstance(row, dict) and isinstance(row.get("id"), str)
+    return isinstance(row, dict) and isinstance(row.get("id"), str) and row["id"].isascii()

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import WorkerpoolError
-from iexec_lab.protocol import to_bytes32
+from iexec_lab.plain_text import plain
+from iexec_lab.protocol import is_address, to_bytes32
 from iexec_lab.services.auth import WORKERPOOL, log_in
 from iexec_lab.services.http import TIMEOUT, Http
+from iexec_lab.services.rows import Rows
 
 if TYPE_CHECKING:
     from iexec_lab.wallet.gate import Gate
@@ -25,34 +27,46 @@ class WorkerpoolApi:
     def task(self, task_id: str) -> dict[str, Any]:
         """``{task: {status, statusHistory}, replicates: [{worker, exitCode, status, statusHistory}]}``.
 
-        What the scheduler does not tell is None.
+        What the scheduler does not tell, or tells in another form, is None; all of it is its word only.
         """
         task = self._object(self._http.get_json(f"/tasks/{to_bytes32(task_id)}"))
         return {
-            "task": {"status": task.get("currentStatus"), "statusHistory": task.get("dateStatusList")},
+            "task": {
+                "status": _word(task.get("currentStatus")),
+                "statusHistory": _history(task.get("dateStatusList")),
+            },
             "replicates": [
                 {
-                    "worker": replicate.get("walletAddress"),
-                    "exitCode": replicate.get("appExitCode"),
-                    "status": replicate.get("currentStatus"),
-                    "statusHistory": replicate.get("statusUpdateList"),
+                    "worker": _word(replicate.get("walletAddress")),
+                    "exitCode": _number(replicate.get("appExitCode")),
+                    "status": _word(replicate.get("currentStatus")),
+                    "statusHistory": _history(replicate.get("statusUpdateList")),
                 }
                 for replicate in self._objects(task.get("replicates"))
             ],
         }
 
-    def logs(self, task_id: str, gate: Gate) -> list[dict[str, Any]]:
+    def logs(self, task_id: str, gate: Gate) -> Rows:
         """``[{worker, stdout, stderr}]``; the gate's wallet is the deal's requester.
+
+        Entries that name no worker are left out; what is no text is None.
 
         Raises:
             SignatureError: What the scheduler wants signed is no login to it.
         """
         headers = {"Authorization": log_in(self._http, "/tasks/logs/challenge", WORKERPOOL, gate)}
         answer = self._object(self._http.get_json(f"/tasks/{to_bytes32(task_id)}/logs", headers=headers))
-        return [
-            {"worker": log.get("walletAddress"), "stdout": log.get("stdout"), "stderr": log.get("stderr")}
-            for log in self._objects(answer.get("computeLogsList"))
+        told = self._objects(answer.get("computeLogsList"))
+        logs = [
+            {
+                "worker": log["walletAddress"],
+                "stdout": _output(log.get("stdout")),
+                "stderr": _output(log.get("stderr")),
+            }
+            for log in told
+            if is_address(log.get("walletAddress"))
         ]
+        return Rows.of(logs, len(told) - len(logs))
 
     def _object(self, value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
@@ -63,3 +77,33 @@ class WorkerpoolApi:
         if not isinstance(value, list):
             return []
         return [self._object(item) for item in value]
+
+
+def _word(value: Any) -> str | None:
+    """A word of the scheduler, on one line."""
+    return plain(value) if isinstance(value, str) else None
+
+
+def _output(value: Any) -> str | None:
+    """What a program printed, whole, in characters that can be written."""
+    if not isinstance(value, str) or value.isascii():
+        return value if isinstance(value, str) else None
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _number(value: Any) -> int | None:
+    return value if type(value) is int and abs(value) < 2**63 else None
+
+
+def _history(value: Any) -> list[dict[str, Any]] | None:
+    """Steps that have a status; what else is told of a step is a word or a number."""
+    if not isinstance(value, list):
+        return None
+    return [
+        {
+            plain(name, 80): _word(told) if isinstance(told, str) else _number(told)
+            for name, told in step.items()
+        }
+        for step in value
+        if isinstance(step, dict) and isinstance(step.get("status"), str)
+    ]

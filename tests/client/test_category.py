@@ -26,6 +26,12 @@ def test_list_and_count_agree(lab):
     assert len(lab.category.list()) == lab.category.count() >= 5
 
 
+def test_a_node_that_counts_without_end_does_not_hold_us(lab, monkeypatch):
+    monkeypatch.setattr(lab.session.hub, "count_category", lambda: 10**30)
+    with pytest.raises(CallError, match="more than can be listed"):
+        lab.category.list()
+
+
 def test_timeout_ratio(lab):
     assert lab.hub.timeout_ratio() == 10
 

@@ -5,6 +5,7 @@ from itertools import product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from iexec_lab.client import choice
 from iexec_lab.client.choice import Wish, choose
 from iexec_lab.protocol import (
     NULL_ADDRESS,
@@ -171,3 +172,14 @@ def test_no_other_choice_is_cheaper(apps, datasets, pools, tag):
     choice = choose(wish, apps, datasets, pools)
     found = None if choice is None else (choice.workerpool.category, choice.price)
     assert found == min(options, default=None)
+
+
+def test_a_book_without_end_is_not_tried_without_end(monkeypatch):
+    tried = []
+    pair = choice._request_tag
+    monkeypatch.setattr(choice, "_request_tag", lambda *args: tried.append(args) or pair(*args))
+    apps = [app(price, requesterrestrict=f"0x{price:040x}") for price in range(1, 500)]
+    datasets = [dataset(price, requesterrestrict=f"0x{price:040x}") for price in range(1, 500)]
+    found = choose(Wish(), apps, datasets, [pool()])
+    assert (found.app, found.dataset) == (apps[0], datasets[0])
+    assert len(tried) <= choice.MOST**2

@@ -12,7 +12,8 @@ import pytest
 from iexec_lab.client.iexec import IExec
 from iexec_lab.commands import parser, tree
 from iexec_lab.commands.context import Context
-from iexec_lab.commands.handlers import given
+from iexec_lab.commands.handlers import done, given
+from iexec_lab.services.rows import Rows
 
 USER = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 ANSWER = {"amount": "5", "name": "n", "address": USER, "url": "http://x"}
@@ -99,3 +100,12 @@ def test_lines_call_verbs(called, line, verb, values):
 def test_only_what_was_given_is_passed_on():
     args = SimpleNamespace(a=None, b=False, c="", d=0, amount="1", unit=None)
     assert given(args, ("a", "b", "c", "d", "amount", "unit")) == {"c": "", "d": 0, "amount": "1"}
+
+
+def test_what_was_left_out_is_told():
+    rows = Rows.of([{"a": 1}], 3)
+    lab = SimpleNamespace(jobs=SimpleNamespace(plain=lambda: rows, raw=lambda plain: {"jobs": plain}))
+    assert done(lab, "jobs").said == "Left out: 3 that are not what was asked for."
+    assert done(lab, "jobs", "Read.").said == "Read. Left out: 3 that are not what was asked for."
+    rows.left_out = 0
+    assert done(lab, "jobs").said == ""

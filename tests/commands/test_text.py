@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iexec_lab.commands.text import Style, render, safe
+from iexec_lab.commands.text import LONGEST_LINE, Style, render, safe
 
 PLAIN = Style(colours=False)
 
@@ -67,6 +67,11 @@ def test_colours_only_when_wanted():
 def test_control_characters_become_visible():
     assert safe("a\x1b[2Jb\rc\u202e") == "a\\x1b[2Jb\\rc\\u202e"
     assert safe("ünï→ 漢") == "ünï→ 漢"
+
+
+def test_a_line_is_not_endless():
+    assert safe("a" * 200_000) == "a" * LONGEST_LINE + "…"
+    assert len(render({"name": "a" * 200_000}, PLAIN)) < LONGEST_LINE + 20
 
 
 @given(

@@ -35,6 +35,7 @@ def test_a_crashed_app_is_named():
 def test_another_failure_is_named():
     assert "CONTRIBUTE_FAILED DETERMINISM_HASH_NOT_FOUND;" in explain([REFUSED])
     assert "(ABORTED;" in explain([{"status": "ABORTED"}])
+    assert "(ABORTED;" in explain([{"status": "ABORTED", "statusHistory": None}])
 
 
 @pytest.mark.parametrize("error", [ObjectNotFoundError("task", "0x1", 5), ChainError("the node is away")])

@@ -69,6 +69,13 @@ def test_long_lists_say_how_long(formats):
     assert "first 3 of 5 rows" in shown["text/html"]
 
 
+def test_what_was_left_out_is_told(formats):
+    shown = formats(ours(deals(1), left_out=3))
+    words = "1 row, 3 left out that are not what was asked for"
+    assert words in shown["text/plain"]
+    assert words in shown["text/html"]
+
+
 def test_columns_that_do_not_fit_are_named(formats, monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
     assert formats(ours(deals(1)))["text/plain"].splitlines() == [

@@ -2,12 +2,22 @@ from __future__ import annotations
 
 import pytest
 from faulty_server import FaultyServer, garbage, json_reply, status
+from hypothesis import given
+from mutated import mutated
 from services.replay import assert_same_calls, vectors
+from stranger import Stranger
 
 from iexec_lab.errors import CompassError
-from iexec_lab.services.compass import Compass
+from iexec_lab.services.compass import Compass, is_api_url
+from iexec_lab.services.workerpool import WorkerpoolApi
 
 POOL = "0x3333333333333333333333333333333333333333"
+
+
+@pytest.fixture(scope="module")
+def stranger():
+    with Stranger() as server:
+        yield server
 
 
 def test_a_pool_is_looked_up():
@@ -35,3 +45,47 @@ def test_a_compass_that_fails_is_an_error():
         pytest.raises(CompassError, match=r"^Compass API error: Server"),
     ):
         Compass(server.url).api_url(42161, POOL)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://user:secret@core.example",
+        "https://user@core.example",
+        "https://core.example?key=1",
+        "https://core.example#there",
+        "https://core example",
+        "https://core.example\x1b[2J",
+        "https://core.example\n",
+        "https://core.example:99999",
+        "https://core.example:port",
+        "https://[::1",
+        "https://",
+        "https:///tasks",
+        "https://kern.\u0435xample",
+        "file:///etc/passwd",
+        "ftp://core.example",
+        "https://core.example/" + "a" * 500,
+        "",
+    ],
+)
+def test_what_is_no_plain_address_is_an_unknown_pool(url):
+    assert not is_api_url(url)
+    with FaultyServer(answer=lambda _: json_reply({"apiUrl": url})) as server:
+        assert Compass(server.url).api_url(42161, POOL) is None
+
+
+@pytest.mark.parametrize(
+    "url", ["https://core.example", "http://127.0.0.1:13000", "http://[::1]:13000/", "https://a.b/core/v9"]
+)
+def test_a_plain_address_is_one(url):
+    assert is_api_url(url)
+    WorkerpoolApi(url)
+
+
+@given(answer=mutated({"apiUrl": "https://core.example:8443/v1"}, {"apiUrl": "http://[::1]"}))
+def test_an_address_or_none(answer, stranger):
+    stranger.said = answer
+    url = Compass(stranger.url).api_url(42161, POOL)
+    if url is not None:
+        WorkerpoolApi(url)

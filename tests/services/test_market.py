@@ -2,17 +2,26 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import suppress
+from copy import deepcopy
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from faulty_server import FaultyServer, garbage, json_reply, status
+from hypothesis import given
+from hypothesis import strategies as st
+from mutated import mutated
 from services.replay import CHALLENGE, assert_same_calls, gate_of, recorder, vectors
+from stranger import ANSWERS, CHAIN_ID, Stranger
+from stranger import KINDS as ORDER_KINDS
 
-from iexec_lab.errors import ApiError, MarketError, ValidationError
+from iexec_lab.errors import ApiError, IexecError, MarketError, ValidationError
+from iexec_lab.frames import build
 from iexec_lab.services.market import Market
 
 APP = "0x1111111111111111111111111111111111111111"
 HASH = "0x" + "ab" * 32
+ANY = {"apporder": {"app": "any"}, "datasetorder": {"dataset": "any"}}
 STUB = {
     "ok": True,
     "count": 0,
@@ -20,6 +29,7 @@ STUB = {
     "deals": [],
     "published": {"orderHash": HASH},
     "unpublished": ["0x" + "cd" * 32],
+    **{name: value for name, value in ANSWERS["workerpoolorder"].items() if name != "chainId"},
     "data": CHALLENGE,
 }
 KINDS = {
@@ -49,6 +59,12 @@ NAMES = {
 @pytest.fixture
 def stub():
     with recorder(lambda _: STUB) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def stranger():
+    with Stranger() as server:
         yield server
 
 
@@ -118,7 +134,8 @@ def test_deals_and_single_orders_are_asked_as_by_the_official_sdk(name, ask, stu
 
 
 def entry(number):
-    return {"order": {"appprice": number}, "orderHash": f"0x{number:064x}", "remaining": 1}
+    told = ANSWERS["apporders"]["orders"][0]
+    return {**told, "order": {**told["order"], "appprice": number}, "orderHash": f"0x{number:064x}"}
 
 
 class Book:
@@ -145,7 +162,7 @@ class Book:
 def test_all_pages_are_fetched_side_by_side():
     book = Book(8500, together=8)
     with FaultyServer(answer=book) as server:
-        page = Market(server.url, 134).orderbook_all("apporder", app="any")
+        page = Market(server.url, CHAIN_ID).orderbook_all("apporder", app="any")
     assert page.orders == book.orders
     assert (page.count, page.has_more) == (8500, False)
     assert book.sizes == [1000] * 9
@@ -157,7 +174,7 @@ def test_all_pages_are_fetched_side_by_side():
 def test_a_limit_takes_the_first_orders(limit, pages):
     book = Book(2600)
     with FaultyServer(answer=book) as server:
-        page = Market(server.url, 134).orderbook_all("apporder", app="any", limit=limit)
+        page = Market(server.url, CHAIN_ID).orderbook_all("apporder", app="any", limit=limit)
     assert page.orders == book.orders[:limit]
     assert page.has_more == (limit < 2600)
     assert len(book.sizes) == pages
@@ -170,7 +187,7 @@ def test_an_order_that_moves_to_the_next_page_is_told_once():
         return json_reply({"ok": True, "count": 1501, "orders": [entry(number) for number in shown]})
 
     with FaultyServer(answer=answer) as server:
-        page = Market(server.url, 134).orderbook_all("apporder", app="any")
+        page = Market(server.url, CHAIN_ID).orderbook_all("apporder", app="any")
     assert page.orders == [entry(number) for number in range(1500)]
 
 
@@ -179,7 +196,7 @@ def test_a_page_that_fails_fails_the_whole_list():
     with FaultyServer(answer=book) as server:
         server.plan(lambda exchange: exchange.send(exchange.forward()), status(500))
         with pytest.raises(MarketError, match="encountered an internal error"):
-            Market(server.url, 134).orderbook_all("apporder", app="any")
+            Market(server.url, CHAIN_ID).orderbook_all("apporder", app="any")
 
 
 @pytest.mark.parametrize(
@@ -248,7 +265,115 @@ def test_a_filter_of_none_or_of_no_effect_is_not_sent(stub):
 
 def test_large_numbers_stay_exact():
     volume = 2**200 + 1
-    answer = json.dumps({"ok": True, "count": 1, "orders": [{"order": {"volume": volume}}]})
+    [told, *_] = deepcopy(ANSWERS["workerpoolorders"]["orders"])
+    told["order"]["volume"] = volume
+    answer = json.dumps({"ok": True, "count": 1, "orders": [told]})
     with FaultyServer(always=garbage(answer)) as server:
-        page = Market(server.url, 134).orderbook("workerpoolorder")
+        page = Market(server.url, CHAIN_ID).orderbook("workerpoolorder")
     assert page.orders[0]["order"]["volume"] == volume
+
+
+def endless(query):
+    """Full pages of new orders, for ever."""
+    start, size = int(query["pageIndex"][0]) * 1000, int(query["pageSize"][0])
+    return {"ok": True, "count": 10**12, "orders": [entry(start + number) for number in range(size)]}
+
+
+def test_a_list_without_end_ends_with_the_time_of_the_call():
+    with Stranger(endless) as market, pytest.raises(MarketError) as caught:
+        Market(market.url, CHAIN_ID, timeout=1).orderbook_all("apporder", app="any")
+    assert "within 1 seconds" in caught.value.message or "no whole answer in time" in str(
+        caught.value.details
+    )
+    assert len(market.asked) < 1000
+
+
+def test_a_list_without_end_is_read_as_far_as_it_is_wanted():
+    with Stranger(endless) as market:
+        page = Market(market.url, CHAIN_ID).orderbook_all("apporder", app="any", limit=2500)
+        assert len(page.orders) == 2500
+        assert page.count == 10**12
+        assert len(market.asked) == 3
+
+
+def test_a_list_of_too_many_bytes_is_refused(monkeypatch):
+    monkeypatch.setattr("iexec_lab.services.market.MAX_LIST", 1 << 20)
+    with Stranger(endless) as market, pytest.raises(MarketError, match="The list has more than 1 MB"):
+        Market(market.url, CHAIN_ID).orderbook_all("apporder", app="any")
+
+
+@pytest.mark.parametrize(
+    ("rows", "pages"),
+    [(lambda _: [], 1), (lambda _: [entry(1)], 1), (lambda _: [entry(n) for n in range(1000)], 2)],
+    ids=["empty", "short", "the same again"],
+)
+def test_pages_are_read_while_they_bring_rows(rows, pages):
+    def answer(query):
+        return {"ok": True, "count": 10**12, "orders": rows(query)}
+
+    with Stranger(answer) as market:
+        page = Market(market.url, CHAIN_ID).orderbook_all("apporder", app="any")
+        assert page.orders == rows(None)
+        assert (page.count, page.has_more) == (len(page.orders), False)
+        assert pages <= len(market.asked) <= pages + 8
+
+
+@pytest.mark.parametrize("count", [-1, True, 1.0, 10**400, "3", None])
+def test_a_count_that_is_none_is_an_error(count):
+    with (
+        Stranger({"ok": True, "count": count, "orders": [], "deals": []}) as market,
+        pytest.raises(ApiError, match="An error occurred while getting deals"),
+    ):
+        Market(market.url, CHAIN_ID).deals_all()
+
+
+def test_rows_that_are_no_orders_are_left_out_and_counted():
+    good = [entry(1), entry(2)]
+    bad = [None, 7, {}, {**entry(3), "orderHash": 3}, {**entry(4), "order": ANSWERS["workerpoolorder"]}]
+    with Stranger({"ok": True, "count": 7, "orders": [*bad, *good]}) as market:
+        one = Market(market.url, CHAIN_ID).orderbook("apporder", app="any")
+        every = Market(market.url, CHAIN_ID).orderbook_all("apporder", app="any")
+    for page in (one, every):
+        assert (page.orders, page.left_out, page.count, page.has_more) == (good, 5, 7, False)
+
+
+@pytest.mark.parametrize("kind", ORDER_KINDS)
+@given(data=st.data())
+def test_a_list_gives_orders_or_our_error(kind, data, stranger):
+    answer = stranger.said = data.draw(mutated(ANSWERS[f"{kind}s"]))
+    try:
+        page = Market(stranger.url, CHAIN_ID).orderbook_all(kind, **ANY.get(kind, {}))
+    except IexecError:
+        return
+    assert len(page.orders) + page.left_out <= len(answer["orders"])
+    assert len(build(kind, page.orders)) == len(page.orders)
+
+
+@given(answer=mutated(ANSWERS["deals"]))
+def test_a_list_gives_deals_or_our_error(answer, stranger):
+    stranger.said = answer
+    try:
+        page = Market(stranger.url, CHAIN_ID).deals_all()
+    except IexecError:
+        return
+    assert len(page.deals) + page.left_out <= len(answer["deals"])
+    assert len(build("deal", page.deals)) == len(page.deals)
+
+
+@pytest.mark.parametrize("kind", ORDER_KINDS)
+@given(data=st.data())
+def test_a_single_order_is_one_or_our_error(kind, data, stranger):
+    stranger.said = data.draw(mutated(ANSWERS[kind]))
+    with suppress(IexecError):
+        row = Market(stranger.url, CHAIN_ID).order(kind, HASH)
+        assert len(build(kind, [row])) == 1
+
+
+@given(answer=mutated({"ok": True, "published": {"orderHash": HASH}, "unpublished": [HASH, HASH]}))
+def test_what_was_published_is_a_hash_or_our_error(answer, stranger):
+    stranger.said = answer
+    market = Market(stranger.url, CHAIN_ID)
+    with suppress(IexecError):
+        assert len(market.publish("apporder", {}, "token")) == 66
+    with suppress(IexecError):
+        assert {len(each) for each in market.unpublish("apporder", "token", resource=APP)} == {66}

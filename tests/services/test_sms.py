@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from faulty_server import Reply
+from faulty_server import FaultyServer, Reply
+from hypothesis import given
+from hypothesis import strategies as st
 from services.replay import assert_same_calls, gate_of, recorder, vectors
 
 from iexec_lab.errors import ApiError, IexecError, SmsError
@@ -11,6 +13,8 @@ from iexec_lab.services.sms import Sms
 APP = "0x1111111111111111111111111111111111111111"
 KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 DATASET = "0x2222222222222222222222222222222222222222"
+
+SOMEBODY = gate_of(KEY)
 
 SMS = {vector.id: vector.values[0] for vector in vectors("sms")}
 CHECKS = {
@@ -151,3 +155,33 @@ def test_a_secret_beyond_ascii_is_sent_as_utf8():
 def test_a_service_that_is_not_there_is_named():
     with pytest.raises(SmsError, match=r"SMS error: Connection to http://127\.0\.0\.1:9 failed"):
         Sms("http://127.0.0.1:9", timeout=5).has_app_secret(APP)
+
+
+@pytest.fixture(scope="module")
+def moody():
+    """An SMS that answers every request with ``code`` and ``reason``."""
+
+    def fault(exchange):
+        server.requests.clear()
+        exchange.handler.send_response(server.code, server.reason)
+        exchange.handler.send_header("Content-Length", "0")
+        exchange.handler.end_headers()
+
+    with FaultyServer(always=fault) as server:
+        yield server
+
+
+@given(
+    code=st.integers(200, 428) | st.integers(430, 501),
+    reason=st.text(st.characters(max_codepoint=255, exclude_characters="\r\n"), max_size=30),
+)
+def test_any_answer_is_yes_or_no_or_our_error(code, reason, moody):
+    moody.code, moody.reason = code, reason
+    sms = Sms(moody.url)
+    for call in (
+        lambda: sms.has_web2(APP, "name"),
+        lambda: sms.push_web2("name", "value", SOMEBODY, update=True),
+        lambda: sms.push_dataset_secret(DATASET, "value", SOMEBODY),
+    ):
+        said = outcome(call)
+        assert said in (True, False, None) or said["error"]["message"].isprintable()

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from faulty_server import FaultyServer, drop, garbage, status
+from hypothesis import given
+from mutated import mutated
 from services.replay import recorder, vectors
+from stranger import Stranger
 
-from iexec_lab.errors import ApiError, SubgraphError
+from iexec_lab.errors import ApiError, IexecError, SubgraphError
+from iexec_lab.protocol import is_address
 from iexec_lab.services.subgraph import PAGE, PocoSubgraph, Subgraph, VoucherSubgraph
 
 APP = "0x1111111111111111111111111111111111111111"
@@ -117,3 +123,49 @@ def test_what_a_voucher_pays_for():
 def test_a_voucher_of_another_shape_is_an_error(voucher):
     with recorder(lambda _: {"data": {"voucher": voucher}}) as server, pytest.raises(SubgraphError):
         VoucherSubgraph(server.url).voucher(APP)
+
+
+VOUCHER = {
+    "data": {
+        "voucher": {
+            "voucherType": {"eligibleAssets": [{"type": "App", "id": APP}, {"type": "Dataset", "id": APP}]},
+            "authorizedAccounts": [{"id": "0x" + "ab" * 20}],
+        }
+    }
+}
+DEALS = {"data": {"rows": [{"id": "0x01", "botSize": "3", "app": {"id": APP}}, {"id": "0x02"}]}}
+ERRORS = {"errors": [{"message": "no"}, "odd"], "data": None}
+
+
+@pytest.fixture(scope="module")
+def stranger():
+    with Stranger() as server:
+        yield server
+
+
+@given(answer=mutated(VOUCHER, {"data": {"voucher": None}}, ERRORS))
+def test_a_voucher_is_lists_of_addresses_or_our_error(answer, stranger):
+    stranger.said = answer
+    try:
+        found = VoucherSubgraph(stranger.url).voucher(APP)
+    except IexecError:
+        return
+    assert list(found) == ["sponsoredApps", "sponsoredDatasets", "sponsoredWorkerpools", "authorizedAccounts"]
+    assert all(is_address(address) for addresses in found.values() for address in addresses)
+
+
+@given(answer=mutated(DEALS, ERRORS))
+def test_rows_have_ids_or_are_our_error(answer, stranger):
+    stranger.said = answer
+    try:
+        rows = list(PocoSubgraph(stranger.url).deals())
+    except IexecError:
+        return
+    assert all(isinstance(row["id"], str) for row in rows)
+
+
+@given(answer=mutated({"data": {"protocol": {"dealsCount": "3"}, "_meta": {"block": {"number": 5}}}}, ERRORS))
+def test_totals_are_an_object_or_our_error(answer, stranger):
+    stranger.said = answer
+    with suppress(IexecError):
+        assert isinstance(PocoSubgraph(stranger.url).totals(), dict)

@@ -2,14 +2,27 @@ from __future__ import annotations
 
 import pytest
 from faulty_server import FaultyServer, Reply, garbage, json_reply, status
+from hypothesis import given
+from mutated import mutated
 from services.replay import CHALLENGE, gate_of, recorder
+from stranger import ANSWERS, Stranger
 
-from iexec_lab.errors import ApiError, ValidationError, WorkerpoolError
+from iexec_lab.errors import ApiError, IexecError, ValidationError, WorkerpoolError
+from iexec_lab.frames import build
+from iexec_lab.protocol import is_address
 from iexec_lab.services.workerpool import WorkerpoolApi
 
 LOGIN = {**CHALLENGE, "domain": {"name": "iExec Core", "version": "1", "chainId": 65535}}
 TASK = "0x" + "ab" * 32
+WORKER = "0x15d34AAf54267DB7D7c367839AAf71A00a2C6A65"
+GATE = gate_of(chain_id=65535)
 HISTORY = [{"date": "2026-11-22T11:33:26.000+00:00", "status": "RECEIVED"}]
+
+
+@pytest.fixture(scope="module")
+def stranger():
+    with Stranger() as server:
+        yield server
 
 
 def test_a_task_is_told_as_task_debug_shows_it():
@@ -50,12 +63,12 @@ def test_logs_are_for_the_requester():
             return LOGIN
         return {
             "chainTaskId": TASK,
-            "computeLogsList": [{"walletAddress": "0xW", "stdout": "out", "stderr": ""}],
+            "computeLogsList": [{"walletAddress": WORKER, "stdout": "out", "stderr": ""}],
         }
 
     with recorder(answer) as server:
         logs = WorkerpoolApi(server.url).logs(TASK, gate)
-    assert logs == [{"worker": "0xW", "stdout": "out", "stderr": ""}]
+    assert logs == [{"worker": WORKER, "stdout": "out", "stderr": ""}]
     challenge, read = server.requests
     assert challenge.path == f"/tasks/logs/challenge?address={gate.address}&chainId=65535"
     assert read.path == f"/tasks/{TASK}/logs"
@@ -94,3 +107,41 @@ def test_a_refusal_is_told():
 def test_a_task_id_is_checked():
     with pytest.raises(ValidationError, match="is not a bytes32 hexstring"):
         WorkerpoolApi("http://127.0.0.1:9").task("0x12")
+
+
+@given(told=mutated(ANSWERS["task"], {"currentStatus": "RECEIVED"}))
+def test_a_story_is_well_formed_or_our_error(told, stranger):
+    stranger.said = told
+    try:
+        found = WorkerpoolApi(stranger.url).task(TASK)
+    except IexecError:
+        return
+    for one in (found["task"], *found["replicates"]):
+        assert one["status"] is None or one["status"].isprintable()
+        for step in one["statusHistory"] or ():
+            assert step["status"].isprintable()
+            assert {type(value) for value in step.values()} <= {str, int, type(None)}
+    assert {type(one["exitCode"]) for one in found["replicates"]} <= {int, type(None)}
+
+
+@given(told=mutated(ANSWERS["logs"]))
+def test_logs_are_texts_or_our_error(told, stranger):
+    stranger.said = told
+    stranger.paths = {"challenge": LOGIN}
+    try:
+        logs = WorkerpoolApi(stranger.url).logs(TASK, GATE)
+    except IexecError:
+        return
+    assert len(build("log", logs)) == len(logs)
+    for log in logs:
+        assert is_address(log["worker"])
+        "".join(text for text in (log["stdout"], log["stderr"]) if text is not None).encode()
+
+
+def test_logs_of_nobody_are_left_out_and_counted(stranger):
+    good = {"walletAddress": WORKER, "stdout": "\ud800 \x1b[2J", "stderr": 5}
+    stranger.said = {"computeLogsList": [{"walletAddress": "me"}, {}, good]}
+    stranger.paths = {"challenge": LOGIN}
+    logs = WorkerpoolApi(stranger.url).logs(TASK, GATE)
+    assert logs == [{"worker": WORKER, "stdout": "\ufffd \x1b[2J", "stderr": None}]
+    assert logs.left_out == 2

@@ -1,0 +1,79 @@
+"""Reading a long list page by page: side by side, as long as pages bring rows, within one allowance."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from itertools import islice
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from iexec_lab.errors import ServiceError
+
+TOGETHER: Final = 8
+"""Pages fetched side by side."""
+MAX_LIST: Final = 128 << 20
+"""Bytes of all pages of one list: about 100,000 orders or deals."""
+
+P = TypeVar("P")
+
+
+@dataclass(slots=True)
+class Allowance:
+    """What one call may take in all, however many answers it needs.
+
+    Attributes:
+        error: Class of the errors.
+        seconds: Time for the whole call.
+        size: Bytes of all answers.
+    """
+
+    error: type[ServiceError]
+    seconds: float
+    size: int = MAX_LIST
+    deadline: float = field(init=False)
+    _taken: int = field(init=False, default=0)
+    _lock: Any = field(init=False, default_factory=Lock, repr=False)
+
+    def __post_init__(self) -> None:
+        self.deadline = time.monotonic() + self.seconds
+
+    def take(self, size: int) -> None:
+        """Count bytes that were read.
+
+        Raises:
+            ServiceError: They are too many, or came too late.
+        """
+        with self._lock:
+            self._taken += size
+        if self._taken > self.size:
+            raise self._spent(f"has more than {self.size >> 20} MB")
+        if time.monotonic() > self.deadline:
+            raise self._spent(f"was not read within {self.seconds:g} seconds")
+
+    def _spent(self, why: str) -> ServiceError:
+        hint = "Ask for less: limit=..., or page by page; or wait longer: connect(..., timeout=...)."
+        return self.error(f"{self.error.service} error: The list {why}", hint=hint)
+
+
+def further(read: Callable[[int], P], last: int) -> Generator[P, None, None]:
+    """Pages 1 to ``last`` in their order; no more than ``TOGETHER`` are asked for before they are wanted."""
+    if last < 1:
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    numbers = iter(range(1, last + 1))
+    with ThreadPoolExecutor(TOGETHER, "market page") as pool:
+        waiting = deque(pool.submit(read, number) for number in islice(numbers, TOGETHER))
+        try:
+            while waiting:
+                page = waiting.popleft().result()
+                waiting.extend(pool.submit(read, number) for number in islice(numbers, 1))
+                yield page
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from copy import deepcopy
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mutated import mutated
+from stranger import ANSWERS, CHAIN_ID, DOMAIN, KINDS
+
+from iexec_lab.errors import ValidationError
+from iexec_lab.frames import SCHEMAS, build
+from iexec_lab.protocol import ORDERS, deal_id
+from iexec_lab.services.market_rows import deal_row, order_row
+
+DEAL = ANSWERS["deals"]["deals"][0]
+
+
+def row_of(kind):
+    return deepcopy(ANSWERS[f"{kind}s"]["orders"][0])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_market_tells_is_kept_as_it_is(kind):
+    assert order_row(kind, CHAIN_ID, row_of(kind)) == row_of(kind)
+    single = {name: value for name, value in ANSWERS[kind].items() if name != "ok"}
+    assert order_row(kind, CHAIN_ID, ANSWERS[kind]) == single
+    assert single["chainId"] == str(CHAIN_ID)  # a number in lists
+    assert deal_row(CHAIN_ID, DEAL) == DEAL
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(data=st.data())
+def test_an_order_is_well_formed_or_refused(kind, data):
+    told = data.draw(mutated(row_of(kind), ANSWERS[kind]))
+    try:
+        row = order_row(kind, CHAIN_ID, told)
+    except ValidationError:
+        return
+    order = ORDERS[kind].from_json(row["order"], stage="signed", frameworks=None)
+    assert len(order.hash(DOMAIN)) == 66
+    frame = build(kind, [row])
+    assert list(frame.columns) == [column.name for column in SCHEMAS[kind]]
+    assert int(frame["remaining"][0]) == int(row["remaining"])
+
+
+@given(told=mutated(DEAL))
+def test_a_deal_is_well_formed_or_refused(told):
+    try:
+        row = deal_row(CHAIN_ID, told)
+    except ValidationError:
+        return
+    if {"requestHash", "botFirst"} <= set(row):
+        assert row["dealid"] == deal_id(row["requestHash"], row["botFirst"])
+    assert build("deal", [row])["deal_id"][0] == row["dealid"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"chainId": 42161}, "chainId can not be 42161"),
+        ({"chainId": True}, "chainId can not be True"),
+        ({"orderHash": "0x12"}, "orderHash can not be 0x12"),
+        ({"remaining": -1}, "remaining can not be -1"),
+        ({"remaining": 10**400}, "remaining can not be 1000"),
+        ({"remaining": None}, "remaining is missing"),
+        ({"status": "\x1b[2J"}, "status can not be  [2J"),
+        ({"publicationTimestamp": "2026-02-30T11:33:22.976Z"}, "publicationTimestamp can not be"),
+        ({"signer": "0x"}, "signer can not be 0x"),
+        ({"bulk": "yes"}, "bulk can not be yes"),
+        ({"order": []}, "order can not be []"),
+    ],
+)
+def test_the_field_that_is_wrong_is_named(change, words):
+    with pytest.raises(ValidationError) as caught:
+        order_row("apporder", CHAIN_ID, {**row_of("apporder"), **change})
+    assert caught.value.message.startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"appprice": 1.5}, "order.appprice can not be 1.5"),
+        ({"appprice": -1}, "order.appprice can not be -1"),
+        ({"appprice": True}, "order.appprice can not be True"),
+        ({"volume": 2**256}, "order.volume can not be 1157920892373"),
+        ({"app": "0x12"}, "order.app can not be 0x12"),
+        ({"app": None}, "order.app is missing"),
+        ({"tag": "tee"}, "order.tag can not be tee"),
+        ({"sign": "0x1"}, "order.sign can not be 0x1"),
+        ({"salt": "0x"}, "order.salt can not be 0x"),
+    ],
+)
+def test_the_field_of_the_order_that_is_wrong_is_named(change, words):
+    row = row_of("apporder")
+    row["order"] |= change
+    with pytest.raises(ValidationError) as caught:
+        order_row("apporder", CHAIN_ID, row)
+    assert caught.value.message.startswith(words)
+
+
+@pytest.mark.parametrize("params", ["", "{", "NaN", {}, '"\ud800', "[" * 5000])
+def test_parameters_are_json_text(params):
+    row = row_of("requestorder")
+    row["order"]["params"] = params
+    with pytest.raises(ValidationError, match=r"order\.params can not be"):
+        order_row("requestorder", CHAIN_ID, row)
+
+
+def test_an_order_of_another_kind_is_refused():
+    with pytest.raises(ValidationError, match=r"order\.app is missing"):
+        order_row("apporder", CHAIN_ID, row_of("workerpoolorder"))
+
+
+def test_what_nobody_knows_is_dropped():
+    row = {**row_of("apporder"), "evil": "\x1b"}
+    row["order"]["more"] = {}
+    assert order_row("apporder", CHAIN_ID, row) == row_of("apporder")
+    assert "evil" not in deal_row(CHAIN_ID, {**DEAL, "evil": 1})
+
+
+def test_numbers_may_be_text():
+    row = row_of("workerpoolorder")
+    row["order"]["volume"] = str(2**200 + 1)
+    [volume] = build("workerpoolorder", [order_row("workerpoolorder", CHAIN_ID, row)])["volume"]
+    assert volume == 2**200 + 1
+
+
+def test_a_deal_whose_id_is_not_that_of_its_request_is_refused():
+    with pytest.raises(ValidationError, match="is not the id of a deal of request order"):
+        deal_row(CHAIN_ID, {**DEAL, "requestHash": "0x" + "ab" * 32})
+    with pytest.raises(ValidationError, match="is not the id of a deal of request order"):
+        deal_row(CHAIN_ID, {**DEAL, "botFirst": 1})
