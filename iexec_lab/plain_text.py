@@ -6,6 +6,8 @@ from typing import Any, Final
 
 LONGEST: Final = 500
 """Characters of a stranger's text that are shown."""
+LONGEST_LINES: Final = 4_000
+"""Characters of a text of several lines that are shown."""
 
 
 def plain(value: Any, longest: int = LONGEST) -> str:
@@ -13,9 +15,25 @@ def plain(value: Any, longest: int = LONGEST) -> str:
 
     What is cut off is marked with an ellipsis; surrogates, which no terminal can write, become spaces.
     """
-    try:
-        text = str(value)
-    except ValueError:  # Python writes no integer of more than 4,300 digits
-        text = f"(a number of {value.bit_length()} bits)"
+    text = _text(value)
     shown = "".join(char if char.isprintable() else " " for char in text[:longest])
     return shown if len(text) <= longest else shown + "…"
+
+
+def plain_lines(value: Any, longest: int = LONGEST_LINES) -> str:
+    """As ``plain``, but the text keeps its lines: for our own sentences, which may quote a stranger's."""
+    text = _text(value)
+    if len(text) <= longest and text.isprintable():
+        return text
+    shown = "\n".join(plain(line, longest) for line in text[:longest].split("\n"))
+    return shown if len(text) <= longest else shown + "…"
+
+
+def _text(value: Any) -> str:
+    try:
+        return str(value)
+    except ValueError:  # Python writes no integer of more than 4,300 digits
+        kind = f"number of {value.bit_length()} bits" if isinstance(value, int) else type(value).__name__
+    except RecursionError:
+        kind = f"{type(value).__name__} that is nested too deep"
+    return f"(a {kind})"
