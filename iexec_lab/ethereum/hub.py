@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iexec_lab.errors import CallError
+from iexec_lab.ethereum.answers import HINT_NOT_A_NODE
 from iexec_lab.ethereum.calls import Call, attempt, block_time, read
 from iexec_lab.ethereum.contracts import HUB, OWNABLE, REGISTRY
 from iexec_lab.protocol.constants import NULL_ADDRESS
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from iexec_lab.ethereum.abi import Function
     from iexec_lab.ethereum.rpc import Provider
     from iexec_lab.protocol.order import Order
+
+
+MOST_CATEGORIES = 1_000
+"""More than any hub has: how many there are to read, the node says."""
 
 
 class Ratios(NamedTuple):
@@ -124,11 +129,21 @@ class Hub:
 
     def view_categories(self, indices: Iterable[int] | None = None) -> list[Category]:
         """The categories asked for; all there are when none is named."""
-        wanted = range(self.count_category()) if indices is None else indices
+        wanted = range(self._few_categories()) if indices is None else indices
         return [Category.from_abi(values) for values in self._many(HUB.viewCategory, wanted)]
 
     def count_category(self) -> int:
         return int(self._one(HUB.countCategory))
+
+    def _few_categories(self) -> int:
+        count = self.count_category()
+        if count > MOST_CATEGORIES:
+            raise CallError(
+                f"The hub names {count} categories, more than {MOST_CATEGORIES}",
+                details={"hub": self.address},
+                hint=HINT_NOT_A_NODE,
+            )
+        return count
 
     def view_consumed(self, order_hashes: Iterable[str]) -> list[int]:
         """How much of each order's volume is used; all of it once the order is cancelled."""
