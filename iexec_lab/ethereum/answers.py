@@ -24,6 +24,7 @@ _HASH: Final = re.compile(r"0x[0-9a-fA-F]{64}")
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
 _MOST_TOPICS: Final = 4
 _SHOWN: Final = 80
+_LAST_SECOND: Final = 253_402_300_799  # of the year 9999, the last one that has a calendar date
 
 
 def to_int(value: Any) -> int:
@@ -126,6 +127,12 @@ def to_transaction(value: Any) -> dict[str, Any] | None:
     return value
 
 
+def _to_time(value: Any) -> str:
+    if to_int(value) > _LAST_SECOND:
+        raise _refused(value, "a time")
+    return to_quantity(value)
+
+
 def read_answer(method: str, result: Any) -> Any:
     """The result of a method as its readers expect it; other methods' results are left as they are.
 
@@ -147,7 +154,10 @@ def _refused(value: Any, what: str) -> CallError:
 
 
 _IN_LOGS: Final = {"transactionHash": to_hash, "blockHash": to_hash, "blockNumber": to_quantity}
-_IN_BLOCKS: Final = dict.fromkeys(("number", "timestamp", "gasLimit", "baseFeePerGas"), to_quantity)
+_IN_BLOCKS: Final = {
+    **dict.fromkeys(("number", "gasLimit", "baseFeePerGas"), to_quantity),
+    "timestamp": _to_time,
+}
 _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     **dict.fromkeys(
         (

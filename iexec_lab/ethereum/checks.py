@@ -11,6 +11,7 @@ from iexec_lab.ethereum.contracts import HUB, RLC
 from iexec_lab.ethereum.hub import Hub
 from iexec_lab.protocol.constants import NULL_ADDRESS
 from iexec_lab.protocol.ids import task_id
+from iexec_lab.protocol.states import TASK_STATUSES
 from iexec_lab.protocol.values import to_address
 
 if TYPE_CHECKING:
@@ -41,7 +42,10 @@ def explain(rpc: Provider, call: Mapping[str, Any]) -> str | None:
 
 
 def _when(seconds: int) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (OverflowError, ValueError, OSError):
+        return f"second {seconds} since 1970"
 
 
 def _initialize(hub: Hub, _sender: str, deal_id: bytes, index: int) -> str | None:
@@ -180,7 +184,7 @@ def _not_open(task: bytes, state: Task, wanted: set[int]) -> str | None:
         return f"Task 0x{task.hex()} is not initialised, or there is no such task on this chain."
     if state.status in wanted:
         return None
-    return f"The task is {('UNSET', 'ACTIVE', 'REVEALING', 'COMPLETED', 'FAILED')[state.status]}."
+    return f"The task is {TASK_STATUSES[state.status]}."
 
 
 _CHECKS: dict[bytes, tuple[Function, Callable[..., str | None]]] = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from iexec_lab.errors import ValidationError
 from iexec_lab.protocol.constants import NULL_ADDRESS, NULL_BYTES32
 from iexec_lab.protocol.ids import task_id
 from iexec_lab.protocol.javascript import loads
@@ -25,6 +26,9 @@ CONTRIBUTION_STATUSES: Final = ("UNSET", "CONTRIBUTED", "PROVED", "REJECTED")
 CONTRIBUTION_RATIO: Final = 7
 REVEAL_RATIO: Final = 2
 FINAL_RATIO: Final = 10
+
+#: More tasks than a deal has that anybody lists one by one: a node can name any number.
+MAX_TASKS: Final = 100_000
 
 _COMPLETED: Final = 3
 
@@ -107,7 +111,16 @@ class Deal:
         return range(self.bot_first, self.bot_first + self.bot_size)
 
     def task_ids(self, deal_id: str) -> list[str]:
-        """Ids of the deal's tasks, by index."""
+        """Ids of the deal's tasks, by index.
+
+        Raises:
+            ValidationError: they are more than ``MAX_TASKS``.
+        """
+        if self.bot_size > MAX_TASKS:
+            raise ValidationError(
+                f"Deal {deal_id} has {self.bot_size} tasks, more than the {MAX_TASKS} that can be listed",
+                hint="Look at single ones by their task id.",
+            )
         return [task_id(deal_id, index) for index in self.indices]
 
     def final_time(self, category_seconds: int, ratio: int = FINAL_RATIO) -> int:
@@ -173,7 +186,7 @@ class Task:
         status, deal, index, time_ref, contribution, reveal, final, consensus, *rest = values
         reveals, winners, contributors, digest, results, timestamp, callback = rest
         return cls(
-            status=int(status),
+            status=_status(TASK_STATUSES, status, "a task"),
             deal_id=to_bytes32(deal),
             index=index,
             time_ref=time_ref,
@@ -203,7 +216,7 @@ class Task:
         """A name of ``TASK_STATUSES``, or ``TIMEOUT`` for a task that could be claimed at that time."""
         if self.status < _COMPLETED and self.timed_out(now):
             return "TIMEOUT"
-        return _name(TASK_STATUSES, self.status)
+        return TASK_STATUSES[self.status]
 
     def result(self) -> dict[str, Any]:
         """Where the result is, such as ``{"storage": "ipfs", "location": "/ipfs/<cid>"}``."""
@@ -279,16 +292,18 @@ class Contribution:
     @classmethod
     def from_abi(cls, values: Sequence[Any]) -> Self:
         status, result_hash, seal, challenge, weight = values
-        return cls(int(status), to_bytes32(result_hash), to_bytes32(seal), to_address(challenge), int(weight))
+        known = _status(CONTRIBUTION_STATUSES, status, "a contribution")
+        return cls(known, to_bytes32(result_hash), to_bytes32(seal), to_address(challenge), int(weight))
 
     @property
     def status_name(self) -> str:
-        return _name(CONTRIBUTION_STATUSES, self.status)
+        return CONTRIBUTION_STATUSES[self.status]
 
 
-def _name(names: tuple[str, ...], status: int) -> str:
-    """The name of a status; a number that no contract of today returns is shown as it is."""
-    return names[status] if 0 <= status < len(names) else str(status)
+def _status(names: tuple[str, ...], status: int, what: str) -> int:
+    if not 0 <= status < len(names):
+        raise ValidationError(f"{status} is no status of {what}")
+    return status
 
 
 def decode_results(results: bytes) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from iexec_lab.errors import ValidationError
 from iexec_lab.protocol import (
     NULL_ADDRESS,
     NULL_BYTES32,
@@ -18,6 +19,7 @@ from iexec_lab.protocol import (
     decode_results,
     task_id,
 )
+from iexec_lab.protocol.states import MAX_TASKS
 
 A = "0x" + "aa" * 20
 DEAL = (
@@ -49,12 +51,28 @@ def test_an_unknown_deal_is_all_zeros():
 @pytest.mark.parametrize(
     ("status", "now", "name", "timed_out"),
     [(0, 0, "UNSET", False), (1, 199, "ACTIVE", False), (1, 200, "TIMEOUT", True), (2, 200, "TIMEOUT", True),
-     (3, 999, "COMPLETED", False), (4, 999, "FAILED", True), (9, 0, "9", False)],
+     (3, 999, "COMPLETED", False), (4, 999, "FAILED", True)],
 )  # fmt: skip
 def test_the_name_of_a_status_depends_on_the_time(status, now, name, timed_out):
     task = Task.from_abi((status, *TASK[1:]))
     assert task.status_name(now) == name
     assert task.timed_out(now) is timed_out
+
+
+@pytest.mark.parametrize("status", [5, 9, 255, -1])
+def test_a_status_that_no_contract_returns_is_refused(status):
+    with pytest.raises(ValidationError, match="no status of a task"):
+        Task.from_abi((status, *TASK[1:]))
+    with pytest.raises(ValidationError, match="no status of a contribution"):
+        Contribution.from_abi((status, bytes(32), bytes(32), A, 2))
+
+
+@pytest.mark.parametrize("size", [MAX_TASKS + 1, 10**12, 2**255])
+def test_a_size_that_a_node_names_sizes_no_list(size):
+    deal = Deal.from_abi((*DEAL[:12], size, *DEAL[13:]))
+    assert 3 in deal.indices
+    with pytest.raises(ValidationError, match=f"has {size} tasks"):
+        deal.task_ids(NULL_BYTES32)
 
 
 def test_a_task():
