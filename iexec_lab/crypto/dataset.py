@@ -16,8 +16,18 @@ from typing import TYPE_CHECKING, Final
 from iexec_lab.crypto.aes import BLOCK, cbc_decryptor, cbc_encryptor, decrypt_chunks, encrypt_chunks
 from iexec_lab.crypto.archive import source_chunks
 from iexec_lab.crypto.base64text import decode_base64
-from iexec_lab.crypto.streams import Helper, Meter, open_source, open_target, read_chunks, read_exactly
+from iexec_lab.crypto.streams import (
+    Helper,
+    Meter,
+    file_path,
+    open_source,
+    open_target,
+    os_errors,
+    read_chunks,
+    read_exactly,
+)
 from iexec_lab.errors import CryptoError, ValidationError
+from iexec_lab.regular_files import is_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,9 +112,10 @@ def encrypt_dataset(
 
 def _is_inside(target: Target, source: Source) -> bool:
     paths = (str, os.PathLike)
-    if not isinstance(source, paths) or not isinstance(target, paths) or not Path(source).is_dir():
+    if not isinstance(source, paths) or not isinstance(target, paths) or not is_folder(source):
         return False
-    return Path(target).absolute().parent.resolve().is_relative_to(Path(source).resolve())
+    with os_errors(f"can not write {os.fspath(target)}"):
+        return file_path(target).absolute().parent.resolve().is_relative_to(Path(source).resolve())
 
 
 def decrypt_dataset(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
-import stat
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,7 +10,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self, cast
 
+from iexec_lab.crypto.parts import file_part
 from iexec_lab.errors import CryptoError, ValidationError
+from iexec_lab.plain_text import plain
+from iexec_lab.regular_files import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,16 +79,19 @@ def file_path(name: str | os.PathLike[str]) -> Path:
 
 @contextmanager
 def open_source(source: Source) -> Iterator[tuple[BinaryIO, int | None]]:
-    """The source as an open file, and its size when that is known."""
+    """The source as an open file, and its size when that is known.
+
+    Raises:
+        CryptoError: a path without a regular file; a pipe or a device is given as an open file.
+    """
     if isinstance(source, bytes | bytearray | memoryview):
         yield BytesIO(source), len(source)
     elif isinstance(source, str | os.PathLike):
-        with os_errors(f"can not read {os.fspath(source)}"):
-            file = file_path(source).open("rb", buffering=0)
+        with os_errors(f"can not read {plain(os.fspath(source))}"):
+            file = open_regular(file_path(source))
         with file:
-            about = os.fstat(file.fileno())
-            # Pipes, devices and what the system makes up have no size to count on.
-            yield file, about.st_size if stat.S_ISREG(about.st_mode) and about.st_size else None
+            # What the system makes up in /proc has no size to count on.
+            yield cast("BinaryIO", file), os.fstat(file.fileno()).st_size or None
     else:
         yield source, None
 
@@ -198,17 +202,11 @@ def open_target(target: Target, *, private: bool = False) -> Iterator[BinaryIO]:
     with os_errors(f"can not write {path}"):
         if path.exists() and not (path.is_file() or path.is_dir()):
             raise CryptoError(f"can not write {path}: no regular file")
-    part = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
     mode = 0o600 if private else 0o666
-    with os_errors(f"can not write {path}"):
-        file = os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode), "w+b")
-        try:
-            with file:
-                yield file
-            part.replace(path)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
+    with os_errors(f"can not write {path}"), file_part(path, mode) as (part, descriptor):
+        with os.fdopen(descriptor, "w+b") as file:
+            yield file
+        part.replace(path)
 
 
 def write_private(path: str | os.PathLike[str], data: bytes) -> None:

@@ -280,6 +280,7 @@ def test_a_pipe_can_be_encrypted(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     writer = threading.Thread(target=lambda: (tmp_path / "pipe").write_bytes(b"x" * 100))
     writer.start()
-    done = encrypt_dataset(tmp_path / "pipe", tmp_path / "enc")
+    with (tmp_path / "pipe").open("rb", buffering=0) as pipe:
+        done = encrypt_dataset(pipe, tmp_path / "enc")
     writer.join()
     assert decrypt_dataset(tmp_path / "enc", tmp_path / "clear", done.key) == 100
