@@ -21,12 +21,15 @@ def plain(value: Any, longest: int = LONGEST) -> str:
 
 
 def plain_lines(value: Any, longest: int = LONGEST_LINES) -> str:
-    """As ``plain``, but the text keeps its lines: for our own sentences, which may quote a stranger's."""
+    """As ``plain``, but the text keeps its lines: for our own sentences, which may quote a stranger's.
+
+    What is too long loses its middle: what a sentence says of the value that it quotes often follows it.
+    """
     text = _text(value)
-    if len(text) <= longest and text.isprintable():
-        return text
-    shown = "\n".join(plain(line, longest) for line in text[:longest].split("\n"))
-    return shown if len(text) <= longest else shown + "…"
+    if len(text) > longest:
+        tail = longest // 4
+        text = f"{text[: longest - tail]}…{text[-tail:]}"
+    return text if text.isprintable() else "\n".join(plain(line, longest) for line in text.split("\n"))
 
 
 def _text(value: Any) -> str:

@@ -73,6 +73,18 @@ def possible(path: Name) -> Path:
     return found
 
 
+def real(path: Name) -> Path:
+    """The path without links.
+
+    Raises:
+        OSError: the links go in a circle, or nothing can be called so.
+    """
+    try:
+        return possible(path).resolve()
+    except RuntimeError:  # what pathlib has for circles before Python 3.13
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from None
+
+
 def is_file(path: Name) -> bool:
     """True for a regular file; no name raises."""
     return stat.S_ISREG(_mode(path))

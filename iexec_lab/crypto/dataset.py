@@ -10,7 +10,6 @@ import base64
 import hashlib
 import os
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from iexec_lab.crypto.aes import BLOCK, cbc_decryptor, cbc_encryptor, decrypt_chunks, encrypt_chunks
@@ -27,7 +26,7 @@ from iexec_lab.crypto.streams import (
     read_exactly,
 )
 from iexec_lab.errors import CryptoError, ValidationError
-from iexec_lab.regular_files import is_folder
+from iexec_lab.regular_files import is_folder, real
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,7 +114,7 @@ def _is_inside(target: Target, source: Source) -> bool:
     if not isinstance(source, paths) or not isinstance(target, paths) or not is_folder(source):
         return False
     with os_errors(f"can not write {os.fspath(target)}"):
-        return file_path(target).absolute().parent.resolve().is_relative_to(Path(source).resolve())
+        return real(file_path(target).absolute().parent).is_relative_to(real(source))
 
 
 def decrypt_dataset(

@@ -211,7 +211,7 @@ def save_wallet(
     if exists(path) and not overwrite:
         raise WalletError(f'"{name}" already exists', details={"file": path}, hint="Replace it with --force.")
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        possible(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         _write_private(path, json.dumps(content, indent=2))
     except OSError as error:
         raise _refused(error, "open", path) from None
