@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from iexec_lab.units import number_text
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+LONGEST = 10_000
+"""Characters of one line, or cell, that are drawn; ``--raw`` and the values have all of it."""
+LONGEST_TEXT = 200_000
+"""Characters of a text of several lines, such as a log."""
 GREEN, YELLOW, RED, BOLD, PLAIN = "\x1b[32m", "\x1b[33m", "\x1b[31m", "\x1b[1m", "\x1b[0m"
 
 
@@ -21,7 +27,9 @@ class Style:
 
 
 def safe(text: str) -> str:
-    """Text without control characters: what comes from the network must not move the cursor."""
+    """A line, not endless, without control characters: what strangers send must not move the cursor."""
+    if len(text) > LONGEST:
+        text = text[:LONGEST] + "…"
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
@@ -37,12 +45,17 @@ def _lines(value: Any, style: Style, width: int) -> list[str]:
         return _pairs(value, style, width)
     if isinstance(value, (list, tuple)):
         return _items(value, style, width)
-    return [safe(line) for line in _word(value).split("\n")] if value != "" else []
+    text = _word(value)
+    if len(text) > LONGEST_TEXT:
+        text = f"{text[:LONGEST_TEXT]}\n… {len(text) - LONGEST_TEXT} more characters"
+    return [safe(line) for line in text.split("\n")] if value != "" else []
 
 
 def _word(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, int):
+        return number_text(value)  # Python writes no more than 4,300 digits
     return "none" if value is None else str(value)
 
 
