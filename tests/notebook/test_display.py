@@ -172,5 +172,5 @@ def test_no_cell_steers_the_page_or_floods_it(formats, single):
     for text in shown.values():
         text.encode()
         assert all(line.isprintable() for line in text.split("\n"))
-        assert "<script>" not in text
         assert len(text) < 100_000
+    assert "<script>" not in shown["text/html"]
