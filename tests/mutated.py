@@ -36,7 +36,7 @@ def mutated(draw, *real, changes=3):
         path = draw(st.sampled_from(list(paths(answer))))
         if not path:
             if draw(st.integers(0, 9)) == 0:
-                answer = draw(ANYTHING)
+                answer = deepcopy(draw(ANYTHING))
             continue
         *way, last = path
         holder = answer
@@ -44,7 +44,7 @@ def mutated(draw, *real, changes=3):
             holder = holder[key]
         what = draw(st.sampled_from(["replace", "replace", "remove", "double"]))
         if what == "replace":
-            holder[last] = draw(ANYTHING)
+            holder[last] = deepcopy(draw(ANYTHING))
         elif what == "remove":
             del holder[last]
         elif isinstance(holder, list):
