@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 HINT_NOT_A_NODE: Final = "What answers there is not an Ethereum node: check the host in chain.json."
 
 _QUANTITY: Final = re.compile(r"0[xX][0-9a-fA-F]{1,64}")
-_BYTES: Final = re.compile(r"(?:0x)?(?:[0-9a-fA-F]{2})*")
 _HASH: Final = re.compile(r"0x[0-9a-fA-F]{64}")
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
 _MOST_TOPICS: Final = 4
@@ -48,11 +47,16 @@ def to_quantity(value: Any) -> str:
 
 def to_data(value: Any, most: int | None = None) -> str:
     """Bytes as ``0x`` text; CallError when it is none, or has more than ``most`` bytes."""
-    if not isinstance(value, str) or _BYTES.fullmatch(value) is None:
+    digits = value.removeprefix("0x") if isinstance(value, str) else "?"
+    try:
+        bytes.fromhex(digits)
+    except ValueError:
+        raise _refused(value, "bytes") from None
+    if digits and not digits.isalnum():  # fromhex does not mind spaces
         raise _refused(value, "bytes")
     if most is not None and len(value) > 2 * most + 2:
         raise _refused(value, f"at most {most} bytes")
-    return value if value.startswith("0x") else "0x" + value
+    return "0x" + digits
 
 
 def to_hash(value: Any) -> str:
