@@ -9,10 +9,6 @@ from iexec_lab.units import number_text
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-LONGEST = 10_000
-"""Characters of one line, or cell, that are drawn; ``--raw`` and the values have all of it."""
-LONGEST_TEXT = 200_000
-"""Characters of a text of several lines, such as a log."""
 GREEN, YELLOW, RED, BOLD, PLAIN = "\x1b[32m", "\x1b[33m", "\x1b[31m", "\x1b[1m", "\x1b[0m"
 
 
@@ -26,13 +22,21 @@ class Style:
         return f"{colour}{text}{PLAIN}" if self.colours else text
 
 
+LONGEST_LINE = 10_000
+"""Characters of a line that are shown; the whole is in the value, and in ``--raw``."""
+
+
 def safe(text: str) -> str:
-    """A line, not endless, without control characters: what strangers send must not move the cursor."""
-    if len(text) > LONGEST:
-        text = text[:LONGEST] + "…"
+    """Text without control characters, not endless: what comes from the network must not move the cursor."""
+    if len(text) > LONGEST_LINE:
+        text = text[:LONGEST_LINE] + "…"
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+LONGEST_TEXT = 200_000
+"""Characters of a text of several lines, such as a log, that are shown."""
 
 
 def render(value: Any, style: Style, *, width: int = 100) -> str:

@@ -175,7 +175,7 @@ def fault_of(answer: Any, shown: str) -> RpcFault | None:
 def _parse(body: bytes, response: requests.Response, shown: str) -> Any | RpcFault:
     status = response.status_code
     try:
-        answer = loads(body.decode())
+        answer = loads(body.decode("utf-8-sig"))
     except ValueError:
         answer = None
     if isinstance(answer, list) and status < 400:

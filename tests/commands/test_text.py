@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iexec_lab.commands.text import LONGEST, LONGEST_TEXT, Style, render, safe
+from iexec_lab.commands.text import LONGEST_LINE, LONGEST_TEXT, Style, render, safe
 
 PLAIN = Style(colours=False)
 
@@ -87,7 +87,7 @@ def test_no_answer_steers_the_terminal_or_floods_it(value):
     shown = render(value, PLAIN)
     shown.encode()
     assert all(line.isprintable() for line in shown.split("\n"))
-    assert all(len(line) < 3 * LONGEST for line in shown.split("\n"))
+    assert all(len(line) < 3 * LONGEST_LINE for line in shown.split("\n"))
 
 
 def test_a_log_is_long_and_not_endless():
