@@ -26,6 +26,7 @@ from iexec_lab.crypto.streams import (
     read_exactly,
 )
 from iexec_lab.errors import CryptoError, ValidationError
+from iexec_lab.protocol.values import to_bytes32
 from iexec_lab.regular_files import is_folder, real
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def read_dataset_key(key: str) -> bytes:
         ValidationError: it is not the key of a dataset. The key is not repeated: it could be right but for
         one letter.
     """
-    data = decode_base64(key.encode()) if isinstance(key, str) else b""
+    data = decode_base64(key.encode(errors="replace")) if isinstance(key, str) else b""
     if len(data) != KEY_SIZE:
         hidden = "***" if key else ""
         raise ValidationError(f"{hidden} is not a valid encryption key (must be base64 encoded 256 bits key)")
@@ -135,10 +136,12 @@ def decrypt_dataset(
         progress: Called with bytes done and bytes in all (None when unknown).
 
     Raises:
-        ValidationError: the key is not valid.
+        ValidationError: the key or the checksum is not valid.
         CryptoError: the key is wrong, the data is cut off or does not have the checksum.
     """
     raw = read_dataset_key(key)
+    if checksum is not None:
+        to_bytes32(checksum)  # what can not be one is told before the work
     digest = hashlib.sha256()
     size = 0
     with open_source(source) as (file, total), open_target(target, private=True) as out, Helper() as helper:
@@ -154,7 +157,7 @@ def decrypt_dataset(
             size += len(piece)
         helper.wait()
         got = "0x" + digest.hexdigest()
-        if checksum is not None and got != checksum.lower():
+        if checksum is not None and got != to_bytes32(checksum):
             raise CryptoError(
                 "the encrypted file does not have the expected checksum",
                 details={"expected": checksum, "got": got},

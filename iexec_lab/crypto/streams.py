@@ -92,8 +92,10 @@ def open_source(source: Source) -> Iterator[tuple[BinaryIO, int | None]]:
         with file:
             # What the system makes up in /proc has no size to count on.
             yield cast("BinaryIO", file), os.fstat(file.fileno()).st_size or None
-    else:
+    elif hasattr(source, "read"):
         yield source, None
+    else:
+        raise _no_file()
 
 
 def read_chunks(file: BinaryIO, meter: Meter | None = None) -> Iterator[memoryview]:
@@ -151,10 +153,14 @@ def read_exactly(file: BinaryIO, count: int) -> bytes:
 
 def _binary(data: Any) -> bytes:
     if not isinstance(data, bytes):
-        raise ValidationError(
-            "Invalid file buffer, must be ArrayBuffer or Buffer", hint="open the file in mode 'rb'"
-        )
+        raise _no_file()
     return data
+
+
+def _no_file() -> ValidationError:
+    return ValidationError(
+        "Invalid file buffer, must be ArrayBuffer or Buffer", hint="open the file in mode 'rb'"
+    )
 
 
 class Helper:
@@ -195,6 +201,8 @@ def open_target(target: Target, *, private: bool = False) -> Iterator[BinaryIO]:
     left as it was; ``private`` files can be read by their owner only.
     """
     if not isinstance(target, str | os.PathLike):
+        if not hasattr(target, "write"):
+            raise _no_file()
         with os_errors("can not write the target"):
             yield target
         return
