@@ -110,9 +110,14 @@ def block_time(rpc: Provider) -> int:
 
 def latest_block(rpc: Provider) -> dict[str, Any]:
     """The newest block, without its transactions; number and time are quantities."""
-    block = to_block(rpc.request("eth_getBlockByNumber", "latest", False))
+    return block_at(rpc, "latest")
+
+
+def block_at(rpc: Provider, number: str) -> dict[str, Any]:
+    """The block with this number (quantity, or ``latest``), without its transactions."""
+    block = to_block(rpc.request("eth_getBlockByNumber", number, False))
     if block is None or block.get("timestamp") is None or block.get("number") is None:
-        raise CallError("The node has no latest block", hint=HINT_NOT_A_NODE)
+        raise CallError(f"The node has no {number} block", hint=HINT_NOT_A_NODE)
     return block
 
 

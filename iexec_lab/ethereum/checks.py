@@ -11,7 +11,6 @@ from iexec_lab.ethereum.contracts import HUB, RLC
 from iexec_lab.ethereum.hub import Hub
 from iexec_lab.protocol.constants import NULL_ADDRESS
 from iexec_lab.protocol.ids import task_id
-from iexec_lab.protocol.states import TASK_STATUSES
 from iexec_lab.protocol.values import to_address
 
 if TYPE_CHECKING:
@@ -184,7 +183,7 @@ def _not_open(task: bytes, state: Task, wanted: set[int]) -> str | None:
         return f"Task 0x{task.hex()} is not initialised, or there is no such task on this chain."
     if state.status in wanted:
         return None
-    return f"The task is {TASK_STATUSES[state.status]}."
+    return f"The task is {state.status_name(0)}."
 
 
 _CHECKS: dict[bytes, tuple[Function, Callable[..., str | None]]] = {

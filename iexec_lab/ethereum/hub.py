@@ -12,7 +12,7 @@ from iexec_lab.ethereum.contracts import HUB, OWNABLE, REGISTRY
 from iexec_lab.protocol.constants import NULL_ADDRESS
 from iexec_lab.protocol.states import Account, Category, Contribution, Deal, Task
 from iexec_lab.protocol.typed_data import Domain
-from iexec_lab.protocol.values import to_address, to_bytes32
+from iexec_lab.protocol.values import to_address, to_bytes32, to_signature
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -182,7 +182,7 @@ class Hub:
             Call(
                 self.address,
                 HUB.verifyPresignatureOrSignature,
-                (to_address(signer), _word(digest), bytes.fromhex(signature.removeprefix("0x"))),
+                (to_address(signer), _word(digest), bytes.fromhex(to_signature(signature)[2:])),
             )
             for signer, digest, signature in claims
         ]

@@ -186,7 +186,7 @@ class Task:
         status, deal, index, time_ref, contribution, reveal, final, consensus, *rest = values
         reveals, winners, contributors, digest, results, timestamp, callback = rest
         return cls(
-            status=_status(TASK_STATUSES, status, "a task"),
+            status=int(status),
             deal_id=to_bytes32(deal),
             index=index,
             time_ref=time_ref,
@@ -216,7 +216,7 @@ class Task:
         """A name of ``TASK_STATUSES``, or ``TIMEOUT`` for a task that could be claimed at that time."""
         if self.status < _COMPLETED and self.timed_out(now):
             return "TIMEOUT"
-        return TASK_STATUSES[self.status]
+        return _name(TASK_STATUSES, self.status)
 
     def result(self) -> dict[str, Any]:
         """Where the result is, such as ``{"storage": "ipfs", "location": "/ipfs/<cid>"}``."""
@@ -292,18 +292,16 @@ class Contribution:
     @classmethod
     def from_abi(cls, values: Sequence[Any]) -> Self:
         status, result_hash, seal, challenge, weight = values
-        known = _status(CONTRIBUTION_STATUSES, status, "a contribution")
-        return cls(known, to_bytes32(result_hash), to_bytes32(seal), to_address(challenge), int(weight))
+        return cls(int(status), to_bytes32(result_hash), to_bytes32(seal), to_address(challenge), int(weight))
 
     @property
     def status_name(self) -> str:
-        return CONTRIBUTION_STATUSES[self.status]
+        return _name(CONTRIBUTION_STATUSES, self.status)
 
 
-def _status(names: tuple[str, ...], status: int, what: str) -> int:
-    if not 0 <= status < len(names):
-        raise ValidationError(f"{status} is no status of {what}")
-    return status
+def _name(names: tuple[str, ...], status: int) -> str:
+    """The name of a status; a number that no contract of today returns is shown as it is."""
+    return names[status] if 0 <= status < len(names) else str(status)
 
 
 def decode_results(results: bytes) -> dict[str, Any]:
