@@ -30,12 +30,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from iexec_lab.plain_text import plain, plain_lines
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
 class IexecError(Exception):
     """What failed, with which values, and what to do next.
+
+    Message, hint and the details that are shown may quote what a stranger sent: here, and nowhere else, they
+    lose control characters and what is endless.
 
     Args:
         message: One sentence, the same as the official SDK's where that one has one.
@@ -48,22 +53,27 @@ class IexecError(Exception):
     def __init__(
         self, message: str, *, details: Mapping[str, Any] | None = None, hint: str | None = None
     ) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = plain_lines(message)
+        super().__init__(self.message)
         self.details = dict(details or {})
-        self.hint = hint
+        self.hint = None if hint is None else plain_lines(hint)
 
     def lines(self) -> list[str]:
         """The error as a person reads it: message, details, hint."""
-        shown = [f"{type(self).__name__}: {self.message}"]
-        shown += [f"  {name}: {value}" for name, value in self.details.items()]
+        shown = [_indented(f"{type(self).__name__}: {self.message}")]
+        shown += [_indented(f"  {plain(name)}: {plain_lines(value)}") for name, value in self.details.items()]
         if self.hint:
-            shown.append(f"  → {self.hint}")
+            shown.append(_indented(f"  → {self.hint}"))
         return shown
 
     def _render_traceback_(self) -> list[str]:
         """IPython shows these lines in place of a traceback."""
         return self.lines()
+
+
+def _indented(text: str) -> str:
+    """Further lines stand deeper, so that no text can pass for the next detail or hint."""
+    return text.replace("\n", "\n    ")
 
 
 class ValidationError(IexecError, ValueError):
@@ -200,7 +210,7 @@ class ChainError(IexecError):
         hint: str | None = None,
     ) -> None:
         super().__init__(message, details=details, hint=hint)
-        self.reason = reason
+        self.reason = None if reason is None else plain(reason)
 
 
 class CallError(ChainError):

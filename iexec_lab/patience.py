@@ -73,6 +73,11 @@ def allow(allowed: Patience) -> Iterator[None]:
         _patience.reset(token)
 
 
+def current() -> Patience | None:
+    """What ``allow`` gave to what is going on."""
+    return _patience.get()
+
+
 def retry_after(header: str | None) -> float | None:
     """Seconds from a Retry-After header, which holds seconds or a date; a year at most."""
     text = (header or "").strip()
@@ -80,7 +85,7 @@ def retry_after(header: str | None) -> float | None:
         return min(float(text), _LONGEST_WAIT)
     try:
         moment = email.utils.parsedate_to_datetime(text).timestamp()
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, IndexError, TypeError, OSError):
         return None
     return min(max(moment - time.time(), 0.0), _LONGEST_WAIT)
 

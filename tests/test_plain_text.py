@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iexec_lab.plain_text import LONGEST, plain
+from iexec_lab.plain_text import LONGEST, LONGEST_LINES, plain, plain_lines
 
 
 @given(st.text(st.characters(), max_size=2 * LONGEST))
@@ -22,3 +22,27 @@ def test_a_megabyte_is_cut_and_an_escape_sequence_is_text():
 def test_any_value_is_shown():
     assert plain(None) == "None"
     assert plain(10**5000) == f"(a number of {(10**5000).bit_length()} bits)"
+
+
+def test_a_list_with_a_huge_number_and_a_bottomless_one_have_a_text():
+    assert plain([10**5000]) == "(a list)"
+    bottomless = []
+    for _ in range(200_000):
+        bottomless = [bottomless]
+    assert plain(bottomless) == "(a list that is nested too deep)"
+
+
+@given(st.text(st.characters(), max_size=200))
+def test_lines_stay_lines(text):
+    shown = plain_lines(text)
+    assert shown.count("\n") == text.count("\n")
+    assert all(line.isprintable() for line in shown.split("\n"))
+
+
+def test_many_lines_are_cut_in_the_middle():
+    text = "ab\n" * 100_000 + "is no value"
+    shown = plain_lines(text)
+    assert len(shown) == LONGEST_LINES + 1
+    head, tail = shown.split("…")
+    assert text.startswith(head)
+    assert text.endswith(tail)

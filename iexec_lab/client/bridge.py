@@ -19,7 +19,7 @@ from iexec_lab.errors import (
     ProjectError,
     ValidationError,
 )
-from iexec_lab.ethereum.calls import Call, block_time, latest_block, read
+from iexec_lab.ethereum.calls import Call, block_at, block_time, latest_block, read
 from iexec_lab.ethereum.contracts import BRIDGE as CONTRACT
 from iexec_lab.ethereum.contracts import BRIDGE_EVENTS, EVENTS, RLC
 from iexec_lab.ethereum.logs import read_events, read_logs
@@ -212,8 +212,7 @@ def _first_block_at(rpc: Provider, moment: int, newest: int) -> int:
     low, high = 0, newest
     while low < high:
         middle = (low + high) // 2
-        block = rpc.request("eth_getBlockByNumber", hex(middle), False)
-        if int(block["timestamp"], 16) < moment:
+        if int(block_at(rpc, hex(middle))["timestamp"], 16) < moment:
             low = middle + 1
         else:
             high = middle

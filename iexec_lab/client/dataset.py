@@ -15,6 +15,7 @@ from iexec_lab.crypto.archive import write_folder
 from iexec_lab.errors import AbortedError, CryptoError
 from iexec_lab.ethereum.contracts import DATASET, DATASET_REGISTRY
 from iexec_lab.protocol import NULL_BYTES32, dataset_arguments
+from iexec_lab.regular_files import exists, is_file, is_folder, read_regular
 
 if TYPE_CHECKING:
     import os
@@ -176,7 +177,7 @@ class Datasets(Asset):
         if secret_value is None:
             path = self.session.folder / (secret_path or f"{KEYS}/dataset.key")
             try:
-                secret_value = path.read_text(encoding="utf-8").strip()
+                secret_value = read_regular(path).decode().strip()
             except (OSError, ValueError) as error:
                 raise CryptoError(
                     f"Failed to load dataset key from {path}",
@@ -292,14 +293,14 @@ def encrypt_folder(
     originals = (base / (original_dataset_dir or ORIGINALS)).absolute()
     encrypted = (base / (encrypted_dataset_dir or ENCRYPTED)).absolute()
     for needed in (originals, keys, encrypted):
-        if not needed.is_dir():
+        if not is_folder(needed):
             raise CryptoError(
                 "Folders for dataset encryption are missing, did you forget to run "
                 '"iexec dataset init --encrypted"?',
                 details={"missing": needed},
             )
     sources = sorted(
-        path for path in originals.iterdir() if (path.is_file() or path.is_dir()) and not path.is_symlink()
+        path for path in originals.iterdir() if (is_file(path) or is_folder(path)) and not path.is_symlink()
     )
     if not sources:
         raise CryptoError(
@@ -314,7 +315,7 @@ def encrypt_folder(
         )
     places = [keys / f"{source.name}{_suffix(source)}.key" for source in sources]
     for path in (*places, keys / "dataset.key", *targets):
-        if path.exists() and not force and not (overwrite and overwrite(path)):
+        if exists(path) and not force and not (overwrite and overwrite(path)):
             raise AbortedError(
                 "Operation aborted by user.", details={"file": path}, hint="Replace it with --force."
             )
@@ -337,7 +338,7 @@ def encrypted_frame(raw: dict[str, Any]) -> pd.DataFrame:
 
 
 def _suffix(source: Path) -> str:
-    return ".zip" if source.is_dir() else ""
+    return ".zip" if is_folder(source) else ""
 
 
 def _encrypt(
@@ -364,7 +365,7 @@ class _as_file:  # noqa: N801
         self.source, self.folder = source, ""
 
     def __enter__(self) -> Path:
-        if self.source.is_file():
+        if is_file(self.source):
             return self.source
         self.folder = tempfile.mkdtemp(prefix="iexec-dataset-")
         path = Path(self.folder) / "folder.zip"

@@ -14,16 +14,16 @@ from iexec_lab.ipfs.unixfs import CHUNK_SIZE, FileBuilder
 from iexec_lab.protocol.cid import DAG_PB, parse_cid
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from typing import BinaryIO
 
 _SHA2_256 = b"\x12\x20"
 
 
-def matches(path: Path, address: str) -> bool | None:
+def matches(file: BinaryIO, address: str) -> bool | None:
     """True when the file has this address; None for an address that says nothing about a file's bytes.
 
     Args:
-        path: The file.
+        file: The file, open for reading; it is read from its beginning.
         address: ``/ipfs/<cid>``; with a path behind it, only a folder has the address.
     """
     words = address.strip("/").split("/")
@@ -36,18 +36,25 @@ def matches(path: Path, address: str) -> bool | None:
     if not cid.multihash.startswith(_SHA2_256) or cid.codec not in {RAW, DAG_PB}:
         return None
     if cid.codec == RAW:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest() == cid.multihash[2:]
+        return _sha256(file) == cid.multihash[2:]
     return any(
-        root_hash(path, version=cid.version, raw_leaves=raw) == cid.multihash
+        root_hash(file, version=cid.version, raw_leaves=raw) == cid.multihash
         for raw in (cid.version == 1, cid.version != 1)
     )
 
 
-def root_hash(path: Path, *, version: int, raw_leaves: bool) -> bytes:
+def _sha256(file: BinaryIO) -> bytes:
+    digest = hashlib.sha256()
+    file.seek(0)
+    while piece := file.read(CHUNK_SIZE):
+        digest.update(piece)
+    return digest.digest()
+
+
+def root_hash(file: BinaryIO, *, version: int, raw_leaves: bool) -> bytes:
     """The multihash of the root that kubo would give the file."""
     builder = FileBuilder(lambda _cid, _block: None, version, raw_leaves=raw_leaves)
-    with path.open("rb") as file:
-        while piece := file.read(CHUNK_SIZE):
-            builder.write(piece)
+    file.seek(0)
+    while piece := file.read(CHUNK_SIZE):
+        builder.write(piece)
     return _SHA2_256 + builder.finish().cid.digest

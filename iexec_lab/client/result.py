@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iexec_lab.client.result_files import Result, beneficiary_key_file
+from iexec_lab.client.result_files import Result, beneficiary_key_file, read_key
 from iexec_lab.client.verbs import Noun, framed, verb
 from iexec_lab.crypto import decrypt_result, generate_keypair, public_key_secret, write_private
 from iexec_lab.crypto.streams import file_path, os_errors
 from iexec_lab.errors import AbortedError, CryptoError
 from iexec_lab.protocol import NULL_ADDRESS, RESULT_ENCRYPTION_KEY
+from iexec_lab.regular_files import exists, is_file, is_folder
 
 if TYPE_CHECKING:
     import os
@@ -60,7 +61,7 @@ class Results(Noun):
             self.session, self.session.own_address, beneficiary_keystoredir
         ).absolute()
         public = private.with_name(f"{private.name}.pub")
-        if private.exists() and not force and not (overwrite and overwrite(private)):
+        if exists(private) and not force and not (overwrite and overwrite(private)):
             raise AbortedError(
                 "Operation aborted by user.", details={"file": private}, hint="Replace the key with --force."
             )
@@ -100,7 +101,7 @@ class Results(Noun):
         gate = self.session.gate
         default = f"{beneficiary_key_file(self.session, gate.address)}.pub"
         path = self.session.folder / (secret_path or default)
-        value = public_key_secret(_read_key(path, "public"))
+        value = public_key_secret(read_key(path, "public"))
         sms = self.session.sms(tee_framework)
         updated = sms.push_web2(RESULT_ENCRYPTION_KEY, value, gate, update=force_update)
         return {"isPushed": True, "isUpdated": updated}
@@ -146,18 +147,18 @@ class Results(Noun):
         """
         folder = self.session.folder
         source, target = folder / (path or "encryptedResults.zip"), (folder / "results.zip").absolute()
-        if not self._key_folder(beneficiary_keystoredir).is_dir():
+        if not is_folder(self._key_folder(beneficiary_keystoredir)):
             raise CryptoError(
                 "Beneficiary secrets folder is missing did you forget to run "
                 '"iexec results generate-encryption-keypair"?',
                 hint="result generate-encryption-keypair makes it, or name the folder of your keys.",
             )
-        if not source.is_file():
+        if not is_file(source):
             raise CryptoError(
                 f"Failed to load encrypted results from {source}", hint="Name the file that was downloaded."
             )
         key = self._private_key(beneficiary_keystoredir, beneficiary_key_file)
-        if target.exists() and not force and not (overwrite and overwrite(target)):
+        if exists(target) and not force and not (overwrite and overwrite(target)):
             raise AbortedError(
                 "Operation aborted by user.", details={"file": target}, hint="Replace it with --force."
             )
@@ -169,15 +170,4 @@ class Results(Noun):
 
     def _private_key(self, keystoredir: str | None, name: str | None) -> bytes:
         owner = NULL_ADDRESS if name else self.session.own_address
-        return _read_key(beneficiary_key_file(self.session, owner, keystoredir, name), "private")
-
-
-def _read_key(path: Path, which: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except (OSError, ValueError) as error:
-        raise CryptoError(
-            f"Failed to load the {which} key from {path}",
-            details={"why": getattr(error, "strerror", None) or "no file can be called so"},
-            hint="result generate-encryption-keypair makes a key pair.",
-        ) from None
+        return read_key(beneficiary_key_file(self.session, owner, keystoredir, name), "private")

@@ -5,18 +5,19 @@ from __future__ import annotations
 import base64
 import json
 import os
-import secrets
 import shutil
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.client.ipfs_check import matches
-from iexec_lab.crypto import decrypt_result, extract_archive, open_archive
-from iexec_lab.crypto.archive import Member
+from iexec_lab.crypto import ArchiveLimits, decrypt_result, extract_archive, open_archive
+from iexec_lab.crypto.archive import Member, TooMuchError, check_size, is_folder_entry
 from iexec_lab.crypto.result import KEY_ENTRY, PAYLOAD_ENTRY
-from iexec_lab.crypto.streams import open_source, open_target, os_errors
+from iexec_lab.crypto.streams import file_path, open_source, open_target, os_errors
 from iexec_lab.errors import CryptoError, IpfsError, JobError, ObjectNotFoundError
+from iexec_lab.plain_text import plain
+from iexec_lab.regular_files import is_file, read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +30,16 @@ if TYPE_CHECKING:
     Progress = Callable[[int, int | None], None]
 
 MAX_FILE = 1 << 30
-"""Bytes of the largest file that is read into memory."""
+"""Bytes of the largest file that is read into memory, unless the caller says otherwise."""
+IN_MEMORY = ArchiveLimits(max_bytes=MAX_FILE, max_ratio=200, free_bytes=64 << 20)
+
+
+_COMPUTED = 1 << 20  # bytes of the file in which an app names its result
+# What pandas raises for files that are no tables, and for options that it does not have.
+_NO_TABLE = (
+    *(ArithmeticError, AttributeError, ImportError, LookupError, OSError, RecursionError, TypeError),
+    ValueError,
+)
 
 
 class Picture:
@@ -41,7 +51,7 @@ class Picture:
         self.name, self.data = name, data
 
     def __repr__(self) -> str:
-        return f"<Picture {self.name}, {len(self.data)} bytes>"
+        return f"<Picture {plain(self.name)}, {len(self.data)} bytes>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         del include, exclude
@@ -69,7 +79,7 @@ class Result:
     @cached_property
     def _names(self) -> list[str]:
         with open_archive(self.path) as archive:
-            return [info.filename for info in archive.infolist() if not info.is_dir()]
+            return [info.filename for info in archive.infolist() if not is_folder_entry(info)]
 
     @property
     def encrypted(self) -> bool:
@@ -81,31 +91,36 @@ class Result:
         """Names of the files in the zip."""
         return list(self._names)
 
-    def read(self, name: str | None = None) -> bytes:
+    def read(self, name: str | None = None, *, max_bytes: int | None = None) -> bytes:
         """The content of one file.
 
         Args:
             name: One of ``files``; by default the result that the app declared in ``computed.json``, else
                 ``stdout.txt``, else the only file.
+            max_bytes: Read as much into memory; by default 1 GiB, and beyond 64 MiB only what is not packed
+                suspiciously well.
 
         Raises:
             ObjectNotFoundError: No such file.
-            CryptoError: The result is encrypted for somebody else, or the zip is damaged.
+            CryptoError: The result is encrypted for somebody else, the zip is damaged, or the file too large.
         """
         chosen = self._find(name)
+        limits = IN_MEMORY if max_bytes is None else ArchiveLimits(max_bytes, free_bytes=max_bytes)
         with open_archive(self.path) as archive:
             info = archive.getinfo(chosen)
-            if info.file_size > MAX_FILE:
+            try:
+                check_size(info.file_size, info.compress_size, limits)
+                return Member(archive, info).read_all(info.file_size)
+            except TooMuchError as error:
                 raise CryptoError(
                     f"{chosen} is too large to be read at once",
-                    details={"size": f"{info.file_size} bytes"},
-                    hint="Use .extract(folder).",
-                )
-            return Member(archive, info).read(MAX_FILE)
+                    details={"why": error.message, **error.details},
+                    hint="Use .extract(folder), or .read(name, max_bytes=...) if the app is to be trusted.",
+                ) from None
 
-    def text(self, name: str | None = None) -> str:
-        """A file as UTF-8 text; what is no UTF-8 is replaced."""
-        return self.read(name).decode(errors="replace")
+    def text(self, name: str | None = None, *, max_bytes: int | None = None) -> str:
+        """A file as UTF-8 text; what is no UTF-8 is replaced. Arguments and errors are those of ``read``."""
+        return self.read(name, max_bytes=max_bytes).decode(errors="replace")
 
     def json(self, name: str | None = None) -> Any:
         """A file as JSON.
@@ -137,9 +152,10 @@ class Result:
             ".json": pd.read_json,
             ".parquet": pd.read_parquet,
         }
+        data = BytesIO(self.read(chosen))
         try:
-            found = readers.get(suffix, pd.read_csv)(BytesIO(self.read(chosen)), **options)
-        except (ValueError, ImportError) as error:
+            found = readers.get(suffix, pd.read_csv)(data, **options)
+        except _NO_TABLE as error:
             raise CryptoError(f"{chosen} is no table: {error}", hint="Use .text() or .read().") from error
         return found  # type: ignore[no-any-return]
 
@@ -155,18 +171,20 @@ class Result:
             CryptoError: The folder is in use, or an entry would leave it.
         """
         self._check_readable()
-        return extract_archive(self.path, folder, overwrite=overwrite)
+        return extract_archive(self.path, folder, overwrite=overwrite, private=self._private)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Copy the zip; what was at ``path`` stays until the copy is whole.
 
+        A decrypted result is, as its copy is, for the eyes of its owner only.
+
         Raises:
             CryptoError: It can not be written.
         """
-        target = Path(path)
+        target = file_path(path)
         with os_errors(f"can not write {target}"):
             target.parent.mkdir(parents=True, exist_ok=True)
-        with open_source(self.path) as (source, _), open_target(target) as copy:
+        with open_source(self.path) as (source, _), open_target(target, private=self._private) as copy:
             shutil.copyfileobj(source, copy)
         return target
 
@@ -180,6 +198,12 @@ class Result:
         decrypt_result(self.path, decrypted, private_key_pem)
         return Result(decrypted, task_id=self.task_id, location=self.location)
 
+    @property
+    def _private(self) -> bool:
+        """Whether nobody else may read the zip."""
+        with os_errors(f"can not read {self.path}"):
+            return not self.path.stat().st_mode & 0o077
+
     def _find(self, name: str | None) -> str:
         self._check_readable()
         if name is None:
@@ -189,7 +213,7 @@ class Result:
                 "file",
                 name,
                 f"of result {self.task_id or self.path.name}",
-                hint=f"Files: {', '.join(self._names)}.",
+                hint=f"Files: {plain(', '.join(self._names))}.",
             )
         return name
 
@@ -206,15 +230,20 @@ class Result:
         if len(others) == 1:
             return others[0]
         raise ObjectNotFoundError(
-            "file", "(no name given)", f"of result {self.task_id}", hint=f"Name one of: {', '.join(names)}."
+            "file",
+            "(no name given)",
+            f"of result {self.task_id}",
+            hint=f"Name one of: {plain(', '.join(names))}.",
         )
 
     def _declared(self) -> str | None:
         if "computed.json" not in self._names:
             return None
         try:
-            path = json.loads(self.read("computed.json")).get("deterministic-output-path")
-        except (AttributeError, ValueError, RecursionError):
+            path = json.loads(self.read("computed.json", max_bytes=_COMPUTED)).get(
+                "deterministic-output-path"
+            )
+        except (AttributeError, CryptoError, ValueError, RecursionError):
             return None
         return path.removeprefix("/iexec_out").strip("/") if isinstance(path, str) else None
 
@@ -233,8 +262,8 @@ class Result:
             )
 
     def __repr__(self) -> str:
-        state = "encrypted" if self.encrypted else ", ".join(self._names[:6])
-        return f"<Result {self.path}: {state}>"
+        state = "encrypted" if self.encrypted else ", ".join(plain(name, 80) for name in self._names[:6])
+        return f"<Result {plain(self.path)}: {state}>"
 
 
 def check_downloadable(view: TaskView) -> str:
@@ -299,22 +328,18 @@ def download_result(
         CryptoError: The file can not be written.
     """
     location = check_downloadable(view)
-    part = target.with_name(f".{target.name}.{secrets.token_hex(6)}.new")
+    target = file_path(target)
     with os_errors(f"can not write {target}"):
         target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        session.ipfs.download(location, part, progress=progress)
-        if verify and matches(part, location) is False:
+    with open_target(target) as file:
+        session.ipfs.download(location, file, progress=progress)
+        file.flush()
+        if verify and matches(file, location) is False:
             raise IpfsError(
                 f"The gateway gave other content than {location}, which the task names on chain",
                 details={"gateway": session.network.ipfs_gateway, "task": view.task_id},
                 hint="Try another ipfsGateway; verify=False takes what comes.",
             )
-        with os_errors(f"can not write {target}"):
-            part.replace(target)
-    finally:
-        with os_errors(f"can not write {target}"):
-            part.unlink(missing_ok=True)
     return target
 
 
@@ -340,10 +365,35 @@ def fetch_result(
     """
     location = check_downloadable(view)
     target = results_folder(session) / f"{view.task_id}.zip"
-    if not (target.is_file() and matches(target, location)):
+    if not (is_file(target) and _holds(target, location)):
         download_result(session, view, target, verify=verify, progress=progress)
     result = Result(target, task_id=view.task_id, location=location)
     key = beneficiary_key_file(session, beneficiary)
-    if result.encrypted and key.is_file():
-        return result.decrypt(key.read_bytes())
+    if result.encrypted and is_file(key):
+        return result.decrypt(read_key(key, "private"))
     return result
+
+
+def _holds(target: Path, location: str) -> bool:
+    with open_source(target) as (file, _):
+        return matches(file, location) is True
+
+
+def read_key(path: str | os.PathLike[str], which: str) -> bytes:
+    """The PEM file of a beneficiary's key.
+
+    Args:
+        path: The file.
+        which: ``private`` or ``public``.
+
+    Raises:
+        CryptoError: It can not be read.
+    """
+    try:
+        return read_regular(path)
+    except OSError as error:
+        raise CryptoError(
+            f"Failed to load the {which} key from {plain(path)}",
+            details={"why": error.strerror},
+            hint="result generate-encryption-keypair makes a key pair.",
+        ) from None

@@ -13,6 +13,7 @@ from iexec_lab.client.result_files import (
     check_downloadable,
     download_result,
     fetch_result,
+    read_key,
 )
 from iexec_lab.client.task_logs import fetch_logs, workerpool_api
 from iexec_lab.client.verbs import Noun, framed, verb
@@ -21,6 +22,7 @@ from iexec_lab.errors import JobError, ObjectNotFoundError, ServiceError
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.protocol import task_id as id_of_task
 from iexec_lab.protocol import to_bytes32
+from iexec_lab.regular_files import is_file
 from iexec_lab.services.rows import Rows
 
 if TYPE_CHECKING:
@@ -275,10 +277,10 @@ class Tasks(Noun):
         """Replace an encrypted zip by the decrypted one."""
         beneficiary = self.session.hub.view_deal(view.deal_id).beneficiary
         key = beneficiary_key_file(self.session, beneficiary, folder, name)
-        if not key.is_file():
+        if not is_file(key):
             raise JobError(
                 f"Failed to load beneficiary key from {key}",
                 hint="Give --beneficiary-keystoredir or --beneficiary-key-file.",
             )
-        decrypted = Result(path).decrypt(key.read_bytes())
+        decrypted = Result(path).decrypt(read_key(key, "private"))
         decrypted.path.replace(path)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from iexec_lab.commands.tree import Argument, Command, Option
 
 _INTEGERS = ("integer", "category")
+_MOST_DIGITS = 78  # of a number below 2**256
 _OBJECT = "\0"  # stands before the number of a token that is no text
 
 
@@ -108,11 +109,19 @@ def parse(command: Command, tokens: Sequence[Any]) -> argparse.Namespace:
     _check_count(command, positionals)
     separator = ["--"] if positionals else []
     values = build(command).parse_args([*options, *separator, *positionals])
+    _keep_dashes(command, values)
     if objects:
         _put_back(command, values, objects)
     _check_choices(command, values)
     _read_integers(command, values)
     return values
+
+
+def _keep_dashes(command: Command, values: argparse.Namespace) -> None:
+    """To argparse ``--`` is no value, even where it is one: ``--confirms --``."""
+    for option in command.options:
+        if not option.variadic and getattr(values, option.dest) == []:
+            setattr(values, option.dest, "--")
 
 
 def _put_back(command: Command, values: argparse.Namespace, objects: list[Any]) -> None:
@@ -211,7 +220,7 @@ def _read_integers(command: Command, values: argparse.Namespace) -> None:
     for item in items:
         value = getattr(values, item.dest)
         if item.kind in _INTEGERS and isinstance(value, str):
-            if not (value.isascii() and value.isdecimal()):
+            if not (value.isascii() and value.isdecimal() and len(value) <= _MOST_DIGITS):
                 raise ValidationError(
                     f"{value} is not a valid uint256", hint=f"{item.shown} is a whole number."
                 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from iexec_lab.units import number_text
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -33,6 +35,10 @@ def safe(text: str) -> str:
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
+LONGEST_TEXT = 200_000
+"""Characters of a text of several lines, such as a log, that are shown."""
+
+
 def render(value: Any, style: Style, *, width: int = 100) -> str:
     """Lines for a person; an empty text for an empty answer."""
     return "\n".join(_lines(value, style, width))
@@ -43,12 +49,17 @@ def _lines(value: Any, style: Style, width: int) -> list[str]:
         return _pairs(value, style, width)
     if isinstance(value, (list, tuple)):
         return _items(value, style, width)
-    return [safe(line) for line in _word(value).split("\n")] if value != "" else []
+    text = _word(value)
+    if len(text) > LONGEST_TEXT:
+        text = f"{text[:LONGEST_TEXT]}\n… {len(text) - LONGEST_TEXT} more characters"
+    return [safe(line) for line in text.split("\n")] if value != "" else []
 
 
 def _word(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, int):
+        return number_text(value)  # Python writes no more than 4,300 digits
     return "none" if value is None else str(value)
 
 

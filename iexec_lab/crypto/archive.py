@@ -5,7 +5,6 @@ from __future__ import annotations
 import lzma
 import os
 import re
-import secrets
 import shutil
 import stat
 import struct
@@ -15,10 +14,12 @@ import zlib
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from iexec_lab.crypto.streams import CHUNK, Meter, open_source, os_errors, read_chunks, read_whole
+from iexec_lab.crypto.parts import folder_part, part_of
+from iexec_lab.crypto.streams import CHUNK, Meter, file_path, open_source, os_errors, read_chunks, read_whole
 from iexec_lab.errors import CryptoError, IexecError
+from iexec_lab.regular_files import is_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 #: Zip has no earlier time, and the same folder must always give the same archive.
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 _ENCRYPTED: Final = 0x1
+#: Others (bzip2, LZMA) make gigabytes of a few bytes at once; no app of iExec uses them.
+_METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+_HEADER: Final = 30  # bytes before an entry's name and data, at least
+_TABLE: Final = 16 << 20  # bytes of the longest table of contents, that of far more files than are unpacked
 _NO_UNICODE: Final = re.compile("[\\ud800-\\udfff]")
 
 
@@ -48,6 +53,10 @@ class ArchiveLimits:
 
 DEFAULT_LIMITS: Final = ArchiveLimits()
 DAMAGED: Final = "the zip archive is damaged"
+
+
+class TooMuchError(CryptoError):
+    """More would come out of an archive than may."""
 
 
 class _Sink:
@@ -129,7 +138,7 @@ def write_folder(folder: str | os.PathLike[str], meter: Meter | None = None) -> 
 
 def source_chunks(source: Source, progress: Progress | None = None) -> Iterator[memoryview]:
     """Pieces of a file, or of a folder's zip."""
-    if isinstance(source, str | os.PathLike) and Path(source).is_dir():
+    if isinstance(source, str | os.PathLike) and is_folder(source):
         yield from write_folder(source, Meter(progress, folder_size(source)))
         return
     with open_source(source) as (file, size):
@@ -164,8 +173,28 @@ def open_archive(source: Source, message: str = DAMAGED) -> Iterator[zipfile.Zip
                 copy.write(piece)
             file = copy  # noqa: PLW2901
         with zip_errors(message):
-            archive = stack.enter_context(zipfile.ZipFile(file))
+            archive = stack.enter_context(zipfile.ZipFile(cast("BinaryIO", _Wary(file))))
         yield archive
+
+
+class _Wary:
+    """A file from which no long table of contents is read at once: how long it is, the archive says."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def read(self, count: int = -1) -> bytes:
+        if not -1 <= count <= _TABLE:
+            raise CryptoError("the zip archive has too many entries", details={"table": f"{count} bytes"})
+        return self._file.read(_TABLE if count == -1 else count)
+
+
+def is_folder_entry(info: zipfile.ZipInfo) -> bool:
+    """As ``info.is_dir()``, which fails for an entry without a name."""
+    return info.filename.endswith("/")
 
 
 class Member:
@@ -173,12 +202,27 @@ class Member:
 
     def __init__(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, message: str = DAMAGED) -> None:
         self._message = message
+        if info.compress_type not in _METHODS:
+            raise CryptoError(
+                "the zip archive is compressed in a way that is not known",
+                details={"entry": info.orig_filename, "method": info.compress_type},
+            )
         with zip_errors(message):
             self._file = archive.open(info)
 
-    def read(self, count: int = -1) -> bytes:
+    def read(self, count: int = CHUNK) -> bytes:
+        """The next bytes, at most so many and a megabyte."""
         with zip_errors(self._message):
-            return self._file.read(count)
+            return self._file.read(min(count, 1 << 20))
+
+    def read_all(self, limit: int) -> bytes:
+        """The whole entry; CryptoError when it has more bytes than it may, whatever it declares."""
+        data = bytearray()
+        while piece := self.read(1 << 20):
+            data += piece
+            if len(data) > limit:
+                raise TooMuchError("the zip archive unpacks to too much", details={"limit": f"{limit} bytes"})
+        return bytes(data)
 
 
 def extract_archive(
@@ -187,6 +231,7 @@ def extract_archive(
     *,
     limits: ArchiveLimits = DEFAULT_LIMITS,
     overwrite: bool = False,
+    private: bool = False,
     progress: Progress | None = None,
 ) -> list[Path]:
     """Unpack an archive into a folder that appears when all of it is there; gives the paths of the files.
@@ -196,24 +241,20 @@ def extract_archive(
         folder: Made by this; one that has something in it is refused, or replaced with ``overwrite``.
         limits: How much may come out.
         overwrite: Replace what is in the folder.
+        private: Only the owner can read what comes out.
         progress: Called with bytes unpacked so far and in all.
 
     Raises:
         CryptoError: damaged, too large, or with an entry that is a link or leads out of the folder.
     """
-    target = Path(folder)
-    part = target.with_name(f".{target.name}.{secrets.token_hex(6)}.part")
+    target = file_path(folder)
     with open_archive(source) as archive, os_errors(f"can not write {target}"):
         if not overwrite and target.exists() and (not target.is_dir() or any(target.iterdir())):
             raise CryptoError(f"{target} already exists and is not empty")
         members = check_members(archive, limits)
-        try:
-            part.mkdir(parents=True)
-            names = _extract(archive, members, part, limits, progress)
+        with folder_part(target, 0o700 if private else 0o777) as part:
+            names = _extract(archive, members, part, limits, progress, private=private)
             _move_into_place(part, target)
-        except BaseException:
-            shutil.rmtree(part, ignore_errors=True)
-            raise
     return [target / name for name in names]
 
 
@@ -250,18 +291,34 @@ def check_members(archive: zipfile.ZipFile, limits: ArchiveLimits = DEFAULT_LIMI
         if info.flag_bits & _ENCRYPTED:
             raise CryptoError("the zip archive has a password", details=entry)
         seen.add(str(name))
-    _check_size(sum(info.file_size for info in members), sum(info.compress_size for info in members), limits)
+    _check_places(archive, members)
+    check_size(sum(info.file_size for info in members), sum(info.compress_size for info in members), limits)
     return members
 
 
-def _check_size(size: int, packed: int, limits: ArchiveLimits) -> None:
-    """Raises CryptoError when this much must not come out of that much."""
+def _check_places(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> None:
+    """Raises CryptoError when entries share bytes, as those of bombs do that unpack one piece many times."""
+    end = 0
+    for info in sorted(members, key=lambda info: info.header_offset):
+        if info.header_offset < end:
+            raise CryptoError(
+                "the zip archive has entries that overlap", details={"entry": repr(info.orig_filename)}
+            )
+        end = info.header_offset + _HEADER + info.compress_size
+    if end > archive.start_dir:
+        raise CryptoError(
+            DAMAGED, details={"why": "the last entry does not end before the table of contents"}
+        )
+
+
+def check_size(size: int, packed: int, limits: ArchiveLimits) -> None:
+    """Raises TooMuchError when this much must not come out of that much."""
     if size > limits.max_bytes:
         details = {"unpacked": f"{size} bytes", "limit": f"{limits.max_bytes} bytes"}
-        raise CryptoError("the zip archive unpacks to too much", details=details)
+        raise TooMuchError("the zip archive unpacks to too much", details=details)
     if size > limits.free_bytes and size > limits.max_ratio * max(packed, 1):
         details = {"unpacked": f"{size} bytes", "packed": f"{packed} bytes"}
-        raise CryptoError("the zip archive unpacks to suspiciously much", details=details)
+        raise TooMuchError("the zip archive unpacks to suspiciously much", details=details)
 
 
 def _extract(
@@ -270,6 +327,8 @@ def _extract(
     folder: Path,
     limits: ArchiveLimits,
     progress: Progress | None,
+    *,
+    private: bool,
 ) -> list[PurePosixPath]:
     meter = Meter(progress, sum(info.file_size for info in members))
     packed = 0
@@ -277,27 +336,31 @@ def _extract(
     for info in members:
         name = PurePosixPath(info.orig_filename)
         path = folder / name
-        if info.is_dir():
-            path.mkdir(parents=True, exist_ok=True)
+        if is_folder_entry(info):
+            path.mkdir(parents=True, exist_ok=True)  # below a folder that is private if it has to be
             continue
         packed += info.compress_size
         path.parent.mkdir(parents=True, exist_ok=True)
         member = Member(archive, info)
-        with path.open("xb") as out:
+        with open(path, "xb", opener=_private if private else None) as out:
             while piece := member.read(CHUNK):
                 meter.add(len(piece))
                 # Declared sizes were checked; this counts what really comes.
-                _check_size(meter.done, packed, limits)
+                check_size(meter.done, packed, limits)
                 out.write(piece)
         names.append(name)
     return names
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _move_into_place(part: Path, target: Path) -> None:
     if target.is_symlink() or target.is_file():
         target.unlink()
     elif target.exists():
-        old = part.with_suffix(".old")
+        old = part_of(target, "old")
         target.rename(old)
         part.rename(target)
         shutil.rmtree(old)

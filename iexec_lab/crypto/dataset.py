@@ -10,14 +10,24 @@ import base64
 import hashlib
 import os
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from iexec_lab.crypto.aes import BLOCK, cbc_decryptor, cbc_encryptor, decrypt_chunks, encrypt_chunks
 from iexec_lab.crypto.archive import source_chunks
 from iexec_lab.crypto.base64text import decode_base64
-from iexec_lab.crypto.streams import Helper, Meter, open_source, open_target, read_chunks, read_exactly
+from iexec_lab.crypto.streams import (
+    Helper,
+    Meter,
+    file_path,
+    open_source,
+    open_target,
+    os_errors,
+    read_chunks,
+    read_exactly,
+)
 from iexec_lab.errors import CryptoError, ValidationError
+from iexec_lab.protocol.values import to_bytes32
+from iexec_lab.regular_files import is_folder, real
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +62,7 @@ def read_dataset_key(key: str) -> bytes:
         ValidationError: it is not the key of a dataset. The key is not repeated: it could be right but for
         one letter.
     """
-    data = decode_base64(key.encode()) if isinstance(key, str) else b""
+    data = decode_base64(key.encode(errors="replace")) if isinstance(key, str) else b""
     if len(data) != KEY_SIZE:
         hidden = "***" if key else ""
         raise ValidationError(f"{hidden} is not a valid encryption key (must be base64 encoded 256 bits key)")
@@ -102,9 +112,10 @@ def encrypt_dataset(
 
 def _is_inside(target: Target, source: Source) -> bool:
     paths = (str, os.PathLike)
-    if not isinstance(source, paths) or not isinstance(target, paths) or not Path(source).is_dir():
+    if not isinstance(source, paths) or not isinstance(target, paths) or not is_folder(source):
         return False
-    return Path(target).absolute().parent.resolve().is_relative_to(Path(source).resolve())
+    with os_errors(f"can not write {os.fspath(target)}"):
+        return real(file_path(target).absolute().parent).is_relative_to(real(source))
 
 
 def decrypt_dataset(
@@ -125,10 +136,12 @@ def decrypt_dataset(
         progress: Called with bytes done and bytes in all (None when unknown).
 
     Raises:
-        ValidationError: the key is not valid.
+        ValidationError: the key or the checksum is not valid.
         CryptoError: the key is wrong, the data is cut off or does not have the checksum.
     """
     raw = read_dataset_key(key)
+    if checksum is not None:
+        to_bytes32(checksum)  # what can not be one is told before the work
     digest = hashlib.sha256()
     size = 0
     with open_source(source) as (file, total), open_target(target, private=True) as out, Helper() as helper:
@@ -144,7 +157,7 @@ def decrypt_dataset(
             size += len(piece)
         helper.wait()
         got = "0x" + digest.hexdigest()
-        if checksum is not None and got != checksum.lower():
+        if checksum is not None and got != to_bytes32(checksum):
             raise CryptoError(
                 "the encrypted file does not have the expected checksum",
                 details={"expected": checksum, "got": got},

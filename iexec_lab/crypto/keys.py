@@ -135,4 +135,6 @@ def rsa_decrypt(key: RSAPrivateKey, data: bytes) -> bytes:
 
 
 def _bytes(pem: str | bytes) -> bytes:
-    return pem.encode(errors="replace") if isinstance(pem, str) else bytes(pem)
+    if isinstance(pem, str):
+        return pem.encode(errors="replace")
+    return bytes(pem) if isinstance(pem, bytes | bytearray | memoryview) else b""

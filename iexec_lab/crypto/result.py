@@ -115,7 +115,7 @@ def decrypt_result(
     size = 0
     with open_archive(source, _DAMAGED) as archive:
         key_info, payload_info = _find_entries(archive, max_bytes)
-        aes_key = _unwrap(private_key, Member(archive, key_info, _DAMAGED).read())
+        aes_key = _unwrap(private_key, Member(archive, key_info, _DAMAGED).read_all(MAX_KEY_SIZE))
         payload = cast("BinaryIO", Member(archive, payload_info, _DAMAGED))
         with open_target(target, private=True) as out, Helper() as helper:
             for piece in _decrypted(payload, aes_key, Meter(progress, payload_info.file_size)):

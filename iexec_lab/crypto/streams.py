@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
-import stat
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,7 +10,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self, cast
 
+from iexec_lab.crypto.parts import file_part
 from iexec_lab.errors import CryptoError, ValidationError
+from iexec_lab.plain_text import plain
+from iexec_lab.regular_files import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,18 +79,23 @@ def file_path(name: str | os.PathLike[str]) -> Path:
 
 @contextmanager
 def open_source(source: Source) -> Iterator[tuple[BinaryIO, int | None]]:
-    """The source as an open file, and its size when that is known."""
+    """The source as an open file, and its size when that is known.
+
+    Raises:
+        CryptoError: a path without a regular file; a pipe or a device is given as an open file.
+    """
     if isinstance(source, bytes | bytearray | memoryview):
         yield BytesIO(source), len(source)
     elif isinstance(source, str | os.PathLike):
-        with os_errors(f"can not read {os.fspath(source)}"):
-            file = file_path(source).open("rb", buffering=0)
+        with os_errors(f"can not read {plain(os.fspath(source))}"):
+            file = open_regular(file_path(source))
         with file:
-            about = os.fstat(file.fileno())
-            # Pipes, devices and what the system makes up have no size to count on.
-            yield file, about.st_size if stat.S_ISREG(about.st_mode) and about.st_size else None
-    else:
+            # What the system makes up in /proc has no size to count on.
+            yield cast("BinaryIO", file), os.fstat(file.fileno()).st_size or None
+    elif hasattr(source, "read"):
         yield source, None
+    else:
+        raise _no_file()
 
 
 def read_chunks(file: BinaryIO, meter: Meter | None = None) -> Iterator[memoryview]:
@@ -147,10 +153,14 @@ def read_exactly(file: BinaryIO, count: int) -> bytes:
 
 def _binary(data: Any) -> bytes:
     if not isinstance(data, bytes):
-        raise ValidationError(
-            "Invalid file buffer, must be ArrayBuffer or Buffer", hint="open the file in mode 'rb'"
-        )
+        raise _no_file()
     return data
+
+
+def _no_file() -> ValidationError:
+    return ValidationError(
+        "Invalid file buffer, must be ArrayBuffer or Buffer", hint="open the file in mode 'rb'"
+    )
 
 
 class Helper:
@@ -191,6 +201,8 @@ def open_target(target: Target, *, private: bool = False) -> Iterator[BinaryIO]:
     left as it was; ``private`` files can be read by their owner only.
     """
     if not isinstance(target, str | os.PathLike):
+        if not hasattr(target, "write"):
+            raise _no_file()
         with os_errors("can not write the target"):
             yield target
         return
@@ -198,17 +210,11 @@ def open_target(target: Target, *, private: bool = False) -> Iterator[BinaryIO]:
     with os_errors(f"can not write {path}"):
         if path.exists() and not (path.is_file() or path.is_dir()):
             raise CryptoError(f"can not write {path}: no regular file")
-    part = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
     mode = 0o600 if private else 0o666
-    with os_errors(f"can not write {path}"):
-        file = os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode), "w+b")
-        try:
-            with file:
-                yield file
-            part.replace(path)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
+    with os_errors(f"can not write {path}"), file_part(path, mode) as (part, descriptor):
+        with os.fdopen(descriptor, "w+b") as file:
+            yield file
+        part.replace(path)
 
 
 def write_private(path: str | os.PathLike[str], data: bytes) -> None:

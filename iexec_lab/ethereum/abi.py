@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from iexec_lab.errors import ValidationError
+from iexec_lab.errors import CallError, ValidationError
 from iexec_lab.protocol.hashing import keccak
 
 if TYPE_CHECKING:
@@ -135,11 +135,18 @@ class Event:
         return len(topics) == indexed + 1 and topics[0].lower() == self.topic
 
     def decode(self, log: Mapping[str, Any]) -> dict[str, Any]:
-        """Argument values of a JSON-RPC log; bytes stay bytes, addresses lower case as eth_abi gives them."""
+        """Argument values of a JSON-RPC log; bytes stay bytes, addresses lower case as eth_abi gives them.
+
+        Raises:
+            CallError: Data or topics are not those of this event.
+        """
         topics = iter(bytes.fromhex(topic[2:]) for topic in log["topics"][1:])
         plain = [kind for kind, _, is_indexed in self.fields if not is_indexed]
-        data = iter(decode(plain, bytes.fromhex(log["data"][2:])))
-        return {
-            name: decode([kind], next(topics))[0] if is_indexed else next(data)
-            for kind, name, is_indexed in self.fields
-        }
+        try:
+            data = iter(decode(plain, bytes.fromhex(log["data"][2:])))
+            return {
+                name: decode([kind], next(topics))[0] if is_indexed else next(data)
+                for kind, name, is_indexed in self.fields
+            }
+        except ValueError:
+            raise CallError(f"The node answered an event {self.name} that is none") from None

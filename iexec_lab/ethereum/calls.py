@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iexec_lab.errors import CallError
-from iexec_lab.ethereum.rpc import to_int
-from iexec_lab.ethereum.transport import HINT_NOT_A_NODE, RpcFault
+from iexec_lab.ethereum.answers import HINT_NOT_A_NODE, to_block, to_data, to_int
+from iexec_lab.ethereum.transport import RpcFault
+from iexec_lab.plain_text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from iexec_lab.ethereum.abi import Function
     from iexec_lab.ethereum.rpc import Provider
 
+MAX_DATA = 1 << 20
+"""Bytes of the longest answer of a view; what the contracts hold came in transactions, which are shorter."""
 HINT_NO_CONTRACT = (
     "There is no such contract at that address on this chain: check the address and the network."
 )
@@ -43,12 +46,12 @@ class Call(NamedTuple):
         if isinstance(answer, RpcFault):
             raise _named(answer, self)
         try:
-            data = bytes.fromhex(answer.removeprefix("0x"))
+            data = bytes.fromhex(to_data(answer, MAX_DATA)[2:])
             return self.function.decode(data) if self.function.outputs else None
-        except (AttributeError, TypeError, ValueError):
+        except (CallError, ValueError):
             nothing = answer in {"0x", ""} if isinstance(answer, str) else False
             raise CallError(
-                f'could not decode result data of {self.function.name} (value="{answer!s:.80}")',
+                f'could not decode result data of {self.function.name} (value="{plain(answer, 80)}")',
                 details={"contract": self.to, "function": self.function.signature},
                 hint=HINT_NO_CONTRACT if nothing else HINT_NOT_A_NODE,
             ) from None
@@ -106,10 +109,15 @@ def block_time(rpc: Provider) -> int:
 
 
 def latest_block(rpc: Provider) -> dict[str, Any]:
-    """The newest block, without its transactions."""
-    block = rpc.request("eth_getBlockByNumber", "latest", False)
-    if not isinstance(block, dict):
-        raise CallError("The node has no latest block", hint=HINT_NOT_A_NODE)
+    """The newest block, without its transactions; number and time are quantities."""
+    return block_at(rpc, "latest")
+
+
+def block_at(rpc: Provider, number: str) -> dict[str, Any]:
+    """The block with this number (quantity, or ``latest``), without its transactions."""
+    block = to_block(rpc.request("eth_getBlockByNumber", number, False))
+    if block is None or block.get("timestamp") is None or block.get("number") is None:
+        raise CallError(f"The node has no {number} block", hint=HINT_NOT_A_NODE)
     return block
 
 

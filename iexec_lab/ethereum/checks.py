@@ -41,7 +41,10 @@ def explain(rpc: Provider, call: Mapping[str, Any]) -> str | None:
 
 
 def _when(seconds: int) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (OverflowError, ValueError, OSError):
+        return f"second {seconds} since 1970"
 
 
 def _initialize(hub: Hub, _sender: str, deal_id: bytes, index: int) -> str | None:
@@ -180,7 +183,7 @@ def _not_open(task: bytes, state: Task, wanted: set[int]) -> str | None:
         return f"Task 0x{task.hex()} is not initialised, or there is no such task on this chain."
     if state.status in wanted:
         return None
-    return f"The task is {('UNSET', 'ACTIVE', 'REVEALING', 'COMPLETED', 'FAILED')[state.status]}."
+    return f"The task is {state.status_name(0)}."
 
 
 _CHECKS: dict[bytes, tuple[Function, Callable[..., str | None]]] = {

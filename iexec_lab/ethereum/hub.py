@@ -6,13 +6,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iexec_lab.errors import CallError
+from iexec_lab.ethereum.answers import HINT_NOT_A_NODE, to_int
 from iexec_lab.ethereum.calls import Call, attempt, block_time, checked, read
 from iexec_lab.ethereum.contracts import HUB, OWNABLE, REGISTRY
-from iexec_lab.ethereum.rpc import to_int
 from iexec_lab.protocol.constants import NULL_ADDRESS
 from iexec_lab.protocol.states import Account, Category, Contribution, Deal, Task
 from iexec_lab.protocol.typed_data import Domain
-from iexec_lab.protocol.values import to_address, to_bytes32
+from iexec_lab.protocol.values import to_address, to_bytes32, to_signature
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from iexec_lab.ethereum.abi import Function
     from iexec_lab.ethereum.rpc import Provider
     from iexec_lab.protocol.order import Order
+
+
+MOST_CATEGORIES = 1_000
+"""More than any hub has: how many there are to read, the node says."""
 
 
 class Ratios(NamedTuple):
@@ -130,11 +134,21 @@ class Hub:
 
     def view_categories(self, indices: Iterable[int] | None = None) -> list[Category]:
         """The categories asked for; all there are when none is named."""
-        wanted = range(self.count_category()) if indices is None else indices
+        wanted = range(self._few_categories()) if indices is None else indices
         return [Category.from_abi(values) for values in self._many(HUB.viewCategory, wanted)]
 
     def count_category(self) -> int:
         return int(self._one(HUB.countCategory))
+
+    def _few_categories(self) -> int:
+        count = self.count_category()
+        if count > MOST_CATEGORIES:
+            raise CallError(
+                f"The hub names {count} categories, more than {MOST_CATEGORIES}",
+                details={"hub": self.address},
+                hint=HINT_NOT_A_NODE,
+            )
+        return count
 
     def view_consumed(self, order_hashes: Iterable[str]) -> list[int]:
         """How much of each order's volume is used; all of it once the order is cancelled."""
@@ -173,7 +187,7 @@ class Hub:
             Call(
                 self.address,
                 HUB.verifyPresignatureOrSignature,
-                (to_address(signer), _word(digest), bytes.fromhex(signature.removeprefix("0x"))),
+                (to_address(signer), _word(digest), bytes.fromhex(to_signature(signature)[2:])),
             )
             for signer, digest, signature in claims
         ]

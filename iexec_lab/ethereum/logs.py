@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
-from iexec_lab.ethereum.rpc import to_int
-from iexec_lab.ethereum.transport import RpcFault
+from iexec_lab.errors import CallError
+from iexec_lab.ethereum.answers import to_int, to_logs
+from iexec_lab.ethereum.transport import HINT_SLOW, RpcFault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from iexec_lab.ethereum.abi import Event
     from iexec_lab.ethereum.rpc import Provider
 
+TIMEOUT = 120.0
+"""Seconds in all for the logs of any number of blocks: how many there are, the node says."""
 # Public nodes give 1,000 to 100,000 blocks or 10,000 logs at once; they say so when it was too much.
 FIRST_SPAN = 10_000
 
@@ -25,6 +29,7 @@ def read_logs(
     from_block: int,
     to_block: int | None = None,
     newest_first: bool = False,
+    timeout: float = TIMEOUT,
 ) -> Iterator[dict[str, Any]]:
     """Logs as JSON-RPC objects, block range by block range; a range that the node finds too wide is halved.
 
@@ -35,13 +40,21 @@ def read_logs(
         from_block: First block.
         to_block: Last block; the newest when None.
         newest_first: Go back in time, for who stops at the first hit.
+        timeout: Seconds in all.
 
     Raises:
-        CallError: The node can not be asked, or refuses even a single block.
+        CallError: The node can not be asked, refuses even a single block, or is too slow for so many.
     """
+    deadline = time.monotonic() + timeout
     last = to_int(rpc.request("eth_blockNumber")) if to_block is None else to_block
     span, low, high = FIRST_SPAN, from_block, last
     while low <= high:
+        if time.monotonic() > deadline:
+            raise CallError(
+                f"The logs of blocks {from_block} to {last} were not read within {timeout:g} s",
+                details={"left": f"blocks {low} to {high}", "node": rpc.name},
+                hint=HINT_SLOW,
+            )
         start, end = (max(low, high - span + 1), high) if newest_first else (low, min(high, low + span - 1))
         query = {"address": address, "topics": list(topics), "fromBlock": hex(start), "toBlock": hex(end)}
         answer = rpc.attempt("eth_getLogs", query)
@@ -50,7 +63,8 @@ def read_logs(
                 raise answer.error("eth_getLogs")
             span = max((end - start + 1) // 2, 1)
             continue
-        yield from reversed(answer) if newest_first else answer
+        logs = to_logs(answer)
+        yield from reversed(logs) if newest_first else logs
         low, high = (low, start - 1) if newest_first else (end + 1, high)
 
 

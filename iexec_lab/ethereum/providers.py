@@ -7,6 +7,7 @@ one are not used, as in the official SDK. ``quorum`` is how many have to give th
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64encode
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -247,8 +248,12 @@ class Etherscan(Rpc):
         if fault is not None:
             return fault
         result = answer.get("result")
-        # The account module counts in decimal.
-        return hex(int(result)) if method == "eth_getBalance" and str(result).isdecimal() else result
+        if method == "eth_getBalance" and isinstance(result, str) and _DECIMAL.fullmatch(result):
+            result = hex(int(result))  # the account module counts in decimal
+        return self._read(method, result)
+
+
+_DECIMAL = re.compile(r"[0-9]{1,78}")
 
 
 def _text(value: Any) -> str:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iexec_lab.errors import CallError, TransactionError
+from iexec_lab.ethereum.answers import to_int, to_receipt
 from iexec_lab.ethereum.calls import checked
 from iexec_lab.ethereum.checks import explain
 from iexec_lab.ethereum.refusals import Refusal, is_doubtful, refusal
 from iexec_lab.ethereum.reverts import meaning
 from iexec_lab.ethereum.rivals import holder
-from iexec_lab.ethereum.rpc import to_int
 from iexec_lab.ethereum.transport import RpcFault
 
 if TYPE_CHECKING:
@@ -47,17 +47,19 @@ class Receipt:
 
     @classmethod
     def from_json(cls, answer: dict[str, Any]) -> Receipt:
-        try:
-            return cls(
-                tx_hash=str(answer["transactionHash"]),
-                block_number=to_int(answer["blockNumber"]),
-                status=to_int(answer.get("status", "0x1")) == 1,
-                gas_used=to_int(answer["gasUsed"]),
-                logs=list(answer["logs"]),
-                block_hash=str(answer.get("blockHash", "")),
-            )
-        except (KeyError, TypeError, AttributeError):
-            raise CallError("The node answered a receipt that is none") from None
+        """The receipt of a mined transaction; CallError when the node's answer is none."""
+        receipt = to_receipt(answer)
+        if receipt is None:
+            raise CallError("The node answered a receipt that is none")
+        status = receipt.get("status")
+        return cls(
+            tx_hash=receipt["transactionHash"],
+            block_number=to_int(receipt["blockNumber"]),
+            status=status is None or to_int(status) == 1,
+            gas_used=to_int(receipt["gasUsed"]),
+            logs=receipt["logs"],
+            block_hash=receipt.get("blockHash") or "",
+        )
 
     def events(self, event: Event, address: str | None = None) -> list[dict[str, Any]]:
         """Arguments of the events of this kind in the receipt, of one contract if an address is given."""

@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol
 
 from iexec_lab.errors import CallError
+from iexec_lab.ethereum.answers import read_answer, to_int
 from iexec_lab.ethereum.transport import (
-    HINT_NOT_A_NODE,
     RpcFault,
     check_url,
     fault_of,
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from iexec_lab.networks import Network
 
     Request = tuple[str, Sequence[Any]]
+
+__all__ = ["Provider", "Rpc", "open_rpc", "to_int"]
 
 # anvil refuses bodies over 2 MB, ethers sends at most 100 requests at once.
 MAX_BATCH = 100
@@ -139,7 +141,7 @@ class Rpc:
             answer = self._post(payload, deadline)
             if isinstance(answer, RpcFault):
                 return answer
-            return fault_of(answer, self.name) or answer.get("result")
+            return fault_of(answer, self.name) or self._read(method, answer.get("result"))
 
         return self._again(ask, attempts)
 
@@ -181,9 +183,7 @@ class Rpc:
                 for number, (method, params) in enumerate(requests)
             ]
         ).encode()
-        answer = self._again(
-            lambda deadline: self._post_batch(payload, len(requests), deadline), self._attempts
-        )
+        answer = self._again(lambda deadline: self._post_batch(payload, requests, deadline), self._attempts)
         if not isinstance(answer, RpcFault):
             return self._ask_throttled_again(requests, answer)
         if answer.lost or answer.retry:
@@ -193,23 +193,32 @@ class Rpc:
         self._max_batch = min(self._max_batch, max(middle, 1))
         return self._batch(requests[:middle]) + self._batch(requests[middle:])
 
-    def _post_batch(self, payload: bytes, count: int, deadline: float) -> list[Any] | RpcFault:
+    def _post_batch(
+        self, payload: bytes, requests: list[tuple[str, list[Any]]], deadline: float
+    ) -> list[Any] | RpcFault:
         answers = self._post(payload, deadline)
         if isinstance(answers, RpcFault):
             return answers
         if isinstance(answers, dict):
             return fault_of(answers, self.name) or RpcFault(0, "not a batch", url=self.name)
-        known = [
-            answer for answer in answers if isinstance(answer, dict) and isinstance(answer.get("id"), int)
-        ]
-        found = {answer["id"]: answer for answer in known}
+        found = {
+            answer["id"]: answer
+            for answer in answers
+            if isinstance(answer, dict) and type(answer.get("id")) is int  # True is no number of a request
+        }
         results = []
-        for number in range(count):
+        for number, (method, _) in enumerate(requests):
             fault = fault_of(found.get(number), self.name)
             if fault is not None and fault.lost:
                 return fault
-            results.append(fault or found[number].get("result"))
+            results.append(fault or self._read(method, found[number].get("result")))
         return results
+
+    def _read(self, method: str, result: Any) -> Any | RpcFault:
+        try:
+            return read_answer(method, result)
+        except CallError as error:  # what a request did that was answered so, nobody knows
+            return RpcFault(0, error.message, lost=True, hint=error.hint, url=self.name)
 
     def _ask_throttled_again(self, requests: list[tuple[str, list[Any]]], results: list[Any]) -> list[Any]:
         """A node may serve a part of a batch and refuse the rest as too fast."""
@@ -265,20 +274,6 @@ def open_rpc(
     if providers is None and not isinstance(network, str):
         providers = network.providers
     return open_providers(providers, timeout=timeout)
-
-
-def to_int(value: Any) -> int:
-    """A JSON-RPC quantity: ``0x…`` text (some nodes send plain numbers).
-
-    Raises:
-        CallError: It is none.
-    """
-    try:
-        return int(value, 16) if isinstance(value, str) else int(value)
-    except (TypeError, ValueError):
-        raise CallError(
-            f"The node answered {value!r:.80} in place of a number", hint=HINT_NOT_A_NODE
-        ) from None
 
 
 def _new_session(url: str, headers: Mapping[str, str]) -> requests.Session:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from dataclasses import dataclass, replace
@@ -10,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from iexec_lab.errors import CallError, ConfigurationError
+from iexec_lab.ethereum.answers import HINT_NOT_A_NODE
 from iexec_lab.ethereum.reverts import fault_reason, is_revert, meaning
 from iexec_lab.networks import is_loopback
+from iexec_lab.plain_text import LONGEST_LINES, plain
+from iexec_lab.protocol.javascript import loads
 
 if TYPE_CHECKING:
     import requests
@@ -30,7 +32,6 @@ HINT_UNREACHABLE = "Is the node up, and its address right? Try again, or set ano
 HINT_SANDBOX = "Nothing listens there. Start the market on loopback: iexec-lab sandbox start."
 HINT_SLOW = "The node is slow or far away: try again, or set another host in chain.json."
 HINT_LIMIT = "The node limits requests: wait a little, or set a host of your own in chain.json."
-HINT_NOT_A_NODE = "What answers there is not an Ethereum node: check the host in chain.json."
 HINT_KEY = "The node refuses this access: check the key in the host or in providers of chain.json."
 
 
@@ -161,8 +162,8 @@ def fault_of(answer: Any, shown: str) -> RpcFault | None:
     if error is None:
         return None
     if not isinstance(error, dict):
-        error = {"message": str(error)}
-    message = str(error.get("message") or "the node gave no reason")
+        error = {"message": error}
+    message = plain(error.get("message") or "the node gave no reason", LONGEST_LINES)
     code = error.get("code")
     code = code if isinstance(code, int) and code else NO_CODE
     limited = is_throttled(code, message)
@@ -174,8 +175,8 @@ def fault_of(answer: Any, shown: str) -> RpcFault | None:
 def _parse(body: bytes, response: requests.Response, shown: str) -> Any | RpcFault:
     status = response.status_code
     try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
+        answer = loads(body.decode("utf-8-sig"))
+    except ValueError:
         answer = None
     if isinstance(answer, list) and status < 400:
         return answer
@@ -194,7 +195,7 @@ def _status_fault(response: requests.Response, shown: str, words: str) -> RpcFau
     status = response.status_code
     hint = HINT_LIMIT if status == 429 else HINT_KEY if status in {401, 403} else HINT_UNREACHABLE
     wait = _retry_after(response)
-    message = f"Ethereum node at {shown} answered {status} {words}".rstrip()
+    message = f"Ethereum node at {shown} answered {status} {plain(words)}".rstrip()
     # A server error may come after the request had its effect; a 4xx comes instead of it.
     return RpcFault(
         0, message, lost=status >= 500, retry=status in _RETRY_STATUS, wait=wait, hint=hint, url=shown

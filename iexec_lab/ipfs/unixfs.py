@@ -178,11 +178,22 @@ def decode_node(block: bytes) -> Node:
     return Node(kind, data, size, tuple(sizes), tuple(links))
 
 
+def file_size(cid: Cid, block: bytes) -> int | None:
+    """Bytes of the file whose root is this block; None when it is no file's."""
+    if cid.codec == RAW:
+        return len(block)
+    try:
+        node = decode_node(block)
+    except ValueError:
+        return None
+    return node.filesize if node.kind in {"file", "raw"} else None
+
+
 def _decode_link(body: bytes) -> Link:
     found: dict[int, int | bytes] = dict(_fields(body))
     cid, name, size = found.get(1, b""), found.get(2, b""), found.get(3, 0)
     if not isinstance(cid, bytes) or not isinstance(name, bytes) or not isinstance(size, int):
-        raise TypeError("malformed link")
+        raise ValueError("malformed link")  # noqa: TRY004 -- the bytes are wrong, not the caller
     return Link(Cid.from_bytes(cid), size, 0, name.decode())
 
 

@@ -6,10 +6,12 @@ The values are plain DataFrames; only their drawing is ours, and only while the 
 from __future__ import annotations
 
 from html import escape
+from itertools import islice
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.commands.text import safe
+from iexec_lab.units import number_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 _FRAME = ("pandas", "DataFrame"), ("pandas.core.frame", "DataFrame")
 """pandas says its frames live in ``pandas`` from version 3 on."""
 _NOTHING = ("<NA>", "NaT", "nan")
+_LONGEST_CELL = 4_000
 _LONG_HASH, _LONG_ADDRESS = 66, 42
 _HIDDEN = "private_key"
 _IN_ITS_PLACE = "not shown, a notebook would keep it; the value has it"
@@ -176,14 +179,21 @@ def _fitting(widths: list[int]) -> int:
 def word(value: Any) -> str:
     """A value as people read it."""
     if isinstance(value, (list, tuple)):
-        return ", ".join(word(item) for item in value)
+        return _cut(", ".join(word(item) for item in islice(value, _LONGEST_CELL)))
     if isinstance(value, dict):
-        return ", ".join(f"{key}: {word(item)}" for key, item in value.items())
+        return _cut(", ".join(f"{safe(str(key))}: {word(item)}" for key, item in value.items()))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return number_text(value)
     if value is None or (not isinstance(value, str) and str(value) in _NOTHING):
         return ""
     if hasattr(value, "isoformat"):
         return str(value.strftime("%Y-%m-%d %H:%M:%S %Z")).strip()
-    return safe(str(value))
+    return _cut(safe(str(value)))
+
+
+def _cut(text: str) -> str:
+    """A cell is for the eye; the value has all of it."""
+    return text if len(text) <= _LONGEST_CELL else text[:_LONGEST_CELL] + "…"
 
 
 def _short(text: str) -> str:

@@ -119,7 +119,7 @@ def _object(name: str, value: Any) -> None:
 
 def _chain_id(name: str, value: Any) -> None:
     _string(name, value)
-    if not re.fullmatch(r"[0-9]+", value):
+    if not re.fullmatch(r"[0-9]{1,78}", value):  # no id is longer than 256 bits
         raise _wrong(f"{name} {value} is not a valid chain id")
 
 

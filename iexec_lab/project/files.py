@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import ConfigurationError, ProjectError
 from iexec_lab.project import chains, jsonfile, templates
+from iexec_lab.regular_files import is_file, possible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,7 +46,7 @@ class Project:
 
     def has(self, name: str) -> bool:
         """True when the file is there."""
-        return (self.folder / name).is_file()
+        return is_file(self.folder / name)
 
     def create(self, name: str) -> None:
         """Write the template of ``iexec.json`` or ``chain.json`` over what is there."""
@@ -221,7 +222,7 @@ def make_secret_folder(folder: Path) -> None:
 
 def _make_folder(folder: Path, mode: int = 0o777) -> None:
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        possible(folder).parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(mode=mode, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(f"Cannot create folder {folder}: {error.strerror}") from error

@@ -10,6 +10,9 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import ProjectError
+from iexec_lab.plain_text import plain
+from iexec_lab.protocol.javascript import is_too_deep
+from iexec_lab.regular_files import DOCUMENT, possible, read_regular, real
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     Document = dict[str, Any]
 
 _MAX_ARRAY_INDEX = 2**32 - 2  # JavaScript lists keys that are array indices first, ascending
+_INDEX = re.compile(r"0|[1-9][0-9]{0,9}")
 _HALF = re.compile("[\ud800-\udfff]")  # half of a pair, which no encoding can write
 _ROOM = 512  # more than a command adds to a file
 
@@ -42,7 +46,7 @@ def _in_js_order(value: Any) -> Any:
 
 
 def _is_index(key: str) -> bool:
-    return key.isascii() and key.isdigit() and str(int(key)) == key and int(key) <= _MAX_ARRAY_INDEX
+    return _INDEX.fullmatch(key) is not None and int(key) <= _MAX_ARRAY_INDEX
 
 
 def read(path: Path) -> Document | None:
@@ -52,13 +56,13 @@ def read(path: Path) -> Document | None:
         ProjectError: not readable, not JSON (with line and column), or not an object.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")  # some editors put a byte-order mark first
+        text = read_regular(path, DOCUMENT).decode("utf-8-sig")  # some editors put a byte-order mark first
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or str(error)
         raise ProjectError(
-            f"{type(error).__name__}: {reason} in {path.name}",
+            f"{type(error).__name__}: {reason} in {plain(path.name)}",
             details={"file": path},
             hint="Save it as UTF-8." if isinstance(error, UnicodeDecodeError) else None,
         ) from error
@@ -66,6 +70,8 @@ def read(path: Path) -> Document | None:
     def refuse(word: str) -> NoReturn:
         raise json.JSONDecodeError(f"{word} is no JSON", text, max(text.find(word), 0))
 
+    if is_too_deep(text):
+        raise ProjectError(f"SyntaxError: nested too deep in {path.name}", details={"file": path})
     try:
         value = json.loads(text, parse_constant=refuse)
     except json.JSONDecodeError as error:
@@ -74,10 +80,10 @@ def read(path: Path) -> Document | None:
             details={"file": path},
             hint="JSON has no comments, no trailing commas and double quotes only.",
         ) from error
-    except RecursionError as error:
-        raise ProjectError(f"SyntaxError: nested too deep in {path.name}", details={"file": path}) from error
+    except ValueError as error:  # a number of thousands of digits
+        raise ProjectError(f"SyntaxError: {error} in {path.name}", details={"file": path}) from error
     if not isinstance(value, dict):
-        shown = json.dumps(value)[:60]
+        shown = plain(json.dumps(value), 60)
         kind = "this must be a `object` type, but the final value was"
         raise ProjectError(
             f"ValidationError: {kind}: `{shown}`. in {path.name}",
@@ -99,8 +105,8 @@ def check_writable(path: Path) -> None:
         ProjectError: it can not.
     """
     try:
-        size = path.stat().st_size
-    except OSError:
+        size = min(path.stat().st_size, DOCUMENT)
+    except (OSError, ValueError):
         size = 0
     with _draft(path, " " * (size + _ROOM), None):
         pass
@@ -109,9 +115,10 @@ def check_writable(path: Path) -> None:
 @contextlib.contextmanager
 def _draft(path: Path, text: str, mode: int | None) -> Iterator[tuple[Path, Path]]:
     """The text in a new file beside its target, gone at the end; failures become ``ProjectError``."""
-    target = path.resolve()
-    temporary = target.with_name(f".{target.name}.{os.urandom(6).hex()}")
+    temporary = None
     try:
+        target = real(path)
+        temporary = target.with_name(f".{target.name}.{os.urandom(6).hex()}")
         target.parent.mkdir(parents=True, exist_ok=True)
         kept = mode if mode is not None else _mode_of(target)
         descriptor = os.open(
@@ -127,8 +134,9 @@ def _draft(path: Path, text: str, mode: int | None) -> Iterator[tuple[Path, Path
     except OSError as error:
         raise ProjectError(f"Cannot write {path.name}: {error.strerror}", details={"file": path}) from error
     finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
 
 
 def _mode_of(path: Path) -> int | None:
@@ -155,7 +163,7 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
         return
     try:
-        descriptor = os.open(folder, os.O_RDONLY)
+        descriptor = os.open(possible(folder), os.O_RDONLY)
     except OSError as error:
         raise ProjectError(
             f"Cannot open the project folder: {error.strerror}", details={"folder": folder}

@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn
 from iexec_lab.errors import ValidationError
 from iexec_lab.units import to_text
 
-__all__ = ["dumps", "loads", "print_value", "to_text", "type_error"]
+__all__ = ["dumps", "is_too_deep", "loads", "print_value", "to_text", "type_error"]
 
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,9}")
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
@@ -92,9 +92,14 @@ def loads(text: str) -> Any:
     """
     # Python's parser follows nesting on the C stack and could run out of it: eth_account (through py_ecc)
     # lifts the recursion limit that would stop it.
-    if text.count("[") + text.count("{") > _MAX_DEPTH and _depth(text) > _MAX_DEPTH:
+    if is_too_deep(text):
         raise ValueError("JSON is nested too deep")
     return json.loads(text, parse_constant=_refuse)
+
+
+def is_too_deep(text: str) -> bool:
+    """True for JSON that nests deeper than anything sensible does."""
+    return text.count("[") + text.count("{") > _MAX_DEPTH and _depth(text) > _MAX_DEPTH
 
 
 def _depth(text: str) -> int:

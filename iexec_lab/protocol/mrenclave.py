@@ -40,7 +40,7 @@ def encode_mrenclave(
     if tuple(frameworks) == ("tdx",):
         if not isinstance(value, str):
             raise ValidationError(not_valid, hint="SDK 9 takes no enclave configuration")
-        return value.encode()
+        return _utf8(value, not_valid)
     if isinstance(value, dict | list):
         check_mrenclave(value, frameworks=frameworks, path=path)
         return dumps(value).encode()
@@ -55,6 +55,13 @@ def encode_mrenclave(
         raise ValidationError(not_valid, hint="it must be the JSON of an object") from None
     check_mrenclave(parsed, frameworks=frameworks, path=path)
     return data
+
+
+def _utf8(text: str, not_valid: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise ValidationError(not_valid, hint="it must be valid Unicode text") from None
 
 
 def decode_mrenclave(data: bytes) -> dict[str, Any] | str | None:
@@ -127,7 +134,7 @@ def _check_heap_size(value: Any) -> None:
             f"{key} must be a `number` type, but the final value was: `NaN` "
             f"(cast from the value `{print_value(value)}`)."
         )
-    if not math.isfinite(size) or size != int(size):
+    if isinstance(size, float) and not size.is_integer():  # neither are the infinities
         raise ValidationError(f"{key} must be an integer")
     if size < 0:
         raise ValidationError(f"{key} must be greater than or equal to 0")
@@ -139,7 +146,9 @@ def _to_number(value: Any) -> float | None:
     """The value as JavaScript casts it to a number; None for what is none."""
     if isinstance(value, bool):
         return None
-    if isinstance(value, int | float):
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float):
         return None if math.isnan(value) else value
     text = "".join(value.split()) if isinstance(value, str) else ""
     if _PREFIXED.fullmatch(text):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from iexec_lab.errors import ValidationError
 from iexec_lab.protocol.constants import NULL_ADDRESS, NULL_BYTES32
 from iexec_lab.protocol.ids import task_id
 from iexec_lab.protocol.javascript import loads
@@ -25,6 +26,9 @@ CONTRIBUTION_STATUSES: Final = ("UNSET", "CONTRIBUTED", "PROVED", "REJECTED")
 CONTRIBUTION_RATIO: Final = 7
 REVEAL_RATIO: Final = 2
 FINAL_RATIO: Final = 10
+
+#: More tasks than a deal has that anybody lists one by one: a node can name any number.
+MAX_TASKS: Final = 100_000
 
 _COMPLETED: Final = 3
 
@@ -107,7 +111,16 @@ class Deal:
         return range(self.bot_first, self.bot_first + self.bot_size)
 
     def task_ids(self, deal_id: str) -> list[str]:
-        """Ids of the deal's tasks, by index."""
+        """Ids of the deal's tasks, by index.
+
+        Raises:
+            ValidationError: they are more than ``MAX_TASKS``.
+        """
+        if self.bot_size > MAX_TASKS:
+            raise ValidationError(
+                f"Deal {deal_id} has {self.bot_size} tasks, more than the {MAX_TASKS} that can be listed",
+                hint="Look at single ones by their task id.",
+            )
         return [task_id(deal_id, index) for index in self.indices]
 
     def final_time(self, category_seconds: int, ratio: int = FINAL_RATIO) -> int:

@@ -35,6 +35,8 @@ def encode_tag(names: str | Iterable[str], *, frameworks: Sequence[str] = TEE_FR
     Raises:
         ValidationError: ``Unknown tag <name>``.
     """
+    if not isinstance(names, str | list | tuple | set | frozenset) and not hasattr(names, "__next__"):
+        raise ValidationError(f"{to_text(names)} is not a valid tag. Invalid tag")
     bits = 0
     for name in names.split(",") if isinstance(names, str) else names:
         if name == "":

@@ -25,12 +25,12 @@ _DOMAIN_FIELDS: Final[Mapping[str, str]] = {
     "verifyingContract": "address",
     "salt": "bytes32",
 }
-_ARRAY: Final = re.compile(r"(.+)\[([0-9]*)\]")
+_ARRAY: Final = re.compile(r"(.+)\[([0-9]{0,9})\]")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,80}|0[xX][0-9a-fA-F]{1,80}")
 _HEX: Final = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
 # As in Solidity, int and uint have 256 bits.
 _ALIAS: Final = re.compile(r"^u?int(?=\[|$)")
-_INTEGER: Final = re.compile(r"(u?)int([0-9]*)")
+_INTEGER: Final = re.compile(r"(u?)int([0-9]{0,3})")
 _FIXED_BYTES: Final = re.compile(r"bytes([0-9]{1,2})")
 _MAX_DEPTH: Final = 64
 
@@ -142,12 +142,19 @@ def hash_struct(name: str, types: Mapping[str, Any], value: Any, depth: int = 0)
     """keccak(type hash, then one word a member)."""
     if not isinstance(value, dict):
         raise ValidationError(f"{name} must be an object")
-    words = [keccak(encode_type(name, types).encode())]
+    words = [keccak(_utf8(encode_type(name, types)))]
     for label, kind in _members(types[name]):
         if value.get(label) is None:
             raise ValidationError(f"{name} lacks {label}")
         words.append(_encode(kind, types, value[label], label, depth))
     return keccak(b"".join(words))
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise ValidationError("a type has a name that is no text") from None
 
 
 def _members(members: Any) -> list[tuple[str, str]]:
@@ -192,8 +199,10 @@ def _atom(kind: str, value: Any) -> bytes:
     if integer := _INTEGER.fullmatch(kind):
         size = int(integer[2] or 256)
         number = _integer(value)
+        if size % 8 or not 8 <= size <= 256:
+            raise ValueError
         low, high = (0, 2**size) if integer[1] else (-(2 ** (size - 1)), 2 ** (size - 1))
-        if size % 8 or not 8 <= size <= 256 or not low <= number < high:
+        if not low <= number < high:
             raise ValueError
         return (number % 2**256).to_bytes(32, "big")
     if (fixed := _FIXED_BYTES.fullmatch(kind)) and 1 <= int(fixed[1]) <= 32:

@@ -8,8 +8,10 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from iexec_lab.errors import ConfigurationError, IpfsError, ValidationError
-from iexec_lab.services.http import TIMEOUT, Answer, Http, answer_head
+from iexec_lab.errors import ConfigurationError, IpfsError, ServiceError, ValidationError
+from iexec_lab.ipfs.cid import Cid
+from iexec_lab.ipfs.unixfs import MAX_BLOCK, file_size
+from iexec_lab.services.http import SLOWEST, TIMEOUT, Answer, Http, answer_head
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 MAX_DOWNLOAD = 4 << 30
 """Bytes of the largest download, unless the caller says otherwise."""
+UNSIZED = 64 << 20
+"""Bytes that are read, at most, of what nobody knows the size of; more is looked up in the root block."""
+_RAW_BLOCK = "application/vnd.ipld.raw"
 _DIGITS = 20  # of a length that can be
 _PIECE = 64 << 10  # small, so that slow lines show progress within the time-out
 _LOCATION = re.compile(r"/?(?![A-Za-z0-9+.-]+:)[^/?#]")
@@ -53,6 +58,9 @@ class Ipfs:
             progress: Called with bytes so far and bytes in all, or None where that is not known.
             max_bytes: More is refused.
 
+        What is large or of unannounced size is held to what the root block behind the CID says; where the
+        gateway does not give that block, to what was announced, else to 64 MiB within the plain time-out.
+
         Raises:
             ValidationError: the location leads away from the gateway.
             CryptoError: the file can not be written.
@@ -72,14 +80,14 @@ class Ipfs:
             if not head.ok:
                 message = f"Failed to download from {self.gateway}: API error: {head.status_line}"
                 raise self._gateway.api_error(message, head)
-            total = _length(head)
+            total = self._size(path, head)
             if total is not None and total > max_bytes:
                 message = f"{location} has {total} bytes, the most allowed is {max_bytes}"
                 raise self._gateway.api_error(message, head)
             done = 0
             _rewind(target)
             with open_target(target) as file:
-                for piece in pieces(response, max_bytes):
+                for piece in pieces(response, min(max_bytes, UNSIZED if total is None else total)):
                     file.write(piece)
                     done += len(piece)
                     if progress:
@@ -89,6 +97,37 @@ class Ipfs:
         # Encoded as it is stored: then Content-Length is the size of the file.
         headers = {"Accept": "application/zip", "Accept-Encoding": "identity"}
         return self._gateway.exchange("GET", path, None, read, headers=headers, long=True)
+
+    def _size(self, path: str, head: Answer) -> int | None:
+        """Bytes of what is to come; None when nobody knows, and then they earn no more time."""
+        from iexec_lab.patience import current
+
+        announced, allowed = _length(head), current()
+        if announced is not None and announced <= UNSIZED:
+            return announced
+        promised = self._promised(path, allowed.left() if allowed else TIMEOUT)
+        if promised is not None and announced not in {None, promised}:
+            message = f"The gateway announces {announced} bytes for {path}, whose CID stands for {promised}"
+            raise self._gateway.api_error(message, head)
+        size = announced if promised is None else promised
+        if allowed:
+            allowed.rate = SLOWEST if size is not None else None
+        return size
+
+    def _promised(self, path: str, timeout: float) -> int | None:
+        """Bytes of the file that a CID stands for, by its root block; None when nobody gives that."""
+        words = path.strip("/").split("/")
+        if len(words) != 2 or words[0] != "ipfs":
+            return None
+        http = Http(self.gateway, IpfsError, timeout=max(timeout, 0.0), retries=0, max_bytes=MAX_BLOCK)
+        try:
+            cid = Cid.parse(words[1])
+            answer = http.call("GET", path, {"format": "raw"}, headers={"Accept": _RAW_BLOCK})
+        except (ServiceError, ValidationError):
+            return None
+        if not answer.ok or Cid.of(answer.body, version=cid.version, codec=cid.codec) != cid:
+            return None
+        return file_size(cid, answer.body)
 
     def exists(self, cid: str) -> bool:
         """Whether the gateway has it."""
@@ -126,7 +165,7 @@ class Ipfs:
 
 
 def _check_cid(cid: str) -> str:
-    if not _CID.fullmatch(cid):
+    if not isinstance(cid, str) or not _CID.fullmatch(cid):
         raise ValidationError(f"{cid} is not a valid CID")
     return cid
 
@@ -160,4 +199,4 @@ def _added(body: bytes) -> str | None:
         last = json.loads(body.splitlines()[-1])
         return _check_cid(last["Hash"])
     except (IndexError, KeyError, TypeError, ValueError, RecursionError):
-        return None
+        return None  # ValidationError is a ValueError

@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from iexec_lab.errors import WalletError
+from iexec_lab.protocol.javascript import loads
 from iexec_lab.protocol.values import is_address, to_address
+from iexec_lab.regular_files import exists, possible, read_regular
 from iexec_lab.wallet.secret_storage import decrypt_key, encrypt_key
 from iexec_lab.wallet.signer import LocalSigner
 
@@ -48,10 +50,10 @@ class WalletFile:
             WalletError: The file can not be read, or holds something else.
         """
         try:
-            content = json.loads(self.path.read_text(encoding="utf-8-sig"))
+            content = loads(read_regular(self.path).decode("utf-8-sig"))
         except OSError as error:
             raise _refused(error, "open", self.path) from None
-        except (ValueError, RecursionError):
+        except ValueError:
             content = None
         if not isinstance(content, dict):
             raise WalletError(f"{self.name} is not a wallet file", details={"file": self.path})
@@ -100,10 +102,18 @@ class SavedWallet:
 
 
 def keystore_dir(option: str | os.PathLike[str] | None = None, *, cwd: Path = Path()) -> Path:
-    """The directory that ``--keystoredir`` means: ``global`` (the default), ``local`` or a path."""
+    """The directory that ``--keystoredir`` means: ``global`` (the default), ``local`` or a path.
+
+    Raises:
+        WalletError: No directory can be called so.
+    """
     if option is None or option == "global":
         return Path.home() / _DEFAULT_FOLDERS.get(sys.platform, "")
-    return cwd if option == "local" else cwd / os.path.normpath(option)
+    folder = cwd if option == "local" else cwd / os.path.normpath(option)
+    try:
+        return possible(folder)
+    except OSError as error:
+        raise _refused(error, "scandir", folder) from None
 
 
 def list_wallets(folder: Path) -> list[WalletFile]:
@@ -142,7 +152,7 @@ def find_wallet(
     if wallet_address:
         return _find_address(wallet_address, folder)
     bare = WalletFile(cwd / UNENCRYPTED_NAME, encrypted=False)
-    if bare.path.exists():
+    if exists(bare.path):
         return bare
     found = list_wallets(folder)
     if not found:
@@ -198,10 +208,10 @@ def save_wallet(
             "address": signer.address,
         }
     path = folder / name
-    if path.exists() and not overwrite:
+    if exists(path) and not overwrite:
         raise WalletError(f'"{name}" already exists', details={"file": path}, hint="Replace it with --force.")
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        possible(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         _write_private(path, json.dumps(content, indent=2))
     except OSError as error:
         raise _refused(error, "open", path) from None
@@ -280,7 +290,7 @@ def _write_private(path: Path, text: str) -> None:
 def _refused(error: OSError, action: str, path: Path) -> WalletError:
     """The words in which Node reports the same failure; who has no wallet yet is told how to get one."""
     code = error.errno or errno.EIO
-    words = os.strerror(code)
+    words = error.strerror or os.strerror(code)
     return WalletError(
         f"{errno.errorcode.get(code, 'EIO')}: {words[:1].lower()}{words[1:]}, {action} '{path}'",
         hint=_NO_WALLET if code == errno.ENOENT else None,

@@ -17,11 +17,13 @@ from typing import Any, cast
 from iexec_lab.errors import WalletError
 from iexec_lab.protocol.hashing import keccak
 from iexec_lab.protocol.signatures import key_address
+from iexec_lab.protocol.values import is_address, to_address
 from iexec_lab.wallet.signer import parse_private_key
 
 SCRYPT_N, SCRYPT_R, SCRYPT_P = 131072, 8, 1
 # A file can ask for any cost; nobody's wallet needs a gigabyte or a minute.
 MAX_SCRYPT_MEMORY = 1 << 30
+MAX_SCRYPT_COST = 1 << 24
 MAX_PBKDF2_ROUNDS = 20_000_000
 
 
@@ -73,8 +75,8 @@ def decrypt_key(keystore: dict[str, Any], password: str) -> bytes:
         key = parse_private_key(_aes_ctr(derived[:16], iv, ciphertext))
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         raise WalletError("This is not a keystore file of version 3") from None
-    stated = str(keystore.get("address") or "").lower().removeprefix("0x")
-    if stated and stated != key_address(key)[2:].lower():
+    stated = keystore.get("address") or ""
+    if stated and (not is_address(stated) or to_address(stated) != key_address(key)):
         raise WalletError("keystore address/privateKey mismatch")
     return key
 
@@ -95,7 +97,9 @@ def _derive(kdf: str, params: dict[str, Any], password: str) -> bytes:
 
 def _scrypt(password: str, salt: bytes, n: int, r: int, p: int, size: int) -> bytes:
     memory = 128 * r * (n + p + 2)
-    if memory > MAX_SCRYPT_MEMORY or p > 16:
+    if min(n, r, p, memory) < 1:
+        raise ValueError("scrypt")
+    if memory > MAX_SCRYPT_MEMORY or p > 16 or n * r * p > MAX_SCRYPT_COST:
         raise WalletError(f"Unsupported keystore: scrypt with n={n}, r={r}, p={p}")
     secret = _password_bytes(password)
     if n >= 1 << (16 * r):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from iexec_lab.client.ipfs_check import matches
+from iexec_lab.client import ipfs_check
 from iexec_lab.errors import IpfsError
 from iexec_lab.ipfs.cid import RAW, Cid
 from iexec_lab.ipfs.unixfs import CHUNK_SIZE, FileBuilder
@@ -16,6 +16,11 @@ from iexec_lab.ipfs.unixfs import CHUNK_SIZE, FileBuilder
 SIZES = st.one_of(
     st.integers(0, 2000), st.sampled_from([CHUNK_SIZE - 1, CHUNK_SIZE, CHUNK_SIZE + 1, 3 * CHUNK_SIZE + 5])
 )
+
+
+def matches(path, address):
+    with path.open("rb") as file:
+        return ipfs_check.matches(file, address)
 
 
 def address(data, *, version=0, raw=None):

@@ -203,3 +203,17 @@ def test_any_variadic_values_come_through(values):
 )
 def test_help_is_wanted(words, wants):
     assert parser.wants_help(words) is wants
+
+
+def test_two_dashes_are_a_value_where_one_is_due():
+    assert parse("account deposit 1 --chain --").chain == "--"
+    assert parse("account deposit 1 --chain=--").chain == "--"
+    for line in ("account deposit 1 --confirms --", "account deposit 1 --confirms=--"):
+        with pytest.raises(ValidationError, match="-- is not a valid uint256"):
+            parse(line)
+
+
+@pytest.mark.parametrize("digits", ["9" * 5000, "1" + "0" * 78, "٣", "²"])
+def test_numbers_that_no_option_takes(digits):
+    with pytest.raises(ValidationError, match="is not a valid uint256"):
+        parse(["account", "deposit", "1", "--confirms", digits])

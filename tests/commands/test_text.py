@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iexec_lab.commands.text import LONGEST_LINE, Style, render, safe
+from iexec_lab.commands.text import LONGEST_LINE, LONGEST_TEXT, Style, render, safe
 
 PLAIN = Style(colours=False)
 
@@ -80,3 +80,27 @@ def test_a_line_is_not_endless():
 def test_no_answer_can_steer_a_terminal(value):
     text = render(value, PLAIN)
     assert all(line.isprintable() for line in text.split("\n"))
+
+
+HOSTILE = "\x1b]0;owned\x07\x1b[2J\u202eevil\u2066\ud800" + "A" * 200_000
+
+
+@pytest.mark.parametrize(
+    "value", [HOSTILE, {HOSTILE: HOSTILE}, [HOSTILE], [{"name": HOSTILE}], {"a": [HOSTILE, {"b": HOSTILE}]}]
+)
+def test_no_answer_steers_the_terminal_or_floods_it(value):
+    shown = render(value, PLAIN)
+    shown.encode()
+    assert all(line.isprintable() for line in shown.split("\n"))
+    assert all(len(line) < 3 * LONGEST_LINE for line in shown.split("\n"))
+
+
+def test_a_log_is_long_and_not_endless():
+    log = "a line of a log\n" * 100_000
+    shown = render({"stdout": log}, PLAIN)
+    assert len(shown) < 2 * LONGEST_TEXT
+    assert shown.endswith(f"… {len(log) - LONGEST_TEXT} more characters")
+
+
+def test_a_number_of_thousands_of_digits_is_told():
+    assert render({"n": 10**5000, "list": [10**5000]}, PLAIN).count("bits") == 2

@@ -203,3 +203,46 @@ def test_any_damage_is_refused_or_harmless(tmp_path_factory, data):
     with suppress(CryptoError):
         extract_archive(bytes(damaged), folder / "out")
     assert names(folder) in ([], ["out"])
+
+
+def test_entries_that_share_bytes_are_refused(tmp_path):
+    """The bomb that needs no nesting: many entries of the table of contents name one piece of data."""
+    data = bytearray(make([(f"{i}", b"x" * 500) for i in range(3)], zipfile.ZIP_STORED))
+    with zipfile.ZipFile(io.BytesIO(bytes(data))) as archive:
+        place = archive.start_dir
+    first = data[place + 42 : place + 46]
+    second = data.index(b"PK\1\2", place + 4)
+    data[second + 42 : second + 46] = first
+    with pytest.raises(CryptoError, match="overlap"):
+        extract_archive(bytes(data), tmp_path / "out")
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_other_methods_than_deflate_are_not_unpacked(tmp_path, method):
+    with pytest.raises(CryptoError, match="compressed in a way that is not known"):
+        extract_archive(make([("x", b"y" * 1000)], method), tmp_path / "out")
+    assert names(tmp_path) == []
+
+
+def test_a_table_of_contents_of_gigabytes_is_not_read():
+    data = bytearray(make([("x", b"1")]))
+    end = data.rindex(b"PK\5\6")
+    data[end + 12 : end + 16] = (3 << 30).to_bytes(4, "little")  # so long the table is said to be
+    for spoilt in (bytes(data), bytes(data) + b"\0" * 10):
+        with pytest.raises(CryptoError), open_archive(spoilt):
+            pass
+
+
+def test_a_private_archive_gives_private_files(tmp_path):
+    extract_archive(make([("a/b", b"1"), ("c", b"2")]), tmp_path / "out", private=True)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "out", tmp_path / "out" / "c")] == [
+        0o700,
+        0o600,
+    ]
+
+
+@pytest.mark.parametrize("folder", ["a" * 5000, "a\0b", "\ud800", "/dev/null/x"])
+def test_a_folder_that_can_not_be(folder):
+    with pytest.raises(CryptoError):
+        extract_archive(make([("x", b"1")]), folder)

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
 from hypothesis import given
 from hypothesis import strategies as st
+from mutated import ANYTHING
 
 from iexec_lab.crypto import (
     decrypt_dataset,
@@ -24,7 +25,7 @@ from iexec_lab.crypto import (
     read_dataset_key,
 )
 from iexec_lab.crypto.streams import CHUNK, PIECE, RING
-from iexec_lab.errors import CryptoError, ValidationError
+from iexec_lab.errors import CryptoError, IexecError, ValidationError
 
 
 def names(folder):
@@ -280,6 +281,56 @@ def test_a_pipe_can_be_encrypted(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     writer = threading.Thread(target=lambda: (tmp_path / "pipe").write_bytes(b"x" * 100))
     writer.start()
-    done = encrypt_dataset(tmp_path / "pipe", tmp_path / "enc")
+    with (tmp_path / "pipe").open("rb", buffering=0) as pipe:
+        done = encrypt_dataset(pipe, tmp_path / "enc")
     writer.join()
     assert decrypt_dataset(tmp_path / "enc", tmp_path / "clear", done.key) == 100
+
+
+@given(value=ANYTHING | st.text(max_size=60))
+def test_a_key_is_one_or_an_error(value):
+    with contextlib.suppress(ValidationError):
+        assert len(read_dataset_key(value)) == 32
+
+
+@given(data=st.binary(max_size=80), key=st.just(KEY) | ANYTHING, checksum=st.none() | ANYTHING)
+def test_any_bytes_are_decrypted_or_an_error(data, key, checksum):
+    with contextlib.suppress(IexecError):
+        decrypt_dataset(data, io.BytesIO(), key, checksum=checksum)
+
+
+@pytest.mark.parametrize("thing", [5, None, [], {}, 10**12, 1.5, object()], ids=range(7))
+def test_what_is_neither_a_path_nor_a_file(thing, tmp_path):
+    for work in (
+        lambda: encrypt_dataset(thing, tmp_path / "x"),
+        lambda: encrypt_dataset(b"x", thing),
+        lambda: decrypt_dataset(thing, tmp_path / "x", KEY),
+        lambda: file_checksum(thing),
+    ):
+        with pytest.raises(ValidationError, match="Invalid file buffer"):
+            work()
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, "a\0b", "\ud800", "/dev/zero", "/dev/null/x"])
+def test_a_source_is_a_regular_file_and_a_target_can_be_one(name, tmp_path):
+    for work in (
+        lambda: encrypt_dataset(name, tmp_path / "x"),
+        lambda: decrypt_dataset(name, tmp_path / "x", KEY),
+    ):
+        with pytest.raises(CryptoError):
+            work()
+    with pytest.raises(CryptoError):
+        encrypt_dataset(b"x", name)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(CryptoError):
+        encrypt_dataset(tmp_path / "folder", name)
+    assert names(tmp_path) == ["folder"]
+
+
+def test_a_decrypted_dataset_is_for_its_owner_only(tmp_path):
+    encrypt_dataset(b"secret", tmp_path / "enc", KEY)
+    (tmp_path / "clear").write_bytes(b"readable by all")
+    decrypt_dataset(tmp_path / "enc", tmp_path / "clear", KEY)
+    assert (tmp_path / "clear").read_bytes() == b"secret"
+    assert stat.S_IMODE((tmp_path / "clear").stat().st_mode) == 0o600

@@ -13,6 +13,9 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
 )
+from hypothesis import given
+from hypothesis import strategies as st
+from mutated import ANYTHING
 
 from iexec_lab.crypto import generate_keypair, load_private_key, public_key_secret, write_private
 from iexec_lab.crypto.keys import load_public_key, rsa_decrypt, rsa_encrypt
@@ -101,3 +104,10 @@ def test_secret_files_are_for_their_owner_only(tmp_path):
     assert (tmp_path / "key").read_bytes() == b"again"
     assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o600
     assert names(tmp_path) == ["key"]
+
+
+@given(pem=ANYTHING | st.binary(max_size=60) | st.text(max_size=60))
+def test_a_key_is_one_or_an_error(pem):
+    for load in (load_private_key, load_public_key):
+        with pytest.raises(CryptoError):
+            load(pem)

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from eth_abi.abi import encode as abi_encode
+from hypothesis import given
+from hypothesis import strategies as st
 from poco_world import DIGEST, word
 
 from iexec_lab.errors import TransactionError
+from iexec_lab.ethereum import contracts
+from iexec_lab.ethereum.abi import split_types
 from iexec_lab.ethereum.checks import explain
 from iexec_lab.ethereum.contracts import HUB, RLC
 from iexec_lab.protocol import NULL_ADDRESS, encode_tag, task_id
@@ -221,3 +226,71 @@ def test_task_ids_of_a_deal_are_those_of_the_contract(world):
     deal, _ = world.match(world.orders())
     world.send(world.other, HUB.initialize, word(deal), 0)
     assert world.hub.view_task(task_id(deal, 0)).deal_id == deal
+
+
+NUMBERS = st.sampled_from([0, 1, 2, 4, 5, 255, 2**64, 2**255, 2**256 - 1])
+CALLS = [
+    HUB.initialize.encode(word(UNKNOWN), 0),
+    HUB.claim.encode(word(UNKNOWN)),
+    HUB.contribute.encode(word(UNKNOWN), word(UNKNOWN), word(UNKNOWN), NULL_ADDRESS, b"", b""),
+    HUB.contributeAndFinalize.encode(word(UNKNOWN), word(UNKNOWN), b"", b"", NULL_ADDRESS, b"", b""),
+    HUB.reveal.encode(word(UNKNOWN), word(UNKNOWN)),
+    HUB.finalize.encode(word(UNKNOWN), b"", b""),
+    HUB.reopen.encode(word(UNKNOWN)),
+    HUB.claimArray.encode([word(UNKNOWN)]),
+]
+
+
+class Liar:
+    """A node whose contract answers what the test says: numbers that no contract has, or rubbish."""
+
+    name = "liar"
+
+    def __init__(self, deal, task, contribution):
+        self.answers = {
+            HUB.viewDeal.selector: deal,
+            HUB.viewTask.selector: task,
+            HUB.viewContribution.selector: contribution,
+        }
+
+    def batch(self, requests):
+        return ["0x" + self.answers[bytes.fromhex(fields["data"][2:10])].hex() for _, (fields, _) in requests]
+
+    def request(self, *_):
+        return {"number": "0x1", "timestamp": "0x64"}
+
+
+@given(
+    numbers=st.lists(NUMBERS, min_size=20, max_size=20),
+    status=st.integers(0, 255),
+    call=st.sampled_from(CALLS),
+)
+def test_a_reason_is_looked_for_and_nothing_else_happens(numbers, status, call):
+    who = "0x" + "11" * 20
+    part = (who, who, numbers[0])
+    deal = (
+        part,
+        part,
+        part,
+        numbers[1],
+        numbers[2],
+        word(UNKNOWN),
+        who,
+        who,
+        NULL_ADDRESS,
+        "",
+        *numbers[3:8],
+        who,
+    )
+    task = (
+        *(status, word(UNKNOWN), *numbers[8:13], word(UNKNOWN), numbers[13], numbers[14], [who]),
+        *(word(UNKNOWN), b"", numbers[15], b""),
+    )
+    contribution = (status, word(UNKNOWN), word(UNKNOWN), who, numbers[16])
+    node = Liar(
+        abi_encode(split_types(contracts.DEAL), [deal]),
+        abi_encode(split_types(contracts.TASK), [task]),
+        abi_encode(split_types(contracts.CONTRIBUTION), [contribution]),
+    )
+    reason = explain(node, {"to": who, "from": who, "data": "0x" + call.hex()})
+    assert reason is None or isinstance(reason, str)

@@ -9,6 +9,10 @@ from iexec_lab.ethereum.logs import read_events, read_logs
 from iexec_lab.ethereum.rpc import Rpc, to_int
 
 
+def log_of(block):
+    return {"address": "0x" + "11" * 20, "topics": [], "data": "0x", "blockNumber": hex(block)}
+
+
 def history(widest, *, size=100, words="query returned more than 10000 results"):
     """A node of ``size`` blocks with one log each, that gives the logs of at most ``widest`` blocks."""
 
@@ -22,9 +26,7 @@ def history(widest, *, size=100, words="query returned more than 10000 results")
             return json_reply(
                 {"id": 1, "error": {"code": -32005 if widest == 7 else -32602, "message": words}}
             )
-        return json_reply(
-            {"id": 1, "result": [{"blockNumber": hex(block)} for block in range(start, end + 1)]}
-        )
+        return json_reply({"id": 1, "result": [log_of(block) for block in range(start, end + 1)]})
 
     return answer
 
@@ -72,3 +74,10 @@ def test_events_of_a_real_chain(world):
         read_events(world.rpc, world.genesis.rlc, EVENTS.Transfer, from_block=start, newest_first=True)
     )
     assert newest["value"] == 4
+
+
+def test_a_chain_that_claims_endless_blocks_is_not_read_for_ever():
+    with FaultyServer(answer=history(10_000, size=2**60)) as server:
+        logs = read_logs(Rpc(server.url), "0x", [], from_block=2**60 - 30_000, newest_first=True, timeout=0)
+        with pytest.raises(CallError, match="not read within 0 s"):
+            next(logs)

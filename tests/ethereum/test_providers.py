@@ -161,13 +161,13 @@ def test_heads_and_prices_need_not_be_equal(serve):
 
 def test_a_quorum_holds_for_every_item_of_a_batch(serve):
     servers = serve(
-        node(eth_getCode="0x1", eth_getBalance="0x1", eth_blockNumber="0x9"),
-        node(eth_getCode="0x1", eth_getBalance="0x2", eth_blockNumber="0x9"),
+        node(eth_getCode="0x01", eth_getBalance="0x1", eth_blockNumber="0x9"),
+        node(eth_getCode="0x01", eth_getBalance="0x2", eth_blockNumber="0x9"),
     )
     code, coins = together(servers, 2).batch(
         [("eth_getCode", ["0x", "latest"]), ("eth_getBalance", ["0x", "latest"])]
     )
-    assert code == "0x1"
+    assert code == "0x01"
     assert isinstance(coins, RpcFault)
     with pytest.raises(CallError, match="disagree"):
         raise coins.error("eth_getBalance")
@@ -208,7 +208,8 @@ def test_one_that_knows_a_transaction_is_enough(serve, quorum):
 
 
 def test_receipts_are_compared_by_what_they_say(serve):
-    receipt = {"transactionHash": HASH, "blockHash": HASH, "status": "0x1", "logs": []}
+    mined = {"blockNumber": "0x1", "gasUsed": "0x1"}
+    receipt = {"transactionHash": HASH, "blockHash": HASH, "status": "0x1", "logs": [], **mined}
     servers = serve(
         node(eth_getTransactionReceipt=receipt), node(eth_getTransactionReceipt={**receipt, "l1Fee": "0x1"})
     )
@@ -242,6 +243,13 @@ def scan(results):
 
 
 def test_etherscan_serves_calls_balances_and_receipts():
+    answers = {
+        "eth_call": "0x05",
+        "eth_getBlockByNumber": {"number": "0x1"},
+        "eth_getTransactionReceipt": None,
+        "eth_sendRawTransaction": HASH,
+    }
+
     def results(asked):
         if asked["module"] == "account":
             return {"status": "1", "message": "OK", "result": "255"}
@@ -252,16 +260,16 @@ def test_etherscan_serves_calls_balances_and_receipts():
             "eth_sendRawTransaction": {"hex": "0x03"},
         }[asked["action"]]
         assert expected.items() <= asked.items()
-        return {"jsonrpc": "2.0", "id": 1, "result": asked["action"]}
+        return {"jsonrpc": "2.0", "id": 1, "result": answers[asked["action"]]}
 
     with FaultyServer(answer=scan(results)) as server:
         rpc = Etherscan(KEY, url=server.url)
         assert rpc.chain_id == 1
         assert rpc.request("eth_getBalance", "0x01", "latest") == "0xff"
-        assert rpc.request("eth_call", {"to": "0x01", "data": "0x02"}, "latest") == "eth_call"
-        assert rpc.batch([("eth_getBlockByNumber", ["latest", False])]) == ["eth_getBlockByNumber"]
-        assert rpc.request("eth_getTransactionReceipt", HASH) == "eth_getTransactionReceipt"
-        assert rpc.request("eth_sendRawTransaction", "0x03") == "eth_sendRawTransaction"
+        assert rpc.request("eth_call", {"to": "0x01", "data": "0x02"}, "latest") == "0x05"
+        assert rpc.batch([("eth_getBlockByNumber", ["latest", False])]) == [{"number": "0x1"}]
+        assert rpc.request("eth_getTransactionReceipt", HASH) is None
+        assert rpc.request("eth_sendRawTransaction", "0x03") == HASH
         assert rpc.attempt("eth_maxPriorityFeePerGas").code == -32601
 
 

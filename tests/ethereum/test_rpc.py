@@ -265,12 +265,12 @@ def test_a_failed_item_does_not_spoil_its_batch():
         items = []
         for each in request.json():
             fault = {"code": 3, "message": "execution reverted: no"}
-            items.append({"id": each["id"], **({"error": fault} if each["id"] == 1 else {"result": "0x1"})})
+            items.append({"id": each["id"], **({"error": fault} if each["id"] == 1 else {"result": "0x01"})})
         return json_reply(items)
 
     with FaultyServer(answer=moody) as server:
         first, second, third = quick(server.url).batch([("eth_call", [{}, "latest"])] * 3)
-    assert first == third == "0x1"
+    assert first == third == "0x01"
     assert second.reason == "no"
 
 

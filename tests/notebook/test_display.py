@@ -165,3 +165,19 @@ def test_removing_restores_the_drawing_that_was_there():
 )
 def test_words(value, text):
     assert display.word(value) == text
+
+
+HOSTILE = "\x1b[2J\u202e<script>" + "A" * 200_000
+
+
+@pytest.mark.parametrize("single", [True, False])
+def test_no_cell_steers_the_page_or_floods_it(formats, single):
+    frame = pd.DataFrame(
+        {"text": [HOSTILE], "list": [[HOSTILE, 1]], "object": [{HOSTILE: HOSTILE}], "n": [10**5000]}
+    )
+    shown = formats(ours(frame, single=single))
+    for text in shown.values():
+        text.encode()
+        assert all(line.isprintable() for line in text.split("\n"))
+        assert len(text) < 100_000
+    assert "<script>" not in shown["text/html"]

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from iexec_lab.errors import ValidationError
 from iexec_lab.protocol import (
     NULL_ADDRESS,
     NULL_BYTES32,
@@ -18,6 +19,7 @@ from iexec_lab.protocol import (
     decode_results,
     task_id,
 )
+from iexec_lab.protocol.states import MAX_TASKS
 
 A = "0x" + "aa" * 20
 DEAL = (
@@ -55,6 +57,14 @@ def test_the_name_of_a_status_depends_on_the_time(status, now, name, timed_out):
     task = Task.from_abi((status, *TASK[1:]))
     assert task.status_name(now) == name
     assert task.timed_out(now) is timed_out
+
+
+@pytest.mark.parametrize("size", [MAX_TASKS + 1, 10**12, 2**255])
+def test_a_size_that_a_node_names_sizes_no_list(size):
+    deal = Deal.from_abi((*DEAL[:12], size, *DEAL[13:]))
+    assert 3 in deal.indices
+    with pytest.raises(ValidationError, match=f"has {size} tasks"):
+        deal.task_ids(NULL_BYTES32)
 
 
 def test_a_task():

@@ -4,12 +4,16 @@ import io
 import json
 
 import pytest
-from faulty_server import Clock, FaultyServer, Reply, cut, drip, drop, endless, garbage, status
+from faulty_server import Clock, FaultyServer, Reply, cut, drip, drop, endless, garbage, healthy, status
+from hypothesis import given
+from hypothesis import strategies as st
+from mutated import mutated
 from services.replay import vectors
 
 from iexec_lab.errors import ApiError, ConfigurationError, CryptoError, IpfsError, ValidationError
+from iexec_lab.ipfs.unixfs import FileBuilder
 from iexec_lab.protocol.bulk import bulk_root, bulk_slices
-from iexec_lab.services.ipfs import Ipfs
+from iexec_lab.services.ipfs import Ipfs, _added
 
 CID = "QmT78zSuBmuS4z925WZfrqQ1qHaJ56DQaTfyMUF7F8ff5o"
 LOCATION = f"/ipfs/{CID}"
@@ -226,3 +230,99 @@ def test_the_documents_of_a_bulk_are_those_of_the_official_sdk(node):
     slices = [ipfs.add(document.encode()) for document in bulk_slices([vector["input"]["order"]])]
     ipfs.add(bulk_root(slices).encode())
     assert [upload.decode() for upload in node.uploads] == [vector["expected"]["slice"], json.dumps(slices)]
+
+
+def stored(size):
+    """A file as kubo holds it: its CID and the block of its root."""
+    blocks = {}
+    builder = FileBuilder(blocks.__setitem__)
+    builder.write(bytes(size))
+    root = builder.finish().cid
+    return root, blocks[root]
+
+
+def gateway(block, reply):
+    """Gives the root block to whom it is asked from, else does as ``reply`` does."""
+
+    def fault(exchange):
+        if "format=raw" not in exchange.request.path:
+            reply(exchange)
+        elif block is None:
+            exchange.send(Reply(406, b"no such format", ()))
+        else:
+            exchange.send(Reply(200, block, (("Content-Type", "application/vnd.ipld.raw"),)))
+
+    return fault
+
+
+def test_an_endless_download_ends_with_the_time_out_when_nobody_knows_its_size(tmp_path, monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr("iexec_lab.services.http.time", clock)
+    monkeypatch.setattr("iexec_lab.patience.time", clock)
+
+    def a_second_for_each_mebibyte(done, _total):
+        clock.ahead = done / (1 << 20)
+
+    with FaultyServer(always=gateway(None, endless(b""))) as server, pytest.raises(IpfsError) as caught:
+        Ipfs(server.url, timeout=2).download(LOCATION, tmp_path / "x", progress=a_second_for_each_mebibyte)
+    assert caught.value.details["cause"] == "no whole answer in time"
+    assert clock.ahead < 10
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_fast_endless_download_ends_at_a_size_when_nobody_knows_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr("iexec_lab.services.ipfs.UNSIZED", 1 << 20)
+    with FaultyServer(always=gateway(None, endless(b""))) as server, pytest.raises(IpfsError) as caught:
+        Ipfs(server.url).download(LOCATION, tmp_path / "x")
+    assert caught.value.details["cause"] == "the answer has more than 1048576 bytes"
+
+
+@pytest.mark.parametrize("size", [0, 5, 262_144, 262_145, 1_000_000])
+def test_an_endless_download_ends_where_the_file_behind_the_cid_does(size, tmp_path):
+    cid, block = stored(size)
+    with FaultyServer(always=gateway(block, endless(b""))) as server, pytest.raises(IpfsError) as caught:
+        Ipfs(server.url).download(f"/ipfs/{cid}", tmp_path / "x")
+    assert caught.value.details["cause"] == f"the answer has more than {size} bytes"
+
+
+def test_a_download_without_a_length_is_read_whole(tmp_path):
+    cid, block = stored(1_000_000)
+
+    def chunked(exchange):
+        exchange.handler.close_connection = True
+        exchange.start(Reply())
+        exchange.handler.wfile.write(bytes(1_000_000))
+
+    with FaultyServer(always=gateway(block, chunked)) as server:
+        assert Ipfs(server.url).download(f"/ipfs/{cid}", tmp_path / "x") == 1_000_000
+
+
+def test_a_length_is_compared_with_what_the_cid_stands_for(tmp_path, monkeypatch):
+    monkeypatch.setattr("iexec_lab.services.ipfs.UNSIZED", 1000)
+    cid, block = stored(5000)
+
+    def lying(exchange):
+        exchange.send(Reply(200, b"", ()), length=4 << 30)
+
+    with FaultyServer(always=gateway(block, lying)) as server, pytest.raises(ApiError) as caught:
+        Ipfs(server.url).download(f"/ipfs/{cid}", tmp_path / "x")
+    said = f"The gateway announces {4 << 30} bytes for /ipfs/{cid}, whose CID stands for 5000"
+    assert caught.value.message == said
+
+
+@pytest.mark.parametrize("block", [None, b"", b"something else", b"\x0a\xff\xff"])
+def test_a_root_block_that_is_none_is_not_believed(block, tmp_path, monkeypatch):
+    monkeypatch.setattr("iexec_lab.services.ipfs.UNSIZED", 1000)
+    with FaultyServer(answer=content, always=gateway(block, healthy)) as server:
+        assert Ipfs(server.url).download(LOCATION, tmp_path / "x") == len(CONTENT)
+
+
+@given(
+    body=st.one_of(
+        st.binary(max_size=80),
+        mutated({"Name": "file-0", "Hash": CID, "Size": "12"}).map(json.dumps).map(str.encode),
+    )
+)
+def test_what_a_node_says_of_an_upload_is_a_cid_or_nothing(body):
+    found = _added(body)
+    assert found is None or found.isalnum()

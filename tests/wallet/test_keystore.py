@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import stat
 import sys
 from datetime import UTC, datetime
@@ -8,10 +10,14 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from mutated import mutated
 
-from iexec_lab.errors import WalletError
+from iexec_lab.errors import IexecError, WalletError
 from iexec_lab.wallet import keystore
 from iexec_lab.wallet.keystore import (
+    WalletFile,
     create_wallet,
     find_wallet,
     import_wallet,
@@ -240,3 +246,56 @@ def test_the_content_is_what_the_official_command_writes():
     assert text == json.dumps(saved.content, indent=2)
     assert list(saved.content) == ["address", "id", "version", "Crypto"]
     assert saved.content["address"] == ADDRESS[2:].lower()
+
+
+BARE = {"privateKey": KEY, "publicKey": "0x04" + "11" * 64, "address": ADDRESS}
+
+
+def as_file(document):
+    try:
+        return json.dumps(document).encode("utf-8", "surrogatepass")
+    except ValueError:
+        return b'{"privateKey": ' + b"9" * 5000 + b"}"
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=mutated(BARE).map(as_file) | st.binary(max_size=50), encrypted=st.booleans())
+def test_a_spoilt_file_has_a_wallet_or_is_an_error(tmp_path, content, encrypted):
+    (tmp_path / "wallet").write_bytes(content)
+    file = WalletFile(tmp_path / "wallet", encrypted=encrypted)
+    for work in (file.read, lambda: file.address, lambda: file.unlock("pw")):
+        with contextlib.suppress(IexecError):
+            work()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device", "huge", "deep"])
+def test_only_small_regular_files_are_wallets(tmp_path, kind):
+    path = tmp_path / "wallet"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "deep":
+        path.write_bytes(b"[" * 500_000)
+    else:
+        with path.open("wb") as file:
+            file.truncate(10 << 30)
+    with pytest.raises(WalletError):
+        find_wallet(wallet_file=str(path), cwd=tmp_path).unlock("pw")
+    assert read_address(wallet_file=str(path), cwd=tmp_path) is None
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, "a\0b", "\ud800"])
+def test_names_that_no_file_can_have(name):
+    for work in (
+        lambda: find_wallet(wallet_file=name).unlock("pw"),
+        lambda: find_wallet(wallet_address=ADDRESS, keystoredir=name),
+        lambda: find_wallet(keystoredir=name),
+        lambda: find_wallet(cwd=Path(name)),
+        lambda: create_wallet("pw", keystoredir=name),
+        lambda: create_wallet(None, cwd=Path(name)),
+    ):
+        with pytest.raises(WalletError):
+            work()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import os
@@ -10,8 +11,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mutated import mutated
 
-from iexec_lab.errors import WalletError
+from iexec_lab.errors import IexecError, WalletError
 from iexec_lab.wallet.secret_storage import decrypt_key, encrypt_key
 
 VECTORS = Path(os.environ.get("IEXEC_LAB_VECTORS") or Path(__file__).parent.parent / "vectors")
@@ -154,3 +156,36 @@ json_values = st.recursive(
 def test_any_other_json_object_is_refused_in_words(value):
     with pytest.raises(WalletError):
         decrypt_key(value, "pw")
+
+
+CHEAP_PBKDF2 = copy.deepcopy(PBKDF2)
+CHEAP_PBKDF2["crypto"]["kdfparams"]["c"] = 2
+FIXED = encrypt_key(KEY, "pw", n=CHEAP, salt=bytes(32), iv=bytes(16), identity=uuid.UUID(int=1))
+
+
+@given(keystore=mutated(FIXED, CHEAP_PBKDF2))
+def test_a_spoilt_keystore_gives_a_key_or_an_error(keystore):
+    with contextlib.suppress(IexecError):
+        assert len(decrypt_key(keystore, "pw")) == 32
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("Crypto.kdfparams.p", 0),
+        ("Crypto.kdfparams.r", -1),
+        ("Crypto.kdfparams.n", -(2**60)),
+        ("Crypto.kdfparams.n", 2**19),
+        ("Crypto.kdfparams.n", 10**4400),
+        ("address", 10**5000),
+        ("version", 10**5000),
+    ],
+    ids=range(7),
+)
+def test_costs_and_numbers_that_nobody_has(path, value):
+    extra = {"Crypto.kdfparams.n": ("Crypto.kdfparams.p", 16)}.get(path)
+    keystore = changed(path, value)
+    if extra:
+        keystore["Crypto"]["kdfparams"]["p"] = extra[1]
+    with pytest.raises(WalletError):
+        decrypt_key(keystore, "pw")

@@ -1,0 +1,107 @@
+"""Files that people name: regular ones only, and no larger than they can sensibly be.
+
+A device never ends, a pipe without a writer never begins; both are refused before a byte is read. Whatever is
+wrong with a name or a file is an ``OSError``, which each room tells in its own words.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from io import BufferedReader, FileIO
+from pathlib import Path
+from typing import Any, Final
+
+TEXT: Final = 1 << 20
+"""Bytes of the largest key, wallet or password file."""
+DOCUMENT: Final = 64 << 20
+"""Bytes of the largest JSON file of a project."""
+
+_FLAGS: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+Name = str | os.PathLike[str]
+
+
+def open_regular(path: Name) -> FileIO:
+    """A regular file, open for reading bytes, unbuffered.
+
+    Raises:
+        OSError: there is none, it is something else, or nothing can be called so.
+    """
+    # Non-blocking: else opening a pipe waits for whoever writes to it.
+    descriptor = os.open(possible(path), _FLAGS)
+    try:
+        _require_regular(os.fstat(descriptor).st_mode, path)
+        return FileIO(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _require_regular(mode: int, path: Name) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "Not a regular file", str(path))
+
+
+def read_regular(path: Name, longest: int = TEXT) -> bytes:
+    """The content of a regular file.
+
+    Raises:
+        OSError: as ``open_regular``, or it has more than ``longest`` bytes.
+    """
+    with BufferedReader(open_regular(path)) as file:
+        size = os.fstat(file.fileno()).st_size
+        # What the system makes up in /proc has its size only once it is read.
+        data = file.read(longest + 1) if size <= longest else b""
+    if max(size, len(data)) > longest:
+        raise OSError(errno.EFBIG, f"Larger than {longest} bytes", str(path))
+    return data
+
+
+def possible(path: Name) -> Path:
+    """The path; OSError for a name that no file can have."""
+    found = Path(path)
+    try:
+        fine = b"\0" not in os.fsencode(found)
+    except UnicodeEncodeError:
+        fine = False
+    if not fine:
+        raise OSError(errno.EINVAL, "No file can be called so", ascii(os.fspath(path)))
+    return found
+
+
+def real(path: Name) -> Path:
+    """The path without links.
+
+    Raises:
+        OSError: the links go in a circle, or nothing can be called so.
+    """
+    try:
+        return possible(path).resolve()
+    except RuntimeError:  # what pathlib has for circles before Python 3.13
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from None
+
+
+def is_file(path: Name) -> bool:
+    """True for a regular file; no name raises."""
+    return stat.S_ISREG(_mode(path))
+
+
+def is_folder(path: Name) -> bool:
+    """True for a folder; no name raises."""
+    return stat.S_ISDIR(_mode(path))
+
+
+def exists(path: Name) -> bool:
+    """True when there is something, even a link to nothing; no name raises."""
+    return bool(_mode(path, os.lstat))
+
+
+def _mode(path: Name, ask: Any = os.stat) -> int:
+    try:
+        return int(ask(path).st_mode)
+    except (OSError, ValueError):
+        return 0
