@@ -1,6 +1,6 @@
 """A service that says whatever a test wants, and real answers to begin with.
 
-``tests/vectors/service-answers.json`` was recorded from a sandbox: lists, single orders, deals, what a
+``tests/answers/services.json`` was recorded from a sandbox: lists, single orders, deals, what a
 workerpool tells of a task, its logs, and Compass.
 """
 
@@ -16,7 +16,7 @@ from faulty_server import FaultyServer, Reply
 
 from iexec_lab.protocol.typed_data import Domain
 
-ANSWERS = json.loads((Path(__file__).parent / "vectors" / "service-answers.json").read_text())
+ANSWERS = json.loads((Path(__file__).parent / "answers" / "services.json").read_text())
 CHAIN_ID = ANSWERS["chain_id"]
 DOMAIN = Domain(CHAIN_ID, ANSWERS["hub"])
 KINDS = ("apporder", "datasetorder", "workerpoolorder", "requestorder")
