@@ -68,3 +68,23 @@ def test_pages_link_to_what_is_there():
     for page in PAGES:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), (page.name, target)
+
+
+SECURITY = (DOCS / "security.md").read_text()
+HELD_BY = re.findall(r"`(tests/[\w/]+\.py)?((?:::\w+)*)`", SECURITY)
+
+
+def promised():
+    """Each test that holds a promise: its file, and the names within it."""
+    file = ""
+    for path, names in HELD_BY:
+        file = path or file
+        if path or names:
+            yield pytest.param(file, names.split("::")[1:], id=f"{file}{names}")
+
+
+@pytest.mark.parametrize(("file", "names"), [*promised()])
+def test_every_promise_of_security_is_held_by_a_test_that_there_is(file, names):
+    source = (ROOT / file).read_text()
+    for name in names:
+        assert re.search(rf"^\s*(?:def|class) {name}\b", source, re.MULTILINE), name

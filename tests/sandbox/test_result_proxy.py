@@ -8,11 +8,10 @@ import requests
 from sandbox.serving import CHAIN_ID, HUB, ChainDouble, make_context, serving
 
 from iexec_lab.errors import ApiError
-from iexec_lab.protocol import authorization_hash, enclave_hash, result_hash
+from iexec_lab.protocol import authorization_hash, enclave_hash, login_token, result_hash
 from iexec_lab.sandbox import result_proxy
 from iexec_lab.sandbox.ipfs import BlobStore
 from iexec_lab.sandbox.jwt import TokenSigner
-from iexec_lab.services.auth import authorize
 from iexec_lab.services.result_proxy import ResultProxy
 from iexec_lab.wallet.signer import LocalSigner
 
@@ -183,10 +182,10 @@ def test_a_challenge_is_good_once_and_for_its_wallet(start):
         def login(text):
             return requests.post(f"{url}/results/login?chainId={CHAIN_ID}", data=text, timeout=10).status_code
 
-        token = authorize(challenge, WORKER)
+        token = login_token(challenge, WORKER)
         digest, signature, address = token.split("_")
         assert login("nonsense") == login("") == login("a_b_c") == 401
-        assert login(authorize(challenge, SCHEDULER)) == 401
+        assert login(login_token(challenge, SCHEDULER)) == 401
         assert login(f"{digest}_{SCHEDULER.sign_digest(bytes(32))}_{address}") == 401
         assert login(f"0x{'00' * 32}_{signature}_{address}") == 401
         assert login(token) == 200
