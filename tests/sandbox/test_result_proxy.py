@@ -165,12 +165,12 @@ def test_no_route_without_a_token(start, tmp_path):
 
 def test_a_client_of_8x_logs_in(start):
     with start(chain(ACTIVE)) as url:
-        token = ResultProxy(url).login(Gate(WORKER, Place("sandbox", CHAIN_ID, NULL_ADDRESS)))
+        token = ResultProxy(url).login(Gate(WORKER, Place("sandbox", CHAIN_ID, NULL)))
         assert token.count(".") == 2
         headers = {"Authorization": token}
         assert requests.head(f"{url}/v1/results/{TASK}", headers=headers, timeout=10).status_code == 404
         with pytest.raises(ApiError):
-            ResultProxy(url).login(Gate(WORKER, Place("mainnet", 1, NULL_ADDRESS)))
+            ResultProxy(url).login(Gate(WORKER, Place("mainnet", 1, NULL)))
         assert requests.get(f"{url}/version", timeout=10).text == "9.1.0-sandbox"
 
 
