@@ -9,7 +9,6 @@ the SMS cost nothing and give no right to RLC: they are not asked about.
 
 from __future__ import annotations
 
-import html
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -140,6 +139,8 @@ class Plan:
 
     def _repr_mimebundle_(self, **_options: Any) -> dict[str, str]:
         """The same for a person in a notebook."""
+        import html
+
         rows = "".join(
             f"<tr><td>{html.escape(name)}</td><td style='text-align:left;overflow-wrap:anywhere'>"
             f"{html.escape(value)}</td></tr>"

@@ -6,7 +6,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.commands.context import WALLET
-from iexec_lab.commands.handlers import calling
+from iexec_lab.commands.handlers import calling, done
 from iexec_lab.commands.options import CHAIN, READS, WALLET_NEW, WALLET_OPEN, flag
 from iexec_lab.commands.outcome import Outcome
 from iexec_lab.commands.tree import Argument, Command
@@ -115,8 +115,7 @@ def _describe(lab: IExec) -> dict[str, Any]:
 def jobs(context: Context, args: Namespace) -> Outcome:
     lab = context.lab(args)
     with context.face.working("Looking for running deals"):
-        plain = lab.jobs.plain(args.requester)
-    return Outcome(lab.jobs.raw(plain), lambda: lab.jobs.value(plain))
+        return done(lab, "jobs", requester=args.requester)
 
 
 def form(context: Context, args: Namespace) -> Outcome:
