@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import time
+import zipfile
 
 import pytest
 
@@ -120,3 +122,27 @@ def test_storage(iexec):
     assert iexec.fails("storage check floppy") == (
         '"floppy" is not a valid storage provider, use one of the supported providers (dropbox, ipfs)'
     )
+
+
+def test_downloads_of_encrypted_results_are_for_their_owner_only(iexec):
+    iexec("result generate-encryption-keypair")
+    iexec("result push-encryption-key --force-update")
+    iexec("app init")
+    described = json.loads((iexec.folder / "iexec.json").read_text())
+    described["app"]["name"] = f"sealed {iexec.folder}"
+    (iexec.folder / "iexec.json").write_text(json.dumps(described))
+    iexec("app deploy")
+    before = os.umask(0)  # nothing but the program itself keeps others out
+    try:
+        line = "app run --tag tee,tdx --encrypt-result --args sealed --download opened"
+        run = iexec(line)
+        task = run["deals"][0]["tasks"][0] if "tasks" not in run else run["tasks"][0]["taskid"]
+        iexec(f"task show {task} --download again --decrypt")
+    finally:
+        os.umask(before)
+    for name in ("opened.zip", "again.zip"):
+        path = iexec.folder / name
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        with zipfile.ZipFile(path) as archive:
+            assert b"sealed" in archive.read("result.txt")
+    assert list(iexec.folder.rglob("*.part")) == []
