@@ -9,7 +9,11 @@ with keeping_recursion_limit():
 
 # No test measures the machine. Where CI is set, hypothesis and hence this profile leave nothing to chance.
 settings.register_profile(
-    "untimed", parent=settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "untimed",
+    parent=settings.default,
+    deadline=None,
+    max_examples=200,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 # pytest --hypothesis-profile=long: for whoever changes a parser of what strangers send.
 settings.register_profile("long", parent=settings.get_profile("untimed"), max_examples=10_000)

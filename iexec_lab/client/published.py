@@ -40,12 +40,12 @@ def fetch_order(session: Session, kind: str, order_hash: Any) -> Published:
         MarketError: The market was not reached, or answered with another order.
     """
     wanted = to_bytes32(order_hash)
-    told, domain = session.together(lambda: session.market.order(kind, wanted), lambda: session.domain)
+    told = session.market.order(kind, wanted)
     try:
         order = signing.to_order(kind, told["order"])
     except ValidationError as error:
         raise _other(session, kind, wanted, error.message) from None
-    found = order.hash(domain)
+    found = order.hash(session.domain)
     if found != wanted:
         raise _other(session, kind, wanted, f"order {found} of {order.resource}")
     told["orderHash"] = wanted
