@@ -70,7 +70,7 @@ class Session:
         self.ask_secret = ask_secret
         self.timeout = timeout
         self.deals_seen: dict[str, JobDeal] = {}
-        self._at_place = False
+        self._on_chain = self._at_place = False
 
     @cached_property
     def rpc(self) -> Provider:
@@ -158,17 +158,35 @@ class Session:
         """
         from iexec_lab.wallet.gate import Gate
 
-        return Gate(self.signer, self.place, self.require_place)
+        return Gate(
+            self.signer,
+            self.place,
+            before_order=self.require_place,
+            before_transaction=self.require_chain,
+        )
 
-    def require_place(self) -> None:
-        """Make sure that the node is where the network says; asked once, in one round trip.
+    def require_chain(self) -> None:
+        """Make sure that the node is on the network's chain; asked once.
 
         Raises:
-            ConfigurationError: It is on another chain, or its hub signs for another domain.
+            ConfigurationError: It is on another one.
+            CallError: It does not answer.
+        """
+        if not self._on_chain:
+            self.place.check_chain(self.rpc.chain_id)
+            self._on_chain = True
+
+    def require_place(self) -> None:
+        """The same, and that the hub signs for the network's own domain; asked once, in one round trip.
+
+        Raises:
+            ConfigurationError: It is on another chain, or the hub signs for another domain.
             CallError: It does not answer.
         """
         if not self._at_place:
-            self.place.check(*self.hub.whereabouts())
+            chain_id, domain = self.hub.whereabouts()
+            self.place.check_chain(chain_id)
+            self.place.check_domain(domain)
             self._at_place = True
 
     @cached_property
@@ -176,7 +194,7 @@ class Session:
         """Sends for the wallet; for a ``Permit`` only, which is given once a plan was agreed to."""
         from iexec_lab.ethereum.transactions import Sender
 
-        self.require_place()
+        self.require_chain()
         return Sender(
             self.rpc,
             self.gate.for_transactions(),

@@ -47,11 +47,11 @@ class Place:
         """The EIP-712 domain of its orders; name and version are the same on every hub."""
         return _domain(self.chain_id, self.hub)
 
-    def check(self, chain_id: int, domain: Domain) -> None:
-        """Compare with what a node says of itself.
+    def check_chain(self, chain_id: int) -> None:
+        """Compare the chain with what a node says of itself.
 
         Raises:
-            ConfigurationError: The node is on another chain, or its hub signs for another one.
+            ConfigurationError: The node is on another chain.
         """
         if chain_id != self.chain_id:
             raise ConfigurationError(
@@ -59,6 +59,13 @@ class Place:
                 details={"chain id": plain(chain_id)},
                 hint="Nothing was signed. Look at id and host of the chain in chain.json.",
             )
+
+    def check_domain(self, domain: Domain) -> None:
+        """Compare the domain with what a node says of the hub.
+
+        Raises:
+            ConfigurationError: The hub signs for another one.
+        """
         if domain != self.domain:
             raise ConfigurationError(
                 f"The hub of network {self.network} signs for another domain",
@@ -82,13 +89,21 @@ class Gate:
     Args:
         signer: The unlocked wallet.
         place: Where its signatures are to be good.
-        check: Makes sure that the node is at this place, before the first order or transaction; raises
-            ConfigurationError when it is not.
+        before_order: Makes sure that the node is at this place; raises ConfigurationError when it is not.
+        before_transaction: The same for the chain alone, which is all that a transaction names.
     """
 
-    def __init__(self, signer: Signer, place: Place, check: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        signer: Signer,
+        place: Place,
+        *,
+        before_order: Callable[[], None] = lambda: None,
+        before_transaction: Callable[[], None] = lambda: None,
+    ) -> None:
         self._signer = signer
-        self._check = check
+        self._before_order = before_order
+        self._before_transaction = before_transaction
         self.place = place
 
     def __repr__(self) -> str:
@@ -127,7 +142,7 @@ class Gate:
             ConfigurationError: The node is not at this place.
             ValidationError: A request of somebody else.
         """
-        self._check()
+        self._before_order()
         return order.sign(self.place.domain, self._signer)
 
     def for_transactions(self) -> KeySigner | SendingSigner:
@@ -137,9 +152,9 @@ class Gate:
             TransactionError: The wallet can sign, but not send transactions.
         """
         if isinstance(self._signer, KeySigner):
-            return _Keyed(self._signer, self.place, self._check)
+            return _Keyed(self._signer, self.place, self._before_transaction)
         if isinstance(self._signer, SendingSigner):
-            return _Sending(self._signer, self.place, self._check)
+            return _Sending(self._signer, self.place, self._before_transaction)
         raise TransactionError(f"The wallet of {self.address} can sign, but not send transactions")
 
 

@@ -195,7 +195,12 @@ def test_a_spoilt_challenge_is_a_login_or_refused(challenge):
 )
 def test_nothing_is_signed_where_the_node_says_it_is_elsewhere(chain_id, domain):
     signer = Recording()
-    gate = Gate(signer, PLACE, lambda: PLACE.check(chain_id, domain))
+
+    def check():
+        PLACE.check_chain(chain_id)
+        PLACE.check_domain(domain)
+
+    gate = Gate(signer, PLACE, before_order=check, before_transaction=check)
     with pytest.raises(ConfigurationError) as caught:
         gate.order(request_order())
     with pytest.raises(ConfigurationError):
@@ -205,7 +210,7 @@ def test_nothing_is_signed_where_the_node_says_it_is_elsewhere(chain_id, domain)
 
 
 def test_an_order_is_good_at_the_place_of_the_gate_only():
-    signed = Gate(KEY, PLACE, lambda: PLACE.check(42161, Domain(42161, HUB))).order(request_order())
+    signed = Gate(KEY, PLACE).order(request_order())
     assert signed.signer(Domain(42161, HUB)) == KEY.address
     assert signed.signer(Domain(1337, HUB)) != KEY.address
 
