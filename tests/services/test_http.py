@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import suppress
 from email.utils import formatdate
 
@@ -30,6 +31,7 @@ from iexec_lab.plain_text import plain
 from iexec_lab.services.http import Http, query_string
 
 SECRET = "hunter2"
+JSON_HEAD = (("Content-Type", "application/json"),)
 QUICK = 0.5
 
 
@@ -233,6 +235,18 @@ def test_a_compressed_bomb_is_given_up():
     with FaultyServer(answer=answer) as server, pytest.raises(MarketError) as caught:
         http(server, max_bytes=1 << 20).get_json("/a")
     assert caught.value.details["cause"] == "the answer has more than 1048576 bytes"
+
+
+def test_no_answer_overflows_the_stack():
+    # As in a notebook that has imported web3, whose libraries lift the limit.
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(100_000)
+    try:
+        deep = Reply(200, b"[" * 99_000, JSON_HEAD)
+        with FaultyServer(answer=lambda _: deep) as server, pytest.raises(ApiError, match="not valid JSON"):
+            http(server).get_json("/a")
+    finally:
+        sys.setrecursionlimit(before)
 
 
 @pytest.mark.parametrize(
