@@ -59,7 +59,7 @@ def refuse(tokens: Sequence[str], values: Sequence[Any]) -> None:
     Raises:
         TypedSecretError: one was typed, wholly or in part.
     """
-    words = [(token, value) for token, value in zip(tokens, values, strict=True) if token != "help"]
+    words = [pair for pair in zip(tokens, values, strict=True) if pair[0] != "help"]
     typed = ["" if is_reference(token) and value is not token else token for token, value in words]
     try:
         command, taken = tree.find([value for _, value in words])
