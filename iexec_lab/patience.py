@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any
 
+from requests import Session
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator
 
+    from requests import Response
     from urllib3.poolmanager import PoolManager, ProxyManager
 
 _LONGEST_WAIT = 366 * 24 * 3600.0
@@ -34,7 +36,8 @@ class Patience:
     """How long to wait for an exchange.
 
     Until ``deadline`` (monotonic seconds), with ``rate`` a second more for every ``rate`` bytes that moved:
-    a long transfer may take its time and a trickle may not.
+    a long transfer may take its time and a trickle may not. Bytes that are sent move, and those of a body
+    that whoever reads it counts; heads and trailers, which may be endless, do not.
     """
 
     deadline: float
@@ -62,7 +65,7 @@ _patience: ContextVar[Patience | None] = ContextVar("patience", default=None)
 
 @contextmanager
 def allow(allowed: Patience) -> Iterator[None]:
-    """Give what is done inside so much time, if its session has a ``PatientAdapter``.
+    """Give what is done inside so much time, if its session is a ``PatientSession``.
 
     Elsewhere the socket's own time-outs rule.
     """
@@ -115,9 +118,7 @@ class _Reader(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         self._sock.settimeout(self._allowed.need())
-        count = self._raw.readinto(buffer) or 0
-        self._allowed.moved += count
-        return count
+        return self._raw.readinto(buffer) or 0
 
     def close(self) -> None:
         self._raw.close()
@@ -171,9 +172,24 @@ class _SecurePool(HTTPSConnectionPool):
 _POOLS = {"http": _Pool, "https": _SecurePool}
 
 
-class PatientAdapter(HTTPAdapter):
-    """What a session mounts so that ``allow`` counts."""
+class PatientSession(Session):
+    """Where ``allow`` counts, for up to ``pooled`` connections to a host at once."""
 
+    def __init__(self, pooled: int) -> None:
+        super().__init__()
+        adapter = _Adapter(pool_connections=pooled, pool_maxsize=pooled)
+        self.mount("http://", adapter)
+        self.mount("https://", adapter)
+
+    def get_redirect_target(self, resp: Response) -> str | None:
+        """Where it leads; its body, which requests would read whole, followed or not, is left unread."""
+        target = super().get_redirect_target(resp)
+        if target is not None:
+            resp.raw.close()
+        return target
+
+
+class _Adapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager: PoolManager

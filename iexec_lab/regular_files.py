@@ -33,10 +33,29 @@ def open_regular(path: Name) -> FileIO:
     descriptor = os.open(possible(path), _FLAGS)
     try:
         _require_regular(os.fstat(descriptor).st_mode, path)
-        return FileIO(descriptor, "rb")
+        return _Ready(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
         raise
+
+
+class _Ready(FileIO):
+    """What calls itself regular and would have us wait (some files in /proc) is an OSError, not None."""
+
+    def readinto(self, buffer: Any) -> int:
+        return int(_ready(super().readinto(buffer)))
+
+    def read(self, size: int | None = -1) -> bytes:
+        return bytes(_ready(super().read(-1 if size is None else size)))
+
+    def readall(self) -> bytes:
+        return bytes(_ready(super().readall()))
+
+
+def _ready(found: Any) -> Any:
+    if found is None:
+        raise BlockingIOError(errno.EAGAIN, "Nothing can be read yet")
+    return found
 
 
 def _require_regular(mode: int, path: Name) -> None:

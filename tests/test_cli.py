@@ -8,6 +8,8 @@ import subprocess
 import sys
 
 import pytest
+from hypothesis import given
+from strategies import JSON
 
 from iexec_lab import cli
 
@@ -159,3 +161,11 @@ def test_main_returns_the_exit_code(capsys):
     assert cli.main(["--version"]) == 0
     assert cli.main(["nothing"]) == 1
     assert "unknown command" in capsys.readouterr().err
+
+
+@given(JSON)
+def test_a_line_of_json_holds_nothing_that_moves_a_cursor(value):
+    value = [value, "\x9b2J\x7f\u202e\u2028 \x1b]0;x\x07\U000e0001é🧪"]
+    line = cli._json(value)
+    assert line.isprintable()
+    assert json.dumps(json.loads(line)) == json.dumps(value)

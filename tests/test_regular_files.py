@@ -51,6 +51,22 @@ def test_a_pipe_without_a_writer_is_not_waited_for(tmp_path):
     assert not is_file(tmp_path / "pipe")
 
 
+def test_a_file_that_would_have_us_wait_is_refused(tmp_path, monkeypatch):
+    # As /proc/kmsg does, for those who may open it: it says that it is regular, and is like a pipe.
+    os.mkfifo(tmp_path / "log")
+    writer = os.open(tmp_path / "log", os.O_RDWR)
+    monkeypatch.setattr("iexec_lab.regular_files._require_regular", lambda *_: None)
+    try:
+        with pytest.raises(BlockingIOError):
+            read_regular(tmp_path / "log")
+        with open_regular(tmp_path / "log") as file:
+            for read in (file.read, file.readall, lambda: file.readinto(bytearray(1))):
+                with pytest.raises(BlockingIOError):
+                    read()
+    finally:
+        os.close(writer)
+
+
 def test_a_folder_is_no_file(tmp_path):
     with pytest.raises(IsADirectoryError):
         read_regular(tmp_path)

@@ -6,7 +6,6 @@ there is.
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from iexec_lab.protocol import (
     has_tag,
     tee_framework,
 )
+from iexec_lab.protocol.javascript import loads
 
 if TYPE_CHECKING:
     from iexec_lab.client.session import Session
@@ -39,8 +39,8 @@ def app_framework(mrenclave: str) -> str | None:
     if not mrenclave:
         return "tdx"
     try:
-        framework = json.loads(mrenclave).get("framework")
-    except (AttributeError, ValueError, RecursionError):
+        framework = loads(mrenclave).get("framework")
+    except (AttributeError, ValueError):
         return None
     return framework.lower() if isinstance(framework, str) else None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import os
 import shutil
 from functools import cached_property
@@ -17,6 +16,7 @@ from iexec_lab.crypto.result import KEY_ENTRY, PAYLOAD_ENTRY
 from iexec_lab.crypto.streams import file_path, open_source, open_target, os_errors
 from iexec_lab.errors import CryptoError, IpfsError, JobError, ObjectNotFoundError
 from iexec_lab.plain_text import plain
+from iexec_lab.protocol.javascript import loads
 from iexec_lab.regular_files import is_file, read_regular
 
 if TYPE_CHECKING:
@@ -130,8 +130,9 @@ class Result:
         """
         chosen = self._find(name)
         try:
-            return json.loads(self.read(chosen))
-        except (ValueError, RecursionError) as error:
+            # Python's own writer, and so many an app, knows NaN.
+            return loads(self.read(chosen), numbers_only=False)
+        except ValueError as error:
             raise CryptoError(f"{chosen} is no JSON: {error}", hint="Use .text().") from None
 
     def table(self, name: str | None = None, **options: Any) -> pd.DataFrame:
@@ -240,10 +241,8 @@ class Result:
         if "computed.json" not in self._names:
             return None
         try:
-            path = json.loads(self.read("computed.json", max_bytes=_COMPUTED)).get(
-                "deterministic-output-path"
-            )
-        except (AttributeError, CryptoError, ValueError, RecursionError):
+            path = loads(self.read("computed.json", max_bytes=_COMPUTED)).get("deterministic-output-path")
+        except (AttributeError, CryptoError, ValueError):
             return None
         return path.removeprefix("/iexec_out").strip("/") if isinstance(path, str) else None
 

@@ -277,14 +277,9 @@ def open_rpc(
 
 
 def _new_session(url: str, headers: Mapping[str, str]) -> requests.Session:
-    import requests
+    from iexec_lab.patience import PatientSession
 
-    from iexec_lab.patience import PatientAdapter
-
-    session = requests.Session()
+    session = PatientSession(pooled=16)
     session.trust_env = not is_loopback(url)  # no proxy knows the way to our own loopback
     session.headers.update(headers)
-    adapter = PatientAdapter(pool_connections=4, pool_maxsize=16)
-    session.mount("http://", adapter)
-    session.mount("https://", adapter)
     return session

@@ -111,6 +111,8 @@ def post(
     A JSON-RPC error object is an answer, whatever the HTTP status. ``deadline`` (monotonic seconds) is for
     who has used up some of the time-out.
     """
+    from http.client import HTTPException
+
     import requests
     import urllib3
 
@@ -130,14 +132,20 @@ def post(
                 stream=True,
             ) as response,
         ):
-            body = _read(response.raw, deadline)
+            body = b"" if response.is_redirect else _read(response.raw, deadline)
     except _TooLargeError:
         message = f"Ethereum node at {shown} sent more than {MAX_ANSWER >> 20} MiB"
         return RpcFault(0, message, lost=True, hint=HINT_NOT_A_NODE, url=shown)
     except requests.exceptions.SSLError:
         message = f"Ethereum node at {shown} has no TLS, or a certificate that is not trusted"
         return RpcFault(0, message, hint=HINT_NOT_A_NODE, url=shown)
-    except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+    except (
+        requests.exceptions.RequestException,
+        urllib3.exceptions.HTTPError,
+        HTTPException,
+        OSError,
+        ValueError,  # a redirection to what is no address: it is read even where it is not followed
+    ) as error:
         late = (requests.exceptions.Timeout, urllib3.exceptions.ReadTimeoutError, TimeoutError)
         # While connecting or sending, a time-out is told as a broken connection; the cause tells them apart.
         if any(isinstance(cause, late) for cause in causes(error)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 import re
 import shlex
 from pathlib import Path
@@ -14,6 +13,7 @@ import ipywidgets as widgets
 from iexec_lab.commands.complete import known_values
 from iexec_lab.commands.tree import SECRET_KINDS, Argument, Option
 from iexec_lab.errors import IexecError
+from iexec_lab.protocol.javascript import loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -201,7 +201,7 @@ def _check_integer(text: str, _field: Field) -> None:
 
 def _check_json(text: str, _field: Field) -> None:
     try:
-        json.loads(text)
+        loads(text)
     except ValueError as error:
         raise ValueError(f"no JSON: {error}") from None
 

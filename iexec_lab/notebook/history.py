@@ -9,25 +9,40 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 PLACEHOLDER = "# a line with a secret was here"
+_PROGRAM = "iexec"
+_SURELY = 16
+"""Characters from which on a secret is one, wherever it stands."""
 
 
-def forget_input(shell: InteractiveShell) -> bool:
-    """Put a remark in the place of the input that runs now; False when the history file may still have it.
+def forget_input(shell: InteractiveShell, secret: str, what: str) -> bool:
+    """Put a remark in the place of every input with ``secret``, typed as ``what``; False if one may be left.
 
-    IPython stores an input before it runs it: in two lists, in variables, and in an SQLite file that another
-    thread may be writing.
+    That is the input that runs now, or an earlier one with a function that it calls. IPython stores an input
+    before it runs it: in two lists, in variables, and in an SQLite file that another thread may be writing.
     """
     history: Any = shell.history_manager
+    inputs: list[str] = history.input_hist_raw
     # Versions differ in when they count the input, but all append it before they run it.
-    number = len(history.input_hist_raw) - 1
-    if "iexec" not in history.input_hist_raw[number]:
-        return True  # run without being stored
-    for kept in (history.input_hist_raw, history.input_hist_parsed):
-        kept[number] = PLACEHOLDER
-    history._i00 = PLACEHOLDER  # noqa: SLF001 - becomes _i with the next input
-    if f"_i{number}" in shell.user_ns:
-        shell.user_ns[f"_i{number}"] = PLACEHOLDER
-    return not history.enabled or _forget_on_disk(history, number)
+    running = len(inputs) - 1
+    numbers = [
+        number
+        for number, text in enumerate(inputs)
+        if (number == running and _PROGRAM in text)
+        or (secret in text and (what in text or _PROGRAM in text or len(secret) >= _SURELY))
+    ]
+    for number in numbers:
+        for kept in (inputs, history.input_hist_parsed):
+            kept[number] = PLACEHOLDER
+        if f"_i{number}" in shell.user_ns:
+            shell.user_ns[f"_i{number}"] = PLACEHOLDER
+    for name in ("_i00", "_i", "_ii", "_iii"):
+        # What becomes _i with the next input is kept by the history until then.
+        if (name == "_i00" and running in numbers) or secret in getattr(history, name, ""):
+            setattr(history, name, PLACEHOLDER)
+        if secret in str(shell.user_ns.get(name, "")):
+            shell.user_ns[name] = PLACEHOLDER
+    forgotten = [_forget_on_disk(history, number) for number in numbers] if history.enabled else []
+    return all(forgotten)
 
 
 def _forget_on_disk(history: Any, number: int) -> bool:

@@ -12,7 +12,6 @@ app deploy
 
 from __future__ import annotations
 
-import re
 import traceback
 import warnings
 from functools import partial
@@ -35,7 +34,8 @@ from iexec_lab.client.detach import Detached
 from iexec_lab.commands import followup, parser, tree
 from iexec_lab.commands.context import Context
 from iexec_lab.commands.seen import Seen
-from iexec_lab.errors import IexecError, UsageError, WalletError
+from iexec_lab.errors import IexecError, UsageError
+from iexec_lab.notebook import typed_secrets
 from iexec_lab.notebook.cells import split
 from iexec_lab.notebook.display import RawAnswer
 from iexec_lab.notebook.face import NotebookFace
@@ -47,15 +47,9 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
-    from iexec_lab.commands.tree import Command, Option
+    from iexec_lab.commands.tree import Command
 
 _PROGRAMS = ("iexec", "iexec-lab")
-_PRIVATE_KEY = re.compile(r"(0[xX])?[0-9a-fA-F]{64}")
-_TAKES_HASHES = {
-    *("apporder", "datasetorder", "workerpoolorder", "requestorder", "deal", "task", "jobs"),
-    *("app", "dataset", "workerpool", "tag", "text", "json", "name", "url", "path", "folder"),
-}
-"""Kinds whose 64 digits are no private key, or whose own check says better what is wrong."""
 
 
 @magics_class
@@ -88,7 +82,15 @@ class IexecMagics(Magics):
         """Run a command of the iExec marketplace; ``%iexec --help`` lists them."""
         names = {**self._shell.user_ns, **(local_ns or {})}
         try:
-            return self._run(line, cell, names)
+            try:
+                return self._run(line, cell, names)
+            except UsageError:
+                # A slip of the pen beside a secret must not leave it in the notebook, nor quote it.
+                typed_secrets.refuse_what_looks_like_one(f"{line}\n{cell or ''}")
+                raise
+        except typed_secrets.TypedSecretError as found:
+            forgotten = forget_input(self._shell, found.secret, found.what)
+            raise found.refusal(forgotten=forgotten) from None
         except IexecError as error:
             if self.traceback:
                 error._render_traceback_ = partial(traceback.format_exception, error)  # type: ignore[method-assign]
@@ -123,11 +125,7 @@ class IexecMagics(Magics):
         values = [expand(token, names) for token in tokens]
         if tokens and tokens[0] in _PROGRAMS:
             tokens, values = tokens[1:], values[1:]
-        try:
-            _refuse_secrets(tokens, values)
-        except WalletError as error:
-            error.hint = f"{error.hint} {_AFTERWARDS[forget_input(self._shell)]}"
-            raise
+        typed_secrets.refuse(tokens, values)
         return self.execute(values)
 
     def execute(self, words: Sequence[Any]) -> Any:
@@ -208,62 +206,6 @@ def _take_output(tokens: list[str]) -> tuple[list[str], str | None]:
     if not name.isidentifier():
         raise UsageError("-o needs the name of a variable", usage="%%iexec <command> -o NAME")
     return [*tokens[:at], *tokens[at + 2 :]], name
-
-
-def _refuse_secrets(tokens: list[str], values: list[Any]) -> None:
-    """Keys and passwords typed in a notebook would be saved with it.
-
-    Raises:
-        WalletError: one was typed; a variable is fine.
-    """
-    typed = [
-        token if isinstance(value, str) and value == token else ""
-        for token, value in zip(tokens, values, strict=True)
-    ]
-    try:
-        command, taken = tree.find(values)
-    except UsageError:
-        command, taken = None, 0
-    waiting: Option | None = None
-    position = 0
-    for word, following in zip(typed[taken:], [*typed[taken + 1 :], ""], strict=False):
-        flag, _, joined = word.partition("=")
-        option = command.option(flag) if command else None
-        if option and option.kind in tree.SECRET_KINDS and (joined or following):
-            raise _refusal(flag, f"a {option.kind}")
-        is_key = _PRIVATE_KEY.fullmatch(joined if option else word)
-        if is_key and not _takes_hash(command, option or waiting, position):
-            raise _refusal("a private key", "a private key")
-        if option is not None:
-            waiting = option if option.value != "none" and not joined else None
-        elif waiting is None:
-            position += 1
-        elif not waiting.variadic:
-            waiting = None
-
-
-def _takes_hash(command: Command | None, option: Option | None, position: int) -> bool:
-    """True when 64 digits at this place are something else than a private key."""
-    if command is None:
-        return False
-    if option is not None and option.value != "none":
-        return option.kind in _TAKES_HASHES and option.group != "wallet"
-    return position < len(command.args) and command.args[position].kind in _TAKES_HASHES
-
-
-_AFTERWARDS = {
-    True: "The line was taken out of the history; delete it from this cell too.",
-    False: "Delete the line from this cell; the history file could not be written, so remove it there: "
-    "%history -g finds it.",
-}
-"""What is left to do when a secret was typed, by whether the history forgot it."""
-
-
-def _refusal(what: str, which: str) -> WalletError:
-    return WalletError(
-        f"Not with {what} on a line: the notebook would keep {which}",
-        hint="Leave it out to be asked, take it from a variable, IEXEC_PRIVATE_KEY or a keystore file.",
-    )
 
 
 _loaded: dict[int, list[Callable[[], None]]] = {}

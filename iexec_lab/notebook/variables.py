@@ -32,6 +32,11 @@ def reference_at(text: str, at: int) -> str:
     return match[0] if _parse(match[1]) is not None else ""
 
 
+def is_reference(token: str) -> bool:
+    """True for a token that is nothing but one variable in braces."""
+    return token.startswith("{") and reference_at(token, 0) == token
+
+
 def escape(token: str) -> str:
     """A token that ``expand`` makes this one of, whatever names there are."""
     if not any(match[1] is None or _parse(match[1]) is not None for match in _BRACES.finditer(token)):

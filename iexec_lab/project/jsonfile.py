@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import ProjectError
 from iexec_lab.plain_text import plain
-from iexec_lab.protocol.javascript import is_too_deep
+from iexec_lab.protocol.javascript import check_shape
 from iexec_lab.regular_files import DOCUMENT, possible, read_regular, real
 
 if TYPE_CHECKING:
@@ -70,9 +70,8 @@ def read(path: Path) -> Document | None:
     def refuse(word: str) -> NoReturn:
         raise json.JSONDecodeError(f"{word} is no JSON", text, max(text.find(word), 0))
 
-    if is_too_deep(text):
-        raise ProjectError(f"SyntaxError: nested too deep in {path.name}", details={"file": path})
     try:
+        check_shape(text.encode(errors="surrogatepass"))
         value = json.loads(text, parse_constant=refuse)
     except json.JSONDecodeError as error:
         raise ProjectError(
@@ -80,7 +79,7 @@ def read(path: Path) -> Document | None:
             details={"file": path},
             hint="JSON has no comments, no trailing commas and double quotes only.",
         ) from error
-    except ValueError as error:  # a number of thousands of digits
+    except ValueError as error:  # nested too deep, or a number of thousands of digits
         raise ProjectError(f"SyntaxError: {error} in {path.name}", details={"file": path}) from error
     if not isinstance(value, dict):
         shown = plain(json.dumps(value), 60)

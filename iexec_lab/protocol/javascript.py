@@ -9,19 +9,23 @@ from __future__ import annotations
 import json
 import math
 import re
+from itertools import accumulate
 from typing import Any, Final, NoReturn
 
 from iexec_lab.errors import ValidationError
 from iexec_lab.units import to_text
 
-__all__ = ["dumps", "is_too_deep", "loads", "print_value", "to_text", "type_error"]
+__all__ = ["check_shape", "dumps", "loads", "print_value", "to_text", "type_error"]
 
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,9}")
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
-_BRACKETS: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
+_STEPS: Final = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_NO_MARKS: Final = bytes(set(range(256)) - set(b'[]{},"'))
 _MAX_INDEX: Final = 2**32 - 2
 # A level takes two frames of the stack, of which Python allows 1,000.
 _MAX_DEPTH: Final = 200
+# Commas and brackets: a value takes up to 80 bytes of memory for each, as "[]" and "{}" do.
+_MAX_MARKS: Final = 4_000_000
 
 
 def print_value(value: Any, *, quotes: bool = True) -> str:
@@ -84,33 +88,42 @@ def _place(item: tuple[str, Any]) -> int:
     return min(int(key), _MAX_INDEX + 1) if _INDEX.fullmatch(key) else _MAX_INDEX + 1
 
 
-def loads(text: str) -> Any:
-    """``JSON.parse``: no NaN, no Infinity.
+def loads(text: str | bytes, *, numbers_only: bool = True) -> Any:
+    """``JSON.parse``: no NaN, no Infinity, unless ``numbers_only`` is False.
 
     Raises:
-        ValueError: the text is not JSON, or nests deeper than anything sensible does.
+        ValueError: the text is not JSON, or not UTF-8, or what ``check_shape`` refuses.
     """
-    # Python's parser follows nesting on the C stack and could run out of it: eth_account (through py_ecc)
-    # lifts the recursion limit that would stop it.
-    if is_too_deep(text):
+    data = text if isinstance(text, bytes) else text.encode(errors="surrogatepass")
+    check_shape(data)
+    return json.loads(
+        data.decode("utf-8-sig") if isinstance(text, bytes) else text,
+        parse_constant=_refuse if numbers_only else None,
+    )
+
+
+def check_shape(data: bytes) -> None:
+    """Refuse JSON that takes a process down: 64 MB of ``[`` overflow the stack, of ``[],`` fill the memory.
+
+    Python's parser follows nesting on the C stack; eth_account and web3 (through py_ecc), which notebooks
+    import, lift the recursion limit that would stop it.
+
+    Raises:
+        ValueError: nested deeper, or of more values, than anything sensible is.
+    """
+    if b"\\" in data:
+        data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    # Two quotes with nothing between begin and end a string, or join two: either way they change nothing.
+    marks = data.translate(None, _NO_MARKS).replace(b'""', b"")
+    if marks.count(b'"') > _MAX_MARKS:
+        raise ValueError("JSON has too many values")
+    outside = b"".join(marks.split(b'"')[::2])
+    if len(outside) > _MAX_MARKS:
+        raise ValueError("JSON has too many values")
+    if outside.count(b"[") + outside.count(b"{") <= _MAX_DEPTH:
+        return
+    if max(accumulate(map(_STEPS.__getitem__, outside.translate(None, b",")))) > _MAX_DEPTH:
         raise ValueError("JSON is nested too deep")
-    return json.loads(text, parse_constant=_refuse)
-
-
-def is_too_deep(text: str) -> bool:
-    """True for JSON that nests deeper than anything sensible does."""
-    return text.count("[") + text.count("{") > _MAX_DEPTH and _depth(text) > _MAX_DEPTH
-
-
-def _depth(text: str) -> int:
-    depth = deepest = 0
-    for match in _BRACKETS.finditer(text):
-        if match[0] in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif match[0] in "]}":
-            depth -= 1
-    return deepest
 
 
 def _refuse(name: str) -> NoReturn:

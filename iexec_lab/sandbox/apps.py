@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iexec_lab.errors import ObjectNotFoundError, ValidationError
+from iexec_lab.plain_text import plain
+from iexec_lab.regular_files import is_file, is_folder, real
 from iexec_lab.sandbox.images import check_image
 from iexec_lab.sandbox.store import damaged, own_folder, using, write_file
 
@@ -40,14 +42,14 @@ class LocalApp:
         Raises:
             ValidationError: the folder is missing, or there is nothing in it to run.
         """
-        if not self.folder.is_dir():
+        if not is_folder(self.folder):
             raise ValidationError(
                 f"the folder of {self.image} is missing: {self.folder}",
                 hint=f"Register it again: iexec-lab sandbox app add {self.image} FOLDER",
             )
         first, *rest = self.entrypoint or (_default_entry(self.folder),)
         path = self.folder / first
-        if not path.is_file():
+        if not is_file(path):
             return [first, *rest]
         inside = f"{root}/{first}"
         if os.access(path, os.X_OK) and path.suffix != ".py":
@@ -77,10 +79,8 @@ class Apps:
         Raises:
             ValidationError: no image name, no such folder, or nothing in it to run.
         """
-        path = Path(folder).expanduser().resolve()
-        if not path.is_dir():
-            raise ValidationError(f"{folder} is not a folder")
-        words = shlex.split(entrypoint) if isinstance(entrypoint, str) else entrypoint
+        path = _folder(folder)
+        words = _words(entrypoint) if isinstance(entrypoint, str) else entrypoint
         app = LocalApp(normalise(image), path, tuple(words) if words else None)
         app.argv("")
         record = {"image": app.image, "folder": str(app.folder), "entrypoint": app.entrypoint}
@@ -131,6 +131,24 @@ def _repository(name: str) -> str:
     name = name.partition("@")[0]
     head, slash, last = name.rpartition("/")
     return head + slash + last.partition(":")[0]
+
+
+def _folder(given: Path | str) -> Path:
+    """The folder itself, without links; ValidationError when there is none."""
+    try:
+        path = real(Path(given).expanduser())
+    except (OSError, RuntimeError):  # names that can not be, links in a circle, the home of nobody
+        path = None
+    if path is None or not is_folder(path):
+        raise ValidationError(f"{plain(given)} is not a folder")
+    return path
+
+
+def _words(entrypoint: str) -> list[str]:
+    try:
+        return shlex.split(entrypoint)
+    except ValueError as error:
+        raise ValidationError(f"{plain(entrypoint)!r} is no command line: {error}") from None
 
 
 def _default_entry(folder: Path) -> str:

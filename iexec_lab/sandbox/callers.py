@@ -73,7 +73,7 @@ def _is_from_here(request: web.Request) -> bool:
 def _is_no_embedding(request: web.Request) -> bool:
     """Whether a request without Origin is no part of a foreign page; following a link from one is allowed."""
     headers = request.headers
-    if "Origin" in headers or headers.get("Sec-Fetch-Site", "none") in _OWN_SITES:
+    if "Origin" in headers or _OWN_SITES.issuperset(headers.getall("Sec-Fetch-Site", [])):
         return True
     if headers.get("Sec-Fetch-Mode") == "navigate" and headers.get("Sec-Fetch-Dest") == "document":
         return request.method in {"GET", "HEAD"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from iexec_lab.protocol import (
     DatasetOrder,
     to_address,
 )
+from iexec_lab.protocol.javascript import loads
 from iexec_lab.protocol.multiaddr import decode_multiaddr
 from iexec_lab.sandbox.results import FaultError
 
@@ -145,8 +145,8 @@ class InputFetcher:
     def _slice(self, cid: str, index: int) -> list[DatasetOrder]:
         """An unreadable bulk has no datasets, as in iExec's SMS."""
         try:
-            slices = json.loads(b"".join(self._blobs.read(cid)))
-            orders = json.loads(b"".join(self._blobs.read(slices[index])))
+            slices = loads(b"".join(self._blobs.read(cid)))
+            orders = loads(b"".join(self._blobs.read(slices[index])))
             return [DatasetOrder.from_json(order, stage="signed", frameworks=None) for order in orders]
         except (IexecError, ValueError, LookupError, TypeError):
             return []

@@ -15,6 +15,7 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from iexec_lab.errors import ApiError, ConfigurationError, ServiceError, ValidationError
 from iexec_lab.plain_text import plain
+from iexec_lab.protocol.javascript import loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -234,8 +235,8 @@ class Http:
         if "application/json" not in answer.headers.get("Content-Type", ""):
             raise self.api_error("The http response is not of JSON type", answer)
         try:
-            value = json.loads(answer.body)
-        except (ValueError, RecursionError):
+            value = loads(answer.body)
+        except ValueError:
             if answer.ok:
                 raise self.api_error("The http response is not valid JSON", answer) from None
             value = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from iexec_lab.errors import ConfigurationError, IpfsError, ServiceError, ValidationError
 from iexec_lab.ipfs.cid import Cid
 from iexec_lab.ipfs.unixfs import MAX_BLOCK, file_size
+from iexec_lab.protocol.javascript import loads
 from iexec_lab.services.http import SLOWEST, TIMEOUT, Answer, Http, answer_head
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def _multipart(file: BinaryIO, boundary: str) -> Iterator[bytes]:
 def _added(body: bytes) -> str | None:
     """The CID in the last line of the node's answer."""
     try:
-        last = json.loads(body.splitlines()[-1])
+        last = loads(body.splitlines()[-1])
         return _check_cid(last["Hash"])
-    except (IndexError, KeyError, TypeError, ValueError, RecursionError):
+    except (IndexError, KeyError, TypeError, ValueError):
         return None  # ValidationError is a ValueError

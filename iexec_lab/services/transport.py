@@ -13,7 +13,6 @@ from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-import requests
 from requests.exceptions import (
     ChunkedEncodingError,
     ConnectTimeout,
@@ -27,14 +26,16 @@ from urllib3 import exceptions as urllib3_errors
 from urllib3.exceptions import LocationValueError
 
 from iexec_lab.networks import is_loopback
-from iexec_lab.patience import PatientAdapter, causes
+from iexec_lab.patience import PatientSession, causes, current
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    import requests
+
 _POOLED = 16  # connections kept for a host: as many as pages fetched at once
 _CONNECT = 10.0  # seconds for one address of a host
-_PIECE = 64 << 10
+_PIECE = 16 << 10  # what a slow transfer brings in a second
 
 _NETWORK = (RequestException, urllib3_errors.HTTPError, HTTPException, OSError, ValueError)
 
@@ -78,11 +79,8 @@ def session(*, nearby: bool) -> requests.Session:
 
     No proxy knows the way to services that are ``nearby``: those of the sandbox.
     """
-    made = requests.Session()
+    made = PatientSession(_POOLED)
     made.trust_env = not nearby
-    adapter = PatientAdapter(pool_connections=_POOLED, pool_maxsize=_POOLED)
-    made.mount("http://", adapter)
-    made.mount("https://", adapter)
     made.headers["User-Agent"] = f"iexec-lab/{_version()}"
     made.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     made.max_redirects = 5
@@ -132,9 +130,12 @@ def pieces(response: requests.Response, limit: int) -> Iterator[bytes]:
         TransportError: it is cut off, late, or has more than ``limit`` bytes.
     """
     size = 0
+    allowed = current()
     try:
         for piece in response.iter_content(_PIECE):
             size += len(piece)
+            if allowed:
+                allowed.moved += len(piece)
             if size > limit:
                 raise TransportError(f"the answer has more than {limit} bytes", passing=False)
             yield piece

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 from urllib.parse import urlsplit
 
+from iexec_lab.protocol.javascript import loads
 from iexec_lab.wallet.browser import DISCONNECTED, SENDS, WalletRefusal
 from iexec_lab.wallet.open_requests import OpenRequests
 
@@ -288,8 +289,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send(404)
             return
         try:
-            reply = json.loads(self.rfile.read(int(size)))
-        except (ValueError, RecursionError):
+            reply = loads(self.rfile.read(int(size)))
+        except ValueError:
             reply = None
         if isinstance(reply, dict) and name == "gone":
             self.wallet.gone(reply.get("id"))

@@ -111,7 +111,10 @@ def _scrypt(password: str, salt: bytes, n: int, r: int, p: int, size: int) -> by
 
 
 def _password_bytes(password: str) -> bytes:
-    return unicodedata.normalize("NFKC", password).encode()
+    try:
+        return unicodedata.normalize("NFKC", password).encode()
+    except UnicodeEncodeError:
+        raise WalletError("A password is text; this one holds bytes that are none") from None
 
 
 def _aes_ctr(key: bytes, iv: bytes, data: bytes) -> bytes:

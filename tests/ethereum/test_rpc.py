@@ -117,6 +117,13 @@ def test_a_refusal_is_not_asked_again(server, code):
     assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize("place", ["http://[::1", "http://\xff\xfe:99999999/", "//", "http://a:b:c"])
+def test_a_redirection_to_no_address_is_an_error_of_ours(server, place):
+    server.always = status(302, Location=place)
+    with pytest.raises(CallError):
+        quick(server.url, attempts=1).request("eth_chainId")
+
+
 @pytest.mark.parametrize(
     "method", ["eth_sendRawTransaction", "eth_sendTransaction", "evm_mine", "anvil_setBalance"]
 )

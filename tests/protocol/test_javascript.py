@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 from hypothesis import given
@@ -41,6 +42,43 @@ def test_nesting_is_counted_outside_of_strings():
     assert loads("[" + ",".join(["[]"] * 1000) + "]") == [[]] * 1000
     with pytest.raises(ValueError, match="nested too deep"):
         loads("[" * 201 + "]" * 201)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 99_000, '{"":' * 99_000, '["\\\\",' * 1000, '[1,"' + '\\\\\\"[' * 300 + '",' + "[" * 201],
+    ids=["lists", "objects", "escapes", "strings"],
+)
+def test_no_nesting_overflows_the_stack(text):
+    # In a notebook that has imported web3, whose libraries lift the limit.
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(100_000)
+    try:
+        for form in (text, text.encode()):
+            with pytest.raises(ValueError, match="nested too deep"):
+                loads(form)
+    finally:
+        sys.setrecursionlimit(before)
+
+
+@pytest.mark.parametrize("piece", ["[],", "{},", '"a",', '"[",', '"],[",'])
+def test_no_text_becomes_a_hundred_times_its_size(piece):
+    with pytest.raises(ValueError, match="too many values"):
+        loads("[" + piece * 4_500_000 + "1]")
+
+
+def test_marks_in_strings_do_not_count():
+    assert len(loads(json.dumps(['[]{},\\"' * 1_000_000]))[0]) == 7_000_000
+
+
+@given(JSON)
+def test_what_json_is_stays_so_in_bytes(value):
+    text = dumps(value)
+    assert loads(text.encode()) == loads(text) == json.loads(text)
+
+
+def test_what_python_writes_can_be_asked_for():
+    assert loads(b"[Infinity]", numbers_only=False) == [float("inf")]
 
 
 def test_what_has_no_json_form():

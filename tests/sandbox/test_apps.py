@@ -139,3 +139,21 @@ class TestEntryPoint:
         folder.rmdir()
         with pytest.raises(ValidationError, match="is missing"):
             app.argv("/app")
+
+    @pytest.mark.parametrize(
+        "name", ["x" * 5000, "/x" * 4000, "a\0b", "\ud800", "circle", "circle/x", "~no-such-user/x"]
+    )
+    def test_a_folder_that_can_not_be(self, apps, tmp_path, monkeypatch, name):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "circle").symlink_to("circle")
+        for given_as in (name, tmp_path / name):
+            with pytest.raises(ValidationError, match="is not a folder"):
+                apps.add("a", given_as)
+
+    @pytest.mark.parametrize("line", ["x" * 5000, "a\0b", "\ud800"])
+    def test_a_program_that_can_be_no_file_is_one_of_the_machine(self, apps, folder, line):
+        assert apps.add("a", folder, line).argv("/app") == [line]
+
+    def test_an_entry_point_that_is_no_command_line(self, apps, folder):
+        with pytest.raises(ValidationError, match="is no command line: No closing quotation"):
+            apps.add("a", folder, "it's")

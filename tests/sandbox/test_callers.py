@@ -176,6 +176,12 @@ def test_what_a_foreign_page_embeds_is_not_sent(urls, service, tells, passes):
     assert (status != 403) is passes
 
 
+def test_of_two_words_on_the_site_none_is_believed(urls):
+    for sites in (("none", "cross-site"), ("cross-site", "none")):
+        heads = [("Host", HERE), *(("Sec-Fetch-Site", site) for site in sites)]
+        assert ask(urls["market"], "get", heads)[0] == 403
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_nobody_is_a_proxy(urls, service):
     for target in ("http://evil.example/", "http://127.0.0.1/", "//evil.example/"):

@@ -257,7 +257,7 @@ class TestBulk:
         text = error_of(buyer, buyer.run(app, {"bulk_cid": self.slices(buyer, blobs, [forged])}))
         assert "does not fit the deal" in text
 
-    @pytest.mark.parametrize("content", [None, b"not json", b"{}", b"[]", b'["Qm"]', b"[[1]]"])
+    @pytest.mark.parametrize("content", [None, b"not json", b"{}", b"[]", b'["Qm"]', b"[[1]]", b"[" * 99_000])
     def test_an_unreadable_bulk_has_no_datasets(self, buyer, app, blobs, content):
         cid = "QmW2WQi7j6c7UgJTarActp7tDNikE4B2qXtFCfLPdsgaTQ" if content is None else blobs.add(content)
         _, env = seen(buyer, buyer.run(app, {"bulk_cid": cid}))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import suppress
 from email.utils import formatdate
 
@@ -12,6 +13,7 @@ from faulty_server import (
     cut,
     delay,
     drip,
+    drip_bytes,
     drip_chunk,
     drip_continue,
     drip_head,
@@ -30,6 +32,7 @@ from iexec_lab.plain_text import plain
 from iexec_lab.services.http import Http, query_string
 
 SECRET = "hunter2"
+JSON_HEAD = (("Content-Type", "application/json"),)
 QUICK = 0.5
 
 
@@ -233,6 +236,54 @@ def test_a_compressed_bomb_is_given_up():
     with FaultyServer(answer=answer) as server, pytest.raises(MarketError) as caught:
         http(server, max_bytes=1 << 20).get_json("/a")
     assert caught.value.details["cause"] == "the answer has more than 1048576 bytes"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_the_body_of_a_redirection_is_not_read(method):
+    away = (("Location", "/b"), ("Content-Type", "text/plain"))
+    sent = []
+
+    def redirect(exchange):
+        exchange.start(Reply(302, b"", away))
+        with suppress(OSError):
+            while len(sent) < 1000:
+                exchange.handler.wfile.write(bytes(1 << 20))
+                sent.append(1)
+        exchange.hang_up()
+
+    with FaultyServer(answer=echo) as server:
+        server.plan(redirect)
+        with suppress(ApiError):
+            assert http(server).send_json(method, "/a", None, {}) == {"path": "/b"}
+    assert len(sent) < 100
+
+
+@pytest.mark.parametrize(
+    ("start", "more"),
+    [
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X: " + b"y" * 8000 + b"\r\n"),
+    ],
+    ids=["continue", "trailers"],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_heads_and_trailers_earn_no_time(method, start, more):
+    with FaultyServer(always=drip_bytes(start, more * 100, 0.0001)) as server:
+        with pytest.raises(MarketError) as caught:
+            http(server, timeout=QUICK, retries=0).call(method, "/a", body=b"x", long=True)
+        assert caught.value.details["cause"] == "no whole answer in time"
+
+
+def test_no_answer_overflows_the_stack():
+    # As in a notebook that has imported web3, whose libraries lift the limit.
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(100_000)
+    try:
+        deep = Reply(200, b"[" * 99_000, JSON_HEAD)
+        with FaultyServer(answer=lambda _: deep) as server, pytest.raises(ApiError, match="not valid JSON"):
+            http(server).get_json("/a")
+    finally:
+        sys.setrecursionlimit(before)
 
 
 @pytest.mark.parametrize(

@@ -189,3 +189,11 @@ def test_costs_and_numbers_that_nobody_has(path, value):
         keystore["Crypto"]["kdfparams"]["p"] = extra[1]
     with pytest.raises(WalletError):
         decrypt_key(keystore, "pw")
+
+
+def test_a_password_of_bytes_that_are_no_text_is_refused():
+    # As a shell hands over what was typed in another encoding.
+    with pytest.raises(WalletError, match="A password is text"):
+        encrypt_key(KEY, "caf\udce9", n=CHEAP)
+    with pytest.raises(WalletError, match="A password is text"):
+        decrypt_key(encrypt_key(KEY, "pw", n=CHEAP), "caf\udce9")

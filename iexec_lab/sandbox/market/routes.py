@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp.web import HTTPRequestEntityTooLarge
 
+from iexec_lab.protocol.javascript import loads
 from iexec_lab.sandbox.market import listing, schemas
 from iexec_lab.sandbox.market.challenges import authorize, challenge
 from iexec_lab.sandbox.market.kinds import KINDS, Kind
@@ -180,7 +180,7 @@ async def _read_body(request: web.Request) -> Any:
         return {}
     try:
         text = (await request.text()).strip()
-        body = json.loads(text) if text else {}
+        body = loads(text) if text else {}
     except (ValueError, HTTPRequestEntityTooLarge):
         raise MalformedBodyError from None
     if not isinstance(body, dict | list):
