@@ -249,8 +249,9 @@ class Sender:
         if self.gas_price is None and not self.free_gas:
             for name in _FEE_FIELDS:
                 fields.pop(name, None)  # the wallet lets its user choose
-        tx_hash = self.signer.send_transaction({**fields, "chainId": hex(self.rpc.chain_id)})
-        return Pending(tx_hash.lower(), self.address, _shown(call))
+        tx_hash = self.signer.send_transaction({**fields, "chainId": hex(self.rpc.chain_id)}).lower()
+        note_signed(tx_hash)
+        return Pending(tx_hash, self.address, _shown(call))
 
     def _submit_signed(self, signer: KeySigner, call: dict[str, Any], most: int | None) -> Pending:
         """Sign with the next number and deliver; a number that another process took is not tried twice.
