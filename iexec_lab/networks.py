@@ -6,11 +6,13 @@ over the built-in entry of the same id, key by key, as those SDKs do.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from iexec_lab.errors import ConfigurationError
+from iexec_lab.plain_text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,8 +29,18 @@ BRIDGE = "iExec xRLC Bridge"
 BULK = "Bulk processing"
 
 
+_URL = re.compile(r"[!-\[\]-~]*")  # printable ASCII but the backslash
+LONGEST_NAME = 100
+"""Characters of the name of a network, which stands in every question."""
+
+
 def is_loopback(url: str) -> bool:
-    """Is it on this machine, to which no proxy knows the way?"""
+    r"""Is it on this machine, to which no proxy knows the way?
+
+    Libraries do not agree on the host of ``http://far.example\@localhost``: such a URL is nowhere.
+    """
+    if not _URL.fullmatch(url):
+        return False
     try:
         return urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}
     except ValueError:
@@ -111,8 +123,26 @@ class Network:
     providers: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not self.name.isprintable() or len(self.name) > LONGEST_NAME:
+            raise ConfigurationError(
+                f"The name of a network is one line of at most {LONGEST_NAME} characters",
+                details={"name": plain(self.name, LONGEST_NAME)},
+                hint="Give the chain another name in chain.json.",
+            )
         valued = self.real_value or has_value(self.id, self.host)
         object.__setattr__(self, "real_value", valued)
+
+    def departures(self) -> tuple[str, ...]:
+        """What of its name and contracts differs from the known network of its chain id, in sentences."""
+        known = builtin(self.id)
+        if known is None:
+            return ()
+        ours, theirs = _contracts(self), _contracts(known)
+        found = [f"chain {self.id} is {known.name}"] if self.name != known.name else []
+        for what, address in ours.items():
+            if address and address.lower() != (theirs[what] or "").lower():
+                found.append(f"the {what} of {known.name} is {theirs[what] or 'unknown'}")
+        return tuple(found)
 
     @property
     def tdx_only(self) -> bool:
@@ -161,6 +191,17 @@ class Network:
         raise ConfigurationError(
             f'Missing sms for tee framework {framework} in "chain.json" for chain {self.id}'
         )
+
+
+def _contracts(network: Network) -> dict[str, str | None]:
+    """Those that are trusted with RLC, or with what a name means."""
+    return {
+        "hub": network.hub,
+        "bridge": network.bridge.contract if network.bridge else None,
+        "voucher hub": network.voucher_hub,
+        "ENS registry": network.ens_registry,
+        "ENS resolver": network.ens_resolver,
+    }
 
 
 _SETTINGS = {

@@ -18,6 +18,8 @@ from iexec_lab.networks import (
     VOUCHER,
     builtin,
     custom_network,
+    has_value,
+    is_loopback,
     resolve_network,
 )
 
@@ -184,3 +186,24 @@ class TestCustom:
             custom_network("mainnet", chains["mainnet"], siblings=chains).bridge.network.name == "bellecour"
         )
         assert custom_network("bellecour", {}, siblings=chains).bridge.network.host == "http://localhost:8545"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://far.example\\@localhost",  # localhost for one library, far.example for the other
+        "http://far.example\\@127.0.0.1:8545/",
+        "http://far.example\t@localhost",
+        "http://far.example @localhost",
+    ],
+)
+def test_a_url_that_libraries_read_in_two_ways_is_not_on_this_machine(url):
+    assert not is_loopback(url)
+    assert has_value(137, url)
+
+
+@pytest.mark.parametrize("name", ["play\n  cost: nothing", "play\x1b[8m", "play\u202e", "x" * 101])
+def test_the_name_of_a_network_is_one_short_line(name):
+    with pytest.raises(ConfigurationError, match="one line of at most 100 characters") as caught:
+        custom_network(name, {"id": "42161"})
+    assert all(line.isprintable() for line in caught.value.lines())

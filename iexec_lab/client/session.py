@@ -90,7 +90,9 @@ class Session:
         from iexec_lab.wallet.gate import Place
 
         network = self.network
-        return Place(network.name, network.id, to_address(network.hub), network.real_value)
+        return Place(
+            network.name, network.id, to_address(network.hub), network.real_value, network.departures()
+        )
 
     @cached_property
     def domain(self) -> Domain:
