@@ -6,13 +6,12 @@ over the built-in entry of the same id, key by key, as those SDKs do.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from iexec_lab.errors import ConfigurationError
 from iexec_lab.plain_text import plain
+from iexec_lab.urls import is_loopback, shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,22 +28,8 @@ BRIDGE = "iExec xRLC Bridge"
 BULK = "Bulk processing"
 
 
-_URL = re.compile(r"[!-\[\]-~]*")  # printable ASCII but the backslash
 LONGEST_NAME = 100
 """Characters of the name of a network, which stands in every question."""
-
-
-def is_loopback(url: str) -> bool:
-    r"""Is it on this machine, to which no proxy knows the way?
-
-    Libraries do not agree on the host of ``http://far.example\@localhost``: such a URL is nowhere.
-    """
-    if not _URL.fullmatch(url):
-        return False
-    try:
-        return urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}
-    except ValueError:
-        return False
 
 
 TESTNETS = frozenset({421614})
@@ -131,6 +116,9 @@ class Network:
             )
         valued = self.real_value or has_value(self.id, self.host)
         object.__setattr__(self, "real_value", valued)
+
+    def __repr__(self) -> str:
+        return f"<network {self.name}, chain {self.id}, at {shown_url(self.host)}>"
 
     def departures(self) -> tuple[str, ...]:
         """What of its name and contracts differs from the known network of its chain id, in sentences."""
