@@ -239,7 +239,10 @@ def _carry_over(
     force: bool,
 ) -> dict[str, Any]:
     to = bridge.network.name if bridge.network else f"chain {bridge.bridged_chain_id}"
-    permit = session.spend(session.plan(action, cost_nrlc=nrlc, bridge=bridge.contract, to=to), force=force)
+    permit = session.spend(
+        session.plan(action, cost_nrlc=nrlc, cost_wei=session.some_gas, bridge=bridge.contract, to=to),
+        force=force,
+    )
     done: dict[str, Any] = {
         "amount": str(nrlc),
         "amount_nrlc": nrlc,

@@ -124,6 +124,7 @@ class Plan:
         """What, where, for how much."""
         cost = [f"{format_rlc(self.cost_nrlc)} RLC"] if self.cost_nrlc else []
         cost += [f"{format_ether(self.cost_wei)} ether"] if self.cost_wei else []
+        cost += ["gas of an unknown price"] if self.cost_wei is None and self.real_value else []
         at_most = f" (at most {format_rlc(self.most_nrlc)} RLC)" if self.most_nrlc != self.cost_nrlc else ""
         named = self.network if _PLAIN_NAME.fullmatch(self.network) else repr(self.network)
         return f"{self.action} on {named}, cost: {' + '.join(cost) or 'nothing'}{at_most}"

@@ -227,11 +227,14 @@ class Session:
         action: str,
         *,
         cost_nrlc: int = 0,
-        cost_wei: int | None = None,
+        cost_wei: int | None = 0,
         signs: Iterable[Order] = (),
         **details: Any,
     ) -> Plan:
-        """A plan of this session; ``signs`` are the orders that will be signed."""
+        """A plan of this session; ``signs`` are the orders that will be signed.
+
+        Without ``cost_wei`` it sends no transaction; None is for a price that is not known.
+        """
         return Plan(action, self.place, cost_nrlc, cost_wei, details, tuple(signs))
 
     def spend(self, plan: Plan, *, force: bool = False) -> Permit:
@@ -242,7 +245,7 @@ class Session:
         """
         if is_rehearsal():
             raise Rehearsed(plan)
-        permit = Permit(self, plan)
+        permit = Permit(self, plan, shown=not force and plan.real_value)
         if force:
             return permit
         if self.confirm is None:
@@ -285,6 +288,11 @@ class Session:
             return int(gas, 16) * (self.gas_price or int(price, 16))
         except (IexecError, TypeError, ValueError):
             return None
+
+    @property
+    def some_gas(self) -> int | None:
+        """Wei for an amount of gas that nobody counted: None, not known, but on chains that take none."""
+        return None if self.network.use_gas else 0
 
     def price_of(self, gas: int) -> int | None:
         """Wei that so much gas costs at today's price; None when the node can not tell."""
