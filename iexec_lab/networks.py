@@ -70,6 +70,7 @@ class Network:
         id: Ethereum chain id.
         host: JSON-RPC URL, or ``mainnet`` for the set of public providers.
         hub: Address of the PoCo proxy.
+        rlc: The RLC token, where it is known: what the hub is said to use must be this one.
         native: The chain's own coin is RLC (1 nRLC = 1e9 wei).
         use_gas: False where transactions are sent at gas price 0.
         sms: TEE framework -> URL; ``default`` is one URL for all.
@@ -86,6 +87,7 @@ class Network:
     id: int
     host: str
     hub: str
+    rlc: str | None = None
     native: bool = False
     use_gas: bool = True
     sms: Mapping[str, str] = field(default_factory=dict)
@@ -216,6 +218,7 @@ NETWORKS: Mapping[str, Network] = {
             id=42161,
             host="https://arb1.arbitrum.io/rpc",
             hub="0x098bFCb1E50ebcA0BaA92C12eA0c3F045A1aD9f0",
+            rlc="0xe649e6a1F2afc63ca268C2363691ceCAF75CF47C",
             sms={"default": "https://sms.arbitrum-mainnet.iex.ec"},
             ipfs_gateway="https://ipfs-gateway.arbitrum-mainnet.iex.ec",
             ipfs_node="https://ipfs-upload.arbitrum-mainnet.iex.ec",
@@ -232,6 +235,7 @@ NETWORKS: Mapping[str, Network] = {
             id=421614,
             host="https://sepolia-rollup.arbitrum.io/rpc",
             hub="0xB2157BF2fAb286b2A4170E3491Ac39770111Da3E",
+            rlc="0x9923eD3cbd90CD78b910c475f9A731A6e0b8C963",
             sms={"default": "https://sms.arbitrum-sepolia-testnet.iex.ec"},
             ipfs_gateway="https://ipfs-gateway.arbitrum-sepolia-testnet.iex.ec",
             ipfs_node="https://ipfs-upload.arbitrum-sepolia-testnet.iex.ec",
@@ -268,6 +272,7 @@ NETWORKS: Mapping[str, Network] = {
             id=1,
             host="mainnet",
             hub=_BELLECOUR_HUB,
+            rlc="0x607F4C5BB672230e8672085532f7e901544a7375",
             ens_registry="0x00000000000C2E074eC69A0dFb2997BA6C7d2e1e",
             ens_resolver="0x4976fb03C32e5B8cfe2b6cCB31c09Ba78EBaBa41",
             bridge=Bridge("0x4e55c9B8953AB1957ad0A59D413631A66798c6a2", 134),
@@ -356,6 +361,8 @@ def _merge(key: str, entry: Mapping[str, Any], chain_id: int | None, providers: 
     if "defaultTeeFramework" in entry or not isinstance(entry.get("sms", ""), str):
         # Only 8.x files have these keys, and 8.x accepts every framework on every chain.
         changes |= {"frameworks": FRAMEWORKS, "default_tag": NO_TAG}
+    if changes.get("hub", base.hub).lower() != base.hub.lower():
+        changes["rlc"] = None  # another hub may use another one
     network = replace(base, name=key, providers=dict(providers), real_value=False, **changes)
     if not network.host:
         raise ConfigurationError(

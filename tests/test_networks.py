@@ -192,6 +192,13 @@ def test_a_url_that_libraries_read_in_two_ways_counts_as_valuable():
     assert not has_value(137, "http://localhost:8545")
 
 
+def test_the_token_is_that_of_the_known_hub_only():
+    known = NETWORKS["arbitrum-mainnet"]
+    assert custom_network("mine", {"id": "42161", "hub": known.hub.lower()}).rlc == known.rlc
+    assert custom_network("mine", {"id": "42161", "hub": "0x" + "66" * 20}).rlc is None
+    assert all(network.rlc or network.native for network in NETWORKS.values())
+
+
 def test_a_network_does_not_show_its_keys():
     host = "https://user:password@node.example/v3/0123456789abcdef0123456789abcdef?key=secret"
     network = custom_network("mine", {"id": "134", "host": host}, providers={"infura": "hidden-id"})

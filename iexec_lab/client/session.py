@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from iexec_lab.client.permit import Permit
 from iexec_lab.client.plan import Plan, Rehearsed, is_rehearsal
 from iexec_lab.client.wallets import ask_in_terminal
-from iexec_lab.errors import AbortedError, IexecError, ValidationError, WalletError
+from iexec_lab.errors import AbortedError, ConfigurationError, IexecError, ValidationError, WalletError
 from iexec_lab.protocol import NULL_ADDRESS, to_address
 
 if TYPE_CHECKING:
@@ -105,8 +105,20 @@ class Session:
 
     @cached_property
     def token(self) -> str:
-        """Address of the RLC token; the null address on a native chain."""
-        return self.hub.token()
+        """Address of the RLC token; the null address on a native chain.
+
+        Raises:
+            ConfigurationError: The node names another one than the network has: amounts would be those of
+                another token.
+        """
+        said, known = self.hub.token(), self.network.rlc
+        if known is not None and said != known:
+            raise ConfigurationError(
+                f"The RLC token of network {self.network.name} is {known}, its node names another",
+                details={"the node says": said},
+                hint="Nothing was signed. Look at the host of the chain in chain.json.",
+            )
+        return said
 
     @property
     def address(self) -> str:

@@ -105,11 +105,15 @@ def test_a_result_proxy_that_wants_an_order(victim, hostile):
     refused(lab, hostile, lambda: lab.storage.init(force_update=True))
 
 
+TOKEN_SELECTOR = "0x" + HUB.token.selector.hex()
+
+
 class LyingNode:
     """The sandbox's node, but for what it says of its chain, its hub and the price of gas."""
 
-    def __init__(self, url, *, chain_id=None, domain=None, tip=None, silent=False):
+    def __init__(self, url, *, chain_id=None, domain=None, tip=None, silent=False, token=None):
         self.url, self.chain_id, self.domain, self.tip, self.silent = url, chain_id, domain, tip, silent
+        self.token = token
         self.selector = "0x" + HUB.domain.selector.hex()
 
     def __call__(self, request):
@@ -124,6 +128,12 @@ class LyingNode:
                 answer["result"] = None
             elif question["method"] == "eth_call" and question["params"][0]["data"] == self.selector:
                 self.lie(answer)
+            elif (
+                self.token
+                and question["method"] == "eth_call"
+                and question["params"][0]["data"] == TOKEN_SELECTOR
+            ):
+                answer["result"] = "0x" + self.token[2:].lower().rjust(64, "0")
         return Reply(200, json.dumps(answers).encode())
 
     def lie(self, answer):
@@ -191,6 +201,24 @@ def test_a_price_of_gas_that_was_not_known_is_told_and_has_a_limit(victim, iexec
         assert lab.session.signer.nothing
         node.tip = 10**9
         assert lab.account.approve(1, app).loc[0, "amount_nrlc"] == 1
+
+
+def test_a_node_can_not_name_another_token_where_it_is_known(victim, iexec_sandbox):
+    honest = victim()
+    other = "0x" + "de" * 20  # dollars of the victim, say
+    node = LyingNode(network_of(iexec_sandbox).host, token=other)
+    with FaultyServer(answer=node) as server:
+        lab = victim(host=server.url, real_value=True, rlc=honest.session.token)
+        lab.session.signer.forget()
+        for work in (
+            lambda: lab.wallet.send_rlc(1, "nRLC", to="0x" + "12" * 20, force=True),
+            lambda: lab.account.deposit(1, force=True),
+            lambda: lab.wallet.sweep("0x" + "12" * 20, force=True),
+        ):
+            with pytest.raises(ConfigurationError, match="names another") as caught:
+                work()
+            assert caught.value.details["the node says"].lower() == other
+        assert lab.session.signer.nothing
 
 
 def test_a_sweep_pays_the_price_of_gas_that_was_shown(newcomer, iexec_sandbox):
