@@ -87,12 +87,7 @@ class IexecMagics(Magics):
     def iexec(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
         """Run a command of the iExec marketplace; ``%iexec --help`` lists them."""
         names = {**self._shell.user_ns, **(local_ns or {})}
-        try:
-            return self._run(line, cell, names)
-        except IexecError as error:
-            if self.traceback:
-                error._render_traceback_ = partial(traceback.format_exception, error)  # type: ignore[method-assign]
-            raise
+        return self._run(line, cell, names)
 
     def _run(self, line: str, cell: str | None, names: Mapping[str, Any]) -> Any:
         line = line.rstrip().removesuffix(";")  # IPython's mark for "show nothing"
@@ -127,8 +122,13 @@ class IexecMagics(Magics):
             _refuse_secrets(tokens, values)
         except WalletError as error:
             error.hint = f"{error.hint} {_AFTERWARDS[forget_input(self._shell)]}"
+            raise  # never with a traceback, which would quote the line
+        try:
+            return self.execute(values)
+        except IexecError as error:
+            if self.traceback:
+                error._render_traceback_ = partial(traceback.format_exception, error)  # type: ignore[method-assign]
             raise
-        return self.execute(values)
 
     def execute(self, words: Sequence[Any]) -> Any:
         """Run one command given as words; its Python value.
