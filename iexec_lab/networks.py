@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from iexec_lab.errors import ConfigurationError
+from iexec_lab.plain_text import plain
+from iexec_lab.urls import is_loopback, shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,12 +28,8 @@ BRIDGE = "iExec xRLC Bridge"
 BULK = "Bulk processing"
 
 
-def is_loopback(url: str) -> bool:
-    """Is it on this machine, to which no proxy knows the way?"""
-    try:
-        return urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}
-    except ValueError:
-        return False
+LONGEST_NAME = 100
+"""Characters of the name of a network, which stands in every question."""
 
 
 TESTNETS = frozenset({421614})
@@ -73,6 +70,7 @@ class Network:
         id: Ethereum chain id.
         host: JSON-RPC URL, or ``mainnet`` for the set of public providers.
         hub: Address of the PoCo proxy.
+        rlc: The RLC token, where it is known: what the hub is said to use must be this one.
         native: The chain's own coin is RLC (1 nRLC = 1e9 wei).
         use_gas: False where transactions are sent at gas price 0.
         sms: TEE framework -> URL; ``default`` is one URL for all.
@@ -89,6 +87,7 @@ class Network:
     id: int
     host: str
     hub: str
+    rlc: str | None = None
     native: bool = False
     use_gas: bool = True
     sms: Mapping[str, str] = field(default_factory=dict)
@@ -111,8 +110,29 @@ class Network:
     providers: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not self.name.isprintable() or len(self.name) > LONGEST_NAME:
+            raise ConfigurationError(
+                f"The name of a network is one line of at most {LONGEST_NAME} characters",
+                details={"name": plain(self.name, LONGEST_NAME)},
+                hint="Give the chain another name in chain.json.",
+            )
         valued = self.real_value or has_value(self.id, self.host)
         object.__setattr__(self, "real_value", valued)
+
+    def __repr__(self) -> str:
+        return f"<network {self.name}, chain {self.id}, at {shown_url(self.host)}>"
+
+    def departures(self) -> tuple[str, ...]:
+        """What of its name and contracts differs from the known network of its chain id, in sentences."""
+        known = builtin(self.id)
+        if known is None:
+            return ()
+        ours, theirs = _contracts(self), _contracts(known)
+        found = [f"chain {self.id} is {known.name}"] if self.name != known.name else []
+        for what, address in ours.items():
+            if address and address.lower() != (theirs[what] or "").lower():
+                found.append(f"the {what} of {known.name} is {theirs[what] or 'unknown'}")
+        return tuple(found)
 
     @property
     def tdx_only(self) -> bool:
@@ -163,6 +183,17 @@ class Network:
         )
 
 
+def _contracts(network: Network) -> dict[str, str | None]:
+    """Those that are trusted with RLC, or with what a name means."""
+    return {
+        "hub": network.hub,
+        "bridge": network.bridge.contract if network.bridge else None,
+        "voucher hub": network.voucher_hub,
+        "ENS registry": network.ens_registry,
+        "ENS resolver": network.ens_resolver,
+    }
+
+
 _SETTINGS = {
     "resultProxy": "result_proxy",
     "ipfsGateway": "ipfs_gateway",
@@ -187,6 +218,7 @@ NETWORKS: Mapping[str, Network] = {
             id=42161,
             host="https://arb1.arbitrum.io/rpc",
             hub="0x098bFCb1E50ebcA0BaA92C12eA0c3F045A1aD9f0",
+            rlc="0xe649e6a1F2afc63ca268C2363691ceCAF75CF47C",
             sms={"default": "https://sms.arbitrum-mainnet.iex.ec"},
             ipfs_gateway="https://ipfs-gateway.arbitrum-mainnet.iex.ec",
             ipfs_node="https://ipfs-upload.arbitrum-mainnet.iex.ec",
@@ -203,6 +235,7 @@ NETWORKS: Mapping[str, Network] = {
             id=421614,
             host="https://sepolia-rollup.arbitrum.io/rpc",
             hub="0xB2157BF2fAb286b2A4170E3491Ac39770111Da3E",
+            rlc="0x9923eD3cbd90CD78b910c475f9A731A6e0b8C963",
             sms={"default": "https://sms.arbitrum-sepolia-testnet.iex.ec"},
             ipfs_gateway="https://ipfs-gateway.arbitrum-sepolia-testnet.iex.ec",
             ipfs_node="https://ipfs-upload.arbitrum-sepolia-testnet.iex.ec",
@@ -239,6 +272,7 @@ NETWORKS: Mapping[str, Network] = {
             id=1,
             host="mainnet",
             hub=_BELLECOUR_HUB,
+            rlc="0x607F4C5BB672230e8672085532f7e901544a7375",
             ens_registry="0x00000000000C2E074eC69A0dFb2997BA6C7d2e1e",
             ens_resolver="0x4976fb03C32e5B8cfe2b6cCB31c09Ba78EBaBa41",
             bridge=Bridge("0x4e55c9B8953AB1957ad0A59D413631A66798c6a2", 134),
@@ -327,6 +361,8 @@ def _merge(key: str, entry: Mapping[str, Any], chain_id: int | None, providers: 
     if "defaultTeeFramework" in entry or not isinstance(entry.get("sms", ""), str):
         # Only 8.x files have these keys, and 8.x accepts every framework on every chain.
         changes |= {"frameworks": FRAMEWORKS, "default_tag": NO_TAG}
+    if changes.get("hub", base.hub).lower() != base.hub.lower():
+        changes["rlc"] = None  # another hub may use another one
     network = replace(base, name=key, providers=dict(providers), real_value=False, **changes)
     if not network.host:
         raise ConfigurationError(

@@ -11,12 +11,13 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "iexec_lab"
 
-BASE = {"errors", "plain_text", "regular_files", "units"}
+BASE = {"errors", "plain_text", "regular_files", "units", "urls"}
 PURE = BASE | {"protocol"}
 EDGE = PURE | {"crypto", "ipfs", "networks", "patience"}
 MAY_IMPORT = {
     "plain_text": set(),
     "regular_files": set(),
+    "urls": set(),
     "errors": {"plain_text"},
     "units": BASE,
     "protocol": PURE,

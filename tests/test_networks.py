@@ -18,6 +18,7 @@ from iexec_lab.networks import (
     VOUCHER,
     builtin,
     custom_network,
+    has_value,
     resolve_network,
 )
 
@@ -184,3 +185,28 @@ class TestCustom:
             custom_network("mainnet", chains["mainnet"], siblings=chains).bridge.network.name == "bellecour"
         )
         assert custom_network("bellecour", {}, siblings=chains).bridge.network.host == "http://localhost:8545"
+
+
+def test_a_url_that_libraries_read_in_two_ways_counts_as_valuable():
+    assert has_value(137, "http://far.example\\@localhost")
+    assert not has_value(137, "http://localhost:8545")
+
+
+def test_the_token_is_that_of_the_known_hub_only():
+    known = NETWORKS["arbitrum-mainnet"]
+    assert custom_network("mine", {"id": "42161", "hub": known.hub.lower()}).rlc == known.rlc
+    assert custom_network("mine", {"id": "42161", "hub": "0x" + "66" * 20}).rlc is None
+    assert all(network.rlc or network.native for network in NETWORKS.values())
+
+
+def test_a_network_does_not_show_its_keys():
+    host = "https://user:password@node.example/v3/0123456789abcdef0123456789abcdef?key=secret"
+    network = custom_network("mine", {"id": "134", "host": host}, providers={"infura": "hidden-id"})
+    assert repr(network) == "<network mine, chain 134, at https://node.example/v3/…>"
+
+
+@pytest.mark.parametrize("name", ["play\n  cost: nothing", "play\x1b[8m", "play\u202e", "x" * 101])
+def test_the_name_of_a_network_is_one_short_line(name):
+    with pytest.raises(ConfigurationError, match="one line of at most 100 characters") as caught:
+        custom_network(name, {"id": "42161"})
+    assert all(line.isprintable() for line in caught.value.lines())

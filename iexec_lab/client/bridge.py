@@ -239,7 +239,9 @@ def _carry_over(
     force: bool,
 ) -> dict[str, Any]:
     to = bridge.network.name if bridge.network else f"chain {bridge.bridged_chain_id}"
-    permit = session.spend(session.plan(action, cost_nrlc=nrlc, bridge=bridge.contract, to=to), force=force)
+    cost = None if session.some_gas is None else sent[2]
+    plan = session.plan(action, cost_nrlc=nrlc, cost_wei=cost, bridge=bridge.contract, to=to)
+    permit = session.spend(plan, force=force)
     done: dict[str, Any] = {
         "amount": str(nrlc),
         "amount_nrlc": nrlc,

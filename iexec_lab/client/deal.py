@@ -130,7 +130,9 @@ class Deals(Noun):
         unset = [view for view in views if view.task.status == 0]
         if not started and not unset:
             raise JobError("Nothing to claim")
-        plan = session.plan("deal claim", deal=held.deal_id, tasks=len(started) + len(unset))
+        plan = session.plan(
+            "deal claim", cost_wei=session.some_gas, deal=held.deal_id, tasks=len(started) + len(unset)
+        )
         transactions = self._send(session.spend(plan, force=force), started, unset)
         claimed = {str(view.index): view.task_id for view in [*started, *unset]}
         return {"claimed": claimed, "transactions": transactions}

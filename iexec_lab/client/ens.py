@@ -141,7 +141,13 @@ class Ens(Noun):
         wallet = session.signer.address
         address = self.session.to_address(for_ or wallet)
         name = f"{label}.{check_domain(domain or self.default_domain(address))}"
-        plan = session.plan("ens register", name=name, address=address, known_as=self.lookup.plain(address))
+        plan = session.plan(
+            "ens register",
+            cost_wei=session.some_gas,
+            name=name,
+            address=address,
+            known_as=self.lookup.plain(address),
+        )
         permit = session.spend(plan, force=force)
         done: dict[str, Any] = {"name": name, "address": address}
         claimed = self._claim(permit, label, name)
@@ -176,7 +182,9 @@ class Ens(Noun):
             AbortedError: It was not confirmed.
         """
         target = self.session.to_address(address or self.session.signer.address)
-        plan = self.session.plan("ens configure", name=check_domain(name), address=target)
+        plan = self.session.plan(
+            "ens configure", cost_wei=self.session.some_gas, name=check_domain(name), address=target
+        )
         permit = self.session.spend(plan, force=force)
         return {"name": name, "address": target, **dict(self._configure(permit, name, target))}
 

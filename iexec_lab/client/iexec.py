@@ -13,9 +13,10 @@ from iexec_lab.client.session import Session
 from iexec_lab.client.verbs import framed, verb
 from iexec_lab.client.wallets import Wallet, browser_wallet, choose_wallet
 from iexec_lab.errors import ValidationError, WalletError
-from iexec_lab.networks import Network, custom_network, is_loopback, resolve_network
+from iexec_lab.networks import Network, custom_network, resolve_network
 from iexec_lab.protocol import to_bytes32
 from iexec_lab.protocol.imports import keeping_recursion_limit
+from iexec_lab.urls import is_loopback
 
 if TYPE_CHECKING:
     import os

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from iexec_lab.client.verbs import Noun, framed, verb
-from iexec_lab.networks import NETWORKS
+from iexec_lab.networks import NETWORKS, builtin
+from iexec_lab.protocol import is_address
+from iexec_lab.urls import shown_url
 
 POCO_VERSION = "6.1.0"
 
@@ -25,7 +27,9 @@ class NetworkNoun(Noun):
         known = NETWORKS.get(network.name)
         shown: dict[str, Any] = {
             "pocoVersion": POCO_VERSION,
-            "host": "default" if known is not None and known.host == network.host else network.host,
+            "host": "default"
+            if known is not None and known.host == network.host
+            else shown_url(network.host),
             "hubAddress": network.hub,
         }
         if not network.native:
@@ -41,13 +45,21 @@ class NetworkNoun(Noun):
     def settings(self) -> dict[str, Any]:
         """Every address and URL that this network is configured with, by its ``chain.json`` key.
 
+        What may be a secret in a URL is left out; ``setting`` gives it whole.
+
         Returns:
             DataFrame, one row each: ``name``, ``value``.
         """
         network = self.session.network
-        shown: dict[str, Any] = {"id": str(network.id), "host": network.host, "hub": network.hub}
-        shown |= {f"sms.{framework}": url for framework, url in network.sms.items()}
-        shown |= {key: value for key, value in network.settings().items() if value}
+        known = builtin(network.id)
+        usual = known.settings() if known else {}
+        shown: dict[str, Any] = {"id": str(network.id), "host": shown_url(network.host), "hub": network.hub}
+        shown |= {f"sms.{framework}": shown_url(url) for framework, url in network.sms.items()}
+        shown |= {
+            key: value if value == usual.get(key) or is_address(value) else shown_url(value)
+            for key, value in network.settings().items()
+            if value
+        }
         if network.bridge is not None:
             shown["bridge.contract"] = network.bridge.contract
             shown["bridge.bridgedChainId"] = str(network.bridge.bridged_chain_id or "")

@@ -344,7 +344,7 @@ class Orders(Noun):
             check_requirements(session, match)
         sponsor = self._sponsor(voucher_address) if use_voucher or voucher_address else None
         cost = check_payment(session, match, volume, sponsor)
-        permit = session.spend(fill_plan(session, match, volume, cost), force=force)
+        permit = session.spend(fill_plan(session, match, volume, cost, sponsor), force=force)
         if match.request.signature is None:
             match = replace(match, request=signing.sign(permit, match.request))
         return Job.of(session, [send_match(permit, match, sponsor)])

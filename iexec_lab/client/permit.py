@@ -18,15 +18,25 @@ if TYPE_CHECKING:
 FEE_ROOM = 10
 """How much dearer gas may be than it was shown: that was an estimate, and fees offer twice the base fee."""
 
+MOST_UNSHOWN = 10**17
+"""Wei that the gas of a transaction may cost when no price could be shown: 0.1 of the chain's coin."""
+
 T = TypeVar("T", bound="Order")
 
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """What ``Session.spend`` gives for a plan that was agreed to."""
+    """What ``Session.spend`` gives for a plan that was agreed to.
+
+    Attributes:
+        session: Whose it is.
+        plan: What was agreed to.
+        shown: Somebody was asked, and agreed to the costs that the plan names.
+    """
 
     session: Session
     plan: Plan
+    shown: bool = False
 
     def sign(self, order: T) -> T:
         """A signed copy of an order of the plan.
@@ -52,13 +62,18 @@ class Permit:
         fees: Mapping[str, int] | None = None,
     ) -> Receipt:
         """Send one transaction of the plan and wait for it; ``value`` in wei."""
-        cost = self.plan.cost_wei
-        most = None if cost is None else value + FEE_ROOM * max(cost - value, 0)
-        return self.session.sender.send(to, data, value, gas=gas, fees=fees, most=most)
+        return self.session.sender.send(to, data, value, gas=gas, fees=fees, most=self._most(value))
 
     def send_many(self, transactions: Iterable[tuple[str, bytes]]) -> list[Receipt]:
         """Send transactions of the plan that do not depend on each other, and wait for them."""
-        return self.session.sender.send_many(transactions)
+        return self.session.sender.send_many(transactions, most=self._most(0))
+
+    def _most(self, value: int) -> int | None:
+        """Wei that one transaction may cost, value and gas together; None where nobody was shown a cost."""
+        cost = self.plan.cost_wei
+        if cost is None:
+            return value + MOST_UNSHOWN if self.shown else None
+        return value + FEE_ROOM * max(cost - value, 0)
 
 
 def _terms(order: Order) -> Order:

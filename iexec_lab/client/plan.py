@@ -9,11 +9,11 @@ the SMS cost nothing and give no right to RLC: they are not asked about.
 
 from __future__ import annotations
 
+import re
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from iexec_lab.networks import builtin
 from iexec_lab.plain_text import plain
 from iexec_lab.protocol import RequestOrder
 from iexec_lab.units import format_ether, format_rlc
@@ -46,6 +46,7 @@ LONGEST_TERM: Final = 2_000
 """Characters of one term in a question; parameters can be long."""
 
 
+_PLAIN_NAME = re.compile(r"[\w.:-]+")  # other names of networks are quoted, or they might read as a cost
 _rehearsing = ContextVar("rehearsing", default=False)
 
 
@@ -122,15 +123,16 @@ class Plan:
         """What, where, for how much."""
         cost = [f"{format_rlc(self.cost_nrlc)} RLC"] if self.cost_nrlc else []
         cost += [f"{format_ether(self.cost_wei)} ether"] if self.cost_wei else []
+        cost += ["gas of an unknown price"] if self.cost_wei is None and self.real_value else []
         at_most = f" (at most {format_rlc(self.most_nrlc)} RLC)" if self.most_nrlc != self.cost_nrlc else ""
-        return f"{self.action} on {self.network}, cost: {' + '.join(cost) or 'nothing'}{at_most}"
+        named = self.network if _PLAIN_NAME.fullmatch(self.network) else repr(self.network)
+        return f"{self.action} on {named}, cost: {' + '.join(cost) or 'nothing'}{at_most}"
 
     def terms(self) -> dict[str, str]:
         """Where it will be good, and everything that is signed, as text fit to be shown."""
-        known = builtin(self.place.chain_id)
         terms = {"chain": f"{self.place.chain_id}, hub {self.place.hub}"}
-        if known is not None and known.hub.lower() != self.place.hub.lower():
-            terms["careful"] = f"the hub of {known.name} is {known.hub}"
+        if self.place.careful:
+            terms["careful"] = "; ".join(self.place.careful)
         return terms | {name: plain(value, LONGEST_TERM) for name, value in self.details.items()}
 
     def lines(self) -> list[str]:

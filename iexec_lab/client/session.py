@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from iexec_lab.client.permit import Permit
 from iexec_lab.client.plan import Plan, Rehearsed, is_rehearsal
 from iexec_lab.client.wallets import ask_in_terminal
-from iexec_lab.errors import AbortedError, IexecError, ValidationError, WalletError
+from iexec_lab.errors import AbortedError, ConfigurationError, IexecError, ValidationError, WalletError
 from iexec_lab.protocol import NULL_ADDRESS, to_address
 
 if TYPE_CHECKING:
@@ -90,7 +90,9 @@ class Session:
         from iexec_lab.wallet.gate import Place
 
         network = self.network
-        return Place(network.name, network.id, to_address(network.hub), network.real_value)
+        return Place(
+            network.name, network.id, to_address(network.hub), network.real_value, network.departures()
+        )
 
     @cached_property
     def domain(self) -> Domain:
@@ -103,8 +105,20 @@ class Session:
 
     @cached_property
     def token(self) -> str:
-        """Address of the RLC token; the null address on a native chain."""
-        return self.hub.token()
+        """Address of the RLC token; the null address on a native chain.
+
+        Raises:
+            ConfigurationError: The node names another one than the network has: amounts would be those of
+                another token.
+        """
+        said, known = self.hub.token(), self.network.rlc
+        if known is not None and said != known:
+            raise ConfigurationError(
+                f"The RLC token of network {self.network.name} is {known}, its node names another",
+                details={"the node says": said},
+                hint="Nothing was signed. Look at the host of the chain in chain.json.",
+            )
+        return said
 
     @property
     def address(self) -> str:
@@ -243,11 +257,14 @@ class Session:
         action: str,
         *,
         cost_nrlc: int = 0,
-        cost_wei: int | None = None,
+        cost_wei: int | None = 0,
         signs: Iterable[Order] = (),
         **details: Any,
     ) -> Plan:
-        """A plan of this session; ``signs`` are the orders that will be signed."""
+        """A plan of this session; ``signs`` are the orders that will be signed.
+
+        Without ``cost_wei`` it sends no transaction; None is for a price that is not known.
+        """
         return Plan(action, self.place, cost_nrlc, cost_wei, details, tuple(signs))
 
     def spend(self, plan: Plan, *, force: bool = False) -> Permit:
@@ -258,7 +275,7 @@ class Session:
         """
         if is_rehearsal():
             raise Rehearsed(plan)
-        permit = Permit(self, plan)
+        permit = Permit(self, plan, shown=not force and plan.real_value)
         if force:
             return permit
         if self.confirm is None:
@@ -301,6 +318,11 @@ class Session:
             return int(gas, 16) * (self.gas_price or int(price, 16))
         except (IexecError, TypeError, ValueError):
             return None
+
+    @property
+    def some_gas(self) -> int | None:
+        """Wei for an amount of gas that nobody counted: None, not known, but on chains that take none."""
+        return None if self.network.use_gas else 0
 
     def price_of(self, gas: int) -> int | None:
         """Wei that so much gas costs at today's price; None when the node can not tell."""

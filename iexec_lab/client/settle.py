@@ -143,7 +143,7 @@ def check_payment(session: Session, match: Match, volume: int, sponsor: Sponsor 
     return match.task_cost * volume
 
 
-def fill_plan(session: Session, match: Match, volume: int, cost: int) -> Plan:
+def fill_plan(session: Session, match: Match, volume: int, cost: int, sponsor: Sponsor | None = None) -> Plan:
     """What a deal costs, who is paid, how long it takes."""
     is_ours = match.request.requester == session.address
     terms: dict[str, Any] = {"requester": match.request.requester, "app": match.app.app}
@@ -158,6 +158,8 @@ def fill_plan(session: Session, match: Match, volume: int, cost: int) -> Plan:
         "tasks": volume,
         "deadline_seconds": DEADLINE_FACTOR * seconds,
     }
+    if sponsor:
+        terms |= {"voucher": sponsor.address, "sponsored_nrlc": match.task_cost * volume - cost}
     if is_ours:
         terms["stake_left_nrlc"] = session.hub.view_account(match.request.requester).stake - cost
     gas = session.price_of(GAS_OF_A_MATCH)

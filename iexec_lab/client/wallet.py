@@ -189,31 +189,32 @@ class Wallets(Noun):
         wallet = session.signer.address
         nrlc = 0 if session.network.native else wallet_nrlc(session, wallet)
         wei = wallet_wei(session, wallet)
-        plan = session.plan("wallet sweep", cost_nrlc=nrlc, cost_wei=wei, to=target)
+        fees = session.sender.fees()  # these are shown, and no other ones are paid
+        price = max(fees.values())
+        plan = session.plan("wallet sweep", cost_nrlc=nrlc, cost_wei=wei, to=target, gas_price_wei=price)
         permit = session.spend(plan, force=force)
         swept: dict[str, Any] = {"from": wallet, "to": target}
         if nrlc:
             try:
-                receipt = permit.send(session.token, RLC.transfer.encode(target, nrlc))
+                receipt = permit.send(session.token, RLC.transfer.encode(target, nrlc), fees=fees)
             except IexecError as error:
                 raise IexecError(
                     f"Failed to sweep ERC20, sweep aborted. errors: {error.message}", hint=error.hint
                 ) from error
             swept |= {"sendERC20TxHash": receipt.tx_hash, "amount_nrlc": nrlc}
-        return swept | self._sweep_coin(permit, wallet, target)
+        return swept | self._sweep_coin(permit, wallet, target, dict.fromkeys(fees, price))
 
-    def _sweep_coin(self, permit: Permit, wallet: str, target: str) -> dict[str, Any]:
+    def _sweep_coin(self, permit: Permit, wallet: str, target: str, fees: dict[str, int]) -> dict[str, Any]:
         """Send all coins but the fee; what goes wrong is told, the RLC having been sent."""
         try:
-            fees, gas = self.session.sender.fees(), self._transfer_gas(wallet, target)
-            price = max(fees.values())
-            rest = wallet_wei(self.session, wallet) - gas * price
+            gas = self._transfer_gas(wallet, target)
+            rest = wallet_wei(self.session, wallet) - gas * max(fees.values())
             if rest <= 0:
                 return {
                     "errors": ["Failed to transfer native token': Tx fees are greater than wallet balance"]
                 }
             # Every field at the highest price: then the fee is known to the wei and nothing stays behind.
-            receipt = permit.send(target, b"", rest, gas=gas, fees=dict.fromkeys(fees, price))
+            receipt = permit.send(target, b"", rest, gas=gas, fees=fees)
         except IexecError as error:
             return {"errors": [f"Failed to transfer native token': {error.message}"]}
         return {"sendNativeTxHash": receipt.tx_hash, "amount_wei": rest}

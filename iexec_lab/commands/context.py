@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -133,11 +134,16 @@ class Context:
         self.network, self.wallet, self.given, self._labs = choice
 
     def adopt(self, lab: IExec) -> None:
-        """Make a lab that somebody opened the one of this context; its questions are asked here."""
-        session = lab.session
+        """Make a lab that somebody opened the one of this context; its questions are asked here.
+
+        The lab itself stays as it is: in Python it goes on asking as it was opened.
+        """
+        from iexec_lab.client.iexec import IExec
+
+        session = copy(lab.session)
         session.confirm = session.confirm or self._agrees
         session.ask_secret = session.ask_secret or self.face.secret
-        self.network, self.given = session.network.name, lab
+        self.network, self.given = session.network.name, IExec(session)
 
     def remember_chain(self, network: str) -> None:
         """Make a network the default of ``chain.json``."""

@@ -11,6 +11,7 @@ from iexec_lab.commands.options import CHAIN, READS, WALLET_NEW, WALLET_OPEN, fl
 from iexec_lab.commands.outcome import Outcome
 from iexec_lab.commands.tree import Argument, Command
 from iexec_lab.errors import ConfigurationError, UsageError
+from iexec_lab.urls import shown_url
 
 if TYPE_CHECKING:
     from iexec_lab.client.iexec import IExec
@@ -99,7 +100,7 @@ def _describe(lab: IExec) -> dict[str, Any]:
     about = {
         "network": session.network.name,
         "chainId": str(session.network.id),
-        "host": session.network.host,
+        "host": shown_url(session.network.host),
         "hub": session.network.hub,
         "wallet": session.wallet.address,
     }
@@ -107,7 +108,7 @@ def _describe(lab: IExec) -> dict[str, Any]:
     if found != wanted:
         raise ConfigurationError(
             f"The node is on chain {found}, network {session.network.name} is chain {wanted}",
-            details={"host": session.network.host},
+            details={"host": shown_url(session.network.host)},
         )
     return {name: value for name, value in about.items() if value is not None}
 

@@ -17,9 +17,8 @@ from iexec_lab.ethereum.transport import (
     fault_of,
     is_throttled,
     post,
-    shown_url,
 )
-from iexec_lab.networks import is_loopback
+from iexec_lab.urls import is_loopback, shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -115,10 +115,12 @@ class Sender:
         with telling():
             return self.wait([self.submit(to, data, value, gas=gas, fees=fees, most=most)])[0]
 
-    def send_many(self, transactions: Iterable[Transaction | tuple[Any, ...]]) -> list[Receipt]:
+    def send_many(
+        self, transactions: Iterable[Transaction | tuple[Any, ...]], *, most: int | None = None
+    ) -> list[Receipt]:
         """Send transactions that do not depend on each other, then wait for all; receipts in order.
 
-        Nothing is sent when one of them would revert.
+        Nothing is sent when one of them would revert; ``most`` is for each of them, as for ``send``.
 
         Raises:
             TransactionError: As ``send``; those already sent are waited for before it is raised.
@@ -131,7 +133,7 @@ class Sender:
         with telling():
             try:
                 for call in self._prepare(calls):
-                    sent.append(self._submit(call))  # noqa: PERF401 -- kept when a later one fails
+                    sent.append(self._submit(call, most=most))  # noqa: PERF401 -- kept when a later one fails
             except ChainError as error:
                 if sent:
                     self._wait_out(sent, error)
@@ -249,8 +251,9 @@ class Sender:
         if self.gas_price is None and not self.free_gas:
             for name in _FEE_FIELDS:
                 fields.pop(name, None)  # the wallet lets its user choose
-        tx_hash = self.signer.send_transaction({**fields, "chainId": hex(self.rpc.chain_id)})
-        return Pending(tx_hash.lower(), self.address, _shown(call))
+        tx_hash = self.signer.send_transaction({**fields, "chainId": hex(self.rpc.chain_id)}).lower()
+        note_signed(tx_hash)
+        return Pending(tx_hash, self.address, _shown(call))
 
     def _submit_signed(self, signer: KeySigner, call: dict[str, Any], most: int | None) -> Pending:
         """Sign with the next number and deliver; a number that another process took is not tried twice.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -11,9 +10,9 @@ from urllib.parse import urlsplit
 from iexec_lab.errors import CallError, ConfigurationError
 from iexec_lab.ethereum.answers import HINT_NOT_A_NODE
 from iexec_lab.ethereum.reverts import fault_reason, is_revert, meaning
-from iexec_lab.networks import is_loopback
 from iexec_lab.plain_text import LONGEST_LINES, plain
 from iexec_lab.protocol.javascript import loads
+from iexec_lab.urls import is_loopback, shown_url
 
 if TYPE_CHECKING:
     import requests
@@ -26,7 +25,6 @@ _LONGEST_WAIT = 10.0
 _RETRY_STATUS = {408, 425, 429, 500, 502, 503, 504}
 # Infura, Alchemy and others: limit exceeded.
 _RETRY_CODES = {-32005, -32016, 429}
-_KEY_LIKE = re.compile(r"[0-9A-Za-z_-]{20,}")
 
 HINT_UNREACHABLE = "Is the node up, and its address right? Try again, or set another host in chain.json."
 HINT_SANDBOX = "Nothing listens there. Start the market on loopback: iexec-lab sandbox start."
@@ -77,14 +75,6 @@ class RpcFault:
         )
 
 
-def shown_url(url: str) -> str:
-    """The address without what may be a secret: user, query, and path segments that look like a key."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{host}{port}{_KEY_LIKE.sub('…', parts.path.rstrip('/'))}"
-
-
 def check_url(url: str) -> str:
     """The address of a node; ConfigurationError when it can be none."""
     try:
@@ -93,7 +83,7 @@ def check_url(url: str) -> str:
     except ValueError:  # an unfinished IPv6 address, a port above 65535
         usable = False
     if not usable:
-        raise ConfigurationError("Invalid provider host name or url", details={"host": url})
+        raise ConfigurationError("Invalid provider host name or url", details={"host": shown_url(url)})
     return url
 
 

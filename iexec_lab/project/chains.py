@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import ProjectError
+from iexec_lab.urls import shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -92,7 +93,8 @@ def _wrong(message: str) -> ProjectError:
 
 
 def _mistyped(name: str, kind: str, value: Any) -> ProjectError:
-    shown = json.dumps(value, indent=2, ensure_ascii=False)
+    is_secret = name == "host" or name.startswith("providers")
+    shown = "…" if is_secret else json.dumps(value, indent=2, ensure_ascii=False)
     return _wrong(f"{name} must be a `{kind}` type, but the final value was: `{shown}`.")
 
 
@@ -126,7 +128,7 @@ def _chain_id(name: str, value: Any) -> None:
 def _url(name: str, value: Any) -> None:
     _string(name, value)
     if not re.match(r"https?://", value):
-        raise _wrong(f'{name} "{value}" is not a valid URL')
+        raise _wrong(f'{name} "{shown_url(value)}" is not a valid URL')
 
 
 def _sms(name: str, value: Any) -> None:

@@ -16,6 +16,7 @@ from urllib.parse import quote, urljoin, urlsplit
 from iexec_lab.errors import ApiError, ConfigurationError, ServiceError, ValidationError
 from iexec_lab.plain_text import plain
 from iexec_lab.protocol.javascript import loads
+from iexec_lab.urls import shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -105,7 +106,7 @@ class Http:
         if parts.username or parts.password:
             raise ConfigurationError(f"{error.service} url must not hold a user name or password")
         self.root = f"{parts.scheme}://{parts.netloc}"
-        self.shown = plain(base_url.partition("?")[0].partition("#")[0])
+        self.shown = plain(shown_url(base_url))
         self.error = error
         self.timeout = timeout
         self.retries = retries

@@ -25,8 +25,8 @@ from requests.exceptions import (
 from urllib3 import exceptions as urllib3_errors
 from urllib3.exceptions import LocationValueError
 
-from iexec_lab.networks import is_loopback
 from iexec_lab.patience import PatientSession, causes, current
+from iexec_lab.urls import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

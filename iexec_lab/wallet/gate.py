@@ -35,12 +35,14 @@ class Place:
         chain_id: Of its chain.
         hub: Address of its PoCo contract.
         real_value: What is signed there is worth money.
+        careful: What of it is not as the table of networks has it, in sentences.
     """
 
     network: str
     chain_id: int
     hub: str
     real_value: bool = True
+    careful: tuple[str, ...] = ()
 
     @property
     def domain(self) -> Domain:

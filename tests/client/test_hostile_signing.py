@@ -105,11 +105,15 @@ def test_a_result_proxy_that_wants_an_order(victim, hostile):
     refused(lab, hostile, lambda: lab.storage.init(force_update=True))
 
 
-class LyingNode:
-    """The sandbox's node, but for what it says of its chain and its hub."""
+TOKEN_SELECTOR = "0x" + HUB.token.selector.hex()
 
-    def __init__(self, url, *, chain_id=None, domain=None, tip=None):
-        self.url, self.chain_id, self.domain, self.tip = url, chain_id, domain, tip
+
+class LyingNode:
+    """The sandbox's node, but for what it says of its chain, its hub and the price of gas."""
+
+    def __init__(self, url, *, chain_id=None, domain=None, tip=None, silent=False, token=None):
+        self.url, self.chain_id, self.domain, self.tip, self.silent = url, chain_id, domain, tip, silent
+        self.token = token
         self.selector = "0x" + HUB.domain.selector.hex()
 
     def __call__(self, request):
@@ -120,8 +124,16 @@ class LyingNode:
                 answer["result"] = hex(self.chain_id)
             elif question["method"] == "eth_maxPriorityFeePerGas" and self.tip is not None:
                 answer["result"] = hex(self.tip)
+            elif question["method"] == "eth_gasPrice" and self.silent:
+                answer["result"] = None
             elif question["method"] == "eth_call" and question["params"][0]["data"] == self.selector:
                 self.lie(answer)
+            elif (
+                self.token
+                and question["method"] == "eth_call"
+                and question["params"][0]["data"] == TOKEN_SELECTOR
+            ):
+                answer["result"] = "0x" + self.token[2:].lower().rjust(64, "0")
         return Reply(200, json.dumps(answers).encode())
 
     def lie(self, answer):
@@ -177,6 +189,59 @@ def test_gas_that_is_far_dearer_than_was_shown_is_not_paid(victim, iexec_sandbox
         assert lab.session.signer.nothing
         node.tip = 10**9
         assert lab.account.approve(1, app).loc[0, "amount_nrlc"] == 1
+
+
+def test_a_price_of_gas_that_was_not_known_is_told_and_has_a_limit(victim, iexec_sandbox, app):
+    node, seen = LyingNode(network_of(iexec_sandbox).host, tip=10**15, silent=True), []
+    with FaultyServer(answer=node) as server:
+        lab = victim(host=server.url, real_value=True)
+        lab.session.confirm = lambda plan: seen.append(plan.title()) or True
+        lab.session.signer.forget()
+        with pytest.raises(TransactionError, match="far more than was shown"):
+            lab.account.approve(1, app)
+        assert seen == ["account approve on sandbox, cost: gas of an unknown price"]
+        assert lab.session.signer.nothing
+        node.tip = 10**9
+        assert lab.account.approve(1, app).loc[0, "amount_nrlc"] == 1
+
+
+def test_a_node_can_not_name_another_token_where_it_is_known(victim, iexec_sandbox):
+    honest = victim()
+    other = "0x" + "de" * 20  # dollars of the victim, say
+    node = LyingNode(network_of(iexec_sandbox).host, token=other)
+    with FaultyServer(answer=node) as server:
+        lab = victim(host=server.url, real_value=True, rlc=honest.session.token)
+        lab.session.signer.forget()
+        for work in (
+            lambda: lab.wallet.send_rlc(1, "nRLC", to="0x" + "12" * 20, force=True),
+            lambda: lab.account.deposit(1, force=True),
+            lambda: lab.wallet.sweep("0x" + "12" * 20, force=True),
+        ):
+            with pytest.raises(ConfigurationError, match="names another") as caught:
+                work()
+            assert caught.value.details["the node says"].lower() == other
+        assert lab.session.signer.nothing
+
+
+def test_a_sweep_pays_the_price_of_gas_that_was_shown(newcomer, iexec_sandbox):
+    node = LyingNode(network_of(iexec_sandbox).host, tip=10**9)
+    target = LocalSigner.generate().address
+    with FaultyServer(answer=node) as server:
+        lab = newcomer(nrlc=5)
+        network = replace(network_of(iexec_sandbox), host=server.url, real_value=True)
+        lab = connect(network, lab.session.signer, project=lab.session.folder)
+        seen = []
+
+        def agree(plan):
+            seen.append(plan.details["gas_price_wei"])
+            node.tip = 10**12  # a fifth of all there is
+            return True
+
+        lab.session.confirm = agree
+        swept = lab.wallet.sweep(target)
+        receipt = lab.session.rpc.request("eth_getTransactionReceipt", swept.loc[0, "coin_tx_hash"])
+    assert int(receipt["effectiveGasPrice"], 16) <= seen[0] < 10**12
+    assert swept.loc[0, "amount_wei"] > 99 * 10**16
 
 
 def test_the_domain_of_orders_is_never_the_nodes_word(tmp_path):

@@ -57,13 +57,30 @@ class TestGate:
         assert "\x1b" not in shown["text/html"] + shown["text/plain"]
         assert lab.session.network.hub in shown["text/html"]
 
-    def test_a_foreign_hub_on_a_known_chain_is_told(self, iexec_sandbox, tmp_path):
-        session = valued(iexec_sandbox, tmp_path).session
-        known = NETWORKS["arbitrum-mainnet"]
-        foreign = replace(session.plan("app run"), place=replace(session.place, chain_id=known.id))
-        assert f"  careful: the hub of {known.name} is {known.hub}" in foreign.lines()
-        own = replace(foreign, place=replace(foreign.place, hub=known.hub))
+    def test_what_is_foreign_on_a_known_chain_is_told(self, tmp_path):
+        known, odd = NETWORKS["bellecour"], "0x" + "66" * 20
+        chain = {
+            "hub": odd,
+            "bridge": {"contract": odd, "bridgedChainName": "mainnet"},
+            "voucherHub": odd,
+            "ensRegistry": odd,
+            "ensPublicResolver": odd,
+        }
+        for key, value in chain.items():
+            network = custom_network("bellecour", {key: value})
+            plan = connect(network, SIGNER, project=tmp_path).session.plan("app run")
+            [careful] = [line for line in plan.lines() if line.startswith("  careful: the ")]
+            assert careful.split(" is ")[0].endswith(f" of {known.name}")
+        renamed = connect(custom_network("play", {"id": "134"}), SIGNER, project=tmp_path)
+        assert "  careful: chain 134 is bellecour" in renamed.session.plan("app run").lines()
+        own = connect(known, SIGNER, project=tmp_path).session.plan("app run")
         assert not any("careful" in line for line in own.lines())
+
+    def test_the_name_of_a_network_is_no_part_of_the_costs(self, tmp_path):
+        name = "sandbox, cost: nothing"
+        network = custom_network(name, {"id": "42161"})
+        plan = connect(network, SIGNER, project=tmp_path).session.plan("app run", cost_nrlc=7)
+        assert plan.title() == "app run on 'sandbox, cost: nothing', cost: 0.000000007 RLC"
 
     def test_nothing_is_sent_without_a_yes(self, iexec_sandbox, tmp_path):
         lab = valued(iexec_sandbox, tmp_path)

@@ -6,17 +6,22 @@ import io
 import json
 import secrets
 import sys
+from argparse import Namespace
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 from types import SimpleNamespace
 from unittest.mock import MagicMock
 
 import pytest
 
+from iexec_lab.client.iexec import connect
 from iexec_lab.client.plan import ROUTINE
 from iexec_lab.commands import parser, tree
 from iexec_lab.commands.context import Context
+from iexec_lab.errors import AbortedError
 from iexec_lab.project import Project
 from iexec_lab.wallet.keystore import read_address
+from iexec_lab.wallet.signer import LocalSigner
 from tests.client.test_asking import ACTIONS, FILES
 from tests.commands.test_handlers import Recorder
 
@@ -199,3 +204,21 @@ class TestFaces:
             _, told = valued.text(line, 1)
             assert "Nobody is there to answer" in told
             assert "--force" in told
+
+
+def test_a_lab_that_a_command_was_given_keeps_its_own_rule(iexec_sandbox, tmp_path):
+    network = replace(iexec_sandbox.network, real_value=True)
+    signer = LocalSigner(iexec_sandbox.users[0].key)
+    lab = connect(network, signer, project=tmp_path)
+    face = SimpleNamespace(agree=lambda _plan: True, secret=lambda _question: "")
+    context = Context(face, folder=tmp_path)
+    context.adopt(lab)
+    assert context.lab(Namespace()).session.confirm is not None
+    with pytest.raises(AbortedError, match="was not confirmed"):
+        lab.account.approve(1, USER)
+    asked = []
+    own = connect(network, signer, project=tmp_path, confirm=asked.append)
+    context.adopt(own)
+    with pytest.raises(AbortedError):
+        context.lab(Namespace()).account.approve(1, USER)
+    assert len(asked) == 1

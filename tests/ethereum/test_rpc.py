@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 
 from iexec_lab.errors import CallError, ConfigurationError
 from iexec_lab.ethereum.rpc import MAX_BATCH, MAX_BATCH_BYTES, Rpc, open_rpc, to_int
-from iexec_lab.ethereum.transport import RpcFault, shown_url
+from iexec_lab.ethereum.transport import RpcFault
 from iexec_lab.networks import NETWORKS
 
 HTML = "<html><body>Welcome to nginx</body></html>"
@@ -372,9 +372,7 @@ def test_a_real_node_is_asked_in_one_round_trip(rpc, anvil):
 
 def test_keys_in_an_address_are_not_shown():
     url = "https://user:pass@mainnet.infura.io:444/v3/0123456789abcdef0123456789abcdef?key=secret"
-    assert shown_url(url) == "https://mainnet.infura.io:444/v3/…"
     assert "0123456789abcdef" not in repr(Rpc(url))
-    assert shown_url("http://127.0.0.1:8545/rpc/") == "http://127.0.0.1:8545/rpc"
 
 
 def test_loopback_is_reached_past_a_proxy(server, monkeypatch):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from faulty_server import FaultyServer, garbage, healthy
 
-from iexec_lab.errors import JobError, TransactionError
+from iexec_lab.errors import JobError, SignatureError, TransactionError
 from iexec_lab.ethereum import receipts
 from iexec_lab.ethereum.rpc import Rpc
 from iexec_lab.ethereum.sent import Interrupted, Sent, note_refused, note_signed, recording, sentence, telling
@@ -141,3 +141,35 @@ def test_nothing_is_recorded_twice_or_outside():
     assert sent == [Sent("0x02")]
     assert sentence([Sent("0x1")]) == "Transaction 0x1 (sent, may be mined)."
     assert sentence([Sent(hex(number), 1) for number in range(12)]).endswith(" and 2 more.")
+
+
+class Elsewhere:
+    """A wallet that sends by itself, and whose user stops at the second transaction."""
+
+    def __init__(self, rpc, signer, stop):
+        self.address, self._rpc, self._stop = signer.address, rpc, stop
+        self.sent = []
+
+    def send_transaction(self, transaction):
+        if self.sent:
+            raise self._stop
+        fields = {name: transaction[name] for name in ("from", "to", "value")}
+        self.sent.append(self._rpc.request("eth_sendTransaction", fields))
+        return self.sent[0]
+
+
+def test_what_another_wallet_sent_is_named_when_the_next_is_interrupted(anvil, signers):
+    rpc = Rpc(anvil)
+    wallet = Elsewhere(rpc, signers[0], KeyboardInterrupt())
+    with pytest.raises(Interrupted) as caught:
+        Sender(rpc, wallet).send_many([(TO, b"", 1), (TO, b"", 2)])
+    assert caught.value.tx_hashes == wallet.sent
+
+
+def test_what_another_wallet_sent_is_named_when_the_next_fails(anvil, signers):
+    rpc = Rpc(anvil)
+    wallet = Elsewhere(rpc, signers[0], SignatureError("no"))
+    with recording() as sent, pytest.raises(SignatureError) as caught:
+        Sender(rpc, wallet).send_many([(TO, b"", 1), (TO, b"", 2)])
+    assert wallet.sent[0] in caught.value.details["sent before"]
+    assert [each.tx_hash for each in sent] == wallet.sent

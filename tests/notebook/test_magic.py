@@ -83,6 +83,16 @@ def test_whole_tracebacks_on_request(shell):
     assert "magic.py" in printed
 
 
+def test_no_traceback_quotes_a_line_with_a_secret(shell, capsys):
+    run(shell, "%config IexecMagics.traceback = True")
+    for line in ("wallet show --password geheim-77", "wallet import " + "7c" * 32):
+        shell.run_cell(f"%iexec {line}")
+    shown = "".join(capsys.readouterr())
+    assert shown.count("Not with") == 2
+    assert "geheim-77" not in shown
+    assert "7c" * 32 not in shown
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [

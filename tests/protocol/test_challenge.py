@@ -80,9 +80,7 @@ def test_what_is_no_challenge(answer):
 
 
 def test_a_challenge_that_can_not_be_hashed():
-    with pytest.raises(
-        SignatureError, match=r"^Failed to get authorization: Error: challenge must be string"
-    ):
+    with pytest.raises(SignatureError, match=r"^Failed to get authorization: Error: challenge must be"):
         login_token({**CHALLENGE, "message": {"challenge": "\ud800"}}, Signer())
 
 

@@ -1,0 +1,40 @@
+"""What a URL of a node or a service tells: whether it is on this machine, and what of it may be shown."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import urlsplit
+
+_READ_ALIKE: Final = re.compile(r"[!-\[\]-~]*")  # printable ASCII but the backslash
+_KEY_LIKE: Final = re.compile(r"[0-9A-Za-z_-]{20,}")
+
+
+def is_loopback(url: str) -> bool:
+    r"""Is it on this machine, to which no proxy knows the way?
+
+    Libraries do not agree on the host of ``http://far.example\@localhost``: such a URL is nowhere.
+    """
+    if not _READ_ALIKE.fullmatch(url):
+        return False
+    try:
+        return urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}
+    except ValueError:
+        return False
+
+
+def shown_url(url: str) -> str:
+    """The address without what may be a secret: user, query, and path segments that look like a key.
+
+    What is no http(s) URL, as the name of a set of nodes, is shown as it is, if it can hold no secret.
+    """
+    if not url.lower().startswith("http"):
+        return _KEY_LIKE.sub("…", url) if "@" not in url else "…"
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return f"{url.partition(':')[0]}://…"
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{host}{port}{_KEY_LIKE.sub('…', parts.path.rstrip('/'))}"
