@@ -11,7 +11,6 @@ from iexec_lab.commands.options import CHAIN, READS, WALLET_NEW, WALLET_OPEN, fl
 from iexec_lab.commands.outcome import Outcome
 from iexec_lab.commands.tree import Argument, Command
 from iexec_lab.errors import ConfigurationError, UsageError
-from iexec_lab.urls import shown_url
 
 if TYPE_CHECKING:
     from iexec_lab.client.iexec import IExec
@@ -96,6 +95,8 @@ def _connected(lab: IExec, raw: dict[str, Any]) -> Outcome:
 
 
 def _describe(lab: IExec) -> dict[str, Any]:
+    from iexec_lab.urls import shown_url
+
     session = lab.session
     about = {
         "network": session.network.name,

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import ProjectError
-from iexec_lab.urls import shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -128,6 +127,8 @@ def _chain_id(name: str, value: Any) -> None:
 def _url(name: str, value: Any) -> None:
     _string(name, value)
     if not re.match(r"https?://", value):
+        from iexec_lab.urls import shown_url
+
         raise _wrong(f'{name} "{shown_url(value)}" is not a valid URL')
 
 
