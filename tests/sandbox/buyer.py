@@ -29,6 +29,7 @@ from iexec_lab.protocol import (
 from iexec_lab.protocol.multiaddr import encode_multiaddr
 from iexec_lab.sandbox.accounts import well_known_accounts
 from iexec_lab.sandbox.apps import Apps
+from iexec_lab.wallet.gate import Gate, Place
 
 TDX = encode_tag(["tee", "tdx"])
 OPEN = dict.fromkeys(
@@ -48,6 +49,7 @@ class Buyer:
         self.accounts = well_known_accounts()
         self.user = self.accounts.users[user]
         self.domain = Domain(handle.chain_id, handle.hub)
+        self.gate = Gate(self.user.signer, Place("sandbox", handle.chain_id, handle.hub))
 
     # -- chain --------------------------------------------------------------------------------------------
 

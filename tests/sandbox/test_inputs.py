@@ -188,7 +188,7 @@ class TestDataset:
 
     def test_of_a_tee_deal_is_decrypted(self, buyer, app, sms, encrypted):
         dataset, key = encrypted
-        sms.push_dataset_secret(dataset, key, buyer.user.signer)
+        sms.push_dataset_secret(dataset, key, buyer.gate)
         files, env = seen(buyer, buyer.run(app, dataset=dataset, tag=TDX))
         assert files == {dataset: "confidential"}
         assert env["IEXEC_DATASET_FILENAME"] == dataset
@@ -201,12 +201,12 @@ class TestDataset:
         assert statuses(buyer.wait(task)["dateStatusList"])[-2:] == ["RUNNING_FAILED", "FAILED"]
 
     def test_with_a_wrong_key(self, buyer, app, sms, encrypted):
-        sms.push_dataset_secret(encrypted[0], OTHER_KEY, buyer.user.signer)
+        sms.push_dataset_secret(encrypted[0], OTHER_KEY, buyer.gate)
         task = buyer.run(app, dataset=encrypted[0], tag=TDX)
         assert "PRE_COMPUTE_DATASET_DECRYPTION_FAILED" in error_of(buyer, task)
 
     def test_with_a_key_that_is_none(self, buyer, app, sms, encrypted):
-        sms.push_dataset_secret(encrypted[0], "not a key", buyer.user.signer)
+        sms.push_dataset_secret(encrypted[0], "not a key", buyer.gate)
         task = buyer.run(app, dataset=encrypted[0], tag=TDX)
         assert "PRE_COMPUTE_DATASET_DECRYPTION_FAILED" in error_of(buyer, task)
         assert "not a key" not in error_of(buyer, task)
@@ -240,7 +240,7 @@ class TestBulk:
     def test_datasets_are_decrypted_in_tee_deals(self, buyer, app, blobs, sms, tmp_path):
         done = encrypt_dataset(b"confidential", tmp_path / "enc", KEY, iv=bytes(16))
         dataset = buyer.deploy_dataset(f"/ipfs/{blobs.add(tmp_path / 'enc')}", done.checksum)
-        sms.push_dataset_secret(dataset, done.key, buyer.user.signer)
+        sms.push_dataset_secret(dataset, done.key, buyer.gate)
         order = buyer.dataset_order(dataset, volume=DATASET_INFINITE_VOLUME, tag=TDX)
         task = buyer.run(app, {"bulk_cid": self.slices(buyer, blobs, [order])}, tag=TDX)
         assert seen(buyer, task)[0] == {dataset: "confidential"}
@@ -267,9 +267,9 @@ class TestBulk:
 class TestSecrets:
     def test_reach_the_app_of_a_tee_deal_only(self, buyer, tmp_path, sms):
         app = buyer.install(tmp_path / "secret", SHOW)
-        sms.push_app_secret(app, "from the developer", buyer.user.signer)
+        sms.push_app_secret(app, "from the developer", buyer.gate)
         name = f"mine-{time.time_ns()}"
-        sms.push_requester(name, "from the requester", buyer.user.signer)
+        sms.push_requester(name, "from the requester", buyer.gate)
         wanted = {"1": name, "2": "never pushed", "0": name, "-1": name, "x": name, "07": 5}
         params = {"iexec_secrets": wanted}
         _, env = seen(buyer, buyer.run(app, params, tag=TDX))
@@ -283,7 +283,7 @@ class TestSecrets:
 
     def test_the_hello_app_says_that_they_are_there(self, buyer, sms):
         app = buyer.deploy_app("iexechub/python-hello-world:8.0.4")
-        sms.push_app_secret(app, "hush", buyer.user.signer)
+        sms.push_app_secret(app, "hush", buyer.gate)
         text = buyer.files(buyer.run(app, tag=TDX))["result.txt"].decode()
         assert "app secret: there" in text
         assert "hush" not in text
@@ -294,7 +294,7 @@ class TestEncryptedResults:
 
     def test_are_for_the_beneficiary(self, buyer, app, sms, keys, tmp_path):
         private, public = keys
-        sms.push_web2(RESULT_ENCRYPTION_KEY, public_key_secret(public), buyer.user.signer, update=True)
+        sms.push_web2(RESULT_ENCRYPTION_KEY, public_key_secret(public), buyer.gate, update=True)
         task = buyer.run(app, self.PARAMS, tag=TDX)
         assert sorted(buyer.files(task)) == ["aes-key.rsa", "iexec_out.zip.aes"]
         decrypt_result(buyer.download(task), tmp_path / "clear.zip", private)
@@ -302,7 +302,7 @@ class TestEncryptedResults:
             assert sorted(archive.namelist()) == ["computed.json", "seen.json"]
 
     def test_errors_are_encrypted_too(self, buyer, app, sms, keys, tmp_path):
-        sms.push_web2(RESULT_ENCRYPTION_KEY, public_key_secret(keys[1]), buyer.user.signer, update=True)
+        sms.push_web2(RESULT_ENCRYPTION_KEY, public_key_secret(keys[1]), buyer.gate, update=True)
         params = {**self.PARAMS, "iexec_input_files": ["http://127.0.0.1:1/"]}
         task = buyer.run(app, params, tag=TDX)
         decrypt_result(buyer.download(task), tmp_path / "clear.zip", keys[0])
@@ -311,7 +311,7 @@ class TestEncryptedResults:
 
     @pytest.mark.parametrize("key", ["?", "bm90IGEga2V5"])
     def test_need_a_key_that_is_one(self, buyer, app, sms, key):
-        sms.push_web2(RESULT_ENCRYPTION_KEY, key, buyer.user.signer, update=True)
+        sms.push_web2(RESULT_ENCRYPTION_KEY, key, buyer.gate, update=True)
         (task,) = buyer.tasks(buyer.match(app, self.PARAMS, tag=TDX))
         update = buyer.wait_replicate(task)["statusUpdateList"][-2]
         assert update["cause"] == "POST_COMPUTE_MALFORMED_ENCRYPTION_PUBLIC_KEY"
@@ -335,7 +335,7 @@ class TestDropbox:
         for _ in range(2):
             (task,) = buyer.tasks(buyer.match(app, self.PARAMS, tag=TDX))
             causes.append(buyer.wait_replicate(task)["statusUpdateList"][-2]["cause"])
-            sms.push_web2(DROPBOX_TOKEN, "token", buyer.user.signer, update=True)
+            sms.push_web2(DROPBOX_TOKEN, "token", buyer.gate, update=True)
         assert causes == [
             "TEE_SESSION_GENERATION_POST_COMPUTE_GET_STORAGE_TOKENS_FAILED",
             "POST_COMPUTE_DROPBOX_UPLOAD_FAILED",

@@ -23,6 +23,7 @@ from iexec_lab.sandbox import sms
 from iexec_lab.sandbox.accounts import well_known_accounts
 from iexec_lab.sandbox.sms import SmsStore
 from iexec_lab.services.sms import Sms
+from iexec_lab.wallet.gate import Gate, Place
 from iexec_lab.wallet.signer import LocalSigner
 
 VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "sms.json").read_text())["vectors"]
@@ -222,20 +223,21 @@ def test_the_official_sdks_requests_are_understood(service, vector):
 
 def test_our_own_client_gets_along(service):
     client = Sms(service)
-    client.push_dataset_secret(DATASET, "key", OWNER)
-    client.push_app_secret(APP, "clé", OWNER)
-    client.push_requester("name", "value", OTHER)
-    assert client.push_web2("name", "value", OTHER) is False
-    assert client.push_web2("name", "other", OTHER, update=True) is True
+    owner, other = (Gate(signer, Place("sandbox", 65535, "0x" + "00" * 20)) for signer in (OWNER, OTHER))
+    client.push_dataset_secret(DATASET, "key", owner)
+    client.push_app_secret(APP, "clé", owner)
+    client.push_requester("name", "value", other)
+    assert client.push_web2("name", "value", other) is False
+    assert client.push_web2("name", "other", other, update=True) is True
     assert client.has_dataset_secret(DATASET)
     assert client.has_app_secret(APP)
     assert client.has_requester(OTHER.address, "name")
     assert client.has_web2(OTHER.address, "name")
     assert not client.has_web2(OWNER.address, "name")
     with pytest.raises(ApiError, match="is not allowed to set secret for"):
-        client.push_app_secret(APP, "x", OTHER)
+        client.push_app_secret(APP, "x", other)
     with pytest.raises(ApiError, match="can't be updated"):
-        client.push_app_secret(APP, "x", OWNER)
+        client.push_app_secret(APP, "x", owner)
 
 
 # -- the store ---------------------------------------------------------------------------------------------
