@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from iexec_lab.errors import CallError, TransactionError
+from iexec_lab.sandbox.ending import end
 from iexec_lab.sandbox.link import Head, HttpLink, request, result, to_head
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Chain:
                 self._link = self._node
             await self._move(to_head(await self.rpc("eth_getBlockByNumber", "latest", False)))
             watcher = asyncio.create_task(self._link.watch(self._move), name="chain heads")
-            stack.push_async_callback(_cancelled, watcher)
+            stack.push_async_callback(end, watcher)
             self._stack = stack.pop_all()
         return self
 
@@ -181,9 +182,3 @@ class Chain:
                 self._rewinds.append(head.number)
             self.head = head
             self._moved.notify_all()
-
-
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from iexec_lab.errors import ChainError
+from iexec_lab.sandbox.ending import end
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -40,9 +41,7 @@ class Clock:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._watcher.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._watcher
+        await end(self._watcher)
 
     def now(self) -> float:
         return time.time() + self._ahead

@@ -10,7 +10,7 @@ import asyncio
 import base64
 import os
 import time
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -21,6 +21,7 @@ from iexec_lab.sandbox.apps import Apps
 from iexec_lab.sandbox.clock import Clock
 from iexec_lab.sandbox.cors import answer_preflights
 from iexec_lab.sandbox.driver import Crew, Workshop
+from iexec_lab.sandbox.ending import end
 from iexec_lab.sandbox.execution import Executor
 from iexec_lab.sandbox.inputs import InputFetcher
 from iexec_lab.sandbox.ipfs import BlobStore
@@ -95,7 +96,7 @@ async def create(context: Context) -> web.Application:
         orders = StandingOrders(context, trust=2 ** len(shop.crew))
         await orders.publish_at_start()
         for work in (scheduler.run(), orders.keep(scheduler.categories_changed)):
-            stack.push_async_callback(_cancel, asyncio.create_task(work))
+            stack.push_async_callback(end, asyncio.create_task(work))
         app = web.Application()
         answer_preflights(app, "GET")
         _Api(context, shop, slots).add_to(app)
@@ -112,12 +113,6 @@ def parallel_tasks() -> int:
     """Apps that may run at the same time: one a core unless the environment says otherwise."""
     asked = os.environ.get(PARALLEL_TASKS, "")
     return max(1, int(asked)) if asked.isdecimal() else os.cpu_count() or 1
-
-
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
 
 
 class _Api:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from iexec_lab.sandbox.ending import end
 from iexec_lab.sandbox.market.book import Book
 from iexec_lab.sandbox.market.docs import docs_page
 from iexec_lab.sandbox.market.feed import Feed
@@ -53,9 +53,7 @@ async def create(ctx: Context, options: MarketOptions | None = None) -> web.Appl
     async def follow_chain(_: web.Application) -> AsyncIterator[None]:
         task = asyncio.create_task(watcher.run(), name="market watcher")
         yield
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await end(task)
         db.close()
 
     async def close_sockets(_: web.Application) -> None:
