@@ -7,17 +7,17 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self, cast
 
 from iexec_lab.crypto.parts import file_part
 from iexec_lab.errors import CryptoError, ValidationError
 from iexec_lab.plain_text import plain
-from iexec_lab.regular_files import open_regular
+from iexec_lab.regular_files import open_regular, possible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Future
+    from pathlib import Path
 
     #: A path, a file opened for reading bytes, or the bytes themselves.
     Source = str | os.PathLike[str] | BinaryIO | bytes | bytearray | memoryview
@@ -67,14 +67,10 @@ def os_errors(what: str) -> Iterator[None]:
 
 def file_path(name: str | os.PathLike[str]) -> Path:
     """A name as a path; CryptoError for what no file can be called."""
-    path = Path(name)
     try:
-        possible = b"\0" not in os.fsencode(path)
-    except UnicodeEncodeError:
-        possible = False
-    if not possible:
-        raise CryptoError(f"{os.fspath(path)!a} is no name of a file")
-    return path
+        return possible(name)
+    except OSError:
+        raise CryptoError(f"{os.fspath(name)!a} is no name of a file") from None
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import aiohttp
 from iexec_lab.errors import ChainError, SandboxError
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.protocol import NULL_ADDRESS, NULL_BYTES32, WorkerpoolOrder, encode_tag, login_token
+from iexec_lab.services.auth import MARKET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,9 +111,7 @@ class StandingOrders:
         query = {"chainId": str(self._context.chain_id)}
         async with session.get("/challenge", params={**query, "address": self._owner.address}) as response:
             challenge = await _json(response)
-            token = login_token(
-                challenge, self._owner.signer, name="iExec Gateway", chain_id=self._context.chain_id
-            )
+            token = login_token(challenge, self._owner.signer, name=MARKET, chain_id=self._context.chain_id)
         numbers = ("workerpoolprice", "volume", "category", "trust")
         body = {**order.to_json(), **{name: getattr(order, name) for name in numbers}}
         headers = {"Authorization": token}

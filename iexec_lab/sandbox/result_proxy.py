@@ -33,6 +33,7 @@ from iexec_lab.sandbox.ipfs import BlobStore
 from iexec_lab.sandbox.jwt import TokenSigner
 from iexec_lab.sandbox.login import is_proof, login_challenge
 from iexec_lab.sandbox.store import open_db
+from iexec_lab.services.auth import RESULT_PROXY
 
 if TYPE_CHECKING:
     from iexec_lab.sandbox.context import Context
@@ -95,7 +96,7 @@ class _Proxy:
         if request.query.get("chainId") != str(self._context.chain_id):
             return web.Response(status=400)
         self._challenges[address] = login_challenge(
-            "iExec Result Repository", self._context.chain_id, secrets.token_urlsafe(32)
+            RESULT_PROXY, self._context.chain_id, secrets.token_urlsafe(32)
         )
         return web.json_response(self._challenges[address])
 

@@ -33,6 +33,7 @@ from iexec_lab.sandbox.scheduler import Scheduler
 from iexec_lab.sandbox.sms import SmsStore
 from iexec_lab.sandbox.tasks_store import TasksStore, iso_date
 from iexec_lab.sandbox.worker import Workers
+from iexec_lab.services.auth import WORKERPOOL
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -229,7 +230,7 @@ class _Api:
         if time.monotonic() - made > CHALLENGE_SECONDS:
             # It comes bare, and its chain id is a number.
             text = base64.b64encode(os.urandom(32)).decode()
-            challenge = login_challenge("iExec Core", self._context.chain_id, text)
+            challenge = login_challenge(WORKERPOOL, self._context.chain_id, text)
             self._challenges[address] = time.monotonic(), challenge
         return web.json_response(challenge)
 

@@ -14,6 +14,7 @@ from iexec_lab.errors import ValidationError
 from iexec_lab.protocol import NULL_ADDRESS, to_address
 from iexec_lab.sandbox.login import is_proof, login_challenge, login_digest
 from iexec_lab.sandbox.market.refusals import UnauthorizedError
+from iexec_lab.services.auth import MARKET
 
 if TYPE_CHECKING:
     import sqlite3
@@ -63,5 +64,5 @@ def authorize(db: sqlite3.Connection, chain_id: int, header: str | None) -> str:
 
 def _typed_data(chain_id: int, value: str) -> dict[str, Any]:
     """Here the domain has the chain id as text."""
-    text = f"Sign this message to log into iExec Gateway: {value}"
-    return login_challenge("iExec Gateway", str(chain_id), text)
+    text = f"Sign this message to log into {MARKET}: {value}"
+    return login_challenge(MARKET, str(chain_id), text)
