@@ -20,14 +20,14 @@ import requests
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from sandbox.market.world import Desk
+from helpers.market_world import Desk
 
 from iexec_lab.protocol import NULL_ADDRESS, NULL_BYTES32, Domain
 from iexec_lab.sandbox import Sandbox
-from iexec_lab.sandbox.accounts import well_known_accounts
-from iexec_lab.sandbox.market.book import Book
-from iexec_lab.sandbox.market.kinds import WORKERPOOL
-from iexec_lab.sandbox.market.store import open_store
+from iexec_lab.sandbox.chain.accounts import well_known_accounts
+from iexec_lab.sandbox.services.market.book import Book
+from iexec_lab.sandbox.services.market.kinds import WORKERPOOL
+from iexec_lab.sandbox.services.market.store import open_store
 from iexec_lab.services.market import Market
 
 if TYPE_CHECKING:

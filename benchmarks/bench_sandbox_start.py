@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from iexec_lab.sandbox.artifacts import anvil_binary, poco_folder
-from iexec_lab.sandbox.paths import cache_folder
+from iexec_lab.sandbox.state.paths import cache_folder
 
 BAR = 1.5
 START = "from iexec_lab.sandbox import control; control.start()"

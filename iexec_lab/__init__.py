@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from iexec_lab.client.iexec import IExec, connect
-    from iexec_lab.client.job import Job, Result
+    from iexec_lab.client.jobs.job import Job, Result
     from iexec_lab.sandbox.control import Sandbox
 
 __all__ = ["IExec", "Job", "Result", "Sandbox", "connect"]
 
 _HOMES = {
     "IExec": "iexec_lab.client.iexec",
-    "Job": "iexec_lab.client.job",
-    "Result": "iexec_lab.client.job",
+    "Job": "iexec_lab.client.jobs.job",
+    "Result": "iexec_lab.client.jobs.job",
     "Sandbox": "iexec_lab.sandbox.control",
     "connect": "iexec_lab.client.iexec",
 }

@@ -50,7 +50,7 @@ def _run(words: list[str]) -> int:
         print(_version())
         return 0
     if words and words[0] == tree.COMPLETE:
-        from iexec_lab.commands.shell import answer
+        from iexec_lab.commands.nouns.shell import answer
 
         print("\n".join(answer(words[1] if len(words) > 1 else "")))
         return 0
@@ -181,7 +181,7 @@ def _tell(outcome: Outcome, *, is_raw: bool) -> int:
 
 
 def _print(outcome: Outcome) -> None:
-    from iexec_lab.commands.humane import humane
+    from iexec_lab.commands.readable import humane
     from iexec_lab.commands.text import GREEN, RED, render, safe
 
     style = _style(sys.stdout)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from helpers.places import PACKAGE
 
-PACKAGE = Path(__file__).parent.parent / "iexec_lab"
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BASE = {"errors", "plain_text", "regular_files", "units", "urls"}
 PURE = BASE | {"protocol"}

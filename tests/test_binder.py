@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from helpers.places import ROOT
+
 BINDER = ROOT / "binder"
 
 

@@ -8,8 +8,8 @@ import subprocess
 import sys
 
 import pytest
+from helpers.strategies import JSON
 from hypothesis import given
-from strategies import JSON
 
 from iexec_lab import cli
 

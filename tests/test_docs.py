@@ -6,13 +6,12 @@ import json
 import re
 import runpy
 import shlex
-from pathlib import Path
 
 import pytest
+from helpers.places import ROOT
 
 from iexec_lab.commands import tree
 
-ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
 

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pandas as pd
 import pytest
+from helpers.mutated import mutated
 from hypothesis import given
 from hypothesis import strategies as st
-from mutated import mutated
 
 from iexec_lab import frames
 from iexec_lab.errors import IexecError

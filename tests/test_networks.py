@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from helpers.places import VECTORS
 
 from iexec_lab.errors import ConfigurationError
 from iexec_lab.networks import (
@@ -22,7 +22,7 @@ from iexec_lab.networks import (
     resolve_network,
 )
 
-VECTORS = json.loads((Path(__file__).parent / "vectors" / "chain-defaults.json").read_text())["vectors"]
+DEFAULTS = json.loads((VECTORS / "chain-defaults.json").read_text())["vectors"]
 NAMES = {
     "iexecGateway": "market",
     "ipfsGateway": "ipfs_gateway",
@@ -35,7 +35,7 @@ NAMES = {
 }
 
 
-@pytest.mark.parametrize("vector", [v for v in VECTORS if v["expected"]], ids=lambda v: v["id"])
+@pytest.mark.parametrize("vector", [v for v in DEFAULTS if v["expected"]], ids=lambda v: v["id"])
 def test_built_in_facts_are_those_of_the_sdk(vector):
     network = builtin(vector["input"]["id"])
     for key, value in vector["expected"].items():

@@ -9,9 +9,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from iexec_lab.client.nouns._verb import framed, verb
 from iexec_lab.client.session import Session
-from iexec_lab.client.verbs import framed, verb
-from iexec_lab.client.wallets import Wallet, browser_wallet, choose_wallet
+from iexec_lab.client.wallet_source import Wallet, browser_wallet, choose_wallet
 from iexec_lab.errors import ValidationError, WalletError
 from iexec_lab.networks import Network, custom_network, resolve_network
 from iexec_lab.protocol import to_bytes32
@@ -24,24 +24,24 @@ if TYPE_CHECKING:
 
     from web3 import Web3
 
-    from iexec_lab.client.account import Accounts
-    from iexec_lab.client.app import Apps
-    from iexec_lab.client.category import Categories
-    from iexec_lab.client.dataset import Datasets
-    from iexec_lab.client.deal import Deals
-    from iexec_lab.client.ens import Ens
-    from iexec_lab.client.job import Job
-    from iexec_lab.client.network import NetworkNoun
-    from iexec_lab.client.order import Orders
-    from iexec_lab.client.orderbook import Orderbook
+    from iexec_lab.client.jobs.job import Job
+    from iexec_lab.client.nouns.account import Accounts
+    from iexec_lab.client.nouns.app import Apps
+    from iexec_lab.client.nouns.category import Categories
+    from iexec_lab.client.nouns.dataset import Datasets
+    from iexec_lab.client.nouns.deal import Deals
+    from iexec_lab.client.nouns.ens import Ens
+    from iexec_lab.client.nouns.network import NetworkNoun
+    from iexec_lab.client.nouns.order import Orders
+    from iexec_lab.client.nouns.orderbook import Orderbook
+    from iexec_lab.client.nouns.requester import Requester
+    from iexec_lab.client.nouns.result import Results
+    from iexec_lab.client.nouns.storage import Storage
+    from iexec_lab.client.nouns.task import Tasks
+    from iexec_lab.client.nouns.voucher import Vouchers
+    from iexec_lab.client.nouns.wallet import Wallets
+    from iexec_lab.client.nouns.workerpool import Workerpools
     from iexec_lab.client.plan import Plan
-    from iexec_lab.client.requester import Requester
-    from iexec_lab.client.result import Results
-    from iexec_lab.client.storage import Storage
-    from iexec_lab.client.task import Tasks
-    from iexec_lab.client.voucher import Vouchers
-    from iexec_lab.client.wallet import Wallets
-    from iexec_lab.client.workerpool import Workerpools
     from iexec_lab.sandbox.control import Handle
     from iexec_lab.wallet.signer import Signer
 
@@ -109,7 +109,7 @@ class IExec:
     def __getattr__(self, name: str) -> Any:
         if name not in _NOUNS:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        noun = getattr(import_module(f"iexec_lab.client.{name}"), _NOUNS[name])(self.session)
+        noun = getattr(import_module(f"iexec_lab.client.nouns.{name}"), _NOUNS[name])(self.session)
         setattr(self, name, noun)
         return noun
 
@@ -140,7 +140,7 @@ class IExec:
             ValidationError: It is no id.
             ObjectNotFoundError: No such deal on this network.
         """
-        from iexec_lab.client.job import Job
+        from iexec_lab.client.jobs.job import Job
 
         ids = [deal_id] if isinstance(deal_id, str) else list(deal_id)
         job = Job(self.session, [to_bytes32(each) for each in ids])
@@ -163,7 +163,7 @@ class IExec:
             WalletError: No wallet, and nobody was named.
             MarketError: The market was not reached.
         """
-        from iexec_lab.client.jobs import find_jobs
+        from iexec_lab.client.jobs.running import find_jobs
 
         return find_jobs(self.session, requester, limit)
 

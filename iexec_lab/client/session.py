@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from iexec_lab.client.permit import Permit
 from iexec_lab.client.plan import Plan, Rehearsed, is_rehearsal
-from iexec_lab.client.wallets import ask_in_terminal
+from iexec_lab.client.wallet_source import ask_in_terminal
 from iexec_lab.errors import AbortedError, ConfigurationError, IexecError, ValidationError, WalletError
 from iexec_lab.protocol import NULL_ADDRESS, to_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from iexec_lab.client.job import JobDeal
-    from iexec_lab.client.wallets import Wallet
+    from iexec_lab.client.jobs.job import JobDeal
+    from iexec_lab.client.wallet_source import Wallet
     from iexec_lab.ethereum.hub import Hub
     from iexec_lab.ethereum.rpc import Provider
     from iexec_lab.ethereum.transactions import Receipt, Sender
@@ -147,7 +147,7 @@ class Session:
         """
         if not isinstance(value, str) or not value.endswith(".eth") or not self.network.ens_registry:
             return to_address(value)
-        from iexec_lab.client.ens import Ens
+        from iexec_lab.client.nouns.ens import Ens
 
         found = Ens(self).resolve.plain(value)
         if found is None:

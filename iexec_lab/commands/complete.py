@@ -9,7 +9,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from iexec_lab.commands.seen import Seen
+from iexec_lab.commands.recent import Seen
 from iexec_lab.commands.tree import EVERYWHERE, NOUNS, below, find
 from iexec_lab.errors import IexecError
 
@@ -195,7 +195,7 @@ class _Known:
 
 def _sandboxes() -> list[str]:
     """Networks of this computer: the default sandbox, and those that were started once."""
-    from iexec_lab.sandbox.paths import state_folder
+    from iexec_lab.sandbox.state.paths import state_folder
 
     folder = state_folder().parent
     names = _quietly(lambda: sorted(path.name for path in folder.iterdir() if path.is_dir()))

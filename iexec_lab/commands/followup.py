@@ -50,7 +50,7 @@ def hash_of(error: IexecError, sent: Sequence[Sent]) -> str | None:
 
 def stopped(stop: KeyboardInterrupt, sent: Sequence[Sent], words: Sequence[Any]) -> AbortedError:
     """An interrupt, told as an error."""
-    from iexec_lab.client.detach import Detached
+    from iexec_lab.client.jobs.detached import Detached
 
     if isinstance(stop, Detached):
         return AbortedError(f"Interrupted; the work goes on: {tree.PROGRAM} {stop.line}")

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from iexec_lab.commands.objects import as_word, fitting, fitting_all
+from iexec_lab.commands.python_values import as_word, fitting, fitting_all
 from iexec_lab.commands.tree import EVERYWHERE, NOUNS, PROGRAM, below, find
 from iexec_lab.errors import UsageError, ValidationError
 

@@ -175,7 +175,7 @@ _MODULES = {
 
 def commands(noun: str) -> tuple[Command, ...]:
     """Declarations of one noun; imports its module only."""
-    module: Any = import_module(f"iexec_lab.commands.{_MODULES.get(noun, noun)}")
+    module: Any = import_module(f"iexec_lab.commands.nouns.{_MODULES.get(noun, noun)}")
     return tuple(command for command in module.COMMANDS if command.path[0] == noun)
 
 

@@ -276,7 +276,7 @@ def open_rpc(
 
 
 def _new_session(url: str, headers: Mapping[str, str]) -> requests.Session:
-    from iexec_lab.patience import PatientSession
+    from iexec_lab.http_deadline import PatientSession
 
     session = PatientSession(pooled=16)
     session.trust_env = not is_loopback(url)  # no proxy knows the way to our own loopback

@@ -106,7 +106,7 @@ def post(
     import requests
     import urllib3
 
-    from iexec_lab.patience import Patience, allow, causes
+    from iexec_lab.http_deadline import Patience, allow, causes
 
     deadline = time.monotonic() + timeout if deadline is None else deadline
     shown = shown_url(url)
@@ -201,7 +201,7 @@ def _status_fault(response: requests.Response, shown: str, words: str) -> RpcFau
 
 
 def _retry_after(response: requests.Response) -> float:
-    from iexec_lab.patience import retry_after
+    from iexec_lab.http_deadline import retry_after
 
     return min(retry_after(response.headers.get("Retry-After")) or 0.0, _LONGEST_WAIT)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import anywidget
 import traitlets
 
-from iexec_lab.notebook.pump import serve
+from iexec_lab.notebook.widget_messages import serve
 from iexec_lab.wallet.browser import DISCONNECTED, SENDS, WalletRefusal
 from iexec_lab.wallet.open_requests import OpenRequests
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from IPython.core.completer import SimpleMatcherResult
     from IPython.core.interactiveshell import InteractiveShell
 
-    from iexec_lab.commands.seen import Seen
+    from iexec_lab.commands.recent import Seen
 
 _LINE = re.compile(r"^\s*(?:[\w.,\s\[\]'\"*]+=\s*|%%?time\s+)?%iexec\s(?P<rest>.*)$")
 _HEAD = re.compile(r"^\s*%%iexec(?P<rest>\s.*|)$")

@@ -18,7 +18,7 @@ from iexec_lab.protocol.javascript import loads
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from iexec_lab.commands.seen import Seen
+    from iexec_lab.commands.recent import Seen
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 _HASH = re.compile(r"0x[0-9a-fA-F]{64}")

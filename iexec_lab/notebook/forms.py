@@ -14,7 +14,7 @@ import ipywidgets as widgets
 from IPython.display import display
 
 from iexec_lab.commands.parser import not_a_command, parse
-from iexec_lab.commands.seen import Seen
+from iexec_lab.commands.recent import Seen
 from iexec_lab.commands.tree import find
 from iexec_lab.errors import IexecError, UsageError
 from iexec_lab.notebook.fields import Field

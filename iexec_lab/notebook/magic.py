@@ -30,10 +30,10 @@ from IPython.core.magic import (
 from traitlets import Bool, HasTraits, Int, TraitError, Unicode
 from traitlets.config.loader import LazyConfigValue
 
-from iexec_lab.client.detach import Detached
+from iexec_lab.client.jobs.detached import Detached
 from iexec_lab.commands import followup, parser, tree
 from iexec_lab.commands.context import Context
-from iexec_lab.commands.seen import Seen
+from iexec_lab.commands.recent import Seen
 from iexec_lab.errors import IexecError, UsageError
 from iexec_lab.notebook import typed_secrets
 from iexec_lab.notebook.cells import split
@@ -213,7 +213,7 @@ _loaded: dict[int, list[Callable[[], None]]] = {}
 
 def load(shell: InteractiveShell) -> None:
     """Add the magics, completion and drawing to a shell."""
-    from iexec_lab.notebook import completion, display, question
+    from iexec_lab.notebook import completion, display, input_transformers
 
     _forget_wrong_settings(shell)
     magics = IexecMagics(shell)
@@ -222,7 +222,7 @@ def load(shell: InteractiveShell) -> None:
         partial(_remove, shell.configurables, magics),
         display.install(shell, magics),
         completion.install(shell, magics.seen, lambda: magics.context.folder),
-        question.install(shell),
+        input_transformers.install(shell),
     ]
 
 

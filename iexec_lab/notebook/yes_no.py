@@ -10,7 +10,7 @@ import ipywidgets as widgets
 from IPython.display import display
 
 from iexec_lab.errors import AbortedError
-from iexec_lab.notebook.pump import can_serve, serve
+from iexec_lab.notebook.widget_messages import can_serve, serve
 
 LONGEST_WAIT = 600.0
 """Seconds that a question stays open."""

@@ -27,8 +27,8 @@ from typing import Any
 
 from iexec_lab.errors import SandboxError
 from iexec_lab.sandbox.environment import NPM, inherited
-from iexec_lab.sandbox.leftovers import sweep
-from iexec_lab.sandbox.paths import cache_folder
+from iexec_lab.sandbox.state.leftovers import sweep
+from iexec_lab.sandbox.state.paths import cache_folder
 
 ANVIL_VERSION = "1.7.1"
 POCO_VERSION = "6.1.0"

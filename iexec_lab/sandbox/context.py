@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from iexec_lab.protocol.typed_data import Domain
-    from iexec_lab.sandbox.accounts import Accounts
-    from iexec_lab.sandbox.chain import Chain
+    from iexec_lab.sandbox.chain.accounts import Accounts
+    from iexec_lab.sandbox.chain.client import Chain
 
 SERVICES = ("rpc", "market", "sms", "ipfs_node", "ipfs_gateway", "workerpool", "compass", "result_proxy")
 """Service names in the order of their ports."""

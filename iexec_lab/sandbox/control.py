@@ -17,18 +17,18 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import SandboxError, ValidationError
-from iexec_lab.sandbox.paths import state_folder
-from iexec_lab.sandbox.registry import lock_owner, running
-from iexec_lab.sandbox.spawn import PATIENCE, Options, end, launch, wait_unlocked
-from iexec_lab.sandbox.store import using
+from iexec_lab.sandbox.start_process import PATIENCE, Options, end, launch, wait_unlocked
+from iexec_lab.sandbox.state.disk import using
+from iexec_lab.sandbox.state.paths import state_folder
+from iexec_lab.sandbox.state.registry import lock_owner, running
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
     from iexec_lab.networks import Network
-    from iexec_lab.sandbox.accounts import Account
-    from iexec_lab.sandbox.registry import Record
+    from iexec_lab.sandbox.chain.accounts import Account
+    from iexec_lab.sandbox.state.registry import Record
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Handle:
     @property
     def users(self) -> tuple[Account, ...]:
         """Accounts with ether and RLC, in wallet and stake. Everybody knows their keys."""
-        from iexec_lab.sandbox.accounts import well_known_accounts
+        from iexec_lab.sandbox.chain.accounts import well_known_accounts
 
         return well_known_accounts().users
 
@@ -198,7 +198,7 @@ def reset(name: str = "default") -> None:
             folder.unlink(missing_ok=True)
             return
     stop(name)
-    from iexec_lab.sandbox.trees import remove_tree
+    from iexec_lab.sandbox.state.untidy_folders import remove_tree
 
     with using(folder):
         remove_tree(folder.resolve())

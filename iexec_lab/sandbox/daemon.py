@@ -21,23 +21,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import IexecError, SandboxError, ValidationError
-from iexec_lab.sandbox.journal import Journal
-from iexec_lab.sandbox.leftovers import sweep_state
-from iexec_lab.sandbox.node import Node
+from iexec_lab.sandbox.chain.anvil import Node
+from iexec_lab.sandbox.chain.journal import Journal
+from iexec_lab.sandbox.chain.snapshot import NATIVE_CHAIN_ID, TOKEN_CHAIN_ID, Kind, snapshot
 from iexec_lab.sandbox.ports import open_sockets
-from iexec_lab.sandbox.registry import Record, StateLock, remove_record, write_record
-from iexec_lab.sandbox.snapshot import NATIVE_CHAIN_ID, TOKEN_CHAIN_ID, Kind, snapshot
-from iexec_lab.sandbox.spawn import Options
-from iexec_lab.sandbox.store import damaged, private, unusable, using
-from iexec_lab.sandbox.trees import remove_tree
+from iexec_lab.sandbox.start_process import Options
+from iexec_lab.sandbox.state.disk import damaged, private, unusable, using
+from iexec_lab.sandbox.state.leftovers import sweep_state
+from iexec_lab.sandbox.state.registry import Record, StateLock, remove_record, write_record
+from iexec_lab.sandbox.state.untidy_folders import remove_tree
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
     from io import TextIOWrapper
 
-    from iexec_lab.sandbox.ledger import Ledger
-    from iexec_lab.sandbox.registry import Genesis
+    from iexec_lab.sandbox.chain.durable_node import Ledger
+    from iexec_lab.sandbox.state.registry import Genesis
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ def _run(folder: Path, options: Options) -> None:
         sockets = open_sockets(folder, options.port_base)
         # The node starts while the services are imported, which takes longer.
         node = start_node()
-        from iexec_lab.sandbox.ledger import Ledger
+        from iexec_lab.sandbox.chain.durable_node import Ledger
 
         asyncio.run(_serve(folder, options, genesis, Ledger(journal, node, start_node), sockets))
 
@@ -106,7 +106,7 @@ def _kind(options: Options) -> Kind:
         # JavaScript's clients read it as a number.
         raise ValidationError(f"{options.chain_id} is no chain id", hint="From 1 to 2^53 - 1.")
     if options.preset is not None:
-        from iexec_lab.sandbox.presets import find_preset
+        from iexec_lab.sandbox.chain.presets import find_preset
 
         network = find_preset(options.preset)
         if options.native not in {None, network.native}:
@@ -126,7 +126,7 @@ async def _serve(
     ledger: Ledger,
     sockets: Mapping[str, socket.socket],
 ) -> None:
-    from iexec_lab.sandbox.server import running
+    from iexec_lab.sandbox.services.server import running
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from iexec_lab.errors import SandboxError
 from iexec_lab.sandbox.context import SERVICES
-from iexec_lab.sandbox.store import write_file
+from iexec_lab.sandbox.state.disk import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -206,7 +206,7 @@ class Http:
 
         ``until`` is the latest end (monotonic seconds), where it is not the time-out's.
         """
-        from iexec_lab.patience import Patience, allow
+        from iexec_lab.http_deadline import Patience, allow
         from iexec_lab.services.transport import TransportError
 
         try:
@@ -256,7 +256,7 @@ class Http:
         return ApiError(plain(message), url=self.shown, status=status, details=details, hint=hint)
 
     def _attempt(self, request: _Request, read: Callable[[requests.Response], T], *, last: bool) -> T:
-        from iexec_lab.patience import retry_after
+        from iexec_lab.http_deadline import retry_after
         from iexec_lab.services.transport import TransportError, open_response
 
         # A body must not wander to another address, it may be a secret.

@@ -100,7 +100,7 @@ class Ipfs:
 
     def _size(self, path: str, head: Answer) -> int | None:
         """Bytes of what is to come; None when nobody knows, and then they earn no more time."""
-        from iexec_lab.patience import current
+        from iexec_lab.http_deadline import current
 
         announced, allowed = _length(head), current()
         if announced is not None and announced <= UNSIZED:

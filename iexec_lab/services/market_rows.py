@@ -2,7 +2,7 @@
 
 A row is what the market said (``--raw`` prints it), less the fields that nobody knows; each field that is
 there is of its kind. Whether a row is *true* is another question: who uses an order by its hash hashes it
-again (``client/published.py``), and ``docs/trust.md`` says what is believed.
+again (``client/matching/published.py``), and ``docs/trust.md`` says what is believed.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from requests.exceptions import (
 from urllib3 import exceptions as urllib3_errors
 from urllib3.exceptions import LocationValueError
 
-from iexec_lab.patience import PatientSession, causes, current
+from iexec_lab.http_deadline import PatientSession, causes, current
 from iexec_lab.urls import is_loopback
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from browser import jupyterlab
+from helpers import jupyterlab
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from browser.jupyterlab import open_notebook, output, run_cell
+from helpers.jupyterlab import open_notebook, output, run_cell
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.usefixtures("shot")

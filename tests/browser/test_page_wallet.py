@@ -6,7 +6,7 @@ import queue
 import threading
 
 import pytest
-from waiting import until
+from helpers.waiting import until
 
 from iexec_lab.wallet import page as page_module
 from iexec_lab.wallet.browser import WalletRefusal

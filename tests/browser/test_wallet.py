@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from browser.jupyterlab import open_notebook, output, run_cell
+from helpers.jupyterlab import open_notebook, output, run_cell
 from playwright.sync_api import expect
 
 from iexec_lab.ethereum.rpc import Rpc

@@ -1,38 +1,16 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from helpers.labs import CHECKSUM, IMAGE, fund, open_lab
 
-from iexec_lab.client.iexec import connect
-from iexec_lab.ethereum.rpc import Rpc
 from iexec_lab.sandbox.control import Sandbox
 from iexec_lab.wallet.signer import LocalSigner
-
-IMAGE = "iexechub/python-hello-world:8.0.4"
-CHECKSUM = "0x" + "b0" * 32
-
-
-def network_of(handle, **changes):
-    return replace(handle, **changes).network
-
-
-def open_lab(handle, signer, folder, **options):
-    return connect(network_of(handle), signer, project=folder, **options)
-
-
-def fund(handle, address, *, nrlc=0, wei=0):
-    Rpc(handle.urls["rpc"]).request("sandbox_fund", address, hex(nrlc), hex(wei))
-
-
-def forward(handle, seconds):
-    Rpc(handle.urls["rpc"]).request("sandbox_forward", seconds)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _cache(tmp_path_factory):
     """Downloaded results go to a folder of the session's own."""
-    import iexec_lab.client.result_files as files
+    import iexec_lab.client.jobs.download as files
 
     folder = tmp_path_factory.mktemp("results")
     files.results_folder, before = (lambda _session: folder), files.results_folder

@@ -13,11 +13,11 @@ import pytest
 import iexec_lab.crypto
 import iexec_lab.protocol
 import iexec_lab.units
-from iexec_lab.client import bulk
 from iexec_lab.client.iexec import _NOUNS, IExec, connect
-from iexec_lab.client.job import Job
-from iexec_lab.client.result_files import Result
-from iexec_lab.client.verbs import _Verb
+from iexec_lab.client.jobs.download import Result
+from iexec_lab.client.jobs.job import Job
+from iexec_lab.client.matching import bulk
+from iexec_lab.client.nouns._verb import _Verb
 from iexec_lab.sandbox.control import Handle, Sandbox
 from iexec_lab.wallet.signer import LocalSigner
 
@@ -171,7 +171,7 @@ def test_the_list_is_long_enough():
 
 def public():
     """What people call, ``(name, function)``: ``connect``, the verbs of all nouns, what they give."""
-    nouns = [getattr(import_module(f"iexec_lab.client.{name}"), kind) for name, kind in _NOUNS.items()]
+    nouns = [getattr(import_module(f"iexec_lab.client.nouns.{name}"), kind) for name, kind in _NOUNS.items()]
     yield "connect", connect
     for owner in (IExec, Job, Result, Sandbox, Handle, *nouns):
         for name in dir(owner):

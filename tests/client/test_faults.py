@@ -12,8 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import pytest
-from client.conftest import CHECKSUM, IMAGE, network_of
-from faulty_server import (
+from helpers.faulty_server import (
     FaultyServer,
     cut,
     delay,
@@ -27,10 +26,11 @@ from faulty_server import (
     lose_answer,
     status,
 )
-from waiting import PATIENCE, until
+from helpers.labs import CHECKSUM, IMAGE, network_of
+from helpers.waiting import PATIENCE, until
 
-from iexec_lab.client import result_files
 from iexec_lab.client.iexec import connect
+from iexec_lab.client.jobs import download
 from iexec_lab.errors import IexecError
 from iexec_lab.ethereum import receipts
 from iexec_lab.ethereum.rpc import Rpc
@@ -174,7 +174,7 @@ NEEDED_FOR = {
 def test_a_service_that_stays_broken_is_told_in_our_words(
     iexec_sandbox, tmp_path, quick, owner, job, service, monkeypatch
 ):
-    monkeypatch.setattr(result_files, "results_folder", lambda _: tmp_path / "results")
+    monkeypatch.setattr(download, "results_folder", lambda _: tmp_path / "results")
     monkeypatch.setitem(Ipfs.download.__kwdefaults__, "max_bytes", 1 << 24)
 
     def suffer(name):

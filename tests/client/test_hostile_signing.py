@@ -8,7 +8,9 @@ from dataclasses import replace
 import pytest
 import requests
 from eth_abi import encode
-from faulty_server import FaultyServer, Reply, json_reply
+from helpers.faulty_server import FaultyServer, Reply, json_reply
+from helpers.labs import CHECKSUM, IMAGE, network_of
+from helpers.spending_verbs import Recorder
 
 from iexec_lab.client.iexec import connect
 from iexec_lab.errors import ConfigurationError, SignatureError, TransactionError
@@ -16,8 +18,6 @@ from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.networks import NETWORKS, custom_network
 from iexec_lab.protocol import RequestOrder
 from iexec_lab.wallet.signer import LocalSigner
-from tests.client.conftest import CHECKSUM, IMAGE, network_of
-from tests.client.test_asking import Recorder
 
 ARBITRUM = NETWORKS["arbitrum-mainnet"]
 NULL = "0x" + "00" * 20

@@ -3,13 +3,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from helpers.labs import network_of, open_lab
 
 from iexec_lab.client.iexec import connect
 from iexec_lab.errors import AbortedError, ConfigurationError, WalletError
 from iexec_lab.networks import NETWORKS, custom_network
 from iexec_lab.protocol import NULL_ADDRESS
 from iexec_lab.wallet.signer import LocalSigner
-from tests.client.conftest import network_of, open_lab
 
 SIGNER = LocalSigner("0x" + "11" * 32)
 

@@ -8,20 +8,20 @@ from dataclasses import replace
 
 import pytest
 import requests
+from helpers.labs import fund, open_lab
+from helpers.mutated import mutated
+from helpers.stranger import ANSWERS, DOMAIN, KINDS, Stranger
 from hypothesis import given
 from hypothesis import strategies as st
-from mutated import mutated
-from stranger import ANSWERS, DOMAIN, KINDS, Stranger
 
-from iexec_lab.client.job import MAX_TASKS, JobDeal, read_deals
-from iexec_lab.client.jobs import _within_reach
-from iexec_lab.client.watching import TaskRef, look
+from iexec_lab.client.jobs.job import MAX_TASKS, JobDeal, read_deals
+from iexec_lab.client.jobs.running import _within_reach
+from iexec_lab.client.jobs.status import TaskRef, look
 from iexec_lab.errors import CallError, IexecError, JobError
 from iexec_lab.frames import SCHEMAS
 from iexec_lab.services.compass import Compass, is_api_url
 from iexec_lab.services.market import Market
 from iexec_lab.wallet.signer import LocalSigner
-from tests.client.conftest import fund, open_lab
 
 BOOKS = {
     "apporder": "app",
@@ -132,7 +132,7 @@ GIVEN_UP = {
 
 @given(answer=mutated(ANSWERS["task"], GIVEN_UP))
 def test_the_story_of_a_task(answer, world):
-    from iexec_lab.commands.waiting import explain
+    from iexec_lab.commands.job_progress import explain
 
     plain = world.says(answer).task.debug.plain(world.task)
     json.dumps(plain, ensure_ascii=False).encode()

@@ -13,6 +13,8 @@ from types import SimpleNamespace
 from unittest.mock import MagicMock
 
 import pytest
+from helpers.called_verbs import Recorder
+from helpers.spending_verbs import ACTIONS, FILES
 
 from iexec_lab.client.iexec import connect
 from iexec_lab.client.plan import ROUTINE
@@ -22,8 +24,6 @@ from iexec_lab.errors import AbortedError
 from iexec_lab.project import Project
 from iexec_lab.wallet.keystore import read_address
 from iexec_lab.wallet.signer import LocalSigner
-from tests.client.test_asking import ACTIONS, FILES
-from tests.commands.test_handlers import Recorder
 
 USER = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 HASH = "0x" + "ab" * 32

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iexec_lab.commands.complete import candidates, split
-from iexec_lab.commands.seen import Seen
+from iexec_lab.commands.recent import Seen
 
 APP = "0x" + "Aa" * 20
 DEAL = "0x" + "12" * 32

@@ -9,12 +9,12 @@ import subprocess
 import sys
 
 import pytest
-from ethereum.conftest import KEYS, run_anvil
-from pseudo_terminal import on_terminal
-from waiting import until
+from helpers.anvils import KEYS, run_anvil
+from helpers.pseudo_terminal import on_terminal
+from helpers.waiting import until
 
 from iexec_lab import cli
-from iexec_lab.client.detach import Detached
+from iexec_lab.client.jobs.detached import Detached
 from iexec_lab.commands import followup, parser, tree
 from iexec_lab.errors import AbortedError, TransactionError
 from iexec_lab.ethereum.rpc import Rpc

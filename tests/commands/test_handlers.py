@@ -2,43 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
 from contextlib import nullcontext
 from types import SimpleNamespace
 from unittest.mock import MagicMock
 
 import pytest
+from helpers.called_verbs import USER, Recorder
 
-from iexec_lab.client.iexec import IExec
 from iexec_lab.commands import parser, tree
 from iexec_lab.commands.context import Context
 from iexec_lab.commands.handlers import done, given
 from iexec_lab.services.rows import Rows
-
-USER = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
-ANSWER = {"amount": "5", "name": "n", "address": USER, "url": "http://x"}
-
-
-class Recorder:
-    """Stands in for a lab: takes only the arguments that the real verbs take."""
-
-    def __init__(self):
-        self.real = IExec(MagicMock())
-        self.session = SimpleNamespace(network=SimpleNamespace(id=134))
-        self.calls = []
-
-    def __getattr__(self, noun):
-        def verb(name):
-            real = getattr(getattr(self.real, noun), name)
-
-            def plain(*args, **kwargs):
-                inspect.signature(real).bind(*args, **kwargs)
-                self.calls.append((f"{noun}.{name}", kwargs))
-                return ANSWER
-
-            return SimpleNamespace(plain=plain, raw=dict, value=dict)
-
-        return type("Noun", (), {"__getattr__": lambda _self, name: verb(name)})()
 
 
 @pytest.fixture

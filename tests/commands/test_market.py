@@ -10,10 +10,10 @@ from contextlib import suppress
 from zipfile import ZipFile
 
 import pytest
-from waiting import until
+from helpers.waiting import until
 
 from iexec_lab.client.iexec import connect
-from iexec_lab.commands.waiting import explain
+from iexec_lab.commands.job_progress import explain
 from iexec_lab.errors import ObjectNotFoundError, ProjectError
 from iexec_lab.project import Project
 from iexec_lab.wallet.signer import LocalSigner

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iexec_lab.client.job import Job
-from iexec_lab.client.watching import TaskRef
+from iexec_lab.client.jobs.job import Job
+from iexec_lab.client.jobs.status import TaskRef
 from iexec_lab.commands import parser
 from iexec_lab.commands.tree import find
 from iexec_lab.errors import UsageError, ValidationError

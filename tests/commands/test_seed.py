@@ -11,8 +11,8 @@ import sys
 import zipfile
 
 import pytest
-from pseudo_terminal import on_terminal
-from waiting import until
+from helpers.pseudo_terminal import on_terminal
+from helpers.waiting import until
 
 PROGRAM = [sys.executable, "-m", "iexec_lab"]
 HASH = re.compile(r"0x[0-9a-f]{64}")

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from pseudo_terminal import on_terminal
+from helpers.pseudo_terminal import on_terminal
 
 ASK = "from iexec_lab.commands.terminal import Terminal; print('answer', Terminal().confirm('Really?'))"
 SECRET = "from iexec_lab.commands.terminal import Terminal; print('answer', Terminal().secret('Password'))"

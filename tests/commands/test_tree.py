@@ -114,13 +114,13 @@ def test_finding_one_noun_imports_no_other():
         "print(sorted(m for m in sys.modules if m.startswith(('iexec_lab.commands.', 'iexec_lab.client'))))"
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert "iexec_lab.commands.deal" in loaded
-    assert "iexec_lab.commands.order" not in loaded
+    assert "iexec_lab.commands.nouns.deal" in loaded
+    assert "iexec_lab.commands.nouns.order" not in loaded
     assert "iexec_lab.client" not in loaded
 
 
 def test_the_presets_are_those_of_the_sandbox():
-    from iexec_lab.commands.sandbox import PRESETS
-    from iexec_lab.sandbox import presets
+    from iexec_lab.commands.nouns.sandbox import PRESETS
+    from iexec_lab.sandbox.chain import presets
 
     assert set(PRESETS) == set(presets.PRESETS)

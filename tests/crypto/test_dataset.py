@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
+from helpers.mutated import ANYTHING
 from hypothesis import given
 from hypothesis import strategies as st
-from mutated import ANYTHING
 
 from iexec_lab.crypto import (
     decrypt_dataset,

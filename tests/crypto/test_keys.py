@@ -13,14 +13,14 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
 )
+from helpers.mutated import ANYTHING
+from helpers.wrong_key import surely
 from hypothesis import given
 from hypothesis import strategies as st
-from mutated import ANYTHING
 
 from iexec_lab.crypto import generate_keypair, load_private_key, public_key_secret, write_private
 from iexec_lab.crypto.keys import load_public_key, rsa_decrypt, rsa_encrypt
 from iexec_lab.errors import CryptoError
-from tests.crypto.wrong_key import surely
 
 
 def names(folder):

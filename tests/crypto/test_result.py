@@ -8,6 +8,7 @@ import zipfile
 from contextlib import suppress
 
 import pytest
+from helpers.wrong_key import surely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +16,6 @@ from iexec_lab.crypto import decrypt_result, encrypt_result, generate_keypair, p
 from iexec_lab.crypto.keys import load_public_key, rsa_encrypt
 from iexec_lab.crypto.streams import CHUNK, PIECE, RING
 from iexec_lab.errors import CryptoError
-from tests.crypto.wrong_key import surely
 
 
 def names(folder):

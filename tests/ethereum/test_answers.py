@@ -8,10 +8,10 @@ import json
 
 import pytest
 from eth_abi.abi import encode as abi_encode
-from faulty_server import FaultyServer, json_reply
+from helpers.faulty_server import FaultyServer, json_reply
+from helpers.mutated import ANYTHING, AWKWARD, mutated
 from hypothesis import given
 from hypothesis import strategies as st
-from mutated import ANYTHING, AWKWARD, mutated
 
 from iexec_lab.errors import CallError, IexecError
 from iexec_lab.ethereum import contracts

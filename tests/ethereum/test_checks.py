@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from eth_abi.abi import encode as abi_encode
+from helpers.poco_world import DIGEST, word
 from hypothesis import given
 from hypothesis import strategies as st
-from poco_world import DIGEST, word
 
 from iexec_lab.errors import TransactionError
 from iexec_lab.ethereum import contracts

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from faulty_server import FaultyServer
-from poco_world import word
+from helpers.faulty_server import FaultyServer
+from helpers.poco_world import word
 
 from iexec_lab.errors import CallError
 from iexec_lab.ethereum.calls import Call, attempt, balances, block_time, call, has_code, read

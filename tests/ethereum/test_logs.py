@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from faulty_server import FaultyServer, json_reply
+from helpers.faulty_server import FaultyServer, json_reply
 
 from iexec_lab.errors import CallError
 from iexec_lab.ethereum.contracts import EVENTS, RLC

@@ -6,7 +6,7 @@ import random
 from itertools import count
 
 import pytest
-from ethereum.many_nodes import CHAIN, LOST, Chain, Door, Doors
+from helpers.many_nodes import CHAIN, LOST, Chain, Door, Doors
 from hypothesis import given
 from hypothesis import strategies as st
 

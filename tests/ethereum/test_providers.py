@@ -4,7 +4,7 @@ from contextlib import ExitStack
 from urllib.parse import parse_qs
 
 import pytest
-from faulty_server import FaultyServer, json_reply, status
+from helpers.faulty_server import FaultyServer, json_reply, status
 
 from iexec_lab.errors import CallError, ConfigurationError
 from iexec_lab.ethereum.calls import Call, read

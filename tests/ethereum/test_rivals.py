@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from ethereum.many_nodes import CHAIN, decoded
-from faulty_server import FaultyServer, json_reply
+from helpers.faulty_server import FaultyServer, json_reply
+from helpers.many_nodes import CHAIN, decoded
 
 from iexec_lab.ethereum.rivals import holder, proved
 from iexec_lab.ethereum.rpc import Rpc, to_int

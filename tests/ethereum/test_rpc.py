@@ -6,7 +6,7 @@ import socket
 import threading
 
 import pytest
-from faulty_server import (
+from helpers.faulty_server import (
     Clock,
     FaultyServer,
     Reply,

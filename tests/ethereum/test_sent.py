@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from faulty_server import FaultyServer, garbage, healthy
+from helpers.faulty_server import FaultyServer, garbage, healthy
 
 from iexec_lab.errors import JobError, SignatureError, TransactionError
 from iexec_lab.ethereum import receipts

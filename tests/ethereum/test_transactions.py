@@ -8,7 +8,7 @@ from collections import Counter
 from types import SimpleNamespace
 
 import pytest
-from faulty_server import FaultyServer, drop, garbage, healthy, json_reply, lose_answer, status
+from helpers.faulty_server import FaultyServer, drop, garbage, healthy, json_reply, lose_answer, status
 
 from iexec_lab.errors import CallError, TransactionError, ValidationError
 from iexec_lab.ethereum import receipts

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import json
-
 import pytest
-from interop.official import OfficialCli
-from interop.peer import open_lab
+from helpers.official import project
+from helpers.peer import open_lab
 
 from iexec_lab.sandbox.control import Sandbox
 
@@ -20,16 +18,6 @@ def iexec_sandbox():
 def lab(iexec_sandbox, tmp_path):
     """Our client, for a funded user of the sandbox."""
     return open_lab(iexec_sandbox, iexec_sandbox.users[2].key, tmp_path)
-
-
-def project(folder, sandbox, account, *, version):
-    """A project of the official CLI whose only chain is the sandbox, with an unencrypted wallet."""
-    folder.mkdir(parents=True, exist_ok=True)
-    chains = {"default": "sandbox", "chains": {"sandbox": sandbox.chain_json(version=int(version[0]))}}
-    (folder / "chain.json").write_text(json.dumps(chains))
-    wallet = {"privateKey": f"0x{account.key.hex()}", "address": account.address}
-    (folder / "wallet.json").write_text(json.dumps(wallet))
-    return OfficialCli(version, folder)
 
 
 @pytest.fixture

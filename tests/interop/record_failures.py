@@ -14,11 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from interop.parity import OfficialProcess, Pair, official_failure
+from helpers.parity import OfficialProcess, Pair, official_failure
+from helpers.places import TESTS
 
 from iexec_lab import Sandbox
 
-RECORDS = Path(__file__).parent.parent / "commands" / "official_failures.json"
+RECORDS = TESTS / "commands" / "official_failures.json"
 
 
 def record(version: str, lines: list[str], sandbox: Any, folder: Path) -> dict[str, dict[str, Any]]:

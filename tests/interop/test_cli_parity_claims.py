@@ -6,9 +6,9 @@ import json
 from types import SimpleNamespace
 
 import pytest
-from interop.parity import Pair, run_ours
+from helpers.parity import Pair, run_ours
 
-from iexec_lab.sandbox.accounts import well_known_accounts
+from iexec_lab.sandbox.chain.accounts import well_known_accounts
 from iexec_lab.sandbox.control import Sandbox
 from iexec_lab.wallet.signer import LocalSigner
 

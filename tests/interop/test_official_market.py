@@ -6,7 +6,7 @@ import json
 import subprocess
 
 import pytest
-from interop.official import TIMEOUT, install, sdk
+from helpers.official import TIMEOUT, install, sdk
 
 from iexec_lab.sandbox.artifacts import npm_command
 
@@ -199,7 +199,7 @@ return [hash, await lab.order.unpublishWorkerpoolorder(hash)];
 
 @pytest.mark.parametrize(("transport", "used"), [("polling",) * 2, ("websocket",) * 2, ("both", "websocket")])
 def test_the_official_socket_client_hears_the_feed(iexec_sandbox, tmp_path, transport, used):
-    from iexec_lab.sandbox.accounts import well_known_accounts
+    from iexec_lab.sandbox.chain.accounts import well_known_accounts
 
     folder = install("4.8.1", "socket.io-client")
     script = folder / "listen.mjs"

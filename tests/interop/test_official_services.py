@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from interop.official import sdk
-from sandbox.serving import make_context, serving
+from helpers.official import sdk
+from helpers.serving import make_context, serving
 
-from iexec_lab.sandbox import ipfs_node
-from iexec_lab.sandbox.accounts import well_known_accounts
-from iexec_lab.sandbox.ipfs import BlobStore
+from iexec_lab.sandbox.chain.accounts import well_known_accounts
+from iexec_lab.sandbox.services import ipfs_node
+from iexec_lab.sandbox.state.blobs import BlobStore
 
 IPFS = """
 const { create } = await import('kubo-rpc-client');

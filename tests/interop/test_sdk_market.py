@@ -5,9 +5,9 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from interop.peer import VERSIONS, Peer, key_of, new_key, open_lab, tee_tag
+from helpers.peer import VERSIONS, Peer, key_of, new_key, open_lab, tee_tag
 
-from iexec_lab.sandbox.accounts import well_known_accounts
+from iexec_lab.sandbox.chain.accounts import well_known_accounts
 from iexec_lab.sandbox.control import Sandbox
 
 LIFE = """

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from interop.peer import VERSIONS, Peer, new_key, open_lab, tee_tag
+from helpers.peer import VERSIONS, Peer, new_key, open_lab, tee_tag
 
 from iexec_lab import crypto
 from iexec_lab.wallet.signer import LocalSigner

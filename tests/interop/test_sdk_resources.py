@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from interop.peer import VERSIONS, Peer, both, new_key
+from helpers.peer import VERSIONS, Peer, both, new_key
 
 from iexec_lab.wallet.signer import LocalSigner
 

@@ -7,7 +7,7 @@ import io
 import zipfile
 
 import pytest
-from interop.peer import VERSIONS, both, new_key, open_lab, tee_tag
+from helpers.peer import VERSIONS, both, new_key, open_lab, tee_tag
 
 from iexec_lab.crypto import decrypt_dataset, decrypt_result, generate_keypair
 

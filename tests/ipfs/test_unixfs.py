@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
+from helpers.places import VECTORS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +16,7 @@ from iexec_lab.ipfs import hamt
 from iexec_lab.ipfs.cid import DAG_PB, RAW, Cid
 from iexec_lab.ipfs.unixfs import CHUNK_SIZE, FileBuilder, Link, build_directory, decode_node, encode_node
 
-VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "unixfs.json").read_text())["vectors"]
+FILES = json.loads((VECTORS / "unixfs.json").read_text())["vectors"]
 PERIOD = bytes((i * 31 + (i >> 8)) & 0xFF for i in range(65536))
 
 
@@ -36,7 +36,7 @@ def name_of(vector):
     return "-".join(f"{key}={value}" for key, value in given.items() if key != "files")
 
 
-@pytest.mark.parametrize("vector", [v for v in VECTORS if "size" in v["input"]], ids=name_of)
+@pytest.mark.parametrize("vector", [v for v in FILES if "size" in v["input"]], ids=name_of)
 def test_a_file_has_the_cid_kubo_gives(vector):
     asked = vector["input"]
     link, _ = build(
@@ -48,7 +48,7 @@ def test_a_file_has_the_cid_kubo_gives(vector):
     assert (str(link.cid), link.tsize) == (vector["expected"]["cid"], vector["expected"]["size"])
 
 
-@pytest.mark.parametrize("vector", [v for v in VECTORS if "files" in v["input"]])
+@pytest.mark.parametrize("vector", [v for v in FILES if "files" in v["input"]])
 def test_a_folder_has_the_cid_kubo_gives(vector):
     version = vector["input"]["version"]
     tree = {}
@@ -73,7 +73,7 @@ def test_a_folder_has_the_cid_kubo_gives(vector):
         assert (str(seen[path].cid), seen[path].tsize) == (cid, size), path
 
 
-@pytest.mark.parametrize("vector", [v for v in VECTORS if "many" in v["input"]])
+@pytest.mark.parametrize("vector", [v for v in FILES if "many" in v["input"]])
 def test_a_folder_too_large_for_a_block_has_the_cid_kubo_gives(vector):
     version = vector["input"]["version"]
     count, pattern = vector["input"]["many"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
-from waiting import until
+from helpers.waiting import until
 
 from iexec_lab.notebook.browser_wallet import WidgetWallet
 from iexec_lab.wallet.browser import WalletRefusal

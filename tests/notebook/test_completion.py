@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
-from iexec_lab.commands.seen import Seen
+from iexec_lab.commands.recent import Seen
 from iexec_lab.notebook import completion
 
 APP = "0x" + "Ab" * 20

@@ -7,9 +7,9 @@ import os
 from contextlib import suppress
 
 import pytest
+from helpers.mutated import mutated
 from hypothesis import given
 from hypothesis import strategies as st
-from mutated import mutated
 
 from iexec_lab.errors import IexecError, ProjectError
 from iexec_lab.project import Project, jsonfile, templates

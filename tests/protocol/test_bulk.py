@@ -5,8 +5,8 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
+from helpers.strategies import JSON, objects
 from hypothesis import given
-from strategies import JSON, objects
 
 from iexec_lab.errors import ValidationError
 from iexec_lab.protocol import DATASET_INFINITE_VOLUME, DatasetOrder, bulk_root, bulk_slices, check_bulk_order

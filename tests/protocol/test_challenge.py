@@ -5,8 +5,8 @@ from contextlib import suppress
 import pytest
 from eth_account import Account
 from eth_account.messages import encode_defunct
+from helpers.strategies import JSON, objects
 from hypothesis import given
-from strategies import JSON, objects
 
 from iexec_lab.errors import SignatureError, ValidationError
 from iexec_lab.protocol import (

@@ -4,9 +4,9 @@ import json
 import sys
 
 import pytest
+from helpers.strategies import JSON
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import JSON
 
 from iexec_lab.errors import ValidationError
 from iexec_lab.protocol.javascript import dumps, loads, print_value, to_text

@@ -3,8 +3,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from helpers.mutated import ANYTHING
 from hypothesis import given
-from mutated import ANYTHING
 
 from iexec_lab.errors import ValidationError
 from iexec_lab.protocol import to_moment, to_number

@@ -4,9 +4,9 @@ import json
 from contextlib import suppress
 
 import pytest
+from helpers.strategies import JSON, objects
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import JSON, objects
 
 from iexec_lab.errors import ValidationError
 from iexec_lab.protocol import decode_mrenclave, encode_mrenclave

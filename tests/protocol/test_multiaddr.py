@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from helpers.strategies import TEXT
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import TEXT
 
 from iexec_lab.errors import ValidationError
 from iexec_lab.protocol import decode_multiaddr, encode_multiaddr, is_cid

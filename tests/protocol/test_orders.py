@@ -8,9 +8,9 @@ from dataclasses import FrozenInstanceError, replace
 import pytest
 from eth_account import Account
 from eth_account.messages import encode_typed_data
+from helpers.strategies import ADDRESSES, BYTES32, JSON, TEXT, UINT256, objects
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import ADDRESSES, BYTES32, JSON, TEXT, UINT256, objects
 
 from iexec_lab.errors import ValidationError
 from iexec_lab.ethereum.abi import split_types

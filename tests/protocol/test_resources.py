@@ -3,8 +3,8 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
+from helpers.strategies import JSON, objects
 from hypothesis import given
-from strategies import JSON, objects
 
 from iexec_lab.errors import ValidationError
 from iexec_lab.protocol import (

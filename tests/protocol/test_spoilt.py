@@ -6,10 +6,10 @@ import json
 from contextlib import suppress
 
 import pytest
+from helpers.mutated import ANYTHING, mutated
+from helpers.strategies import ADDRESSES, BYTES32
 from hypothesis import given
 from hypothesis import strategies as st
-from mutated import ANYTHING, mutated
-from strategies import ADDRESSES, BYTES32
 
 from iexec_lab import units
 from iexec_lab.errors import IexecError, ValidationError

@@ -4,9 +4,9 @@ import itertools
 from contextlib import suppress
 
 import pytest
+from helpers.strategies import BYTES32, JSON
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import BYTES32, JSON
 
 from iexec_lab.errors import ValidationError
 from iexec_lab.protocol import (

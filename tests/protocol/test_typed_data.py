@@ -4,9 +4,9 @@ from contextlib import suppress
 
 import pytest
 from eth_account.messages import encode_typed_data
+from helpers.strategies import ADDRESSES, BYTES32, JSON, TEXT, UINT256
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import ADDRESSES, BYTES32, JSON, TEXT, UINT256
 
 from iexec_lab.errors import ValidationError
 from iexec_lab.protocol import Domain, hash_typed_data, keccak

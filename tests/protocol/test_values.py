@@ -3,8 +3,8 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
+from helpers.strategies import ADDRESSES, BYTES32, JSON, UINT256
 from hypothesis import given
-from strategies import ADDRESSES, BYTES32, JSON, UINT256
 
 from iexec_lab.errors import ValidationError
 from iexec_lab.protocol import is_address, to_address, to_bytes32, to_uint256

@@ -11,20 +11,17 @@ import base64
 import hashlib
 import io
 import json
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
+from helpers.places import TESTS
+from helpers.places import VECTORS as FOLDER
 
 from iexec_lab import crypto, protocol, units
 from iexec_lab.errors import CryptoError, IexecError
 from iexec_lab.ethereum.abi import Function
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.protocol.typed_data import hash_domain
-
-HERE = Path(__file__).parent.parent / "vectors"
-FOLDER = Path(os.environ.get("IEXEC_LAB_VECTORS", HERE))
 
 #: Groups whose subject is not in protocol, crypto or units.
 ELSEWHERE = {
@@ -363,7 +360,9 @@ def beneficiary_key(vector):
         return "not a PEM"
     if pem is None:
         path = next(
-            p / "result-encryption.json" for p in (FOLDER, HERE) if (p / "result-encryption.json").exists()
+            p / "result-encryption.json"
+            for p in (FOLDER, TESTS / "vectors")
+            if (p / "result-encryption.json").exists()
         )
         known = [v["input"].get("beneficiaryKeyPem") for v in json.loads(path.read_text())["vectors"]]
         pem = next(key for key in known if key)

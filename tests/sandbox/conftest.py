@@ -5,12 +5,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from iexec_lab.sandbox.chain import Chain
-from iexec_lab.sandbox.journal import Journal
-from iexec_lab.sandbox.ledger import Ledger
-from iexec_lab.sandbox.node import Node
-from iexec_lab.sandbox.paths import cache_folder
-from iexec_lab.sandbox.snapshot import NATIVE_CHAIN_ID, TOKEN_CHAIN_ID, Kind, snapshot
+from iexec_lab.sandbox.chain.anvil import Node
+from iexec_lab.sandbox.chain.client import Chain
+from iexec_lab.sandbox.chain.durable_node import Ledger
+from iexec_lab.sandbox.chain.journal import Journal
+from iexec_lab.sandbox.chain.snapshot import NATIVE_CHAIN_ID, TOKEN_CHAIN_ID, Kind, snapshot
+from iexec_lab.sandbox.state.paths import cache_folder
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ import pytest
 from iexec_lab.errors import SandboxError
 from iexec_lab.sandbox import artifacts
 from iexec_lab.sandbox.artifacts import POCO, Package, anvil_binary, fetch, npm_command, poco_folder
-from iexec_lab.sandbox.node import Node
+from iexec_lab.sandbox.chain.anvil import Node
 
 WRONG = "sha512-" + "A" * 86 + "=="
 

@@ -18,15 +18,15 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
-from faulty_server import FaultyServer, cut, json_reply
-from waiting import until
+from helpers.faulty_server import FaultyServer, cut, json_reply
+from helpers.waiting import until
 
 from iexec_lab.errors import IexecError, SandboxError, ValidationError
 from iexec_lab.sandbox import Handle, Sandbox, control
-from iexec_lab.sandbox.accounts import well_known_accounts
+from iexec_lab.sandbox.chain.accounts import well_known_accounts
 from iexec_lab.sandbox.context import SERVICES
-from iexec_lab.sandbox.paths import state_folder
-from iexec_lab.sandbox.registry import lock_owner, running
+from iexec_lab.sandbox.state.paths import state_folder
+from iexec_lab.sandbox.state.registry import lock_owner, running
 
 USER = well_known_accounts().users[0]
 SOMEBODY = "0x3333333333333333333333333333333333333333"
@@ -397,7 +397,7 @@ def test_an_interrupted_start_leaves_nothing_running(tmp_path, monkeypatch):
     monkeypatch.setenv("IEXEC_LAB_ANVIL", str(never_ready))
     code = (
         "from pathlib import Path\n"
-        "from iexec_lab.sandbox.spawn import Options, launch\n"
+        "from iexec_lab.sandbox.start_process import Options, launch\n"
         f"launch(Path({str(folder)!r}), Options())\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)

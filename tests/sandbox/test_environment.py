@@ -3,9 +3,9 @@ from __future__ import annotations
 import sys
 
 import pytest
-from sandbox.buyer import Buyer
-from sandbox.processes import carrying, environment
-from waiting import until
+from helpers.buyer import Buyer
+from helpers.processes import carrying, environment
+from helpers.waiting import until
 
 from iexec_lab.sandbox import environment as variables
 from iexec_lab.sandbox.control import Sandbox

@@ -9,11 +9,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from sandbox.buyer import TDX, Buyer, statuses
-from waiting import until
+from helpers.buyer import TDX, Buyer, statuses
+from helpers.waiting import until
 
-from iexec_lab.sandbox.apps import Apps
-from iexec_lab.sandbox.trees import remove_tree
+from iexec_lab.sandbox.state.apps import Apps
+from iexec_lab.sandbox.state.untidy_folders import remove_tree
 
 DONE = """
 with open(OUT + "/computed.json", "w") as file:

@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from sandbox.buyer import TDX, Buyer
+from helpers.buyer import TDX, Buyer
 
 from iexec_lab.sandbox.control import Sandbox
 

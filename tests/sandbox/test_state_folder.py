@@ -15,9 +15,9 @@ import pytest
 import iexec_lab
 from iexec_lab.errors import SandboxError
 from iexec_lab.sandbox import control
-from iexec_lab.sandbox.apps import Apps
-from iexec_lab.sandbox.paths import state_folder
-from iexec_lab.sandbox.registry import StateLock, lock_owner
+from iexec_lab.sandbox.state.apps import Apps
+from iexec_lab.sandbox.state.paths import state_folder
+from iexec_lab.sandbox.state.registry import StateLock, lock_owner
 
 
 def _file(folder):
@@ -183,7 +183,8 @@ class locked:  # noqa: N801 -- reads as a sentence
 
     def __enter__(self):
         code = (
-            "import os, sys; from pathlib import Path; from iexec_lab.sandbox.registry import StateLock;"
+            "import os, sys; from pathlib import Path;"
+            "from iexec_lab.sandbox.state.registry import StateLock;"
             "StateLock(Path(sys.argv[1])); print(); sys.stdin.read()"
         )
         self._process = subprocess.Popen(

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from services.replay import CHALLENGE, assert_same_calls, gate_of, recorder, vectors
+from helpers.replay import CHALLENGE, assert_same_calls, gate_of, recorder, vectors
 
 from iexec_lab.errors import ServiceError, SignatureError
 from iexec_lab.services.auth import MARKET, RESULT_PROXY, log_in

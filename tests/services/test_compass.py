@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from faulty_server import FaultyServer, garbage, json_reply, status
+from helpers.faulty_server import FaultyServer, garbage, json_reply, status
+from helpers.mutated import mutated
+from helpers.replay import assert_same_calls, vectors
+from helpers.stranger import Stranger
 from hypothesis import given
-from mutated import mutated
-from services.replay import assert_same_calls, vectors
-from stranger import Stranger
 
 from iexec_lab.errors import CompassError
 from iexec_lab.services.compass import Compass, is_api_url

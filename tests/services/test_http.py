@@ -6,7 +6,7 @@ from contextlib import suppress
 from email.utils import formatdate
 
 import pytest
-from faulty_server import (
+from helpers.faulty_server import (
     Clock,
     FaultyServer,
     Reply,
@@ -119,7 +119,7 @@ def test_the_server_says_how_long_to_wait(form, monkeypatch):
     clock = Clock()
     monkeypatch.setattr(clock, "time", lambda: 1_790_000_000.25)
     monkeypatch.setattr("iexec_lab.services.http.time", clock)
-    monkeypatch.setattr("iexec_lab.patience.time", clock)
+    monkeypatch.setattr("iexec_lab.http_deadline.time", clock)
     asked = "1" if form == "seconds" else formatdate(1_790_000_002, usegmt=True)
     with FaultyServer(answer=echo).plan(status(429, Retry_After=asked)) as server:
         http(server).get_json("/a")

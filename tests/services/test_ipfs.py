@@ -4,11 +4,22 @@ import io
 import json
 
 import pytest
-from faulty_server import Clock, FaultyServer, Reply, cut, drip, drop, endless, garbage, healthy, status
+from helpers.faulty_server import (
+    Clock,
+    FaultyServer,
+    Reply,
+    cut,
+    drip,
+    drop,
+    endless,
+    garbage,
+    healthy,
+    status,
+)
+from helpers.mutated import mutated
+from helpers.replay import vectors
 from hypothesis import given
 from hypothesis import strategies as st
-from mutated import mutated
-from services.replay import vectors
 
 from iexec_lab.errors import ApiError, ConfigurationError, CryptoError, IpfsError, ValidationError
 from iexec_lab.ipfs.unixfs import FileBuilder
@@ -125,7 +136,7 @@ def test_a_download_that_trickles_is_given_up(tmp_path):
 def test_a_download_that_moves_may_take_longer_than_the_time_out(tmp_path, monkeypatch, rate, good):
     clock = Clock()
     monkeypatch.setattr("iexec_lab.services.http.time", clock)
-    monkeypatch.setattr("iexec_lab.patience.time", clock)
+    monkeypatch.setattr("iexec_lab.http_deadline.time", clock)
 
     def take_time(done, _total):
         clock.ahead = done / rate
@@ -258,7 +269,7 @@ def gateway(block, reply):
 def test_an_endless_download_ends_with_the_time_out_when_nobody_knows_its_size(tmp_path, monkeypatch):
     clock = Clock()
     monkeypatch.setattr("iexec_lab.services.http.time", clock)
-    monkeypatch.setattr("iexec_lab.patience.time", clock)
+    monkeypatch.setattr("iexec_lab.http_deadline.time", clock)
 
     def a_second_for_each_mebibyte(done, _total):
         clock.ahead = done / (1 << 20)

@@ -7,13 +7,13 @@ from copy import deepcopy
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from faulty_server import FaultyServer, garbage, json_reply, status
+from helpers.faulty_server import FaultyServer, garbage, json_reply, status
+from helpers.mutated import mutated
+from helpers.replay import CHALLENGE, assert_same_calls, gate_of, recorder, vectors
+from helpers.stranger import ANSWERS, CHAIN_ID, Stranger
+from helpers.stranger import KINDS as ORDER_KINDS
 from hypothesis import given
 from hypothesis import strategies as st
-from mutated import mutated
-from services.replay import CHALLENGE, assert_same_calls, gate_of, recorder, vectors
-from stranger import ANSWERS, CHAIN_ID, Stranger
-from stranger import KINDS as ORDER_KINDS
 
 from iexec_lab.errors import ApiError, IexecError, MarketError, ValidationError
 from iexec_lab.frames import build

@@ -3,10 +3,10 @@ from __future__ import annotations
 from copy import deepcopy
 
 import pytest
+from helpers.mutated import mutated
+from helpers.stranger import ANSWERS, CHAIN_ID, DOMAIN, KINDS
 from hypothesis import given
 from hypothesis import strategies as st
-from mutated import mutated
-from stranger import ANSWERS, CHAIN_ID, DOMAIN, KINDS
 
 from iexec_lab.errors import ValidationError
 from iexec_lab.frames import SCHEMAS, build

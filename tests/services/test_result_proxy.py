@@ -3,10 +3,10 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-from faulty_server import Reply
+from helpers.faulty_server import Reply
+from helpers.replay import CHALLENGE, assert_same_calls, gate_of, recorder, vectors
 from hypothesis import given
 from hypothesis import strategies as st
-from services.replay import CHALLENGE, assert_same_calls, gate_of, recorder, vectors
 
 from iexec_lab.errors import ApiError, IexecError, ResultProxyError
 from iexec_lab.services.result_proxy import ResultProxy

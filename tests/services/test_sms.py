@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from faulty_server import FaultyServer, Reply
+from helpers.faulty_server import FaultyServer, Reply
+from helpers.replay import assert_same_calls, gate_of, recorder, vectors
 from hypothesis import given
 from hypothesis import strategies as st
-from services.replay import assert_same_calls, gate_of, recorder, vectors
 
 from iexec_lab.errors import ApiError, IexecError, SmsError
 from iexec_lab.protocol import RESULT_ENCRYPTION_KEY

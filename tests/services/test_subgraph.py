@@ -3,11 +3,11 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-from faulty_server import FaultyServer, drop, garbage, status
+from helpers.faulty_server import FaultyServer, drop, garbage, status
+from helpers.mutated import mutated
+from helpers.replay import recorder, vectors
+from helpers.stranger import Stranger
 from hypothesis import given
-from mutated import mutated
-from services.replay import recorder, vectors
-from stranger import Stranger
 
 from iexec_lab.errors import ApiError, IexecError, SubgraphError
 from iexec_lab.protocol import is_address

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from faulty_server import FaultyServer, Reply, garbage, json_reply, status
+from helpers.faulty_server import FaultyServer, Reply, garbage, json_reply, status
+from helpers.mutated import mutated
+from helpers.replay import CHALLENGE, gate_of, recorder
+from helpers.stranger import ANSWERS, Stranger
 from hypothesis import given
-from mutated import mutated
-from services.replay import CHALLENGE, gate_of, recorder
-from stranger import ANSWERS, Stranger
 
 from iexec_lab.errors import ApiError, IexecError, ValidationError, WorkerpoolError
 from iexec_lab.frames import build

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ast
 from copy import deepcopy
-from pathlib import Path
 
 import pytest
+from helpers.mutated import mutated
+from helpers.places import PACKAGE
 from hypothesis import given
-from mutated import mutated
 
-import iexec_lab
 from iexec_lab.errors import ConfigurationError, SignatureError, TransactionError
 from iexec_lab.protocol import Domain, RequestOrder, recover_address, sms_challenge
 from iexec_lab.protocol.signatures import personal_digest
@@ -242,7 +241,6 @@ def test_a_secret_is_signed_under_the_name_of_the_sms():
     assert recover_address(digest, signature) == KEY.address
 
 
-PACKAGE = Path(iexec_lab.__file__).parent
 SIGNING = {
     # What signs, and where it may be called: the signers and the gate, and what these call or are called by.
     "sign_typed_data": {"wallet/", "protocol/order.py", "protocol/challenge.py"},
@@ -252,7 +250,7 @@ SIGNING = {
     "send_transaction": {"wallet/", "ethereum/transactions.py"},
     "login_token": {"wallet/gate.py"},
     # What may only be had from a permit, once a plan was agreed to.
-    "sender": {"ethereum/", "client/session.py", "client/permit.py", "client/wallet.py"},
+    "sender": {"ethereum/", "client/session.py", "client/permit.py", "client/nouns/wallet.py"},
     "for_transactions": {"client/session.py"},
 }
 

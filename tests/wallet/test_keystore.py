@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from helpers.mutated import mutated
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mutated import mutated
 
 from iexec_lab.errors import IexecError, WalletError
 from iexec_lab.wallet import keystore

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import pytest
-from waiting import until
+from helpers.waiting import until
 
 from iexec_lab.wallet import page
 from iexec_lab.wallet.browser import BrowserSigner, WalletRefusal

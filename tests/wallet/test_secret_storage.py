@@ -3,20 +3,18 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
-import os
 import unicodedata
 import uuid
-from pathlib import Path
 
 import pytest
+from helpers.mutated import mutated
+from helpers.places import VECTORS
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mutated import mutated
 
 from iexec_lab.errors import IexecError, WalletError
 from iexec_lab.wallet.secret_storage import decrypt_key, encrypt_key
 
-VECTORS = Path(os.environ.get("IEXEC_LAB_VECTORS") or Path(__file__).parent.parent / "vectors")
 CHEAP = 2
 KEY = bytes.fromhex("7a28b5ba57c53603b0b07b56bba752f7784bf506fa95edc395f5cf6c7514fe9d")
 

@@ -2,15 +2,14 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import pickle
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from eth_account import Account
 from eth_account.messages import encode_defunct, encode_typed_data
+from helpers.places import VECTORS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,7 +20,6 @@ from iexec_lab.wallet.signer import KeySigner, LocalSigner, SendingSigner
 KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 ADDRESS = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
-VECTORS = Path(os.environ.get("IEXEC_LAB_VECTORS") or Path(__file__).parent.parent / "vectors")
 
 keys = st.integers(1, ORDER - 1).map(lambda number: number.to_bytes(32, "big"))
 

@@ -1,0 +1,379 @@
+"""A job: the deals of one run and their tasks. The chain remembers it, so it can not be lost."""
+
+from __future__ import annotations
+
+import html
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from iexec_lab.client.jobs.detached import Detached, detached_await, typed
+from iexec_lab.client.jobs.download import Result, fetch_result
+from iexec_lab.client.jobs.logs import fetch_logs
+from iexec_lab.client.jobs.status import JobStatus, TaskRef, look, look_again, patiently, pauses
+from iexec_lab.errors import ChainError, JobError, ObjectNotFoundError
+from iexec_lab.services.rows import Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+
+    import pandas as pd
+
+    from iexec_lab.client.matching.send import Settled
+    from iexec_lab.client.session import Session
+    from iexec_lab.protocol import Deal
+
+    Progress = Callable[[JobStatus], None]
+
+__all__ = ["Job", "JobStatus", "Result"]
+
+MAX_TASKS = 100_000
+"""Tasks of a deal that are looked at: its size is a number of the chain, which may be any."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobDeal:
+    """A deal of a job; ``final_time`` is in seconds since 1970."""
+
+    deal_id: str
+    deal: Deal
+    final_time: int
+    tx_hash: str | None = None
+
+    @property
+    def too_many(self) -> bool:
+        """Whether the deal has more tasks than are ever looked at together."""
+        return self.deal.bot_size > MAX_TASKS
+
+    def task_ids(self) -> list[str]:
+        """Ids of the tasks, by index.
+
+        Raises:
+            JobError: They are more than ``MAX_TASKS``.
+        """
+        if self.too_many:
+            raise JobError(
+                f"Deal {self.deal_id} has {self.deal.bot_size} tasks, more than can be looked at",
+                details={"most": MAX_TASKS},
+            )
+        return self.deal.task_ids(self.deal_id)
+
+    def refs(self) -> list[TaskRef]:
+        """The tasks, by index.
+
+        Raises:
+            JobError: They are more than ``MAX_TASKS``.
+        """
+        ids = self.task_ids()
+        return [
+            TaskRef(task_id, self.deal_id, index, self.final_time)
+            for task_id, index in zip(ids, self.deal.indices, strict=True)
+        ]
+
+
+class Job:
+    """Work that was paid for: wait for it, read its results, come back to it from anywhere.
+
+        job = lab.app.run("0x...")
+        job.wait()               # or: await job
+        job.result().text()
+
+    Args:
+        session: Where the deals are.
+        deal_ids: One deal or several.
+        tx_hashes: The transactions that made them, as far as known.
+
+    Raises:
+        ObjectNotFoundError: Once the deals are read: there is no such deal on the network.
+    """
+
+    def __init__(
+        self, session: Session, deal_ids: Sequence[str], tx_hashes: Sequence[str | None] = ()
+    ) -> None:
+        self._session = session
+        self.deal_ids = tuple(deal_ids)
+        self.tx_hashes = tuple(tx_hashes) or (None,) * len(self.deal_ids)
+        self._last: JobStatus | None = None
+
+    @classmethod
+    def of(cls, session: Session, settled: Sequence[Settled]) -> Job:
+        """The job of deals just made."""
+        return cls(session, [deal.deal_id for deal in settled], [deal.tx_hash for deal in settled])
+
+    @property
+    def deal_id(self) -> str:
+        """The first deal, the only one unless the volume was spread over several workerpool orders."""
+        return self.deal_ids[0]
+
+    @cached_property
+    def deals(self) -> tuple[JobDeal, ...]:
+        """The deals as the hub knows them; read once."""
+        return tuple(read_deals(self._session, self.deal_ids, self.tx_hashes))
+
+    @cached_property
+    def _refs(self) -> list[TaskRef]:
+        return [ref for deal in self.deals for ref in deal.refs()]
+
+    @property
+    def task_ids(self) -> list[str]:
+        """Ids of the tasks, by their place in the job."""
+        return [ref.task_id for ref in self._refs]
+
+    @property
+    def volume(self) -> int:
+        """Number of tasks."""
+        return sum(deal.deal.bot_size for deal in self.deals)
+
+    @property
+    def cost(self) -> dict[str, int]:
+        """What the tasks cost their requester when they all succeed, nRLC.
+
+        Keys: ``app_nrlc``, ``dataset_nrlc``, ``workerpool_nrlc``, ``total_nrlc``.
+        """
+        parts = {
+            f"{kind}_nrlc": sum(getattr(held.deal, kind).price * held.deal.bot_size for held in self.deals)
+            for kind in ("app", "dataset", "workerpool")
+        }
+        return {**parts, "total_nrlc": sum(parts.values())}
+
+    def status(self) -> JobStatus:
+        """All tasks as they stand now; one round trip."""
+        last = self._last.tasks if self._last else ()
+        views = look_again(self._session, self._refs, last) if last else look(self._session, self._refs)
+        self._last = JobStatus(tuple(views))
+        return self._last
+
+    @property
+    def done(self) -> bool:
+        """Whether all tasks have ended, well or not."""
+        return (self._last is not None and self._last.ended) or self.status().ended
+
+    @property
+    def tasks(self) -> pd.DataFrame:
+        """The tasks as they stand: a DataFrame, one row each, with ``status``, deadlines in UTC ..."""
+        from iexec_lab import frames
+
+        return frames.build("task", [view.to_json() for view in self.status().tasks], **self._session.about())
+
+    def wait(self, timeout: float | None = None, *, progress: Progress | None = None) -> Job:
+        """Wait until all tasks have ended; the job itself.
+
+        A failed task is no error here: ``result`` raises for it.
+
+        Args:
+            timeout: Seconds to wait; None waits until the deadline of the deal.
+            progress: Called with the status after each look.
+
+        Raises:
+            JobError: The timeout passed. The job goes on.
+            Detached: Interrupted. The job goes on.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        try:
+            for pause in pauses(self._session):
+                if self._look(progress).ended:
+                    return self
+                self._check_time(end, timeout)
+                time.sleep(pause)
+        except KeyboardInterrupt:
+            raise Detached(self._reattach(), self._line()) from None
+        except ChainError as error:
+            raise self._out_of_sight(error) from error
+        raise AssertionError  # pauses never end
+
+    def __await__(self) -> Generator[Any, None, Job]:
+        return self._wait_async().__await__()
+
+    async def _wait_async(self) -> Job:
+        import asyncio
+
+        try:
+            for pause in pauses(self._session):
+                if (await asyncio.to_thread(self._look, None)).ended:
+                    break
+                await asyncio.sleep(pause)
+        except asyncio.CancelledError:
+            raise detached_await()(self._reattach()) from None
+        except ChainError as error:
+            raise self._out_of_sight(error) from error
+        return self
+
+    def _look(self, progress: Progress | None) -> JobStatus:
+        status = patiently(self.status)
+        if progress is not None:
+            progress(status)
+        return status
+
+    def _out_of_sight(self, error: ChainError) -> JobError:
+        return JobError(
+            f"The node does not answer, the job goes on: {error.message}",
+            details=error.details,
+            hint=self._reattach(),
+        )
+
+    def _check_time(self, end: float | None, timeout: float | None) -> None:
+        if end is not None and time.monotonic() >= end:
+            raise JobError(
+                f"The tasks did not end within {timeout:g} seconds; they go on",
+                details={"status": self._last},
+                hint=self._reattach(),
+            )
+
+    def _line(self) -> str:
+        return f"deal show {self.deal_id} --watch"
+
+    def _reattach(self) -> str:
+        again = f'lab.job("{self.deal_id}").wait() or {typed(self._line())}'
+        return f"Detached; the job goes on. Reattach: {again}"
+
+    def result(self, index: int = 0, *, wait: bool = True, verify: bool = True) -> Result:
+        """The result of one task, downloaded, checked, and decrypted where we hold the key.
+
+        Args:
+            index: Place of the task in the job, from 0.
+            wait: Wait for the task first.
+            verify: Refuse content whose hash is not the one that the chain names.
+
+        Raises:
+            JobError: The task failed, ran out of time, or is not done.
+            ObjectNotFoundError: The job has no task of that index.
+            IpfsError: The gateway was not reached, or gave something else.
+            Detached: Interrupted while waiting. The job goes on.
+        """
+        self._ref(index)
+        if wait:
+            self._wait_for(index)
+        view = self.status().tasks[index]
+        return fetch_result(self._session, view, self._beneficiary(view.deal_id), verify=verify)
+
+    def results(self, *, wait: bool = True, verify: bool = True) -> list[Result]:
+        """The results of all tasks, downloaded side by side.
+
+        Args:
+            wait: Wait for the tasks first.
+            verify: As for ``result``.
+
+        Raises:
+            JobError: One of the tasks failed, ran out of time, or is not done.
+            IpfsError: The gateway was not reached, or gave something else.
+        """
+        if wait:
+            self.wait()
+        return self._session.each(
+            lambda view: fetch_result(self._session, view, self._beneficiary(view.deal_id), verify=verify),
+            self.status().tasks,
+        )
+
+    def logs(self, index: int | None = None) -> pd.DataFrame:
+        """What the app wrote on each worker; only the requester may read it.
+
+        Args:
+            index: Place of one task in the job, from 0; None takes all.
+
+        Returns:
+            DataFrame, one row for each worker of a task: ``task_id``, ``index``, ``worker``, ``stdout``,
+                ``stderr``.
+
+        Raises:
+            JobError: The wallet is not the requester.
+            ObjectNotFoundError: The job has no task of that index.
+            WorkerpoolError: The scheduler was not reached.
+        """
+        from iexec_lab import frames
+
+        chosen = self._refs if index is None else [self._ref(index)]
+        entries = self._session.each(self._task_logs, chosen)
+        rows = [row for found in entries for row in found]
+        left_out = sum(found.left_out for found in entries)
+        about = {**self._session.about(), **({"left_out": left_out} if left_out else {})}
+        return frames.build("log", rows, **about)
+
+    def _ref(self, index: int) -> TaskRef:
+        if not 0 <= index < len(self._refs):
+            raise ObjectNotFoundError("task", f"{index} of job {self.deal_id}", self._session.network.id)
+        return self._refs[index]
+
+    def _task_logs(self, ref: TaskRef) -> Rows:
+        deal = next(held.deal for held in self.deals if held.deal_id == ref.deal_id)
+        found = fetch_logs(self._session, ref.task_id, deal)
+        rows = [{"taskid": ref.task_id, "index": ref.index, **entry} for entry in found]
+        return Rows.of(rows, found.left_out)
+
+    def _wait_for(self, index: int) -> None:
+        try:
+            for pause in pauses(self._session):
+                if patiently(self.status).tasks[index].ended:
+                    return
+                time.sleep(pause)
+        except KeyboardInterrupt:
+            raise Detached(self._reattach(), self._line()) from None
+
+    def _beneficiary(self, deal_id: str) -> str:
+        return next(held.deal.beneficiary for held in self.deals if held.deal_id == deal_id)
+
+    def to_json(self) -> dict[str, Any]:
+        """The official JSON of ``app run``: deals, and the tasks once they were looked at."""
+        shown: dict[str, Any] = {
+            "deals": [
+                {"dealid": held.deal_id, "volume": str(held.deal.bot_size), "txHash": held.tx_hash}
+                for held in self.deals
+            ]
+        }
+        if self._last is not None:
+            shown["tasks"] = [view.to_json() for view in self._last.tasks]
+            failed = [view.to_json() for view in self._last.failed]
+            if failed:
+                shown["failedTasks"] = failed
+        return shown
+
+    def __repr__(self) -> str:
+        state = str(self._last) if self._last else "not looked at yet"
+        return f"<Job {', '.join(self.deal_ids)} on {self._session.network.name}: {state}>"
+
+    def _repr_html_(self) -> str:
+        state = str(self._last) if self._last else "running"
+        deals = ", ".join(f"<code>{html.escape(deal_id)}</code>" for deal_id in self.deal_ids)
+        network = html.escape(self._session.network.name)
+        return f"<div><b>Job</b> {deals}<br>on {network}: {html.escape(state)}</div>"
+
+
+def read_deals(
+    session: Session,
+    deal_ids: Sequence[str],
+    tx_hashes: Sequence[str | None] = (),
+    *,
+    only: Callable[[Deal], bool] | None = None,
+) -> list[JobDeal]:
+    """Deals with their final deadlines; the session remembers them, since a new task's id leads to no deal.
+
+    Args:
+        session: Where they are.
+        deal_ids: Their ids.
+        tx_hashes: The transactions that made them, as far as known.
+        only: Leave out those that do not exist, and those for which this is false.
+
+    Raises:
+        ObjectNotFoundError: One of them does not exist.
+    """
+    hub = session.hub
+    deals = hub.view_deals(deal_ids)
+    if only is not None:
+        pairs = [*zip(deal_ids, deals, strict=True)]
+        kept = [(each, deal) for each, deal in pairs if deal.exists and only(deal)]
+        deal_ids, deals = [each for each, _ in kept], [deal for _, deal in kept]
+    if not deals:
+        return []
+    for deal_id, deal in zip(deal_ids, deals, strict=True):
+        if not deal.exists:
+            raise ObjectNotFoundError("deal", deal_id, session.network.id)
+    numbers = sorted({deal.category for deal in deals})
+    categories = dict(zip(numbers, hub.view_categories(numbers), strict=True))
+    ratio = hub.ratios.final
+    hashes = tx_hashes or [None] * len(deals)
+    found = [
+        JobDeal(deal_id, deal, deal.final_time(categories[deal.category].work_clock_time_ref, ratio), tx_hash)
+        for deal_id, deal, tx_hash in zip(deal_ids, deals, hashes, strict=True)
+    ]
+    session.deals_seen |= {held.deal_id: held for held in found}
+    return found

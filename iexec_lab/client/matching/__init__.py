@@ -1,0 +1,1 @@
+"""From a wish to a deal: orders are found, checked, chosen, signed and matched."""

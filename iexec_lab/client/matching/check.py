@@ -1,0 +1,255 @@
+"""Do four orders make a deal? Checked before anything is sent, restrictions included.
+
+The hub checks the same and reverts with a number; here the answer says which order and why, in the words of
+the official SDK where it has some. ``Mismatch.culprit`` names the order that another one can replace.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from iexec_lab.errors import BalanceError, CallError, OrderError, ValidationError
+from iexec_lab.ethereum.calls import Call, attempt
+from iexec_lab.ethereum.contracts import ERC734, HUB, OWNABLE, REGISTRY
+from iexec_lab.protocol import (
+    NULL_ADDRESS,
+    NULL_DATASET_ORDER,
+    check_deal_tag,
+    strip_framework,
+    sum_tags,
+    to_address,
+)
+from iexec_lab.protocol import check_match as check_orders
+from iexec_lab.units import format_rlc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from iexec_lab.client.matching.signing import AnyOrder
+    from iexec_lab.client.session import Session
+    from iexec_lab.networks import Network
+    from iexec_lab.protocol import AppOrder, DatasetOrder, Order, RequestOrder, WorkerpoolOrder
+
+STAKE_PERCENT = 30
+"""Of its price a workerpool's owner locks for each task."""
+GROUP_MEMBER = 4
+"""ERC-734 purpose that a restriction to a group contract asks for."""
+
+
+class Mismatch(OrderError):  # noqa: N818 -- reads as what it is
+    """The orders make no deal; ``culprit`` is the kind of the order to replace, None when all are needed."""
+
+    def __init__(self, message: str, culprit: str | None = None, **more: Any) -> None:
+        super().__init__(message, **more)
+        self.culprit = culprit
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Four orders that are meant to make a deal; ``dataset`` is the null order when none is used."""
+
+    app: AppOrder
+    workerpool: WorkerpoolOrder
+    request: RequestOrder
+    dataset: DatasetOrder = NULL_DATASET_ORDER
+
+    @property
+    def uses_dataset(self) -> bool:
+        return self.dataset.dataset != NULL_ADDRESS
+
+    @property
+    def orders(self) -> tuple[AnyOrder, ...]:
+        """App, dataset, workerpool, request: the order of ``matchOrders``."""
+        return (self.app, self.dataset, self.workerpool, self.request)
+
+    @property
+    def used(self) -> tuple[AnyOrder, ...]:
+        """The same without a null dataset order."""
+        return tuple(order for order in self.orders if order is not self.dataset or self.uses_dataset)
+
+    @property
+    def unsigned(self) -> tuple[AnyOrder, ...]:
+        """Our own orders, to be signed once the plan is agreed to."""
+        return tuple(order for order in self.used if order.signature is None)
+
+    @property
+    def task_cost(self) -> int:
+        """Price of one task in nRLC."""
+        return self.app.appprice + self.dataset.datasetprice + self.workerpool.workerpoolprice
+
+    @property
+    def tag(self) -> str:
+        """What the deal needs; the framework of a dataset order does not count."""
+        return sum_tags(self.app.tag, strip_framework(self.dataset.tag), self.request.tag)
+
+
+def restrictions(match: Match) -> Iterator[tuple[str, str, str, str]]:
+    """Who may be in the deal: (kind of the restricting order, field, allowed address, address met)."""
+    met = {
+        "app": match.app.app,
+        "dataset": match.dataset.dataset,
+        "workerpool": match.workerpool.workerpool,
+        "requester": match.request.requester,
+    }
+    for order in (match.app, match.dataset, match.workerpool):
+        for name, address in met.items():
+            allowed = getattr(order, f"{name}restrict", NULL_ADDRESS)
+            if allowed != NULL_ADDRESS:
+                yield order.kind, name, allowed, address
+    if match.request.workerpool != NULL_ADDRESS:
+        yield "requestorder", "workerpool", match.request.workerpool, met["workerpool"]
+
+
+def check_match(session: Session, match: Match) -> int:
+    """All checks but the payment; how many tasks the deal would have.
+
+    Two batches of reads: registries, owners and volumes, then signatures, groups and the workerpool's stake.
+    Orders that are not signed yet are ours: their signature and volume are taken for granted.
+
+    Raises:
+        Mismatch: The first thing that does not fit.
+    """
+    _check_tag(session.network, match)
+    resources = [order for order in match.used if order.kind != "requestorder"]
+    signed = {
+        order.kind: (order, order.digest(session.domain))
+        for order in match.used
+        if order.signature is not None
+    }
+    owners, consumed = _read_facts(session, resources, signed)
+    valid, strangers, stake = _read_verdicts(session, match, owners, signed)
+    for kind, good in valid.items():
+        if not good:
+            raise Mismatch(f"{kind} invalid sign", kind)
+    check_terms(session.network, match)
+    if strangers:
+        raise strangers[0]
+    volumes = [_staked_volume(match.workerpool, stake)]
+    for order in match.used:
+        left = order.volume - consumed.get(order.kind, 0)
+        if left <= 0:
+            raise Mismatch(f"{order.kind} is fully consumed", order.kind)
+        volumes.append(left)
+    return min(volumes)
+
+
+def _check_tag(network: Network, match: Match) -> None:
+    try:
+        check_deal_tag(match.app.tag, match.dataset.tag, match.request.tag, frameworks=network.frameworks)
+    except ValidationError as error:
+        raise Mismatch(error.message, hint=error.hint) from error
+
+
+def check_terms(network: Network, match: Match) -> None:
+    """What the orders alone can tell: addresses, category, trust, tags, prices.
+
+    Raises:
+        Mismatch: The first thing that does not fit.
+    """
+    try:
+        check_orders(match.app, match.workerpool, match.request, match.dataset, frameworks=network.frameworks)
+    except ValidationError as error:
+        raise Mismatch(error.message, details=error.details, hint=error.hint) from error
+
+
+def _read_facts(
+    session: Session, resources: Sequence[Order], signed: Mapping[str, tuple[Order, bytes]]
+) -> tuple[dict[str, str], dict[str, int]]:
+    """Owners by kind of order, and consumed volumes.
+
+    Raises:
+        Mismatch: ``No app deployed at address ...``.
+    """
+    hub, registries, count = session.network.hub, session.registries, len(resources)
+    calls = [Call(registries[_word(order)], REGISTRY.isRegistered, (order.resource,)) for order in resources]
+    calls += [Call(order.resource, OWNABLE.owner) for order in resources]
+    calls += [Call(hub, HUB.viewConsumed, (digest,)) for _, digest in signed.values()]
+    answers = attempt(session.rpc, calls)
+    for order, known in zip(resources, answers, strict=False):
+        if known is not True:
+            raise Mismatch(f"No {_word(order)} deployed at address {order.resource}", order.kind)
+    owners = {order.kind: to_address(owner) for order, owner in zip(resources, answers[count:], strict=False)}
+    return owners, dict(zip(signed, map(_number, answers[2 * count :]), strict=True))
+
+
+def _read_verdicts(
+    session: Session, match: Match, owners: Mapping[str, str], signed: Mapping[str, tuple[Order, bytes]]
+) -> tuple[dict[str, bool], list[Mismatch], int]:
+    """Which signatures the hub takes, who is met by no restriction, and the workerpool owner's stake."""
+    hub = session.network.hub
+    calls = []
+    for kind, (order, digest) in signed.items():
+        signer = owners.get(kind, match.request.requester)
+        signature = bytes.fromhex((order.signature or "0x")[2:])
+        calls.append(Call(hub, HUB.verifyPresignatureOrSignature, (signer, digest, signature)))
+    limited = [found for found in restrictions(match) if found[2] != found[3]]
+    for _, _, allowed, met in limited:
+        calls.append(
+            Call(allowed, ERC734.keyHasPurpose, (bytes.fromhex(met[2:]).rjust(32, b"\0"), GROUP_MEMBER))
+        )
+    calls.append(Call(hub, HUB.viewAccount, (owners["workerpoolorder"],)))
+    *answers, account = attempt(session.rpc, calls)
+    valid = {kind: verdict is True for kind, verdict in zip(signed, answers, strict=False)}
+    strangers = [
+        Mismatch(
+            f"{kind} is restricted to {name} {allowed}",
+            None if kind == "requestorder" else kind,
+            details={name: met},
+        )
+        for (kind, name, allowed, met), member in zip(limited, answers[len(signed) :], strict=True)
+        if member is not True
+    ]
+    return valid, strangers, account[0] if isinstance(account, tuple) else 0
+
+
+def _number(value: Any) -> int:
+    """A decoded number; the error that stands in its place otherwise."""
+    if isinstance(value, CallError):
+        raise value
+    return int(value)
+
+
+def _staked_volume(order: WorkerpoolOrder, stake: int) -> int:
+    """Tasks that the workerpool owner's stake covers."""
+    per_task = order.workerpoolprice * STAKE_PERCENT // 100
+    if per_task == 0:
+        return order.volume
+    if stake < per_task:
+        raise Mismatch(
+            f"workerpool required stake ({per_task}) is greater than workerpool owner's account stake "
+            f"({stake}). Orders can't be matched. "
+            "If you are the workerpool owner, you should deposit to top up your account",
+            "workerpoolorder",
+        )
+    return stake // per_task
+
+
+def check_solvency(session: Session, match: Match, volume: int, *, sponsored: int = 0) -> None:
+    """The requester's stake must pay for all tasks; ``sponsored`` nRLC come from elsewhere.
+
+    Raises:
+        BalanceError: It does not.
+    """
+    cost, stake = match.task_cost, session.hub.view_account(match.request.requester).stake
+    details = {"stake": f"{format_rlc(stake)} RLC", "cost": f"{format_rlc(cost * volume)} RLC"}
+    advice = "If you are the requester, you should deposit to top up your account"
+    hint = f"Run: account deposit {format_rlc(cost * volume - sponsored - stake)} RLC"
+    if stake + sponsored < cost:
+        raise BalanceError(
+            f"Cost per task ({cost}) is greater than requester account stake ({stake}). "
+            f"Orders can't be matched. {advice}",
+            details=details,
+            hint=hint,
+        )
+    if stake + sponsored < cost * volume:
+        raise BalanceError(
+            f"Total cost for {volume} tasks ({cost * volume}) is greater than requester account stake "
+            f"({stake}). Orders can't be matched. {advice} or reduce your requestorder volume",
+            details=details,
+            hint=hint,
+        )
+
+
+def _word(order: Order) -> str:
+    return order.kind.removesuffix("order")

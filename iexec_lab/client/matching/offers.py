@@ -1,0 +1,353 @@
+"""What the market offers for a request, and the matches that come of it, checked on chain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from iexec_lab.client.matching import preflight, signing
+from iexec_lab.client.matching.cheapest import Wish, choose
+from iexec_lab.client.matching.check import Match, Mismatch, check_match
+from iexec_lab.errors import CallError, OrderError, ValidationError
+from iexec_lab.ethereum.calls import Call, attempt
+from iexec_lab.ethereum.contracts import APP, OWNABLE, REGISTRY
+from iexec_lab.protocol import (
+    NULL_ADDRESS,
+    NULL_BYTES32,
+    ORDERS,
+    decode_tag,
+    encode_tag,
+    has_tag,
+    sum_tags,
+    to_address,
+)
+from iexec_lab.units import format_rlc
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from iexec_lab.client.matching.cheapest import Choice
+    from iexec_lab.client.matching.request import Request
+    from iexec_lab.client.session import Session
+    from iexec_lab.protocol import AppOrder, DatasetOrder, RequestOrder, WorkerpoolOrder
+
+TRIES = 20
+"""Choices that may turn out stale, or too small for all tasks, before we give up."""
+
+
+class Known(NamedTuple):
+    """Chain facts about what a request names: kind -> owner, and the TEE framework of the app."""
+
+    owners: Mapping[str, str]
+    mrenclave: str
+
+
+class Wanted(NamedTuple):
+    """The tag of a request, and why it is more than what was typed."""
+
+    tag: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """Orders that could be used, of each kind; ``datasets`` is empty when the request names none."""
+
+    apps: Sequence[AppOrder]
+    datasets: Sequence[DatasetOrder]
+    pools: Sequence[WorkerpoolOrder]
+
+
+class Found(NamedTuple):
+    """The deals to make, with the number of tasks of each."""
+
+    matches: list[tuple[Match, int]]
+    notes: tuple[str, ...]
+
+
+def look_up(session: Session, request: Request) -> Known:
+    """Owners of what the request names.
+
+    Raises:
+        OrderError: ``No app deployed at address ...``.
+    """
+    named, registries = request.resources, session.registries
+    calls = [
+        *(Call(registries[kind], REGISTRY.isRegistered, (address,)) for kind, address in named.items()),
+        *(Call(address, OWNABLE.owner) for address in named.values()),
+        Call(request.app, APP.m_appMREnclave),
+    ]
+    answers = attempt(session.rpc, calls)
+    for (kind, address), known in zip(named.items(), answers, strict=False):
+        if known is not True:
+            raise OrderError(f"No {kind} deployed at address {address}")
+    owners = map(to_address, answers[len(named) : -1])
+    return Known(dict(zip(named, owners, strict=True)), preflight.mrenclave_text(_value(answers[-1])))
+
+
+def _value(answer: Any) -> Any:
+    """What a contract answered; its error raised."""
+    if isinstance(answer, CallError):
+        raise answer
+    return answer
+
+
+def wanted_tag(session: Session, request: Request, known: Known, *, confidential: bool = False) -> Wanted:
+    """The tag that the request asks for; an enclave is added where the request makes no sense without."""
+    network = session.network
+    tag = sum_tags(request.tag or NULL_BYTES32, network.default_tag)
+    framework = _framework(session, known)
+    why = request.wants_enclave or ("the dataset is confidential" if confidential else None)
+    if why is None and known.mrenclave and request.tag is None:
+        why = f"the app is built for {framework}"
+    if why is None or has_tag(tag, "tee"):
+        return Wanted(tag)
+    return Wanted(sum_tags(tag, encode_tag(["tee", framework])), (f"tag tee,{framework}: {why}",))
+
+
+def _framework(session: Session, known: Known) -> str:
+    """The TEE framework to run the app in: the one it is built for."""
+    return "tdx" if session.network.tdx_only else preflight.app_framework(known.mrenclave) or "tdx"
+
+
+def draft_request(
+    session: Session,
+    request: Request,
+    *,
+    tag: str,
+    category: int,
+    prices: Mapping[str, int],
+    workerpool: str,
+    volume: int | None = None,
+) -> RequestOrder:
+    """The unsigned request order; ``prices`` are its limits by kind of order."""
+    values = {
+        "app": request.app,
+        "appmaxprice": prices.get("apporder", 0),
+        "dataset": request.dataset,
+        "datasetmaxprice": prices.get("datasetorder", 0),
+        "workerpool": workerpool,
+        "workerpoolmaxprice": prices.get("workerpoolorder", 0),
+        "requester": session.address,
+        "beneficiary": request.beneficiary,
+        "callback": request.callback,
+        "category": category,
+        "trust": request.trust,
+        "tag": tag,
+        "volume": request.volume if volume is None else volume,
+        "params": request.params,
+    }
+    return signing.draft(session, "requestorder", values)  # type: ignore[return-value]
+
+
+def find_matches(session: Session, request: Request) -> Found:
+    """The cheapest matches for all tasks; a stale order is passed over for the next one.
+
+    Raises:
+        OrderError: Nothing on the market fits; the message says what is missing.
+    """
+    known = look_up(session, request)
+    offers, confidential = _read_offers(session, request, known)
+    wanted = wanted_tag(session, request, known, confidential=confidential)
+    wish = Wish(
+        tag=wanted.tag,
+        framework=encode_tag(["tee", _framework(session, known)]),
+        exact=request.tag is not None,
+        trust=request.trust,
+        category=request.category,
+        max_prices=request.max_prices,
+    )
+    offers = _with_own(session, request, known, offers, wish, confidential=confidential)
+    _require_some(request, offers)
+    matches: list[tuple[Match, int]] = []
+    left, notes = request.volume, wanted.notes
+    for _ in range(TRIES):
+        choice = choose(wish, offers.apps, offers.datasets, offers.pools)
+        if choice is None:
+            break
+        if choice.tag != wish.tag and not notes:
+            notes = (f"tag {','.join(decode_tag(choice.tag))}: the dataset is used in an enclave",)
+        match = _to_match(session, request, choice, left)
+        try:
+            volume = min(left, check_match(session, match))
+        except Mismatch as error:
+            wish = _without(wish, choice, error)
+            continue
+        match = replace(match, request=replace(match.request, volume=volume))
+        matches.append((match, volume))
+        left -= volume
+        if not left:
+            return Found(matches, notes)
+        wish = replace(
+            wish, category=choice.workerpool.category, rejected=wish.rejected | _salts(choice.workerpool)
+        )
+    raise _nothing_fits(request, wish, offers, done=request.volume - left)
+
+
+def _read_offers(session: Session, request: Request, known: Known) -> tuple[Offers, bool]:
+    """Every order of the market that could be used, and whether the dataset has a key in the SMS."""
+    wallet, owners = session.address, known.owners
+    dataset = request.dataset if "dataset" in owners else None
+    pool = request.workerpool if "workerpool" in owners else None
+
+    def apps() -> list[Any]:
+        if owners["app"] == wallet:
+            return []
+        restrictions = {"requester": wallet, "dataset": dataset, "workerpool": pool or "any"}
+        return read_book(session, "apporder", app=request.app, **restrictions)
+
+    def datasets() -> list[Any]:
+        if dataset is None or owners["dataset"] == wallet:
+            return []
+        restrictions = {"requester": wallet, "app": request.app, "workerpool": pool or "any"}
+        return read_book(session, "datasetorder", dataset=dataset, **restrictions)
+
+    def pools() -> list[Any]:
+        if owners.get("workerpool") == wallet:
+            return []
+        return read_book(
+            session,
+            "workerpoolorder",
+            workerpool=pool,
+            category=request.category,
+            app=request.app,
+            dataset=dataset,
+            requester=wallet,
+            min_tag=request.tag,
+            min_trust=request.trust or None,
+        )
+
+    def confidential() -> bool:
+        if dataset is None or session.network.tdx_only or (request.tag and has_tag(request.tag, "tee")):
+            return False
+        configured, framework = session.network.sms, _framework(session, known)
+        if not configured:
+            return False
+        usual = framework if {"default", framework} & set(configured) else None
+        return session.sms(usual).has_dataset_secret(dataset)
+
+    *books, is_confidential = session.together(apps, datasets, pools, confidential)
+    return Offers(*books), is_confidential
+
+
+def read_book(session: Session, kind: str, **filters: Any) -> list[Any]:
+    """All open orders that pass the filters; what is no order, or about something else, is left out.
+
+    What the market says beside the orders is not used: ``check_match`` hashes what is chosen, and has the hub
+    say who signed it and what is left of it.
+    """
+    found, resource = [], filters.get(ORDERS[kind].resource_field)
+    for entry in session.market.orderbook_all(kind, **filters).orders:
+        try:
+            order = ORDERS[kind].from_json(entry["order"], stage="signed", frameworks=None)
+        except ValidationError:
+            continue
+        if resource is None or order.resource == resource:
+            found.append(order)
+    return found
+
+
+def _with_own(
+    session: Session, request: Request, known: Known, offers: Offers, wish: Wish, *, confidential: bool
+) -> Offers:
+    """Free orders, for this wallet only, of what it owns; they are signed once the gate is passed."""
+    wallet, owners = session.address, known.owners
+    tags = dict.fromkeys((wish.tag, sum_tags(wish.tag, wish.framework)))
+    private = {"volume": request.volume, "requesterrestrict": wallet}
+
+    def own(kind: str, resource: str, tags: Any, **more: Any) -> list[Any]:
+        word = kind.removesuffix("order")
+        return [signing.draft(session, kind, {word: resource, "tag": tag, **private, **more}) for tag in tags]
+
+    if owners["app"] == wallet:
+        offers = replace(offers, apps=own("apporder", request.app, tags))
+    if owners.get("dataset") == wallet:
+        tag = encode_tag(["tee"]) if confidential else NULL_BYTES32
+        offers = replace(offers, datasets=own("datasetorder", request.dataset, [tag]))
+    if owners.get("workerpool") == wallet:
+        needed = dict.fromkeys(sum_tags(tag, app.tag) for app in offers.apps for tag in tags)
+        size = {"category": request.category or 0, "trust": request.trust}
+        offers = replace(offers, pools=own("workerpoolorder", request.workerpool, needed, **size))
+    return offers
+
+
+def _require_some(request: Request, offers: Offers) -> None:
+    if not offers.apps:
+        raise OrderError(
+            f"No order available for app {request.app}",
+            hint="Its owner has to publish one: app publish.",
+        )
+    if request.dataset != NULL_ADDRESS and not offers.datasets:
+        raise OrderError(
+            f"No order available for dataset {request.dataset}",
+            hint="Its owner has to publish one, for this app and this wallet: dataset publish.",
+        )
+    if not offers.pools:
+        raise _no_pool(request)
+
+
+def _no_pool(request: Request, hint: str | None = None) -> OrderError:
+    if request.category is not None:
+        message = f"No workerpoolorder matching your conditions available in category {request.category}"
+    else:
+        message = "No workerpoolorder matching your conditions currently available"
+    return OrderError(message, hint=hint)
+
+
+def _to_match(session: Session, request: Request, choice: Choice, volume: int) -> Match:
+    order = draft_request(
+        session,
+        request,
+        tag=choice.tag,
+        category=choice.workerpool.category,
+        prices={
+            "apporder": choice.app.price,
+            "datasetorder": choice.dataset.price,
+            "workerpoolorder": choice.workerpool.price,
+        },
+        workerpool=choice.workerpool.workerpool,
+        volume=volume,
+    )
+    return Match(choice.app, choice.workerpool, order, choice.dataset)
+
+
+def _salts(order: Any) -> frozenset[str]:
+    return frozenset() if order.salt is None else frozenset({order.salt})
+
+
+def _without(wish: Wish, choice: Choice, error: Mismatch) -> Wish:
+    """The wish without the order that failed its check; the error itself when nothing can take its place."""
+    stale = {"apporder": choice.app, "datasetorder": choice.dataset, "workerpoolorder": choice.workerpool}
+    salts = _salts(stale.get(error.culprit or "", choice.app)) if error.culprit in stale else frozenset()
+    if not salts:
+        raise error
+    return replace(wish, rejected=wish.rejected | salts)
+
+
+def _nothing_fits(request: Request, wish: Wish, offers: Offers, *, done: int) -> OrderError:
+    """Say which part of the wish the market can not meet."""
+    names = ",".join(decode_tag(wish.tag))
+    if has_tag(wish.tag, "tee") and not any(has_tag(app.tag, "tee") for app in offers.apps):
+        return OrderError(
+            f"No order available for app {request.app}",
+            hint=f"The deal needs the tag {names}, none of the app's {len(offers.apps)} orders has it.",
+        )
+    for kind, orders in (
+        ("app", offers.apps),
+        ("dataset", offers.datasets),
+        ("workerpool", offers.pools),
+    ):
+        limit = wish.max_prices.get(f"{kind}order")
+        if limit is not None and orders and min(order.price for order in orders) > limit:
+            cheapest = min(order.price for order in orders)
+            return OrderError(
+                f"No order of the {kind} within your price",
+                details={"cheapest": f"{format_rlc(cheapest)} RLC", "limit": f"{format_rlc(limit)} RLC"},
+                hint=f"Raise --{kind}-price, or leave it out.",
+            )
+    if done:
+        return OrderError(
+            f"The market has room for {done} of {request.volume} tasks", hint="Ask for less volume."
+        )
+    hint = f"The deal needs the tag {names}." if names else None
+    return _no_pool(request, hint)

@@ -1,0 +1,216 @@
+"""What apps, datasets and workerpools have in common: entries of a registry, owned as NFTs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from iexec_lab.client.matching import preflight, signing
+from iexec_lab.client.nouns._verb import Noun, framed, only, verb
+from iexec_lab.errors import ConfigurationError, IexecError, ObjectNotFoundError, OrderError, ValidationError
+from iexec_lab.ethereum.calls import Call, read
+from iexec_lab.ethereum.contracts import ERC721_EVENTS, REGISTRY
+from iexec_lab.protocol import NULL_ADDRESS, decode_multiaddr, is_address, to_address, to_uint256
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from iexec_lab.ethereum.abi import Function
+
+
+def _drawn(noun: Asset, plain: Mapping[str, Any]) -> pd.DataFrame:
+    return framed(noun.kind)(noun, plain)
+
+
+class Asset(Noun):
+    """The verbs of all three; ``kind`` is "app", "dataset" or "workerpool"."""
+
+    kind: ClassVar[str]
+    _create: ClassVar[Function]
+    #: Its arguments, as they are named in ``iexec.json``.
+    _terms: ClassVar[tuple[str, ...]]
+    _predicted: ClassVar[Function]
+    #: Official field name -> view function of the asset's contract.
+    _views: ClassVar[Mapping[str, Function]]
+
+    @property
+    def registry(self) -> str:
+        """Address of the registry of this kind."""
+        return self.session.registries[self.kind]
+
+    @verb()
+    def deployed(self, address: str) -> bool:
+        """Whether an address (or ENS name) is an entry of the registry."""
+        return self.session.hub.is_registered(self.kind, [self.session.to_address(address)])[0]
+
+    @verb(value=_drawn, raw=lambda plain: plain)
+    def show(self, address_or_index: str | int, user: str | None = None) -> dict[str, Any]:
+        """One of them, by address or ENS name, or by its index among those of ``user``.
+
+        Args:
+            address_or_index: An address, an ENS name, or a number from 0.
+            user: Whose assets the index counts (default: the wallet's).
+
+        Returns:
+            DataFrame, one row: ``address``, ``owner``, ``registry`` and all else that its contract tells.
+
+        Raises:
+            ObjectNotFoundError: There is none on this chain.
+        """
+        return self._show(address_or_index, user)
+
+    def _show(self, address_or_index: str | int, user: str | None) -> dict[str, Any]:
+        return self._read(self._find(address_or_index, user))
+
+    @verb(raw=lambda count: {"count": str(count)})
+    def count(self, user: str | None = None) -> int:
+        """How many of this kind ``user`` (default: the wallet) owns."""
+        return self._balance(self._user(user))
+
+    @verb(value=framed("receipt"), raw=only("address", "to", "txHash"))
+    def transfer(self, address: str, to: str, *, force: bool = False) -> dict[str, Any]:
+        """Give one away.
+
+        Args:
+            address: What, which the wallet owns (address or ENS name).
+            to: The new owner.
+            force: Do it without asking.
+
+        Returns:
+            DataFrame, one row: ``address``, ``to``, ``tx_hash``.
+
+        Raises:
+            OrderError: It is not in the registry, or not the wallet's.
+            AbortedError: It was not confirmed.
+        """
+        asset, target = self.session.to_address(address), self.session.to_address(to)
+        session = self.session
+        if not self.deployed(asset):
+            raise OrderError(f"Invalid {self.kind} address", details={self.kind: asset})
+        [owner], wallet = session.hub.owners([asset]), session.signer.address
+        if owner != wallet:
+            raise OrderError(
+                f"Only {self.kind} owner can transfer {self.kind} ownership",
+                details={"owner": owner, "wallet": wallet},
+            )
+        data = REGISTRY.safeTransferFrom.encode(wallet, target, int(asset, 16))
+        details = {self.kind: asset, "to": target}
+        receipt = session.send(f"{self.kind} transfer", self.registry, data, details=details, force=force)
+        return {"address": asset, "to": target, "txHash": receipt.tx_hash}
+
+    @verb(raw=lambda hashes: {"unpublished": hashes})
+    def unpublish(self, address: str, *, all: bool = False, force: bool = False) -> str | list[str]:  # noqa: A002
+        """Take the newest order about it off the market, or all of them.
+
+        The signatures stay valid: who kept an order can still use it until it is canceled
+        (``lab.order.cancel``).
+
+        Args:
+            address: What the orders are about (address or ENS name).
+            all: All orders, not only the newest.
+            force: Do it without asking.
+
+        Returns:
+            The order's hash; with ``all`` the list of all hashes.
+
+        Raises:
+            ApiError: The wallet has no open order about it.
+            AbortedError: It was not confirmed.
+        """
+        session, asset = self.session, self.session.to_address(address)
+        terms: dict[str, Any] = {self.kind: asset, "orders": "all" if all else "last"}
+        session.spend(session.plan(f"{self.kind} unpublish", **terms), force=force)
+        token = session.market.log_in(session.gate)
+        target = "unpublish_all" if all else "unpublish_last"
+        hashes = session.market.unpublish(f"{self.kind}order", token, target=target, resource=asset)
+        return hashes if all else hashes[0]
+
+    def _publish(
+        self, values: Mapping[str, Any], *, skip_preflight_check: bool = False, force: bool = False
+    ) -> str:
+        """Make, check, sign and publish one order of an asset."""
+        session, kind = self.session, f"{self.kind}order"
+        order = signing.draft(session, kind, values)
+        self._require(order.resource)
+        if not skip_preflight_check:
+            preflight.require(session, order)
+        plan = session.plan(f"{self.kind} publish", signs=[order], **signing.order_terms(order))
+        return signing.publish(session, signing.sign(session.spend(plan, force=force), order))
+
+    def _deploy(self, args: tuple[Any, ...], *, force: bool) -> dict[str, Any]:
+        """Create the entry whose creation arguments these are."""
+        session = self.session
+        address = self._predict(args)
+        if self.deployed(address):
+            raise OrderError(
+                f"{self.kind.capitalize()} already deployed at address {address}",
+                hint="The same values give the same address: change one, such as the name.",
+            )
+        terms = {name: _text(name, value) for name, value in zip(self._terms, args, strict=True)}
+        details = {"registry": self.registry, "address": address, **terms}
+        data = self._create.encode(*args)
+        receipt = session.send(f"{self.kind} deploy", self.registry, data, details=details, force=force)
+        for log in receipt.logs:
+            if ERC721_EVENTS.Transfer.matches(log) and to_address(log["address"]) == to_address(
+                self.registry
+            ):
+                token = ERC721_EVENTS.Transfer.decode(log)["tokenId"]
+                return {"address": to_address(f"0x{token:040x}"), "txHash": receipt.tx_hash}
+        raise IexecError("Transfer not confirmed", details={"transaction": receipt.tx_hash})
+
+    def _predict(self, args: tuple[Any, ...]) -> str:
+        [address] = read(self.session.rpc, [Call(self.registry, self._predicted, args)])
+        return to_address(address)
+
+    def _owner(self, owner: str | None) -> str:
+        """The given owner, else the wallet."""
+        address = self.session.to_address(owner or self.session.address)
+        if address == NULL_ADDRESS:
+            raise ValidationError(
+                "owner is a required field", hint="Give owner=..., or connect with a wallet."
+            )
+        return address
+
+    def _require(self, address: str) -> None:
+        if not self.deployed(address):
+            raise OrderError(f"No {self.kind} deployed at address {address}")
+
+    def _user(self, user: str | None) -> str:
+        address = self.session.to_address(user or self.session.address)
+        if address == NULL_ADDRESS:
+            raise ConfigurationError(
+                "Missing option --user <address> or wallet",
+                hint='Name the owner with --user, or create a wallet with "wallet create".',
+            )
+        return address
+
+    def _balance(self, user: str) -> int:
+        return int(read(self.session.rpc, [Call(self.registry, REGISTRY.balanceOf, (user,))])[0])
+
+    def _find(self, address_or_index: str | int, user: str | None) -> str:
+        if is_address(address_or_index) or str(address_or_index).endswith(".eth"):
+            asset = self.session.to_address(address_or_index)
+            if not self.deployed(asset):
+                raise ObjectNotFoundError(self.kind, asset, self.session.network.id)
+            return asset
+        index, owner = to_uint256(address_or_index), self._user(user)
+        if index >= self._balance(owner):
+            raise ObjectNotFoundError(self.kind, str(index), self.session.network.id)
+        call = Call(self.registry, REGISTRY.tokenOfOwnerByIndex, (owner, index))
+        return to_address(f"0x{int(read(self.session.rpc, [call])[0]):040x}")
+
+    def _read(self, asset: str) -> dict[str, Any]:
+        values = read(self.session.rpc, [Call(asset, view, ()) for view in self._views.values()])
+        fields = {name: _text(name, value) for name, value in zip(self._views, values, strict=True)}
+        return {"address": asset, self.kind: fields}
+
+
+def _text(name: str, value: Any) -> str:
+    """A view's value as the official CLI writes it."""
+    if isinstance(value, bytes):
+        if name.lower().endswith("checksum"):
+            return "0x" + value.hex()
+        is_multiaddr = name.lower().endswith("multiaddr")
+        return decode_multiaddr(value) if is_multiaddr else value.decode(errors="replace")
+    return to_address(value) if name in {"owner", "registry"} else str(value)

@@ -1,0 +1,196 @@
+"""The account on the hub: RLC staked for deals, RLC locked in them, and who else may spend it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from iexec_lab.client.balances import WEI_PER_NRLC, wallet_nrlc
+from iexec_lab.client.nouns._bridge import bridged_session
+from iexec_lab.client.nouns._verb import Noun, framed, only, verb
+from iexec_lab.errors import BalanceError, IexecError
+from iexec_lab.ethereum.calls import Call, read
+from iexec_lab.ethereum.contracts import HUB, NATIVE_HUB, RLC
+from iexec_lab.units import format_rlc, parse_rlc
+
+if TYPE_CHECKING:
+    from iexec_lab.client.session import Session
+    from iexec_lab.ethereum.hub import Hub
+
+
+class Accounts(Noun):
+    """``lab.account``: RLC on the hub, staked for deals or locked in them.
+
+    Amounts are nRLC unless a unit is given.
+    """
+
+    @verb(value=framed("account"), raw=only("balance"))
+    def show(self, address: str | None = None) -> dict[str, Any]:
+        """Stake and locked RLC of an address (default: the wallet's).
+
+        Returns:
+            DataFrame, one row: ``address``, ``stake_nrlc``, ``locked_nrlc``.
+
+        Raises:
+            WalletError: No wallet, and no address was given.
+        """
+        who = self.session.to_address(address or self.session.own_address)
+        return _balance(self.session.hub, who)
+
+    @verb(value=framed("account"), raw=only("balance"))
+    def show_bridged(self, address: str | None = None) -> dict[str, Any]:
+        """The account of the same address on the chain that the bridge leads to.
+
+        Returns:
+            DataFrame, one row, as ``show`` gives.
+
+        Raises:
+            ConfigurationError: The network has no bridge, or the other chain is not configured.
+            WalletError: No wallet, and no address was given.
+        """
+        who = self.session.to_address(address or self.session.own_address)
+        return _balance(bridged_session(self.session).hub, who)
+
+    @verb(value=framed("receipt"), raw=only("amount", "txHash"))
+    def deposit(self, amount: Any, unit: str = "nRLC", *, force: bool = False) -> dict[str, Any]:
+        """Move RLC from the wallet to the account, in one transaction.
+
+        Args:
+            amount: A number of ``unit``, or with its own unit: ``"1.5 RLC"``, ``["1.5", "RLC"]``.
+            unit: ``nRLC`` or ``RLC``, where ``amount`` names none.
+            force: Do it without asking.
+
+        Returns:
+            DataFrame, one row: ``amount_nrlc``, ``tx_hash``.
+
+        Raises:
+            BalanceError: ``Deposit amount exceed wallet balance``.
+            AbortedError: It was not confirmed.
+        """
+        nrlc = _positive(amount, unit, "Deposit")
+        session = self.session
+        held = wallet_nrlc(session, session.signer.address)
+        details = {"amount_nrlc": nrlc, "wallet_left_nrlc": held - nrlc}
+        if held < nrlc:
+            raise BalanceError(
+                "Deposit amount exceed wallet balance",
+                details={"amount": f"{format_rlc(nrlc)} RLC", "wallet": f"{format_rlc(held)} RLC"},
+                hint=_funding_hint(session),
+            )
+        if session.network.native:
+            receipt = session.send(
+                "account deposit",
+                session.network.hub,
+                NATIVE_HUB.deposit.encode(),
+                nrlc * WEI_PER_NRLC,
+                cost_nrlc=nrlc,
+                details=details,
+                force=force,
+            )
+        else:
+            data = RLC.approveAndCall.encode(session.network.hub, nrlc, b"")
+            receipt = session.send(
+                "account deposit", session.token, data, cost_nrlc=nrlc, details=details, force=force
+            )
+        return _receipt(nrlc, receipt.tx_hash)
+
+    @verb(value=framed("receipt"), raw=only("amount", "txHash"))
+    def withdraw(self, amount: Any, unit: str = "nRLC", *, force: bool = False) -> dict[str, Any]:
+        """Move RLC from the account back to the wallet.
+
+        Args:
+            amount: A number of ``unit``, or with its own unit: ``"1.5 RLC"``, ``["1.5", "RLC"]``.
+            unit: ``nRLC`` or ``RLC``, where ``amount`` names none.
+            force: Do it without asking.
+
+        Returns:
+            DataFrame, one row: ``amount_nrlc``, ``tx_hash``.
+
+        Raises:
+            BalanceError: ``Withdraw amount exceed account balance``.
+            AbortedError: It was not confirmed.
+        """
+        nrlc = _positive(amount, unit, "Withdraw")
+        session = self.session
+        stake = session.hub.view_account(session.signer.address).stake
+        if stake < nrlc:
+            raise BalanceError(
+                "Withdraw amount exceed account balance",
+                details={"amount": f"{format_rlc(nrlc)} RLC", "stake": f"{format_rlc(stake)} RLC"},
+            )
+        details = {"amount_nrlc": nrlc, "stake_left_nrlc": stake - nrlc}
+        receipt = session.send(
+            "account withdraw", session.network.hub, HUB.withdraw.encode(nrlc), details=details, force=force
+        )
+        return _receipt(nrlc, receipt.tx_hash)
+
+    @verb(value=framed("receipt"), raw=only("txHash"))
+    def approve(
+        self, amount: Any, spender: str, unit: str = "nRLC", *, force: bool = False
+    ) -> dict[str, Any]:
+        """Let ``spender`` use up to that much of the account.
+
+        Args:
+            amount: A number of ``unit``, or with its own unit: ``"1.5 RLC"``, ``["1.5", "RLC"]``.
+            spender: Address or ENS name; what it was allowed before is replaced.
+            unit: ``nRLC`` or ``RLC``, where ``amount`` names none.
+            force: Do it without asking.
+
+        Returns:
+            DataFrame, one row: ``to``, ``amount_nrlc``, ``tx_hash``.
+
+        Raises:
+            AbortedError: It was not confirmed.
+        """
+        return self._approve(
+            "account approve", parse_rlc(amount, unit), self.session.to_address(spender), force=force
+        )
+
+    @verb(value=framed("receipt"), raw=only("txHash"))
+    def revoke(self, spender: str, *, force: bool = False) -> dict[str, Any]:
+        """Take the allowance of ``spender`` (address or ENS name) back.
+
+        Returns:
+            DataFrame, one row: ``to``, ``amount_nrlc`` (0), ``tx_hash``.
+
+        Raises:
+            AbortedError: It was not confirmed.
+        """
+        return self._approve("account revoke", 0, self.session.to_address(spender), force=force)
+
+    def _approve(self, action: str, nrlc: int, spender: str, *, force: bool) -> dict[str, Any]:
+        session = self.session
+        receipt = session.send(
+            action,
+            session.network.hub,
+            HUB.approve.encode(spender, nrlc),
+            details={"spender": spender, "amount_nrlc": nrlc},
+            force=force,
+        )
+        return {**_receipt(nrlc, receipt.tx_hash), "to": spender}
+
+    @verb(raw=lambda nrlc: {"amount": str(nrlc)})
+    def allowance(self, spender: str, user: str | None = None) -> int:
+        """How much of the account of ``user`` (default: the wallet) ``spender`` may use, nRLC."""
+        owner = self.session.to_address(user or self.session.address)
+        call = Call(self.session.network.hub, HUB.allowance, (owner, self.session.to_address(spender)))
+        return int(read(self.session.rpc, [call])[0])
+
+
+def _balance(hub: Hub, address: str) -> dict[str, Any]:
+    account = hub.view_account(address)
+    return {"address": address, "balance": {"stake": str(account.stake), "locked": str(account.locked)}}
+
+
+def _receipt(nrlc: int, tx_hash: str) -> dict[str, Any]:
+    return {"amount": str(nrlc), "amount_nrlc": nrlc, "txHash": tx_hash}
+
+
+def _positive(amount: Any, unit: str, what: str) -> int:
+    nrlc = parse_rlc(amount, unit)
+    if nrlc <= 0:
+        raise IexecError(f"{what} amount must be greater than 0")
+    return nrlc
+
+
+def _funding_hint(session: Session) -> str | None:
+    return "iexec-lab sandbox fund gives more." if session.network.name.startswith("sandbox") else None

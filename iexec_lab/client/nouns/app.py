@@ -1,0 +1,193 @@
+"""Apps: deploy, show, sell and run them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from iexec_lab.client.matching.preflight import app_framework
+from iexec_lab.client.nouns._asset import Asset
+from iexec_lab.client.nouns._run import request_execution, run_app, run_json
+from iexec_lab.client.nouns._verb import picked, verb
+from iexec_lab.errors import OrderError
+from iexec_lab.ethereum.contracts import APP, APP_REGISTRY
+from iexec_lab.protocol import app_arguments
+
+
+class Apps(Asset):
+    """``lab.app``: deploy, show, sell and run apps."""
+
+    kind = "app"
+    _create = APP_REGISTRY.createApp
+    _terms = ("owner", "name", "type", "multiaddr", "checksum", "mrenclave")
+    _predicted = APP_REGISTRY.predictApp
+    _views = {  # noqa: RUF012
+        "appChecksum": APP.m_appChecksum,
+        "appMREnclave": APP.m_appMREnclave,
+        "appMultiaddr": APP.m_appMultiaddr,
+        "appName": APP.m_appName,
+        "appType": APP.m_appType,
+        "owner": APP.owner,
+        "registry": APP.registry,
+    }
+
+    @verb(value=picked("address"))
+    def deploy(
+        self,
+        name: str,
+        multiaddr: str,
+        checksum: str,
+        *,
+        owner: str | None = None,
+        type: str = "DOCKER",  # noqa: A002
+        mrenclave: Any = None,
+        force: bool = False,
+    ) -> dict[str, Any]:
+        """Register an app; its address.
+
+        Args:
+            name: Free text; together with the rest it decides the address.
+            multiaddr: Docker image, ``repo/image:tag``.
+            checksum: Digest of the image, 32 bytes as 0x text.
+            owner: Who will own it (default: the wallet).
+            type: ``DOCKER``.
+            mrenclave: For SCONE and Gramine apps: ``{"framework", "version", "fingerprint"}``, for SCONE also
+                ``"entrypoint"`` and ``"heapSize"`` (bytes); an object or its JSON text.
+            force: Do it without asking.
+
+        Raises:
+            ValidationError: A value can not be right.
+            OrderError: The same app is deployed already.
+            AbortedError: It was not confirmed.
+        """
+        return self._deploy(self._creation(name, multiaddr, checksum, owner, type, mrenclave), force=force)
+
+    @verb()
+    def predict(
+        self,
+        name: str,
+        multiaddr: str,
+        checksum: str,
+        *,
+        owner: str | None = None,
+        type: str = "DOCKER",  # noqa: A002
+        mrenclave: Any = None,
+    ) -> str:
+        """The address that ``deploy`` with the same values would give.
+
+        Args:
+            name: As for ``deploy``, and so are the rest.
+            multiaddr: Docker image, ``repo/image:tag``.
+            checksum: Digest of the image, 32 bytes as 0x text.
+            owner: Who would own it (default: the wallet).
+            type: ``DOCKER``.
+            mrenclave: For SCONE and Gramine apps.
+
+        Raises:
+            ValidationError: A value can not be right.
+        """
+        return self._predict(self._creation(name, multiaddr, checksum, owner, type, mrenclave))
+
+    def _creation(
+        self, name: str, multiaddr: str, checksum: str, owner: str | None, app_type: str, mrenclave: Any
+    ) -> tuple[Any, ...]:
+        values = {
+            "owner": self._owner(owner),
+            "name": name,
+            "type": app_type,
+            "multiaddr": multiaddr,
+            "checksum": checksum,
+            "mrenclave": mrenclave,
+        }
+        return app_arguments(values, frameworks=self.session.network.frameworks)
+
+    @verb(raw=lambda order_hash: {"orderHash": order_hash})
+    def publish(
+        self,
+        address: str,
+        *,
+        price: Any = 0,
+        volume: int = 1_000_000,
+        tag: Any = None,
+        dataset_restrict: str | None = None,
+        workerpool_restrict: str | None = None,
+        requester_restrict: str | None = None,
+        skip_preflight_check: bool = False,
+        force: bool = False,
+    ) -> str:
+        """Sign an order that lets others use the app, and publish it; its hash.
+
+        Args:
+            address: The app, which the wallet owns (address or ENS name).
+            price: Of one task: 1500000000 (nRLC), ``"1.5 RLC"`` or ``["1.5", "RLC"]``.
+            volume: How many tasks.
+            tag: What the app needs: words (``"tee,tdx"`` or a list), or 32 bytes as 0x text.
+            dataset_restrict: Only with this dataset.
+            workerpool_restrict: Only on this workerpool.
+            requester_restrict: Only for this requester.
+            skip_preflight_check: Do not check that app, tag and secrets fit each other.
+            force: Do it without asking.
+
+        Raises:
+            OrderError: No such app, it is not the wallet's, or a check failed.
+            MarketError, ApiError: The market was not reached, or refused.
+            AbortedError: It was not confirmed.
+        """
+        values = {
+            "app": address,
+            "appprice": price,
+            "volume": volume,
+            "tag": tag,
+            "datasetrestrict": dataset_restrict,
+            "workerpoolrestrict": workerpool_restrict,
+            "requesterrestrict": requester_restrict,
+        }
+        return self._publish(values, skip_preflight_check=skip_preflight_check, force=force)
+
+    @verb(raw=lambda is_set: {"isSecretSet": is_set})
+    def check_secret(self, address: str, tee_framework: str | None = None) -> bool:
+        """Whether the secret of an app is in the secret management service (SMS).
+
+        Args:
+            address: The app (address or ENS name).
+            tee_framework: ``scone``, ``gramine`` or ``tdx``: whose SMS (default: that of the app's own).
+
+        Raises:
+            OrderError: The app does not tell its framework.
+            SmsError: The SMS was not reached.
+        """
+        app = self.session.to_address(address)
+        return self.session.sms(self._framework(app, tee_framework)).has_app_secret(app)
+
+    @verb(raw=lambda _none: {})
+    def push_secret(
+        self, address: str, secret_value: str | None = None, tee_framework: str | None = None
+    ) -> None:
+        """Give the app its secret, once and for ever.
+
+        Args:
+            address: The app, which the wallet owns (address or ENS name).
+            secret_value: The secret; None asks for it.
+            tee_framework: As for ``check_secret``.
+
+        Raises:
+            ApiError: One is there already, or the wallet does not own the app.
+            SmsError: The SMS was not reached.
+            AbortedError: Nobody was there to be asked.
+        """
+        app = self.session.to_address(address)
+        sms = self.session.sms(self._framework(app, tee_framework))
+        value = secret_value if secret_value is not None else self.session.ask("Secret of the app")
+        sms.push_app_secret(app, value, self.session.gate)
+
+    def _framework(self, app: str, given: str | None) -> str | None:
+        """The TEE framework whose SMS keeps the app's secret: the one given, or the app's own."""
+        if given or self.session.network.tdx_only or set(self.session.network.sms) == {"default"}:
+            return given
+        mrenclave = self.show.plain(app)["app"]["appMREnclave"]
+        framework = app_framework(mrenclave)
+        if framework is None:
+            raise OrderError("Failed to resolve TEE framework from app", details={"MREnclave": mrenclave})
+        return framework
+
+    run = verb(raw=run_json)(run_app)
+    request_execution = verb(raw=lambda order_hash: {"orderHash": order_hash})(request_execution)

@@ -1,0 +1,89 @@
+"""Categories: how long a task may take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from iexec_lab.client.nouns._verb import Noun, framed, only, verb
+from iexec_lab.errors import CallError, IexecError, OrderError
+from iexec_lab.ethereum.calls import call
+from iexec_lab.ethereum.contracts import EVENTS, HUB
+from iexec_lab.plain_text import plain
+from iexec_lab.protocol import category_arguments, to_address, to_uint256
+
+MAX_CATEGORIES = 10_000
+"""Categories that are listed; known hubs have five."""
+
+
+class Categories(Noun):
+    """``lab.category``: sizes of tasks, which say how long one may take."""
+
+    @verb(value=framed("category"))
+    def show(self, index: int | str) -> dict[str, Any]:
+        """One category, by number.
+
+        Returns:
+            DataFrame, one row: ``category``, ``name``, ``description``, ``work_clock_seconds``.
+
+        Raises:
+            CallError: There is none of that number.
+        """
+        number = to_uint256(index)
+        category = self.session.hub.view_category(number)
+        return {"index": str(number), "category": category.to_json()}
+
+    @verb(raw=lambda count: {"count": str(count)})
+    def count(self) -> int:
+        """How many there are; their numbers start at 0."""
+        return self.session.hub.count_category()
+
+    @verb()
+    def timeout_ratio(self) -> int:
+        """Times the category's seconds after which a task that is not finished can be claimed."""
+        return self.session.hub.ratios.final
+
+    @verb(value=framed("receipt"), raw=only("catid", "txHash"))
+    def create(
+        self, name: str, description: str, work_clock_time_ref: int | str, *, force: bool = False
+    ) -> dict[str, Any]:
+        """Add a category; only the owner of the hub can.
+
+        Args:
+            name: Free text.
+            description: Free text.
+            work_clock_time_ref: Longest run of a task, seconds.
+            force: Do it without asking.
+
+        Returns:
+            DataFrame, one row: ``category``, ``tx_hash``.
+
+        Raises:
+            OrderError: The wallet does not own the hub.
+            AbortedError: It was not confirmed.
+        """
+        session = self.session
+        values = {"name": name, "description": description, "workClockTimeRef": work_clock_time_ref}
+        arguments = category_arguments(values)
+        owner = to_address(call(session.rpc, session.network.hub, HUB.owner))
+        if owner != session.signer.address:
+            raise OrderError(f"only category owner {owner} can create new categories")
+        data = HUB.createCategory.encode(*arguments)
+        receipt = session.send("category create", session.network.hub, data, details=values, force=force)
+        for log in receipt.logs:
+            if EVENTS.CreateCategory.matches(log):
+                return {"catid": str(EVENTS.CreateCategory.decode(log)["catid"]), "txHash": receipt.tx_hash}
+        raise IexecError("CreateCategory not confirmed", details={"transaction": receipt.tx_hash})
+
+    @verb(value=framed("category", lambda rows: rows), raw=lambda rows: {"categories": rows})
+    def list(self) -> list[dict[str, Any]]:
+        """All categories, by number: a DataFrame, one row each, as ``show`` gives.
+
+        Raises:
+            CallError: The node counts more than there can be.
+        """
+        hub = self.session.hub
+        count = hub.count_category()
+        if count > MAX_CATEGORIES:
+            raise CallError(f"The node counts {plain(count, 80)} categories, more than can be listed")
+        found = hub.view_categories(range(count))
+        return [{"index": str(index), "category": each.to_json()} for index, each in enumerate(found)]

@@ -1,0 +1,287 @@
+"""ENS: names for wallets, apps, datasets and workerpools (networks of SDK 8 only)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from iexec_lab.client.nouns._verb import Noun, framed, only, verb
+from iexec_lab.errors import CallError, ConfigurationError, IexecError
+from iexec_lab.ethereum.calls import Call, attempt, call, has_code
+from iexec_lab.ethereum.contracts import (
+    ENS_REGISTRAR,
+    ENS_REGISTRY,
+    ENS_RESOLVER,
+    ENS_REVERSE_REGISTRAR,
+    ENTRY,
+)
+from iexec_lab.networks import ENS as FEATURE
+from iexec_lab.protocol import NULL_ADDRESS, check_domain, check_label, labelhash, namehash, to_address
+from iexec_lab.protocol.ens import DEFAULT_DOMAINS, WORKERPOOL_URL_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iexec_lab.client.permit import Permit
+    from iexec_lab.ethereum.abi import Function
+
+
+def name_hash(name: str) -> bytes:
+    """The node of a name, as contracts take it."""
+    return bytes.fromhex(namehash(name)[2:])
+
+
+def reverse_name(address: str) -> str:
+    """The name under which an address says its own."""
+    return f"{address[2:].lower()}.addr.reverse"
+
+
+class Ens(Noun):
+    """``lab.ens``: names for wallets, apps, datasets and workerpools.
+
+    All but ``default_domain`` raise ConfigurationError on a network that has no ENS.
+    """
+
+    @property
+    def registry(self) -> str:
+        """The network's ENS registry.
+
+        Raises:
+            ConfigurationError: It has none.
+        """
+        self.session.network.require(FEATURE)
+        registry = self.session.network.ens_registry
+        if not registry:
+            raise ConfigurationError("Network does not support ENS")
+        return registry
+
+    @verb(raw=lambda address: {"address": address})
+    def resolve(self, name: str) -> str | None:
+        """The address that a name means; None when it means none.
+
+        Raises:
+            ValidationError: It is no name.
+        """
+        node = name_hash(check_domain(name))
+        address = self._ask(node, ENS_RESOLVER.addr, node)
+        return None if address is None or int(address, 16) == 0 else to_address(address)
+
+    @verb(raw=lambda name: {"name": name})
+    def lookup(self, address: str) -> str | None:
+        """The name of an address, once that name means the address; None when there is none."""
+        owner = self.session.to_address(address)
+        node = name_hash(reverse_name(owner))
+        name = self._ask(node, ENS_RESOLVER.name, node)
+        return name if name and self.resolve.plain(name) == owner else None
+
+    @verb(raw=lambda owner: {"owner": owner})
+    def get_owner(self, name: str) -> str:
+        """Who owns a name; the null address when nobody does."""
+        return self._owner(name_hash(check_domain(name)))
+
+    @verb()
+    def read_text(self, name: str, key: str) -> str:
+        """A text record of a name; empty when there is none."""
+        node = name_hash(check_domain(name))
+        return self._ask(node, ENS_RESOLVER.text, node, key) or ""
+
+    @verb(value=framed("receipt"), raw=only("txHash"))
+    def set_text(self, name: str, key: str, value: str, *, force: bool = False) -> dict[str, Any]:
+        """Write a text record; the wallet must own the name.
+
+        Args:
+            name: Such as ``me.users.iexec.eth``.
+            key: Which record.
+            value: Its text.
+            force: Do it without asking.
+
+        Returns:
+            DataFrame, one row: ``tx_hash``.
+
+        Raises:
+            IexecError: The wallet does not own the name, or the name has no resolver.
+            AbortedError: It was not confirmed.
+        """
+        return {"txHash": self._set_text("ens set-text", name, key, value, force=force)}
+
+    def _set_text(self, action: str, name: str, key: str, value: str, *, force: bool) -> str:
+        node = name_hash(check_domain(name))
+        self._require_owner(name, node)
+        resolver = self._resolver(node)
+        if resolver == NULL_ADDRESS:
+            raise IexecError(f"The resolver is not configured for {name}", hint="ens register configures it.")
+        details = {"name": name, "key": key, "value": value}
+        data = ENS_RESOLVER.setText.encode(node, key, value)
+        return self.session.send(action, resolver, data, details=details, force=force).tx_hash
+
+    @verb(
+        value=framed("name"),
+        raw=only("name", "address", "registerTxHash", "setResolverTxHash", "setAddrTxHash", "setNameTxHash"),
+    )
+    def register(
+        self, label: str, domain: str | None = None, for_: str | None = None, *, force: bool = False
+    ) -> dict[str, Any]:
+        """Name the wallet, or an app, dataset or workerpool that it owns; only what is missing is done.
+
+        Args:
+            label: First part of the name.
+            domain: The rest (default: the iExec domain for the kind of address, ``default_domain``).
+            for_: The address to name (default: the wallet).
+            force: Do it without asking.
+
+        Returns:
+            DataFrame, one row: ``name``, ``address`` and a ``..._tx_hash`` for each step that was needed.
+
+        Raises:
+            ValidationError: The label or the domain is none.
+            IexecError: The name is taken, or the address is not the wallet's to name.
+            AbortedError: It was not confirmed.
+        """
+        check_label(label)
+        session = self.session
+        wallet = session.signer.address
+        address = self.session.to_address(for_ or wallet)
+        name = f"{label}.{check_domain(domain or self.default_domain(address))}"
+        plan = session.plan(
+            "ens register",
+            cost_wei=session.some_gas,
+            name=name,
+            address=address,
+            known_as=self.lookup.plain(address),
+        )
+        permit = session.spend(plan, force=force)
+        done: dict[str, Any] = {"name": name, "address": address}
+        claimed = self._claim(permit, label, name)
+        if claimed:
+            done["registerTxHash"] = claimed
+        return done | dict(self._configure(permit, name, address))
+
+    def default_domain(self, address: str) -> str:
+        """The iExec domain that fits an address: ``users.iexec.eth``, ``apps.iexec.eth`` ..."""
+        kinds = self.session.hub.kinds(address)
+        return DEFAULT_DOMAINS[kinds[0] if kinds else "wallet"]
+
+    @verb(
+        value=framed("name"),
+        raw=only("name", "address", "setResolverTxHash", "setAddrTxHash", "setNameTxHash"),
+    )
+    def configure_resolution(
+        self, name: str, address: str | None = None, *, force: bool = False
+    ) -> dict[str, Any]:
+        """Make a name mean an address, and the address say the name; only what is missing is done.
+
+        Args:
+            name: A name that the wallet owns.
+            address: The wallet's own (default), or that of an app, dataset or workerpool of its.
+            force: Do it without asking.
+
+        Returns:
+            DataFrame, one row, as ``register`` gives.
+
+        Raises:
+            IexecError: The wallet does not own the name and the address.
+            AbortedError: It was not confirmed.
+        """
+        target = self.session.to_address(address or self.session.signer.address)
+        plan = self.session.plan(
+            "ens configure", cost_wei=self.session.some_gas, name=check_domain(name), address=target
+        )
+        permit = self.session.spend(plan, force=force)
+        return {"name": name, "address": target, **dict(self._configure(permit, name, target))}
+
+    def _configure(self, permit: Permit, name: str, address: str) -> Iterator[tuple[str, str]]:
+        """Make a name mean an address and the address say the name; (step, transaction) for what was missing.
+
+        Raises:
+            IexecError: The wallet owns neither the address nor the name.
+        """
+        session, node, wallet = self.session, name_hash(name), self.session.signer.address
+        if address != wallet:
+            self._require_own_contract(address, wallet)
+        self._require_owner(name, node)
+        resolver = session.network.setting("ensPublicResolver")
+        if self._resolver(node) != to_address(resolver):
+            yield "setResolverTxHash", _send(permit, self.registry, ENS_REGISTRY.setResolver, node, resolver)
+        if self.resolve.plain(name) != address:
+            yield "setAddrTxHash", _send(permit, resolver, ENS_RESOLVER.setAddr, node, address)
+        if self.lookup.plain(address) != name:
+            if address == wallet:
+                registrar = self._owner(name_hash("addr.reverse"))
+                sent = _send(permit, registrar, ENS_REVERSE_REGISTRAR.setName, name)
+            else:
+                sent = _send(permit, address, ENTRY.setName, self.registry, name)
+            yield "setNameTxHash", sent
+
+    def workerpool_url(self, workerpool: str) -> str | None:
+        """The API of a workerpool, as its name tells; None when nobody knows."""
+        name = self.lookup.plain(workerpool)
+        url = self.read_text.plain(name, WORKERPOOL_URL_KEY) if name else ""
+        return url if url.startswith(("http://", "https://")) else None
+
+    def set_workerpool_url(self, workerpool: str, url: str, *, force: bool = False) -> str:
+        """Write the API of a workerpool into its name; the transaction's hash.
+
+        Args:
+            workerpool: Address of the workerpool.
+            url: Of its API.
+            force: Do it without asking.
+
+        Raises:
+            IexecError: The workerpool has no name, or the wallet does not own it.
+            AbortedError: It was not confirmed.
+        """
+        name = self.lookup.plain(workerpool)
+        if name is None:
+            raise IexecError(
+                f"No ENS name reverse resolution configured for {workerpool}",
+                hint=f"Give it one: ens register <label> --for {workerpool}.",
+            )
+        return self._set_text("workerpool set-api-url", name, WORKERPOOL_URL_KEY, url, force=force)
+
+    def _claim(self, permit: Permit, label: str, name: str) -> str | None:
+        """Register a name nobody has; None when it is the wallet's already."""
+        wallet = self.session.signer.address
+        owner = self._owner(name_hash(name))
+        if owner == wallet:
+            return None
+        if owner != NULL_ADDRESS:
+            raise IexecError(f"{name} is already owned by {owner}")
+        domain = name.partition(".")[2]
+        registrar = self._owner(name_hash(domain))
+        if registrar == NULL_ADDRESS or not has_code(self.session.rpc, [registrar])[0]:
+            raise IexecError(f"The base domain {domain} owner {registrar} is not a contract")
+        node = bytes.fromhex(labelhash(label)[2:])
+        return _send(permit, registrar, ENS_REGISTRAR.register, node, wallet)
+
+    def _require_own_contract(self, address: str, wallet: str) -> None:
+        if not has_code(self.session.rpc, [address])[0]:
+            raise IexecError(
+                "Target address is not a contract and don't match current wallet address",
+                details={"target": address, "wallet": wallet},
+            )
+        [owner] = self.session.hub.try_owners([address])
+        if owner != wallet:
+            raise IexecError(f"{wallet} is not the owner of {address}", details={"owner": owner})
+
+    def _require_owner(self, name: str, node: bytes) -> None:
+        wallet, owner = self.session.signer.address, self._owner(node)
+        if owner != wallet:
+            raise IexecError(f"{wallet} is not the owner of {name}", details={"owner": owner})
+
+    def _owner(self, node: bytes) -> str:
+        return to_address(call(self.session.rpc, self.registry, ENS_REGISTRY.owner, node))
+
+    def _resolver(self, node: bytes) -> str:
+        return to_address(call(self.session.rpc, self.registry, ENS_REGISTRY.resolver, node))
+
+    def _ask(self, node: bytes, question: Function, *args: Any) -> Any:
+        """What a name's resolver answers; None without a resolver, or when it does not know the question."""
+        resolver = self._resolver(node)
+        if resolver == NULL_ADDRESS:
+            return None
+        [answer] = attempt(self.session.rpc, [Call(resolver, question, args)])
+        return None if isinstance(answer, CallError) else answer
+
+
+def _send(permit: Permit, to: str, function: Function, *args: Any) -> str:
+    """One step of a plan; its transaction."""
+    return permit.send(to, function.encode(*args)).tx_hash

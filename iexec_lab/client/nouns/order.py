@@ -1,0 +1,441 @@
+"""Orders: make, hash, sign, publish, take off the market, cancel, fill."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+from iexec_lab.client.jobs.job import Job
+from iexec_lab.client.matching import preflight, signing
+from iexec_lab.client.matching.check import Match, check_match
+from iexec_lab.client.matching.published import fetch_order, is_signed
+from iexec_lab.client.matching.send import Sponsor, check_payment, fill_plan, send_match
+from iexec_lab.client.nouns._run import check_requirements
+from iexec_lab.client.nouns._verb import Noun, framed, only, verb
+from iexec_lab.client.plan import most_of
+from iexec_lab.errors import MarketError, OrderError, ValidationError
+from iexec_lab.ethereum.contracts import HUB
+from iexec_lab.protocol import (
+    CLOSE,
+    NULL_ADDRESS,
+    NULL_DATASET_ORDER,
+    ORDERS,
+    RequestOrder,
+    to_bytes32,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from iexec_lab.client.matching.signing import AnyOrder
+
+_MANAGE = {
+    "apporder": HUB.manageAppOrder,
+    "datasetorder": HUB.manageDatasetOrder,
+    "workerpoolorder": HUB.manageWorkerpoolOrder,
+    "requestorder": HUB.manageRequestOrder,
+}
+_WORDS = {kind.removesuffix("order"): kind for kind in ORDERS}
+
+
+def _drawn(noun: Noun, shown: dict[str, Any]) -> pd.DataFrame:
+    return framed(_kind_of(shown["order"]))(noun, shown)
+
+
+def _job_json(job: Job) -> dict[str, Any]:
+    """The official JSON of ``order fill``."""
+    return job.to_json()["deals"][0]  # type: ignore[no-any-return]
+
+
+class Orders(Noun):
+    """``lab.order``: make, hash, sign, publish, cancel and fill orders.
+
+    An order is an object of ``iexec_lab.protocol``, or its JSON; its prices are nRLC a task.
+    """
+
+    @verb(raw=lambda order: order.to_json())
+    def create(self, /, kind: str, **values: Any) -> AnyOrder:
+        """An unsigned order; what is not given gets the SDK's defaults.
+
+        Args:
+            kind: ``app``, ``dataset``, ``workerpool`` or ``request``; ``apporder`` and so on mean the same.
+            **values: Fields by protocol name: ``app="0x...", appprice="1 RLC", volume=10, tag="tee,tdx"``.
+
+        Raises:
+            ValidationError: A field is missing or can not be right.
+        """
+        return signing.draft(self.session, _known(kind), values)
+
+    @verb(raw=lambda order: order.to_json())
+    def sign(
+        self, /, order: Any, *, skip_preflight_check: bool = False, force: bool = False, **values: Any
+    ) -> AnyOrder:
+        """A signed order.
+
+        Args:
+            order: An order, its JSON, or a kind with the fields in ``values``.
+            skip_preflight_check: Do not check that app, tag and secrets fit each other.
+            force: Do it without asking.
+            **values: Fields by protocol name, as for ``create``.
+
+        Raises:
+            ValidationError: A field is missing or can not be right.
+            OrderError: The wallet does not own the resource (or is not the requester), or a check failed.
+            AbortedError: It was not confirmed.
+        """
+        if isinstance(order, str):
+            order = signing.draft(self.session, _known(order), values)
+        unsigned = _read(order, signed=False)
+        word, resource = unsigned.kind.removesuffix("order"), unsigned.resource
+        if isinstance(unsigned, RequestOrder):
+            word, resource = "app", unsigned.app
+        if not self.session.hub.is_registered(word, [resource])[0]:
+            raise OrderError(f"No {word} deployed at address {resource}")
+        if not skip_preflight_check:
+            preflight.check(self.session, unsigned)
+        unsigned = signing.with_default_tag(self.session, unsigned)
+        terms = signing.order_terms(unsigned)
+        plan = self.session.plan("order sign", cost_nrlc=_cost(unsigned), signs=[unsigned], **terms)
+        return signing.sign(self.session.spend(plan, force=force), unsigned)
+
+    @verb(raw=lambda order_hash: {"orderHash": order_hash})
+    def hash(self, order: Any) -> str:
+        """The hash of a signed order, under which market and hub know it."""
+        return _read(order).hash(self.session.domain)
+
+    @verb(raw=lambda order_hash: {"orderHash": order_hash})
+    def publish(self, order: Any, *, skip_preflight_check: bool = False, force: bool = False) -> str:
+        """Publish a signed order; its hash.
+
+        Args:
+            order: The order or its JSON.
+            skip_preflight_check: Do not check that app, tag and secrets fit each other.
+            force: Do it without asking.
+
+        Raises:
+            OrderError: A check failed.
+            MarketError, ApiError: The market was not reached, or refused.
+            AbortedError: It was not confirmed.
+        """
+        signed = _read(order)
+        if not skip_preflight_check:
+            preflight.check(self.session, signed)
+        plan = self.session.plan("order publish", cost_nrlc=_cost(signed), **signing.order_terms(signed))
+        self.session.spend(plan, force=force)
+        return signing.publish(self.session, signed)
+
+    @verb(raw=lambda order_hash: {"orderHash": order_hash})
+    def unpublish(self, kind: str, order_hash: str, *, force: bool = False) -> str:
+        """Take one order off the market; its hash. Whoever kept it can still use it: see ``cancel``.
+
+        Args:
+            kind: ``app``, ``dataset``, ``workerpool`` or ``request``.
+            order_hash: Of the order.
+            force: Do it without asking.
+
+        Raises:
+            ApiError: No such order of the wallet is published.
+            MarketError: The market was not reached, or says that it took another order off.
+            AbortedError: It was not confirmed.
+        """
+        wanted = to_bytes32(order_hash)
+        told = self._unpublish(kind, force=force, order_hash=wanted)
+        if told != [wanted]:
+            raise MarketError(
+                f"Market API error: The market was asked to take order {wanted} off and names another",
+                details={"named": ", ".join(told[:5])},
+                hint="See what is still published: order show.",
+            )
+        return wanted
+
+    @verb(raw=lambda order_hash: {"unpublished": order_hash})
+    def unpublish_last(self, kind: str, address: str | None = None, *, force: bool = False) -> str:
+        """Take the newest order about a resource (or by the wallet, for requests) off the market; its hash.
+
+        Args:
+            kind: ``app``, ``dataset``, ``workerpool`` or ``request``.
+            address: The app, dataset or workerpool; for requests the wallet, which is the default.
+            force: Do it without asking.
+
+        Raises:
+            ApiError: The wallet has no open order about it.
+            AbortedError: It was not confirmed.
+        """
+        target = address or self.session.address
+        return self._unpublish(kind, force=force, resource=target, target="unpublish_last")[0]
+
+    @verb(raw=lambda hashes: {"unpublished": hashes})
+    def unpublish_all(self, kind: str, address: str | None = None, *, force: bool = False) -> list[str]:
+        """Take all orders about a resource (or by the wallet, for requests) off the market; their hashes.
+
+        Args:
+            kind: As for ``unpublish_last``.
+            address: As for ``unpublish_last``.
+            force: Do it without asking.
+
+        Raises:
+            ApiError: The wallet has no open order about it.
+            AbortedError: It was not confirmed.
+        """
+        target = address or self.session.address
+        return self._unpublish(kind, force=force, resource=target, target="unpublish_all")
+
+    def _unpublish(self, kind: str, *, force: bool, **target: Any) -> list[str]:
+        session, known = self.session, _known(kind)
+        session.spend(session.plan("order unpublish", kind=known, **target), force=force)
+        token = session.market.log_in(session.gate)
+        return session.market.unpublish(known, token, **target)
+
+    @verb(value=framed("receipt"), raw=only("txHash"))
+    def cancel(
+        self,
+        order: Any = None,
+        *,
+        kind: str | None = None,
+        order_hash: str | None = None,
+        force: bool = False,
+    ) -> dict[str, Any]:
+        """Close an order on chain for ever; the rest of its volume is lost.
+
+        Args:
+            order: The signed order, or its JSON.
+            kind: Of the order, where it does not tell by itself, and for ``order_hash``.
+            order_hash: Instead of the order, one that was published.
+            force: Do it without asking.
+
+        Returns:
+            DataFrame, one row: ``tx_hash``.
+
+        Raises:
+            OrderError: Nothing is left of it.
+            TransactionError: The hub refuses: it is somebody else's.
+            ApiError: The market does not know the hash.
+            MarketError: The market was not reached, or answered with an order of another hash.
+            AbortedError: It was not confirmed.
+        """
+        session = self.session
+        if order_hash is not None:
+            order = fetch_order(session, _known(kind or ""), order_hash).order
+        elif kind and isinstance(order, dict):
+            order = {"kind": kind, **order}
+        signed = _read(order)
+        [consumed] = session.hub.view_consumed([signed.hash(session.domain)])
+        if consumed >= signed.volume:
+            raise OrderError(f"{signed.kind} already canceled")
+        data = _MANAGE[signed.kind].encode((signed.to_tuple(), CLOSE, b""))
+        details = {"remaining": signed.volume - consumed, **signing.order_terms(signed)}
+        receipt = session.send("order cancel", session.network.hub, data, details=details, force=force)
+        return {"order": signed.to_json(), "txHash": receipt.tx_hash}
+
+    @verb(value=_drawn)
+    def show(self, kind: str, order_hash: str, *, deals: bool = False) -> dict[str, Any]:
+        """A published order, open or not.
+
+        Its terms are those of the hash. ``remaining`` and ``status`` are the market's word, except that an
+        order whose signature is not its owner's (any more) is ``dead``.
+
+        Args:
+            kind: ``app``, ``dataset``, ``workerpool`` or ``request``.
+            order_hash: Of the order.
+            deals: Ask for its deals too; they are in ``.plain(...)["deals"]``, not in the DataFrame.
+
+        Returns:
+            DataFrame, one row, with the columns of the order book: price in nRLC, ``remaining``, ``status``
+                ...
+
+        Raises:
+            ApiError: The market does not know it.
+            MarketError: The market was not reached, or answered with an order of another hash.
+        """
+        known = _known(kind)
+        found = fetch_order(self.session, known, order_hash)
+        shown: dict[str, Any] = {**found.told}
+        if shown.get("status") == "open" and not is_signed(self.session, found.order):
+            shown["status"] = "dead"
+        if deals:
+            shown["deals"] = self._deals(known, found.hash)
+        return shown
+
+    def _deals(self, kind: str, order_hash: str) -> dict[str, Any]:
+        """The newest deals of an order, those that the market lists without being asked left out."""
+        by_hash: dict[str, Any] = {f"{kind}_hash": order_hash}
+        page = self.session.market.deals(**by_hash)
+        field = f"{kind.removesuffix('order')}Hash"
+        own = [deal for deal in page.deals if str(deal.get(field, order_hash)).lower() == order_hash]
+        return {"count": page.count, "lastDeals": own}
+
+    @verb(value=framed("estimate"))
+    def estimate(
+        self,
+        apporder: Any,
+        workerpoolorder: Any,
+        requestorder: Any,
+        datasetorder: Any = None,
+        *,
+        use_voucher: bool = False,
+        voucher_address: str | None = None,
+    ) -> dict[str, Any]:
+        """How many tasks four signed orders would give, and what they would cost.
+
+        Args:
+            apporder: Signed order, its JSON, or the hash of a published one.
+            workerpoolorder: The same.
+            requestorder: The same.
+            datasetorder: The same; None when no dataset is used.
+            use_voucher: Let the wallet's voucher pay what it sponsors.
+            voucher_address: Another voucher that the wallet may use.
+
+        Returns:
+            DataFrame, one row: ``volume``, ``cost_nrlc``, ``sponsored_nrlc``, ``task_cost_nrlc``.
+
+        Raises:
+            OrderError: They make no deal; the message says why.
+        """
+        match = self._match(apporder, workerpoolorder, requestorder, datasetorder)
+        volume = check_match(self.session, match)
+        sponsor = self._sponsor(voucher_address) if use_voucher or voucher_address else None
+        total = match.task_cost * volume
+        sponsored = sponsor.amount(self.session, match, volume) if sponsor else 0
+        return {
+            "volume": str(volume),
+            "total": str(total),
+            "sponsored": str(sponsored),
+            "perTask": str(match.task_cost),
+        }
+
+    @verb(raw=_job_json)
+    def fill(
+        self,
+        apporder: Any,
+        workerpoolorder: Any,
+        requestorder: Any = None,
+        datasetorder: Any = None,
+        *,
+        params: Any = None,
+        skip_preflight_check: bool = False,
+        use_voucher: bool = False,
+        voucher_address: str | None = None,
+        force: bool = False,
+    ) -> Job:
+        """Make the deal of four orders; the job.
+
+        Args:
+            apporder: Signed order, its JSON, or the hash of a published one.
+            workerpoolorder: The same.
+            requestorder: The same; None with ``params`` makes one that fits the others.
+            datasetorder: The same; None when no dataset is used.
+            params: Parameters of a request to make: an object or JSON text.
+            skip_preflight_check: Do not check that app, tag and secrets fit each other.
+            use_voucher: Let the wallet's voucher pay what it sponsors.
+            voucher_address: Another voucher that the wallet may use.
+            force: Do it without asking.
+
+        Raises:
+            OrderError: The orders make no deal, or a check failed; the message says why.
+            BalanceError: The requester's account does not hold the price.
+            AbortedError: It was not confirmed.
+        """
+        session = self.session
+        if requestorder is None and params is None:
+            raise OrderError("Missing requestorder", hint="Give one, or params=... to make one.")
+        match = self._match(apporder, workerpoolorder, requestorder, datasetorder, params)
+        volume = check_match(session, match)
+        if not skip_preflight_check:
+            check_requirements(session, match)
+        sponsor = self._sponsor(voucher_address) if use_voucher or voucher_address else None
+        cost = check_payment(session, match, volume, sponsor)
+        permit = session.spend(fill_plan(session, match, volume, cost, sponsor), force=force)
+        if match.request.signature is None:
+            match = replace(match, request=signing.sign(permit, match.request))
+        return Job.of(session, [send_match(permit, match, sponsor)])
+
+    def _sponsor(self, voucher_address: str | None) -> Sponsor:
+        return Sponsor.find(self.session, voucher_address)
+
+    def _match(
+        self, apporder: Any, workerpoolorder: Any, requestorder: Any, datasetorder: Any, params: Any = None
+    ) -> Match:
+        wanted = {
+            "apporder": apporder,
+            "datasetorder": datasetorder,
+            "workerpoolorder": workerpoolorder,
+            "requestorder": requestorder,
+        }
+        for kind in ("apporder", "workerpoolorder"):
+            if not wanted[kind]:
+                raise OrderError(f"Missing {kind}")
+        found: dict[str, Any] = dict(
+            self.session.each(
+                lambda pair: (pair[0], self._fetch(*pair)), [pair for pair in wanted.items() if pair[1]]
+            )
+        )
+        app, pool, dataset = found["apporder"], found["workerpoolorder"], found.get("datasetorder")
+        request = found.get("requestorder") or self._request(app, pool, dataset, params)
+        if request.dataset == NULL_ADDRESS:
+            dataset = None
+        elif dataset is None:
+            raise OrderError("Missing datasetorder", details={"dataset": request.dataset})
+        return Match(app, pool, request, dataset or NULL_DATASET_ORDER)
+
+    def _fetch(self, kind: str, order: Any) -> Any:
+        """The order itself, or the published one of that hash."""
+        if isinstance(order, str):
+            try:
+                wanted = to_bytes32(order)
+            except ValidationError:
+                raise OrderError(f"Invalid {kind} hash", details={"hash": order}) from None
+            return fetch_order(self.session, kind, wanted).order
+        return signing.to_order(kind, order)
+
+    def _request(self, app: Any, pool: Any, dataset: Any, params: Any) -> RequestOrder:
+        """The unsigned request that takes these orders as they are."""
+        values = {
+            "app": app.app,
+            "appmaxprice": app.appprice,
+            "dataset": dataset.dataset if dataset else None,
+            "datasetmaxprice": dataset.datasetprice if dataset else 0,
+            "workerpool": pool.workerpool,
+            "workerpoolmaxprice": pool.workerpoolprice,
+            "category": pool.category,
+            "volume": 1,
+            "params": params,
+        }
+        return signing.draft(self.session, "requestorder", values)  # type: ignore[return-value]
+
+
+def _known(kind: str) -> str:
+    """The kind of an order, from its full name or the short one of the options."""
+    full = None
+    if isinstance(kind, str):
+        full = kind if kind in ORDERS else _WORDS.get(kind)
+    if full is None:
+        raise ValidationError(f"{kind} is no kind of order", hint=f"Kinds: {', '.join(ORDERS)}.")
+    return full
+
+
+def _kind_of(order: dict[str, Any]) -> str:
+    """Which order a JSON object is, by the fields that only one kind has."""
+    for field, kind in (
+        ("appprice", "apporder"),
+        ("datasetprice", "datasetorder"),
+        ("workerpoolprice", "workerpoolorder"),
+        ("appmaxprice", "requestorder"),
+    ):
+        if field in order:
+            return kind
+    raise ValidationError("This is no order", hint=f"Kinds: {', '.join(ORDERS)}.")
+
+
+def _read(order: Any, *, signed: bool = True) -> AnyOrder:
+    """An order object, or JSON of any kind; the key ``kind`` may say which."""
+    if isinstance(order, dict):
+        kind = order.get("kind") or _kind_of(order)
+        return signing.to_order(_known(kind), order, signed=signed)
+    if isinstance(order, tuple(ORDERS.values())):
+        return cast("AnyOrder", order)
+    raise ValidationError("This is no order", details={"type": type(order).__name__})
+
+
+def _cost(order: AnyOrder) -> int:
+    """What an order can cost its signer, nRLC: the limits of a request, nothing for an offer."""
+    return most_of(order) if isinstance(order, RequestOrder) else 0

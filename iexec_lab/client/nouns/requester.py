@@ -1,0 +1,56 @@
+"""Secrets of the wallet, which the apps it runs can be given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from iexec_lab.client.nouns._verb import Noun, verb
+
+
+def _is_set(_noun: Noun, plain: dict[str, Any]) -> bool:
+    return bool(plain["isSet"])
+
+
+class Requester(Noun):
+    """``lab.requester``, also ``lab.secrets``: secrets of the wallet, which the apps it runs can be given."""
+
+    @verb(raw=lambda name: {"isPushed": True, "name": name})
+    def push_secret(
+        self, name: str, secret_value: str | None = None, tee_framework: str | None = None
+    ) -> str:
+        """Store a secret of the wallet under a name, once and for ever; the name.
+
+        Runs use it with ``secret={1: name}``.
+
+        Args:
+            name: Free text.
+            secret_value: The secret; None asks for it.
+            tee_framework: Whose secret service: ``scone``, ``gramine`` or ``tdx`` (default: the network's
+                own).
+
+        Raises:
+            ApiError: There is one of that name.
+            SmsError: The service was not reached.
+            AbortedError: Nobody was there to be asked.
+        """
+        value = secret_value if secret_value is not None else self.session.ask(f"Secret {name}")
+        self.session.sms(tee_framework).push_requester(name, value, self.session.gate)
+        return name
+
+    @verb(value=_is_set)
+    def check_secret(
+        self, name: str, address: str | None = None, tee_framework: str | None = None
+    ) -> dict[str, str | bool]:
+        """Whether an address has a secret of that name.
+
+        Args:
+            name: Of the secret.
+            address: Whose (default: the wallet's).
+            tee_framework: Whose secret service: ``scone``, ``gramine`` or ``tdx`` (default: the network's
+                own).
+
+        Raises:
+            SmsError: The service was not reached.
+        """
+        owner = self.session.to_address(address or self.session.address)
+        return {"isSet": self.session.sms(tee_framework).has_requester(owner, name), "name": name}

@@ -1,0 +1,120 @@
+"""Where results are kept: tokens that let workers write there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from iexec_lab.client.nouns._verb import Noun, verb
+from iexec_lab.errors import IexecError, ValidationError
+from iexec_lab.protocol import storage_token_name
+from iexec_lab.services.result_proxy import ResultProxy
+
+if TYPE_CHECKING:
+    import os
+
+
+def _is_initialized(_noun: Noun, plain: dict[str, bool]) -> bool:
+    return plain["isInitialized"]
+
+
+class Storage(Noun):
+    """``lab.storage``: where results and datasets are kept."""
+
+    @verb(value=_is_initialized)
+    def init(
+        self,
+        provider: str | None = None,
+        *,
+        force_update: bool = False,
+        token: str | None = None,
+        tee_framework: str | None = None,
+    ) -> dict[str, bool]:
+        """Let workers store results at ``provider`` for the wallet; True once they can.
+
+        Args:
+            provider: ``dropbox``; ``default`` or None logs in to the result proxy of the network, or does
+                nothing where there is none: results go to IPFS by themselves; ``ipfs`` takes a token for the
+                proxy.
+            force_update: Replace the token that is there.
+            token: The token; asked for when it is needed and not given.
+            tee_framework: Whose secret service: ``scone``, ``gramine`` or ``tdx`` (default: the network's
+                own).
+
+        Raises:
+            ValidationError: There is no such provider.
+            IexecError: The provider needs no token, or has one already.
+            SmsError, ResultProxyError: A service was not reached.
+        """
+        if self._needs_no_token(provider):
+            return {"isInitialized": True, "isUpdated": False}
+        name = self._token_name(provider)
+        gate, sms = self.session.gate, self.session.sms(tee_framework)
+        if not force_update and sms.has_web2(gate.address, name):
+            raise IexecError(
+                f"{provider or 'default'} storage is already initialized, "
+                "use --force-update option to update your storage token"
+            )
+        updated = sms.push_web2(name, token or self._token(provider), gate, update=force_update)
+        return {"isInitialized": True, "isUpdated": updated}
+
+    @verb(raw=lambda is_set: {"isInitialized": is_set})
+    def check(
+        self, provider: str | None = None, user: str | None = None, tee_framework: str | None = None
+    ) -> bool:
+        """Whether workers can store results at ``provider`` for ``user``.
+
+        Args:
+            provider: As for ``init``.
+            user: Address or ENS name (default: the wallet's).
+            tee_framework: Whose secret service: ``scone``, ``gramine`` or ``tdx`` (default: the network's
+                own).
+
+        Raises:
+            WalletError: No wallet, and no user was given.
+            SmsError: The service was not reached.
+        """
+        if self._needs_no_token(provider):
+            return True
+        owner = self.session.to_address(user or self.session.own_address)
+        return self.session.sms(tee_framework).has_web2(owner, self._token_name(provider))
+
+    @verb(raw=lambda location: {"multiaddr": location})
+    def upload(self, path: str | os.PathLike[str]) -> str:
+        """Put a file on the network's IPFS node; its address, for a dataset's ``multiaddr``.
+
+        Anyone can read what is there: encrypt before.
+
+        Returns:
+            ``/ipfs/<cid>``.
+
+        Raises:
+            ConfigurationError: The network has no upload node.
+            CryptoError: The file can not be read.
+            IpfsError: The node refused, or does not serve the file afterwards.
+        """
+        return f"/ipfs/{self.session.ipfs.add(Path(path))}"
+
+    def _needs_no_token(self, provider: str | None) -> bool:
+        return provider in (None, "default") and not self.session.network.result_proxy
+
+    def _token_name(self, provider: str | None) -> str:
+        if provider not in (None, "default", "ipfs", "dropbox"):
+            raise ValidationError(
+                f'"{provider}" is not a valid storage provider, '
+                "use one of the supported providers (dropbox, ipfs)"
+            )
+        if provider != "dropbox" and not self.session.network.result_proxy:
+            raise IexecError(
+                f'Storage provider "{provider}" does not support authentication tokens',
+                hint="On this network IPFS needs none: results go there by themselves.",
+            )
+        name = storage_token_name(provider, sdk=8)
+        assert name is not None
+        return name
+
+    def _token(self, provider: str | None) -> str:
+        if provider in {None, "default"}:
+            proxy = ResultProxy(self.session.network.setting("resultProxy"), timeout=self.session.timeout)
+            return proxy.login(self.session.gate)
+        return self.session.ask(f"Token for {provider}")

@@ -1,0 +1,286 @@
+"""Tasks: look at them, wait for them, take their results and logs, claim the late ones."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from iexec_lab.client.jobs.detached import Detached, typed
+from iexec_lab.client.jobs.download import (
+    Result,
+    beneficiary_key_file,
+    check_downloadable,
+    download_result,
+    fetch_result,
+    read_key,
+)
+from iexec_lab.client.jobs.job import read_deals
+from iexec_lab.client.jobs.logs import fetch_logs, workerpool_api
+from iexec_lab.client.jobs.status import TaskRef, TaskView, another_task, date, look, pauses
+from iexec_lab.client.nouns._verb import Noun, framed, verb
+from iexec_lab.errors import JobError, ObjectNotFoundError, ServiceError
+from iexec_lab.ethereum.contracts import HUB
+from iexec_lab.protocol import task_id as id_of_task
+from iexec_lab.protocol import to_bytes32
+from iexec_lab.regular_files import is_file
+from iexec_lab.services.rows import Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+CLAIMABLE = {"UNSET", "ACTIVE", "REVEALING", "TIMEOUT"}
+
+
+def _logs_json(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The part of the official ``task debug --logs``."""
+    return {"appLogs": [{key: row[key] for key in ("worker", "stdout", "stderr")} for row in rows]}
+
+
+class Tasks(Noun):
+    """``lab.task``: look at tasks, wait for them, take results and logs, claim the late ones.
+
+    A task is named by its id, 32 bytes as 0x text. One that no scheduler has initialised yet is known where
+    its deal was made or read in this session.
+    """
+
+    @verb(value=framed("task", one=lambda plain: plain["task"]))
+    def show(
+        self,
+        taskid: str,
+        *,
+        watch: bool = False,
+        download: bool | str = False,
+        decrypt: bool = False,
+        beneficiary_keystoredir: str | None = None,
+        beneficiary_key_file: str | None = None,
+        progress: Callable[[TaskView], None] | None = None,
+    ) -> dict[str, Any]:
+        """A task as it stands on chain.
+
+        Args:
+            taskid: 32 bytes as 0x text.
+            watch: Wait for its end.
+            download: Store the result of a completed task in the project folder: as ``<taskid>.zip``, or
+                under this name.
+            decrypt: Decrypt what was downloaded.
+            beneficiary_keystoredir: Folder of the beneficiary's key (default: ``.secrets/beneficiary``).
+            beneficiary_key_file: Name of the key's file in it (default: the beneficiary's).
+            progress: Called with the task after each look, while waiting.
+
+        Returns:
+            DataFrame, one row: ``status``, deadlines in UTC, ``storage`` and ``location`` of the result ...
+
+        Raises:
+            ObjectNotFoundError: No such task.
+            JobError: Its result can not be downloaded, or the key is missing.
+            IpfsError: The gateway was not reached, or gave something else.
+            CryptoError: The result can not be decrypted or written.
+        """
+        view = self._wait(taskid, None, progress) if watch else self._look(taskid)
+        shown: dict[str, Any] = {"task": view.to_json(), "claimable": view.status == "TIMEOUT"}
+        if download and view.completed:
+            name = download if isinstance(download, str) else view.task_id
+            target = self.session.folder / (name if name.endswith(".zip") else f"{name}.zip")
+            path = download_result(self.session, view, target)
+            if decrypt:
+                self._decrypt(path, view, beneficiary_keystoredir, beneficiary_key_file)
+            shown["resultPath"] = str(path.absolute())
+        return shown
+
+    def observe(self, taskid: str) -> Iterator[TaskView]:
+        """The task after each change, until its end.
+
+        Raises:
+            ObjectNotFoundError: No such task.
+        """
+        last = None
+        for view in self._views(taskid):
+            if last is None or view.task != last.task or view.ended:
+                yield view
+            last = view
+
+    @verb(value=framed("task", one=lambda plain: plain["task"]))
+    def wait(
+        self, taskid: str, timeout: float | None = None, *, progress: Callable[[TaskView], None] | None = None
+    ) -> dict[str, Any]:
+        """Wait until the task has ended, well or not.
+
+        Args:
+            taskid: 32 bytes as 0x text.
+            timeout: Seconds to wait; None waits until the deadline of the deal.
+            progress: Called with the task after each look.
+
+        Returns:
+            DataFrame, one row, as ``show`` gives.
+
+        Raises:
+            ObjectNotFoundError: No such task.
+            JobError: The timeout passed. The task goes on.
+            Detached: Interrupted. The task goes on.
+        """
+        view = self._wait(taskid, timeout, progress)
+        return {"task": view.to_json(), "claimable": view.status == "TIMEOUT"}
+
+    def result(
+        self,
+        taskid: str,
+        *,
+        verify: bool = True,
+        progress: Callable[[int, int | None], None] | None = None,
+    ) -> Result:
+        """The result of a finished task, downloaded, checked, and decrypted where we hold the key.
+
+        Args:
+            taskid: 32 bytes as 0x text.
+            verify: Refuse content whose hash is not the one that the chain names.
+            progress: Called with bytes so far and bytes in all (None when unknown).
+
+        Raises:
+            ObjectNotFoundError: No such task.
+            JobError: It has none.
+            IpfsError: The gateway was not reached, or gave something else.
+        """
+        view = self._look(taskid)
+        check_downloadable(view)
+        beneficiary = self.session.hub.view_deal(view.deal_id).beneficiary
+        return fetch_result(self.session, view, beneficiary, verify=verify, progress=progress)
+
+    @verb(value=framed("log", lambda rows: rows), raw=_logs_json)
+    def logs(self, taskid: str) -> Rows:
+        """What the app wrote on each worker; the wallet must be the requester.
+
+        Returns:
+            DataFrame, one row a worker: ``task_id``, ``index``, ``worker``, ``stdout``, ``stderr``.
+
+        Raises:
+            ObjectNotFoundError: No such task.
+            JobError: The wallet is not the requester.
+            WorkerpoolError: The scheduler was not reached.
+        """
+        view = self._look(taskid)
+        found = fetch_logs(self.session, view.task_id, self.session.hub.view_deal(view.deal_id))
+        rows = [{"taskid": view.task_id, "index": view.index, **entry} for entry in found]
+        return Rows.of(rows, found.left_out)
+
+    @verb()
+    def debug(
+        self, taskid: str, *, logs: bool = False, warn: Callable[[str], None] = lambda _text: None
+    ) -> dict[str, Any]:
+        """The task on chain, the scheduler's story of it and, for the requester, the app's output.
+
+        Args:
+            taskid: 32 bytes as 0x text.
+            logs: Ask for the app's output too.
+            warn: Told why something can not be had off chain; it is then left out.
+
+        Returns:
+            ``{"onchainData", "offchainData", "appLogs"}``, in the forms of the official CLI.
+
+        Raises:
+            ObjectNotFoundError: No such task.
+        """
+        view = self._look(taskid)
+        deal = self.session.hub.view_deal(view.deal_id)
+        shown: dict[str, Any] = {"onchainData": view.to_json()}
+        try:
+            shown["offchainData"] = workerpool_api(self.session, deal.workerpool.pointer).task(view.task_id)
+        except ServiceError as error:
+            warn(f"Failed to fetch off-chain data: {error.message}")
+        if logs:
+            try:
+                shown["appLogs"] = fetch_logs(self.session, view.task_id, deal)
+            except (ServiceError, JobError) as error:
+                warn(f"Failed to fetch app logs: {error.message}")
+        return shown
+
+    @verb(value=framed("receipt"))
+    def claim(self, taskid: str, *, force: bool = False) -> dict[str, Any]:
+        """Get the price of a task back that nobody finished before its deadline.
+
+        Returns:
+            DataFrame, one row: ``tx_hash``.
+
+        Raises:
+            ObjectNotFoundError: No such task.
+            JobError: It ended, or still has time.
+            AbortedError: It was not confirmed.
+        """
+        view = self._look(taskid)
+        if view.status not in CLAIMABLE:
+            raise JobError(f"Cannot claim a task having status {view.status}")
+        if not view.timed_out:
+            raise JobError(
+                "Cannot claim a task before reaching the consensus deadline date: "
+                f"{date(view.final_time)} UTC"
+            )
+        if view.task.exists:
+            data = HUB.claim.encode(bytes.fromhex(view.task_id[2:]))
+        else:
+            data = HUB.initializeAndClaimArray.encode([bytes.fromhex(view.deal_id[2:])], [view.index])
+        receipt = self.session.send(
+            "task claim", self.session.network.hub, data, details={"task": view.task_id}, force=force
+        )
+        return {"txHash": receipt.tx_hash}
+
+    def _look(self, taskid: str) -> TaskView:
+        task_id = to_bytes32(taskid)
+        task = self.session.hub.view_task(task_id)
+        if task.exists:
+            if task_id != id_of_task(task.deal_id, task.index):
+                raise another_task(task_id, task)
+            [deal] = read_deals(self.session, [task.deal_id])
+            ref = TaskRef(task_id, task.deal_id, task.index, deal.final_time)
+        else:
+            ref = self._not_begun(task_id)
+        return look(self.session, [ref])[0]
+
+    def _not_begun(self, task_id: str) -> TaskRef:
+        """A task that no scheduler has initialised yet; the hub does not know it, its deal tells its id."""
+        for deal in tuple(self.session.deals_seen.values()):
+            for ref in [] if deal.too_many else deal.refs():
+                if ref.task_id == task_id:
+                    return ref
+        raise ObjectNotFoundError("task", task_id, self.session.network.id)
+
+    def _views(self, taskid: str) -> Iterator[TaskView]:
+        view = self._look(taskid)
+        ref = TaskRef(view.task_id, view.deal_id, view.index, view.final_time)
+        yield view
+        for pause in pauses(self.session):
+            if view.ended:
+                return
+            time.sleep(pause)
+            [view] = look(self.session, [ref])
+            yield view
+
+    def _wait(
+        self, taskid: str, timeout: float | None, progress: Callable[[TaskView], None] | None
+    ) -> TaskView:
+        end = None if timeout is None else time.monotonic() + timeout
+        line = f"task show {taskid} --watch"
+        back = f"lab.task.wait({taskid!r}) or {typed(line)}"
+        try:
+            for view in self._views(taskid):
+                if progress is not None:
+                    progress(view)
+                if view.ended:
+                    return view
+                if end is not None and time.monotonic() >= end:
+                    raise JobError(f"The task did not end within {timeout:g} seconds", hint=f"Go on: {back}")
+        except KeyboardInterrupt:
+            raise Detached(f"Detached; the task goes on. Come back: {back}", line) from None
+        raise AssertionError  # the views end with the task
+
+    def _decrypt(self, path: Path, view: TaskView, folder: str | None, name: str | None) -> None:
+        """Replace an encrypted zip by the decrypted one."""
+        beneficiary = self.session.hub.view_deal(view.deal_id).beneficiary
+        key = beneficiary_key_file(self.session, beneficiary, folder, name)
+        if not is_file(key):
+            raise JobError(
+                f"Failed to load beneficiary key from {key}",
+                hint="Give --beneficiary-keystoredir or --beneficiary-key-file.",
+            )
+        decrypted = Result(path).decrypt(read_key(key, "private"))
+        decrypted.path.replace(path)

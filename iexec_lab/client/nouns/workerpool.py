@@ -1,0 +1,166 @@
+"""Workerpools: deploy, show, sell their time, say where their API is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from iexec_lab.client.jobs.logs import workerpool_url
+from iexec_lab.client.nouns._asset import Asset
+from iexec_lab.client.nouns._verb import framed, only, picked, verb
+from iexec_lab.errors import ServiceError, ValidationError
+from iexec_lab.ethereum.contracts import WORKERPOOL, WORKERPOOL_REGISTRY
+from iexec_lab.networks import API_REGISTRATION
+from iexec_lab.protocol import workerpool_arguments
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from iexec_lab.client.nouns._verb import Noun
+
+
+def _drawn(noun: Noun, plain: dict[str, Any]) -> pd.DataFrame:
+    return framed("workerpool")(noun, plain)
+
+
+class Workerpools(Asset):
+    """``lab.workerpool``: deploy and show workerpools, sell their tasks."""
+
+    kind = "workerpool"
+    _create = WORKERPOOL_REGISTRY.createWorkerpool
+    _terms = ("owner", "description")
+    _predicted = WORKERPOOL_REGISTRY.predictWorkerpool
+    _views = {  # noqa: RUF012
+        "schedulerRewardRatioPolicy": WORKERPOOL.m_schedulerRewardRatioPolicy,
+        "workerStakeRatioPolicy": WORKERPOOL.m_workerStakeRatioPolicy,
+        "workerpoolDescription": WORKERPOOL.m_workerpoolDescription,
+        "owner": WORKERPOOL.owner,
+        "registry": WORKERPOOL.registry,
+    }
+
+    @verb(value=picked("address"))
+    def deploy(self, description: str, *, owner: str | None = None, force: bool = False) -> dict[str, Any]:
+        """Register a workerpool; its address.
+
+        Args:
+            description: Free text, which decides the address.
+            owner: Who will own it (default: the wallet).
+            force: Do it without asking.
+
+        Raises:
+            OrderError: The same workerpool is deployed already.
+            AbortedError: It was not confirmed.
+        """
+        return self._deploy(self._creation(description, owner), force=force)
+
+    @verb()
+    def predict(self, description: str, *, owner: str | None = None) -> str:
+        """The address that ``deploy`` with the same values would give."""
+        return self._predict(self._creation(description, owner))
+
+    def _creation(self, description: str, owner: str | None) -> tuple[Any, ...]:
+        return workerpool_arguments({"owner": self._owner(owner), "description": description})
+
+    @verb(value=_drawn)
+    def show(self, address_or_index: str | int, user: str | None = None) -> dict[str, Any]:
+        """One workerpool, with the address of its API where that is known.
+
+        Args:
+            address_or_index: An address, an ENS name, or a number from 0.
+            user: Whose workerpools the index counts (default: the wallet's).
+
+        Returns:
+            DataFrame, one row: ``address``, ``owner``, ``description``, ratios in percent, ``registry``,
+                ``api_url``.
+
+        Raises:
+            ObjectNotFoundError: There is none on this chain.
+        """
+        shown = self._show(address_or_index, user)
+        try:
+            url = workerpool_url(self.session, shown["address"]) if self._has_directory() else None
+        except ServiceError:
+            url = None  # the directory being down is no reason to hide what the chain says
+        return {**shown, "apiUrl": url} if url else shown
+
+    def _has_directory(self) -> bool:
+        return bool(self.session.network.compass or self.session.network.ens_registry)
+
+    @verb(raw=lambda url: {"apiUrl": url})
+    def api_url(self, address: str) -> str | None:
+        """Where the pool's scheduler answers; None when nobody knows."""
+        return workerpool_url(self.session, self.session.to_address(address))
+
+    @verb(value=framed("receipt"), raw=only("address", "url", "txHash"))
+    def set_api_url(self, api_url: str, address: str, *, force: bool = False) -> dict[str, Any]:
+        """Write the address of the pool's API into its ENS name.
+
+        Args:
+            api_url: ``http://`` or ``https://``; empty for none.
+            address: The workerpool, whose name the wallet owns.
+            force: Do it without asking.
+
+        Returns:
+            DataFrame, one row: ``address``, ``tx_hash``.
+
+        Raises:
+            ConfigurationError: The network keeps such addresses elsewhere.
+            ValidationError: It is no URL.
+            IexecError: The pool has no name, or the wallet does not own it.
+            AbortedError: It was not confirmed.
+        """
+        self.session.network.require(API_REGISTRATION)
+        if api_url and not api_url.startswith(("http://", "https://")):
+            raise ValidationError(f'"{api_url}" is not a valid URL')
+        from iexec_lab.client.nouns.ens import Ens
+
+        workerpool = self.session.to_address(address)
+        tx_hash = Ens(self.session).set_workerpool_url(workerpool, api_url, force=force)
+        return {"address": workerpool, "url": api_url, "txHash": tx_hash}
+
+    @verb(raw=lambda order_hash: {"orderHash": order_hash})
+    def publish(
+        self,
+        address: str,
+        *,
+        category: int = 0,
+        price: Any = 0,
+        volume: int = 1,
+        tag: Any = None,
+        trust: int = 0,
+        app_restrict: str | None = None,
+        dataset_restrict: str | None = None,
+        requester_restrict: str | None = None,
+        force: bool = False,
+    ) -> str:
+        """Sign an order that sells tasks of one size, and publish it; its hash.
+
+        Args:
+            address: The workerpool, which the wallet owns (address or ENS name).
+            category: Size of the tasks, a number of ``lab.category.list()``.
+            price: Of one task: 1500000000 (nRLC), ``"1.5 RLC"`` or ``["1.5", "RLC"]``. 30 % of it are locked
+                for each task.
+            volume: How many tasks.
+            tag: What the workers offer: words (``"tee,tdx"`` or a list), or 32 bytes as 0x text.
+            trust: Highest trust that is offered.
+            app_restrict: Only for this app (address or ENS name).
+            dataset_restrict: Only with this dataset.
+            requester_restrict: Only for this requester.
+            force: Do it without asking.
+
+        Raises:
+            OrderError: No such workerpool, or it is not the wallet's.
+            MarketError, ApiError: The market was not reached, or refused.
+            AbortedError: It was not confirmed.
+        """
+        values = {
+            "workerpool": address,
+            "workerpoolprice": price,
+            "volume": volume,
+            "category": category,
+            "trust": trust,
+            "tag": tag,
+            "apprestrict": app_restrict,
+            "datasetrestrict": dataset_restrict,
+            "requesterrestrict": requester_restrict,
+        }
+        return self._publish(values, force=force)

@@ -1,0 +1,203 @@
+"""Commands that apps, datasets and workerpools have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from iexec_lab.commands.dry_run import DRY_RUN, rehearsable
+from iexec_lab.commands.handlers import calling, done
+from iexec_lab.commands.options import FORCE, READS, SENDS, SIGNS, TO, USER, flag
+from iexec_lab.commands.outcome import Outcome
+from iexec_lab.commands.tree import Argument, Command
+from iexec_lab.errors import ConfigurationError, ProjectError, SandboxError, ValidationError
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from iexec_lab.commands.context import Context
+    from iexec_lab.commands.tree import Handler, Option
+
+
+def address(kind: str, *, required: bool = False) -> Argument:
+    """The resource a command is about; the last deployment when it may be left out."""
+    where = "" if required else "; the one of deployed.json when left out"
+    return Argument("address", kind, f"the {kind}{where}", required=required, shows=f"{kind}Address")
+
+
+def show(kind: str) -> Command:
+    return Command(
+        (kind, "show"),
+        f"show one deployed {kind}",
+        _show(kind),
+        args=(
+            Argument(
+                "address",
+                kind,
+                f"the {kind}, or its number among the user's; the one of deployed.json",
+                shows="addressOrIndex",
+            ),
+        ),
+        options=(*READS, USER),
+        example=f"{kind} show 0",
+    )
+
+
+def _show(kind: str) -> Handler:
+    def handle(context: Context, args: Namespace) -> Outcome:
+        lab = context.lab(args)
+        which = args.address or context.project.require_deployed(kind, lab.session.network.id)
+        with context.face.working(f"Reading the {kind}"):
+            return done(lab, f"{kind}.show", address_or_index=which, user=args.user)
+
+    return handle
+
+
+def count(kind: str) -> Command:
+    return Command(
+        (kind, "count"),
+        f"count the {kind}s of a user",
+        calling(f"{kind}.count", "user", doing="Counting", said=f"{{count}} {kind}(s)."),
+        options=(*READS, USER),
+        example=f"{kind} count --user 0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
+    )
+
+
+def deploy(kind: str) -> Command:
+    return Command(
+        (kind, "deploy"),
+        f"register the {kind} of iexec.json on the chain",
+        _deploy(kind),
+        options=(*SENDS, FORCE),
+        example=f"{kind} deploy",
+        notes=f"The address is kept in deployed.json, for commands that are not told which {kind} they mean.",
+        spends=True,
+    )
+
+
+def _deploy(kind: str) -> Handler:
+    def handle(context: Context, args: Namespace) -> Outcome:
+        project = context.project
+        values = _checked(kind, project.resource(kind))
+        lab = context.lab(args)
+        project.prepare_deployed()
+        with context.face.working(f"Deploying the {kind}"):
+            outcome = done(lab, f"{kind}.deploy", f"Deployed {kind} {{address}}.", force=args.force, **values)
+        try:
+            project.save_deployed(kind, lab.session.network.id, outcome.raw["address"])
+        except ProjectError as error:
+            raise ProjectError(
+                f"Deployed {kind} {outcome.raw['address']}, but: {error.message}",
+                details={"transaction": outcome.raw["txHash"], **error.details},
+                hint="Keep the address: deployed.json does not have it.",
+            ) from error
+        return outcome
+
+    return handle
+
+
+def _checked(kind: str, resource: dict[str, Any]) -> dict[str, Any]:
+    """What of the object in ``iexec.json`` is deployed; other keys are the user's own."""
+    for name in REQUIRED[kind]:
+        if name not in resource:
+            raise ValidationError(f"{name} is a required field", hint=f'Add it to {kind} in "iexec.json".')
+    return {name: value for name, value in resource.items() if name in (*REQUIRED[kind], "mrenclave")}
+
+
+REQUIRED = {
+    "app": ("owner", "name", "type", "multiaddr", "checksum"),
+    "dataset": ("owner", "name", "multiaddr", "checksum"),
+    "workerpool": ("owner", "description"),
+}
+
+
+def transfer(kind: str) -> Command:
+    return Command(
+        (kind, "transfer"),
+        f"give the {kind} to another owner",
+        rehearsable(_transfer(kind)),
+        args=(address(kind, required=True),),
+        options=(*SENDS, FORCE, DRY_RUN, TO),
+        example=f"{kind} transfer {EXAMPLE} --to 0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
+        spends=True,
+    )
+
+
+def _transfer(kind: str) -> Handler:
+    from iexec_lab.commands.context import required
+
+    send = calling(
+        f"{kind}.transfer",
+        "address",
+        "to",
+        doing=f"Transferring the {kind}",
+        said=f"{{to}} owns {kind} {{address}} now.",
+        spends=True,
+    )
+
+    def handle(context: Context, args: Namespace) -> Outcome:
+        required(args, "to")
+        return send(context, args)
+
+    return handle
+
+
+def publish(kind: str, *options: Option, names: tuple[str, ...], example: str) -> Command:
+    return Command(
+        (kind, "publish"),
+        f"sign an order that sells the {kind}, and publish it",
+        calling(
+            f"{kind}.publish",
+            *names,
+            doing="Publishing the order",
+            said="Published order {orderHash}.",
+            spends=True,
+            deployed=kind,
+        ),
+        args=(address(kind),),
+        options=(*SIGNS, FORCE, *options),
+        example=example,
+    )
+
+
+def unpublish(kind: str) -> Command:
+    return Command(
+        (kind, "unpublish"),
+        f"take orders of the {kind} off the market",
+        calling(
+            f"{kind}.unpublish", "all", doing="Unpublishing", said="Unpublished.", spends=True, deployed=kind
+        ),
+        args=(address(kind),),
+        options=(*SIGNS, FORCE, flag("--all", "all orders, not only the last one")),
+        example=f"{kind} unpublish --all",
+        notes="A signed order that somebody kept stays valid until it is canceled (order cancel).",
+    )
+
+
+def save_template(context: Context, kind: str, value: dict[str, Any]) -> Outcome:
+    """Write an object into ``iexec.json``."""
+    context.project.save_resource(kind, value)
+    return Outcome(
+        {kind: value}, lambda: value, f'Saved default {kind} in "iexec.json", you can edit it:', shown=value
+    )
+
+
+def owner_of(context: Context, args: Namespace) -> str:
+    """Address of the wallet in use, read without a password; the null address when there is none."""
+    try:
+        return context.lab(args).session.address
+    except (ConfigurationError, SandboxError):  # a template needs no network
+        return read_address(context, args)
+
+
+def read_address(context: Context, args: Namespace) -> str:
+    """Address of the wallet that the official look-up finds; the null address when there is none."""
+    from iexec_lab.project.templates import NULL_ADDRESS
+    from iexec_lab.wallet import keystore
+
+    names = ("wallet_file", "wallet_address", "keystoredir")
+    options: dict[str, Any] = {name: getattr(args, name) for name in names}
+    address = keystore.read_address(**options, cwd=context.folder)
+    return address or NULL_ADDRESS
+
+
+EXAMPLE = "0x4cA2F7D2Fe2B5f9ae2ff6B0C5C4B8dDfB8b0a3d1"

@@ -1,0 +1,1 @@
+"""One module per noun: its commands as declarations, and the handlers behind them."""

@@ -1,0 +1,108 @@
+"""``account``: RLC staked on the marketplace."""
+
+from __future__ import annotations
+
+from iexec_lab.commands.dry_run import DRY_RUN, rehearsable
+from iexec_lab.commands.handlers import calling
+from iexec_lab.commands.options import FORCE, READS, SENDS, USER
+from iexec_lab.commands.tree import Argument, Command
+
+AMOUNT = Argument("amount", "amount", "how much, in nRLC unless a unit follows", required=True)
+UNIT = Argument("unit", "unit", "nRLC (when left out) or RLC")
+SPENDER = Argument("spender", "address", "who may use the stake", required=True)
+
+COMMANDS = (
+    Command(
+        ("account", "show"),
+        "show staked and locked RLC",
+        calling("account.show", "address", doing="Reading the account"),
+        args=(Argument("address", "user", "whose account; the wallet's when left out"),),
+        options=READS,
+        example="account show",
+    ),
+    Command(
+        ("account", "deposit"),
+        "stake RLC of the wallet",
+        rehearsable(
+            calling(
+                "account.deposit",
+                "amount",
+                "unit",
+                doing="Depositing",
+                said="Deposited {amount} nRLC.",
+                spends=True,
+            )
+        ),
+        args=(AMOUNT, UNIT),
+        options=(*SENDS, FORCE, DRY_RUN),
+        example="account deposit 1.5 RLC",
+        notes="Deals are paid from the stake.",
+        spends=True,
+    ),
+    Command(
+        ("account", "withdraw"),
+        "move staked RLC back to the wallet",
+        rehearsable(
+            calling(
+                "account.withdraw",
+                "amount",
+                "unit",
+                doing="Withdrawing",
+                said="Withdrew {amount} nRLC.",
+                spends=True,
+            )
+        ),
+        args=(AMOUNT, UNIT),
+        options=(*SENDS, FORCE, DRY_RUN),
+        example="account withdraw 500000000",
+        spends=True,
+    ),
+    Command(
+        ("account", "approve"),
+        "let somebody use part of the stake",
+        rehearsable(
+            calling(
+                "account.approve",
+                "amount",
+                "spender",
+                "unit",
+                doing="Approving",
+                said="{spender} may use {amount} {unit} of the stake.",
+                spends=True,
+            )
+        ),
+        args=(AMOUNT, SPENDER, UNIT),
+        options=(*SENDS, FORCE, DRY_RUN),
+        example="account approve 2 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 RLC",
+        spends=True,
+    ),
+    Command(
+        ("account", "allowance"),
+        "how much of the stake somebody may use",
+        calling(
+            "account.allowance",
+            "spender",
+            "user",
+            doing="Reading the allowance",
+            said="{spender} may use {amount} nRLC of the stake.",
+        ),
+        args=(SPENDER,),
+        options=(*READS, USER),
+        example="account allowance 0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
+    ),
+    Command(
+        ("account", "revoke"),
+        "take an allowance back",
+        calling(
+            "account.revoke",
+            "spender",
+            doing="Revoking",
+            said="{spender} may use none of the stake.",
+            spends=True,
+        ),
+        args=(SPENDER,),
+        options=(*SENDS, FORCE),
+        example="account revoke 0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
+        spends=True,
+    ),
+)

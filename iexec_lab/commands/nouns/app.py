@@ -1,0 +1,254 @@
+"""``app``: deploy, sell and run applications."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from iexec_lab.commands import asset_commands
+from iexec_lab.commands.context import address_of
+from iexec_lab.commands.dry_run import planned
+from iexec_lab.commands.handlers import calling, done, given
+from iexec_lab.commands.job_outcome import follow
+from iexec_lab.commands.options import (
+    CATEGORY,
+    CHAIN,
+    FORCE,
+    FRAMEWORKS,
+    PRICE,
+    SENDS,
+    SIGNS,
+    SKIP_PREFLIGHT,
+    TAG,
+    TEE_FRAMEWORK,
+    TRUST,
+    VOLUME,
+    VOUCHER,
+    WALLET_OPEN,
+    flag,
+    restrict,
+)
+from iexec_lab.commands.tree import Argument, Command, Option
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from iexec_lab.commands.context import Context
+    from iexec_lab.commands.outcome import Outcome
+
+EXECUTION = (
+    Option(
+        "--dataset",
+        "dataset",
+        'data the app works on ("deployed": the one of deployed.json)',
+        shows="address",
+    ),
+    Option(
+        "--workerpool",
+        "workerpool",
+        'only on this workerpool ("deployed": the one of deployed.json)',
+        shows="address",
+    ),
+    Option("--args", "text", "arguments of the app, in one string", shows="string"),
+    Option("--input-files", "url", "files the app downloads; URLs separated by commas", shows="urls"),
+    Option(
+        "--secret",
+        "name",
+        "requester secrets for the app: 1=first-secret 2=second-secret",
+        shows="key=name",
+        variadic=True,
+    ),
+    CATEGORY,
+    TAG,
+    TRUST,
+    Option("--storage-provider", "provider", "where results go: ipfs or dropbox", shows="name"),
+    flag("--encrypt-result", "encrypt results with the beneficiary's public key"),
+    Option("--callback", "address", "contract that is called with the result", shows="address"),
+    Option("--beneficiary", "user", "who may read the results (the wallet)", shows="address"),
+    Option("--params", "json", "parameters as JSON; the options above replace single keys", shows="json"),
+    SKIP_PREFLIGHT,
+    FORCE,
+)
+PRICES = tuple(
+    Option(
+        f"--{kind}-price",
+        "amount",
+        f"highest price for the {kind}, in nRLC unless a unit follows",
+        shows="amount unit",
+        variadic=True,
+    )
+    for kind in ("app", "dataset", "workerpool")
+)
+_NAMES = (
+    "args",
+    "input_files",
+    "secret",
+    "category",
+    "tag",
+    "trust",
+    "storage_provider",
+    "encrypt_result",
+    "callback",
+    "beneficiary",
+    "params",
+    "skip_preflight_check",
+    "force",
+)
+
+
+def init(context: Context, args: Namespace) -> Outcome:
+    from iexec_lab.project import templates
+
+    framework = args.tee_framework
+    if args.tee and framework is None:
+        framework = context.lab(args).session.network.default_tee_framework or "scone"
+    return asset_commands.save_template(
+        context, "app", templates.app(asset_commands.owner_of(context, args), framework)
+    )
+
+
+def run(context: Context, args: Namespace) -> Outcome:
+    from iexec_lab.client.nouns._run import RunPlan
+
+    lab = context.lab(args)
+    values = _execution(context, args, lab.session.network.id)
+    names = (
+        "use_voucher",
+        "voucher_address",
+        "app_price",
+        "dataset_price",
+        "workerpool_price",
+        "volume",
+        "dry_run",
+    )
+    values |= given(args, names)
+    with context.face.working("Preparing the deal"):
+        job = lab.app.run.plain(**values)
+    if isinstance(job, RunPlan):
+        return planned(job)
+    return follow(context, lab, job, watch=args.watch or args.download is not None, download=args.download)
+
+
+def request_execution(context: Context, args: Namespace) -> Outcome:
+    lab = context.lab(args)
+    values = _execution(context, args, lab.session.network.id)
+    values |= given(args, ("app_price", "dataset_price", "workerpool_price", "volume"))
+    with context.face.working("Publishing the request"):
+        return done(lab, "app.request_execution", "Published request {orderHash}.", **values)
+
+
+def _execution(context: Context, args: Namespace, chain_id: int) -> dict[str, Any]:
+    values = given(args, _NAMES)
+    values["app"] = address_of(context, "app", args.app, chain_id)
+    for kind in ("dataset", "workerpool"):
+        wanted = getattr(args, kind)
+        if wanted is not None:
+            missing = f'No {kind} found in "deployed.json" for chain {chain_id}'
+            typed = None if wanted == "deployed" else wanted
+            values[kind] = address_of(context, kind, typed, chain_id, otherwise=missing)
+    return values
+
+
+_APP = Argument("app", "app", "the app; the one of deployed.json when left out", shows="appAddress")
+
+COMMANDS = (
+    Command(
+        ("app", "init"),
+        "write an app to start from into iexec.json",
+        init,
+        options=(
+            *WALLET_OPEN,
+            flag("--tee", "an app for the default TEE framework of the network"),
+            Option(
+                "--tee-framework", "framework", "an app for this framework", shows="name", choices=FRAMEWORKS
+            ),
+        ),
+        example="app init",
+    ),
+    asset_commands.deploy("app"),
+    asset_commands.show("app"),
+    asset_commands.count("app"),
+    Command(
+        ("app", "run"),
+        "run an app at market price",
+        run,
+        args=(_APP,),
+        options=(
+            *SENDS,
+            *EXECUTION,
+            *PRICES,
+            VOLUME,
+            *VOUCHER,
+            flag("--watch", "wait until all tasks have ended"),
+            Option(
+                "--download",
+                "path",
+                "wait, then store the results here (<task>.zip)",
+                "optional",
+                shows="file",
+            ),
+            flag("--dry-run", "show orders and cost, sign nothing"),
+        ),
+        example="app run --args hello --watch",
+        notes="Takes the cheapest orders on the market that fit together. Prices are limits; without them\n"
+        "any price is accepted after confirmation.",
+        spends=True,
+    ),
+    Command(
+        ("app", "request-execution"),
+        "publish a request at a price of your own",
+        request_execution,
+        args=(_APP,),
+        options=(*SIGNS, *EXECUTION, *PRICES, VOLUME),
+        example="app request-execution --args hello --workerpool-price 0.1 RLC",
+        notes="Nothing is paid until somebody fills the request; the stake must cover it.",
+    ),
+    asset_commands.publish(
+        "app",
+        PRICE,
+        VOLUME,
+        TAG,
+        restrict("dataset"),
+        restrict("workerpool"),
+        restrict("requester"),
+        SKIP_PREFLIGHT,
+        names=(
+            "price",
+            "volume",
+            "tag",
+            "dataset_restrict",
+            "workerpool_restrict",
+            "requester_restrict",
+            "skip_preflight_check",
+        ),
+        example="app publish --price 0.01 RLC --volume 100",
+    ),
+    asset_commands.unpublish("app"),
+    asset_commands.transfer("app"),
+    Command(
+        ("app", "push-secret"),
+        "give the app its secret, once and for ever",
+        calling(
+            "app.push_secret",
+            "secret_value",
+            "tee_framework",
+            doing="Storing the secret",
+            said="The secret of the app is stored.",
+            deployed="app",
+        ),
+        args=(asset_commands.address("app"),),
+        options=(
+            *SIGNS,
+            Option("--secret-value", "secret", "the secret (asked for when left out)", shows="text"),
+            TEE_FRAMEWORK,
+        ),
+        example="app push-secret",
+    ),
+    Command(
+        ("app", "check-secret"),
+        "tell whether the app has its secret",
+        calling("app.check_secret", "tee_framework", doing="Asking the secret manager", deployed="app"),
+        args=(asset_commands.address("app"),),
+        options=(*CHAIN, TEE_FRAMEWORK),
+        example="app check-secret",
+    ),
+)

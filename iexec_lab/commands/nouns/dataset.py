@@ -1,0 +1,140 @@
+"""``dataset``: encrypt, deploy and sell data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iexec_lab.commands import asset_commands
+from iexec_lab.commands.handlers import calling, given
+from iexec_lab.commands.options import (
+    CHAIN,
+    DATASET_FOLDERS,
+    OVERWRITE,
+    PRICE,
+    SIGNS,
+    SKIP_PREFLIGHT,
+    TAG,
+    TEE_FRAMEWORK,
+    VOLUME,
+    WALLET_OPEN,
+    flag,
+    restrict,
+)
+from iexec_lab.commands.outcome import Outcome
+from iexec_lab.commands.tree import Command, Option
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from iexec_lab.commands.context import Context
+
+_FOLDERS = ("dataset_keystoredir", "original_dataset_dir", "encrypted_dataset_dir")
+
+
+def init(context: Context, args: Namespace) -> Outcome:
+    from iexec_lab.project import templates
+
+    outcome = asset_commands.save_template(
+        context, "dataset", templates.resource("dataset", asset_commands.owner_of(context, args))
+    )
+    if args.encrypted or args.tee:
+        context.project.create_dataset_folders(*(getattr(args, name) for name in _FOLDERS))
+        context.face.note("Put your files into datasets/original, then run iexec-lab dataset encrypt.")
+    return outcome
+
+
+def encrypt(context: Context, args: Namespace) -> Outcome:
+    from iexec_lab.client.nouns.dataset import encrypt_folder, encrypted_frame
+
+    with context.face.working("Encrypting") as step:
+        raw = encrypt_folder(
+            context.folder,
+            force=args.force,
+            overwrite=context.confirm_overwrite,
+            progress=lambda name, done, total: step.update(f"{name} {_percent(done, total)}"),
+            **given(args, _FOLDERS),
+        )
+    return Outcome(raw, lambda: encrypted_frame(raw), f"Encrypted {len(raw['encryptedFiles'])} file(s).")
+
+
+def _percent(done: int | None, total: int | None) -> str:
+    return f"{100 * (done or 0) // total} %" if total else ""
+
+
+COMMANDS = (
+    Command(
+        ("dataset", "init"),
+        "write a dataset to start from into iexec.json",
+        init,
+        options=(
+            *WALLET_OPEN,
+            flag("--encrypted", "also make the folders for encryption"),
+            flag("--tee", "the same as --encrypted"),
+            *DATASET_FOLDERS,
+        ),
+        example="dataset init --encrypted",
+    ),
+    Command(
+        ("dataset", "encrypt"),
+        "encrypt every file of datasets/original, each under a key of its own",
+        encrypt,
+        options=(OVERWRITE, *DATASET_FOLDERS),
+        example="dataset encrypt",
+        notes="The answer has the checksum that belongs into iexec.json before dataset deploy.",
+    ),
+    asset_commands.deploy("dataset"),
+    asset_commands.show("dataset"),
+    asset_commands.count("dataset"),
+    asset_commands.publish(
+        "dataset",
+        PRICE,
+        VOLUME,
+        TAG,
+        restrict("app"),
+        restrict("workerpool"),
+        restrict("requester"),
+        SKIP_PREFLIGHT,
+        names=(
+            "price",
+            "volume",
+            "tag",
+            "app_restrict",
+            "workerpool_restrict",
+            "requester_restrict",
+            "skip_preflight_check",
+        ),
+        example=f"dataset publish --tag tee,tdx --app-restrict {asset_commands.EXAMPLE}",
+    ),
+    asset_commands.unpublish("dataset"),
+    asset_commands.transfer("dataset"),
+    Command(
+        ("dataset", "push-secret"),
+        "hand the dataset's key to the secret manager",
+        calling(
+            "dataset.push_secret",
+            "secret_path",
+            "tee_framework",
+            doing="Storing the key",
+            said="The key of the dataset is stored.",
+            deployed="dataset",
+        ),
+        args=(asset_commands.address("dataset"),),
+        options=(
+            *SIGNS,
+            Option("--secret-path", "file", "key file (.secrets/datasets/dataset.key)", shows="file"),
+            TEE_FRAMEWORK,
+        ),
+        example="dataset push-secret",
+        notes="Apps get the key only in executions that your dataset orders allow.",
+    ),
+    Command(
+        ("dataset", "check-secret"),
+        "tell whether the secret manager has the dataset's key",
+        calling(
+            "dataset.check_secret", "tee_framework", doing="Asking the secret manager", deployed="dataset"
+        ),
+        args=(asset_commands.address("dataset"),),
+        options=(*CHAIN, TEE_FRAMEWORK),
+        example="dataset check-secret",
+    ),
+)

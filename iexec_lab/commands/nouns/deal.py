@@ -1,0 +1,55 @@
+"""``deal``: agreements and their tasks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from iexec_lab.commands.handlers import calling, done
+from iexec_lab.commands.job_outcome import brief, failure, sentences
+from iexec_lab.commands.job_progress import telling
+from iexec_lab.commands.options import FORCE, READS, SENDS, flag
+from iexec_lab.commands.tree import Argument, Command
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from iexec_lab.commands.context import Context
+    from iexec_lab.commands.outcome import Outcome
+
+_DEAL = Argument("dealid", "deal", "the deal", required=True)
+
+
+def show(context: Context, args: Namespace) -> Outcome:
+    lab = context.lab(args)
+    with context.face.working("Waiting for the tasks" if args.watch else "Reading the deal") as step:
+        outcome = done(lab, "deal.show", dealid=args.dealid, watch=args.watch, progress=telling(step, lab))
+    if args.watch:
+        shown = {name: value for name, value in brief(outcome.raw).items() if name != "deal"}
+        outcome = replace(outcome, said=f"Deal {args.dealid}: all tasks ended.", shown=shown)
+    failed = outcome.raw.get("failedTasks")
+    if not failed:
+        return outcome
+    return replace(outcome, failed=sentences(failed), error=failure(failed, lab.job(args.dealid)))
+
+
+COMMANDS = (
+    Command(
+        ("deal", "show"),
+        "show a deal, or wait for its tasks",
+        show,
+        args=(_DEAL,),
+        options=(*READS, flag("--watch", "wait until all tasks have ended")),
+        example="deal show 0x5b1e...c3 --watch",
+    ),
+    Command(
+        ("deal", "claim"),
+        "take back what was paid for tasks that nobody finished",
+        calling("deal.claim", "dealid", doing="Claiming", said="Claimed.", spends=True),
+        args=(_DEAL,),
+        options=(*SENDS, FORCE),
+        example="deal claim 0x5b1e...c3",
+        notes="Possible once the deadline of the deal has passed.",
+        spends=True,
+    ),
+)

@@ -1,0 +1,320 @@
+"""``order``: sign, publish and match orders."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from iexec_lab.commands.dry_run import DRY_RUN, rehearsable
+from iexec_lab.commands.handlers import given
+from iexec_lab.commands.options import CHAIN, FORCE, SENDS, SIGNS, SKIP_PREFLIGHT, VOUCHER, flag
+from iexec_lab.commands.outcome import Outcome
+from iexec_lab.commands.tree import Command, Option
+from iexec_lab.errors import IexecError, ProjectError, UsageError
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable
+
+    from iexec_lab.client.iexec import IExec
+    from iexec_lab.commands.context import Context
+
+    Answer = tuple[Any, Callable[[], Any]]  # raw of one kind, and what makes its value
+
+KINDS = ("app", "dataset", "workerpool", "request")
+
+
+def init(context: Context, args: Namespace) -> Outcome:
+    from iexec_lab.project import templates
+    from iexec_lab.protocol import decode_tag
+
+    lab = context.lab(args)
+    chain_id, user = lab.session.network.id, lab.session.address
+    tag = decode_tag(lab.session.network.default_tag)
+    written: dict[str, Any] = {}
+    for kind in _selected(args) or KINDS:
+        resource = None if kind == "request" else context.project.deployed(kind, chain_id)
+        order = templates.order(
+            f"{kind}order", resource=resource or templates.NULL_ADDRESS, user=user, tag=tag
+        )
+        context.project.save_order(f"{kind}order", order)
+        written[f"{kind}order"] = order
+    said = f'Saved default {_list(written)} in "iexec.json", you can edit it:'
+    return Outcome(written, lambda: _one(written), said, shown=written)
+
+
+def sign(context: Context, args: Namespace) -> Outcome:
+    lab = context.lab(args)
+    lab.session.signer  # noqa: B018 - no wallet, no order: say so once, before the first kind
+
+    def work(kind: str) -> Answer:
+        values = context.project.order(kind)
+        with context.face.working(f"Signing the {kind}"):
+            order = lab.order.create.plain(kind, **values)
+            signed = lab.order.sign.plain(
+                order, skip_preflight_check=args.skip_preflight_check, force=args.force
+            )
+        raw = signed.to_json()
+        context.project.save_signed_order(kind, lab.session.network.id, raw)
+        return raw, lambda: signed
+
+    return _each(_selected(args) or KINDS, work, 'Signed {kinds}, saved in "orders.json".', "sign")
+
+
+def publish(context: Context, args: Namespace) -> Outcome:
+    kinds = _chosen(args)
+    lab = context.lab(args)
+    orders = context.project.signed_orders(lab.session.network.id)
+
+    def work(kind: str) -> Answer:
+        order = _signed(orders, kind, lab)
+        with context.face.working(f"Publishing the {kind}"):
+            published = lab.order.publish.plain(
+                {"kind": kind, **order}, skip_preflight_check=args.skip_preflight_check, force=args.force
+            )
+        return {"orderHash": published}, lambda: published
+
+    return _each(kinds, work, "Published {kinds}.", "publish")
+
+
+def unpublish(context: Context, args: Namespace) -> Outcome:
+    kinds = _chosen(args)
+    lab = context.lab(args)
+    orders = context.project.signed_orders(lab.session.network.id) if _needs_file(args, kinds) else {}
+
+    def work(kind: str) -> Answer:
+        wanted = _hash(args, kind) or lab.order.hash.plain({"kind": kind, **_signed(orders, kind, lab)})
+        with context.face.working(f"Unpublishing the {kind}"):
+            unpublished = lab.order.unpublish.plain(kind, wanted, force=args.force)
+        return {"orderHash": unpublished}, lambda: unpublished
+
+    return _each(kinds, work, "Unpublished {kinds}.", "unpublish")
+
+
+def cancel(context: Context, args: Namespace) -> Outcome:
+    kinds = _chosen(args)
+    lab = context.lab(args)
+    orders = context.project.signed_orders(lab.session.network.id) if _needs_file(args, kinds) else {}
+
+    def work(kind: str) -> Answer:
+        wanted = _hash(args, kind)
+        order = None if wanted else _signed(orders, kind, lab)
+        with context.face.working(f"Canceling the {kind}"):
+            plain = lab.order.cancel.plain(order, kind=kind, order_hash=wanted, force=args.force)
+        return lab.order.cancel.raw(plain), lambda: lab.order.cancel.value(plain)
+
+    return _each(kinds, work, "Canceled {kinds}: nobody can use it any more.", "cancel")
+
+
+def show(context: Context, args: Namespace) -> Outcome:
+    kinds = _chosen(args)
+    lab = context.lab(args)
+
+    def work(kind: str) -> Answer:
+        wanted = _hash(args, kind)
+        if wanted is None:
+            orders = context.project.signed_orders(lab.session.network.id)
+            wanted = lab.order.hash.plain({"kind": kind, **_signed(orders, kind, lab)})
+        with context.face.working(f"Reading the {kind}"):
+            plain = lab.order.show.plain(kind, wanted, deals=args.deals)
+        return lab.order.show.raw(plain), lambda: lab.order.show.value(plain)
+
+    return _each(kinds, work, "", "show")
+
+
+def fill(context: Context, args: Namespace) -> Outcome:
+    from iexec_lab.commands.job_outcome import follow
+
+    lab = context.lab(args)
+    asked = {kind: getattr(args, kind) for kind in KINDS}
+    needed = [kind for kind in KINDS if not asked[kind] and not (kind == "request" and args.params)]
+    orders = _local(context, lab, required=[kind for kind in needed if kind != "dataset"])
+    chosen = {f"{kind}order": asked[kind] or orders.get(f"{kind}order") for kind in KINDS}
+    if args.params:
+        chosen["requestorder"] = None
+    with context.face.working("Filling the order"):
+        job = lab.order.fill.plain(
+            chosen["apporder"],
+            chosen["workerpoolorder"],
+            chosen["requestorder"],
+            chosen["datasetorder"],
+            **given(args, ("params", "skip_preflight_check", "use_voucher", "voucher_address", "force")),
+        )
+    return follow(context, lab, job, raw=lab.order.fill.raw)
+
+
+def _local(context: Context, lab: IExec, required: list[str]) -> dict[str, dict[str, Any]]:
+    try:
+        orders = context.project.signed_orders(lab.session.network.id)
+    except ProjectError:
+        if required:
+            raise
+        return {}
+    for kind in required:
+        if f"{kind}order" not in orders:
+            raise ProjectError(
+                f"Missing {kind}order",
+                hint=f"Give --{kind} <orderHash>, or sign one: iexec-lab order sign --{kind}.",
+            )
+    return orders
+
+
+def _selected(args: Namespace) -> list[str]:
+    return [kind for kind in KINDS if getattr(args, kind)]
+
+
+def _chosen(args: Namespace) -> list[str]:
+    kinds = _selected(args)
+    if not kinds:
+        raise UsageError(
+            "No option specified, you should choose one (--app | --dataset | --workerpool | --request)",
+            hint="Name the kinds of orders.",
+        )
+    return kinds
+
+
+def _each(kinds: Any, work: Callable[[str], Answer], said: str, verb: str) -> Outcome:
+    """Do the work for every kind; one that fails does not stop the others."""
+    raw: dict[str, Any] = {}
+    values: dict[str, Callable[[], Any]] = {}
+    errors: dict[str, IexecError] = {}
+    for kind in (f"{name}order" for name in kinds):
+        try:
+            raw[kind], values[kind] = work(kind)
+        except IexecError as error:
+            errors[kind] = error
+    return Outcome(
+        raw,
+        lambda: _one({kind: make() for kind, make in values.items()}),
+        said.format(kinds=_list(raw)) if raw else "",
+        failed=tuple(f"{kind}: {error.message}" for kind, error in errors.items()),
+        error=_combined(verb, raw, errors),
+    )
+
+
+def _combined(verb: str, raw: dict[str, Any], errors: dict[str, IexecError]) -> IexecError | None:
+    if not errors:
+        return None
+    if len(errors) == 1 and not raw:
+        return next(iter(errors.values()))
+    done = f"; {_list(raw)} succeeded" if raw else ""
+    failed = IexecError(
+        f"Failed to {verb} {_list(errors)}{done}",
+        details={kind: error.message for kind, error in errors.items()},
+        hint=next((error.hint for error in errors.values() if error.hint), None),
+    )
+    failed.__cause__ = next(iter(errors.values()))
+    return failed
+
+
+def _one(values: dict[str, Any]) -> Any:
+    return next(iter(values.values())) if len(values) == 1 else values
+
+
+def _list(kinds: Any) -> str:
+    return ", ".join(kinds)
+
+
+def _hash(args: Namespace, kind: str) -> str | None:
+    value = getattr(args, kind.removesuffix("order"))
+    return value if isinstance(value, str) else None
+
+
+def _needs_file(args: Namespace, kinds: list[str]) -> bool:
+    return any(_hash(args, f"{kind}order") is None for kind in kinds)
+
+
+def _signed(orders: dict[str, dict[str, Any]], kind: str, lab: IExec) -> dict[str, Any]:
+    if kind not in orders:
+        flag_name = kind.removesuffix("order")
+        raise ProjectError(
+            f'Missing {kind} in "orders.json" for chain {lab.session.network.id}. '
+            f'Did you forget to run "iexec order sign --{flag_name}"?',
+            hint=f"iexec-lab order sign --{flag_name} signs one.",
+        )
+    return orders[kind]
+
+
+def _flags(doing: str) -> tuple[Option, ...]:
+    return tuple(flag(f"--{kind}", f"{doing} the {kind}order") for kind in KINDS)
+
+
+def _hashes(doing: str) -> tuple[Option, ...]:
+    return tuple(
+        Option(
+            f"--{kind}",
+            f"{kind}order",
+            f"{doing} this {kind}order, or the one of orders.json",
+            "optional",
+            shows="orderHash",
+        )
+        for kind in KINDS
+    )
+
+
+COMMANDS = (
+    Command(
+        ("order", "init"),
+        "write orders to start from into iexec.json (all kinds unless some are named)",
+        init,
+        options=(*SIGNS, *_flags("write")),
+        example="order init --app",
+    ),
+    Command(
+        ("order", "sign"),
+        "sign the orders of iexec.json (all kinds unless some are named)",
+        sign,
+        options=(*SIGNS, FORCE, *_flags("sign"), SKIP_PREFLIGHT),
+        example="order sign --app",
+        notes="Signed orders are kept in orders.json, one per kind and network.",
+    ),
+    Command(
+        ("order", "publish"),
+        "publish signed orders on the market",
+        publish,
+        options=(*SIGNS, FORCE, *_flags("publish"), SKIP_PREFLIGHT),
+        example="order publish --app",
+    ),
+    Command(
+        ("order", "unpublish"),
+        "take orders off the market",
+        unpublish,
+        options=(*SIGNS, FORCE, *_hashes("unpublish")),
+        example="order unpublish --app",
+        notes="The signature stays valid; order cancel ends it.",
+    ),
+    Command(
+        ("order", "cancel"),
+        "make signed orders void, on the chain and for good",
+        cancel,
+        options=(*SENDS, FORCE, *_hashes("cancel")),
+        example="order cancel --app",
+        spends=True,
+    ),
+    Command(
+        ("order", "show"),
+        "show published orders",
+        show,
+        options=(*CHAIN, *_hashes("show"), flag("--deals", "also list the deals they led to")),
+        example="order show --request --deals",
+    ),
+    Command(
+        ("order", "fill"),
+        "match orders into a deal",
+        rehearsable(fill),
+        options=(
+            *SENDS,
+            FORCE,
+            DRY_RUN,
+            *(
+                Option(f"--{kind}", f"{kind}order", f"use this published {kind}order", shows="orderHash")
+                for kind in KINDS
+            ),
+            Option("--params", "json", "make the request order from these parameters", shows="json"),
+            SKIP_PREFLIGHT,
+            *VOUCHER,
+        ),
+        example='order fill --params "hello"',
+        notes="Orders that are not named come from orders.json.",
+        spends=True,
+    ),
+)

@@ -1,0 +1,287 @@
+"""``sandbox``: a whole market on this computer."""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from iexec_lab.commands.context import SANDBOX
+from iexec_lab.commands.options import flag
+from iexec_lab.commands.outcome import Outcome
+from iexec_lab.commands.tree import Argument, Command, Option
+from iexec_lab.errors import SandboxError
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from iexec_lab.commands.context import Context
+    from iexec_lab.commands.tree import Handler
+    from iexec_lab.sandbox.control import Handle
+
+DEFAULT = "default"
+
+
+def _named(handler: Handler) -> Handler:
+    """The handler with ``args.name`` filled in: the sandbox we are connected to, else the default one."""
+
+    @wraps(handler)
+    def handle(context: Context, args: Namespace) -> Outcome:
+        kind, _, connected = (context.network or "").partition(":")
+        args.name = args.name or (connected if kind == SANDBOX else "") or DEFAULT
+        return handler(context, args)
+
+    return handle
+
+
+@_named
+def start(context: Context, args: Namespace) -> Outcome:
+    from iexec_lab.sandbox import control
+
+    running = control.find(args.name)
+    if running is not None:
+        _check_kind(running, args)
+        return _described(running, f'Sandbox "{args.name}" is running already.')
+    with context.face.working("Starting the sandbox"):
+        handle = control.start(
+            args.name,
+            native=args.native or None,
+            chain_id=args.chain_id,
+            preset=args.preset,
+            port_base=args.port_base,
+        )
+    context.forget()
+    return _described(handle, f'Sandbox "{args.name}" is ready.')
+
+
+def _check_kind(running: Handle, args: Namespace) -> None:
+    """Refuse to take what runs for another sandbox that was asked for."""
+    port = int(running.urls["rpc"].rpartition(":")[2])
+    asked = {
+        "native": (args.native or None, running.native),
+        "chain_id": (args.chain_id, running.chain_id),
+        "preset": (args.preset, running.preset),
+        "port_base": (args.port_base or None, port),
+    }
+    other = {name: found for name, (wanted, found) in asked.items() if wanted not in {None, found}}
+    if other:
+        raise SandboxError(
+            f'Sandbox "{args.name}" is running already, and not as asked for',
+            details=other,
+            hint="Start another one with --name; or stop this one first, and reset it for another chain.",
+        )
+
+
+@_named
+def stop(context: Context, args: Namespace) -> Outcome:
+    from iexec_lab.sandbox import control
+
+    with context.face.working("Stopping the sandbox"):
+        stopped = control.stop(args.name)
+    context.forget()
+    said = (
+        f'Sandbox "{args.name}" stopped; its state is kept.'
+        if stopped
+        else f'Sandbox "{args.name}" was not running.'
+    )
+    return Outcome({"name": args.name, "stopped": stopped}, lambda: stopped, said, shown="")
+
+
+@_named
+def status(context: Context, args: Namespace) -> Outcome:  # noqa: ARG001 - the signature of a handler
+    from iexec_lab.sandbox import control
+
+    handle = control.find(args.name)
+    if handle is None:
+        raw = {"name": args.name, "running": False}
+        return Outcome(raw, lambda: raw, f'Sandbox "{args.name}" is not running.', shown="")
+    return _described(handle, f'Sandbox "{args.name}" is running.')
+
+
+@_named
+def reset(context: Context, args: Namespace) -> Outcome:
+    from iexec_lab.sandbox import control
+
+    question = f'Forget everything in sandbox "{args.name}": chain, orders, secrets, results?'
+    context.confirm(question, force=args.force)
+    with context.face.working("Resetting the sandbox"):
+        control.reset(args.name)
+    context.forget()
+    return Outcome(
+        {"name": args.name, "reset": True}, lambda: True, f'Sandbox "{args.name}" is empty.', shown=""
+    )
+
+
+@_named
+def fund(context: Context, args: Namespace) -> Outcome:
+    from iexec_lab.sandbox import control
+    from iexec_lab.units import format_ether, format_rlc, parse_ether, parse_rlc
+
+    _running(args.name)
+    rlc = parse_rlc(args.rlc or ["1000", "RLC"])
+    ether = parse_ether(args.ether or ["10", "ether"])
+    address = args.address or context.lab(args).session.address
+    with context.face.working("Funding"):
+        control.fund(address, rlc=rlc, ether=ether, name=args.name)
+    raw = {"address": address, "nRLC": str(rlc), "wei": str(ether)}
+    said = f"{address} got {format_rlc(rlc)} RLC and {format_ether(ether)} ether."
+    return Outcome(raw, lambda: _funded(address, rlc, ether), said, shown="")
+
+
+def _funded(address: str, rlc: int, ether: int) -> Any:
+    from iexec_lab import frames
+
+    return frames.build("funding", [{"address": address, "nRLC": rlc, "wei": ether}], single=True)
+
+
+@_named
+def forward(context: Context, args: Namespace) -> Outcome:
+    from iexec_lab.sandbox import control
+
+    _running(args.name)
+    seconds = args.seconds
+    with context.face.working("Moving the clock"):
+        control.forward(seconds, name=args.name)
+    return Outcome(
+        {"seconds": str(seconds)}, lambda: seconds, f"The chain is {seconds} seconds later.", shown=""
+    )
+
+
+@_named
+def app_add(context: Context, args: Namespace) -> Outcome:
+    from iexec_lab.sandbox.state.apps import Apps
+    from iexec_lab.sandbox.state.paths import state_folder
+
+    folder = context.folder / args.folder
+    added = Apps(state_folder(args.name) / "apps").add(args.image, folder, args.entrypoint)
+    raw = {"image": added.image, "folder": str(added.folder)}
+    return Outcome(raw, lambda: raw, f"{added.image} runs {added.folder}.", shown="")
+
+
+@_named
+def app_list(context: Context, args: Namespace) -> Outcome:  # noqa: ARG001 - the signature of a handler
+    from iexec_lab.sandbox.state.apps import Apps
+    from iexec_lab.sandbox.state.paths import state_folder
+
+    apps = Apps(state_folder(args.name) / "apps").list()
+    rows = [{"image": app.image, "folder": str(app.folder)} for app in apps]
+    return Outcome({"apps": rows}, lambda: _frame(rows), f"{len(rows)} app(s) of your own.")
+
+
+def _frame(rows: list[dict[str, str]]) -> Any:
+    from iexec_lab import frames
+
+    return frames.build("image", rows)
+
+
+def _running(name: str) -> Handle:
+    from iexec_lab.sandbox import control
+
+    handle = control.find(name)
+    if handle is None:
+        raise SandboxError(f'Sandbox "{name}" is not running', hint="iexec-lab sandbox start starts it.")
+    return handle
+
+
+def _described(handle: Handle, said: str) -> Outcome:
+    raw = {
+        "name": handle.name,
+        "running": True,
+        "pid": handle.pid,
+        "chainId": str(handle.chain_id),
+        "native": handle.native,
+        "hub": handle.hub,
+        "workerpool": handle.workerpool,
+        "urls": dict(handle.urls),
+        "folder": str(handle.folder),
+        "chain": handle.chain_json(),
+    }
+    return Outcome({name: value for name, value in raw.items() if value is not None}, lambda: handle, said)
+
+
+PRESETS = ("arbitrum-mainnet", "arbitrum-sepolia-testnet", "bellecour")
+_NAME = Option("--name", "name", f"which sandbox (the connected one, else {DEFAULT})", shows="name")
+
+COMMANDS = (
+    Command(
+        ("sandbox", "start"),
+        "start the sandbox",
+        start,
+        options=(
+            _NAME,
+            flag("--native", "a chain whose coin is RLC and whose gas is free"),
+            Option("--chain-id", "integer", "chain id (65535; native 65534)", shows="id"),
+            Option(
+                "--preset",
+                "chain",
+                "chain id and contract addresses of this network",
+                shows="network",
+                choices=PRESETS,
+            ),
+            Option("--port-base", "integer", "first of the ports to use (free ones)", shows="port"),
+        ),
+        example="sandbox start",
+        notes="It works in the background until sandbox stop; started again, it continues where it was.",
+    ),
+    Command(
+        ("sandbox", "stop"),
+        "stop the sandbox, keeping its state",
+        stop,
+        options=(_NAME,),
+        example="sandbox stop",
+    ),
+    Command(
+        ("sandbox", "status"),
+        "show whether the sandbox runs, its URLs, and its chain.json entry",
+        status,
+        options=(_NAME,),
+        example="sandbox status --raw",
+    ),
+    Command(
+        ("sandbox", "reset"),
+        "stop the sandbox and forget its state",
+        reset,
+        options=(_NAME, flag("--force", "do not ask")),
+        example="sandbox reset --force",
+    ),
+    Command(
+        ("sandbox", "fund"),
+        "give RLC and ether to a wallet",
+        fund,
+        args=(Argument("address", "user", "who gets it; the wallet when left out"),),
+        options=(
+            _NAME,
+            Option("--rlc", "amount", "how much RLC (1000 RLC)", shows="amount unit", variadic=True),
+            Option("--ether", "ether", "how much ether (10 ether)", shows="amount unit", variadic=True),
+        ),
+        example="sandbox fund --rlc 50 RLC",
+    ),
+    Command(
+        ("sandbox", "forward"),
+        "move the chain's clock forward, to see deadlines pass",
+        forward,
+        args=(Argument("seconds", "integer", "how far", required=True),),
+        options=(_NAME,),
+        example="sandbox forward 3600",
+    ),
+    Command(
+        ("sandbox", "app", "add"),
+        "run a local folder in place of a Docker image",
+        app_add,
+        args=(
+            Argument("image", "text", "name of the image, as in the app's multiaddr", required=True),
+            Argument("folder", "folder", "the app: app.py or another executable", required=True),
+        ),
+        options=(
+            _NAME,
+            Option("--entrypoint", "text", "what to run in that folder (app.py)", shows="command"),
+        ),
+        example="sandbox app add me/my-app:1.0 ./my-app",
+    ),
+    Command(
+        ("sandbox", "app", "list"),
+        "list the images that run local folders",
+        app_list,
+        options=(_NAME,),
+        example="sandbox app list",
+    ),
+)

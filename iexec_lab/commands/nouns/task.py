@@ -1,0 +1,87 @@
+"""``task``: follow, download, debug a task."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from iexec_lab.commands.handlers import calling, done, given
+from iexec_lab.commands.job_outcome import failure, sentences
+from iexec_lab.commands.job_progress import telling_task
+from iexec_lab.commands.options import BENEFICIARY_FOLDER, BENEFICIARY_KEY, FORCE, READS, SENDS, flag
+from iexec_lab.commands.tree import Argument, Command, Option
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from iexec_lab.commands.context import Context
+    from iexec_lab.commands.outcome import Outcome
+
+_TASK = Argument("taskid", "task", "the task", required=True)
+
+
+def show(context: Context, args: Namespace) -> Outcome:
+    lab = context.lab(args)
+    values = given(args, ("watch", "download", "decrypt", "beneficiary_keystoredir", "beneficiary_key_file"))
+    with context.face.working("Waiting for the task" if args.watch else "Reading the task") as step:
+        outcome = done(
+            lab,
+            "task.show",
+            taskid=args.taskid,
+            progress=telling_task(step, lab),
+            **values,
+        )
+    task = outcome.raw["task"]
+    if args.watch and task["statusName"] != "COMPLETED":
+        return replace(outcome, failed=sentences([task]), error=failure([task]))
+    path = outcome.raw.get("resultPath")
+    if args.download and path is None:
+        context.face.note(f"Nothing to download: the task is {task['statusName']}.")
+    if path is not None:
+        from iexec_lab.client.jobs.download import Result
+
+        return replace(outcome, make=lambda: Result(path), said=f"Result: {path}")
+    return outcome
+
+
+def debug(context: Context, args: Namespace) -> Outcome:
+    lab = context.lab(args)
+    with context.face.working("Asking the workerpool"):
+        return done(lab, "task.debug", taskid=args.taskid, logs=args.logs, warn=context.face.note)
+
+
+COMMANDS = (
+    Command(
+        ("task", "show"),
+        "show a task, wait for it, download its result",
+        show,
+        args=(_TASK,),
+        options=(
+            *READS,
+            flag("--watch", "wait until the task has ended"),
+            Option("--download", "path", "store the result here (<task>.zip)", "optional", shows="fileName"),
+            flag("--decrypt", "decrypt the downloaded result"),
+            BENEFICIARY_FOLDER,
+            BENEFICIARY_KEY,
+        ),
+        example="task show 0x97a2...4e --watch --download",
+    ),
+    Command(
+        ("task", "debug"),
+        "show what the chain and the workerpool know about a task",
+        debug,
+        args=(_TASK,),
+        options=(*READS, flag("--logs", "also the app's output, for the requester")),
+        example="task debug 0x97a2...4e --logs",
+    ),
+    Command(
+        ("task", "claim"),
+        "take back what was paid for a task that nobody finished",
+        calling("task.claim", "taskid", doing="Claiming", said="Claimed.", spends=True),
+        args=(_TASK,),
+        options=(*SENDS, FORCE),
+        example="task claim 0x97a2...4e",
+        notes="Possible once the deadline of the task has passed.",
+        spends=True,
+    ),
+)

@@ -1,0 +1,1 @@
+"""The HTTP services of a sandbox, each as its real one answers."""

@@ -1,0 +1,1 @@
+"""The workerpool at work: from a deal on chain to a result on chain."""

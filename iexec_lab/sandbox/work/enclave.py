@@ -1,0 +1,74 @@
+"""The simulated enclave of a TEE deal: real keys, real secrets, no protection whatever.
+
+What iExec's SMS puts into a session is put together here; the worker of a sandbox is on its side of the wall.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from iexec_lab.protocol import DROPBOX_TOKEN, RESULT_ENCRYPTION_KEY
+from iexec_lab.sandbox.work.results import FaultError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from iexec_lab.sandbox.services.sms import SmsStore
+    from iexec_lab.sandbox.work.deal import Job
+
+NOTICE = "simulated enclave: this task and its secrets were not protected"
+_SESSION = "TEE_SESSION_GENERATION_"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Secrets for the app, as environment variables, and the PEM key its result is encrypted for, if any."""
+
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    result_key: bytes | None = None
+
+
+def open_session(secrets: SmsStore, job: Job) -> Session:
+    """The secrets of a TEE deal.
+
+    Raises:
+        FaultError: a secret that the deal can not do without was never pushed.
+    """
+    if job.dataset and secrets.dataset_key(job.dataset) is None:
+        cause = _SESSION + "PRE_COMPUTE_GET_DATASET_SECRET_FAILED"
+        raise FaultError(cause, f"no key of dataset {job.dataset} was pushed to the SMS")
+    result_key = None
+    if job.encrypts_result and not job.callback:
+        text = secrets.web2_secret(job.deal.beneficiary, RESULT_ENCRYPTION_KEY)
+        if text is None:
+            cause = _SESSION + "POST_COMPUTE_GET_ENCRYPTION_TOKENS_FAILED_EMPTY_BENEFICIARY_KEY"
+            raise FaultError(cause, f"beneficiary {job.deal.beneficiary} pushed no result encryption key")
+        result_key = _decode_key(text)
+    if job.wants_dropbox and secrets.web2_secret(job.deal.requester, DROPBOX_TOKEN) is None:
+        cause = _SESSION + "POST_COMPUTE_GET_STORAGE_TOKENS_FAILED"
+        raise FaultError(cause, f"requester {job.deal.requester} pushed no Dropbox token")
+    return Session(_secret_variables(secrets, job), result_key)
+
+
+def _secret_variables(secrets: SmsStore, job: Job) -> dict[str, str]:
+    env = {}
+    developer = secrets.app_secret(job.deal.app.pointer)
+    if developer is not None:
+        env["IEXEC_APP_DEVELOPER_SECRET"] = env["IEXEC_APP_DEVELOPER_SECRET_1"] = developer
+    for number, name in job.secret_names():
+        secret = secrets.requester_secret(job.deal.requester, name)
+        if secret is not None:
+            env[f"IEXEC_REQUESTER_SECRET_{number}"] = secret
+    return env
+
+
+def _decode_key(text: str) -> bytes:
+    """The PEM text that was pushed in base64."""
+    try:
+        return base64.b64decode(text)
+    except binascii.Error:
+        message = "the beneficiary's result encryption key is not base64"
+        raise FaultError("POST_COMPUTE_MALFORMED_ENCRYPTION_PUBLIC_KEY", message) from None

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from helpers.scripted import answer, contract, place
+
+from iexec_lab.client.matching.check import Match, Mismatch, check_match, restrictions
+from iexec_lab.ethereum.contracts import ERC734
+from iexec_lab.ethereum.rpc import Rpc
+from iexec_lab.protocol import NULL_ADDRESS, AppOrder, DatasetOrder, RequestOrder, WorkerpoolOrder, encode_tag
+
+GROUP = "0x0000000000000000000000000000000000073400"
+
+
+@pytest.fixture
+def match(lab, hello, iexec_sandbox):
+    """Orders that fit: our own app, the sandbox's pool, an unsigned request."""
+    app = lab.order.sign("apporder", app=hello, volume=4)
+    [entry] = lab.orderbook.workerpool.plain(iexec_sandbox.workerpool, category=0, max_tag="").orders
+    pool = WorkerpoolOrder.from_json(entry["order"])
+    request = lab.order.create(
+        "requestorder", app=hello, workerpoolmaxprice=pool.workerpoolprice, category=0, volume=9
+    )
+    return Match(app, pool, request)
+
+
+def test_the_volume_is_the_smallest_that_is_left(lab, match):
+    assert check_match(lab.session, match) == 4
+    lab.order.fill(match.app, match.workerpool, params={})
+    assert check_match(lab.session, match) == 3
+
+
+def test_the_pool_owner_s_stake_limits_the_volume(lab, newcomer, match, unique):
+    seller = newcomer(nrlc=100)
+    seller.account.deposit(100)
+    pool = seller.workerpool.deploy(unique)
+    order = seller.order.sign("workerpoolorder", workerpool=pool, workerpoolprice=100, category=0, volume=50)
+    assert check_match(lab.session, replace(match, workerpool=order)) == 3
+    dear = seller.order.sign("workerpoolorder", workerpool=pool, workerpoolprice=1000, category=0)
+    request = replace(match.request, workerpoolmaxprice=1000)
+    with pytest.raises(
+        Mismatch, match=r"workerpool required stake \(300\) is greater than .* \(100\)"
+    ) as caught:
+        check_match(lab.session, replace(match, workerpool=dear, request=request))
+    assert caught.value.culprit == "workerpoolorder"
+
+
+@pytest.mark.parametrize("member", [True, False])
+def test_a_restriction_may_name_a_group(lab, hello, match, member):
+    place(
+        Rpc(lab.session.network.host),
+        GROUP,
+        contract({ERC734.keyHasPurpose: answer("bool", member)}),
+    )
+    grouped = replace(match, app=lab.order.sign("apporder", app=hello, requesterrestrict=GROUP))
+    if member:
+        assert check_match(lab.session, grouped) == 1
+        assert lab.order.fill(grouped.app, match.workerpool, params={}).volume == 1
+    else:
+        with pytest.raises(Mismatch, match=f"apporder is restricted to requester {GROUP}"):
+            check_match(lab.session, grouped)
+
+
+def test_a_restriction_to_nobody_in_particular(lab, hello, match, other):
+    private = lab.order.sign("apporder", app=hello, workerpoolrestrict=other.session.address)
+    with pytest.raises(Mismatch) as caught:
+        check_match(lab.session, replace(match, app=private))
+    assert caught.value.culprit == "apporder"
+    assert caught.value.details == {"workerpool": match.workerpool.workerpool}
+
+
+def test_tags_that_make_no_sense_together(lab, match):
+    tags = encode_tag("tee,tdx"), encode_tag("tee,scone")
+    odd = replace(match, app=replace(match.app, tag=tags[0]), request=replace(match.request, tag=tags[1]))
+    with pytest.raises(Mismatch, match="Matching order would produce an invalid deal tag"):
+        check_match(lab.session, odd)
+
+
+def test_presigned_orders_are_taken(lab, hello, match):
+    from iexec_lab.ethereum.contracts import HUB
+    from iexec_lab.protocol import SIGN
+
+    order = lab.order.sign("apporder", app=hello).presigned()
+    unsigned = replace(match, app=order)
+    with pytest.raises(Mismatch, match="apporder invalid sign"):
+        check_match(lab.session, unsigned)
+    data = HUB.manageAppOrder.encode((order.to_tuple(), SIGN, b""))
+    lab.session.sender.send(lab.session.network.hub, data)
+    assert check_match(lab.session, unsigned) == 1
+
+
+def test_every_restriction_is_seen():
+    a, b, c, d, e = (f"0x{digit * 40}" for digit in "12345")
+    match = Match(
+        AppOrder(app=a, datasetrestrict=b, workerpoolrestrict=c, requesterrestrict=d),
+        WorkerpoolOrder(workerpool=c, category=0, apprestrict=a, datasetrestrict=b, requesterrestrict=e),
+        RequestOrder(app=a, dataset=b, workerpool=c, requester=d, beneficiary=d, category=0, params="{}"),
+        DatasetOrder(dataset=b, apprestrict=a, workerpoolrestrict=e),
+    )
+    found = list(restrictions(match))
+    assert [(kind, name) for kind, name, *_ in found] == [
+        ("apporder", "dataset"),
+        ("apporder", "workerpool"),
+        ("apporder", "requester"),
+        ("datasetorder", "app"),
+        ("datasetorder", "workerpool"),
+        ("workerpoolorder", "app"),
+        ("workerpoolorder", "dataset"),
+        ("workerpoolorder", "requester"),
+        ("requestorder", "workerpool"),
+    ]
+    unmet = [(kind, name) for kind, name, allowed, met in found if allowed != met]
+    assert unmet == [("datasetorder", "workerpool"), ("workerpoolorder", "requester")]
+    assert match.used == match.orders
+    assert NULL_ADDRESS not in {allowed for *_, allowed, _ in found}

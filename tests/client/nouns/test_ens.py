@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from helpers.scripted import place
+from helpers.stood_in import REGISTRY, ens_code
+
+from iexec_lab.client.nouns.ens import name_hash, reverse_name
+from iexec_lab.errors import ConfigurationError, IexecError, ValidationError
+from iexec_lab.ethereum.contracts import (
+    ENS_REGISTRY,
+)
+from iexec_lab.ethereum.rpc import Rpc
+from iexec_lab.protocol import NULL_ADDRESS
+
+
+@pytest.fixture
+def ens(newcomer):
+    """A lab on a network with ENS, where domains and the wallet's reverse name are set up."""
+    lab = newcomer()
+    session = lab.session
+    session.network = replace(
+        session.network, ens_registry=REGISTRY, ens_resolver=REGISTRY, unsupported=frozenset()
+    )
+    place(Rpc(session.network.host), REGISTRY, ens_code(session.address))
+    send = session.sender.send
+    for name in ("users.iexec.eth", "addr.reverse"):
+        send(REGISTRY, ENS_REGISTRY.setOwner.encode(name_hash(name), REGISTRY))
+    send(REGISTRY, ENS_REGISTRY.setResolver.encode(name_hash(reverse_name(session.address)), REGISTRY))
+    return lab
+
+
+class TestRegister:
+    def test_every_step_once(self, ens, unique):
+        label = unique[-8:]
+        raw = ens.ens.register.raw(ens.ens.register.plain(label))
+        steps = {"registerTxHash", "setResolverTxHash", "setAddrTxHash", "setNameTxHash"}
+        assert set(raw) == {"name", "address"} | steps
+        name = f"{label}.users.iexec.eth"
+        assert ens.ens.resolve(name) == ens.session.address
+        assert ens.ens.lookup(ens.session.address) == name
+        assert ens.ens.get_owner(name) == ens.session.address
+        again = ens.ens.register.plain(label)
+        assert set(again) == {"name", "address"}
+        assert list(ens.ens.register.value(again).columns) == ["name", "address"]
+        assert ens.wallet.show.plain()["ens"] == name
+
+    def test_a_name_that_is_taken(self, ens, other, unique):
+        label = unique[-8:]
+        node = name_hash(f"{label}.users.iexec.eth")
+        ens.session.sender.send(REGISTRY, ENS_REGISTRY.setOwner.encode(node, other.session.address))
+        with pytest.raises(IexecError, match=f"is already owned by {other.session.address}"):
+            ens.ens.register(label)
+
+    def test_a_domain_that_is_nobody_s(self, ens):
+        with pytest.raises(
+            IexecError, match=f"The base domain free.eth owner {NULL_ADDRESS} is not a contract"
+        ):
+            ens.ens.register("me", domain="free.eth")
+
+    def test_somebody_else_s_address(self, ens, other, iexec_sandbox, unique):
+        label = unique[-8:]
+        with pytest.raises(IexecError, match="is not a contract and don't match current wallet"):
+            ens.ens.register(label, for_=other.session.address)
+        with pytest.raises(IexecError, match=f"is not the owner of {iexec_sandbox.workerpool}"):
+            ens.ens.register(label, domain="users.iexec.eth", for_=iexec_sandbox.workerpool)
+
+    def test_the_domain_follows_the_kind_of_address(self, ens, hello, iexec_sandbox):
+        assert ens.ens.default_domain(hello) == "apps.iexec.eth"
+        assert ens.ens.default_domain(iexec_sandbox.workerpool) == "pools.iexec.eth"
+        assert ens.ens.default_domain(ens.session.address) == "users.iexec.eth"
+
+
+class TestNamesAsAddresses:
+    def test_a_name_stands_for_its_address(self, ens, unique):
+        name = ens.ens.register.plain(unique[-8:])["name"]
+        assert ens.account.show.plain(name)["address"] == ens.session.address
+        order = ens.order.create("apporder", app=name, requesterrestrict=name)
+        assert order.app == order.requesterrestrict == ens.session.address
+
+    def test_a_name_that_means_nothing(self, ens):
+        with pytest.raises(ValidationError, match=r"Unable to resolve ENS nobody\.eth"):
+            ens.account.show("nobody.eth")
+
+    def test_where_there_is_no_ens(self, lab):
+        with pytest.raises(ValidationError, match="is not a valid ethereum address"):
+            lab.account.show("nobody.eth")
+
+    def test_configure_alone(self, ens, unique):
+        name = f"{unique[-8:]}.users.iexec.eth"
+        ens.session.sender.send(REGISTRY, ENS_REGISTRY.setOwner.encode(name_hash(name), ens.session.address))
+        done = ens.ens.configure_resolution.plain(name)
+        assert {"setResolverTxHash", "setAddrTxHash", "setNameTxHash"} <= set(done)
+
+
+class TestText:
+    def test_write_and_read(self, ens, unique):
+        name = ens.ens.register.plain(unique[-8:])["name"]
+        assert ens.ens.read_text(name, "url") == ""
+        ens.ens.set_text(name, "url", "https://a.b")
+        assert ens.ens.read_text(name, "url") == "https://a.b"
+
+    def test_only_the_owner_writes(self, ens):
+        with pytest.raises(IexecError, match=r"is not the owner of nobody\.users.iexec.eth"):
+            ens.ens.set_text("nobody.users.iexec.eth", "url", "x")
+
+
+class TestWorkerpoolUrl:
+    def test_a_pool_without_a_name(self, ens, iexec_sandbox):
+        with pytest.raises(IexecError, match="No ENS name reverse resolution configured for"):
+            ens.workerpool.set_api_url("https://a.b", iexec_sandbox.workerpool)
+        with pytest.raises(ValidationError, match='"ftp://x" is not a valid URL'):
+            ens.workerpool.set_api_url("ftp://x", iexec_sandbox.workerpool)
+
+    def test_the_url_is_in_the_name_where_there_is_no_compass(self, ens, unique):
+        """The wallet itself stands for the pool: its reverse name is the one that the contract can set."""
+        session = ens.session
+        session.network = replace(session.network, compass=None)
+        ens.ens.register(unique[-8:])
+        assert ens.workerpool.api_url(session.address) is None
+        ens.workerpool.set_api_url("https://pool.example", session.address)
+        assert ens.workerpool.api_url(session.address) == "https://pool.example"
+
+
+def test_unknown_names(ens, other):
+    assert ens.ens.resolve("nobody.eth") is None
+    assert ens.ens.lookup(other.session.address) is None
+    assert ens.ens.get_owner("nobody.eth") == NULL_ADDRESS
+
+
+def test_networks_without(lab):
+    with pytest.raises(ConfigurationError, match=r"^ENS is not available on network sandbox$"):
+        lab.ens.resolve("me.eth")
+    lab.session.network = replace(lab.session.network, unsupported=frozenset())
+    with pytest.raises(ConfigurationError, match=r"^Network does not support ENS$"):
+        lab.ens.lookup(lab.session.address)

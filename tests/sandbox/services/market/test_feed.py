@@ -1,0 +1,332 @@
+"""The socket.io feed, spoken to as a client does: both transports, the upgrade, rooms and errors."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any, Self
+
+import aiohttp
+import pytest
+
+from iexec_lab.ethereum.contracts import HUB
+from iexec_lab.sandbox.services.market import engineio
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from types import TracebackType
+
+    from helpers.market_world import World
+
+MARK = "\x1e"
+
+
+class Client:
+    """A socket.io client in a few lines; ``await client.next(event)`` skips other events."""
+
+    def __init__(self, url: str, transport: str) -> None:
+        self.url = f"{url}/ws/"
+        self.transport = transport
+        self.packets: asyncio.Queue[str] = asyncio.Queue()
+        self.greeting: dict[str, Any] = {}
+
+    async def __aenter__(self) -> Self:
+        self.session = aiohttp.ClientSession()
+        query = {"EIO": "4", "transport": self.transport}
+        if self.transport == "websocket":
+            self.socket = await self.session.ws_connect(self.url, params=query)
+            opening = await self.socket.receive_str()
+        else:
+            async with self.session.get(self.url, params=query) as response:
+                assert response.headers["Content-Type"] == "text/plain; charset=UTF-8"
+                opening = await response.text()
+        self.greeting = json.loads(opening[1:])
+        self.query = query | {"sid": self.greeting["sid"]}
+        listen = self._listen_socket if self.transport == "websocket" else self._listen_polls
+        self.listener = asyncio.create_task(listen())
+        await self.send("0")
+        assert (await self.packet()).startswith('0{"sid":"')
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.listener.cancel()
+        await asyncio.gather(self.listener, return_exceptions=True)
+        if self.transport == "websocket":
+            await self.socket.close()
+        await self.session.close()
+
+    async def upgrade(self) -> None:
+        """Move from polling to WebSocket while polls go on."""
+        self.socket = await self.session.ws_connect(self.url, params=self.query | {"transport": "websocket"})
+        await self.socket.send_str("2probe")
+        assert await self.socket.receive_str() == "3probe"
+        await self.listener
+        await self.socket.send_str("5")
+        self.transport = "websocket"
+        self.listener = asyncio.create_task(self._listen_socket())
+
+    async def send(self, text: str) -> None:
+        """A socket.io packet."""
+        await self.raw("4" + text)
+
+    async def raw(self, packet: str) -> None:
+        """Engine.IO packets."""
+        if self.transport == "websocket":
+            await self.socket.send_str(packet)
+            return
+        async with self.session.post(self.url, params=self.query, data=packet) as response:
+            assert (response.status, await response.text()) == (200, "ok")
+
+    async def packet(self) -> str:
+        return await asyncio.wait_for(self.packets.get(), 60)
+
+    async def next(self, event: str) -> Any:
+        while True:
+            packet = await self.packet()
+            if packet.startswith("2"):
+                name, payload = json.loads(packet[1:])
+                if name == event:
+                    return payload
+
+    async def join(self, topic: str) -> None:
+        await self.send("27" + json.dumps(["join", {"chainId": 65535, "topic": topic}]))
+        assert await self.packet() == "37[true]"
+
+    async def _listen_polls(self) -> None:
+        while True:
+            async with self.session.get(self.url, params=self.query) as response:
+                # A session that ended between two polls is not known any more.
+                packets = (await response.text()).split(MARK) if response.status == 200 else ["1"]
+            for packet in packets:
+                if packet == "6":
+                    return
+                await self._take(packet)
+
+    async def _listen_socket(self) -> None:
+        async for message in self.socket:
+            await self._take(message.data)
+
+    async def _take(self, packet: str) -> None:
+        if packet[0] == "4":
+            self.packets.put_nowait(packet[1:])
+        elif packet[0] == "2":
+            await self.raw("3")
+        elif packet[0] == "1":
+            self.packets.put_nowait("closed")
+            await asyncio.Event().wait()
+
+
+def talk(world: World, work: Callable[[], Awaitable[Any]]) -> Any:
+    """Run a conversation in a loop of its own, beside the market's."""
+    return asyncio.run(work())
+
+
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+def test_publications_are_told(world: World, transport: str) -> None:
+    app = world.deploy_app(world.alice)
+    order = world.app_order(app, world.alice, appprice=3)
+
+    async def work() -> None:
+        async with Client(world.url, transport) as client:
+            expected = {"upgrades": ["websocket"] if transport == "polling" else []}
+            assert {**client.greeting, "sid": ""} == expected | {
+                "sid": "",
+                "pingInterval": 25000,
+                "pingTimeout": 20000,
+                "maxPayload": 1000000,
+            }
+            await client.join("orders")
+            order_hash = await asyncio.to_thread(world.publish, order, world.alice)
+            told = await client.next("apporder_published")
+            listed = world.get("/apporders", app=app)[1]["orders"][0]
+            assert told == {key: value for key, value in listed.items() if key != "chainId"}
+            await asyncio.to_thread(world.put, "/apporders", {"orderHash": order_hash}, world.alice)
+            assert await client.next("apporder_unpublished") == order_hash
+
+    talk(world, work)
+
+
+def test_a_client_moves_to_websocket(world: World) -> None:
+    app = world.deploy_app(world.alice)
+
+    async def work() -> None:
+        async with Client(world.url, "polling") as client:
+            await client.join("orders")
+            await client.upgrade()
+            order = world.app_order(app, world.alice)
+            order_hash = await asyncio.to_thread(world.publish, order, world.alice)
+            assert (await client.next("apporder_published"))["orderHash"] == order_hash
+            async with client.session.get(client.url, params=client.query) as response:
+                assert (response.status, await response.json()) == (
+                    400,
+                    {"code": 3, "message": "Bad request"},
+                )
+
+    talk(world, work)
+
+
+def test_a_match_is_told(world: World) -> None:
+    app, dataset = world.deploy_app(world.alice), world.deploy_dataset(world.alice)
+    pool = world.deploy_workerpool(world.bob)
+    app_order = world.app_order(app, world.alice, volume=3)
+    data_order = world.dataset_order(dataset, world.alice, volume=3)
+    pool_order = world.workerpool_order(pool, world.bob, volume=3)
+    request = world.request_order(app, world.carol, dataset=dataset, volume=2)
+    world.publish(app_order, world.alice)
+    world.publish(data_order, world.alice)
+    world.publish(pool_order, world.bob)
+    request_hash = world.publish(request, world.carol)
+
+    async def work() -> None:
+        async with Client(world.url, "websocket") as orders, Client(world.url, "websocket") as deals:
+            await orders.join("orders")
+            await deals.join("deals")
+            deal_id = await asyncio.to_thread(world.match, app_order, data_order, pool_order, request)
+            assert (await orders.next("apporder_updated"))["remaining"] == 1
+            assert (await orders.next("datasetorder_updated"))["bulk"] is False
+            assert (await orders.next("workerpoolorder_updated"))["status"] == "open"
+            assert await orders.next("requestorder_unpublished") == request_hash
+            deal = await deals.next("deal_created")
+            assert {"ok": True, **deal} == world.get(f"/deals/{deal_id}")[1]
+            assert (deal["dealid"], deal["chainId"]) == (deal_id, 65535)
+            assert deals.packets.empty()
+
+    talk(world, work)
+
+
+def test_cancelled_and_cleaned_orders_are_told(world: World) -> None:
+    app = world.deploy_app(world.alice)
+    order, request = world.app_order(app, world.alice), world.request_order(app, world.carol)
+    order_hash = world.publish(order, world.alice)
+    request_hash = world.publish(request, world.carol)
+    close = HUB.manageAppOrder.encode((order.to_tuple(), 1, b""))
+
+    async def work() -> None:
+        async with Client(world.url, "polling") as client:
+            await client.join("orders")
+            await asyncio.to_thread(world.send, world.alice, world.ctx.hub, close)
+            assert await client.next("apporder_unpublished") == order_hash
+            assert await client.next("requestorder_unpublished") == request_hash
+
+    talk(world, work)
+
+
+def test_only_joined_rooms_are_heard(world: World) -> None:
+    app = world.deploy_app(world.alice)
+
+    async def work() -> None:
+        async with Client(world.url, "websocket") as client:
+            for data in ({"chainId": 65535}, {"topic": "orders"}, {"chainId": "1", "topic": "orders"}):
+                await client.send("2" + json.dumps(["join", data]))
+            await client.send('21["other"]')
+            await asyncio.to_thread(world.publish, world.app_order(app, world.alice), world.alice)
+            await client.join("orders")
+            assert client.packets.empty()
+
+    talk(world, work)
+
+
+def test_who_joined_can_not_leave(world: World) -> None:
+    """As in the real service: both verbs are acknowledged, and neither works."""
+    app = world.deploy_app(world.alice)
+
+    async def work() -> None:
+        async with Client(world.url, "websocket") as client:
+            await client.join("orders")
+            for verb in ("leave", "leaveAll"):
+                await client.send("28" + json.dumps([verb, {"chainId": 65535, "topic": "orders"}]))
+                assert await client.packet() == "38[true]"
+            await asyncio.to_thread(world.publish, world.app_order(app, world.alice), world.alice)
+            await client.next("apporder_published")
+            await client.send("28" + json.dumps(["leave", {"chainId": 65535, "category": "orders"}]))
+            assert await client.packet() == "38[true]"
+            await asyncio.to_thread(world.publish, world.app_order(app, world.alice), world.alice)
+            assert client.packets.empty()
+
+    talk(world, work)
+
+
+def test_namespaces_and_nonsense(world: World) -> None:
+    async def work() -> None:
+        async with Client(world.url, "websocket") as client:
+            await client.send("0/admin,")
+            assert await client.packet() == '4/admin,{"message":"Invalid namespace"}'
+            await client.send('2["join"')
+            await asyncio.wait_for(client.listener, 60)
+        async with Client(world.url, "polling") as client:
+            await client.send("x")
+            assert await client.packet() == "closed"
+        async with Client(world.url, "websocket") as client:
+            await client.socket.send_bytes(b"\x00")
+            await asyncio.wait_for(client.listener, 60)
+        async with Client(world.url, "polling") as client:
+            await client.send("1")
+            await client.send('29["join",{"chainId":65535,"topic":"orders"}]')
+            assert await client.packet() == "closed"
+
+    talk(world, work)
+
+
+def test_a_session_needs_signs_of_life(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engineio, "PING_INTERVAL", 0.05)
+
+    async def work() -> None:
+        async with Client(world.url, "polling") as client:
+            answered = asyncio.Semaphore(0)
+
+            async def pong(packet: str) -> None:
+                await Client.raw(client, packet)
+                answered.release()
+
+            client.raw = pong  # type: ignore[method-assign]
+            for _ in range(3):
+                await asyncio.wait_for(answered.acquire(), 60)
+
+            async def silence(_: str) -> None:
+                pass
+
+            # A ping that is on its way already may still have the 20 seconds of before.
+            monkeypatch.setattr(engineio, "PING_TIMEOUT", 0.05)
+            client.raw = silence  # type: ignore[method-assign]
+            assert await client.packet() == "closed"
+            async with client.session.get(client.url, params=client.query) as response:
+                answer = response.status, await response.json()
+                assert answer == (400, {"code": 1, "message": "Session ID unknown"})
+
+    talk(world, work)
+
+
+def test_two_polls_at_once_end_the_session(world: World) -> None:
+    async def work() -> None:
+        async with Client(world.url, "polling") as client:
+            await client.join("orders")
+            async with client.session.get(client.url, params=client.query) as response:
+                assert response.status == 400
+            assert await client.packet() == "closed"
+
+    talk(world, work)
+
+
+@pytest.mark.parametrize(
+    ("method", "query", "code", "message"),
+    [
+        ("GET", {"EIO": "4"}, 0, "Transport unknown"),
+        ("GET", {"EIO": "4", "transport": "pigeon"}, 0, "Transport unknown"),
+        ("GET", {"EIO": "4", "transport": "polling", "sid": "nobody"}, 1, "Session ID unknown"),
+        ("POST", {"EIO": "4", "transport": "polling"}, 2, "Bad handshake method"),
+        ("GET", {"EIO": "4", "transport": "websocket"}, 3, "Bad request"),
+        ("GET", {"EIO": "3", "transport": "polling"}, 5, "Unsupported protocol version"),
+    ],
+)
+def test_wrong_handshakes(world: World, method: str, query: dict[str, str], code: int, message: str) -> None:
+    answer = world.request(method, "/ws/", params=query)
+    assert (answer.status_code, answer.json()) == (400, {"code": code, "message": message})
+
+
+def test_browsers_may_ask_first(world: World) -> None:
+    asked = {"Origin": "https://localhost:3000", "Access-Control-Request-Headers": "x-a"}
+    answer = world.request("OPTIONS", "/ws/", headers=asked)
+    assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (204, asked["Origin"])
+    assert answer.headers["Access-Control-Allow-Headers"] == "x-a"

@@ -1,0 +1,360 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import stat
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iexec_lab.protocol import NULL_ADDRESS, NULL_BYTES32, Deal, Resource
+from iexec_lab.sandbox.state.apps import Apps
+from iexec_lab.sandbox.state.untidy_folders import remove_tree
+from iexec_lab.sandbox.work.app_process import Launcher, can_isolate
+from iexec_lab.sandbox.work.deal import Job
+from iexec_lab.sandbox.work.docker import Docker
+from iexec_lab.sandbox.work.results import FaultError
+from iexec_lab.sandbox.work.runtime import APP, Runtime, Workspace, split_arguments, task_environment
+
+NOBODY = Resource(NULL_ADDRESS, NULL_ADDRESS, 0)
+
+
+def job(image="me/app", *, limit=120, **params):
+    deal = Deal(
+        app=NOBODY,
+        dataset=NOBODY,
+        workerpool=NOBODY,
+        trust=1,
+        category=0,
+        tag=NULL_BYTES32,
+        requester=NULL_ADDRESS,
+        beneficiary=NULL_ADDRESS,
+        callback=NULL_ADDRESS,
+        params=json.dumps(params),
+        start_time=0,
+        bot_first=3,
+        bot_size=5,
+        worker_stake=0,
+        scheduler_reward_ratio=1,
+        sponsor=NULL_ADDRESS,
+    )
+    return Job("0x" + "ab" * 32, deal, image, limit, params)
+
+
+class TestArguments:
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            ("", []),
+            ("a b  c", ["a", "b", "c"]),
+            ("'a b' \"c d\"", ["a b", "c d"]),
+            ("--name='a b'", ["--name=a b"]),
+            ("a\"b 'c' d\"e", ["ab 'c' de"]),
+            ("'' \"\"", ["", ""]),
+            (r"a\ b \n \"", []),
+            (r"C:\dir *.txt $HOME `id` #no;|&", [r"C:\dir", "*.txt", "$HOME", "`id`", "#no;|&"]),
+            ("tab\tand\nline", ["tab\tand\nline"]),
+            ("'unbalanced", []),
+            ('one "two', []),
+            ("héé 日本", ["héé", "日本"]),
+        ],
+    )
+    def test_are_split_as_the_worker_does(self, text, words):
+        assert split_arguments(text) == words
+
+    @given(st.lists(st.text(st.characters(exclude_characters="'\" ", codec="utf-8"), min_size=1)))
+    def test_words_without_quotes_come_back(self, words):
+        assert split_arguments("  ".join(words)) == words
+
+    @given(st.lists(st.text(st.characters(exclude_characters="'", codec="utf-8"))))
+    def test_quoted_words_come_back(self, words):
+        assert split_arguments(" ".join(f"'{word}'" for word in words)) == words
+
+
+def test_variables_of_every_app():
+    assert task_environment(job(), 4, "0x" + "cd" * 32) == {
+        "IEXEC_TASK_ID": "0x" + "cd" * 32,
+        "IEXEC_DEAL_ID": "0x" + "ab" * 32,
+        "IEXEC_TASK_INDEX": "4",
+        "IEXEC_BOT_SIZE": "5",
+        "IEXEC_BOT_FIRST_INDEX": "3",
+        "IEXEC_BOT_TASK_INDEX": "4",
+    }
+
+
+class TestParams:
+    """Whatever a requester wrote on chain, nothing stops the workerpool."""
+
+    @pytest.mark.parametrize(
+        ("value", "text"), [("a b", "a b"), (None, ""), (7, "7"), (True, "True"), (["a"], "['a']")]
+    )
+    def test_arguments(self, value, text):
+        assert job(iexec_args=value).arguments == text
+
+    @pytest.mark.parametrize(
+        ("value", "urls"),
+        [
+            (None, []),
+            ([], []),
+            ("", []),
+            (["a", 1], ["a", "1"]),
+            ("a,b", ["a", "b"]),
+            ({"x": 1}, ["{'x': 1}"]),
+        ],
+    )
+    def test_input_files(self, value, urls):
+        assert job(iexec_input_files=value).input_files == urls
+
+    @pytest.mark.parametrize(
+        ("value", "wanted"),
+        [(True, True), ("true", True), (False, False), ("no", False), ([], False), (1, True)],
+    )
+    def test_encryption(self, value, wanted):
+        assert job(iexec_result_encryption=value).encrypts_result is wanted
+
+    @pytest.mark.parametrize(
+        ("value", "names"),
+        [
+            (None, []),
+            (["a"], []),
+            ({"1": "a", "2": "b"}, [(1, "a"), (2, "b")]),
+            ({"0": "a", "-1": "a", "x": "a", "٣": "a", "1": 5}, []),
+        ],
+    )
+    def test_secrets(self, value, names):
+        assert list(job(iexec_secrets=value).secret_names()) == names
+
+
+@pytest.fixture
+def space(tmp_path):
+    space = Workspace(tmp_path / "work")
+    space.create()
+    return space
+
+
+@pytest.fixture
+def folder(tmp_path):
+    path = tmp_path / "app"
+    path.mkdir()
+    return path
+
+
+def execute(tmp_path, space, folder, the_job, *, isolated, env=None):
+    """Run what is in ``folder`` for ``the_job``."""
+
+    async def main():
+        async with Launcher() as launcher:
+            if isolated and not await can_isolate(launcher):
+                pytest.skip("this machine has no user namespaces to spare")
+            apps = Apps(tmp_path / "register")
+            apps.add("me/app", folder)
+            runtime = Runtime(launcher, apps, tmp_path / "cache", isolated=isolated)
+            app = await runtime.prepare(the_job.image)
+            return await runtime.run(app, the_job, {"IEXEC_TASK_ID": "0x" + "cd" * 32, **(env or {})}, space)
+
+    return asyncio.run(main())
+
+
+SHOW = """
+import json, os, sys
+print(json.dumps({"argv": sys.argv[1:], "cwd": os.getcwd(), "env": dict(os.environ)}))
+"""
+
+
+class TestIsolated:
+    def test_the_app_sees_the_paths_of_the_contract(self, tmp_path, space, folder):
+        (folder / "app.py").write_text(SHOW)
+        ended = execute(tmp_path, space, folder, job(iexec_args="x 'y z'"), isolated=True)
+        shown = json.loads(ended.stdout)
+        assert shown["argv"] == ["x", "y z"]
+        assert shown["cwd"] == APP
+        assert (shown["env"]["IEXEC_IN"], shown["env"]["IEXEC_OUT"]) == ("/iexec_in", "/iexec_out")
+
+    def test_an_app_that_spells_the_paths_out_works(self, tmp_path, space, folder):
+        (folder / "app.py").write_text("open('/iexec_out/copy', 'w').write(open('/iexec_in/data').read())")
+        (space.inputs / "data").write_text("42")
+        ended = execute(tmp_path, space, folder, job(), isolated=True)
+        assert (ended.exit_code, ended.stderr) == (0, "")
+        assert (space.outputs / "copy").read_text() == "42"
+
+
+class TestPlain:
+    def test_the_environment_tells_the_paths(self, tmp_path, space, folder):
+        (folder / "app.py").write_text(SHOW)
+        shown = json.loads(execute(tmp_path, space, folder, job(), isolated=False).stdout)
+        assert shown["cwd"] == str(folder)
+        assert shown["env"]["IEXEC_IN"] == str(space.inputs)
+        assert shown["env"]["IEXEC_OUT"] == str(space.outputs)
+
+    def test_the_folder_of_input_files_too(self, tmp_path, space, folder):
+        (folder / "app.py").write_text(SHOW)
+        env = {"IEXEC_INPUT_FILES_NUMBER": "1"}
+        shown = json.loads(execute(tmp_path, space, folder, job(), isolated=False, env=env).stdout)
+        assert shown["env"]["IEXEC_INPUT_FILES_FOLDER"] == str(space.inputs)
+
+
+@pytest.mark.parametrize("isolated", [True, False])
+class TestEveryWay:
+    def test_nothing_of_the_environment_of_the_sandbox_leaks(
+        self, tmp_path, space, folder, isolated, monkeypatch
+    ):
+        monkeypatch.setenv("IEXEC_PRIVATE_KEY", "secret")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        monkeypatch.setenv("HOME", str(tmp_path / "mine"))
+        (folder / "app.py").write_text(SHOW)
+        ended = execute(tmp_path, space, folder, job(), isolated=isolated)
+        assert "secret" not in ended.stdout
+        assert str(tmp_path / "mine") not in json.loads(ended.stdout)["env"].values()
+
+    def test_an_edited_folder_counts_at_once(self, tmp_path, space, folder, isolated):
+        for word in ("one", "two"):
+            (folder / "app.py").write_text(f"print('{word}')")
+            assert execute(tmp_path, space, folder, job(), isolated=isolated).stdout == f"{word}\n"
+
+    def test_any_executable(self, tmp_path, space, folder, isolated):
+        script = folder / "run"
+        script.write_text('#!/bin/sh\necho "$1" > "$IEXEC_OUT/said"\n')
+        script.chmod(0o755)
+        assert execute(tmp_path, space, folder, job(iexec_args="hi"), isolated=isolated).exit_code == 0
+        assert (space.outputs / "said").read_text() == "hi\n"
+
+    def test_packages_of_the_sandbox_are_there(self, tmp_path, space, folder, isolated):
+        (folder / "app.py").write_text("import cryptography, iexec_lab; print('ok')")
+        assert execute(tmp_path, space, folder, job(), isolated=isolated).stdout == "ok\n"
+
+    def test_arguments_no_program_can_be_given(self, tmp_path, space, folder, isolated):
+        (folder / "app.py").touch()
+        ended = execute(tmp_path, space, folder, job(iexec_args="\0"), isolated=isolated)
+        assert ended.exit_code == 127
+        assert "null byte" in ended.error
+
+    def test_more_arguments_than_the_system_takes(self, tmp_path, space, folder, isolated):
+        (folder / "app.py").touch()
+        ended = execute(tmp_path, space, folder, job(iexec_args="x" * 3_000_000), isolated=isolated)
+        assert ended.exit_code == 127
+        assert "too long" in ended.error
+
+    def test_the_time_limit_is_the_categorys(self, tmp_path, space, folder, isolated):
+        (folder / "app.py").write_text("import time; print('before'); time.sleep(600)")
+        for limit in (1, 10, 100):  # more where that was too little to get as far as printing
+            ended = execute(tmp_path, space, folder, job(limit=limit), isolated=isolated)
+            assert (ended.timed_out, ended.exit_code) == (True, 137)
+            if ended.stdout:
+                break
+        assert ended.stdout == "before\n"
+
+
+class TestImages:
+    def prepare(self, tmp_path, image):
+        async def main():
+            async with Launcher() as launcher:
+                runtime = Runtime(launcher, Apps(tmp_path / "register"), tmp_path, isolated=False)
+                return await runtime.prepare(image)
+
+        return asyncio.run(main())
+
+    def test_without_folder_and_engine_is_told_what_to_do(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("PATH", str(tmp_path))
+        with pytest.raises(FaultError, match=r"APP_IMAGE_DOWNLOAD_FAILED.*sandbox app add"):
+            self.prepare(tmp_path, "nobody/nothing:1")
+
+    def test_whose_folder_went_away(self, tmp_path, folder):
+        (folder / "app.py").touch()
+        Apps(tmp_path / "register").add("me/app", folder)
+        remove_tree(folder)
+        with pytest.raises(FaultError, match=r"APP_IMAGE_DOWNLOAD_FAILED.*is missing"):
+            self.prepare(tmp_path, "me/app")
+
+
+FAKE_DOCKER = f"""#!{sys.executable}
+import csv, json, os, subprocess, sys, time
+with open(os.environ["HOME"] + "/calls", "a") as file:
+    file.write(json.dumps(sys.argv[1:]) + "\\n")
+command, *rest = sys.argv[1:]
+if command == "pull" and "missing" in rest[-1]:
+    sys.exit("Error response from daemon: manifest unknown")
+if command == "image":
+    sys.exit(1)
+if command == "run":
+    if rest[-1] == "hang":
+        time.sleep(600)
+    mounts = [dict(field.split("=", 1) for field in row) for row in csv.reader(rest) if row[0] == "type=bind"]
+    folders = {{mount["target"]: mount["source"] for mount in mounts}}
+    with open(folders["/iexec_out"] + "/seen", "w") as file:
+        json.dump({{"arguments": rest[rest.index("me/app:1") + 1:], "secret": os.environ["SECRET"]}}, file)
+"""
+
+
+class TestDocker:
+    @pytest.fixture(autouse=True)
+    def _engine(self, tmp_path, monkeypatch):
+        folder = tmp_path / "bin"
+        folder.mkdir()
+        path = folder / "docker"
+        path.write_text(FAKE_DOCKER)
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setattr("iexec_lab.sandbox.work.docker._ANSWER_SECONDS", 60)
+
+    def calls(self, tmp_path):
+        return [json.loads(line) for line in (tmp_path / "calls").read_text().splitlines()]
+
+    def execute(self, tmp_path, space, the_job, env=None):
+        async def main():
+            async with Launcher() as launcher:
+                runtime = Runtime(launcher, Apps(tmp_path / "register"), tmp_path, isolated=False)
+                app = await runtime.prepare(the_job.image)
+                variables = {"IEXEC_TASK_ID": "0x" + "cd" * 32, **(env or {})}
+                return await runtime.run(app, the_job, variables, space)
+
+        return asyncio.run(main())
+
+    def test_an_image_is_pulled_and_run(self, tmp_path, space):
+        self.execute(tmp_path, space, job("me/app:1", iexec_args="a 'b c'"), {"SECRET": "s3"})
+        seen = json.loads((space.outputs / "seen").read_text())
+        assert seen == {"arguments": ["a", "b c"], "secret": "s3"}
+        version, inspect, pull, run = self.calls(tmp_path)
+        assert (version, pull) == (["version"], ["pull", "--", "me/app:1"])
+        assert inspect[:2] == ["image", "inspect"]
+        assert "s3" not in " ".join(run)
+
+    def test_its_container_is_killed_at_the_limit(self, tmp_path, space):
+        for limit in (1, 10, 100):  # more where that was too little to start it
+            the_job = job("me/app:1", limit=limit, iexec_args="hang")
+            ended = self.execute(tmp_path, space, the_job, {"SECRET": ""})
+            assert ended.timed_out
+            *_, run, kill = self.calls(tmp_path)
+            assert kill[0] == "kill"
+            if run[0] == "run":
+                break
+        assert kill[1:] == ["--", run[run.index("--name") + 1]]
+
+    def test_an_image_that_can_not_be_pulled(self, tmp_path, space):
+        with pytest.raises(FaultError, match=r"(?s)FAILED.*manifest unknown.*sandbox app add"):
+            self.execute(tmp_path, space, job("me/missing:1"))
+
+    def test_a_folder_comes_before_the_image(self, tmp_path, space, folder):
+        (folder / "app.py").write_text("print('folder')")
+        Apps(tmp_path / "register").add("me/app:1", folder)
+        assert self.execute(tmp_path, space, job("me/app:1")).stdout == "folder\n"
+
+    def test_an_engine_that_does_not_answer(self, tmp_path, monkeypatch):
+        monkeypatch.setattr("iexec_lab.sandbox.work.docker._ANSWER_SECONDS", 0.2)
+        (tmp_path / "bin" / "docker").write_text("#!/bin/sh\nexec sleep 60\n")
+        assert asyncio.run(Docker().answers()) is False
+
+
+def test_a_folder_is_removed_whatever_the_app_did_to_it(tmp_path):
+    folder = tmp_path / "work"
+    (folder / "a" / "b").mkdir(parents=True)
+    (folder / "a" / "b" / "c").touch()
+    (folder / "a" / "b").chmod(0)
+    (folder / "a").chmod(0)
+    (folder / "link").symlink_to("/etc")
+    remove_tree(folder)
+    remove_tree(folder)
+    assert not folder.exists()
