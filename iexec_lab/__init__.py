@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from iexec_lab.client.iexec import IExec, connect
-    from iexec_lab.client.jobs.job import Job, Result
+    from iexec_lab.client.jobs.job import Job
+    from iexec_lab.client.jobs.result import Result
     from iexec_lab.sandbox.control import Sandbox
 
 __all__ = ["IExec", "Job", "Result", "Sandbox", "connect"]

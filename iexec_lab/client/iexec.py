@@ -174,9 +174,8 @@ class IExec:
             command: Words of the command line.
             **values: Options to fill in at first.
         """
-        from iexec_lab.notebook.forms import lab_form
-
-        return lab_form(self, command, **values)
+        # By name: forms are drawn from commands, and commands run on this class.
+        return import_module("iexec_lab.notebook.forms").lab_form(self, command, **values)
 
     @cached_property
     def web3(self) -> Web3:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from iexec_lab.errors import SignatureError
+from iexec_lab.client.plan import Rehearsed, is_rehearsal
+from iexec_lab.errors import AbortedError, SignatureError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,7 +27,7 @@ T = TypeVar("T", bound="Order")
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """What ``Session.spend`` gives for a plan that was agreed to.
+    """What ``spend`` gives for a plan that was agreed to.
 
     Attributes:
         session: Whose it is.
@@ -78,3 +79,46 @@ class Permit:
 
 def _terms(order: Order) -> Order:
     return replace(order, salt=None, signature=None)
+
+
+def spend(session: Session, plan: Plan, *, force: bool = False) -> Permit:
+    """The permit to carry a plan out.
+
+    Raises:
+        AbortedError: The answer was no, or RLC has value here and nobody could be asked.
+    """
+    if is_rehearsal():
+        raise Rehearsed(plan)
+    permit = Permit(session, plan, shown=not force and plan.real_value)
+    if force:
+        return permit
+    if session.confirm is None:
+        if not plan.real_value:
+            return permit
+        raise AbortedError(
+            f"{plan.action} on {plan.network} was not confirmed",
+            details={"plan": str(plan)},
+            hint="RLC has value on this network: pass force=True, or connect(..., confirm=...).",
+        )
+    if not session.confirm(plan):
+        raise AbortedError("Operation aborted by user.")
+    return permit
+
+
+def send(
+    session: Session,
+    action: str,
+    to: str,
+    data: bytes,
+    value: int = 0,
+    *,
+    cost_nrlc: int = 0,
+    details: Mapping[str, Any] | None = None,
+    force: bool = False,
+) -> Receipt:
+    """Show one transaction, send it when it may be, wait for it."""
+    looked_at = is_rehearsal() or (session.network.real_value and not force)
+    gas = session.gas_cost(to, data, value) if looked_at else None
+    cost = None if gas is None else value + gas
+    plan = session.plan(action, cost_nrlc=cost_nrlc, cost_wei=cost, **(details or {}))
+    return spend(session, plan, force=force).send(to, data, value)

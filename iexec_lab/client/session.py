@@ -7,20 +7,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from iexec_lab.client.permit import Permit
-from iexec_lab.client.plan import Plan, Rehearsed, is_rehearsal
+from iexec_lab.client.plan import Plan
 from iexec_lab.client.wallet_source import ask_in_terminal
-from iexec_lab.errors import AbortedError, ConfigurationError, IexecError, ValidationError, WalletError
+from iexec_lab.errors import ConfigurationError, IexecError, ValidationError, WalletError
+from iexec_lab.networks import ENS
 from iexec_lab.protocol import NULL_ADDRESS, to_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from iexec_lab.client.jobs.job import JobDeal
+    from iexec_lab.client.jobs.status import JobDeal
     from iexec_lab.client.wallet_source import Wallet
+    from iexec_lab.ethereum.ens import NameService
     from iexec_lab.ethereum.hub import Hub
     from iexec_lab.ethereum.rpc import Provider
-    from iexec_lab.ethereum.transactions import Receipt, Sender
+    from iexec_lab.ethereum.transactions import Sender
     from iexec_lab.networks import Network
     from iexec_lab.protocol import Domain, Order
     from iexec_lab.services.compass import Compass
@@ -74,7 +75,7 @@ class Session:
 
     @cached_property
     def rpc(self) -> Provider:
-        from iexec_lab.ethereum.rpc import open_rpc
+        from iexec_lab.ethereum.connect import open_rpc
 
         return open_rpc(self.network, timeout=self.timeout)
 
@@ -147,9 +148,7 @@ class Session:
         """
         if not isinstance(value, str) or not value.endswith(".eth") or not self.network.ens_registry:
             return to_address(value)
-        from iexec_lab.client.nouns.ens import Ens
-
-        found = Ens(self).resolve.plain(value)
+        found = self.ens.resolve(value)
         if found is None:
             raise ValidationError(f"Unable to resolve ENS {value}")
         return found
@@ -235,6 +234,20 @@ class Session:
 
         return Compass(self.network.compass, timeout=self.timeout) if self.network.compass else None
 
+    @cached_property
+    def ens(self) -> NameService:
+        """The names of the network.
+
+        Raises:
+            ConfigurationError: It has none.
+        """
+        from iexec_lab.ethereum.ens import NameService
+
+        self.network.require(ENS)
+        if not self.network.ens_registry:
+            raise ConfigurationError("Network does not support ENS")
+        return NameService(self.rpc, self.network.ens_registry)
+
     def sms(self, framework: str | None = None) -> Sms:
         from iexec_lab.services.sms import Sms
 
@@ -267,48 +280,7 @@ class Session:
         """
         return Plan(action, self.place, cost_nrlc, cost_wei, details, tuple(signs))
 
-    def spend(self, plan: Plan, *, force: bool = False) -> Permit:
-        """The permit to carry a plan out.
-
-        Raises:
-            AbortedError: The answer was no, or RLC has value here and nobody could be asked.
-        """
-        if is_rehearsal():
-            raise Rehearsed(plan)
-        permit = Permit(self, plan, shown=not force and plan.real_value)
-        if force:
-            return permit
-        if self.confirm is None:
-            if not plan.real_value:
-                return permit
-            raise AbortedError(
-                f"{plan.action} on {plan.network} was not confirmed",
-                details={"plan": str(plan)},
-                hint="RLC has value on this network: pass force=True, or connect(..., confirm=...).",
-            )
-        if not self.confirm(plan):
-            raise AbortedError("Operation aborted by user.")
-        return permit
-
-    def send(
-        self,
-        action: str,
-        to: str,
-        data: bytes,
-        value: int = 0,
-        *,
-        cost_nrlc: int = 0,
-        details: Mapping[str, Any] | None = None,
-        force: bool = False,
-    ) -> Receipt:
-        """Show one transaction, send it when it may be, wait for it."""
-        looked_at = is_rehearsal() or (self.network.real_value and not force)
-        gas = self._gas_cost(to, data, value) if looked_at else None
-        cost = None if gas is None else value + gas
-        plan = self.plan(action, cost_nrlc=cost_nrlc, cost_wei=cost, **(details or {}))
-        return self.spend(plan, force=force).send(to, data, value)
-
-    def _gas_cost(self, to: str, data: bytes, value: int) -> int | None:
+    def gas_cost(self, to: str, data: bytes, value: int) -> int | None:
         """Wei that the gas of a transaction costs at today's price; None when the node can not tell."""
         if not self.network.use_gas:
             return 0

@@ -25,11 +25,9 @@ if TYPE_CHECKING:
 
     import requests
 
-    from iexec_lab.networks import Network
-
     Request = tuple[str, Sequence[Any]]
 
-__all__ = ["Provider", "Rpc", "open_rpc", "to_int"]
+__all__ = ["Provider", "Rpc", "to_int"]
 
 # anvil refuses bodies over 2 MB, ethers sends at most 100 requests at once.
 MAX_BATCH = 100
@@ -249,30 +247,6 @@ class Rpc:
             time.sleep(pause)
             answer = ask(deadline)
         return answer
-
-
-def open_rpc(
-    network: Network | str, providers: Mapping[str, Any] | None = None, *, timeout: float = 30
-) -> Provider:
-    """The way to a network's chain: its host or, where that is ``mainnet``, public providers.
-
-    Args:
-        network: The network, or its host.
-        providers: ``providers`` of chain.json: keys ``alchemy``, ``etherscan``, ``infura``, and ``quorum``;
-            None takes the network's own.
-        timeout: Seconds that one exchange may take.
-
-    Raises:
-        ConfigurationError: ``Invalid provider host name or url``, or a quorum that can not be had.
-    """
-    host = network if isinstance(network, str) else network.host
-    if host != "mainnet":
-        return Rpc(host, timeout=timeout)
-    from iexec_lab.ethereum.providers import open_providers
-
-    if providers is None and not isinstance(network, str):
-        providers = network.providers
-    return open_providers(providers, timeout=timeout)
 
 
 def _new_session(url: str, headers: Mapping[str, str]) -> requests.Session:

@@ -13,7 +13,7 @@ from iexec_lab.errors import ValidationError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from iexec_lab.ipfs.unixfs import Link
+    from iexec_lab.ipfs.links import Link
 
 FANOUT = 256
 HASH_CODE = 0x22  # murmur3-x64-64

@@ -7,10 +7,11 @@ one chunk makes a balanced tree of at most 174 links a node; a folder is one nod
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from iexec_lab.ipfs.cid import DAG_PB, RAW, Cid
 from iexec_lab.ipfs.hamt import FANOUT, HASH_CODE, Shard, is_large, shard
+from iexec_lab.ipfs.links import Link
 from iexec_lab.protocol.cid import write_varint
 
 if TYPE_CHECKING:
@@ -24,15 +25,6 @@ _DIRECTORY = 1
 _FILE = 2
 _SHARD = 5
 _KINDS = {0: "raw", 1: "directory", 2: "file", 3: "metadata", 4: "symlink", 5: "shard"}
-
-
-class Link(NamedTuple):
-    """A child: ``tsize`` is the size of all its blocks, ``filesize`` that of its content."""
-
-    cid: Cid
-    tsize: int
-    filesize: int = 0
-    name: str = ""
 
 
 class Put(Protocol):

@@ -12,6 +12,7 @@ from iexec_lab.errors import AbortedError
 from iexec_lab.notebook.progress import CellProgress, Silent
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from iexec_lab.client.plan import Plan
@@ -24,11 +25,13 @@ class NotebookFace:
     Args:
         settings: The magics; has the traits ``confirm`` and ``progress``.
         kernel: We are behind a front end; else on a terminal.
+        draw: Draws the form of a command; the words that name it are its argument.
     """
 
-    def __init__(self, settings: Any, *, kernel: bool) -> None:
+    def __init__(self, settings: Any, *, kernel: bool, draw: Callable[[str], Any]) -> None:
         self._settings = settings
         self._kernel = kernel
+        self.form = draw
         self._terminal = Terminal()
         self.quiet = False
 
@@ -75,12 +78,6 @@ class NotebookFace:
         if self.quiet or not self._settings.progress:
             return nullcontext(Silent())
         return CellProgress(doing) if self._kernel else self._terminal.working(doing)
-
-    def form(self, name: str) -> Any:
-        from iexec_lab.notebook.forms import form
-
-        magics = self._settings
-        return form(name, magics.execute, seen=magics.seen, folder=magics.context.folder)
 
 
 _HINT = "Add --force or the value as an option, or set %config IexecMagics.confirm = False."

@@ -71,7 +71,8 @@ class IexecMagics(Magics):
         super().__init__(shell, **kwargs)
         self._shell = shell
         self.seen = Seen()
-        self.face = NotebookFace(self, kernel=getattr(shell, "kernel", None) is not None)
+        kernel = getattr(shell, "kernel", None) is not None
+        self.face = NotebookFace(self, kernel=kernel, draw=self._form)
         self.context = Context(self.face, folder=Path(), fallback="sandbox")
 
     @output_can_be_silenced
@@ -95,6 +96,11 @@ class IexecMagics(Magics):
             if self.traceback:
                 error._render_traceback_ = partial(traceback.format_exception, error)  # type: ignore[method-assign]
             raise
+
+    def _form(self, name: str) -> Any:
+        from iexec_lab.notebook.forms import form
+
+        return form(name, self.execute, seen=self.seen, folder=self.context.folder)
 
     def _run(self, line: str, cell: str | None, names: Mapping[str, Any]) -> Any:
         line = line.rstrip().removesuffix(";")  # IPython's mark for "show nothing"

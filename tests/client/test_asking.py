@@ -15,6 +15,7 @@ import pytest
 from helpers.spending_verbs import ACTIONS, FILES, GUEST, Stage, terms
 
 from iexec_lab.client.iexec import _NOUNS
+from iexec_lab.client.permit import spend
 from iexec_lab.client.plan import ROUTINE
 from iexec_lab.errors import AbortedError, SignatureError
 from iexec_lab.sandbox.control import Sandbox
@@ -114,7 +115,7 @@ def test_an_order_that_was_not_shown_is_not_signed(stage):
     lab = stage.lab(lambda _: True)
     order = lab.order.create("request", app=stage.app, appmaxprice=1, category=0)
     session = lab.session
-    permit = session.spend(session.plan("order sign", signs=[order]))
+    permit = spend(session, session.plan("order sign", signs=[order]))
     for other in (replace(order, appmaxprice=2), replace(order, volume=2), replace(order, requester=GUEST)):
         with pytest.raises(SignatureError, match="is not the one that was shown"):
             permit.sign(other)

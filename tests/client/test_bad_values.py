@@ -6,7 +6,7 @@ from operator import attrgetter
 
 import pytest
 
-from iexec_lab.client.jobs.download import Result
+from iexec_lab.client.jobs.result import Result
 from iexec_lab.errors import CryptoError, IexecError
 
 APP = "0x" + "11" * 20

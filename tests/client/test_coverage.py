@@ -14,8 +14,8 @@ import iexec_lab.crypto
 import iexec_lab.protocol
 import iexec_lab.units
 from iexec_lab.client.iexec import _NOUNS, IExec, connect
-from iexec_lab.client.jobs.download import Result
 from iexec_lab.client.jobs.job import Job
+from iexec_lab.client.jobs.result import Result
 from iexec_lab.client.matching import bulk
 from iexec_lab.client.nouns._verb import _Verb
 from iexec_lab.sandbox.control import Handle, Sandbox

@@ -6,6 +6,7 @@ import pytest
 from helpers.labs import network_of, open_lab
 
 from iexec_lab.client.iexec import connect
+from iexec_lab.client.permit import spend
 from iexec_lab.errors import AbortedError, ConfigurationError, WalletError
 from iexec_lab.networks import NETWORKS, custom_network
 from iexec_lab.protocol import NULL_ADDRESS
@@ -21,18 +22,18 @@ def valued(handle, tmp_path, **options):
 
 class TestGate:
     def test_play_money_needs_no_yes(self, lab):
-        lab.session.spend(lab.session.plan("app run", cost_nrlc=5))
+        spend(lab.session, lab.session.plan("app run", cost_nrlc=5))
 
     def test_real_money_needs_a_yes(self, iexec_sandbox, tmp_path):
         session = valued(iexec_sandbox, tmp_path).session
         with pytest.raises(AbortedError, match="app run on sandbox was not confirmed") as caught:
-            session.spend(session.plan("app run", cost_nrlc=1_500_000_000))
+            spend(session, session.plan("app run", cost_nrlc=1_500_000_000))
         assert "cost: 1.5 RLC" in caught.value.details["plan"]
         assert "force=True" in caught.value.hint
 
     def test_force_is_a_yes(self, iexec_sandbox, tmp_path):
         session = valued(iexec_sandbox, tmp_path).session
-        session.spend(session.plan("app run", cost_nrlc=5), force=True)
+        spend(session, session.plan("app run", cost_nrlc=5), force=True)
 
     @pytest.mark.parametrize("answer", [True, False])
     def test_the_hook_is_shown_the_plan_and_decides(self, iexec_sandbox, tmp_path, answer):
@@ -40,10 +41,10 @@ class TestGate:
         lab = valued(iexec_sandbox, tmp_path, confirm=lambda plan: seen.append(plan) or answer)
         plan = lab.session.plan("app run", cost_nrlc=5, app="0x1")
         if answer:
-            lab.session.spend(plan)
+            spend(lab.session, plan)
         else:
             with pytest.raises(AbortedError, match=r"^Operation aborted by user\.$"):
-                lab.session.spend(plan)
+                spend(lab.session, plan)
         assert seen == [plan]
         where = f"  chain: {lab.session.network.id}, hub {lab.session.network.hub}"
         assert plan.lines() == ["app run on sandbox, cost: 0.000000005 RLC", where, "  app: 0x1"]
@@ -85,13 +86,13 @@ class TestGate:
     def test_nothing_is_sent_without_a_yes(self, iexec_sandbox, tmp_path):
         lab = valued(iexec_sandbox, tmp_path)
         before = lab.session.rpc.request("eth_getTransactionCount", SIGNER.address, "pending")
-        for spend in (
+        for verb in (
             lambda: lab.account.approve(1, NULL_ADDRESS),
             lambda: lab.app.deploy("a", "b", "0x" + "00" * 32),
             lambda: lab.wallet.sweep(to=SIGNER.address),
         ):
             with pytest.raises(AbortedError):
-                spend()
+                verb()
         assert lab.session.rpc.request("eth_getTransactionCount", SIGNER.address, "pending") == before
 
     def test_the_plan_of_a_transaction_tells_its_gas(self, iexec_sandbox, tmp_path):

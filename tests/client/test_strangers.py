@@ -14,9 +14,9 @@ from helpers.stranger import ANSWERS, DOMAIN, KINDS, Stranger
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iexec_lab.client.jobs.job import MAX_TASKS, JobDeal, read_deals
+from iexec_lab.client.jobs.polling import look, read_deals
 from iexec_lab.client.jobs.running import _within_reach
-from iexec_lab.client.jobs.status import TaskRef, look
+from iexec_lab.client.jobs.status import MAX_TASKS, JobDeal, TaskRef
 from iexec_lab.errors import CallError, IexecError, JobError
 from iexec_lab.frames import SCHEMAS
 from iexec_lab.services.compass import Compass, is_api_url

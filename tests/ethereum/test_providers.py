@@ -8,10 +8,11 @@ from helpers.faulty_server import FaultyServer, json_reply, status
 
 from iexec_lab.errors import CallError, ConfigurationError
 from iexec_lab.ethereum.calls import Call, read
+from iexec_lab.ethereum.connect import open_rpc
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.ethereum.providers import OPEN_HOSTS, Etherscan, ProviderSet, open_providers
 from iexec_lab.ethereum.refusals import is_doubtful
-from iexec_lab.ethereum.rpc import Rpc, open_rpc
+from iexec_lab.ethereum.rpc import Rpc
 from iexec_lab.ethereum.transport import RpcFault
 from iexec_lab.networks import NETWORKS
 

@@ -17,7 +17,6 @@ from helpers.stood_in import REGISTRY as ENS
 from helpers.waiting import until
 
 from iexec_lab.client.iexec import connect
-from iexec_lab.client.nouns.ens import name_hash, reverse_name
 from iexec_lab.errors import IexecError
 from iexec_lab.ethereum.contracts import (
     APP_REGISTRY,
@@ -33,6 +32,7 @@ from iexec_lab.ethereum.contracts import (
     VOUCHER_HUB,
     WORKERPOOL_REGISTRY,
 )
+from iexec_lab.ethereum.ens import name_hash, reverse_name
 from iexec_lab.ethereum.rpc import Rpc
 from iexec_lab.networks import Bridge
 from iexec_lab.protocol import CLOSE, ORDERS, app_arguments, dataset_arguments, labelhash

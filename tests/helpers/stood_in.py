@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from helpers.scripted import answer, contract, emit, load, load_text, node_of, op, store, store_text
 
-from iexec_lab.client.nouns.ens import name_hash, reverse_name
 from iexec_lab.ethereum.abi import Function
 from iexec_lab.ethereum.contracts import (
     BRIDGE,
@@ -13,6 +12,7 @@ from iexec_lab.ethereum.contracts import (
     ENS_RESOLVER,
     ENS_REVERSE_REGISTRAR,
 )
+from iexec_lab.ethereum.ens import name_hash, reverse_name
 from iexec_lab.protocol import to_address
 
 PAY = Function("pay(address,uint256,bytes32)")

@@ -32,7 +32,7 @@ def ask(monkeypatch):
 
         monkeypatch.setattr("builtins.input", read)
         monkeypatch.setattr("IPython.display.display", shown.append)
-        face = NotebookFace(SimpleNamespace(confirm=confirm, progress=False), kernel=True)
+        face = NotebookFace(SimpleNamespace(confirm=confirm, progress=False), kernel=True, draw=str)
         context = Context(face, unattended=unattended)
         return context._agrees(plan), len(shown)
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import html
 import time
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.client.jobs.detached import Detached, detached_await, typed
-from iexec_lab.client.jobs.download import Result, fetch_result
+from iexec_lab.client.jobs.download import fetch_result
 from iexec_lab.client.jobs.logs import fetch_logs
-from iexec_lab.client.jobs.status import JobStatus, TaskRef, look, look_again, patiently, pauses
+from iexec_lab.client.jobs.polling import look, look_again, patiently, pauses, read_deals
+from iexec_lab.client.jobs.result import Result
+from iexec_lab.client.jobs.status import JobDeal, JobStatus, TaskRef
 from iexec_lab.errors import ChainError, JobError, ObjectNotFoundError
 from iexec_lab.services.rows import Rows
 
@@ -20,56 +21,11 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from iexec_lab.client.matching.send import Settled
     from iexec_lab.client.session import Session
-    from iexec_lab.protocol import Deal
 
     Progress = Callable[[JobStatus], None]
 
 __all__ = ["Job", "JobStatus", "Result"]
-
-MAX_TASKS = 100_000
-"""Tasks of a deal that are looked at: its size is a number of the chain, which may be any."""
-
-
-@dataclass(frozen=True, slots=True)
-class JobDeal:
-    """A deal of a job; ``final_time`` is in seconds since 1970."""
-
-    deal_id: str
-    deal: Deal
-    final_time: int
-    tx_hash: str | None = None
-
-    @property
-    def too_many(self) -> bool:
-        """Whether the deal has more tasks than are ever looked at together."""
-        return self.deal.bot_size > MAX_TASKS
-
-    def task_ids(self) -> list[str]:
-        """Ids of the tasks, by index.
-
-        Raises:
-            JobError: They are more than ``MAX_TASKS``.
-        """
-        if self.too_many:
-            raise JobError(
-                f"Deal {self.deal_id} has {self.deal.bot_size} tasks, more than can be looked at",
-                details={"most": MAX_TASKS},
-            )
-        return self.deal.task_ids(self.deal_id)
-
-    def refs(self) -> list[TaskRef]:
-        """The tasks, by index.
-
-        Raises:
-            JobError: They are more than ``MAX_TASKS``.
-        """
-        ids = self.task_ids()
-        return [
-            TaskRef(task_id, self.deal_id, index, self.final_time)
-            for task_id, index in zip(ids, self.deal.indices, strict=True)
-        ]
 
 
 class Job:
@@ -95,11 +51,6 @@ class Job:
         self.deal_ids = tuple(deal_ids)
         self.tx_hashes = tuple(tx_hashes) or (None,) * len(self.deal_ids)
         self._last: JobStatus | None = None
-
-    @classmethod
-    def of(cls, session: Session, settled: Sequence[Settled]) -> Job:
-        """The job of deals just made."""
-        return cls(session, [deal.deal_id for deal in settled], [deal.tx_hash for deal in settled])
 
     @property
     def deal_id(self) -> str:
@@ -336,44 +287,3 @@ class Job:
         deals = ", ".join(f"<code>{html.escape(deal_id)}</code>" for deal_id in self.deal_ids)
         network = html.escape(self._session.network.name)
         return f"<div><b>Job</b> {deals}<br>on {network}: {html.escape(state)}</div>"
-
-
-def read_deals(
-    session: Session,
-    deal_ids: Sequence[str],
-    tx_hashes: Sequence[str | None] = (),
-    *,
-    only: Callable[[Deal], bool] | None = None,
-) -> list[JobDeal]:
-    """Deals with their final deadlines; the session remembers them, since a new task's id leads to no deal.
-
-    Args:
-        session: Where they are.
-        deal_ids: Their ids.
-        tx_hashes: The transactions that made them, as far as known.
-        only: Leave out those that do not exist, and those for which this is false.
-
-    Raises:
-        ObjectNotFoundError: One of them does not exist.
-    """
-    hub = session.hub
-    deals = hub.view_deals(deal_ids)
-    if only is not None:
-        pairs = [*zip(deal_ids, deals, strict=True)]
-        kept = [(each, deal) for each, deal in pairs if deal.exists and only(deal)]
-        deal_ids, deals = [each for each, _ in kept], [deal for _, deal in kept]
-    if not deals:
-        return []
-    for deal_id, deal in zip(deal_ids, deals, strict=True):
-        if not deal.exists:
-            raise ObjectNotFoundError("deal", deal_id, session.network.id)
-    numbers = sorted({deal.category for deal in deals})
-    categories = dict(zip(numbers, hub.view_categories(numbers), strict=True))
-    ratio = hub.ratios.final
-    hashes = tx_hashes or [None] * len(deals)
-    found = [
-        JobDeal(deal_id, deal, deal.final_time(categories[deal.category].work_clock_time_ref, ratio), tx_hash)
-        for deal_id, deal, tx_hash in zip(deal_ids, deals, hashes, strict=True)
-    ]
-    session.deals_seen |= {held.deal_id: held for held in found}
-    return found

@@ -24,9 +24,7 @@ def workerpool_url(session: Session, workerpool: str) -> str | None:
     if session.compass is not None:
         return session.compass.api_url(session.network.id, workerpool)
     if session.network.ens_registry:
-        from iexec_lab.client.nouns.ens import Ens
-
-        url = Ens(session).workerpool_url(workerpool)
+        url = session.ens.workerpool_url(workerpool)
         return url if is_api_url(url) else None
     session.network.require(COMPASS)
     return None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from iexec_lab.client.jobs.job import MAX_TASKS, read_deals
-from iexec_lab.client.jobs.status import JobStatus, look
+from iexec_lab.client.jobs.polling import look, read_deals
+from iexec_lab.client.jobs.status import MAX_TASKS, JobStatus
 from iexec_lab.errors import WalletError
 from iexec_lab.protocol import NULL_ADDRESS
 from iexec_lab.services.rows import Rows
@@ -14,7 +14,7 @@ from iexec_lab.services.rows import Rows
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from iexec_lab.client.jobs.job import JobDeal
+    from iexec_lab.client.jobs.status import JobDeal
     from iexec_lab.client.session import Session
 
 

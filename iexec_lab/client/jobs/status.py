@@ -1,29 +1,18 @@
-"""Tasks as they stand on chain, read together with the chain's clock, and how often to look again."""
+"""Deals and tasks of a job as they stood when somebody looked: records, nothing is read here."""
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
-from iexec_lab.errors import CallError, ChainError
-from iexec_lab.ethereum.calls import Call, checked
-from iexec_lab.ethereum.contracts import HUB
-from iexec_lab.ethereum.rpc import to_int
-from iexec_lab.plain_text import plain
-from iexec_lab.protocol import TASK_STATUSES, Task, to_moment
+from iexec_lab.errors import JobError
+from iexec_lab.protocol import TASK_STATUSES, Deal, Task, to_moment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping
 
-    from iexec_lab.client.session import Session
 
-PATIENCE = 60.0
-"""Seconds that a node may be away before a wait is given up."""
-
-T = TypeVar("T")
 COMPLETED = 3
 FAILED = 4
 
@@ -127,35 +116,6 @@ class TaskRef:
     final_time: int
 
 
-def look(session: Session, refs: Sequence[TaskRef]) -> list[TaskView]:
-    """The tasks as they stand, in one batch with the chain's clock."""
-    hub = session.network.hub
-    calls = [Call(hub, HUB.viewTask, (bytes.fromhex(ref.task_id[2:]),)) for ref in refs]
-    newest = ("eth_getBlockByNumber", ["latest", False])
-    *answers, head = session.rpc.batch([*(call.request() for call in calls), newest])
-    block = checked(head, "eth_getBlockByNumber")
-    now = to_int(block.get("timestamp") if isinstance(block, dict) else None)
-    tasks = [Task.from_abi(call.decode(answer)) for call, answer in zip(calls, answers, strict=True)]
-    for ref, task in zip(refs, tasks, strict=True):
-        if task.exists and (task.deal_id != ref.deal_id or task.index != ref.index):
-            raise another_task(ref.task_id, task)
-        if task.status >= len(TASK_STATUSES):
-            raise CallError(f"The node gives task {ref.task_id} an unknown status: {plain(task.status, 80)}")
-    return [
-        TaskView(ref.task_id, ref.deal_id, ref.index, task, now, ref.final_time)
-        for ref, task in zip(refs, tasks, strict=True)
-    ]
-
-
-def another_task(task_id: str, task: Task) -> CallError:
-    """What to raise when the node answers with a task whose id is another one."""
-    return CallError(
-        f"The node did not answer with task {task_id}",
-        details={"answer": plain(f"task {task.index} of deal {task.deal_id}")},
-        hint="This node mixes tasks up, or it lies: use another one.",
-    )
-
-
 def date(seconds: int) -> str:
     """A time of the chain, UTC, to the second.
 
@@ -166,34 +126,45 @@ def date(seconds: int) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}" if moment else "none"
 
 
-def look_again(session: Session, refs: Sequence[TaskRef], last: Sequence[TaskView]) -> list[TaskView]:
-    """As ``look``, but tasks that had ended are not asked for again."""
-    ended = {view.task_id: view for view in last if view.ended}
-    fresh = {view.task_id: view for view in look(session, [ref for ref in refs if ref.task_id not in ended])}
-    return [ended.get(ref.task_id) or fresh[ref.task_id] for ref in refs]
+MAX_TASKS = 100_000
+"""Tasks of a deal that are looked at: its size is a number of the chain, which may be any."""
 
 
-def patiently(look: Callable[[], T]) -> T:
-    """What a look gives, tried again for a while when the node is not there: work that was paid for goes on.
+@dataclass(frozen=True, slots=True)
+class JobDeal:
+    """A deal of a job; ``final_time`` is in seconds since 1970."""
 
-    Raises:
-        ChainError: It was not there for ``PATIENCE`` seconds.
-    """
-    end = time.monotonic() + PATIENCE
-    while True:
-        try:
-            return look()
-        except ChainError:
-            if time.monotonic() >= end:
-                raise
-            time.sleep(1)
+    deal_id: str
+    deal: Deal
+    final_time: int
+    tx_hash: str | None = None
 
+    @property
+    def too_many(self) -> bool:
+        """Whether the deal has more tasks than are ever looked at together."""
+        return self.deal.bot_size > MAX_TASKS
 
-def pauses(session: Session) -> Iterator[float]:
-    """Seconds between looks: short at first, longer for long work; a loopback node is asked more often."""
-    host = urlsplit(session.network.host).hostname
-    longest = 0.25 if host in {"127.0.0.1", "localhost", "::1"} else 5.0
-    pause = 0.05
-    while True:
-        yield pause
-        pause = min(pause * 1.3, longest)
+    def task_ids(self) -> list[str]:
+        """Ids of the tasks, by index.
+
+        Raises:
+            JobError: They are more than ``MAX_TASKS``.
+        """
+        if self.too_many:
+            raise JobError(
+                f"Deal {self.deal_id} has {self.deal.bot_size} tasks, more than can be looked at",
+                details={"most": MAX_TASKS},
+            )
+        return self.deal.task_ids(self.deal_id)
+
+    def refs(self) -> list[TaskRef]:
+        """The tasks, by index.
+
+        Raises:
+            JobError: They are more than ``MAX_TASKS``.
+        """
+        ids = self.task_ids()
+        return [
+            TaskRef(task_id, self.deal_id, index, self.final_time)
+            for task_id, index in zip(ids, self.deal.indices, strict=True)
+        ]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from iexec_lab.client.matching import preflight, signing
 from iexec_lab.client.nouns._verb import Noun, framed, only, verb
+from iexec_lab.client.permit import send, spend
 from iexec_lab.errors import ConfigurationError, IexecError, ObjectNotFoundError, OrderError, ValidationError
 from iexec_lab.ethereum.calls import Call, read
 from iexec_lab.ethereum.contracts import ERC721_EVENTS, REGISTRY
@@ -96,7 +97,7 @@ class Asset(Noun):
             )
         data = REGISTRY.safeTransferFrom.encode(wallet, target, int(asset, 16))
         details = {self.kind: asset, "to": target}
-        receipt = session.send(f"{self.kind} transfer", self.registry, data, details=details, force=force)
+        receipt = send(session, f"{self.kind} transfer", self.registry, data, details=details, force=force)
         return {"address": asset, "to": target, "txHash": receipt.tx_hash}
 
     @verb(raw=lambda hashes: {"unpublished": hashes})
@@ -120,7 +121,7 @@ class Asset(Noun):
         """
         session, asset = self.session, self.session.to_address(address)
         terms: dict[str, Any] = {self.kind: asset, "orders": "all" if all else "last"}
-        session.spend(session.plan(f"{self.kind} unpublish", **terms), force=force)
+        spend(session, session.plan(f"{self.kind} unpublish", **terms), force=force)
         token = session.market.log_in(session.gate)
         target = "unpublish_all" if all else "unpublish_last"
         hashes = session.market.unpublish(f"{self.kind}order", token, target=target, resource=asset)
@@ -136,7 +137,7 @@ class Asset(Noun):
         if not skip_preflight_check:
             preflight.require(session, order)
         plan = session.plan(f"{self.kind} publish", signs=[order], **signing.order_terms(order))
-        return signing.publish(session, signing.sign(session.spend(plan, force=force), order))
+        return signing.publish(session, signing.sign(spend(session, plan, force=force), order))
 
     def _deploy(self, args: tuple[Any, ...], *, force: bool) -> dict[str, Any]:
         """Create the entry whose creation arguments these are."""
@@ -150,7 +151,7 @@ class Asset(Noun):
         terms = {name: _text(name, value) for name, value in zip(self._terms, args, strict=True)}
         details = {"registry": self.registry, "address": address, **terms}
         data = self._create.encode(*args)
-        receipt = session.send(f"{self.kind} deploy", self.registry, data, details=details, force=force)
+        receipt = send(session, f"{self.kind} deploy", self.registry, data, details=details, force=force)
         for log in receipt.logs:
             if ERC721_EVENTS.Transfer.matches(log) and to_address(log["address"]) == to_address(
                 self.registry

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.client.balances import WEI_PER_NRLC, wallet_nrlc
+from iexec_lab.client.permit import spend
 from iexec_lab.errors import (
     BalanceError,
     BridgeError,
@@ -20,10 +21,10 @@ from iexec_lab.errors import (
     ValidationError,
 )
 from iexec_lab.ethereum.calls import Call, block_at, block_time, latest_block, read
+from iexec_lab.ethereum.connect import open_rpc
 from iexec_lab.ethereum.contracts import BRIDGE as CONTRACT
 from iexec_lab.ethereum.contracts import BRIDGE_EVENTS, EVENTS, RLC
 from iexec_lab.ethereum.logs import read_events, read_logs
-from iexec_lab.ethereum.rpc import open_rpc
 from iexec_lab.networks import BRIDGE as FEATURE
 from iexec_lab.units import format_rlc, parse_rlc
 
@@ -241,7 +242,7 @@ def _carry_over(
     to = bridge.network.name if bridge.network else f"chain {bridge.bridged_chain_id}"
     cost = None if session.some_gas is None else sent[2]
     plan = session.plan(action, cost_nrlc=nrlc, cost_wei=cost, bridge=bridge.contract, to=to)
-    permit = session.spend(plan, force=force)
+    permit = spend(session, plan, force=force)
     done: dict[str, Any] = {
         "amount": str(nrlc),
         "amount_nrlc": nrlc,

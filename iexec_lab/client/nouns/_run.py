@@ -12,13 +12,9 @@ from typing import TYPE_CHECKING, Any
 from iexec_lab.client.jobs.job import Job
 from iexec_lab.client.matching import offers, preflight, signing
 from iexec_lab.client.matching.request import Request
-from iexec_lab.client.matching.send import (
-    DEADLINE_FACTOR,
-    GAS_OF_A_MATCH,
-    Sponsor,
-    check_payment,
-    send_match,
-)
+from iexec_lab.client.matching.send import DEADLINE_FACTOR, GAS_OF_A_MATCH, check_payment, send_match
+from iexec_lab.client.matching.sponsor import Sponsor
+from iexec_lab.client.permit import spend
 from iexec_lab.client.plan import most_of
 from iexec_lab.errors import BalanceError
 from iexec_lab.protocol import NULL_ADDRESS, decode_tag
@@ -29,7 +25,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from iexec_lab.client.jobs.job import JobStatus
+    from iexec_lab.client.jobs.status import JobStatus
     from iexec_lab.client.matching.check import Match
     from iexec_lab.client.nouns._verb import Noun
     from iexec_lab.client.permit import Permit
@@ -165,7 +161,7 @@ def run_app(  # noqa: D417 -- the noun is not an argument of the verb
         check_requirements(session, plan.matches[0])
     if dry_run:
         return plan
-    job = _carry_out(session.spend(plan.plan, force=force), plan)
+    job = _carry_out(spend(session, plan.plan, force=force), plan)
     return job.wait(progress=progress) if watch else job
 
 
@@ -274,7 +270,7 @@ def request_execution(  # noqa: D417 -- the noun is not an argument of the verb
         )
     terms = signing.order_terms(order)
     plan = session.plan("app request-execution", cost_nrlc=cost, signs=[order], **terms)
-    return signing.publish(session, signing.sign(session.spend(plan, force=force), order))
+    return signing.publish(session, signing.sign(spend(session, plan, force=force), order))
 
 
 def check_requirements(session: Session, match: Match) -> None:
@@ -344,4 +340,4 @@ def _carry_out(permit: Permit, plan: RunPlan) -> Job:
             dataset=finished(match.dataset) if match.dataset.dataset != NULL_ADDRESS else match.dataset,
         )
         settled.append(send_match(permit, complete, plan.sponsor))
-    return Job.of(permit.session, settled)
+    return Job(permit.session, [deal.deal_id for deal in settled], [deal.tx_hash for deal in settled])

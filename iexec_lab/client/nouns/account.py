@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from iexec_lab.client.balances import WEI_PER_NRLC, wallet_nrlc
 from iexec_lab.client.nouns._bridge import bridged_session
 from iexec_lab.client.nouns._verb import Noun, framed, only, verb
+from iexec_lab.client.permit import send
 from iexec_lab.errors import BalanceError, IexecError
 from iexec_lab.ethereum.calls import Call, read
 from iexec_lab.ethereum.contracts import HUB, NATIVE_HUB, RLC
@@ -77,7 +78,8 @@ class Accounts(Noun):
                 hint=_funding_hint(session),
             )
         if session.network.native:
-            receipt = session.send(
+            receipt = send(
+                session,
                 "account deposit",
                 session.network.hub,
                 NATIVE_HUB.deposit.encode(),
@@ -88,8 +90,8 @@ class Accounts(Noun):
             )
         else:
             data = RLC.approveAndCall.encode(session.network.hub, nrlc, b"")
-            receipt = session.send(
-                "account deposit", session.token, data, cost_nrlc=nrlc, details=details, force=force
+            receipt = send(
+                session, "account deposit", session.token, data, cost_nrlc=nrlc, details=details, force=force
             )
         return _receipt(nrlc, receipt.tx_hash)
 
@@ -118,8 +120,13 @@ class Accounts(Noun):
                 details={"amount": f"{format_rlc(nrlc)} RLC", "stake": f"{format_rlc(stake)} RLC"},
             )
         details = {"amount_nrlc": nrlc, "stake_left_nrlc": stake - nrlc}
-        receipt = session.send(
-            "account withdraw", session.network.hub, HUB.withdraw.encode(nrlc), details=details, force=force
+        receipt = send(
+            session,
+            "account withdraw",
+            session.network.hub,
+            HUB.withdraw.encode(nrlc),
+            details=details,
+            force=force,
         )
         return _receipt(nrlc, receipt.tx_hash)
 
@@ -159,7 +166,8 @@ class Accounts(Noun):
 
     def _approve(self, action: str, nrlc: int, spender: str, *, force: bool) -> dict[str, Any]:
         session = self.session
-        receipt = session.send(
+        receipt = send(
+            session,
             action,
             session.network.hub,
             HUB.approve.encode(spender, nrlc),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from iexec_lab.client.nouns._verb import Noun, framed, only, verb
+from iexec_lab.client.permit import send
 from iexec_lab.errors import CallError, IexecError, OrderError
 from iexec_lab.ethereum.calls import call
 from iexec_lab.ethereum.contracts import EVENTS, HUB
@@ -68,7 +69,7 @@ class Categories(Noun):
         if owner != session.signer.address:
             raise OrderError(f"only category owner {owner} can create new categories")
         data = HUB.createCategory.encode(*arguments)
-        receipt = session.send("category create", session.network.hub, data, details=values, force=force)
+        receipt = send(session, "category create", session.network.hub, data, details=values, force=force)
         for log in receipt.logs:
             if EVENTS.CreateCategory.matches(log):
                 return {"catid": str(EVENTS.CreateCategory.decode(log)["catid"]), "txHash": receipt.tx_hash}

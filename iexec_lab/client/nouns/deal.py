@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from iexec_lab.client.jobs.job import Job, read_deals
-from iexec_lab.client.jobs.status import JobStatus, date, look, look_again, pauses
+from iexec_lab.client.jobs.job import Job
+from iexec_lab.client.jobs.polling import look, look_again, pauses, read_deals
+from iexec_lab.client.jobs.status import JobStatus, date
 from iexec_lab.client.nouns._verb import Noun, framed, verb
+from iexec_lab.client.permit import spend
 from iexec_lab.errors import JobError
 from iexec_lab.ethereum.calls import latest_block
 from iexec_lab.ethereum.contracts import HUB
@@ -17,8 +19,7 @@ from iexec_lab.protocol import NULL_ADDRESS, to_bytes32
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from iexec_lab.client.jobs.job import JobDeal
-    from iexec_lab.client.jobs.status import TaskView
+    from iexec_lab.client.jobs.status import JobDeal, TaskView
     from iexec_lab.client.permit import Permit
     from iexec_lab.services.market import DealPage
 
@@ -133,7 +134,7 @@ class Deals(Noun):
         plan = session.plan(
             "deal claim", cost_wei=session.some_gas, deal=held.deal_id, tasks=len(started) + len(unset)
         )
-        transactions = self._send(session.spend(plan, force=force), started, unset)
+        transactions = self._send(spend(session, plan, force=force), started, unset)
         claimed = {str(view.index): view.task_id for view in [*started, *unset]}
         return {"claimed": claimed, "transactions": transactions}
 

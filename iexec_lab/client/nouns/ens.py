@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.client.nouns._verb import Noun, framed, only, verb
-from iexec_lab.errors import CallError, ConfigurationError, IexecError
-from iexec_lab.ethereum.calls import Call, attempt, call, has_code
+from iexec_lab.client.permit import send, spend
+from iexec_lab.errors import IexecError
+from iexec_lab.ethereum.calls import has_code
 from iexec_lab.ethereum.contracts import (
     ENS_REGISTRAR,
     ENS_REGISTRY,
@@ -14,7 +15,6 @@ from iexec_lab.ethereum.contracts import (
     ENS_REVERSE_REGISTRAR,
     ENTRY,
 )
-from iexec_lab.networks import ENS as FEATURE
 from iexec_lab.protocol import NULL_ADDRESS, check_domain, check_label, labelhash, namehash, to_address
 from iexec_lab.protocol.ens import DEFAULT_DOMAINS, WORKERPOOL_URL_KEY
 
@@ -41,19 +41,6 @@ class Ens(Noun):
     All but ``default_domain`` raise ConfigurationError on a network that has no ENS.
     """
 
-    @property
-    def registry(self) -> str:
-        """The network's ENS registry.
-
-        Raises:
-            ConfigurationError: It has none.
-        """
-        self.session.network.require(FEATURE)
-        registry = self.session.network.ens_registry
-        if not registry:
-            raise ConfigurationError("Network does not support ENS")
-        return registry
-
     @verb(raw=lambda address: {"address": address})
     def resolve(self, name: str) -> str | None:
         """The address that a name means; None when it means none.
@@ -61,28 +48,22 @@ class Ens(Noun):
         Raises:
             ValidationError: It is no name.
         """
-        node = name_hash(check_domain(name))
-        address = self._ask(node, ENS_RESOLVER.addr, node)
-        return None if address is None or int(address, 16) == 0 else to_address(address)
+        return self.session.ens.resolve(name)
 
     @verb(raw=lambda name: {"name": name})
     def lookup(self, address: str) -> str | None:
         """The name of an address, once that name means the address; None when there is none."""
-        owner = self.session.to_address(address)
-        node = name_hash(reverse_name(owner))
-        name = self._ask(node, ENS_RESOLVER.name, node)
-        return name if name and self.resolve.plain(name) == owner else None
+        return self.session.ens.lookup(self.session.to_address(address))
 
     @verb(raw=lambda owner: {"owner": owner})
     def get_owner(self, name: str) -> str:
         """Who owns a name; the null address when nobody does."""
-        return self._owner(name_hash(check_domain(name)))
+        return self.session.ens.owner(check_domain(name))
 
     @verb()
     def read_text(self, name: str, key: str) -> str:
         """A text record of a name; empty when there is none."""
-        node = name_hash(check_domain(name))
-        return self._ask(node, ENS_RESOLVER.text, node, key) or ""
+        return self.session.ens.text(name, key)
 
     @verb(value=framed("receipt"), raw=only("txHash"))
     def set_text(self, name: str, key: str, value: str, *, force: bool = False) -> dict[str, Any]:
@@ -104,14 +85,13 @@ class Ens(Noun):
         return {"txHash": self._set_text("ens set-text", name, key, value, force=force)}
 
     def _set_text(self, action: str, name: str, key: str, value: str, *, force: bool) -> str:
-        node = name_hash(check_domain(name))
-        self._require_owner(name, node)
-        resolver = self._resolver(node)
+        self._require_owner(check_domain(name))
+        resolver, node = self.session.ens.resolver(name), name_hash(name)
         if resolver == NULL_ADDRESS:
             raise IexecError(f"The resolver is not configured for {name}", hint="ens register configures it.")
         details = {"name": name, "key": key, "value": value}
         data = ENS_RESOLVER.setText.encode(node, key, value)
-        return self.session.send(action, resolver, data, details=details, force=force).tx_hash
+        return send(self.session, action, resolver, data, details=details, force=force).tx_hash
 
     @verb(
         value=framed("name"),
@@ -146,9 +126,9 @@ class Ens(Noun):
             cost_wei=session.some_gas,
             name=name,
             address=address,
-            known_as=self.lookup.plain(address),
+            known_as=session.ens.lookup(address),
         )
-        permit = session.spend(plan, force=force)
+        permit = spend(session, plan, force=force)
         done: dict[str, Any] = {"name": name, "address": address}
         claimed = self._claim(permit, label, name)
         if claimed:
@@ -185,7 +165,7 @@ class Ens(Noun):
         plan = self.session.plan(
             "ens configure", cost_wei=self.session.some_gas, name=check_domain(name), address=target
         )
-        permit = self.session.spend(plan, force=force)
+        permit = spend(self.session, plan, force=force)
         return {"name": name, "address": target, **dict(self._configure(permit, name, target))}
 
     def _configure(self, permit: Permit, name: str, address: str) -> Iterator[tuple[str, str]]:
@@ -197,25 +177,26 @@ class Ens(Noun):
         session, node, wallet = self.session, name_hash(name), self.session.signer.address
         if address != wallet:
             self._require_own_contract(address, wallet)
-        self._require_owner(name, node)
+        self._require_owner(name)
         resolver = session.network.setting("ensPublicResolver")
-        if self._resolver(node) != to_address(resolver):
-            yield "setResolverTxHash", _send(permit, self.registry, ENS_REGISTRY.setResolver, node, resolver)
-        if self.resolve.plain(name) != address:
+        if session.ens.resolver(name) != to_address(resolver):
+            yield (
+                "setResolverTxHash",
+                _send(permit, session.ens.registry, ENS_REGISTRY.setResolver, node, resolver),
+            )
+        if session.ens.resolve(name) != address:
             yield "setAddrTxHash", _send(permit, resolver, ENS_RESOLVER.setAddr, node, address)
-        if self.lookup.plain(address) != name:
+        if session.ens.lookup(address) != name:
             if address == wallet:
-                registrar = self._owner(name_hash("addr.reverse"))
+                registrar = session.ens.owner("addr.reverse")
                 sent = _send(permit, registrar, ENS_REVERSE_REGISTRAR.setName, name)
             else:
-                sent = _send(permit, address, ENTRY.setName, self.registry, name)
+                sent = _send(permit, address, ENTRY.setName, session.ens.registry, name)
             yield "setNameTxHash", sent
 
     def workerpool_url(self, workerpool: str) -> str | None:
         """The API of a workerpool, as its name tells; None when nobody knows."""
-        name = self.lookup.plain(workerpool)
-        url = self.read_text.plain(name, WORKERPOOL_URL_KEY) if name else ""
-        return url if url.startswith(("http://", "https://")) else None
+        return self.session.ens.workerpool_url(workerpool)
 
     def set_workerpool_url(self, workerpool: str, url: str, *, force: bool = False) -> str:
         """Write the API of a workerpool into its name; the transaction's hash.
@@ -229,7 +210,7 @@ class Ens(Noun):
             IexecError: The workerpool has no name, or the wallet does not own it.
             AbortedError: It was not confirmed.
         """
-        name = self.lookup.plain(workerpool)
+        name = self.session.ens.lookup(workerpool)
         if name is None:
             raise IexecError(
                 f"No ENS name reverse resolution configured for {workerpool}",
@@ -240,13 +221,13 @@ class Ens(Noun):
     def _claim(self, permit: Permit, label: str, name: str) -> str | None:
         """Register a name nobody has; None when it is the wallet's already."""
         wallet = self.session.signer.address
-        owner = self._owner(name_hash(name))
+        owner = self.session.ens.owner(name)
         if owner == wallet:
             return None
         if owner != NULL_ADDRESS:
             raise IexecError(f"{name} is already owned by {owner}")
         domain = name.partition(".")[2]
-        registrar = self._owner(name_hash(domain))
+        registrar = self.session.ens.owner(domain)
         if registrar == NULL_ADDRESS or not has_code(self.session.rpc, [registrar])[0]:
             raise IexecError(f"The base domain {domain} owner {registrar} is not a contract")
         node = bytes.fromhex(labelhash(label)[2:])
@@ -262,24 +243,10 @@ class Ens(Noun):
         if owner != wallet:
             raise IexecError(f"{wallet} is not the owner of {address}", details={"owner": owner})
 
-    def _require_owner(self, name: str, node: bytes) -> None:
-        wallet, owner = self.session.signer.address, self._owner(node)
+    def _require_owner(self, name: str) -> None:
+        wallet, owner = self.session.signer.address, self.session.ens.owner(name)
         if owner != wallet:
             raise IexecError(f"{wallet} is not the owner of {name}", details={"owner": owner})
-
-    def _owner(self, node: bytes) -> str:
-        return to_address(call(self.session.rpc, self.registry, ENS_REGISTRY.owner, node))
-
-    def _resolver(self, node: bytes) -> str:
-        return to_address(call(self.session.rpc, self.registry, ENS_REGISTRY.resolver, node))
-
-    def _ask(self, node: bytes, question: Function, *args: Any) -> Any:
-        """What a name's resolver answers; None without a resolver, or when it does not know the question."""
-        resolver = self._resolver(node)
-        if resolver == NULL_ADDRESS:
-            return None
-        [answer] = attempt(self.session.rpc, [Call(resolver, question, args)])
-        return None if isinstance(answer, CallError) else answer
 
 
 def _send(permit: Permit, to: str, function: Function, *args: Any) -> str:

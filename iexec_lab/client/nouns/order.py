@@ -9,9 +9,11 @@ from iexec_lab.client.jobs.job import Job
 from iexec_lab.client.matching import preflight, signing
 from iexec_lab.client.matching.check import Match, check_match
 from iexec_lab.client.matching.published import fetch_order, is_signed
-from iexec_lab.client.matching.send import Sponsor, check_payment, fill_plan, send_match
+from iexec_lab.client.matching.send import check_payment, fill_plan, send_match
+from iexec_lab.client.matching.sponsor import Sponsor
 from iexec_lab.client.nouns._run import check_requirements
 from iexec_lab.client.nouns._verb import Noun, framed, only, verb
+from iexec_lab.client.permit import send, spend
 from iexec_lab.client.plan import most_of
 from iexec_lab.errors import MarketError, OrderError, ValidationError
 from iexec_lab.ethereum.contracts import HUB
@@ -96,7 +98,7 @@ class Orders(Noun):
         unsigned = signing.with_default_tag(self.session, unsigned)
         terms = signing.order_terms(unsigned)
         plan = self.session.plan("order sign", cost_nrlc=_cost(unsigned), signs=[unsigned], **terms)
-        return signing.sign(self.session.spend(plan, force=force), unsigned)
+        return signing.sign(spend(self.session, plan, force=force), unsigned)
 
     @verb(raw=lambda order_hash: {"orderHash": order_hash})
     def hash(self, order: Any) -> str:
@@ -121,7 +123,7 @@ class Orders(Noun):
         if not skip_preflight_check:
             preflight.check(self.session, signed)
         plan = self.session.plan("order publish", cost_nrlc=_cost(signed), **signing.order_terms(signed))
-        self.session.spend(plan, force=force)
+        spend(self.session, plan, force=force)
         return signing.publish(self.session, signed)
 
     @verb(raw=lambda order_hash: {"orderHash": order_hash})
@@ -182,7 +184,7 @@ class Orders(Noun):
 
     def _unpublish(self, kind: str, *, force: bool, **target: Any) -> list[str]:
         session, known = self.session, _known(kind)
-        session.spend(session.plan("order unpublish", kind=known, **target), force=force)
+        spend(session, session.plan("order unpublish", kind=known, **target), force=force)
         token = session.market.log_in(session.gate)
         return session.market.unpublish(known, token, **target)
 
@@ -224,7 +226,7 @@ class Orders(Noun):
             raise OrderError(f"{signed.kind} already canceled")
         data = _MANAGE[signed.kind].encode((signed.to_tuple(), CLOSE, b""))
         details = {"remaining": signed.volume - consumed, **signing.order_terms(signed)}
-        receipt = session.send("order cancel", session.network.hub, data, details=details, force=force)
+        receipt = send(session, "order cancel", session.network.hub, data, details=details, force=force)
         return {"order": signed.to_json(), "txHash": receipt.tx_hash}
 
     @verb(value=_drawn)
@@ -344,10 +346,11 @@ class Orders(Noun):
             check_requirements(session, match)
         sponsor = self._sponsor(voucher_address) if use_voucher or voucher_address else None
         cost = check_payment(session, match, volume, sponsor)
-        permit = session.spend(fill_plan(session, match, volume, cost, sponsor), force=force)
+        permit = spend(session, fill_plan(session, match, volume, cost, sponsor), force=force)
         if match.request.signature is None:
             match = replace(match, request=signing.sign(permit, match.request))
-        return Job.of(session, [send_match(permit, match, sponsor)])
+        deal = send_match(permit, match, sponsor)
+        return Job(session, [deal.deal_id], [deal.tx_hash])
 
     def _sponsor(self, voucher_address: str | None) -> Sponsor:
         return Sponsor.find(self.session, voucher_address)

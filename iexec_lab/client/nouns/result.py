@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iexec_lab.client.jobs.download import Result, beneficiary_key_file, read_key
+from iexec_lab.client.jobs.download import beneficiary_key_file, read_key
+from iexec_lab.client.jobs.result import Result
 from iexec_lab.client.nouns._verb import Noun, framed, verb
 from iexec_lab.crypto import decrypt_result, generate_keypair, public_key_secret, write_private
 from iexec_lab.crypto.streams import file_path, os_errors

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from iexec_lab.client.jobs.detached import Detached, typed
 from iexec_lab.client.jobs.download import (
-    Result,
     beneficiary_key_file,
     check_downloadable,
     download_result,
     fetch_result,
     read_key,
 )
-from iexec_lab.client.jobs.job import read_deals
 from iexec_lab.client.jobs.logs import fetch_logs, workerpool_api
-from iexec_lab.client.jobs.status import TaskRef, TaskView, another_task, date, look, pauses
+from iexec_lab.client.jobs.polling import another_task, look, pauses, read_deals
+from iexec_lab.client.jobs.result import Result
+from iexec_lab.client.jobs.status import TaskRef, TaskView, date
 from iexec_lab.client.nouns._verb import Noun, framed, verb
+from iexec_lab.client.permit import send
 from iexec_lab.errors import JobError, ObjectNotFoundError, ServiceError
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.protocol import task_id as id_of_task
@@ -219,8 +220,13 @@ class Tasks(Noun):
             data = HUB.claim.encode(bytes.fromhex(view.task_id[2:]))
         else:
             data = HUB.initializeAndClaimArray.encode([bytes.fromhex(view.deal_id[2:])], [view.index])
-        receipt = self.session.send(
-            "task claim", self.session.network.hub, data, details={"task": view.task_id}, force=force
+        receipt = send(
+            self.session,
+            "task claim",
+            self.session.network.hub,
+            data,
+            details={"task": view.task_id},
+            force=force,
         )
         return {"txHash": receipt.tx_hash}
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from iexec_lab.client.matching.send import find_voucher
+from iexec_lab.client.matching.sponsor import find_voucher
 from iexec_lab.client.nouns._verb import Noun, framed, only, verb
+from iexec_lab.client.permit import send
 from iexec_lab.errors import IexecError
 from iexec_lab.ethereum.calls import Call, read
 from iexec_lab.ethereum.contracts import HUB, VOUCHER
@@ -103,7 +104,8 @@ class Vouchers(Noun):
         if allowed == allow:
             raise IexecError(f"{requester} is {'already' if allow else 'not'} authorized")
         function = VOUCHER.authorizeAccount if allow else VOUCHER.unauthorizeAccount
-        receipt = self.session.send(
+        receipt = send(
+            self.session,
             f"voucher {'authorize' if allow else 'revoke'}",
             voucher,
             function.encode(requester),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from iexec_lab.client.balances import WEI_PER_NRLC, wallet_nrlc, wallet_wei
 from iexec_lab.client.nouns._bridge import bridge_to_mainchain, bridge_to_sidechain, bridged_session
 from iexec_lab.client.nouns._verb import Noun, framed, only, verb
+from iexec_lab.client.permit import send, spend
 from iexec_lab.errors import BalanceError, IexecError, ProjectError, ValidationError, WalletError
 from iexec_lab.ethereum.calls import has_code
 from iexec_lab.ethereum.contracts import RLC
@@ -64,9 +65,7 @@ class Wallets(Noun):
         who = self.session.to_address(address or shown["wallet"]["address"])
         shown = {"address": who, "balance": self._balance(who), **shown}
         if session.network.ens_registry:
-            from iexec_lab.client.nouns.ens import Ens
-
-            shown["ens"] = Ens(session).lookup.plain(who)
+            shown["ens"] = session.ens.lookup(who)
         return shown
 
     def _identity(self, *, show_private_key: bool) -> dict[str, str]:
@@ -120,7 +119,7 @@ class Wallets(Noun):
         if held < wei:
             raise _too_much(f"{format_ether(wei)} ether", f"{format_ether(held)} ether")
         details = {"to": target, "amount_wei": wei, "amount_ether": format_ether(wei)}
-        receipt = session.send("wallet send-ether", target, b"", wei, details=details, force=force)
+        receipt = send(session, "wallet send-ether", target, b"", wei, details=details, force=force)
         return {
             "amount": str(wei),
             "amount_wei": wei,
@@ -157,8 +156,8 @@ class Wallets(Noun):
             contract, data, value = target, b"", nrlc * WEI_PER_NRLC
         else:
             contract, data, value = session.token, RLC.transfer.encode(target, nrlc), 0
-        receipt = session.send(
-            "wallet send-RLC", contract, data, value, cost_nrlc=nrlc, details=details, force=force
+        receipt = send(
+            session, "wallet send-RLC", contract, data, value, cost_nrlc=nrlc, details=details, force=force
         )
         return {
             "amount": str(nrlc),
@@ -192,7 +191,7 @@ class Wallets(Noun):
         fees = session.sender.fees()  # these are shown, and no other ones are paid
         price = max(fees.values())
         plan = session.plan("wallet sweep", cost_nrlc=nrlc, cost_wei=wei, to=target, gas_price_wei=price)
-        permit = session.spend(plan, force=force)
+        permit = spend(session, plan, force=force)
         swept: dict[str, Any] = {"from": wallet, "to": target}
         if nrlc:
             try:

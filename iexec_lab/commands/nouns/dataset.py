@@ -44,7 +44,8 @@ def init(context: Context, args: Namespace) -> Outcome:
 
 
 def encrypt(context: Context, args: Namespace) -> Outcome:
-    from iexec_lab.client.nouns.dataset import encrypt_folder, encrypted_frame
+    from iexec_lab import frames
+    from iexec_lab.project.encrypt_folder import encrypt_folder
 
     with context.face.working("Encrypting") as step:
         raw = encrypt_folder(
@@ -54,7 +55,11 @@ def encrypt(context: Context, args: Namespace) -> Outcome:
             progress=lambda name, done, total: step.update(f"{name} {_percent(done, total)}"),
             **given(args, _FOLDERS),
         )
-    return Outcome(raw, lambda: encrypted_frame(raw), f"Encrypted {len(raw['encryptedFiles'])} file(s).")
+    return Outcome(
+        raw,
+        lambda: frames.build("encrypted_file", raw["encryptedFiles"]),
+        f"Encrypted {len(raw['encryptedFiles'])} file(s).",
+    )
 
 
 def _percent(done: int | None, total: int | None) -> str:

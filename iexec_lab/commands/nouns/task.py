@@ -38,7 +38,7 @@ def show(context: Context, args: Namespace) -> Outcome:
     if args.download and path is None:
         context.face.note(f"Nothing to download: the task is {task['statusName']}.")
     if path is not None:
-        from iexec_lab.client.jobs.download import Result
+        from iexec_lab.client.jobs.result import Result
 
         return replace(outcome, make=lambda: Result(path), said=f"Result: {path}")
     return outcome

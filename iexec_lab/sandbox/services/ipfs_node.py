@@ -16,7 +16,8 @@ from aiohttp import web
 
 from iexec_lab.errors import IexecError, ValidationError
 from iexec_lab.ipfs.cid import Cid
-from iexec_lab.ipfs.unixfs import CHUNK_SIZE, MAX_BLOCK, FileBuilder, Link, build_directory
+from iexec_lab.ipfs.links import Link
+from iexec_lab.ipfs.unixfs import CHUNK_SIZE, MAX_BLOCK, FileBuilder, build_directory
 from iexec_lab.sandbox.services._cors import answer_preflights
 from iexec_lab.sandbox.state.blobs import BlobStore
 

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from iexec_lab.errors import SandboxError, ValidationError
 from iexec_lab.ipfs.cid import RAW, Cid
-from iexec_lab.ipfs.unixfs import CHUNK_SIZE, FileBuilder, Link, Node, build_directory, decode_node
+from iexec_lab.ipfs.unixfs import CHUNK_SIZE, FileBuilder, Node, build_directory, decode_node
 from iexec_lab.sandbox.state.disk import replacing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+
+    from iexec_lab.ipfs.links import Link
 
 _ABANDONED = 3600  # seconds
 _DEEPEST = 32  # levels of a file's tree; 174 links a node make 5 plenty

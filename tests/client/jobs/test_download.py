@@ -12,7 +12,8 @@ from helpers.mutated import mutated
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iexec_lab.client.jobs.download import Result, check_downloadable, read_key
+from iexec_lab.client.jobs.download import check_downloadable, read_key
+from iexec_lab.client.jobs.result import Result
 from iexec_lab.client.jobs.status import TaskView
 from iexec_lab.crypto import encrypt_result, generate_keypair
 from iexec_lab.errors import CryptoError, IexecError, JobError, ObjectNotFoundError

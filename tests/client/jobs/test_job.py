@@ -65,11 +65,11 @@ class TestWait:
         real = job.status
         monkeypatch.setattr(job, "status", lambda: real() if not faults else _raise(faults.pop()))
         clock = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _seconds: None)
-        monkeypatch.setattr("iexec_lab.client.jobs.status.time", clock)
+        monkeypatch.setattr("iexec_lab.client.jobs.polling.time", clock)
         assert job.wait().done
 
     def test_a_node_that_stays_away_does_not_lose_the_job(self, idle, monkeypatch):
-        monkeypatch.setattr("iexec_lab.client.jobs.status.PATIENCE", 0)
+        monkeypatch.setattr("iexec_lab.client.jobs.polling.PATIENCE", 0)
         monkeypatch.setattr(idle, "status", lambda: _raise(CallError("gone")))
         for wait in (idle.wait, lambda: asyncio.run(_wait(idle))):
             with pytest.raises(JobError, match="The node does not answer, the job goes on: gone") as caught:

@@ -5,9 +5,9 @@ import zipfile
 
 import pytest
 
-from iexec_lab.client.nouns.dataset import encrypt_folder
 from iexec_lab.crypto import decrypt_dataset, file_checksum
 from iexec_lab.errors import AbortedError, ApiError, CryptoError, OrderError, ValidationError
+from iexec_lab.project.encrypt_folder import encrypt_folder
 
 IPFS = "/ipfs/QmW2WQi7j6c7UgJTarActp7tDNikE4B2qXtFCfLPdsgaTQ"
 

@@ -6,11 +6,11 @@ import pytest
 from helpers.scripted import place
 from helpers.stood_in import REGISTRY, ens_code
 
-from iexec_lab.client.nouns.ens import name_hash, reverse_name
 from iexec_lab.errors import ConfigurationError, IexecError, ValidationError
 from iexec_lab.ethereum.contracts import (
     ENS_REGISTRY,
 )
+from iexec_lab.ethereum.ens import name_hash, reverse_name
 from iexec_lab.ethereum.rpc import Rpc
 from iexec_lab.protocol import NULL_ADDRESS
 

@@ -1,0 +1,132 @@
+"""Encrypt what lies in ``datasets/original`` of a project folder; no chain and no wallet are needed."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from iexec_lab.crypto import encrypt_dataset, generate_dataset_key, write_private
+from iexec_lab.crypto.archive import write_folder
+from iexec_lab.errors import AbortedError, CryptoError
+from iexec_lab.regular_files import exists, is_file, is_folder
+
+Overwrite = Callable[[Path], bool]
+Progress = Callable[[str, int | None, int | None], None]
+
+KEYS = ".secrets/datasets"
+ORIGINALS = "datasets/original"
+ENCRYPTED = "datasets/encrypted"
+
+
+def encrypt_folder(
+    folder: Path | str = ".",
+    *,
+    force: bool = False,
+    dataset_keystoredir: str | None = None,
+    original_dataset_dir: str | None = None,
+    encrypted_dataset_dir: str | None = None,
+    overwrite: Overwrite | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Encrypt every file and folder of ``datasets/original``; needs no chain and no wallet.
+
+    Each gets a random key, ``<name>.key`` and also ``dataset.key`` (the last one wins). Folders are zipped.
+
+    Args:
+        folder: Project folder, which relative paths start from.
+        force: Replace files without asking.
+        dataset_keystoredir: Where keys go, ``.secrets/datasets``.
+        original_dataset_dir: What to encrypt, ``datasets/original``.
+        encrypted_dataset_dir: Where encrypted files go, ``datasets/encrypted``.
+        overwrite: Asked before a file is replaced; None refuses.
+        progress: Called with the name, bytes done and bytes in all.
+
+    Raises:
+        CryptoError: A folder is missing or empty.
+        AbortedError: A file was not to be replaced.
+    """
+    base = Path(folder)
+    keys = (base / (dataset_keystoredir or KEYS)).absolute()
+    originals = (base / (original_dataset_dir or ORIGINALS)).absolute()
+    encrypted = (base / (encrypted_dataset_dir or ENCRYPTED)).absolute()
+    for needed in (originals, keys, encrypted):
+        if not is_folder(needed):
+            raise CryptoError(
+                "Folders for dataset encryption are missing, did you forget to run "
+                '"iexec dataset init --encrypted"?',
+                details={"missing": needed},
+            )
+    sources = sorted(
+        path for path in originals.iterdir() if (is_file(path) or is_folder(path)) and not path.is_symlink()
+    )
+    if not sources:
+        raise CryptoError(
+            f'Input folder "{originals}" is empty, nothing to encrypt', hint="Put the files to encrypt there."
+        )
+    targets = [encrypted / f"{source.name}{_suffix(source)}.enc" for source in sources]
+    if len(set(targets)) < len(targets):
+        raise CryptoError(
+            "A folder and a zip file of the same name would become the same encrypted file",
+            details={"folder": originals},
+            hint="Rename one of them.",
+        )
+    places = [keys / f"{source.name}{_suffix(source)}.key" for source in sources]
+    for path in (*places, keys / "dataset.key", *targets):
+        if exists(path) and not force and not (overwrite and overwrite(path)):
+            raise AbortedError(
+                "Operation aborted by user.", details={"file": path}, hint="Replace it with --force."
+            )
+    done = [
+        _encrypt(source, target, place, keys / "dataset.key", progress)
+        for source, target, place in zip(sources, targets, places, strict=True)
+    ]
+    return {
+        "encryptedDatasetFolderPath": str(encrypted),
+        "secretPath": str(keys),
+        "encryptedFiles": done,
+    }
+
+
+def _suffix(source: Path) -> str:
+    return ".zip" if is_folder(source) else ""
+
+
+def _encrypt(
+    source: Path, target: Path, place: Path, last: Path, progress: Progress | None
+) -> dict[str, str]:
+    """Encrypt one file or folder; the key is on disk before the encrypted file is."""
+    key = generate_dataset_key()
+    for path in (place, last):
+        write_private(path, key.encode())
+
+    def told(done: int, total: int | None) -> None:
+        if progress is not None:
+            progress(source.name, done, total)
+
+    with _as_file(source) as file:
+        made = encrypt_dataset(file, target, key, progress=told)
+    return {"original": str(source), "encrypted": str(target), "key": str(place), "checksum": made.checksum}
+
+
+class _as_file:  # noqa: N801
+    """A folder as a temporary zip; a file as itself."""
+
+    def __init__(self, source: Path) -> None:
+        self.source, self.folder = source, ""
+
+    def __enter__(self) -> Path:
+        if is_file(self.source):
+            return self.source
+        self.folder = tempfile.mkdtemp(prefix="iexec-dataset-")
+        path = Path(self.folder) / "folder.zip"
+        with path.open("wb") as file:
+            for piece in write_folder(self.source):
+                file.write(piece)
+        return path
+
+    def __exit__(self, *_: object) -> None:
+        if self.folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
