@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import html
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from iexec_lab.client.nouns._verb import framed, verb
+from iexec_lab.client.jobs.job import Job
+from iexec_lab.client.nouns._noun import Frame, Noun
+from iexec_lab.client.nouns._pandas import pd
+from iexec_lab.client.nouns._table import Nouns
+from iexec_lab.client.plan import Plan
 from iexec_lab.client.session import Session
 from iexec_lab.client.wallet_source import Wallet, browser_wallet, choose_wallet
 from iexec_lab.errors import ValidationError, WalletError
@@ -17,59 +23,17 @@ from iexec_lab.networks import Network, custom_network, resolve_network
 from iexec_lab.protocol import to_bytes32
 from iexec_lab.protocol.imports import keeping_recursion_limit
 from iexec_lab.urls import is_loopback
+from iexec_lab.wallet.signer import Signer
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable, Sequence
-
     from web3 import Web3
 
-    from iexec_lab.client.jobs.job import Job
-    from iexec_lab.client.nouns.account import Accounts
-    from iexec_lab.client.nouns.app import Apps
-    from iexec_lab.client.nouns.category import Categories
-    from iexec_lab.client.nouns.dataset import Datasets
-    from iexec_lab.client.nouns.deal import Deals
-    from iexec_lab.client.nouns.ens import Ens
-    from iexec_lab.client.nouns.network import NetworkNoun
-    from iexec_lab.client.nouns.order import Orders
-    from iexec_lab.client.nouns.orderbook import Orderbook
-    from iexec_lab.client.nouns.requester import Requester
-    from iexec_lab.client.nouns.result import Results
-    from iexec_lab.client.nouns.storage import Storage
-    from iexec_lab.client.nouns.task import Tasks
-    from iexec_lab.client.nouns.voucher import Vouchers
-    from iexec_lab.client.nouns.wallet import Wallets
-    from iexec_lab.client.nouns.workerpool import Workerpools
-    from iexec_lab.client.plan import Plan
     from iexec_lab.sandbox.control import Handle
-    from iexec_lab.wallet.signer import Signer
 
 SANDBOX = "sandbox"
 
 
-#: Noun -> class, in the module of that name. Found when first used: reading an order book needs no crypto.
-_NOUNS = {
-    "account": "Accounts",
-    "app": "Apps",
-    "category": "Categories",
-    "dataset": "Datasets",
-    "deal": "Deals",
-    "ens": "Ens",
-    "network": "NetworkNoun",
-    "order": "Orders",
-    "orderbook": "Orderbook",
-    "requester": "Requester",
-    "result": "Results",
-    "storage": "Storage",
-    "task": "Tasks",
-    "voucher": "Vouchers",
-    "wallet": "Wallets",
-    "workerpool": "Workerpools",
-}
-
-
-class IExec:
+class IExec(Nouns, Noun):
     """One network seen with one wallet; made by ``connect``.
 
     Attributes are the nouns of the command line, their methods its verbs: ``lab.app.run(...)``.
@@ -86,47 +50,9 @@ class IExec:
     ServiceError (MarketError, SmsError, IpfsError ...) when it was not reached, ApiError when it said no.
     """
 
-    account: Accounts
-    app: Apps
-    category: Categories
-    dataset: Datasets
-    deal: Deals
-    ens: Ens
-    network: NetworkNoun
-    order: Orders
-    orderbook: Orderbook
-    requester: Requester
-    result: Results
-    storage: Storage
-    task: Tasks
-    voucher: Vouchers
-    wallet: Wallets
-    workerpool: Workerpools
+    _FRAMES: ClassVar = {"jobs": Frame("job", lambda rows: rows)}
 
-    def __init__(self, session: Session) -> None:
-        self.session = session
-
-    def __getattr__(self, name: str) -> Any:
-        if name not in _NOUNS:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        noun = getattr(import_module(f"iexec_lab.client.nouns.{name}"), _NOUNS[name])(self.session)
-        setattr(self, name, noun)
-        return noun
-
-    def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *_NOUNS})
-
-    @property
-    def secrets(self) -> Requester:
-        """The same as ``requester``."""
-        return self.requester
-
-    @property
-    def hub(self) -> Categories:
-        """The same as ``category``, under the official SDK's name."""
-        return self.category
-
-    def info(self) -> Any:
+    def info(self) -> pd.DataFrame:
         """The contracts of the network: a DataFrame of one row, as ``network.show`` gives."""
         return self.network.show()
 
@@ -147,8 +73,7 @@ class IExec:
         assert job.deals  # read now, so that a wrong id is told here
         return job
 
-    @verb(value=framed("job", lambda rows: rows), raw=lambda rows: {"count": len(rows), "jobs": rows})
-    def jobs(self, requester: str | None = None, *, limit: int = 200) -> list[dict[str, Any]]:
+    def jobs(self, requester: str | None = None, *, limit: int = 200) -> pd.DataFrame:
         """Deals of an account that still have running tasks, newest first.
 
         Args:
@@ -163,6 +88,9 @@ class IExec:
             WalletError: No wallet, and nobody was named.
             MarketError: The market was not reached.
         """
+        return self._draw("jobs", self._fetch_jobs(requester, limit=limit))
+
+    def _fetch_jobs(self, requester: str | None = None, *, limit: int = 200) -> list[dict[str, Any]]:
         from iexec_lab.client.jobs.running import find_jobs
 
         return find_jobs(self.session, requester, limit)

@@ -56,7 +56,7 @@ def count(kind: str) -> Command:
     return Command(
         (kind, "count"),
         f"count the {kind}s of a user",
-        calling(f"{kind}.count", "user", doing="Counting", said=f"{{count}} {kind}(s)."),
+        calling(f"{kind}.count", doing="Counting", said=f"{{count}} {kind}(s)."),
         options=(*READS, USER),
         example=f"{kind} count --user 0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
     )
@@ -126,12 +126,7 @@ def _transfer(kind: str) -> Handler:
     from iexec_lab.commands.context import required
 
     send = calling(
-        f"{kind}.transfer",
-        "address",
-        "to",
-        doing=f"Transferring the {kind}",
-        said=f"{{to}} owns {kind} {{address}} now.",
-        spends=True,
+        f"{kind}.transfer", doing=f"Transferring the {kind}", said=f"{{to}} owns {kind} {{address}} now."
     )
 
     def handle(context: Context, args: Namespace) -> Outcome:
@@ -141,16 +136,14 @@ def _transfer(kind: str) -> Handler:
     return handle
 
 
-def publish(kind: str, *options: Option, names: tuple[str, ...], example: str) -> Command:
+def publish(kind: str, *options: Option, example: str) -> Command:
     return Command(
         (kind, "publish"),
         f"sign an order that sells the {kind}, and publish it",
         calling(
             f"{kind}.publish",
-            *names,
             doing="Publishing the order",
             said="Published order {orderHash}.",
-            spends=True,
             deployed=kind,
         ),
         args=(address(kind),),
@@ -163,9 +156,7 @@ def unpublish(kind: str) -> Command:
     return Command(
         (kind, "unpublish"),
         f"take orders of the {kind} off the market",
-        calling(
-            f"{kind}.unpublish", "all", doing="Unpublishing", said="Unpublished.", spends=True, deployed=kind
-        ),
+        calling(f"{kind}.unpublish", doing="Unpublishing", said="Unpublished.", deployed=kind),
         args=(address(kind),),
         options=(*SIGNS, FORCE, flag("--all", "all orders, not only the last one")),
         example=f"{kind} unpublish --all",

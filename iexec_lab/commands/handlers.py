@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from inspect import signature
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.commands.context import address_of
+from iexec_lab.commands.official_json import fetch
 from iexec_lab.commands.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -14,59 +17,62 @@ if TYPE_CHECKING:
 
     from iexec_lab.client.iexec import IExec
     from iexec_lab.commands.context import Context
-    from iexec_lab.commands.tree import Handler
 
 
-def calling(
-    verb: str, *names: str, doing: str, said: str = "", spends: bool = False, deployed: str | None = None
-) -> Handler:
-    """A handler that calls one verb.
+@dataclass(frozen=True, slots=True)
+class calling:  # noqa: N801 - reads as the verb it is
+    """A handler that calls one verb with all arguments that were given and that it takes.
 
-    Args:
+    Attributes:
         verb: ``account.deposit``.
-        names: Arguments to pass on, by name; those not given are left out.
         doing: Shown while it runs.
-        said: The line for people; fields of the raw answer and of the arguments in braces.
-        spends: The verb takes ``force``, the command has ``--force``.
+        said: The line for people; fields of the official JSON and of the arguments in braces.
         deployed: Kind of the resource in the argument ``address``; ``deployed.json`` has the default.
     """
-    is_about_secret = deployed is not None and verb.endswith("_secret")
-    otherwise = (
-        f'Missing {deployed}Address argument and no {deployed} found in "deployed.json"'
-        if is_about_secret
-        else None
-    )
 
-    def handle(context: Context, args: Namespace) -> Outcome:
+    verb: str
+    doing: str
+    said: str = ""
+    deployed: str | None = None
+
+    def __call__(self, context: Context, args: Namespace) -> Outcome:
         lab = context.lab(args)
-        values = given(args, names)
-        if spends:
-            values["force"] = args.force
-        if deployed:
+        values = given(args, [name for name in parameters(lab, self.verb) if hasattr(args, name)])
+        if self.deployed:
             values["address"] = address_of(
-                context, deployed, args.address, lab.session.network.id, otherwise=otherwise
+                context, self.deployed, args.address, lab.session.network.id, otherwise=self._otherwise
             )
-        with context.face.working(doing):
-            return done(lab, verb, said, args, **values)
+        with context.face.working(self.doing):
+            return done(lab, self.verb, self.said, args, **values)
 
-    return handle
+    @property
+    def _otherwise(self) -> str | None:
+        """What the official CLI says where it knows no resource."""
+        if not self.verb.endswith("_secret"):
+            return None
+        return f'Missing {self.deployed}Address argument and no {self.deployed} found in "deployed.json"'
+
+
+def parameters(lab: IExec, verb: str) -> tuple[str, ...]:
+    """Names of what a verb takes."""
+    return tuple(signature(attrgetter(verb)(lab)).parameters)
 
 
 def done(lab: IExec, verb: str, said: str = "", args: Namespace | None = None, /, **values: Any) -> Outcome:
     """Call a verb of the lab and wrap its answer."""
-    face = attrgetter(verb)(lab)
-    plain = face.plain(**values)
-    raw = face.raw(plain)
+    answer = fetch(lab, verb, **values)
+    raw = answer.to_official_json()
     shared = {**(vars(args) if args else {}), **values, **raw}
     said = said.format_map(shared)
-    if getattr(plain, "left_out", 0):
-        said = f"{said} Left out: {plain.left_out} that are not what was asked for.".strip()
-    return Outcome(raw, lambda: face.value(plain), said)
+    left_out = getattr(answer.facts, "left_out", 0)
+    if left_out:
+        said = f"{said} Left out: {left_out} that are not what was asked for.".strip()
+    return Outcome(raw, answer.to_value, said)
 
 
 def given(args: Namespace, names: Iterable[str]) -> dict[str, Any]:
     """The named arguments that the user gave."""
     found = {name: getattr(args, name) for name in names}
-    if found.get("unit"):
+    if found.get("unit") and "amount" in found:
         found["amount"] = [found["amount"], found.pop("unit")]  # told together when they are wrong
     return {name: value for name, value in found.items() if value is not None and value is not False}

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.commands.job_progress import telling
+from iexec_lab.commands.official_json import official_json
 from iexec_lab.commands.outcome import Outcome
 from iexec_lab.errors import JobError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from iexec_lab.client.iexec import IExec
     from iexec_lab.client.jobs.job import Job
@@ -24,7 +25,7 @@ def follow(
     lab: IExec,
     job: Job,
     *,
-    raw: Callable[[Job], dict[str, Any]] | None = None,
+    verb: str = "app.run",
     watch: bool = False,
     download: Any = None,
 ) -> Outcome:
@@ -34,18 +35,17 @@ def follow(
         context: Asks and tells.
         lab: Where the job runs.
         job: The job.
-        raw: Its JSON form; that of ``app run`` by default.
+        verb: Which made it, and says what its JSON is.
         watch: Wait for the end of all tasks; a failed one makes the outcome a failure.
         download: True or a name: also store the results here.
     """
-    to_raw = raw or lab.app.run.raw
     if not watch:
         context.face.note(f"iexec-lab deal show {job.deal_id} --watch waits for it.")
-        answer = to_raw(job)
+        answer = official_json(verb, job)
         return Outcome(answer, lambda: job, f"Deal {job.deal_id}", shown=brief(answer))
     with context.face.working("Waiting for the tasks") as step:
         job.wait(progress=telling(step, lab))
-    answer = to_raw(job)
+    answer = official_json(verb, job)
     failed = answer.get("failedTasks", [])
     if failed:
         said = f"Deal {job.deal_id}: all tasks ended."

@@ -35,7 +35,7 @@ class Trouble:
         """A sentence when every worker of the task gave up, else nothing; asks now and then only."""
         if not self.text and time.monotonic() - self._asked >= _PATIENCE:
             with suppress(IexecError):  # nobody initialised the task yet, or the node is away: wait on
-                found = self._lab.task.debug.plain(task_id).get("offchainData", {})
+                found = self._lab.task.debug(task_id).get("offchainData", {})
                 self.text = explain(found.get("replicates", []))
             self._asked = time.monotonic()
         return self.text

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Literal
+
 from iexec_lab.commands.tree import Option
+
+if TYPE_CHECKING:
+    from iexec_lab.client.options import Declared
 
 FRAMEWORKS = ("scone", "gramine", "tdx")
 
@@ -91,6 +96,22 @@ BENEFICIARY_FOLDER = Option(
 BENEFICIARY_KEY = Option(
     "--beneficiary-key-file", "file", "name of the private key in that folder", shows="name"
 )
+
+
+def declared_options(options: type, *but: str) -> tuple[Option, ...]:
+    """The options that a verb declares, as the command line has them; without those named."""
+    from iexec_lab.client.options import declared
+
+    return tuple(
+        _of_line(opt) for opt in declared(options).values() if not opt.python_only and opt.name not in but
+    )
+
+
+def _of_line(opt: Declared) -> Option:
+    value: Literal["none", "required"] = "none" if opt.kind == "flag" else "required"
+    text = f"{opt.help}; {opt.line}" if opt.line else opt.help
+    name = f"--{opt.name.replace('_', '-')}"
+    return Option(name, opt.kind, text, value, shows=opt.shows, variadic=opt.variadic)
 
 
 def restrict(kind: str) -> Option:

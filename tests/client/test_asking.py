@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import replace
-from importlib import import_module
 
 import pytest
 from helpers.spending_verbs import ACTIONS, FILES, GUEST, Stage, terms
 
-from iexec_lab.client.iexec import _NOUNS
+from iexec_lab.client.iexec import IExec
+from iexec_lab.client.nouns._table import NOUNS
 from iexec_lab.client.permit import spend
 from iexec_lab.client.plan import ROUTINE
 from iexec_lab.errors import AbortedError, SignatureError
@@ -29,9 +29,8 @@ def stage(tmp_path_factory):
 
 def test_no_verb_is_forgotten():
     verbs = set()
-    for noun, name in _NOUNS.items():
-        owner = getattr(import_module(f"iexec_lab.client.nouns.{noun}"), name)
-        for verb, member in inspect.getmembers(owner, callable):
+    for noun in NOUNS:
+        for verb, member in inspect.getmembers(type(getattr(IExec(None), noun)), callable):
             if not verb.startswith("_") and "force" in inspect.signature(member).parameters:
                 verbs.add(f"{noun}.{verb}")
                 assert inspect.signature(member).parameters["force"].default is False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from operator import attrgetter
 
 import pytest
+from helpers.answers import facts
 
 from iexec_lab.client.jobs.result import Result
 from iexec_lab.errors import CryptoError, IexecError
@@ -51,8 +52,8 @@ def test_a_value_of_the_wrong_kind_is_refused(lab, verb, values):
 
 
 def test_an_empty_text_names_the_first_and_the_own(lab):
-    assert lab.category.show.plain("")["index"] == "0"
-    assert lab.wallet.show.plain("")["address"] == lab.wallet.address
+    assert facts(lab, "category.show", "")["index"] == "0"
+    assert facts(lab, "wallet.show", "")["address"] == lab.wallet.address
 
 
 def test_a_folder_that_is_a_file_takes_no_keys(lab, tmp_path):

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from helpers.answers import facts, official
 
 import iexec_lab
 from iexec_lab.client.iexec import IExec, connect
@@ -121,8 +122,7 @@ def test_web3_reaches_loopback_past_a_proxy(lab, monkeypatch):
 
 
 def test_info(lab, iexec_sandbox):
-    verb = lab.network.show
-    raw = verb.raw(verb.plain())
+    raw = official(lab, "network.show")
     assert raw["hubAddress"] == iexec_sandbox.hub
     assert raw["rlcAddress"] == iexec_sandbox.rlc
     assert raw["useNative"] is False
@@ -131,7 +131,7 @@ def test_info(lab, iexec_sandbox):
 
 
 def test_settings(lab, iexec_sandbox):
-    settings = lab.network.settings.plain()
+    settings = facts(lab, "network.settings")
     assert settings["iexecGateway"] == lab.network.setting("iexecGateway") == iexec_sandbox.urls["market"]
     assert settings["sms.default"] == lab.network.sms_url("tdx") == iexec_sandbox.urls["sms"]
     assert "voucherHub" not in settings
@@ -143,7 +143,7 @@ def test_settings(lab, iexec_sandbox):
 
 
 def test_info_of_a_native_chain_has_no_token(native_lab):
-    raw = native_lab.network.show.plain()
+    raw = facts(native_lab, "network.show")
     assert "rlcAddress" not in raw
     assert raw["useNative"] is True
 

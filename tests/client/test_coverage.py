@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-from importlib import import_module
 from operator import attrgetter
 from types import FunctionType
 
@@ -13,11 +12,11 @@ import pytest
 import iexec_lab.crypto
 import iexec_lab.protocol
 import iexec_lab.units
-from iexec_lab.client.iexec import _NOUNS, IExec, connect
+from iexec_lab.client.iexec import IExec, connect
 from iexec_lab.client.jobs.job import Job
 from iexec_lab.client.jobs.result import Result
 from iexec_lab.client.matching import bulk
-from iexec_lab.client.nouns._verb import _Verb
+from iexec_lab.client.nouns._table import NOUNS
 from iexec_lab.sandbox.control import Handle, Sandbox
 from iexec_lab.wallet.signer import LocalSigner
 
@@ -171,13 +170,13 @@ def test_the_list_is_long_enough():
 
 def public():
     """What people call, ``(name, function)``: ``connect``, the verbs of all nouns, what they give."""
-    nouns = [getattr(import_module(f"iexec_lab.client.nouns.{name}"), kind) for name, kind in _NOUNS.items()]
+    nouns = [type(getattr(IExec(None), name)) for name in NOUNS]
     yield "connect", connect
     for owner in (IExec, Job, Result, Sandbox, Handle, *nouns):
         for name in dir(owner):
             member = inspect.getattr_static(owner, name)
             function = getattr(member, "fget", None) or getattr(member, "func", None) or member
-            if name[0] != "_" and isinstance(function, FunctionType | staticmethod | classmethod | _Verb):
+            if name[0] != "_" and isinstance(function, FunctionType | staticmethod | classmethod):
                 yield f"{owner.__name__}.{name}", getattr(function, "__func__", function)
 
 
@@ -189,7 +188,7 @@ def test_help_says_what_is_needed_and_what_comes_back(name, function):
     wanted = [word for word in wanted if word not in {"self", "noun", "cls"}]
     told = re.findall(r"^    ([*\w]+): ", text.partition("Args:")[2].partition("\n\n")[0], re.MULTILINE)
     assert told == wanted or (len(wanted) <= 2 and not told)
-    if isinstance(function, _Verb) and shape.return_annotation == "pd.DataFrame":
+    if shape.return_annotation == "pd.DataFrame":
         assert re.search(r"DataFrame|As for", text), "how many rows?"
 
 

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import pytest
+from helpers.answers import facts
 from helpers.faulty_server import (
     FaultyServer,
     cut,
@@ -216,14 +217,17 @@ def test_with_passing_faults_everything_is_done_once_or_not_at_all(iexec_sandbox
         fault(exchange)
 
     address = owner.signer.address
-    stake = connect(network_of(iexec_sandbox), owner.signer).account.show.plain
-    before, staked = sent(iexec_sandbox, address), int(stake(address)["balance"]["stake"])
+    looker = connect(network_of(iexec_sandbox), owner.signer)
+    before, staked = (
+        sent(iexec_sandbox, address),
+        int(facts(looker, "account.show", address)["balance"]["stake"]),
+    )
     faults = dict.fromkeys(SERVICES, sometimes)
     with behind(iexec_sandbox, tmp_path, faults, owner.signer) as (lab, servers):
         errors = [attempt(lambda: lab.account.deposit("1 nRLC")) for _ in range(3)]
         servers["rpc"].wait_idle()
         deposits = sent(iexec_sandbox, address) - before
-        assert int(stake(address)["balance"]["stake"]) == staked + deposits
+        assert int(facts(looker, "account.show", address)["balance"]["stake"]) == staked + deposits
         assert errors.count(None) <= deposits <= 3
         jobs = []
         attempt(lambda: jobs.append(lab.app.run(owner.app, args="chaos")))

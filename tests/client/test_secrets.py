@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from helpers.answers import facts, official
 
 from iexec_lab.errors import ApiError, IexecError, ValidationError
 
@@ -8,9 +9,8 @@ from iexec_lab.errors import ApiError, IexecError, ValidationError
 class TestRequester:
     def test_pushed_once(self, newcomer):
         lab = newcomer()
-        check = lab.requester.check_secret
-        assert check.raw(check.plain("login")) == {"isSet": False, "name": "login"}
-        raw = lab.requester.push_secret.raw(lab.requester.push_secret.plain("login", "me"))
+        assert official(lab, "requester.check_secret", "login") == {"isSet": False, "name": "login"}
+        raw = official(lab, "requester.push_secret", "login", "me")
         assert raw == {"isPushed": True, "name": "login"}
         assert lab.secrets.check_secret("login", lab.session.address) is True
         with pytest.raises(ApiError, match=f'Secret "login" already exists for {lab.session.address}'):
@@ -27,24 +27,24 @@ class TestStorage:
         lab = newcomer()
         assert lab.storage.check("dropbox") is False
         assert lab.storage.init("dropbox", token="t") is True
-        assert lab.storage.check.raw(lab.storage.check.plain("dropbox")) == {"isInitialized": True}
+        assert official(lab, "storage.check", "dropbox") == {"isInitialized": True}
         with pytest.raises(
             IexecError, match="dropbox storage is already initialized, use --force-update option"
         ):
             lab.storage.init("dropbox", token="t")
-        raw = lab.storage.init.plain("dropbox", token="u", force_update=True)
+        raw = facts(lab, "storage.init", "dropbox", token="u", force_update=True)
         assert raw == {"isInitialized": True, "isUpdated": True}
 
     def test_the_default_logs_in_to_the_result_proxy(self, newcomer):
         lab = newcomer()
-        assert lab.storage.init.plain() == {"isInitialized": True, "isUpdated": False}
+        assert facts(lab, "storage.init") == {"isInitialized": True, "isUpdated": False}
         assert lab.storage.check("ipfs", lab.session.address) is True
 
     def test_without_a_result_proxy_ipfs_needs_nothing(self, lab):
         from dataclasses import replace
 
         lab.session.network = replace(lab.session.network, result_proxy=None)
-        assert lab.storage.init.plain() == {"isInitialized": True, "isUpdated": False}
+        assert facts(lab, "storage.init") == {"isInitialized": True, "isUpdated": False}
         assert lab.storage.check() is True
         with pytest.raises(IexecError, match='"ipfs" does not support authentication tokens'):
             lab.storage.init("ipfs")

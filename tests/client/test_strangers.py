@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 import requests
+from helpers.answers import facts
 from helpers.labs import fund, open_lab
 from helpers.mutated import mutated
 from helpers.stranger import ANSWERS, DOMAIN, KINDS, Stranger
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from iexec_lab.client.jobs.polling import look, read_deals
 from iexec_lab.client.jobs.running import _within_reach
 from iexec_lab.client.jobs.status import MAX_TASKS, JobDeal, TaskRef
+from iexec_lab.commands.official_json import fetch
 from iexec_lab.errors import CallError, IexecError, JobError
 from iexec_lab.frames import SCHEMAS
 from iexec_lab.services.compass import Compass, is_api_url
@@ -73,10 +75,10 @@ def world(iexec_sandbox, tmp_path_factory):
         yield World(iexec_sandbox, tmp_path_factory.mktemp("strange"), stranger)
 
 
-def drawn(verb, plain, kind):
+def drawn(answer, kind):
     """The frame of an answer, once its JSON could be written."""
-    json.dumps(verb.raw(plain), ensure_ascii=False).encode()
-    frame = verb.value(plain)
+    json.dumps(answer.to_official_json(), ensure_ascii=False).encode()
+    frame = answer.to_value()
     optional = {"ens", "bulk"}
     assert {column.name for column in SCHEMAS[kind]} - optional <= set(frame.columns)
     return frame
@@ -86,12 +88,11 @@ def drawn(verb, plain, kind):
 @given(data=st.data())
 def test_the_order_book(kind, data, world):
     answer = data.draw(mutated(ANSWERS[f"{kind}s"]))
-    verb = getattr(world.says(answer).orderbook, BOOKS[kind])
     with suppress(IexecError):
-        plain = verb.plain()
-        frame = drawn(verb, plain, kind)
-        assert len(frame) + plain.left_out <= len(answer["orders"])
-        assert frame.attrs.get("left_out", 0) == plain.left_out
+        found = fetch(world.says(answer), f"orderbook.{BOOKS[kind]}")
+        frame = drawn(found, kind)
+        assert len(frame) + found.facts.left_out <= len(answer["orders"])
+        assert frame.attrs.get("left_out", 0) == found.facts.left_out
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -100,25 +101,24 @@ def test_an_order(kind, data, world):
     lab = world.says(data.draw(mutated(ANSWERS[kind])))
     wanted = ANSWERS[kind]["orderHash"]
     lab.session.domain = DOMAIN  # that of the market which the answers come from
-    verb = lab.order.show
     with suppress(IexecError):
-        plain = verb.plain(kind, wanted)
-        assert drawn(verb, plain, kind).loc[0, "order_hash"] == wanted
-        assert lab.order.hash({"kind": kind, **plain["order"]}) == wanted
+        found = fetch(lab, "order.show", kind, wanted)
+        assert drawn(found, kind).loc[0, "order_hash"] == wanted
+        assert lab.order.hash({"kind": kind, **found.facts["order"]}) == wanted
 
 
 @given(data=st.data())
 def test_deals(data, world):
-    verb = world.says(data.draw(mutated(world.deals))).deal.list
+    lab = world.says(data.draw(mutated(world.deals)))
     with suppress(IexecError):
-        drawn(verb, verb.plain(), "deal")
+        drawn(fetch(lab, "deal.list"), "deal")
 
 
 @given(data=st.data())
 def test_jobs(data, world):
-    verb = world.says(data.draw(mutated(world.deals))).jobs
+    lab = world.says(data.draw(mutated(world.deals)))
     with suppress(IexecError):
-        frame = drawn(verb, verb.plain(), "job")
+        frame = drawn(fetch(lab, "jobs"), "job")
         assert set(frame["deal_id"]) <= {world.open.deal_id}
 
 
@@ -134,18 +134,18 @@ GIVEN_UP = {
 def test_the_story_of_a_task(answer, world):
     from iexec_lab.commands.job_progress import explain
 
-    plain = world.says(answer).task.debug.plain(world.task)
+    plain = facts(world.says(answer), "task.debug", world.task)
     json.dumps(plain, ensure_ascii=False).encode()
     explain(plain.get("offchainData", {}).get("replicates", []))
 
 
 @given(answer=mutated(ANSWERS["logs"]))
 def test_the_output_of_an_app(answer, world):
-    verb = world.says(answer).task.logs
+    lab = world.says(answer)
     with suppress(IexecError):
-        plain = verb.plain(world.task)
-        frame = drawn(verb, plain, "log")
-        assert frame.attrs.get("left_out", 0) == plain.left_out
+        found = fetch(lab, "task.logs", world.task)
+        frame = drawn(found, "log")
+        assert frame.attrs.get("left_out", 0) == found.facts.left_out
 
 
 @given(answer=mutated({"apiUrl": "https://core.example:8443/v1"}, {"apiUrl": "http://[::1]"}))

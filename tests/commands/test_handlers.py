@@ -47,12 +47,12 @@ def called(monkeypatch, tmp_path):
         ("ens register hello", "ens.register", {"label": "hello"}),
         ("voucher show", "voucher.show", {}),
         (f"voucher show --user {USER}", "voucher.show", {"user": USER}),
-        (f"voucher authorize {USER}", "voucher.authorize", {"requester": USER, "force": False}),
-        (f"voucher revoke {USER}", "voucher.revoke", {"requester": USER, "force": False}),
+        (f"voucher authorize {USER}", "voucher.authorize", {"requester": USER}),
+        (f"voucher revoke {USER}", "voucher.revoke", {"requester": USER}),
         (
             "wallet bridge-to-sidechain 5 RLC",
             "wallet.bridge_to_sidechain",
-            {"amount": ["5", "RLC"], "force": False},
+            {"amount": ["5", "RLC"]},
         ),
         (
             "wallet bridge-to-mainchain 5 --force",
@@ -62,7 +62,7 @@ def called(monkeypatch, tmp_path):
         (
             f"workerpool set-api-url http://x {USER}",
             "workerpool.set_api_url",
-            {"api_url": "http://x", "address": USER, "force": False},
+            {"api_url": "http://x", "address": USER},
         ),
         ("info", "network.show", {}),
     ],
@@ -78,7 +78,7 @@ def test_only_what_was_given_is_passed_on():
 
 def test_what_was_left_out_is_told():
     rows = Rows.of([{"a": 1}], 3)
-    lab = SimpleNamespace(jobs=SimpleNamespace(plain=lambda: rows, raw=lambda plain: {"jobs": plain}))
+    lab = SimpleNamespace(jobs=lambda: rows)
     assert done(lab, "jobs").said == "Left out: 3 that are not what was asked for."
     assert done(lab, "jobs", "Read.").said == "Read. Left out: 3 that are not what was asked for."
     rows.left_out = 0

@@ -10,6 +10,7 @@ from contextlib import suppress
 from zipfile import ZipFile
 
 import pytest
+from helpers.answers import facts
 from helpers.waiting import until
 
 from iexec_lab.client.iexec import connect
@@ -165,10 +166,10 @@ def end_when_given_up(handle, app):
     lab = connect(handle, LocalSigner(handle.users[3].key))
 
     def given_up():
-        for deal in lab.deal.list.plain(app=app).deals:
+        for deal in facts(lab, "deal.list", app=app).deals:
             [task] = lab.deal.task_ids(deal["dealid"])
             with suppress(ObjectNotFoundError):  # not begun
-                found = lab.task.debug.plain(task, logs=True)
+                found = facts(lab, "task.debug", task, logs=True)
                 if explain(found.get("offchainData", {}).get("replicates", [])) and found.get("appLogs"):
                     return True
         return False

@@ -24,11 +24,12 @@ class Recorder:
         def verb(name):
             real = getattr(getattr(self.real, noun), name)
 
-            def plain(*args, **kwargs):
+            def called(*args, **kwargs):
                 inspect.signature(real).bind(*args, **kwargs)
-                self.calls.append((f"{noun}.{name}", kwargs))
+                self.calls.append((f"{noun}.{name.removeprefix('_fetch_')}", kwargs))
                 return ANSWER
 
-            return SimpleNamespace(plain=plain, raw=dict, value=dict)
+            called.__signature__ = inspect.signature(real)
+            return called
 
         return type("Noun", (), {"__getattr__": lambda _self, name: verb(name)})()

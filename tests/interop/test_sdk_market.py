@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from helpers.answers import official
 from helpers.peer import VERSIONS, Peer, key_of, new_key, open_lab, tee_tag
 
 from iexec_lab.sandbox.chain.accounts import well_known_accounts
@@ -307,8 +308,7 @@ def test_orders_are_cancelled_and_unpublished(life):
 
 
 def test_our_client_reads_the_deal_as_the_sdk_does(life, lab):
-    shown = lab.deal.show
-    raw = shown.raw(shown.plain(life["dealid"]))["deal"]
+    raw = official(lab, "deal.show", life["dealid"])["deal"]
     theirs = life["deal"]
     for name in ("app", "dataset", "workerpool"):
         assert raw[name] == theirs[name]

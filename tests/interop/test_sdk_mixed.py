@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from helpers.answers import official
 from helpers.peer import VERSIONS, Peer, new_key, open_lab, tee_tag
 
 from iexec_lab import crypto
@@ -197,8 +198,7 @@ def test_orders_of_mixed_makers_are_matched_by_either(story):
         deals.append(story.lab.order.fill(**orders, skip_preflight_check=True, force=True).deal_id)
     assert len(set(deals)) == len(COMBINATIONS)
     for deal_id in deals[:2]:
-        shown = story.lab.deal.show
-        deal = shown.raw(shown.plain(deal_id))["deal"]
+        deal = official(story.lab, "deal.show", deal_id)["deal"]
         assert deal["params"] == story.ours["requestorder"][0]["params"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from helpers.answers import official
 from helpers.peer import VERSIONS, Peer, both, new_key
 
 from iexec_lab.wallet.signer import LocalSigner
@@ -95,9 +96,8 @@ def test_a_resource_is_predicted_deployed_shown_counted_and_given_away(life, kin
     assert (story["count"], story["left"], story["theirs"]) == ("1", "0", address)
     assert story["second"] == f"Error: {kind} not deployed"
     assert story["movedAgain"] == f"Error: Only {kind} owner can transfer {kind} ownership"
-    ours = getattr(lab, kind).show
     expected = story["shown"][kind] | {"owner": story["moved"]}
-    assert ours.raw(ours.plain(address)) == {"address": address, kind: expected}
+    assert official(lab, f"{kind}.show", address) == {"address": address, kind: expected}
 
 
 def test_the_hub_and_the_compass_are_read(life, iexec_sandbox):

@@ -7,6 +7,7 @@ import io
 import zipfile
 
 import pytest
+from helpers.answers import official
 from helpers.peer import VERSIONS, both, new_key, open_lab, tee_tag
 
 from iexec_lab.crypto import decrypt_dataset, decrypt_result, generate_keypair
@@ -192,13 +193,11 @@ def test_what_the_sdk_encrypted_we_decrypt(life, tmp_path):
 
 def test_our_client_shows_the_same_deal_task_and_logs(life, mine):
     deal_id, task_id = life["deals"]["plain"]["dealid"], life["ids"]["plain"]
-    shown = mine.deal.show
-    ours = shown.raw(shown.plain(deal_id))["deal"]
+    ours = official(mine, "deal.show", deal_id)["deal"]
     for name in ("app", "dataset", "workerpool", "requester", "tag", "params", "botSize", "startTime"):
         assert ours[name] == life["deal"][name]
     assert ours["tasks"] == life["deal"]["tasks"]
-    shown = mine.task.show
-    ours = shown.raw(shown.plain(task_id))["task"]
+    ours = official(mine, "task.show", task_id)["task"]
     for name in ("status", "dealid", "idx", "consensusValue", "contributors", "results", "finalDeadline"):
         assert ours[name] == life["task"][name]
     job = mine.job(deal_id)

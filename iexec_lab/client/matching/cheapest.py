@@ -5,7 +5,7 @@ Pure: the candidates were read from the market, the answer depends on them alone
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from iexec_lab.protocol import (
@@ -43,8 +43,9 @@ class Wish:
         exact: The tag was asked for in so many words: app and dataset may not add to it.
         trust: At least that of the workerpool.
         category: None takes the smallest that is offered.
-        max_prices: Kind -> nRLC that an order of it may cost.
-        workerpool: The only workerpool, when one was named.
+        app_price: nRLC that an order of the app may cost; None for any price.
+        dataset_price: The same for the dataset.
+        workerpool_price: The same for the workerpool.
         rejected: Salts of orders that failed a check on chain.
     """
 
@@ -53,8 +54,9 @@ class Wish:
     exact: bool = False
     trust: int = 0
     category: int | None = None
-    max_prices: dict[str, int] = field(default_factory=dict)
-    workerpool: str = NULL_ADDRESS
+    app_price: int | None = None
+    dataset_price: int | None = None
+    workerpool_price: int | None = None
     rejected: frozenset[str] = frozenset()
 
 
@@ -83,15 +85,15 @@ def choose(
 
     An empty ``datasets`` means that none is used.
     """
-    held_apps = _usable(wish, "apporder", apps)
+    held_apps = _usable(wish, wish.app_price, apps)
     held_datasets: Sequence[DatasetOrder] = (
-        _usable(wish, "datasetorder", datasets) if datasets else [NULL_DATASET_ORDER]
+        _usable(wish, wish.dataset_price, datasets) if datasets else [NULL_DATASET_ORDER]
     )
     pairs = list(_pairs(wish, held_apps[:MOST], held_datasets[:MOST]))
     if not pairs:
         return None
     by_category: dict[int, list[WorkerpoolOrder]] = {}
-    for pool in _usable(wish, "workerpoolorder", pools)[:MOST_POOLS]:
+    for pool in _usable(wish, wish.workerpool_price, pools)[:MOST_POOLS]:
         if pool.trust >= wish.trust and wish.category in {None, pool.category}:
             by_category.setdefault(pool.category, []).append(pool)
     for category in sorted(by_category):
@@ -101,9 +103,8 @@ def choose(
     return None
 
 
-def _usable(wish: Wish, kind: str, orders: Sequence[T]) -> list[T]:
+def _usable(wish: Wish, most: int | None, orders: Sequence[T]) -> list[T]:
     """Without the rejected, the too dear and those that are like a cheaper one; cheapest first."""
-    most = wish.max_prices.get(kind)
     kept = [
         order
         for order in orders

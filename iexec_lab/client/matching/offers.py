@@ -116,18 +116,20 @@ def draft_request(
     *,
     tag: str,
     category: int,
-    prices: Mapping[str, int],
+    app_price: int,
+    dataset_price: int,
+    workerpool_price: int,
     workerpool: str,
     volume: int | None = None,
 ) -> RequestOrder:
-    """The unsigned request order; ``prices`` are its limits by kind of order."""
+    """The unsigned request order; prices are the most it pays for a task, nRLC."""
     values = {
         "app": request.app,
-        "appmaxprice": prices.get("apporder", 0),
+        "appmaxprice": app_price,
         "dataset": request.dataset,
-        "datasetmaxprice": prices.get("datasetorder", 0),
+        "datasetmaxprice": dataset_price,
         "workerpool": workerpool,
-        "workerpoolmaxprice": prices.get("workerpoolorder", 0),
+        "workerpoolmaxprice": workerpool_price,
         "requester": session.address,
         "beneficiary": request.beneficiary,
         "callback": request.callback,
@@ -155,7 +157,9 @@ def find_matches(session: Session, request: Request) -> Found:
         exact=request.tag is not None,
         trust=request.trust,
         category=request.category,
-        max_prices=request.max_prices,
+        app_price=request.app_price,
+        dataset_price=request.dataset_price,
+        workerpool_price=request.workerpool_price,
     )
     offers = _with_own(session, request, known, offers, wish, confidential=confidential)
     _require_some(request, offers)
@@ -300,11 +304,9 @@ def _to_match(session: Session, request: Request, choice: Choice, volume: int) -
         request,
         tag=choice.tag,
         category=choice.workerpool.category,
-        prices={
-            "apporder": choice.app.price,
-            "datasetorder": choice.dataset.price,
-            "workerpoolorder": choice.workerpool.price,
-        },
+        app_price=choice.app.price,
+        dataset_price=choice.dataset.price,
+        workerpool_price=choice.workerpool.price,
         workerpool=choice.workerpool.workerpool,
         volume=volume,
     )
@@ -332,12 +334,11 @@ def _nothing_fits(request: Request, wish: Wish, offers: Offers, *, done: int) ->
             f"No order available for app {request.app}",
             hint=f"The deal needs the tag {names}, none of the app's {len(offers.apps)} orders has it.",
         )
-    for kind, orders in (
-        ("app", offers.apps),
-        ("dataset", offers.datasets),
-        ("workerpool", offers.pools),
+    for kind, orders, limit in (
+        ("app", offers.apps, wish.app_price),
+        ("dataset", offers.datasets, wish.dataset_price),
+        ("workerpool", offers.pools, wish.workerpool_price),
     ):
-        limit = wish.max_prices.get(f"{kind}order")
         if limit is not None and orders and min(order.price for order in orders) > limit:
             cheapest = min(order.price for order in orders)
             return OrderError(

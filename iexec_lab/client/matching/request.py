@@ -1,11 +1,12 @@
-"""What a requester wants to run, read from the options that ``run`` and ``request_execution`` share."""
+"""What a requester wants to run, read from the options of ``run_options.py``."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from iexec_lab.errors import ValidationError
 from iexec_lab.networks import TDX_TAG
@@ -14,16 +15,19 @@ from iexec_lab.protocol.javascript import loads, to_text, type_error
 from iexec_lab.units import parse_rlc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from iexec_lab.client.session import Session
 
     Secrets = Mapping[Any, str] | Sequence[str]
 
 
+T = TypeVar("T")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """The wish in protocol form; ``max_prices`` are nRLC a task by order kind, absent for no limit."""
+    """The wish in protocol form; prices are the most a task may cost, nRLC, None for any."""
 
     app: str
     dataset: str = NULL_ADDRESS
@@ -35,58 +39,52 @@ class Request:
     callback: str = NULL_ADDRESS
     beneficiary: str | None = None
     volume: int = 1
-    max_prices: dict[str, int] = field(default_factory=dict)
+    app_price: int | None = None
+    dataset_price: int | None = None
+    workerpool_price: int | None = None
 
     @classmethod
-    def read(
-        cls,
-        app: str,
-        *,
-        session: Session,
-        dataset: str | None,
-        workerpool: str | None,
-        args: str | None,
-        input_files: str | Sequence[str] | None,
-        secret: Secrets | None,
-        encrypt_result: bool,
-        storage_provider: str | None,
-        params: Any,
-        category: Any,
-        tag: Any,
-        trust: Any,
-        callback: str | None,
-        beneficiary: str | None,
-        volume: Any,
-        prices: Mapping[str, Any],
-    ) -> Self:
-        """Check and normalise the options.
+    def read(cls, session: Session, app: str, options: Mapping[str, Any]) -> Self:
+        """Check and normalise all of ``ExecutionOptions`` but what is asked of the verb itself.
 
         Raises:
             ValidationError: One of them can not be right.
         """
-        base = _base(params)
-        count = to_uint256(volume)
-        if count < 1:
+        left = dict(options)
+        take = left.pop
+        params = _base(take("params"))
+        volume = to_uint256(take("volume"))
+        if volume < 1:
             raise ValidationError("volume must be greater than or equal to 1")
-        wanted = base | dict(
-            _params(args, input_files, secret, storage_provider, encrypt_result=encrypt_result)
+        params |= dict(
+            _params(
+                take("args"),
+                take("input_files"),
+                take("secret"),
+                take("storage_provider"),
+                encrypt_result=take("encrypt_result"),
+            )
         )
-        canonical_params(
-            wanted, tag=TDX_TAG
-        )  # values only: what needs an enclave is asked when the tag is known
-        return cls(
-            app=session.to_address(app),
-            dataset=session.to_address(dataset or NULL_ADDRESS),
-            workerpool=session.to_address(workerpool or NULL_ADDRESS),
-            params=wanted,
-            category=None if category is None else to_uint256(category),
-            tag=None if tag is None else to_tag(tag, frameworks=session.network.frameworks),
-            trust=to_uint256(trust),
-            callback=session.to_address(callback or NULL_ADDRESS),
-            beneficiary=None if beneficiary is None else session.to_address(beneficiary),
-            volume=count,
-            max_prices={kind: parse_rlc(price) for kind, price in prices.items() if price is not None},
+        canonical_params(params, tag=TDX_TAG)  # values only: whether an enclave is needed is asked later
+        address = session.to_address
+        request = cls(
+            app=address(app),
+            dataset=address(take("dataset") or NULL_ADDRESS),
+            workerpool=address(take("workerpool") or NULL_ADDRESS),
+            params=params,
+            category=_unless_none(to_uint256, take("category")),
+            tag=_unless_none(partial(to_tag, frameworks=session.network.frameworks), take("tag")),
+            trust=to_uint256(take("trust")),
+            callback=address(take("callback") or NULL_ADDRESS),
+            beneficiary=_unless_none(address, take("beneficiary")),
+            volume=volume,
+            app_price=_unless_none(parse_rlc, take("app_price")),
+            dataset_price=_unless_none(parse_rlc, take("dataset_price")),
+            workerpool_price=_unless_none(parse_rlc, take("workerpool_price")),
         )
+        if left:
+            raise TypeError(f"declared as options, and nothing reads them: {', '.join(left)}")
+        return request
 
     @property
     def resources(self) -> dict[str, str]:
@@ -100,6 +98,10 @@ class Request:
         if self.params.get("iexec_result_encryption") in {True, "true"}:
             return "the result is encrypted"
         return "secrets are used" if self.params.get("iexec_secrets") else None
+
+
+def _unless_none(read: Callable[[Any], T], value: Any) -> T | None:
+    return None if value is None else read(value)
 
 
 def _base(params: Any) -> dict[str, Any]:

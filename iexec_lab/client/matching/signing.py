@@ -6,18 +6,24 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from iexec_lab.errors import MarketError, OrderError
-from iexec_lab.protocol import ORDERS, create_order, sum_tags
+from iexec_lab.protocol import (
+    ORDERS,
+    AppOrder,
+    DatasetOrder,
+    RequestOrder,
+    WorkerpoolOrder,
+    create_order,
+    sum_tags,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from iexec_lab.client.permit import Permit
     from iexec_lab.client.session import Session
-    from iexec_lab.protocol import AppOrder, DatasetOrder, RequestOrder, WorkerpoolOrder
 
-    AnyOrder = AppOrder | DatasetOrder | WorkerpoolOrder | RequestOrder
-
-T = TypeVar("T", bound="AnyOrder")
+AnyOrder = AppOrder | DatasetOrder | WorkerpoolOrder | RequestOrder
+T = TypeVar("T", bound=AnyOrder)
 
 
 def draft(session: Session, kind: str, values: Mapping[str, Any]) -> AnyOrder:

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from iexec_lab.client.matching import preflight, signing
-from iexec_lab.client.nouns._verb import Noun, framed, only, verb
+from iexec_lab.client.nouns._noun import Frame, Noun
+from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.permit import send, spend
 from iexec_lab.errors import ConfigurationError, IexecError, ObjectNotFoundError, OrderError, ValidationError
+from iexec_lab.ethereum.abi import Function
 from iexec_lab.ethereum.calls import Call, read
 from iexec_lab.ethereum.contracts import ERC721_EVENTS, REGISTRY
 from iexec_lab.protocol import NULL_ADDRESS, decode_multiaddr, is_address, to_address, to_uint256
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import pandas as pd
-
-    from iexec_lab.ethereum.abi import Function
-
-
-def _drawn(noun: Asset, plain: Mapping[str, Any]) -> pd.DataFrame:
-    return framed(noun.kind)(noun, plain)
-
 
 class Asset(Noun):
     """The verbs of all three; ``kind`` is "app", "dataset" or "workerpool"."""
+
+    _FRAMES: ClassVar = {
+        "transfer": Frame("receipt"),
+    }
 
     kind: ClassVar[str]
     _create: ClassVar[Function]
@@ -40,13 +36,11 @@ class Asset(Noun):
         """Address of the registry of this kind."""
         return self.session.registries[self.kind]
 
-    @verb()
     def deployed(self, address: str) -> bool:
         """Whether an address (or ENS name) is an entry of the registry."""
         return self.session.hub.is_registered(self.kind, [self.session.to_address(address)])[0]
 
-    @verb(value=_drawn, raw=lambda plain: plain)
-    def show(self, address_or_index: str | int, user: str | None = None) -> dict[str, Any]:
+    def show(self, address_or_index: str | int, user: str | None = None) -> pd.DataFrame:
         """One of them, by address or ENS name, or by its index among those of ``user``.
 
         Args:
@@ -59,18 +53,16 @@ class Asset(Noun):
         Raises:
             ObjectNotFoundError: There is none on this chain.
         """
-        return self._show(address_or_index, user)
+        return self._draw("show", self._fetch_show(address_or_index, user))
 
-    def _show(self, address_or_index: str | int, user: str | None) -> dict[str, Any]:
+    def _fetch_show(self, address_or_index: str | int, user: str | None = None) -> dict[str, Any]:
         return self._read(self._find(address_or_index, user))
 
-    @verb(raw=lambda count: {"count": str(count)})
     def count(self, user: str | None = None) -> int:
         """How many of this kind ``user`` (default: the wallet) owns."""
         return self._balance(self._user(user))
 
-    @verb(value=framed("receipt"), raw=only("address", "to", "txHash"))
-    def transfer(self, address: str, to: str, *, force: bool = False) -> dict[str, Any]:
+    def transfer(self, address: str, to: str, *, force: bool = False) -> pd.DataFrame:
         """Give one away.
 
         Args:
@@ -85,6 +77,9 @@ class Asset(Noun):
             OrderError: It is not in the registry, or not the wallet's.
             AbortedError: It was not confirmed.
         """
+        return self._draw("transfer", self._fetch_transfer(address, to, force=force))
+
+    def _fetch_transfer(self, address: str, to: str, *, force: bool = False) -> dict[str, Any]:
         asset, target = self.session.to_address(address), self.session.to_address(to)
         session = self.session
         if not self.deployed(asset):
@@ -100,7 +95,6 @@ class Asset(Noun):
         receipt = send(session, f"{self.kind} transfer", self.registry, data, details=details, force=force)
         return {"address": asset, "to": target, "txHash": receipt.tx_hash}
 
-    @verb(raw=lambda hashes: {"unpublished": hashes})
     def unpublish(self, address: str, *, all: bool = False, force: bool = False) -> str | list[str]:  # noqa: A002
         """Take the newest order about it off the market, or all of them.
 

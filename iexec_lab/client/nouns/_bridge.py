@@ -29,7 +29,6 @@ from iexec_lab.networks import BRIDGE as FEATURE
 from iexec_lab.units import format_rlc, parse_rlc
 
 if TYPE_CHECKING:
-    from iexec_lab.client.nouns._verb import Noun
     from iexec_lab.client.session import Session
     from iexec_lab.ethereum.abi import Event
     from iexec_lab.ethereum.rpc import Provider
@@ -50,28 +49,10 @@ class _Arrival:
     from_block: int
 
 
-def bridge_to_sidechain(  # noqa: D417 -- the noun is not an argument of the verb
-    noun: Noun, amount: Any, unit: str = "nRLC", *, wait: bool = True, force: bool = False
+def bridge_to_sidechain(
+    session: Session, amount: Any, unit: str, *, wait: bool, force: bool
 ) -> dict[str, Any]:
-    """Move RLC from Ethereum to the wallet's address on the sidechain.
-
-    Args:
-        amount: A number of ``unit``, or with its own unit: ``"1.5 RLC"``, ``["1.5", "RLC"]``.
-        unit: ``nRLC`` or ``RLC``, where ``amount`` names none.
-        wait: Wait for the arrival (at most 1800 seconds), where the other chain is configured.
-        force: Do it without asking.
-
-    Returns:
-        DataFrame, one row: ``from``, ``to``, ``amount_nrlc``, ``send_tx_hash`` and, once arrived,
-            ``receive_tx_hash``.
-
-    Raises:
-        ConfigurationError: The network has no bridge, or is the sidechain.
-        BalanceError: More than the wallet holds, or than the bridge takes.
-        BridgeError: The RLC was sent and did not arrive in time.
-        AbortedError: It was not confirmed.
-    """
-    session = noun.session
+    """Move RLC from Ethereum to the wallet's address on the sidechain. The verb has the details."""
     if session.network.native:
         raise ProjectError("Cannot bridge sidechain to sidechain", hint="Use bridge-to-mainchain here.")
     bridge = _bridge(session)
@@ -90,27 +71,10 @@ def bridge_to_sidechain(  # noqa: D417 -- the noun is not an argument of the ver
     return _carry_over(session, "wallet bridge-to-sidechain", bridge, nrlc, sent, arrival, force=force)
 
 
-def bridge_to_mainchain(  # noqa: D417 -- the noun is not an argument of the verb
-    noun: Noun, amount: Any, unit: str = "nRLC", *, wait: bool = True, force: bool = False
+def bridge_to_mainchain(
+    session: Session, amount: Any, unit: str, *, wait: bool, force: bool
 ) -> dict[str, Any]:
-    """Move RLC from the sidechain to the wallet's address on Ethereum.
-
-    Args:
-        amount: A number of ``unit``, or with its own unit: ``"1.5 RLC"``, ``["1.5", "RLC"]``.
-        unit: ``nRLC`` or ``RLC``, where ``amount`` names none.
-        wait: Wait for the arrival (at most 1800 seconds), where the other chain is configured.
-        force: Do it without asking.
-
-    Returns:
-        As for ``bridge_to_sidechain``.
-
-    Raises:
-        ConfigurationError: The network has no bridge, or is not the sidechain.
-        BalanceError: More than the wallet holds, or than the bridge takes.
-        BridgeError: The RLC was sent and did not arrive in time.
-        AbortedError: It was not confirmed.
-    """
-    session = noun.session
+    """Move RLC from the sidechain to the wallet's address on Ethereum. The verb has the details."""
     if not session.network.native:
         raise ProjectError("Cannot bridge mainchain to mainchain", hint="Use bridge-to-sidechain here.")
     bridge = _bridge(session)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from iexec_lab.client.balances import WEI_PER_NRLC, wallet_nrlc
 from iexec_lab.client.nouns._bridge import bridged_session
-from iexec_lab.client.nouns._verb import Noun, framed, only, verb
+from iexec_lab.client.nouns._noun import Frame, Noun
+from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.permit import send
 from iexec_lab.errors import BalanceError, IexecError
 from iexec_lab.ethereum.calls import Call, read
 from iexec_lab.ethereum.contracts import HUB, NATIVE_HUB, RLC
+from iexec_lab.ethereum.hub import Hub
 from iexec_lab.units import format_rlc, parse_rlc
 
 if TYPE_CHECKING:
     from iexec_lab.client.session import Session
-    from iexec_lab.ethereum.hub import Hub
 
 
 class Accounts(Noun):
@@ -24,8 +25,16 @@ class Accounts(Noun):
     Amounts are nRLC unless a unit is given.
     """
 
-    @verb(value=framed("account"), raw=only("balance"))
-    def show(self, address: str | None = None) -> dict[str, Any]:
+    _FRAMES: ClassVar = {
+        "show": Frame("account"),
+        "show_bridged": Frame("account"),
+        "deposit": Frame("receipt"),
+        "withdraw": Frame("receipt"),
+        "approve": Frame("receipt"),
+        "revoke": Frame("receipt"),
+    }
+
+    def show(self, address: str | None = None) -> pd.DataFrame:
         """Stake and locked RLC of an address (default: the wallet's).
 
         Returns:
@@ -34,11 +43,13 @@ class Accounts(Noun):
         Raises:
             WalletError: No wallet, and no address was given.
         """
+        return self._draw("show", self._fetch_show(address))
+
+    def _fetch_show(self, address: str | None = None) -> dict[str, Any]:
         who = self.session.to_address(address or self.session.own_address)
         return _balance(self.session.hub, who)
 
-    @verb(value=framed("account"), raw=only("balance"))
-    def show_bridged(self, address: str | None = None) -> dict[str, Any]:
+    def show_bridged(self, address: str | None = None) -> pd.DataFrame:
         """The account of the same address on the chain that the bridge leads to.
 
         Returns:
@@ -48,11 +59,13 @@ class Accounts(Noun):
             ConfigurationError: The network has no bridge, or the other chain is not configured.
             WalletError: No wallet, and no address was given.
         """
+        return self._draw("show_bridged", self._fetch_show_bridged(address))
+
+    def _fetch_show_bridged(self, address: str | None = None) -> dict[str, Any]:
         who = self.session.to_address(address or self.session.own_address)
         return _balance(bridged_session(self.session).hub, who)
 
-    @verb(value=framed("receipt"), raw=only("amount", "txHash"))
-    def deposit(self, amount: Any, unit: str = "nRLC", *, force: bool = False) -> dict[str, Any]:
+    def deposit(self, amount: Any, unit: str = "nRLC", *, force: bool = False) -> pd.DataFrame:
         """Move RLC from the wallet to the account, in one transaction.
 
         Args:
@@ -67,6 +80,9 @@ class Accounts(Noun):
             BalanceError: ``Deposit amount exceed wallet balance``.
             AbortedError: It was not confirmed.
         """
+        return self._draw("deposit", self._fetch_deposit(amount, unit, force=force))
+
+    def _fetch_deposit(self, amount: Any, unit: str = "nRLC", *, force: bool = False) -> dict[str, Any]:
         nrlc = _positive(amount, unit, "Deposit")
         session = self.session
         held = wallet_nrlc(session, session.signer.address)
@@ -95,8 +111,7 @@ class Accounts(Noun):
             )
         return _receipt(nrlc, receipt.tx_hash)
 
-    @verb(value=framed("receipt"), raw=only("amount", "txHash"))
-    def withdraw(self, amount: Any, unit: str = "nRLC", *, force: bool = False) -> dict[str, Any]:
+    def withdraw(self, amount: Any, unit: str = "nRLC", *, force: bool = False) -> pd.DataFrame:
         """Move RLC from the account back to the wallet.
 
         Args:
@@ -111,6 +126,9 @@ class Accounts(Noun):
             BalanceError: ``Withdraw amount exceed account balance``.
             AbortedError: It was not confirmed.
         """
+        return self._draw("withdraw", self._fetch_withdraw(amount, unit, force=force))
+
+    def _fetch_withdraw(self, amount: Any, unit: str = "nRLC", *, force: bool = False) -> dict[str, Any]:
         nrlc = _positive(amount, unit, "Withdraw")
         session = self.session
         stake = session.hub.view_account(session.signer.address).stake
@@ -130,10 +148,7 @@ class Accounts(Noun):
         )
         return _receipt(nrlc, receipt.tx_hash)
 
-    @verb(value=framed("receipt"), raw=only("txHash"))
-    def approve(
-        self, amount: Any, spender: str, unit: str = "nRLC", *, force: bool = False
-    ) -> dict[str, Any]:
+    def approve(self, amount: Any, spender: str, unit: str = "nRLC", *, force: bool = False) -> pd.DataFrame:
         """Let ``spender`` use up to that much of the account.
 
         Args:
@@ -148,12 +163,16 @@ class Accounts(Noun):
         Raises:
             AbortedError: It was not confirmed.
         """
+        return self._draw("approve", self._fetch_approve(amount, spender, unit, force=force))
+
+    def _fetch_approve(
+        self, amount: Any, spender: str, unit: str = "nRLC", *, force: bool = False
+    ) -> dict[str, Any]:
         return self._approve(
             "account approve", parse_rlc(amount, unit), self.session.to_address(spender), force=force
         )
 
-    @verb(value=framed("receipt"), raw=only("txHash"))
-    def revoke(self, spender: str, *, force: bool = False) -> dict[str, Any]:
+    def revoke(self, spender: str, *, force: bool = False) -> pd.DataFrame:
         """Take the allowance of ``spender`` (address or ENS name) back.
 
         Returns:
@@ -162,6 +181,9 @@ class Accounts(Noun):
         Raises:
             AbortedError: It was not confirmed.
         """
+        return self._draw("revoke", self._fetch_revoke(spender, force=force))
+
+    def _fetch_revoke(self, spender: str, *, force: bool = False) -> dict[str, Any]:
         return self._approve("account revoke", 0, self.session.to_address(spender), force=force)
 
     def _approve(self, action: str, nrlc: int, spender: str, *, force: bool) -> dict[str, Any]:
@@ -176,7 +198,6 @@ class Accounts(Noun):
         )
         return {**_receipt(nrlc, receipt.tx_hash), "to": spender}
 
-    @verb(raw=lambda nrlc: {"amount": str(nrlc)})
     def allowance(self, spender: str, user: str | None = None) -> int:
         """How much of the account of ``user`` (default: the wallet) ``spender`` may use, nRLC."""
         owner = self.session.to_address(user or self.session.address)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal, Unpack, overload
 
+from iexec_lab.client.jobs.job import Job
+from iexec_lab.client.jobs.status import JobStatus
 from iexec_lab.client.matching.preflight import app_framework
+from iexec_lab.client.matching.run_options import ExecutionOptions, RunOptions
 from iexec_lab.client.nouns._asset import Asset
-from iexec_lab.client.nouns._run import request_execution, run_app, run_json
-from iexec_lab.client.nouns._verb import picked, verb
+from iexec_lab.client.nouns._noun import Frame
+from iexec_lab.client.nouns._run import REQUEST_DEFAULTS, RunPlan, carry_out, plan_run, publish_request
+from iexec_lab.client.options import takes
+from iexec_lab.client.permit import spend
 from iexec_lab.errors import OrderError
 from iexec_lab.ethereum.contracts import APP, APP_REGISTRY
 from iexec_lab.protocol import app_arguments
@@ -16,6 +22,7 @@ from iexec_lab.protocol import app_arguments
 class Apps(Asset):
     """``lab.app``: deploy, show, sell and run apps."""
 
+    _FRAMES: ClassVar = {"show": Frame("app")}
     kind = "app"
     _create = APP_REGISTRY.createApp
     _terms = ("owner", "name", "type", "multiaddr", "checksum", "mrenclave")
@@ -30,7 +37,6 @@ class Apps(Asset):
         "registry": APP.registry,
     }
 
-    @verb(value=picked("address"))
     def deploy(
         self,
         name: str,
@@ -41,7 +47,7 @@ class Apps(Asset):
         type: str = "DOCKER",  # noqa: A002
         mrenclave: Any = None,
         force: bool = False,
-    ) -> dict[str, Any]:
+    ) -> str:
         """Register an app; its address.
 
         Args:
@@ -59,9 +65,25 @@ class Apps(Asset):
             OrderError: The same app is deployed already.
             AbortedError: It was not confirmed.
         """
+        return str(
+            self._fetch_deploy(
+                name, multiaddr, checksum, owner=owner, type=type, mrenclave=mrenclave, force=force
+            )["address"]
+        )
+
+    def _fetch_deploy(
+        self,
+        name: str,
+        multiaddr: str,
+        checksum: str,
+        *,
+        owner: str | None = None,
+        type: str = "DOCKER",  # noqa: A002
+        mrenclave: Any = None,
+        force: bool = False,
+    ) -> dict[str, Any]:
         return self._deploy(self._creation(name, multiaddr, checksum, owner, type, mrenclave), force=force)
 
-    @verb()
     def predict(
         self,
         name: str,
@@ -100,7 +122,6 @@ class Apps(Asset):
         }
         return app_arguments(values, frameworks=self.session.network.frameworks)
 
-    @verb(raw=lambda order_hash: {"orderHash": order_hash})
     def publish(
         self,
         address: str,
@@ -143,7 +164,6 @@ class Apps(Asset):
         }
         return self._publish(values, skip_preflight_check=skip_preflight_check, force=force)
 
-    @verb(raw=lambda is_set: {"isSecretSet": is_set})
     def check_secret(self, address: str, tee_framework: str | None = None) -> bool:
         """Whether the secret of an app is in the secret management service (SMS).
 
@@ -158,7 +178,6 @@ class Apps(Asset):
         app = self.session.to_address(address)
         return self.session.sms(self._framework(app, tee_framework)).has_app_secret(app)
 
-    @verb(raw=lambda _none: {})
     def push_secret(
         self, address: str, secret_value: str | None = None, tee_framework: str | None = None
     ) -> None:
@@ -183,11 +202,91 @@ class Apps(Asset):
         """The TEE framework whose SMS keeps the app's secret: the one given, or the app's own."""
         if given or self.session.network.tdx_only or set(self.session.network.sms) == {"default"}:
             return given
-        mrenclave = self.show.plain(app)["app"]["appMREnclave"]
+        mrenclave = self._fetch_show(app)["app"]["appMREnclave"]
         framework = app_framework(mrenclave)
         if framework is None:
             raise OrderError("Failed to resolve TEE framework from app", details={"MREnclave": mrenclave})
         return framework
 
-    run = verb(raw=run_json)(run_app)
-    request_execution = verb(raw=lambda order_hash: {"orderHash": order_hash})(request_execution)
+    @overload
+    def run(
+        self,
+        app: str,
+        *,
+        dry_run: Literal[False] = False,
+        watch: bool = False,
+        progress: Callable[[JobStatus], None] | None = None,
+        force: bool = False,
+        **options: Unpack[RunOptions],
+    ) -> Job: ...
+
+    @overload
+    def run(
+        self,
+        app: str,
+        *,
+        dry_run: Literal[True],
+        watch: bool = False,
+        progress: Callable[[JobStatus], None] | None = None,
+        force: bool = False,
+        **options: Unpack[RunOptions],
+    ) -> RunPlan: ...
+
+    @takes(RunOptions)
+    def run(
+        self,
+        app: str,
+        *,
+        dry_run: bool = False,
+        watch: bool = False,
+        progress: Callable[[JobStatus], None] | None = None,
+        force: bool = False,
+        **options: Unpack[RunOptions],
+    ) -> Job | RunPlan:
+        """Run an app at market price: the cheapest orders that fit each other.
+
+        Prices are limits; without them any price is taken, once it was agreed to. Without ``category`` the
+        smallest size that is offered is used.
+
+        Args:
+            app: Address or ENS name of the app.
+            dry_run: Return the plan; sign nothing.
+            watch: Wait for the end of all tasks, as ``job.wait()`` does.
+            progress: Called with the job's status while waiting.
+            force: Do it without asking.
+            **options: Those of ``RunOptions``.
+
+        Returns:
+            The job; with ``dry_run`` the plan, costs in nRLC and wei.
+
+        Raises:
+            ValidationError: An option can not be right.
+            OrderError: No orders on the market fit; the message says what is missing. Or a check failed.
+            BalanceError: The account does not hold the price.
+            AbortedError: It was not confirmed.
+        """
+        plan = plan_run(self.session, app, options, shown=dry_run)
+        if dry_run:
+            return plan
+        job = carry_out(spend(self.session, plan.plan, force=force), plan)
+        return job.wait(progress=progress) if watch else job
+
+    @takes(ExecutionOptions, **REQUEST_DEFAULTS)
+    def request_execution(self, app: str, *, force: bool = False, **options: Unpack[ExecutionOptions]) -> str:
+        """Publish a request at prices of your own, for anybody to fill; its order hash.
+
+        Nothing is paid until somebody fills it; the stake must cover all tasks.
+
+        Args:
+            app: Address or ENS name of the app.
+            force: Do it without asking.
+            **options: Those of ``ExecutionOptions``; category and prices are 0 by default.
+
+        Raises:
+            ValidationError: An option can not be right.
+            OrderError: There is no such app, dataset or workerpool, or a check failed.
+            BalanceError: The account does not hold the price of all tasks.
+            MarketError, ApiError: The market was not reached, or refused.
+            AbortedError: It was not confirmed.
+        """
+        return publish_request(self.session, app, options, force=force)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
-from iexec_lab.client.nouns._verb import Noun, framed, only, verb
+from iexec_lab.client.nouns._noun import Frame, Noun
+from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.permit import send
 from iexec_lab.errors import CallError, IexecError, OrderError
 from iexec_lab.ethereum.calls import call
@@ -19,8 +20,13 @@ MAX_CATEGORIES = 10_000
 class Categories(Noun):
     """``lab.category``: sizes of tasks, which say how long one may take."""
 
-    @verb(value=framed("category"))
-    def show(self, index: int | str) -> dict[str, Any]:
+    _FRAMES: ClassVar = {
+        "show": Frame("category"),
+        "create": Frame("receipt"),
+        "list": Frame("category", lambda rows: rows),
+    }
+
+    def show(self, index: int | str) -> pd.DataFrame:
         """One category, by number.
 
         Returns:
@@ -29,24 +35,24 @@ class Categories(Noun):
         Raises:
             CallError: There is none of that number.
         """
+        return self._draw("show", self._fetch_show(index))
+
+    def _fetch_show(self, index: int | str) -> dict[str, Any]:
         number = to_uint256(index)
         category = self.session.hub.view_category(number)
         return {"index": str(number), "category": category.to_json()}
 
-    @verb(raw=lambda count: {"count": str(count)})
     def count(self) -> int:
         """How many there are; their numbers start at 0."""
         return self.session.hub.count_category()
 
-    @verb()
     def timeout_ratio(self) -> int:
         """Times the category's seconds after which a task that is not finished can be claimed."""
         return self.session.hub.ratios.final
 
-    @verb(value=framed("receipt"), raw=only("catid", "txHash"))
     def create(
         self, name: str, description: str, work_clock_time_ref: int | str, *, force: bool = False
-    ) -> dict[str, Any]:
+    ) -> pd.DataFrame:
         """Add a category; only the owner of the hub can.
 
         Args:
@@ -62,6 +68,11 @@ class Categories(Noun):
             OrderError: The wallet does not own the hub.
             AbortedError: It was not confirmed.
         """
+        return self._draw("create", self._fetch_create(name, description, work_clock_time_ref, force=force))
+
+    def _fetch_create(
+        self, name: str, description: str, work_clock_time_ref: int | str, *, force: bool = False
+    ) -> dict[str, Any]:
         session = self.session
         values = {"name": name, "description": description, "workClockTimeRef": work_clock_time_ref}
         arguments = category_arguments(values)
@@ -75,16 +86,18 @@ class Categories(Noun):
                 return {"catid": str(EVENTS.CreateCategory.decode(log)["catid"]), "txHash": receipt.tx_hash}
         raise IexecError("CreateCategory not confirmed", details={"transaction": receipt.tx_hash})
 
-    @verb(value=framed("category", lambda rows: rows), raw=lambda rows: {"categories": rows})
-    def list(self) -> list[dict[str, Any]]:
-        """All categories, by number: a DataFrame, one row each, as ``show`` gives.
-
-        Raises:
-            CallError: The node counts more than there can be.
-        """
+    def _fetch_list(self) -> list[dict[str, Any]]:
         hub = self.session.hub
         count = hub.count_category()
         if count > MAX_CATEGORIES:
             raise CallError(f"The node counts {plain(count, 80)} categories, more than can be listed")
         found = hub.view_categories(range(count))
         return [{"index": str(index), "category": each.to_json()} for index, each in enumerate(found)]
+
+    def list(self) -> pd.DataFrame:
+        """All categories, by number: a DataFrame, one row each, as ``show`` gives.
+
+        Raises:
+            CallError: The node counts more than there can be.
+        """
+        return self._draw("list", self._fetch_list())

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import os
+from typing import Any, ClassVar
 
 from iexec_lab.client.matching.bulk import prepare_bulk
 from iexec_lab.client.nouns._asset import Asset
-from iexec_lab.client.nouns._verb import framed, picked, verb
+from iexec_lab.client.nouns._noun import Frame
+from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.crypto import file_checksum, generate_dataset_key
 from iexec_lab.errors import CryptoError
 from iexec_lab.ethereum.contracts import DATASET, DATASET_REGISTRY
-from iexec_lab.project.encrypt_folder import KEYS, encrypt_folder
+from iexec_lab.project.encrypt_folder import KEYS, Overwrite, Progress, encrypt_folder
 from iexec_lab.protocol import NULL_BYTES32, dataset_arguments
 from iexec_lab.regular_files import read_regular
-
-if TYPE_CHECKING:
-    import os
-
-    from iexec_lab.project.encrypt_folder import Overwrite, Progress
 
 
 class Datasets(Asset):
     """``lab.dataset``: encrypt, deploy, show and sell datasets."""
+
+    _FRAMES: ClassVar = {
+        "show": Frame("dataset"),
+        "encrypt": Frame("encrypted_file", lambda plain: plain["encryptedFiles"]),
+    }
 
     kind = "dataset"
     _create = DATASET_REGISTRY.createDataset
@@ -35,7 +37,6 @@ class Datasets(Asset):
         "registry": DATASET.registry,
     }
 
-    @verb(value=picked("address"))
     def deploy(
         self,
         name: str,
@@ -44,7 +45,7 @@ class Datasets(Asset):
         *,
         owner: str | None = None,
         force: bool = False,
-    ) -> dict[str, Any]:
+    ) -> str:
         """Register a dataset; its address.
 
         Args:
@@ -59,9 +60,19 @@ class Datasets(Asset):
             OrderError: The same dataset is deployed already.
             AbortedError: It was not confirmed.
         """
+        return str(self._fetch_deploy(name, multiaddr, checksum, owner=owner, force=force)["address"])
+
+    def _fetch_deploy(
+        self,
+        name: str,
+        multiaddr: str,
+        checksum: str = NULL_BYTES32,
+        *,
+        owner: str | None = None,
+        force: bool = False,
+    ) -> dict[str, Any]:
         return self._deploy(self._creation(name, multiaddr, checksum, owner), force=force)
 
-    @verb()
     def predict(
         self, name: str, multiaddr: str, checksum: str = NULL_BYTES32, *, owner: str | None = None
     ) -> str:
@@ -82,7 +93,6 @@ class Datasets(Asset):
         values = {"owner": self._owner(owner), "name": name, "multiaddr": multiaddr, "checksum": checksum}
         return dataset_arguments(values)
 
-    @verb(raw=lambda order_hash: {"orderHash": order_hash})
     def publish(
         self,
         address: str,
@@ -126,7 +136,6 @@ class Datasets(Asset):
         }
         return self._publish(values, skip_preflight_check=skip_preflight_check, force=force)
 
-    @verb(raw=lambda is_set: {"isSecretSet": is_set})
     def check_secret(self, address: str, tee_framework: str | None = None) -> bool:
         """Whether the key of an encrypted dataset is in the secret management service (SMS).
 
@@ -140,7 +149,6 @@ class Datasets(Asset):
         """
         return self.session.sms(tee_framework).has_dataset_secret(self.session.to_address(address))
 
-    @verb(raw=lambda _none: {})
     def push_secret(
         self,
         address: str,
@@ -176,7 +184,6 @@ class Datasets(Asset):
         sms = self.session.sms(tee_framework)
         sms.push_dataset_secret(self.session.to_address(address), secret_value, self.session.gate)
 
-    @verb(value=framed("encrypted_file", lambda plain: plain["encryptedFiles"]))
     def encrypt(
         self,
         *,
@@ -186,7 +193,7 @@ class Datasets(Asset):
         encrypted_dataset_dir: str | None = None,
         overwrite: Overwrite | None = None,
         progress: Progress | None = None,
-    ) -> dict[str, Any]:
+    ) -> pd.DataFrame:
         """Encrypt what is in ``datasets/original``, each file or folder under a key of its own.
 
         Needs no chain and no wallet. Keys are written as ``<name>.key`` and also as ``dataset.key`` (the last
@@ -207,6 +214,28 @@ class Datasets(Asset):
             CryptoError: A folder is missing or empty.
             AbortedError: A file was not to be replaced.
         """
+        return self._draw(
+            "encrypt",
+            self._fetch_encrypt(
+                force=force,
+                dataset_keystoredir=dataset_keystoredir,
+                original_dataset_dir=original_dataset_dir,
+                encrypted_dataset_dir=encrypted_dataset_dir,
+                overwrite=overwrite,
+                progress=progress,
+            ),
+        )
+
+    def _fetch_encrypt(
+        self,
+        *,
+        force: bool = False,
+        dataset_keystoredir: str | None = None,
+        original_dataset_dir: str | None = None,
+        encrypted_dataset_dir: str | None = None,
+        overwrite: Overwrite | None = None,
+        progress: Progress | None = None,
+    ) -> dict[str, Any]:
         return encrypt_folder(
             self.session.folder,
             force=force,
@@ -217,7 +246,6 @@ class Datasets(Asset):
             progress=progress,
         )
 
-    @verb()
     def prepare_bulk(self, orders: list[Any], max_dataset_per_task: int = 100) -> dict[str, Any]:
         """Upload dataset orders for a bulk, one request that uses many datasets.
 

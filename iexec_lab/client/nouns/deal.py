@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
 
 from iexec_lab.client.jobs.job import Job
 from iexec_lab.client.jobs.polling import look, look_again, pauses, read_deals
-from iexec_lab.client.jobs.status import JobStatus, date
-from iexec_lab.client.nouns._verb import Noun, framed, verb
-from iexec_lab.client.permit import spend
+from iexec_lab.client.jobs.status import JobDeal, JobStatus, TaskView, date
+from iexec_lab.client.nouns._noun import Frame, Noun
+from iexec_lab.client.nouns._pandas import pd
+from iexec_lab.client.permit import Permit, spend
 from iexec_lab.errors import JobError
 from iexec_lab.ethereum.calls import latest_block
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.ethereum.rpc import to_int
 from iexec_lab.protocol import NULL_ADDRESS, to_bytes32
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from iexec_lab.client.jobs.status import JobDeal, TaskView
-    from iexec_lab.client.permit import Permit
-    from iexec_lab.services.market import DealPage
+from iexec_lab.services.market import DealPage
 
 CLAIM_GAS = 55_000
 INITIALIZE_AND_CLAIM_GAS = 250_000
@@ -38,10 +34,16 @@ def _claim_rows(plain: dict[str, Any]) -> list[dict[str, Any]]:
 class Deals(Noun):
     """``lab.deal``: look at deals and their tasks, list them, claim what nobody finished."""
 
-    @verb(value=framed("deal", one=lambda plain: plain["deal"]))
+    _FRAMES: ClassVar = {
+        "show": Frame("deal", one=lambda plain: plain["deal"]),
+        "tasks": Frame("task", lambda plain: plain),
+        "claim": Frame("claim", _claim_rows),
+        "list": Frame("deal", lambda page: page.deals),
+    }
+
     def show(
         self, dealid: str, *, watch: bool = False, progress: Callable[[JobStatus], None] | None = None
-    ) -> dict[str, Any]:
+    ) -> pd.DataFrame:
         """A deal as the hub knows it.
 
         Args:
@@ -55,6 +57,11 @@ class Deals(Noun):
         Raises:
             ObjectNotFoundError: No such deal.
         """
+        return self._draw("show", self._fetch_show(dealid, watch=watch, progress=progress))
+
+    def _fetch_show(
+        self, dealid: str, *, watch: bool = False, progress: Callable[[JobStatus], None] | None = None
+    ) -> dict[str, Any]:
         [held] = read_deals(self.session, [to_bytes32(dealid)])
         if not watch:
             return {"deal": _deal_json(held, self.session.hub.now())}
@@ -69,8 +76,7 @@ class Deals(Noun):
             "failedTasks": [view.to_json() for view in status.failed],
         }
 
-    @verb(value=framed("task", lambda plain: plain), raw=lambda plain: {"tasks": plain})
-    def tasks(self, dealid: str) -> list[dict[str, Any]]:
+    def tasks(self, dealid: str) -> pd.DataFrame:
         """The tasks of a deal as they stand.
 
         Returns:
@@ -79,6 +85,9 @@ class Deals(Noun):
         Raises:
             ObjectNotFoundError: No such deal.
         """
+        return self._draw("tasks", self._fetch_tasks(dealid))
+
+    def _fetch_tasks(self, dealid: str) -> list[dict[str, Any]]:
         [held] = read_deals(self.session, [to_bytes32(dealid)])
         return [view.to_json() for view in look(self.session, held.refs())]
 
@@ -110,8 +119,7 @@ class Deals(Noun):
             last = status
             time.sleep(pause)
 
-    @verb(value=framed("claim", _claim_rows))
-    def claim(self, dealid: str, *, force: bool = False) -> dict[str, Any]:
+    def claim(self, dealid: str, *, force: bool = False) -> pd.DataFrame:
         """Get the price of all tasks back that nobody finished before the deadline.
 
         Returns:
@@ -122,6 +130,9 @@ class Deals(Noun):
             JobError: The deal still has time, or nothing is left to claim.
             AbortedError: It was not confirmed.
         """
+        return self._draw("claim", self._fetch_claim(dealid, force=force))
+
+    def _fetch_claim(self, dealid: str, *, force: bool = False) -> dict[str, Any]:
         session = self.session
         [held] = read_deals(session, [to_bytes32(dealid)])
         views = look(session, held.refs())
@@ -156,10 +167,6 @@ class Deals(Noun):
             for (kind, _), receipt in zip(calls, receipts, strict=True)
         ]
 
-    @verb(
-        value=framed("deal", lambda page: page.deals),
-        raw=lambda page: {"count": page.count, "deals": page.deals},
-    )
     def list(
         self,
         /,
@@ -169,7 +176,7 @@ class Deals(Noun):
         page: int | None = None,
         page_size: int = 20,
         **filters: Any,
-    ) -> DealPage:
+    ) -> pd.DataFrame:
         """Deals that the market knows, newest first.
 
         Args:
@@ -188,6 +195,20 @@ class Deals(Noun):
             ValidationError: A filter that there is not, or a value it can not have.
             MarketError: The market was not reached.
         """
+        return self._draw(
+            "list", self._fetch_list(requester, limit=limit, page=page, page_size=page_size, **filters)
+        )
+
+    def _fetch_list(
+        self,
+        /,
+        requester: str | None = None,
+        *,
+        limit: int | None = None,
+        page: int | None = None,
+        page_size: int = 20,
+        **filters: Any,
+    ) -> DealPage:
         if requester is None and not filters and self.session.address != NULL_ADDRESS:
             requester = self.session.address
         market = self.session.market

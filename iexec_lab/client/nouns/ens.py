@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any, ClassVar
 
-from iexec_lab.client.nouns._verb import Noun, framed, only, verb
-from iexec_lab.client.permit import send, spend
+from iexec_lab.client.nouns._noun import Frame, Noun
+from iexec_lab.client.nouns._pandas import pd
+from iexec_lab.client.permit import Permit, send, spend
 from iexec_lab.errors import IexecError
+from iexec_lab.ethereum.abi import Function
 from iexec_lab.ethereum.calls import has_code
 from iexec_lab.ethereum.contracts import (
     ENS_REGISTRAR,
@@ -17,12 +20,6 @@ from iexec_lab.ethereum.contracts import (
 )
 from iexec_lab.protocol import NULL_ADDRESS, check_domain, check_label, labelhash, namehash, to_address
 from iexec_lab.protocol.ens import DEFAULT_DOMAINS, WORKERPOOL_URL_KEY
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from iexec_lab.client.permit import Permit
-    from iexec_lab.ethereum.abi import Function
 
 
 def name_hash(name: str) -> bytes:
@@ -41,7 +38,12 @@ class Ens(Noun):
     All but ``default_domain`` raise ConfigurationError on a network that has no ENS.
     """
 
-    @verb(raw=lambda address: {"address": address})
+    _FRAMES: ClassVar = {
+        "set_text": Frame("receipt"),
+        "register": Frame("name"),
+        "configure_resolution": Frame("name"),
+    }
+
     def resolve(self, name: str) -> str | None:
         """The address that a name means; None when it means none.
 
@@ -50,23 +52,19 @@ class Ens(Noun):
         """
         return self.session.ens.resolve(name)
 
-    @verb(raw=lambda name: {"name": name})
     def lookup(self, address: str) -> str | None:
         """The name of an address, once that name means the address; None when there is none."""
         return self.session.ens.lookup(self.session.to_address(address))
 
-    @verb(raw=lambda owner: {"owner": owner})
     def get_owner(self, name: str) -> str:
         """Who owns a name; the null address when nobody does."""
         return self.session.ens.owner(check_domain(name))
 
-    @verb()
     def read_text(self, name: str, key: str) -> str:
         """A text record of a name; empty when there is none."""
         return self.session.ens.text(name, key)
 
-    @verb(value=framed("receipt"), raw=only("txHash"))
-    def set_text(self, name: str, key: str, value: str, *, force: bool = False) -> dict[str, Any]:
+    def set_text(self, name: str, key: str, value: str, *, force: bool = False) -> pd.DataFrame:
         """Write a text record; the wallet must own the name.
 
         Args:
@@ -82,6 +80,9 @@ class Ens(Noun):
             IexecError: The wallet does not own the name, or the name has no resolver.
             AbortedError: It was not confirmed.
         """
+        return self._draw("set_text", self._fetch_set_text(name, key, value, force=force))
+
+    def _fetch_set_text(self, name: str, key: str, value: str, *, force: bool = False) -> dict[str, Any]:
         return {"txHash": self._set_text("ens set-text", name, key, value, force=force)}
 
     def _set_text(self, action: str, name: str, key: str, value: str, *, force: bool) -> str:
@@ -93,13 +94,9 @@ class Ens(Noun):
         data = ENS_RESOLVER.setText.encode(node, key, value)
         return send(self.session, action, resolver, data, details=details, force=force).tx_hash
 
-    @verb(
-        value=framed("name"),
-        raw=only("name", "address", "registerTxHash", "setResolverTxHash", "setAddrTxHash", "setNameTxHash"),
-    )
     def register(
         self, label: str, domain: str | None = None, for_: str | None = None, *, force: bool = False
-    ) -> dict[str, Any]:
+    ) -> pd.DataFrame:
         """Name the wallet, or an app, dataset or workerpool that it owns; only what is missing is done.
 
         Args:
@@ -116,6 +113,11 @@ class Ens(Noun):
             IexecError: The name is taken, or the address is not the wallet's to name.
             AbortedError: It was not confirmed.
         """
+        return self._draw("register", self._fetch_register(label, domain, for_, force=force))
+
+    def _fetch_register(
+        self, label: str, domain: str | None = None, for_: str | None = None, *, force: bool = False
+    ) -> dict[str, Any]:
         check_label(label)
         session = self.session
         wallet = session.signer.address
@@ -140,13 +142,9 @@ class Ens(Noun):
         kinds = self.session.hub.kinds(address)
         return DEFAULT_DOMAINS[kinds[0] if kinds else "wallet"]
 
-    @verb(
-        value=framed("name"),
-        raw=only("name", "address", "setResolverTxHash", "setAddrTxHash", "setNameTxHash"),
-    )
     def configure_resolution(
         self, name: str, address: str | None = None, *, force: bool = False
-    ) -> dict[str, Any]:
+    ) -> pd.DataFrame:
         """Make a name mean an address, and the address say the name; only what is missing is done.
 
         Args:
@@ -161,6 +159,13 @@ class Ens(Noun):
             IexecError: The wallet does not own the name and the address.
             AbortedError: It was not confirmed.
         """
+        return self._draw(
+            "configure_resolution", self._fetch_configure_resolution(name, address, force=force)
+        )
+
+    def _fetch_configure_resolution(
+        self, name: str, address: str | None = None, *, force: bool = False
+    ) -> dict[str, Any]:
         target = self.session.to_address(address or self.session.signer.address)
         plan = self.session.plan(
             "ens configure", cost_wei=self.session.some_gas, name=check_domain(name), address=target

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
-from iexec_lab.client.nouns._verb import Noun, framed, verb
+from iexec_lab.client.nouns._noun import Frame, Noun
+from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.networks import NETWORKS, builtin
 from iexec_lab.protocol import is_address
 from iexec_lab.urls import shown_url
@@ -15,14 +16,21 @@ POCO_VERSION = "6.1.0"
 class NetworkNoun(Noun):
     """``lab.network``: what the network is made of."""
 
-    @verb(value=framed("network"))
-    def show(self) -> dict[str, Any]:
+    _FRAMES: ClassVar = {
+        "show": Frame("network"),
+        "settings": Frame("setting", lambda plain: [{"name": n, "value": v} for n, v in plain.items()]),
+    }
+
+    def show(self) -> pd.DataFrame:
         """Addresses of the hub, the token and the registries: the command ``info``.
 
         Returns:
             DataFrame, one row: ``host``, ``hub``, ``rlc``, ``app_registry`` ...; ``rlc`` only where RLC is a
                 token.
         """
+        return self._draw("show", self._fetch_show())
+
+    def _fetch_show(self) -> dict[str, Any]:
         network, registries = self.session.network, self.session.registries
         known = NETWORKS.get(network.name)
         shown: dict[str, Any] = {
@@ -41,8 +49,7 @@ class NetworkNoun(Noun):
         }
         return shown if network.tdx_only else {**shown, "useNative": network.native}
 
-    @verb(value=framed("setting", lambda plain: [{"name": n, "value": v} for n, v in plain.items()]))
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> pd.DataFrame:
         """Every address and URL that this network is configured with, by its ``chain.json`` key.
 
         What may be a secret in a URL is left out; ``setting`` gives it whole.
@@ -50,6 +57,9 @@ class NetworkNoun(Noun):
         Returns:
             DataFrame, one row each: ``name``, ``value``.
         """
+        return self._draw("settings", self._fetch_settings())
+
+    def _fetch_settings(self) -> dict[str, Any]:
         network = self.session.network
         known = builtin(network.id)
         usual = known.settings() if known else {}

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, ClassVar, cast
 
 from iexec_lab.client.jobs.job import Job
 from iexec_lab.client.matching import preflight, signing
 from iexec_lab.client.matching.check import Match, check_match
 from iexec_lab.client.matching.published import fetch_order, is_signed
 from iexec_lab.client.matching.send import check_payment, fill_plan, send_match
+from iexec_lab.client.matching.signing import AnyOrder
 from iexec_lab.client.matching.sponsor import Sponsor
+from iexec_lab.client.nouns._noun import Frame, Noun
+from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.nouns._run import check_requirements
-from iexec_lab.client.nouns._verb import Noun, framed, only, verb
 from iexec_lab.client.permit import send, spend
 from iexec_lab.client.plan import most_of
 from iexec_lab.errors import MarketError, OrderError, ValidationError
@@ -26,11 +28,6 @@ from iexec_lab.protocol import (
     to_bytes32,
 )
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from iexec_lab.client.matching.signing import AnyOrder
-
 _MANAGE = {
     "apporder": HUB.manageAppOrder,
     "datasetorder": HUB.manageDatasetOrder,
@@ -40,22 +37,18 @@ _MANAGE = {
 _WORDS = {kind.removesuffix("order"): kind for kind in ORDERS}
 
 
-def _drawn(noun: Noun, shown: dict[str, Any]) -> pd.DataFrame:
-    return framed(_kind_of(shown["order"]))(noun, shown)
-
-
-def _job_json(job: Job) -> dict[str, Any]:
-    """The official JSON of ``order fill``."""
-    return job.to_json()["deals"][0]  # type: ignore[no-any-return]
-
-
 class Orders(Noun):
     """``lab.order``: make, hash, sign, publish, cancel and fill orders.
 
     An order is an object of ``iexec_lab.protocol``, or its JSON; its prices are nRLC a task.
     """
 
-    @verb(raw=lambda order: order.to_json())
+    _FRAMES: ClassVar = {
+        "show": Frame(lambda shown: _kind_of(shown["order"])),
+        "cancel": Frame("receipt"),
+        "estimate": Frame("estimate"),
+    }
+
     def create(self, /, kind: str, **values: Any) -> AnyOrder:
         """An unsigned order; what is not given gets the SDK's defaults.
 
@@ -68,7 +61,6 @@ class Orders(Noun):
         """
         return signing.draft(self.session, _known(kind), values)
 
-    @verb(raw=lambda order: order.to_json())
     def sign(
         self, /, order: Any, *, skip_preflight_check: bool = False, force: bool = False, **values: Any
     ) -> AnyOrder:
@@ -100,12 +92,10 @@ class Orders(Noun):
         plan = self.session.plan("order sign", cost_nrlc=_cost(unsigned), signs=[unsigned], **terms)
         return signing.sign(spend(self.session, plan, force=force), unsigned)
 
-    @verb(raw=lambda order_hash: {"orderHash": order_hash})
     def hash(self, order: Any) -> str:
         """The hash of a signed order, under which market and hub know it."""
         return _read(order).hash(self.session.domain)
 
-    @verb(raw=lambda order_hash: {"orderHash": order_hash})
     def publish(self, order: Any, *, skip_preflight_check: bool = False, force: bool = False) -> str:
         """Publish a signed order; its hash.
 
@@ -126,7 +116,6 @@ class Orders(Noun):
         spend(self.session, plan, force=force)
         return signing.publish(self.session, signed)
 
-    @verb(raw=lambda order_hash: {"orderHash": order_hash})
     def unpublish(self, kind: str, order_hash: str, *, force: bool = False) -> str:
         """Take one order off the market; its hash. Whoever kept it can still use it: see ``cancel``.
 
@@ -150,7 +139,6 @@ class Orders(Noun):
             )
         return wanted
 
-    @verb(raw=lambda order_hash: {"unpublished": order_hash})
     def unpublish_last(self, kind: str, address: str | None = None, *, force: bool = False) -> str:
         """Take the newest order about a resource (or by the wallet, for requests) off the market; its hash.
 
@@ -166,7 +154,6 @@ class Orders(Noun):
         target = address or self.session.address
         return self._unpublish(kind, force=force, resource=target, target="unpublish_last")[0]
 
-    @verb(raw=lambda hashes: {"unpublished": hashes})
     def unpublish_all(self, kind: str, address: str | None = None, *, force: bool = False) -> list[str]:
         """Take all orders about a resource (or by the wallet, for requests) off the market; their hashes.
 
@@ -188,7 +175,6 @@ class Orders(Noun):
         token = session.market.log_in(session.gate)
         return session.market.unpublish(known, token, **target)
 
-    @verb(value=framed("receipt"), raw=only("txHash"))
     def cancel(
         self,
         order: Any = None,
@@ -196,7 +182,7 @@ class Orders(Noun):
         kind: str | None = None,
         order_hash: str | None = None,
         force: bool = False,
-    ) -> dict[str, Any]:
+    ) -> pd.DataFrame:
         """Close an order on chain for ever; the rest of its volume is lost.
 
         Args:
@@ -215,6 +201,16 @@ class Orders(Noun):
             MarketError: The market was not reached, or answered with an order of another hash.
             AbortedError: It was not confirmed.
         """
+        return self._draw("cancel", self._fetch_cancel(order, kind=kind, order_hash=order_hash, force=force))
+
+    def _fetch_cancel(
+        self,
+        order: Any = None,
+        *,
+        kind: str | None = None,
+        order_hash: str | None = None,
+        force: bool = False,
+    ) -> dict[str, Any]:
         session = self.session
         if order_hash is not None:
             order = fetch_order(session, _known(kind or ""), order_hash).order
@@ -229,8 +225,7 @@ class Orders(Noun):
         receipt = send(session, "order cancel", session.network.hub, data, details=details, force=force)
         return {"order": signed.to_json(), "txHash": receipt.tx_hash}
 
-    @verb(value=_drawn)
-    def show(self, kind: str, order_hash: str, *, deals: bool = False) -> dict[str, Any]:
+    def show(self, kind: str, order_hash: str, *, deals: bool = False) -> pd.DataFrame:
         """A published order, open or not.
 
         Its terms are those of the hash. ``remaining`` and ``status`` are the market's word, except that an
@@ -239,7 +234,7 @@ class Orders(Noun):
         Args:
             kind: ``app``, ``dataset``, ``workerpool`` or ``request``.
             order_hash: Of the order.
-            deals: Ask for its deals too; they are in ``.plain(...)["deals"]``, not in the DataFrame.
+            deals: Ask for its deals too; they are in the command's JSON, not in the DataFrame.
 
         Returns:
             DataFrame, one row, with the columns of the order book: price in nRLC, ``remaining``, ``status``
@@ -249,6 +244,9 @@ class Orders(Noun):
             ApiError: The market does not know it.
             MarketError: The market was not reached, or answered with an order of another hash.
         """
+        return self._draw("show", self._fetch_show(kind, order_hash, deals=deals))
+
+    def _fetch_show(self, kind: str, order_hash: str, *, deals: bool = False) -> dict[str, Any]:
         known = _known(kind)
         found = fetch_order(self.session, known, order_hash)
         shown: dict[str, Any] = {**found.told}
@@ -266,7 +264,6 @@ class Orders(Noun):
         own = [deal for deal in page.deals if str(deal.get(field, order_hash)).lower() == order_hash]
         return {"count": page.count, "lastDeals": own}
 
-    @verb(value=framed("estimate"))
     def estimate(
         self,
         apporder: Any,
@@ -276,7 +273,7 @@ class Orders(Noun):
         *,
         use_voucher: bool = False,
         voucher_address: str | None = None,
-    ) -> dict[str, Any]:
+    ) -> pd.DataFrame:
         """How many tasks four signed orders would give, and what they would cost.
 
         Args:
@@ -293,6 +290,28 @@ class Orders(Noun):
         Raises:
             OrderError: They make no deal; the message says why.
         """
+        return self._draw(
+            "estimate",
+            self._fetch_estimate(
+                apporder,
+                workerpoolorder,
+                requestorder,
+                datasetorder,
+                use_voucher=use_voucher,
+                voucher_address=voucher_address,
+            ),
+        )
+
+    def _fetch_estimate(
+        self,
+        apporder: Any,
+        workerpoolorder: Any,
+        requestorder: Any,
+        datasetorder: Any = None,
+        *,
+        use_voucher: bool = False,
+        voucher_address: str | None = None,
+    ) -> dict[str, Any]:
         match = self._match(apporder, workerpoolorder, requestorder, datasetorder)
         volume = check_match(self.session, match)
         sponsor = self._sponsor(voucher_address) if use_voucher or voucher_address else None
@@ -305,7 +324,6 @@ class Orders(Noun):
             "perTask": str(match.task_cost),
         }
 
-    @verb(raw=_job_json)
     def fill(
         self,
         apporder: Any,

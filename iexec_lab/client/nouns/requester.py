@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from iexec_lab.client.nouns._verb import Noun, verb
-
-
-def _is_set(_noun: Noun, plain: dict[str, Any]) -> bool:
-    return bool(plain["isSet"])
+from iexec_lab.client.nouns._noun import Noun
 
 
 class Requester(Noun):
     """``lab.requester``, also ``lab.secrets``: secrets of the wallet, which the apps it runs can be given."""
 
-    @verb(raw=lambda name: {"isPushed": True, "name": name})
     def push_secret(
         self, name: str, secret_value: str | None = None, tee_framework: str | None = None
     ) -> str:
@@ -37,10 +30,7 @@ class Requester(Noun):
         self.session.sms(tee_framework).push_requester(name, value, self.session.gate)
         return name
 
-    @verb(value=_is_set)
-    def check_secret(
-        self, name: str, address: str | None = None, tee_framework: str | None = None
-    ) -> dict[str, str | bool]:
+    def check_secret(self, name: str, address: str | None = None, tee_framework: str | None = None) -> bool:
         """Whether an address has a secret of that name.
 
         Args:
@@ -52,5 +42,10 @@ class Requester(Noun):
         Raises:
             SmsError: The service was not reached.
         """
+        return bool(self._fetch_check_secret(name, address, tee_framework)["isSet"])
+
+    def _fetch_check_secret(
+        self, name: str, address: str | None = None, tee_framework: str | None = None
+    ) -> dict[str, str | bool]:
         owner = self.session.to_address(address or self.session.address)
         return {"isSet": self.session.sms(tee_framework).has_requester(owner, name), "name": name}

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar
 
 from iexec_lab.client.jobs.download import beneficiary_key_file, read_key
 from iexec_lab.client.jobs.result import Result
-from iexec_lab.client.nouns._verb import Noun, framed, verb
+from iexec_lab.client.nouns._noun import Frame, Noun
+from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.crypto import decrypt_result, generate_keypair, public_key_secret, write_private
 from iexec_lab.crypto.streams import file_path, os_errors
 from iexec_lab.errors import AbortedError, CryptoError
 from iexec_lab.protocol import NULL_ADDRESS, RESULT_ENCRYPTION_KEY
 from iexec_lab.regular_files import exists, is_file, is_folder
 
-if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable
-    from pathlib import Path
-
-    Overwrite = Callable[[Path], bool]
-
-
-def _nothing(_noun: Noun, _plain: dict[str, bool]) -> None:
-    return None
-
-
-def _opened(_noun: Noun, plain: dict[str, str]) -> Result:
-    return Result(plain["resultsPath"])
+Overwrite = Callable[[Path], bool]
 
 
 class Results(Noun):
@@ -35,14 +26,17 @@ class Results(Noun):
     Keys are kept in ``.secrets/beneficiary`` of the project folder.
     """
 
-    @verb(value=framed("key_file"))
+    _FRAMES: ClassVar = {
+        "generate_encryption_keypair": Frame("key_file"),
+    }
+
     def generate_encryption_keypair(
         self,
         *,
         force: bool = False,
         beneficiary_keystoredir: str | None = None,
         overwrite: Overwrite | None = None,
-    ) -> dict[str, str]:
+    ) -> pd.DataFrame:
         """Make the RSA key pair that results for the wallet are encrypted with.
 
         Args:
@@ -58,6 +52,20 @@ class Results(Noun):
             AbortedError: There is a key already, and it was not to be replaced.
             CryptoError: A file can not be written.
         """
+        return self._draw(
+            "generate_encryption_keypair",
+            self._fetch_generate_encryption_keypair(
+                force=force, beneficiary_keystoredir=beneficiary_keystoredir, overwrite=overwrite
+            )["resultsPath"],
+        )
+
+    def _fetch_generate_encryption_keypair(
+        self,
+        *,
+        force: bool = False,
+        beneficiary_keystoredir: str | None = None,
+        overwrite: Overwrite | None = None,
+    ) -> dict[str, str]:
         private = beneficiary_key_file(
             self.session, self.session.own_address, beneficiary_keystoredir
         ).absolute()
@@ -78,14 +86,13 @@ class Results(Noun):
             "publicKeyFile": public.name,
         }
 
-    @verb(value=_nothing)
     def push_encryption_key(
         self,
         *,
         force_update: bool = False,
         secret_path: str | os.PathLike[str] | None = None,
         tee_framework: str | None = None,
-    ) -> dict[str, bool]:
+    ) -> None:
         """Give the public key to the secret service, so that results can be encrypted for the wallet.
 
         Args:
@@ -99,6 +106,17 @@ class Results(Noun):
             ApiError: One is there already.
             SmsError: The service was not reached.
         """
+        self._fetch_push_encryption_key(
+            force_update=force_update, secret_path=secret_path, tee_framework=tee_framework
+        )
+
+    def _fetch_push_encryption_key(
+        self,
+        *,
+        force_update: bool = False,
+        secret_path: str | os.PathLike[str] | None = None,
+        tee_framework: str | None = None,
+    ) -> dict[str, bool]:
         gate = self.session.gate
         default = f"{beneficiary_key_file(self.session, gate.address)}.pub"
         path = self.session.folder / (secret_path or default)
@@ -107,7 +125,6 @@ class Results(Noun):
         updated = sms.push_web2(RESULT_ENCRYPTION_KEY, value, gate, update=force_update)
         return {"isPushed": True, "isUpdated": updated}
 
-    @verb(raw=lambda is_set: {"isEncryptionKeySet": is_set})
     def check_encryption_key(self, address: str | None = None, tee_framework: str | None = None) -> bool:
         """Whether results for an address (default: the wallet's) can be encrypted.
 
@@ -123,7 +140,6 @@ class Results(Noun):
         owner = self.session.to_address(address or self.session.own_address)
         return self.session.sms(tee_framework).has_web2(owner, RESULT_ENCRYPTION_KEY)
 
-    @verb(value=_opened)
     def decrypt(
         self,
         path: str | os.PathLike[str] | None = None,
@@ -132,7 +148,7 @@ class Results(Noun):
         beneficiary_keystoredir: str | None = None,
         beneficiary_key_file: str | None = None,
         overwrite: Overwrite | None = None,
-    ) -> dict[str, str]:
+    ) -> Result:
         """Decrypt a downloaded result to ``results.zip`` in the project folder.
 
         Args:
@@ -146,6 +162,25 @@ class Results(Noun):
             CryptoError: A file is missing or damaged, or the key is another one's.
             AbortedError: ``results.zip`` was not to be replaced.
         """
+        return Result(
+            self._fetch_decrypt(
+                path,
+                force=force,
+                beneficiary_keystoredir=beneficiary_keystoredir,
+                beneficiary_key_file=beneficiary_key_file,
+                overwrite=overwrite,
+            )["resultsPath"]
+        )
+
+    def _fetch_decrypt(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        force: bool = False,
+        beneficiary_keystoredir: str | None = None,
+        beneficiary_key_file: str | None = None,
+        overwrite: Overwrite | None = None,
+    ) -> dict[str, str]:
         folder = self.session.folder
         source, target = folder / (path or "encryptedResults.zip"), (folder / "results.zip").absolute()
         if not is_folder(self._key_folder(beneficiary_keystoredir)):

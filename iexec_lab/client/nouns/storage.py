@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from iexec_lab.client.nouns._verb import Noun, verb
+from iexec_lab.client.nouns._noun import Noun
 from iexec_lab.errors import IexecError, ValidationError
 from iexec_lab.protocol import storage_token_name
 from iexec_lab.services.result_proxy import ResultProxy
-
-if TYPE_CHECKING:
-    import os
-
-
-def _is_initialized(_noun: Noun, plain: dict[str, bool]) -> bool:
-    return plain["isInitialized"]
 
 
 class Storage(Noun):
     """``lab.storage``: where results and datasets are kept."""
 
-    @verb(value=_is_initialized)
     def init(
         self,
         provider: str | None = None,
@@ -29,7 +21,7 @@ class Storage(Noun):
         force_update: bool = False,
         token: str | None = None,
         tee_framework: str | None = None,
-    ) -> dict[str, bool]:
+    ) -> bool:
         """Let workers store results at ``provider`` for the wallet; True once they can.
 
         Args:
@@ -46,6 +38,18 @@ class Storage(Noun):
             IexecError: The provider needs no token, or has one already.
             SmsError, ResultProxyError: A service was not reached.
         """
+        return self._fetch_init(
+            provider, force_update=force_update, token=token, tee_framework=tee_framework
+        )["isInitialized"]
+
+    def _fetch_init(
+        self,
+        provider: str | None = None,
+        *,
+        force_update: bool = False,
+        token: str | None = None,
+        tee_framework: str | None = None,
+    ) -> dict[str, bool]:
         if self._needs_no_token(provider):
             return {"isInitialized": True, "isUpdated": False}
         name = self._token_name(provider)
@@ -58,7 +62,6 @@ class Storage(Noun):
         updated = sms.push_web2(name, token or self._token(provider), gate, update=force_update)
         return {"isInitialized": True, "isUpdated": updated}
 
-    @verb(raw=lambda is_set: {"isInitialized": is_set})
     def check(
         self, provider: str | None = None, user: str | None = None, tee_framework: str | None = None
     ) -> bool:
@@ -79,7 +82,6 @@ class Storage(Noun):
         owner = self.session.to_address(user or self.session.own_address)
         return self.session.sms(tee_framework).has_web2(owner, self._token_name(provider))
 
-    @verb(raw=lambda location: {"multiaddr": location})
     def upload(self, path: str | os.PathLike[str]) -> str:
         """Put a file on the network's IPFS node; its address, for a dataset's ``multiaddr``.
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar
 
 from iexec_lab.client.jobs.detached import Detached, typed
 from iexec_lab.client.jobs.download import (
@@ -17,7 +19,8 @@ from iexec_lab.client.jobs.logs import fetch_logs, workerpool_api
 from iexec_lab.client.jobs.polling import another_task, look, pauses, read_deals
 from iexec_lab.client.jobs.result import Result
 from iexec_lab.client.jobs.status import TaskRef, TaskView, date
-from iexec_lab.client.nouns._verb import Noun, framed, verb
+from iexec_lab.client.nouns._noun import Frame, Noun
+from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.permit import send
 from iexec_lab.errors import JobError, ObjectNotFoundError, ServiceError
 from iexec_lab.ethereum.contracts import HUB
@@ -26,17 +29,7 @@ from iexec_lab.protocol import to_bytes32
 from iexec_lab.regular_files import is_file
 from iexec_lab.services.rows import Rows
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-
 CLAIMABLE = {"UNSET", "ACTIVE", "REVEALING", "TIMEOUT"}
-
-
-def _logs_json(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """The part of the official ``task debug --logs``."""
-    return {"appLogs": [{key: row[key] for key in ("worker", "stdout", "stderr")} for row in rows]}
 
 
 class Tasks(Noun):
@@ -46,7 +39,13 @@ class Tasks(Noun):
     its deal was made or read in this session.
     """
 
-    @verb(value=framed("task", one=lambda plain: plain["task"]))
+    _FRAMES: ClassVar = {
+        "show": Frame("task", one=lambda plain: plain["task"]),
+        "wait": Frame("task", one=lambda plain: plain["task"]),
+        "logs": Frame("log", lambda rows: rows),
+        "claim": Frame("receipt"),
+    }
+
     def show(
         self,
         taskid: str,
@@ -57,7 +56,7 @@ class Tasks(Noun):
         beneficiary_keystoredir: str | None = None,
         beneficiary_key_file: str | None = None,
         progress: Callable[[TaskView], None] | None = None,
-    ) -> dict[str, Any]:
+    ) -> pd.DataFrame:
         """A task as it stands on chain.
 
         Args:
@@ -79,6 +78,30 @@ class Tasks(Noun):
             IpfsError: The gateway was not reached, or gave something else.
             CryptoError: The result can not be decrypted or written.
         """
+        return self._draw(
+            "show",
+            self._fetch_show(
+                taskid,
+                watch=watch,
+                download=download,
+                decrypt=decrypt,
+                beneficiary_keystoredir=beneficiary_keystoredir,
+                beneficiary_key_file=beneficiary_key_file,
+                progress=progress,
+            ),
+        )
+
+    def _fetch_show(
+        self,
+        taskid: str,
+        *,
+        watch: bool = False,
+        download: bool | str = False,
+        decrypt: bool = False,
+        beneficiary_keystoredir: str | None = None,
+        beneficiary_key_file: str | None = None,
+        progress: Callable[[TaskView], None] | None = None,
+    ) -> dict[str, Any]:
         view = self._wait(taskid, None, progress) if watch else self._look(taskid)
         shown: dict[str, Any] = {"task": view.to_json(), "claimable": view.status == "TIMEOUT"}
         if download and view.completed:
@@ -102,10 +125,9 @@ class Tasks(Noun):
                 yield view
             last = view
 
-    @verb(value=framed("task", one=lambda plain: plain["task"]))
     def wait(
         self, taskid: str, timeout: float | None = None, *, progress: Callable[[TaskView], None] | None = None
-    ) -> dict[str, Any]:
+    ) -> pd.DataFrame:
         """Wait until the task has ended, well or not.
 
         Args:
@@ -121,6 +143,11 @@ class Tasks(Noun):
             JobError: The timeout passed. The task goes on.
             Detached: Interrupted. The task goes on.
         """
+        return self._draw("wait", self._fetch_wait(taskid, timeout, progress=progress))
+
+    def _fetch_wait(
+        self, taskid: str, timeout: float | None = None, *, progress: Callable[[TaskView], None] | None = None
+    ) -> dict[str, Any]:
         view = self._wait(taskid, timeout, progress)
         return {"task": view.to_json(), "claimable": view.status == "TIMEOUT"}
 
@@ -148,8 +175,7 @@ class Tasks(Noun):
         beneficiary = self.session.hub.view_deal(view.deal_id).beneficiary
         return fetch_result(self.session, view, beneficiary, verify=verify, progress=progress)
 
-    @verb(value=framed("log", lambda rows: rows), raw=_logs_json)
-    def logs(self, taskid: str) -> Rows:
+    def logs(self, taskid: str) -> pd.DataFrame:
         """What the app wrote on each worker; the wallet must be the requester.
 
         Returns:
@@ -160,12 +186,14 @@ class Tasks(Noun):
             JobError: The wallet is not the requester.
             WorkerpoolError: The scheduler was not reached.
         """
+        return self._draw("logs", self._fetch_logs(taskid))
+
+    def _fetch_logs(self, taskid: str) -> Rows:
         view = self._look(taskid)
         found = fetch_logs(self.session, view.task_id, self.session.hub.view_deal(view.deal_id))
         rows = [{"taskid": view.task_id, "index": view.index, **entry} for entry in found]
         return Rows.of(rows, found.left_out)
 
-    @verb()
     def debug(
         self, taskid: str, *, logs: bool = False, warn: Callable[[str], None] = lambda _text: None
     ) -> dict[str, Any]:
@@ -196,8 +224,7 @@ class Tasks(Noun):
                 warn(f"Failed to fetch app logs: {error.message}")
         return shown
 
-    @verb(value=framed("receipt"))
-    def claim(self, taskid: str, *, force: bool = False) -> dict[str, Any]:
+    def claim(self, taskid: str, *, force: bool = False) -> pd.DataFrame:
         """Get the price of a task back that nobody finished before its deadline.
 
         Returns:
@@ -208,6 +235,9 @@ class Tasks(Noun):
             JobError: It ended, or still has time.
             AbortedError: It was not confirmed.
         """
+        return self._draw("claim", self._fetch_claim(taskid, force=force))
+
+    def _fetch_claim(self, taskid: str, *, force: bool = False) -> dict[str, Any]:
         view = self._look(taskid)
         if view.status not in CLAIMABLE:
             raise JobError(f"Cannot claim a task having status {view.status}")

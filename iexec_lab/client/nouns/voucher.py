@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from iexec_lab.client.matching.sponsor import find_voucher
-from iexec_lab.client.nouns._verb import Noun, framed, only, verb
+from iexec_lab.client.nouns._noun import Frame, Noun
+from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.permit import send
 from iexec_lab.errors import IexecError
 from iexec_lab.ethereum.calls import Call, read
 from iexec_lab.ethereum.contracts import HUB, VOUCHER
 from iexec_lab.networks import VOUCHER as FEATURE
 from iexec_lab.services.subgraph import VoucherSubgraph
-
-_NUMBERS = ("type", "balance", "allowanceAmount", "expirationTimestamp")
-
-
-def _voucher_json(plain: dict[str, Any]) -> dict[str, Any]:
-    """Numbers in decimal, as everywhere; the official CLI prints these as hex without 0x."""
-    return {key: str(value) if key in _NUMBERS else value for key, value in plain.items()}
 
 
 class Vouchers(Noun):
@@ -27,13 +21,17 @@ class Vouchers(Noun):
     Every verb raises ConfigurationError on a network that has no vouchers.
     """
 
-    @verb(raw=lambda address: {"address": address})
+    _FRAMES: ClassVar = {
+        "show": Frame("voucher"),
+        "authorize": Frame("receipt"),
+        "revoke": Frame("receipt"),
+    }
+
     def address(self, owner: str | None = None) -> str | None:
         """The voucher of an account (default: the wallet's); None when it has none."""
         return find_voucher(self.session, self.session.to_address(owner or self.session.address))
 
-    @verb(value=framed("voucher"), raw=_voucher_json)
-    def show(self, user: str | None = None) -> dict[str, Any]:
+    def show(self, user: str | None = None) -> pd.DataFrame:
         """What a voucher holds, until when, for what, and who may use it.
 
         Args:
@@ -47,6 +45,9 @@ class Vouchers(Noun):
             IexecError: The account has none.
             SubgraphError: The voucher subgraph was not reached.
         """
+        return self._draw("show", self._fetch_show(user))
+
+    def _fetch_show(self, user: str | None = None) -> dict[str, Any]:
         self.session.network.require(FEATURE)
         subgraph = VoucherSubgraph(
             self.session.network.setting("voucherSubgraph"), timeout=self.session.timeout
@@ -72,8 +73,7 @@ class Vouchers(Noun):
             **subgraph.voucher(voucher),
         }
 
-    @verb(value=framed("receipt"), raw=only("txHash"))
-    def authorize(self, requester: str, *, force: bool = False) -> dict[str, Any]:
+    def authorize(self, requester: str, *, force: bool = False) -> pd.DataFrame:
         """Let another account (address or ENS name) use the wallet's voucher.
 
         Returns:
@@ -83,10 +83,12 @@ class Vouchers(Noun):
             IexecError: The wallet has no voucher, or the account may use it already.
             AbortedError: It was not confirmed.
         """
+        return self._draw("authorize", self._fetch_authorize(requester, force=force))
+
+    def _fetch_authorize(self, requester: str, *, force: bool = False) -> dict[str, Any]:
         return self._change(self.session.to_address(requester), allow=True, force=force)
 
-    @verb(value=framed("receipt"), raw=only("txHash"))
-    def revoke(self, requester: str, *, force: bool = False) -> dict[str, Any]:
+    def revoke(self, requester: str, *, force: bool = False) -> pd.DataFrame:
         """Let an account (address or ENS name) no longer use the wallet's voucher.
 
         Returns:
@@ -96,6 +98,9 @@ class Vouchers(Noun):
             IexecError: The wallet has no voucher, or the account may not use it anyway.
             AbortedError: It was not confirmed.
         """
+        return self._draw("revoke", self._fetch_revoke(requester, force=force))
+
+    def _fetch_revoke(self, requester: str, *, force: bool = False) -> dict[str, Any]:
         return self._change(self.session.to_address(requester), allow=False, force=force)
 
     def _change(self, requester: str, *, allow: bool, force: bool) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 from iexec_lab.client.balances import WEI_PER_NRLC, wallet_nrlc, wallet_wei
 from iexec_lab.client.nouns._bridge import bridge_to_mainchain, bridge_to_sidechain, bridged_session
-from iexec_lab.client.nouns._verb import Noun, framed, only, verb
-from iexec_lab.client.permit import send, spend
+from iexec_lab.client.nouns._noun import Frame, Noun
+from iexec_lab.client.nouns._pandas import pd
+from iexec_lab.client.permit import Permit, send, spend
 from iexec_lab.errors import BalanceError, IexecError, ProjectError, ValidationError, WalletError
 from iexec_lab.ethereum.calls import has_code
 from iexec_lab.ethereum.contracts import RLC
@@ -16,22 +17,28 @@ from iexec_lab.units import format_ether, format_rlc, parse_ether, parse_rlc
 from iexec_lab.wallet import keystore
 from iexec_lab.wallet.signer import LocalSigner
 
-if TYPE_CHECKING:
-    from iexec_lab.client.permit import Permit
-
 TRANSFER_GAS = 21_000
 
 
 class Wallets(Noun):
     """``lab.wallet``: what the wallet holds, and sending it."""
 
+    _FRAMES: ClassVar = {
+        "bridge_to_sidechain": Frame("bridge"),
+        "bridge_to_mainchain": Frame("bridge"),
+        "show_bridged": Frame("wallet"),
+        "show": Frame("wallet"),
+        "send_ether": Frame("receipt"),
+        "send_rlc": Frame("receipt"),
+        "sweep": Frame("sweep", lambda plain: [plain]),
+    }
+
     @property
     def address(self) -> str | None:
         """The wallet's address; None when there is no wallet. Never asks for a password."""
         return self.session.wallet.address
 
-    @verb(value=framed("wallet"), raw=only("balance"))
-    def show_bridged(self, address: str | None = None) -> dict[str, Any]:
+    def show_bridged(self, address: str | None = None) -> pd.DataFrame:
         """What the same address holds on the chain that the bridge leads to.
 
         Returns:
@@ -40,11 +47,13 @@ class Wallets(Noun):
         Raises:
             ConfigurationError: The network has no bridge, or the other chain is not configured.
         """
-        other = bridged_session(self.session)
-        return Wallets(other).show.plain(self.session.to_address(address or self.session.address))
+        return self._draw("show_bridged", self._fetch_show_bridged(address))
 
-    @verb(value=framed("wallet"), raw=only("balance", "wallet", "ens"))
-    def show(self, address: str | None = None, *, show_private_key: bool = False) -> dict[str, Any]:
+    def _fetch_show_bridged(self, address: str | None = None) -> dict[str, Any]:
+        other = bridged_session(self.session)
+        return Wallets(other)._fetch_show(self.session.to_address(address or self.session.address))
+
+    def show(self, address: str | None = None, *, show_private_key: bool = False) -> pd.DataFrame:
         """What an address (default: the wallet's) holds in its own hands: ether and RLC.
 
         Args:
@@ -58,6 +67,9 @@ class Wallets(Noun):
         Raises:
             WalletError: No wallet, and no address was given; or it does not give its key away.
         """
+        return self._draw("show", self._fetch_show(address, show_private_key=show_private_key))
+
+    def _fetch_show(self, address: str | None = None, *, show_private_key: bool = False) -> dict[str, Any]:
         session = self.session
         shown: dict[str, Any] = {}
         if not address:
@@ -89,8 +101,7 @@ class Wallets(Noun):
         )
         return {"ether": format_ether(wei), "RLC": format_rlc(nrlc), "nRLC": str(nrlc), "wei": str(wei)}
 
-    @verb(value=framed("receipt"), raw=only("amount", "from", "to", "txHash"))
-    def send_ether(self, amount: Any, unit: str = "ether", *, to: str, force: bool = False) -> dict[str, Any]:
+    def send_ether(self, amount: Any, unit: str = "ether", *, to: str, force: bool = False) -> pd.DataFrame:
         """Send the chain's coin.
 
         Args:
@@ -107,6 +118,11 @@ class Wallets(Noun):
             ProjectError: RLC is the coin of this chain: ``send_rlc`` sends it.
             AbortedError: It was not confirmed.
         """
+        return self._draw("send_ether", self._fetch_send_ether(amount, unit, to=to, force=force))
+
+    def _fetch_send_ether(
+        self, amount: Any, unit: str = "ether", *, to: str, force: bool = False
+    ) -> dict[str, Any]:
         session, target = self.session, self.session.to_address(to)
         if session.network.native:
             raise ProjectError(
@@ -128,8 +144,7 @@ class Wallets(Noun):
             "txHash": receipt.tx_hash,
         }
 
-    @verb(value=framed("receipt"), raw=only("amount", "from", "to", "txHash"))
-    def send_rlc(self, amount: Any, unit: str = "RLC", *, to: str, force: bool = False) -> dict[str, Any]:
+    def send_rlc(self, amount: Any, unit: str = "RLC", *, to: str, force: bool = False) -> pd.DataFrame:
         """Send RLC from the wallet.
 
         Args:
@@ -145,6 +160,11 @@ class Wallets(Noun):
             BalanceError: ``Amount to send exceed wallet balance``.
             AbortedError: It was not confirmed.
         """
+        return self._draw("send_rlc", self._fetch_send_rlc(amount, unit, to=to, force=force))
+
+    def _fetch_send_rlc(
+        self, amount: Any, unit: str = "RLC", *, to: str, force: bool = False
+    ) -> dict[str, Any]:
         session, target = self.session, self.session.to_address(to)
         nrlc = parse_rlc(amount, unit)
         wallet = session.signer.address
@@ -167,11 +187,7 @@ class Wallets(Noun):
             "txHash": receipt.tx_hash,
         }
 
-    @verb(
-        value=framed("sweep", lambda plain: [plain]),
-        raw=only("from", "to", "sendNativeTxHash", "sendERC20TxHash", "errors"),
-    )
-    def sweep(self, to: str, *, force: bool = False) -> dict[str, Any]:
+    def sweep(self, to: str, *, force: bool = False) -> pd.DataFrame:
         """Send everything to another wallet: all RLC, then all of the chain's coin but the gas.
 
         Returns:
@@ -182,6 +198,9 @@ class Wallets(Noun):
             IexecError: The target is a contract, or the RLC could not be sent.
             AbortedError: It was not confirmed.
         """
+        return self._draw("sweep", self._fetch_sweep(to, force=force))
+
+    def _fetch_sweep(self, to: str, *, force: bool = False) -> dict[str, Any]:
         session, target = self.session, self.session.to_address(to)
         if has_code(session.rpc, [target])[0]:
             raise IexecError("Cannot sweep to a contract", details={"to": target})
@@ -224,12 +243,64 @@ class Wallets(Noun):
         gas = int(self.session.rpc.request("eth_estimateGas", call), 16)
         return gas if gas <= TRANSFER_GAS else gas + gas // 10
 
-    bridge_to_sidechain = verb(
-        value=framed("bridge"), raw=only("amount", "from", "to", "sendTxHash", "receiveTxHash")
-    )(bridge_to_sidechain)
-    bridge_to_mainchain = verb(
-        value=framed("bridge"), raw=only("amount", "from", "to", "sendTxHash", "receiveTxHash")
-    )(bridge_to_mainchain)
+    def bridge_to_sidechain(
+        self, amount: Any, unit: str = "nRLC", *, wait: bool = True, force: bool = False
+    ) -> pd.DataFrame:
+        """Move RLC from Ethereum to the wallet's address on the sidechain.
+
+        Args:
+            amount: A number of ``unit``, or with its own unit: ``"1.5 RLC"``, ``["1.5", "RLC"]``.
+            unit: ``nRLC`` or ``RLC``, where ``amount`` names none.
+            wait: Wait for the arrival (at most 1800 seconds), where the other chain is configured.
+            force: Do it without asking.
+
+        Returns:
+            DataFrame, one row: ``from``, ``to``, ``amount_nrlc``, ``send_tx_hash`` and, once arrived,
+                ``receive_tx_hash``.
+
+        Raises:
+            ConfigurationError: The network has no bridge, or is the sidechain.
+            BalanceError: More than the wallet holds, or than the bridge takes.
+            BridgeError: The RLC was sent and did not arrive in time.
+            AbortedError: It was not confirmed.
+        """
+        return self._draw(
+            "bridge_to_sidechain", self._fetch_bridge_to_sidechain(amount, unit, wait=wait, force=force)
+        )
+
+    def _fetch_bridge_to_sidechain(
+        self, amount: Any, unit: str = "nRLC", *, wait: bool = True, force: bool = False
+    ) -> dict[str, Any]:
+        return bridge_to_sidechain(self.session, amount, unit, wait=wait, force=force)
+
+    def bridge_to_mainchain(
+        self, amount: Any, unit: str = "nRLC", *, wait: bool = True, force: bool = False
+    ) -> pd.DataFrame:
+        """Move RLC from the sidechain to the wallet's address on Ethereum.
+
+        Args:
+            amount: A number of ``unit``, or with its own unit: ``"1.5 RLC"``, ``["1.5", "RLC"]``.
+            unit: ``nRLC`` or ``RLC``, where ``amount`` names none.
+            wait: Wait for the arrival (at most 1800 seconds), where the other chain is configured.
+            force: Do it without asking.
+
+        Returns:
+            DataFrame, one row, as ``bridge_to_sidechain`` gives.
+
+        Raises:
+            ConfigurationError: The network has no bridge, or is not the sidechain.
+            BalanceError: More than the wallet holds, or than the bridge takes.
+            BridgeError: The RLC was sent and did not arrive in time.
+            AbortedError: It was not confirmed.
+        """
+        return self._draw(
+            "bridge_to_mainchain", self._fetch_bridge_to_mainchain(amount, unit, wait=wait, force=force)
+        )
+
+    def _fetch_bridge_to_mainchain(
+        self, amount: Any, unit: str = "nRLC", *, wait: bool = True, force: bool = False
+    ) -> dict[str, Any]:
+        return bridge_to_mainchain(self.session, amount, unit, wait=wait, force=force)
 
 
 def _too_much(amount: str, held: str) -> BalanceError:

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 from iexec_lab.client.jobs.logs import workerpool_url
 from iexec_lab.client.nouns._asset import Asset
-from iexec_lab.client.nouns._verb import framed, only, picked, verb
+from iexec_lab.client.nouns._noun import Frame
+from iexec_lab.client.nouns._pandas import pd
+from iexec_lab.client.nouns.ens import Ens
 from iexec_lab.errors import ServiceError, ValidationError
 from iexec_lab.ethereum.contracts import WORKERPOOL, WORKERPOOL_REGISTRY
 from iexec_lab.networks import API_REGISTRATION
 from iexec_lab.protocol import workerpool_arguments
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from iexec_lab.client.nouns._verb import Noun
-
-
-def _drawn(noun: Noun, plain: dict[str, Any]) -> pd.DataFrame:
-    return framed("workerpool")(noun, plain)
-
 
 class Workerpools(Asset):
     """``lab.workerpool``: deploy and show workerpools, sell their tasks."""
+
+    _FRAMES: ClassVar = {
+        "show": Frame("workerpool"),
+        "set_api_url": Frame("receipt"),
+    }
 
     kind = "workerpool"
     _create = WORKERPOOL_REGISTRY.createWorkerpool
@@ -37,8 +35,7 @@ class Workerpools(Asset):
         "registry": WORKERPOOL.registry,
     }
 
-    @verb(value=picked("address"))
-    def deploy(self, description: str, *, owner: str | None = None, force: bool = False) -> dict[str, Any]:
+    def deploy(self, description: str, *, owner: str | None = None, force: bool = False) -> str:
         """Register a workerpool; its address.
 
         Args:
@@ -50,9 +47,13 @@ class Workerpools(Asset):
             OrderError: The same workerpool is deployed already.
             AbortedError: It was not confirmed.
         """
+        return str(self._fetch_deploy(description, owner=owner, force=force)["address"])
+
+    def _fetch_deploy(
+        self, description: str, *, owner: str | None = None, force: bool = False
+    ) -> dict[str, Any]:
         return self._deploy(self._creation(description, owner), force=force)
 
-    @verb()
     def predict(self, description: str, *, owner: str | None = None) -> str:
         """The address that ``deploy`` with the same values would give."""
         return self._predict(self._creation(description, owner))
@@ -60,8 +61,7 @@ class Workerpools(Asset):
     def _creation(self, description: str, owner: str | None) -> tuple[Any, ...]:
         return workerpool_arguments({"owner": self._owner(owner), "description": description})
 
-    @verb(value=_drawn)
-    def show(self, address_or_index: str | int, user: str | None = None) -> dict[str, Any]:
+    def show(self, address_or_index: str | int, user: str | None = None) -> pd.DataFrame:
         """One workerpool, with the address of its API where that is known.
 
         Args:
@@ -75,7 +75,10 @@ class Workerpools(Asset):
         Raises:
             ObjectNotFoundError: There is none on this chain.
         """
-        shown = self._show(address_or_index, user)
+        return self._draw("show", self._fetch_show(address_or_index, user))
+
+    def _fetch_show(self, address_or_index: str | int, user: str | None = None) -> dict[str, Any]:
+        shown = super()._fetch_show(address_or_index, user)
         try:
             url = workerpool_url(self.session, shown["address"]) if self._has_directory() else None
         except ServiceError:
@@ -85,13 +88,11 @@ class Workerpools(Asset):
     def _has_directory(self) -> bool:
         return bool(self.session.network.compass or self.session.network.ens_registry)
 
-    @verb(raw=lambda url: {"apiUrl": url})
     def api_url(self, address: str) -> str | None:
         """Where the pool's scheduler answers; None when nobody knows."""
         return workerpool_url(self.session, self.session.to_address(address))
 
-    @verb(value=framed("receipt"), raw=only("address", "url", "txHash"))
-    def set_api_url(self, api_url: str, address: str, *, force: bool = False) -> dict[str, Any]:
+    def set_api_url(self, api_url: str, address: str, *, force: bool = False) -> pd.DataFrame:
         """Write the address of the pool's API into its ENS name.
 
         Args:
@@ -108,16 +109,16 @@ class Workerpools(Asset):
             IexecError: The pool has no name, or the wallet does not own it.
             AbortedError: It was not confirmed.
         """
+        return self._draw("set_api_url", self._fetch_set_api_url(api_url, address, force=force))
+
+    def _fetch_set_api_url(self, api_url: str, address: str, *, force: bool = False) -> dict[str, Any]:
         self.session.network.require(API_REGISTRATION)
         if api_url and not api_url.startswith(("http://", "https://")):
             raise ValidationError(f'"{api_url}" is not a valid URL')
-        from iexec_lab.client.nouns.ens import Ens
-
         workerpool = self.session.to_address(address)
         tx_hash = Ens(self.session).set_workerpool_url(workerpool, api_url, force=force)
         return {"address": workerpool, "url": api_url, "txHash": tx_hash}
 
-    @verb(raw=lambda order_hash: {"orderHash": order_hash})
     def publish(
         self,
         address: str,

@@ -15,7 +15,7 @@ COMMANDS = (
     Command(
         ("account", "show"),
         "show staked and locked RLC",
-        calling("account.show", "address", doing="Reading the account"),
+        calling("account.show", doing="Reading the account"),
         args=(Argument("address", "user", "whose account; the wallet's when left out"),),
         options=READS,
         example="account show",
@@ -23,16 +23,7 @@ COMMANDS = (
     Command(
         ("account", "deposit"),
         "stake RLC of the wallet",
-        rehearsable(
-            calling(
-                "account.deposit",
-                "amount",
-                "unit",
-                doing="Depositing",
-                said="Deposited {amount} nRLC.",
-                spends=True,
-            )
-        ),
+        rehearsable(calling("account.deposit", doing="Depositing", said="Deposited {amount} nRLC.")),
         args=(AMOUNT, UNIT),
         options=(*SENDS, FORCE, DRY_RUN),
         example="account deposit 1.5 RLC",
@@ -42,16 +33,7 @@ COMMANDS = (
     Command(
         ("account", "withdraw"),
         "move staked RLC back to the wallet",
-        rehearsable(
-            calling(
-                "account.withdraw",
-                "amount",
-                "unit",
-                doing="Withdrawing",
-                said="Withdrew {amount} nRLC.",
-                spends=True,
-            )
-        ),
+        rehearsable(calling("account.withdraw", doing="Withdrawing", said="Withdrew {amount} nRLC.")),
         args=(AMOUNT, UNIT),
         options=(*SENDS, FORCE, DRY_RUN),
         example="account withdraw 500000000",
@@ -62,13 +44,7 @@ COMMANDS = (
         "let somebody use part of the stake",
         rehearsable(
             calling(
-                "account.approve",
-                "amount",
-                "spender",
-                "unit",
-                doing="Approving",
-                said="{spender} may use {amount} {unit} of the stake.",
-                spends=True,
+                "account.approve", doing="Approving", said="{spender} may use {amount} {unit} of the stake."
             )
         ),
         args=(AMOUNT, SPENDER, UNIT),
@@ -81,8 +57,6 @@ COMMANDS = (
         "how much of the stake somebody may use",
         calling(
             "account.allowance",
-            "spender",
-            "user",
             doing="Reading the allowance",
             said="{spender} may use {amount} nRLC of the stake.",
         ),
@@ -93,13 +67,7 @@ COMMANDS = (
     Command(
         ("account", "revoke"),
         "take an allowance back",
-        calling(
-            "account.revoke",
-            "spender",
-            doing="Revoking",
-            said="{spender} may use none of the stake.",
-            spends=True,
-        ),
+        calling("account.revoke", doing="Revoking", said="{spender} may use none of the stake."),
         args=(SPENDER,),
         options=(*SENDS, FORCE),
         example="account revoke 0x70997970C51812dc3A010C7d01b50e0d17dc79C8",

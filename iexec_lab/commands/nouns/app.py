@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from iexec_lab.client.matching.run_options import ExecutionOptions, RunOptions
+from iexec_lab.client.options import declared
 from iexec_lab.commands import asset_commands
 from iexec_lab.commands.context import address_of
 from iexec_lab.commands.dry_run import planned
 from iexec_lab.commands.handlers import calling, done, given
 from iexec_lab.commands.job_outcome import follow
 from iexec_lab.commands.options import (
-    CATEGORY,
     CHAIN,
     FORCE,
     FRAMEWORKS,
@@ -20,10 +21,9 @@ from iexec_lab.commands.options import (
     SKIP_PREFLIGHT,
     TAG,
     TEE_FRAMEWORK,
-    TRUST,
     VOLUME,
-    VOUCHER,
     WALLET_OPEN,
+    declared_options,
     flag,
     restrict,
 )
@@ -34,65 +34,6 @@ if TYPE_CHECKING:
 
     from iexec_lab.commands.context import Context
     from iexec_lab.commands.outcome import Outcome
-
-EXECUTION = (
-    Option(
-        "--dataset",
-        "dataset",
-        'data the app works on ("deployed": the one of deployed.json)',
-        shows="address",
-    ),
-    Option(
-        "--workerpool",
-        "workerpool",
-        'only on this workerpool ("deployed": the one of deployed.json)',
-        shows="address",
-    ),
-    Option("--args", "text", "arguments of the app, in one string", shows="string"),
-    Option("--input-files", "url", "files the app downloads; URLs separated by commas", shows="urls"),
-    Option(
-        "--secret",
-        "name",
-        "requester secrets for the app: 1=first-secret 2=second-secret",
-        shows="key=name",
-        variadic=True,
-    ),
-    CATEGORY,
-    TAG,
-    TRUST,
-    Option("--storage-provider", "provider", "where results go: ipfs or dropbox", shows="name"),
-    flag("--encrypt-result", "encrypt results with the beneficiary's public key"),
-    Option("--callback", "address", "contract that is called with the result", shows="address"),
-    Option("--beneficiary", "user", "who may read the results (the wallet)", shows="address"),
-    Option("--params", "json", "parameters as JSON; the options above replace single keys", shows="json"),
-    SKIP_PREFLIGHT,
-    FORCE,
-)
-PRICES = tuple(
-    Option(
-        f"--{kind}-price",
-        "amount",
-        f"highest price for the {kind}, in nRLC unless a unit follows",
-        shows="amount unit",
-        variadic=True,
-    )
-    for kind in ("app", "dataset", "workerpool")
-)
-_NAMES = (
-    "args",
-    "input_files",
-    "secret",
-    "category",
-    "tag",
-    "trust",
-    "storage_provider",
-    "encrypt_result",
-    "callback",
-    "beneficiary",
-    "params",
-    "skip_preflight_check",
-    "force",
-)
 
 
 def init(context: Context, args: Namespace) -> Outcome:
@@ -110,19 +51,9 @@ def run(context: Context, args: Namespace) -> Outcome:
     from iexec_lab.client.nouns._run import RunPlan
 
     lab = context.lab(args)
-    values = _execution(context, args, lab.session.network.id)
-    names = (
-        "use_voucher",
-        "voucher_address",
-        "app_price",
-        "dataset_price",
-        "workerpool_price",
-        "volume",
-        "dry_run",
-    )
-    values |= given(args, names)
+    values = _given(context, args, RunOptions, lab.session.network.id)
     with context.face.working("Preparing the deal"):
-        job = lab.app.run.plain(**values)
+        job = lab.app.run(**values, dry_run=args.dry_run)
     if isinstance(job, RunPlan):
         return planned(job)
     return follow(context, lab, job, watch=args.watch or args.download is not None, download=args.download)
@@ -130,14 +61,14 @@ def run(context: Context, args: Namespace) -> Outcome:
 
 def request_execution(context: Context, args: Namespace) -> Outcome:
     lab = context.lab(args)
-    values = _execution(context, args, lab.session.network.id)
-    values |= given(args, ("app_price", "dataset_price", "workerpool_price", "volume"))
+    values = _given(context, args, ExecutionOptions, lab.session.network.id)
     with context.face.working("Publishing the request"):
         return done(lab, "app.request_execution", "Published request {orderHash}.", **values)
 
 
-def _execution(context: Context, args: Namespace, chain_id: int) -> dict[str, Any]:
-    values = given(args, _NAMES)
+def _given(context: Context, args: Namespace, options: type, chain_id: int) -> dict[str, Any]:
+    """What was typed of the options of a verb, and the app."""
+    values = given(args, ("force", *(name for name, opt in declared(options).items() if not opt.python_only)))
     values["app"] = address_of(context, "app", args.app, chain_id)
     for kind in ("dataset", "workerpool"):
         wanted = getattr(args, kind)
@@ -174,10 +105,8 @@ COMMANDS = (
         args=(_APP,),
         options=(
             *SENDS,
-            *EXECUTION,
-            *PRICES,
-            VOLUME,
-            *VOUCHER,
+            FORCE,
+            *declared_options(RunOptions),
             flag("--watch", "wait until all tasks have ended"),
             Option(
                 "--download",
@@ -198,7 +127,7 @@ COMMANDS = (
         "publish a request at a price of your own",
         request_execution,
         args=(_APP,),
-        options=(*SIGNS, *EXECUTION, *PRICES, VOLUME),
+        options=(*SIGNS, FORCE, *declared_options(ExecutionOptions)),
         example="app request-execution --args hello --workerpool-price 0.1 RLC",
         notes="Nothing is paid until somebody fills the request; the stake must cover it.",
     ),
@@ -211,15 +140,6 @@ COMMANDS = (
         restrict("workerpool"),
         restrict("requester"),
         SKIP_PREFLIGHT,
-        names=(
-            "price",
-            "volume",
-            "tag",
-            "dataset_restrict",
-            "workerpool_restrict",
-            "requester_restrict",
-            "skip_preflight_check",
-        ),
         example="app publish --price 0.01 RLC --volume 100",
     ),
     asset_commands.unpublish("app"),
@@ -229,8 +149,6 @@ COMMANDS = (
         "give the app its secret, once and for ever",
         calling(
             "app.push_secret",
-            "secret_value",
-            "tee_framework",
             doing="Storing the secret",
             said="The secret of the app is stored.",
             deployed="app",
@@ -246,7 +164,7 @@ COMMANDS = (
     Command(
         ("app", "check-secret"),
         "tell whether the app has its secret",
-        calling("app.check_secret", "tee_framework", doing="Asking the secret manager", deployed="app"),
+        calling("app.check_secret", doing="Asking the secret manager", deployed="app"),
         args=(asset_commands.address("app"),),
         options=(*CHAIN, TEE_FRAMEWORK),
         example="app check-secret",

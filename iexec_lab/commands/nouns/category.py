@@ -53,7 +53,7 @@ COMMANDS = (
     Command(
         ("category", "show"),
         "show one category",
-        calling("category.show", "index", doing="Reading the category"),
+        calling("category.show", doing="Reading the category"),
         args=(Argument("index", "category", "its number", required=True),),
         options=CHAIN,
         example="category show 0",

@@ -99,15 +99,6 @@ COMMANDS = (
         restrict("workerpool"),
         restrict("requester"),
         SKIP_PREFLIGHT,
-        names=(
-            "price",
-            "volume",
-            "tag",
-            "app_restrict",
-            "workerpool_restrict",
-            "requester_restrict",
-            "skip_preflight_check",
-        ),
         example=f"dataset publish --tag tee,tdx --app-restrict {asset_commands.EXAMPLE}",
     ),
     asset_commands.unpublish("dataset"),
@@ -117,8 +108,6 @@ COMMANDS = (
         "hand the dataset's key to the secret manager",
         calling(
             "dataset.push_secret",
-            "secret_path",
-            "tee_framework",
             doing="Storing the key",
             said="The key of the dataset is stored.",
             deployed="dataset",
@@ -135,9 +124,7 @@ COMMANDS = (
     Command(
         ("dataset", "check-secret"),
         "tell whether the secret manager has the dataset's key",
-        calling(
-            "dataset.check_secret", "tee_framework", doing="Asking the secret manager", deployed="dataset"
-        ),
+        calling("dataset.check_secret", doing="Asking the secret manager", deployed="dataset"),
         args=(asset_commands.address("dataset"),),
         options=(*CHAIN, TEE_FRAMEWORK),
         example="dataset check-secret",

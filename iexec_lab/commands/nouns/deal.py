@@ -45,7 +45,7 @@ COMMANDS = (
     Command(
         ("deal", "claim"),
         "take back what was paid for tasks that nobody finished",
-        calling("deal.claim", "dealid", doing="Claiming", said="Claimed.", spends=True),
+        calling("deal.claim", doing="Claiming", said="Claimed."),
         args=(_DEAL,),
         options=(*SENDS, FORCE),
         example="deal claim 0x5b1e...c3",

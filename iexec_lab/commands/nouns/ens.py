@@ -30,7 +30,7 @@ COMMANDS = (
     Command(
         ("ens", "resolve"),
         "address behind a name",
-        calling("ens.resolve", "name", doing="Resolving"),
+        calling("ens.resolve", doing="Resolving"),
         args=(_NAME,),
         options=CHAIN,
         example="ens resolve hello.apps.iexec.eth --chain bellecour",
@@ -38,7 +38,7 @@ COMMANDS = (
     Command(
         ("ens", "lookup"),
         "name of an address",
-        calling("ens.lookup", "address", doing="Looking up"),
+        calling("ens.lookup", doing="Looking up"),
         args=(Argument("address", "address", "whose name", required=True),),
         options=CHAIN,
         example="ens lookup 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 --chain bellecour",
@@ -46,7 +46,7 @@ COMMANDS = (
     Command(
         ("ens", "get-owner"),
         "owner of a name",
-        calling("ens.get_owner", "name", doing="Reading the registry"),
+        calling("ens.get_owner", doing="Reading the registry"),
         args=(_NAME,),
         options=CHAIN,
         example="ens get-owner apps.iexec.eth --chain bellecour",

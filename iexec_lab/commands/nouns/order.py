@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from iexec_lab.commands.dry_run import DRY_RUN, rehearsable
 from iexec_lab.commands.handlers import given
+from iexec_lab.commands.official_json import fetch
 from iexec_lab.commands.options import CHAIN, FORCE, SENDS, SIGNS, SKIP_PREFLIGHT, VOUCHER, flag
 from iexec_lab.commands.outcome import Outcome
 from iexec_lab.commands.tree import Command, Option
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from iexec_lab.client.iexec import IExec
     from iexec_lab.commands.context import Context
 
-    Answer = tuple[Any, Callable[[], Any]]  # raw of one kind, and what makes its value
+    Answer = tuple[Any, Callable[[], Any]]  # JSON of one kind, and what makes its value
 
 KINDS = ("app", "dataset", "workerpool", "request")
 
@@ -49,10 +50,8 @@ def sign(context: Context, args: Namespace) -> Outcome:
     def work(kind: str) -> Answer:
         values = context.project.order(kind)
         with context.face.working(f"Signing the {kind}"):
-            order = lab.order.create.plain(kind, **values)
-            signed = lab.order.sign.plain(
-                order, skip_preflight_check=args.skip_preflight_check, force=args.force
-            )
+            order = lab.order.create(kind, **values)
+            signed = lab.order.sign(order, skip_preflight_check=args.skip_preflight_check, force=args.force)
         raw = signed.to_json()
         context.project.save_signed_order(kind, lab.session.network.id, raw)
         return raw, lambda: signed
@@ -68,7 +67,7 @@ def publish(context: Context, args: Namespace) -> Outcome:
     def work(kind: str) -> Answer:
         order = _signed(orders, kind, lab)
         with context.face.working(f"Publishing the {kind}"):
-            published = lab.order.publish.plain(
+            published = lab.order.publish(
                 {"kind": kind, **order}, skip_preflight_check=args.skip_preflight_check, force=args.force
             )
         return {"orderHash": published}, lambda: published
@@ -82,9 +81,9 @@ def unpublish(context: Context, args: Namespace) -> Outcome:
     orders = context.project.signed_orders(lab.session.network.id) if _needs_file(args, kinds) else {}
 
     def work(kind: str) -> Answer:
-        wanted = _hash(args, kind) or lab.order.hash.plain({"kind": kind, **_signed(orders, kind, lab)})
+        wanted = _hash(args, kind) or lab.order.hash({"kind": kind, **_signed(orders, kind, lab)})
         with context.face.working(f"Unpublishing the {kind}"):
-            unpublished = lab.order.unpublish.plain(kind, wanted, force=args.force)
+            unpublished = lab.order.unpublish(kind, wanted, force=args.force)
         return {"orderHash": unpublished}, lambda: unpublished
 
     return _each(kinds, work, "Unpublished {kinds}.", "unpublish")
@@ -99,8 +98,8 @@ def cancel(context: Context, args: Namespace) -> Outcome:
         wanted = _hash(args, kind)
         order = None if wanted else _signed(orders, kind, lab)
         with context.face.working(f"Canceling the {kind}"):
-            plain = lab.order.cancel.plain(order, kind=kind, order_hash=wanted, force=args.force)
-        return lab.order.cancel.raw(plain), lambda: lab.order.cancel.value(plain)
+            answer = fetch(lab, "order.cancel", order, kind=kind, order_hash=wanted, force=args.force)
+        return answer.to_official_json(), answer.to_value
 
     return _each(kinds, work, "Canceled {kinds}: nobody can use it any more.", "cancel")
 
@@ -113,10 +112,10 @@ def show(context: Context, args: Namespace) -> Outcome:
         wanted = _hash(args, kind)
         if wanted is None:
             orders = context.project.signed_orders(lab.session.network.id)
-            wanted = lab.order.hash.plain({"kind": kind, **_signed(orders, kind, lab)})
+            wanted = lab.order.hash({"kind": kind, **_signed(orders, kind, lab)})
         with context.face.working(f"Reading the {kind}"):
-            plain = lab.order.show.plain(kind, wanted, deals=args.deals)
-        return lab.order.show.raw(plain), lambda: lab.order.show.value(plain)
+            answer = fetch(lab, "order.show", kind, wanted, deals=args.deals)
+        return answer.to_official_json(), answer.to_value
 
     return _each(kinds, work, "", "show")
 
@@ -132,14 +131,16 @@ def fill(context: Context, args: Namespace) -> Outcome:
     if args.params:
         chosen["requestorder"] = None
     with context.face.working("Filling the order"):
-        job = lab.order.fill.plain(
+        answer = fetch(
+            lab,
+            "order.fill",
             chosen["apporder"],
             chosen["workerpoolorder"],
             chosen["requestorder"],
             chosen["datasetorder"],
             **given(args, ("params", "skip_preflight_check", "use_voucher", "voucher_address", "force")),
         )
-    return follow(context, lab, job, raw=lab.order.fill.raw)
+    return follow(context, lab, answer.facts, verb="order.fill")
 
 
 def _local(context: Context, lab: IExec, required: list[str]) -> dict[str, dict[str, Any]]:

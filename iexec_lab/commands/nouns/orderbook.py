@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iexec_lab.client.nouns._book_filters import FILTERS
+from iexec_lab.client.options import declared
 from iexec_lab.commands.handlers import done, given
-from iexec_lab.commands.options import CATEGORY, CHAIN, flag
-from iexec_lab.commands.tree import Argument, Command, Option
+from iexec_lab.commands.options import CHAIN, declared_options
+from iexec_lab.commands.tree import Argument, Command
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -15,28 +17,9 @@ if TYPE_CHECKING:
     from iexec_lab.commands.outcome import Outcome
     from iexec_lab.commands.tree import Handler
 
-_PARTIES = {
-    "app": Option("--app", "app", "orders this app may use", shows="address"),
-    "dataset": Option("--dataset", "dataset", "orders this dataset may use", shows="address"),
-    "workerpool": Option("--workerpool", "workerpool", "orders this workerpool may use", shows="address"),
-    "requester": Option("--requester", "user", "orders this requester may use", shows="address"),
-    "beneficiary": Option("--beneficiary", "user", "requests for this beneficiary", shows="address"),
-}
-_TAGS = (
-    Option("--tag", "tag", "orders with exactly this tag"),
-    Option("--require-tag", "tag", "orders with at least this tag"),
-    Option("--max-tag", "tag", "orders with at most this tag"),
-    Option("--min-volume", "integer", "orders good for at least this many executions"),
-)
-_LIMIT = Option("--limit", "integer", "stop after this many orders", shows="count")
 
-
-def _strict(kind: str) -> Option:
-    return flag(f"--{kind}-strict", f"leave out orders that any {kind} may use")
-
-
-def _book(kind: str, options: tuple[Option, ...]) -> Handler:
-    names = tuple(option.dest for option in options)
+def _book(kind: str) -> Handler:
+    names = [name for name, opt in declared(FILTERS[kind]).items() if not opt.python_only]
 
     def handle(context: Context, args: Namespace) -> Outcome:
         lab = context.lab(args)
@@ -59,72 +42,24 @@ def _tell_rest(context: Context, outcome: Outcome) -> None:
         context.face.note(f"{rest} more; --limit {outcome.raw['count']} shows all.")
 
 
-def _command(kind: str, summary: str, *options: Option, required: bool = False, example: str) -> Command:
-    what = "any" if not required else f'address, or "any" for orders of every {kind}'
+def _command(kind: str, summary: str, *, required: bool = False, example: str) -> Command:
+    what = f'address, or "any" for orders of every {kind}' if required else f"the {kind}; any"
     given_kind = "user" if kind == "requester" else kind
     return Command(
         ("orderbook", kind),
         summary,
-        _book(kind, (*_TAGS, *options)),
-        args=(
-            Argument(
-                "address", given_kind, f"the {kind}; {what}" if not required else what, required=required
-            ),
-        ),
-        options=(*CHAIN, *_TAGS, *options, _LIMIT),
+        _book(kind),
+        args=(Argument("address", given_kind, what, required=required),),
+        options=(*CHAIN, *declared_options(FILTERS[kind])),
         example=example,
     )
 
 
 COMMANDS = (
+    _command("app", "orders that sell an app", required=True, example="orderbook app any"),
     _command(
-        "app",
-        "orders that sell an app",
-        _PARTIES["dataset"],
-        _PARTIES["workerpool"],
-        _PARTIES["requester"],
-        _strict("dataset"),
-        _strict("workerpool"),
-        _strict("requester"),
-        required=True,
-        example="orderbook app any",
+        "dataset", "orders that sell a dataset", required=True, example="orderbook dataset any --app any"
     ),
-    _command(
-        "dataset",
-        "orders that sell a dataset",
-        _PARTIES["app"],
-        _PARTIES["workerpool"],
-        _PARTIES["requester"],
-        _strict("app"),
-        _strict("workerpool"),
-        _strict("requester"),
-        flag("--bulk-only", "orders that bulk processing can use"),
-        required=True,
-        example="orderbook dataset any --app any",
-    ),
-    _command(
-        "workerpool",
-        "orders that sell computing power",
-        CATEGORY,
-        Option("--min-trust", "integer", "pools that promise at least this trust"),
-        _PARTIES["app"],
-        _PARTIES["dataset"],
-        _PARTIES["requester"],
-        _strict("app"),
-        _strict("dataset"),
-        _strict("requester"),
-        example="orderbook workerpool --category 0",
-    ),
-    _command(
-        "requester",
-        "requests that wait for a workerpool",
-        CATEGORY,
-        Option("--max-trust", "integer", "requests that ask for at most this trust"),
-        _PARTIES["app"],
-        _PARTIES["dataset"],
-        _PARTIES["beneficiary"],
-        _PARTIES["workerpool"],
-        _strict("workerpool"),
-        example="orderbook requester --category 0",
-    ),
+    _command("workerpool", "orders that sell computing power", example="orderbook workerpool --category 0"),
+    _command("requester", "requests that wait for a workerpool", example="orderbook requester --category 0"),
 )

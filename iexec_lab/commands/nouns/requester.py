@@ -12,14 +12,7 @@ COMMANDS = (
     Command(
         ("requester", "push-secret"),
         "store a named secret, once and for ever",
-        calling(
-            "requester.push_secret",
-            "name",
-            "secret_value",
-            "tee_framework",
-            doing="Storing the secret",
-            said='Secret "{name}" is stored.',
-        ),
+        calling("requester.push_secret", doing="Storing the secret", said='Secret "{name}" is stored.'),
         args=(_NAME,),
         options=(
             *SIGNS,
@@ -32,9 +25,7 @@ COMMANDS = (
     Command(
         ("requester", "check-secret"),
         "tell whether a named secret is stored",
-        calling(
-            "requester.check_secret", "name", "address", "tee_framework", doing="Asking the secret manager"
-        ),
+        calling("requester.check_secret", doing="Asking the secret manager"),
         args=(
             _NAME,
             Argument("address", "user", "whose secret; the wallet's when left out", shows="requesterAddress"),

@@ -68,9 +68,6 @@ COMMANDS = (
         "share the public key with the secret manager",
         calling(
             "result.push_encryption_key",
-            "force_update",
-            "secret_path",
-            "tee_framework",
             doing="Storing the public key",
             said="Your results can be encrypted now (app run --encrypt-result).",
         ),
@@ -91,7 +88,7 @@ COMMANDS = (
     Command(
         ("result", "check-encryption-key"),
         "tell whether somebody's public key is stored",
-        calling("result.check_encryption_key", "address", "tee_framework", doing="Asking the secret manager"),
+        calling("result.check_encryption_key", doing="Asking the secret manager"),
         args=(Argument("address", "user", "whose key; the wallet's when left out"),),
         options=(*READS, TEE_FRAMEWORK),
         example="result check-encryption-key",

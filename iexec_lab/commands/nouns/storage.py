@@ -12,15 +12,7 @@ COMMANDS = (
     Command(
         ("storage", "init"),
         "store the token that lets workers save your results",
-        calling(
-            "storage.init",
-            "provider",
-            "force_update",
-            "token",
-            "tee_framework",
-            doing="Storing the token",
-            said="Storage is ready.",
-        ),
+        calling("storage.init", doing="Storing the token", said="Storage is ready."),
         args=(_PROVIDER,),
         options=(
             *SIGNS,
@@ -36,7 +28,7 @@ COMMANDS = (
     Command(
         ("storage", "check"),
         "tell whether a storage token is stored",
-        calling("storage.check", "provider", "user", "tee_framework", doing="Asking the secret manager"),
+        calling("storage.check", doing="Asking the secret manager"),
         args=(_PROVIDER,),
         options=(*READS, USER, TEE_FRAMEWORK),
         example="storage check dropbox",
@@ -44,7 +36,7 @@ COMMANDS = (
     Command(
         ("storage", "upload"),
         "put a file on the network's IPFS node",
-        calling("storage.upload", "path", doing="Uploading", said="Uploaded to {multiaddr}."),
+        calling("storage.upload", doing="Uploading", said="Uploaded to {multiaddr}."),
         args=(Argument("path", "file", "the file, encrypted if it is confidential", required=True),),
         options=READS,
         example="storage upload datasets/encrypted/table.csv.enc",

@@ -77,7 +77,7 @@ COMMANDS = (
     Command(
         ("task", "claim"),
         "take back what was paid for a task that nobody finished",
-        calling("task.claim", "taskid", doing="Claiming", said="Claimed.", spends=True),
+        calling("task.claim", doing="Claiming", said="Claimed."),
         args=(_TASK,),
         options=(*SENDS, FORCE),
         example="task claim 0x97a2...4e",

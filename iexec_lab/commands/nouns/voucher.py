@@ -12,20 +12,14 @@ COMMANDS = (
     Command(
         ("voucher", "show"),
         "show somebody's voucher and what it pays for",
-        calling("voucher.show", "user", doing="Reading the voucher"),
+        calling("voucher.show", doing="Reading the voucher"),
         options=(*READS, USER),
         example="voucher show --chain bellecour",
     ),
     Command(
         ("voucher", "authorize"),
         "let somebody pay with your voucher",
-        calling(
-            "voucher.authorize",
-            "requester",
-            doing="Authorizing",
-            said="{requester} may use the voucher.",
-            spends=True,
-        ),
+        calling("voucher.authorize", doing="Authorizing", said="{requester} may use the voucher."),
         args=(_REQUESTER,),
         options=(*SIGNS, FORCE),
         example="voucher authorize 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 --chain bellecour",
@@ -34,13 +28,7 @@ COMMANDS = (
     Command(
         ("voucher", "revoke"),
         "take that back",
-        calling(
-            "voucher.revoke",
-            "requester",
-            doing="Revoking",
-            said="{requester} may not use the voucher.",
-            spends=True,
-        ),
+        calling("voucher.revoke", doing="Revoking", said="{requester} may not use the voucher."),
         args=(_REQUESTER,),
         options=(*SIGNS, FORCE),
         example="voucher revoke 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 --chain bellecour",

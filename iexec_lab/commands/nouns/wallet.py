@@ -145,7 +145,7 @@ COMMANDS = (
     Command(
         ("wallet", "show"),
         "show address and balances",
-        calling("wallet.show", "address", "show_private_key", doing="Reading balances"),
+        calling("wallet.show", doing="Reading balances"),
         args=(Argument("address", "user", "whose balances; the wallet's when left out"),),
         options=(*READS, flag("--show-private-key", "also show the keys; unlocks the wallet")),
         example="wallet show",
@@ -191,14 +191,7 @@ COMMANDS = (
         ("wallet", "bridge-to-sidechain"),
         "move RLC from the main chain to the side chain",
         rehearsable(
-            calling(
-                "wallet.bridge_to_sidechain",
-                "amount",
-                "unit",
-                doing="Bridging",
-                said="Sent {amount} nRLC to the bridge.",
-                spends=True,
-            )
+            calling("wallet.bridge_to_sidechain", doing="Bridging", said="Sent {amount} nRLC to the bridge.")
         ),
         args=(_amount("RLC"), _unit("nRLC")),
         options=(*SENDS, FORCE, DRY_RUN),
@@ -210,14 +203,7 @@ COMMANDS = (
         ("wallet", "bridge-to-mainchain"),
         "move RLC from the side chain to the main chain",
         rehearsable(
-            calling(
-                "wallet.bridge_to_mainchain",
-                "amount",
-                "unit",
-                doing="Bridging",
-                said="Sent {amount} nRLC to the bridge.",
-                spends=True,
-            )
+            calling("wallet.bridge_to_mainchain", doing="Bridging", said="Sent {amount} nRLC to the bridge.")
         ),
         args=(_amount("RLC"), _unit("nRLC")),
         options=(*SENDS, FORCE, DRY_RUN),

@@ -54,16 +54,6 @@ COMMANDS = (
         restrict("app"),
         restrict("dataset"),
         restrict("requester"),
-        names=(
-            "category",
-            "price",
-            "volume",
-            "tag",
-            "trust",
-            "app_restrict",
-            "dataset_restrict",
-            "requester_restrict",
-        ),
         example="workerpool publish --category 0 --price 0.1 RLC --volume 10",
     ),
     asset_commands.unpublish("workerpool"),
@@ -73,10 +63,8 @@ COMMANDS = (
         "tell the world where the pool's API is (networks with ENS)",
         calling(
             "workerpool.set_api_url",
-            "api_url",
             doing="Writing the text record",
             said="The API of {address} is at {url}.",
-            spends=True,
             deployed="workerpool",
         ),
         args=(

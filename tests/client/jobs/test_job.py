@@ -8,11 +8,13 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from helpers.answers import official
 from helpers.labs import CHECKSUM, IMAGE, forward, open_lab
 from helpers.waiting import until
 
 from iexec_lab.client.jobs.detached import Detached, detached_await
 from iexec_lab.client.jobs.job import Job
+from iexec_lab.commands.official_json import fetch
 from iexec_lab.errors import CallError, JobError, ObjectNotFoundError
 from iexec_lab.wallet.signer import LocalSigner
 
@@ -189,7 +191,7 @@ class TestAgain:
         found = until(lambda: lab.jobs(buyer.session.address), lambda frame: not frame.empty)
         assert list(found["deal_id"]) == [job.deal_id]
         assert (found.loc[0, "size"], found.loc[0, "done"], found.loc[0, "running"]) == (3, 0, 3)
-        raw = lab.jobs.raw(lab.jobs.plain(buyer.session.address))
+        raw = official(lab, "jobs", buyer.session.address)
         assert (raw["count"], raw["jobs"][0]["dealid"]) == (1, job.deal_id)
 
     def test_finished_jobs_are_not_running(self, lab, finished):
@@ -227,10 +229,11 @@ class TestLate:
         with pytest.raises(JobError, match="Task is not completed") as caught:
             job.result(wait=False)
         assert "task claim" in caught.value.hint
-        claimed = lab.deal.claim.plain(job.deal_id)
+        answer = fetch(lab, "deal.claim", job.deal_id)
+        claimed = answer.facts
         assert claimed["claimed"] == dict(zip("01", job.task_ids, strict=True))
         assert [sent["type"] for sent in claimed["transactions"]] == ["initializeAndClaimArray"]
-        assert list(lab.deal.claim.value(claimed)["index"]) == [0, 1]
+        assert list(answer.to_value()["index"]) == [0, 1]
         assert Job(lab.session, [job.deal_id]).status().counts == {"FAILED": 2}
         with pytest.raises(JobError, match="Nothing to claim"):
             lab.deal.claim(job.deal_id)

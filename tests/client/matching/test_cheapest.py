@@ -116,7 +116,7 @@ def test_trust_limits_and_rejected_orders():
     pools = [pool(1, trust=1), pool(2, trust=5)]
     assert choose(Wish(trust=2), [app()], [], pools).workerpool is pools[1]
     assert choose(Wish(trust=6), [app()], [], pools) is None
-    assert choose(Wish(max_prices={"workerpoolorder": 0}), [app()], [], pools) is None
+    assert choose(Wish(workerpool_price=0), [app()], [], pools) is None
     assert choose(Wish(rejected=frozenset({pools[0].salt})), [app()], [], pools).workerpool is pools[1]
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from helpers.answers import facts
 from helpers.scripted import answer, contract, place
 
 from iexec_lab.client.matching.check import Match, Mismatch, check_match, restrictions
@@ -17,7 +18,7 @@ GROUP = "0x0000000000000000000000000000000000073400"
 def match(lab, hello, iexec_sandbox):
     """Orders that fit: our own app, the sandbox's pool, an unsigned request."""
     app = lab.order.sign("apporder", app=hello, volume=4)
-    [entry] = lab.orderbook.workerpool.plain(iexec_sandbox.workerpool, category=0, max_tag="").orders
+    [entry] = facts(lab, "orderbook.workerpool", iexec_sandbox.workerpool, category=0, max_tag="").orders
     pool = WorkerpoolOrder.from_json(entry["order"])
     request = lab.order.create(
         "requestorder", app=hello, workerpoolmaxprice=pool.workerpoolprice, category=0, volume=9

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import requests
+from helpers.answers import facts
 from helpers.stranger import Stranger
 
 from iexec_lab.errors import ApiError, MarketError, OrderError
@@ -106,7 +107,7 @@ class TestTheOrderItself:
     def test_is_shown(self, lab, liar, cheap):
         liar.said = told(lab, cheap)
         wanted = cheap.hash(lab.session.domain)
-        shown = lab.order.show.plain("app", wanted.upper().replace("X", "x"))
+        shown = facts(lab, "order.show", "app", wanted.upper().replace("X", "x"))
         assert shown == {name: value for name, value in liar.said.items() if name != "ok"}
         assert lab.order.show("app", wanted).loc[0, "app_price_nrlc"] == 10**9
 
@@ -149,7 +150,7 @@ class TestTheOrderItself:
         own = {"dealid": "0x" + "cd" * 32, "appHash": wanted}
         liar.paths = {"/deals": {"ok": True, "count": 2, "deals": [others, own]}}
         liar.said = told(lab, cheap)
-        assert lab.order.show.plain("app", wanted, deals=True)["deals"]["lastDeals"] == [own]
+        assert facts(lab, "order.show", "app", wanted, deals=True)["deals"]["lastDeals"] == [own]
 
 
 class TestNames:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from helpers.answers import facts, official
 
+from iexec_lab.commands.official_json import fetch
 from iexec_lab.errors import BalanceError, ConfigurationError, IexecError, ValidationError
 from iexec_lab.wallet.signer import LocalSigner
 
@@ -17,15 +19,15 @@ def test_show_is_one_upright_row_of_exact_amounts(lab):
 
 
 def test_show_of_another_address(lab):
-    plain = lab.account.show.plain(STRANGER.lower())
-    assert plain == {"address": STRANGER, "balance": {"stake": "0", "locked": "0"}}
-    assert lab.account.show.raw(plain) == {"balance": {"stake": "0", "locked": "0"}}
+    answer = fetch(lab, "account.show", STRANGER.lower())
+    assert answer.facts == {"address": STRANGER, "balance": {"stake": "0", "locked": "0"}}
+    assert answer.to_official_json() == {"balance": {"stake": "0", "locked": "0"}}
 
 
 def test_deposit_and_withdraw_move_rlc_between_wallet_and_account(newcomer):
     lab = newcomer(nrlc=10**9)
-    deposited = lab.account.deposit.plain("0.5 RLC")
-    assert lab.account.deposit.raw(deposited)["amount"] == "500000000"
+    deposited = official(lab, "account.deposit", "0.5 RLC")
+    assert deposited["amount"] == "500000000"
     assert lab.account.show().loc[0, "stake_nrlc"] == 5 * 10**8
     receipt = lab.account.withdraw(200)
     assert receipt.loc[0, "amount_nrlc"] == 200
@@ -58,15 +60,15 @@ def test_approve_allowance_revoke(newcomer):
     lab = newcomer()
     lab.account.approve(42, STRANGER)
     assert lab.account.allowance(STRANGER) == 42
-    assert lab.account.allowance.raw(lab.account.allowance.plain(STRANGER)) == {"amount": "42"}
+    assert official(lab, "account.allowance", STRANGER) == {"amount": "42"}
     lab.account.revoke(STRANGER)
     assert lab.account.allowance(STRANGER) == 0
 
 
 def test_a_native_chain_deposits_coins(native_lab):
-    before = native_lab.account.show.plain()["balance"]["stake"]
+    before = facts(native_lab, "account.show")["balance"]["stake"]
     native_lab.account.deposit("1 RLC")
-    after = native_lab.account.show.plain()["balance"]["stake"]
+    after = facts(native_lab, "account.show")["balance"]["stake"]
     assert int(after) - int(before) == 10**9
     native_lab.account.withdraw(10**9)
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from helpers.answers import official
 from helpers.labs import CHECKSUM, IMAGE
 
+from iexec_lab.commands.official_json import fetch
 from iexec_lab.errors import AbortedError, ApiError, ObjectNotFoundError, OrderError, ValidationError
 from iexec_lab.protocol import NULL_ADDRESS
 
@@ -19,10 +21,10 @@ class TestDeploy:
     def test_the_address_is_the_one_predicted(self, lab, unique):
         predicted = lab.app.predict(unique, IMAGE, CHECKSUM)
         assert not lab.app.deployed(predicted)
-        plain = lab.app.deploy.plain(unique, IMAGE, CHECKSUM)
-        assert plain["address"] == predicted
+        answer = fetch(lab, "app.deploy", unique, IMAGE, CHECKSUM)
+        assert answer.facts["address"] == predicted
         assert lab.app.deployed(predicted)
-        assert set(lab.app.deploy.raw(plain)) == {"address", "txHash"}
+        assert set(answer.to_official_json()) == {"address", "txHash"}
 
     def test_the_same_values_are_refused_a_second_time(self, lab, unique):
         lab.app.deploy(unique, IMAGE, CHECKSUM)
@@ -50,7 +52,7 @@ class TestDeploy:
 
 class TestShow:
     def test_raw_is_the_official_json(self, lab, hello):
-        shown = lab.app.show.raw(lab.app.show.plain(hello))
+        shown = official(lab, "app.show", hello)
         assert shown == {
             "address": hello,
             "app": {
@@ -85,7 +87,7 @@ class TestShow:
 class TestTransfer:
     def test_the_new_owner_owns_it(self, lab, other, unique):
         address = lab.app.deploy(unique, IMAGE, CHECKSUM)
-        raw = lab.app.transfer.raw(lab.app.transfer.plain(address, other.session.address))
+        raw = official(lab, "app.transfer", address, other.session.address)
         assert (raw["address"], raw["to"]) == (address, other.session.address)
         assert lab.app.show(address).loc[0, "owner"] == other.session.address
 
@@ -141,7 +143,7 @@ class TestSecret:
         address = lab.app.deploy(unique, IMAGE, CHECKSUM)
         assert lab.app.check_secret(address) is False
         lab.app.push_secret(address, "s3cret")
-        assert lab.app.check_secret.raw(lab.app.check_secret.plain(address)) == {"isSecretSet": True}
+        assert official(lab, "app.check_secret", address) == {"isSecretSet": True}
         with pytest.raises(ApiError, match=f"Secret already exists for {address} and can't be updated"):
             lab.app.push_secret(address, "again")
 

@@ -4,6 +4,7 @@ import threading
 from dataclasses import replace
 
 import pytest
+from helpers.answers import facts, official
 from helpers.labs import forward, fund, network_of
 from helpers.scripted import place
 from helpers.stood_in import MAIN, PAY, SIDE, bridge_code
@@ -92,7 +93,7 @@ class TestToSidechain:
     def test_sent_and_seen_to_arrive(self, bridged):
         lab = bridged.lab()
         validator = bridged.pay(native=True, after=60)
-        raw = lab.wallet.bridge_to_sidechain.raw(lab.wallet.bridge_to_sidechain.plain(60))
+        raw = official(lab, "wallet.bridge_to_sidechain", 60)
         validator.join()
         assert set(raw) == {"amount", "from", "to", "sendTxHash", "receiveTxHash"}
         assert (raw["amount"], raw["to"]) == ("60", MAIN)
@@ -136,7 +137,7 @@ class TestToSidechain:
 class TestToMainchain:
     def test_sent_and_seen_to_arrive(self, bridged):
         validator = bridged.pay(native=False, after=70)
-        raw = bridged.lab(native=True).wallet.bridge_to_mainchain.plain("70 nRLC")
+        raw = facts(bridged.lab(native=True), "wallet.bridge_to_mainchain", "70 nRLC")
         validator.join()
         assert (raw["amount"], raw["to"]) == ("70", SIDE)
         assert raw["receiveTxHash"] != raw["sendTxHash"]

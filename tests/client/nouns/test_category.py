@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import pytest
+from helpers.answers import facts
 from helpers.labs import open_lab
 
+from iexec_lab.commands.official_json import fetch
 from iexec_lab.errors import CallError, OrderError, ValidationError
 from iexec_lab.sandbox.chain.accounts import well_known_accounts
 from iexec_lab.wallet.signer import LocalSigner
 
 
 def test_show(lab):
-    plain = lab.category.show.plain("1")
-    assert lab.category.show.raw(plain) == {
+    answer = fetch(lab, "category.show", "1")
+    assert answer.to_official_json() == {
         "index": "1",
         "category": {"name": "S", "description": '""', "workClockTimeRef": "1200"},
     }
@@ -44,7 +46,7 @@ def test_only_the_owner_of_the_hub_creates(lab):
 
 def test_create(iexec_sandbox, tmp_path, unique):
     owner = open_lab(iexec_sandbox, LocalSigner(well_known_accounts().deployer.key), tmp_path)
-    plain = owner.category.create.plain(unique, "for a test", "100")
+    plain = facts(owner, "category.create", unique, "for a test", "100")
     assert owner.category.show(plain["catid"]).loc[0, "name"] == unique
 
 

@@ -4,6 +4,7 @@ import stat
 import zipfile
 
 import pytest
+from helpers.answers import official
 
 from iexec_lab.crypto import decrypt_dataset, file_checksum
 from iexec_lab.errors import AbortedError, ApiError, CryptoError, OrderError, ValidationError
@@ -123,7 +124,7 @@ class TestSecret:
         folder.mkdir(parents=True)
         (folder / "dataset.key").write_text(lab.dataset.generate_key() + "\n")
         assert lab.dataset.check_secret(address) is False
-        assert lab.dataset.push_secret.raw(lab.dataset.push_secret.plain(address)) == {}
+        assert official(lab, "dataset.push_secret", address) == {}
         assert lab.dataset.check_secret(address) is True
         with pytest.raises(ApiError, match="can't be updated"):
             lab.dataset.push_secret(address)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from helpers.answers import facts, official
 from helpers.waiting import until
 
 from iexec_lab.errors import ObjectNotFoundError, ValidationError
@@ -13,7 +14,7 @@ def job(lab, hello):
 
 
 def test_show_is_the_official_json(lab, job):
-    deal = lab.deal.show.raw(lab.deal.show.plain(job.deal_id))["deal"]
+    deal = official(lab, "deal.show", job.deal_id)["deal"]
     assert list(deal) == [
         *("dealid", "app", "dataset", "workerpool", "trust", "category", "tag", "requester", "beneficiary"),
         *("callback", "params", "startTime", "botFirst", "botSize", "workerStake", "schedulerRewardRatio"),
@@ -35,7 +36,7 @@ def test_show_as_a_row(lab, job):
 
 
 def test_watch_counts_the_tasks(lab, job):
-    raw = lab.deal.show.plain(job.deal_id, watch=True)
+    raw = facts(lab, "deal.show", job.deal_id, watch=True)
     assert (raw["tasksCount"], raw["completedTasksCount"], raw["failedTasksCount"]) == (2, 2, 0)
     assert [task["statusName"] for task in raw["tasks"]] == ["COMPLETED"] * 2
 
@@ -58,7 +59,7 @@ def test_list(lab, job, hello):
     assert found.iloc[0]["app"] == hello
     assert len(lab.deal.list(limit=1)) == 1
     assert len(lab.deal.list(page=0, page_size=10)) <= 10
-    request = lab.deal.list.plain(limit=1).deals[0]["requestHash"]
+    request = facts(lab, "deal.list", limit=1).deals[0]["requestHash"]
     assert len(lab.deal.list(requestorder_hash=request)) == 1
     assert set(lab.deal.list(app=hello)["app"]) == {hello}
     with pytest.raises(ValidationError, match="no filter colour"):

@@ -3,9 +3,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from helpers.answers import facts, official
 from helpers.scripted import place
 from helpers.stood_in import REGISTRY, ens_code
 
+from iexec_lab.commands.official_json import fetch
 from iexec_lab.errors import ConfigurationError, IexecError, ValidationError
 from iexec_lab.ethereum.contracts import (
     ENS_REGISTRY,
@@ -34,17 +36,17 @@ def ens(newcomer):
 class TestRegister:
     def test_every_step_once(self, ens, unique):
         label = unique[-8:]
-        raw = ens.ens.register.raw(ens.ens.register.plain(label))
+        raw = official(ens, "ens.register", label)
         steps = {"registerTxHash", "setResolverTxHash", "setAddrTxHash", "setNameTxHash"}
         assert set(raw) == {"name", "address"} | steps
         name = f"{label}.users.iexec.eth"
         assert ens.ens.resolve(name) == ens.session.address
         assert ens.ens.lookup(ens.session.address) == name
         assert ens.ens.get_owner(name) == ens.session.address
-        again = ens.ens.register.plain(label)
+        again = fetch(ens, "ens.register", label)
         assert set(again) == {"name", "address"}
-        assert list(ens.ens.register.value(again).columns) == ["name", "address"]
-        assert ens.wallet.show.plain()["ens"] == name
+        assert list(again.to_value().columns) == ["name", "address"]
+        assert facts(ens, "wallet.show")["ens"] == name
 
     def test_a_name_that_is_taken(self, ens, other, unique):
         label = unique[-8:]
@@ -74,8 +76,8 @@ class TestRegister:
 
 class TestNamesAsAddresses:
     def test_a_name_stands_for_its_address(self, ens, unique):
-        name = ens.ens.register.plain(unique[-8:])["name"]
-        assert ens.account.show.plain(name)["address"] == ens.session.address
+        name = facts(ens, "ens.register", unique[-8:])["name"]
+        assert facts(ens, "account.show", name)["address"] == ens.session.address
         order = ens.order.create("apporder", app=name, requesterrestrict=name)
         assert order.app == order.requesterrestrict == ens.session.address
 
@@ -90,13 +92,13 @@ class TestNamesAsAddresses:
     def test_configure_alone(self, ens, unique):
         name = f"{unique[-8:]}.users.iexec.eth"
         ens.session.sender.send(REGISTRY, ENS_REGISTRY.setOwner.encode(name_hash(name), ens.session.address))
-        done = ens.ens.configure_resolution.plain(name)
+        done = facts(ens, "ens.configure_resolution", name)
         assert {"setResolverTxHash", "setAddrTxHash", "setNameTxHash"} <= set(done)
 
 
 class TestText:
     def test_write_and_read(self, ens, unique):
-        name = ens.ens.register.plain(unique[-8:])["name"]
+        name = facts(ens, "ens.register", unique[-8:])["name"]
         assert ens.ens.read_text(name, "url") == ""
         ens.ens.set_text(name, "url", "https://a.b")
         assert ens.ens.read_text(name, "url") == "https://a.b"

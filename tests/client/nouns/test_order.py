@@ -3,8 +3,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from helpers.answers import facts, official
 from helpers.labs import CHECKSUM, IMAGE
 
+from iexec_lab.commands.official_json import official_json
 from iexec_lab.errors import ApiError, BalanceError, IexecError, OrderError, ValidationError
 from iexec_lab.protocol import NULL_ADDRESS, AppOrder, encode_tag
 
@@ -25,7 +27,7 @@ class TestCreate:
     def test_defaults_are_the_sdk_s(self, lab, hello):
         order = lab.order.create("apporder", app=hello)
         assert order == AppOrder(app=hello)
-        assert lab.order.create.raw(order)["volume"] == "1"
+        assert official_json("order.create", order)["volume"] == "1"
 
     def test_short_names_and_amounts_with_units(self, lab, hello):
         assert lab.order.create("app", app=hello, appprice="1 RLC").appprice == 10**9
@@ -82,7 +84,7 @@ class TestSign:
 class TestMarket:
     def test_publish_show_unpublish(self, lab, app_order):
         order_hash = lab.order.publish(app_order)
-        shown = lab.order.show.plain("apporder", order_hash, deals=True)
+        shown = facts(lab, "order.show", "apporder", order_hash, deals=True)
         assert shown["order"]["sign"] == app_order.signature
         assert shown["deals"] == {"count": 0, "lastDeals": []}
         assert lab.order.show("app", order_hash).loc[0, "remaining"] == 5
@@ -99,7 +101,7 @@ class TestMarket:
 
 class TestCancel:
     def test_a_canceled_order_is_no_use(self, lab, app_order, pool_order):
-        raw = lab.order.cancel.raw(lab.order.cancel.plain(app_order))
+        raw = official(lab, "order.cancel", app_order)
         assert set(raw) == {"txHash"}
         with pytest.raises(OrderError, match="apporder already canceled"):
             lab.order.cancel(app_order)
@@ -120,9 +122,9 @@ class TestCancel:
 class TestFill:
     def test_orders_hashes_and_params_make_a_deal(self, lab, app_order, pool_order):
         job = lab.order.fill(app_order, pool_order, params={"iexec_args": "a b"})
-        raw = lab.order.fill.raw(job)
+        raw = official_json("order.fill", job)
         assert set(raw) == {"dealid", "volume", "txHash"}
-        deal = lab.deal.show.plain(job.deal_id)["deal"]
+        deal = facts(lab, "deal.show", job.deal_id)["deal"]
         assert '"iexec_args":"a b"' in deal["params"]
         assert (
             lab.order.estimate(

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from helpers.answers import facts, official
 
 from iexec_lab.errors import ValidationError
 from iexec_lab.protocol import NULL_ADDRESS
@@ -17,8 +18,7 @@ def test_the_standing_offers_of_the_sandbox(lab, iexec_sandbox):
 
 
 def test_raw_has_the_keys_of_the_official_cli(lab, iexec_sandbox):
-    verb = lab.orderbook.workerpool
-    raw = verb.raw(verb.plain(iexec_sandbox.workerpool, category=0))
+    raw = official(lab, "orderbook.workerpool", iexec_sandbox.workerpool, category=0)
     assert raw["count"] == len(raw["workerpoolOrders"])
     assert list(raw["workerpoolOrders"][0]) == [
         *("orderHash", "price", "remaining", "category", "tag", "trust", "workerpool"),
@@ -36,8 +36,8 @@ def test_tags_and_trust(lab, iexec_sandbox, filters, count):
 
 
 def test_pages_and_limits(lab, iexec_sandbox):
-    whole = lab.orderbook.workerpool.plain(iexec_sandbox.workerpool)
-    page = lab.orderbook.workerpool.plain(iexec_sandbox.workerpool, page=0, page_size=10)
+    whole = facts(lab, "orderbook.workerpool", iexec_sandbox.workerpool)
+    page = facts(lab, "orderbook.workerpool", iexec_sandbox.workerpool, page=0, page_size=10)
     assert (page.count, len(page.orders), page.has_more) == (whole.count, 10, True)
     assert len(lab.orderbook.workerpool(iexec_sandbox.workerpool, limit=3)) == 3
 
@@ -56,7 +56,7 @@ def test_requests(lab, other, hello):
     wanted = other.app.request_execution(hello, workerpool_price=7, category=4)
     book = lab.orderbook.requester(other.session.address, category=4)
     assert wanted in set(book["order_hash"])
-    raw = lab.orderbook.requester.raw(lab.orderbook.requester.plain(other.session.address, category=4))
+    raw = official(lab, "orderbook.requester", other.session.address, category=4)
     assert raw["requestOrders"][0]["price"] == 7
     assert lab.orderbook.requester(other.session.address, max_trust=0, category=3).empty
     other.order.unpublish("requestorder", wanted)
@@ -76,10 +76,11 @@ def test_reading_the_book_imports_neither_web3_nor_pandas(iexec_sandbox):
     code = f"""
 import sys
 from iexec_lab.client.iexec import connect
+from iexec_lab.commands.official_json import fetch
 from iexec_lab.networks import sandbox_network
 network = sandbox_network(chain_id={iexec_sandbox.chain_id}, hub="{iexec_sandbox.hub}", native=False,
                           urls={dict(iexec_sandbox.urls)!r})
-page = connect(network).orderbook.workerpool.plain(category=0)
+page = fetch(connect(network), "orderbook.workerpool", category=0).facts
 assert page.orders
 print([name for name in ("web3", "pandas", "eth_account", "IPython") if name in sys.modules])
 """

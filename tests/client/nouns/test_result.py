@@ -3,6 +3,7 @@ from __future__ import annotations
 import stat
 
 import pytest
+from helpers.answers import facts
 from helpers.labs import CHECKSUM, IMAGE
 
 from iexec_lab.crypto import encrypt_result, generate_keypair
@@ -23,7 +24,7 @@ def quick_keys(monkeypatch, pair):
 @pytest.mark.usefixtures("quick_keys")
 class TestKeyPair:
     def test_files(self, lab):
-        raw = lab.result.generate_encryption_keypair.plain()
+        raw = facts(lab, "result.generate_encryption_keypair")
         address = lab.session.address
         folder = lab.session.folder / ".secrets/beneficiary"
         assert raw == {
@@ -46,11 +47,11 @@ class TestKeyPair:
         lab = newcomer()
         lab.result.generate_encryption_keypair()
         assert lab.result.check_encryption_key() is False
-        assert lab.result.push_encryption_key.plain() == {"isPushed": True, "isUpdated": False}
+        assert facts(lab, "result.push_encryption_key") == {"isPushed": True, "isUpdated": False}
         assert lab.result.check_encryption_key(lab.session.address) is True
         with pytest.raises(ApiError, match='Secret "iexec-result-encryption-public-key" already exists'):
             lab.result.push_encryption_key()
-        assert lab.result.push_encryption_key.plain(force_update=True)["isUpdated"] is True
+        assert facts(lab, "result.push_encryption_key", force_update=True)["isUpdated"] is True
 
     def test_no_key_to_push(self, lab):
         with pytest.raises(CryptoError, match="Failed to load the public key from"):
@@ -102,7 +103,7 @@ def test_a_confidential_run_from_end_to_end(newcomer, unique):
     for name in (".secrets/datasets", "datasets/original", "datasets/encrypted"):
         (folder / name).mkdir(parents=True)
     (folder / "datasets/original/answers.txt").write_text("42 is the answer")
-    made = lab.dataset.encrypt.plain()["encryptedFiles"][0]
+    made = facts(lab, "dataset.encrypt")["encryptedFiles"][0]
     cid = lab.session.ipfs.add(folder / "datasets/encrypted/answers.txt.enc")
     dataset = lab.dataset.deploy(unique, f"/ipfs/{cid}", made["checksum"])
     lab.dataset.push_secret(dataset)

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from helpers.answers import facts, official
 from helpers.labs import CHECKSUM, IMAGE
 
 from iexec_lab.client.nouns._run import RunPlan
@@ -148,7 +149,7 @@ class TestOrders:
         pool = lab.workerpool.deploy(unique)
         dataset = lab.dataset.deploy(unique, "/ipfs/QmW2WQi7j6c7UgJTarActp7tDNikE4B2qXtFCfLPdsgaTQ")
         job = lab.app.run(hello, workerpool=pool, dataset=dataset, category=1)
-        deal = lab.deal.show.plain(job.deal_id)["deal"]
+        deal = facts(lab, "deal.show", job.deal_id)["deal"]
         assert job.cost["total_nrlc"] == 0
         assert (deal["workerpool"]["pointer"], deal["dataset"]["pointer"], deal["category"]) == (
             pool,
@@ -244,11 +245,11 @@ class TestOptions:
 
     def test_beneficiary_and_callback(self, lab, other, hello, iexec_sandbox):
         job = lab.app.run(hello, beneficiary=other.session.address, callback=iexec_sandbox.hub)
-        deal = lab.deal.show.plain(job.deal_id)["deal"]
+        deal = facts(lab, "deal.show", job.deal_id)["deal"]
         assert (deal["beneficiary"], deal["callback"]) == (other.session.address, iexec_sandbox.hub)
 
     def test_raw_lists_the_deals(self, lab, hello):
-        raw = lab.app.run.raw(lab.app.run.plain(hello))
+        raw = official(lab, "app.run", hello)
         assert set(raw["deals"][0]) == {"dealid", "volume", "txHash"}
         assert "tasks" not in raw
 
@@ -262,6 +263,6 @@ class TestRequestExecution:
         order_hash = lab.app.request_execution(
             offered, app_price=3, workerpool_price="0.2 RLC", args="hi", tag="gpu", volume=2
         )
-        shown = lab.order.show.plain("requestorder", order_hash)["order"]
+        shown = facts(lab, "order.show", "requestorder", order_hash)["order"]
         assert (shown["volume"], shown["tag"]) == (2, encode_tag("gpu"))
         lab.order.unpublish("requestorder", order_hash)

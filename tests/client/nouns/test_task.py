@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from helpers.answers import facts, official
 
 from iexec_lab.client.jobs.detached import Detached
 from iexec_lab.errors import JobError, ObjectNotFoundError
@@ -32,7 +33,7 @@ def waiting(lab, unbegun):
 
 class TestShow:
     def test_raw_is_the_official_json(self, lab, done):
-        raw = lab.task.show.raw(lab.task.show.plain(done))
+        raw = official(lab, "task.show", done)
         assert raw["claimable"] is False
         assert list(raw["task"]) == [
             *("taskid", "status", "dealid", "idx", "timeref", "contributionDeadline", "revealDeadline"),
@@ -54,7 +55,7 @@ class TestShow:
         job = lab.app.run(hello)
         while not job.status().tasks[0].task.exists:
             pass
-        raw = lab.task.show.plain(job.task_ids[0], watch=True, download="out")
+        raw = facts(lab, "task.show", job.task_ids[0], watch=True, download="out")
         assert raw["resultPath"] == str((lab.session.folder / "out.zip").absolute())
         assert (lab.session.folder / "out.zip").is_file()
 
@@ -63,7 +64,7 @@ class TestShow:
         assert (lab.session.folder / f"{done}.zip").is_file()
 
     def test_nothing_to_download_yet(self, lab, waiting):
-        raw = lab.task.show.plain(waiting, download=True)
+        raw = facts(lab, "task.show", waiting, download=True)
         assert "resultPath" not in raw
         assert raw["task"]["statusName"] == "ACTIVE"
 
@@ -78,7 +79,7 @@ class TestNotBegun:
     def test_are_known_where_the_deal_is(self, lab, task):
         shown = lab.task.show(task).iloc[0]
         assert (shown["task_id"], shown["status"]) == (task, "UNSET")
-        assert lab.task.show.raw(lab.task.show.plain(task))["claimable"] is False
+        assert official(lab, "task.show", task)["claimable"] is False
 
     def test_can_be_waited_for(self, lab, task):
         with pytest.raises(JobError, match=r"did not end within 0\.1 seconds"):
@@ -132,7 +133,7 @@ class TestResult:
 
 class TestDebug:
     def test_all_there_is(self, lab, done):
-        raw = lab.task.debug.plain(done, logs=True)
+        raw = facts(lab, "task.debug", done, logs=True)
         assert set(raw) == {"onchainData", "offchainData", "appLogs"}
         assert raw["offchainData"]["task"]["status"] == "COMPLETED"
         assert raw["offchainData"]["replicates"][0]["exitCode"] == 0
@@ -140,7 +141,7 @@ class TestDebug:
 
     def test_what_can_not_be_had_is_left_out_and_told(self, lab, waiting):
         warnings = []
-        raw = lab.task.debug.plain(waiting, logs=True, warn=warnings.append)
+        raw = facts(lab, "task.debug", waiting, logs=True, warn=warnings.append)
         assert set(raw) == {"onchainData"}
         assert len(warnings) == 2
         assert "Impossible to resolve API url for workerpool" in warnings[0]
@@ -176,6 +177,6 @@ class TestClaim:
             data = HUB.initialize.encode(bytes.fromhex(job.deal_id[2:]), 0)
             lab.session.sender.send(lab.session.network.hub, data)
         forward(native_sandbox, 3001)
-        assert lab.task.show.plain(job.task_ids[0])["claimable"] is True
-        assert set(lab.task.claim.raw(lab.task.claim.plain(job.task_ids[0]))) == {"txHash"}
+        assert facts(lab, "task.show", job.task_ids[0])["claimable"] is True
+        assert set(official(lab, "task.claim", job.task_ids[0])) == {"txHash"}
         assert lab.task.show(job.task_ids[0]).loc[0, "status"] == "FAILED"

@@ -3,9 +3,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from helpers.answers import official
 from helpers.faulty_server import FaultyServer, json_reply
 from helpers.scripted import answer, contract, forward, load, op, place, store
 
+from iexec_lab.commands.official_json import fetch
 from iexec_lab.errors import BalanceError, ConfigurationError, IexecError, OrderError
 from iexec_lab.ethereum.contracts import HUB, VOUCHER, VOUCHER_HUB
 from iexec_lab.ethereum.rpc import Rpc
@@ -87,8 +89,8 @@ class TestShow:
     def test_everything_about_it(self, vouched):
         lab = vouched()
         lab.account.approve(42, VOUCHER_ADDRESS)
-        plain = lab.voucher.show.plain()
-        assert lab.voucher.show.raw(plain) == {
+        answer = fetch(lab, "voucher.show")
+        assert answer.to_official_json() == {
             "owner": lab.session.address,
             "address": VOUCHER_ADDRESS,
             "type": "3",
@@ -100,7 +102,7 @@ class TestShow:
             "sponsoredWorkerpools": [],
             "authorizedAccounts": [GUEST],
         }
-        frame = lab.voucher.show.value(plain)
+        frame = answer.to_value()
         assert frame.loc[0, "balance_nrlc"] == 10**9
         assert frame.loc[0, "expires_at"].year == 2096
 
@@ -119,7 +121,7 @@ def test_authorize_and_revoke(vouched):
     lab = vouched()
     with pytest.raises(IexecError, match=f"{GUEST} is not authorized"):
         lab.voucher.revoke(GUEST)
-    assert set(lab.voucher.authorize.raw(lab.voucher.authorize.plain(GUEST))) == {"txHash"}
+    assert set(official(lab, "voucher.authorize", GUEST)) == {"txHash"}
     with pytest.raises(IexecError, match=f"{GUEST} is already authorized"):
         lab.voucher.authorize(GUEST)
     lab.voucher.revoke(GUEST)

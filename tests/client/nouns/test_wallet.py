@@ -3,8 +3,10 @@ from __future__ import annotations
 import stat
 
 import pytest
+from helpers.answers import facts, official
 
 from iexec_lab.client.nouns.wallet import create_wallet, import_wallet
+from iexec_lab.commands.official_json import fetch
 from iexec_lab.errors import BalanceError, ConfigurationError, IexecError, ValidationError, WalletError
 from iexec_lab.wallet.signer import LocalSigner
 
@@ -19,8 +21,8 @@ def stranger():
 class TestShow:
     def test_ether_and_rlc(self, newcomer):
         lab = newcomer(nrlc=1_500_000_000, wei=2 * 10**18)
-        plain = lab.wallet.show.plain()
-        assert lab.wallet.show.raw(plain) == {
+        answer = fetch(lab, "wallet.show")
+        assert answer.to_official_json() == {
             "balance": {
                 "ether": "2.0",
                 "RLC": "1.5",
@@ -29,19 +31,19 @@ class TestShow:
             },
             "wallet": {"address": lab.session.address},
         }
-        frame = lab.wallet.show.value(plain)
+        frame = answer.to_value()
         assert list(frame.columns) == ["address", "ether_wei", "rlc_nrlc"]
 
     def test_another_address_has_no_wallet_part(self, lab, stranger):
-        assert set(lab.wallet.show.raw(lab.wallet.show.plain(stranger))) == {"balance"}
+        assert set(official(lab, "wallet.show", stranger)) == {"balance"}
 
     def test_the_private_key_only_when_asked_for(self, newcomer):
         lab = newcomer()
-        shown = lab.wallet.show.plain(show_private_key=True)["wallet"]
+        shown = facts(lab, "wallet.show", show_private_key=True)["wallet"]
         assert LocalSigner(shown["privateKey"]).address == shown["address"]
 
     def test_a_native_chain_has_one_balance(self, native_lab):
-        assert set(native_lab.wallet.show.plain()["balance"]) == {"RLC", "nRLC"}
+        assert set(facts(native_lab, "wallet.show")["balance"]) == {"RLC", "nRLC"}
 
     def test_no_wallet(self, iexec_sandbox, tmp_path, monkeypatch):
         from helpers.labs import open_lab
@@ -55,7 +57,7 @@ class TestShow:
 class TestSend:
     def test_ether(self, newcomer, stranger):
         lab = newcomer()
-        raw = lab.wallet.send_ether.raw(lab.wallet.send_ether.plain("0.25", to=stranger))
+        raw = official(lab, "wallet.send_ether", "0.25", to=stranger)
         assert (raw["amount"], raw["to"]) == ("250000000000000000", stranger)
         assert lab.wallet.show(stranger).loc[0, "ether_wei"] == 25 * 10**16
 
@@ -85,7 +87,7 @@ class TestSend:
 class TestSweep:
     def test_everything_goes(self, newcomer, stranger):
         lab = newcomer(nrlc=12, wei=10**16)
-        raw = lab.wallet.sweep.raw(lab.wallet.sweep.plain(to=stranger))
+        raw = official(lab, "wallet.sweep", to=stranger)
         assert {"from", "to", "sendNativeTxHash", "sendERC20TxHash"} <= set(raw)
         mine, theirs = lab.wallet.show(), lab.wallet.show(stranger)
         assert mine.loc[0, "rlc_nrlc"] == 0
@@ -93,7 +95,7 @@ class TestSweep:
         assert theirs.loc[0, "rlc_nrlc"] == 12
 
     def test_too_little_for_the_gas_is_told_not_raised(self, newcomer, stranger):
-        plain = newcomer(wei=5).wallet.sweep.plain(to=stranger)
+        plain = facts(newcomer(wei=5), "wallet.sweep", to=stranger)
         assert "Tx fees are greater than wallet balance" in plain["errors"][0]
 
     def test_a_contract_is_no_target(self, lab):

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import pytest
+from helpers.answers import official
 
 from iexec_lab.errors import ConfigurationError, OrderError, ValidationError
 
 
 def test_the_sandbox_s_own_pool_tells_where_its_api_is(lab, iexec_sandbox):
     pool = iexec_sandbox.workerpool
-    raw = lab.workerpool.show.raw(lab.workerpool.show.plain(pool))
+    raw = official(lab, "workerpool.show", pool)
     assert raw["apiUrl"] == iexec_sandbox.urls["workerpool"]
     assert raw["workerpool"]["workerStakeRatioPolicy"] == "30"
     assert lab.workerpool.api_url(pool) == raw["apiUrl"]

@@ -1,0 +1,133 @@
+"""Options of a run: what a requester may wish. One declaration for ``app run`` and ``app request-execution``.
+
+An option is added here, and read in ``request.py``; all faces have it then, and a name that nothing reads is an
+error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, TypedDict
+
+from iexec_lab.client.options import Opt
+
+_PRICE = '1500000000 (nRLC), ``"1.5 RLC"`` or ``["1.5", "RLC"]``'
+
+
+class ExecutionOptions(TypedDict, total=False):
+    """What both verbs take."""
+
+    dataset: Annotated[
+        str | None,
+        Opt(
+            "dataset",
+            "data the app works on",
+            "address or ENS name",
+            '"deployed": the one of deployed.json',
+            shows="address",
+        ),
+    ]
+    workerpool: Annotated[
+        str | None,
+        Opt(
+            "workerpool",
+            "only on this workerpool",
+            "address or ENS name",
+            '"deployed": the one of deployed.json',
+            shows="address",
+        ),
+    ]
+    args: Annotated[str | None, Opt("text", "arguments of the app, in one string", shows="string")]
+    input_files: Annotated[
+        str | Sequence[str] | None,
+        Opt(
+            "url",
+            "files the app downloads",
+            "a list of URLs, or text with commas",
+            "URLs separated by commas",
+            shows="urls",
+        ),
+    ]
+    secret: Annotated[
+        Mapping[Any, str] | Sequence[str] | None,
+        Opt(
+            "name",
+            "requester secrets for the app",
+            '``{1: "first-secret"}`` or ``["1=first-secret"]``; needs an enclave',
+            "1=first-secret 2=second-secret",
+            shows="key=name",
+            variadic=True,
+        ),
+    ]
+    category: Annotated[
+        int | None,
+        Opt("category", "category of the tasks", "a number of ``lab.category.list()``", shows="id"),
+    ]
+    tag: Annotated[Any, Opt("tag", "tag words (tee,tdx) or 32 bytes", "text, a list of words, or 0x text")]
+    trust: Annotated[
+        int, Opt("integer", "minimum trust", "more than 1 makes several workers compute", default=0)
+    ]
+    storage_provider: Annotated[
+        str | None, Opt("provider", "where results go: ipfs or dropbox", shows="name")
+    ]
+    encrypt_result: Annotated[
+        bool,
+        Opt("flag", "encrypt results with the beneficiary's public key", "needs an enclave", default=False),
+    ]
+    callback: Annotated[
+        str | None, Opt("address", "contract that is called with the result", shows="address")
+    ]
+    beneficiary: Annotated[str | None, Opt("user", "who may read the results (the wallet)", shows="address")]
+    params: Annotated[
+        Any,
+        Opt(
+            "json",
+            "parameters as JSON; the options above replace single keys",
+            "an object or JSON text",
+            shows="json",
+        ),
+    ]
+    skip_preflight_check: Annotated[
+        bool, Opt("flag", "do not check secrets and tags before signing", default=False)
+    ]
+    app_price: Annotated[
+        Any,
+        Opt(
+            "amount",
+            "highest price for the app",
+            _PRICE,
+            "in nRLC unless a unit follows",
+            shows="amount unit",
+            variadic=True,
+        ),
+    ]
+    dataset_price: Annotated[
+        Any,
+        Opt(
+            "amount",
+            "highest price for the dataset",
+            _PRICE,
+            "in nRLC unless a unit follows",
+            shows="amount unit",
+            variadic=True,
+        ),
+    ]
+    workerpool_price: Annotated[
+        Any,
+        Opt(
+            "amount",
+            "highest price for the workerpool",
+            _PRICE,
+            "in nRLC unless a unit follows",
+            shows="amount unit",
+            variadic=True,
+        ),
+    ]
+    volume: Annotated[int, Opt("integer", "how many tasks", default=1)]
+
+
+class RunOptions(ExecutionOptions, total=False):
+    """What ``app run`` takes beside them."""
+
+    use_voucher: Annotated[bool, Opt("flag", "pay with the wallet's voucher", default=False)]
+    voucher_address: Annotated[str | None, Opt("address", "pay with this voucher", shows="address")]

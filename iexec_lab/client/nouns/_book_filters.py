@@ -1,0 +1,108 @@
+"""Filters of the order book: one declaration for Python, the command line, forms and the reference.
+
+An address of another kind than the list's own is a restriction: orders open to all or to it match; with the
+strict
+flag only those that name it; ``any`` takes all, None only those open to all.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypedDict
+
+from iexec_lab.client.options import Opt
+
+_TAG_FORMS = 'words (``"tee,tdx"`` or a list), or 32 bytes as 0x text'
+
+
+def _open_to(kind: str) -> Opt:
+    return Opt({"requester": "user"}.get(kind, kind), f"orders this {kind} may use", shows="address")
+
+
+def _strict(kind: str) -> Opt:
+    return Opt("flag", f"leave out orders that any {kind} may use", default=False)
+
+
+def _owner(kind: str) -> Opt:
+    return Opt("user", f"only {kind}s of this owner", shows="address", python_only=True)
+
+
+class BookFilters(TypedDict, total=False):
+    """What all four lists take."""
+
+    tag: Annotated[Any, Opt("tag", "orders with exactly this tag", _TAG_FORMS)]
+    require_tag: Annotated[Any, Opt("tag", "orders with at least this tag")]
+    max_tag: Annotated[Any, Opt("tag", "orders with at most this tag")]
+    min_volume: Annotated[int | None, Opt("integer", "orders good for at least this many executions")]
+    limit: Annotated[
+        int | None,
+        Opt("integer", "stop after this many orders", "the best ones; None for all", shows="count"),
+    ]
+    page: Annotated[int | None, Opt("integer", "one page only, from 0", python_only=True)]
+    page_size: Annotated[int, Opt("integer", "its size, 10 to 1000", default=20, python_only=True)]
+
+
+class AppFilters(BookFilters, total=False):
+    """Orders that let an app be used."""
+
+    app_owner: Annotated[str | None, _owner("app")]
+    dataset: Annotated[str | None, _open_to("dataset")]
+    workerpool: Annotated[str | None, _open_to("workerpool")]
+    requester: Annotated[str | None, _open_to("requester")]
+    dataset_strict: Annotated[bool, _strict("dataset")]
+    workerpool_strict: Annotated[bool, _strict("workerpool")]
+    requester_strict: Annotated[bool, _strict("requester")]
+
+
+class DatasetFilters(BookFilters, total=False):
+    """Orders that let a dataset be used."""
+
+    dataset_owner: Annotated[str | None, _owner("dataset")]
+    app: Annotated[str | None, _open_to("app")]
+    workerpool: Annotated[str | None, _open_to("workerpool")]
+    requester: Annotated[str | None, _open_to("requester")]
+    app_strict: Annotated[bool, _strict("app")]
+    workerpool_strict: Annotated[bool, _strict("workerpool")]
+    requester_strict: Annotated[bool, _strict("requester")]
+    dataset_strict: Annotated[
+        bool,
+        Opt("flag", "accepted and without effect, as in the official SDK", default=False, python_only=True),
+    ]
+    bulk_only: Annotated[
+        bool,
+        Opt("flag", "orders that bulk processing can use", "free ones of boundless volume", default=False),
+    ]
+
+
+class WorkerpoolFilters(BookFilters, total=False):
+    """Orders that sell tasks."""
+
+    workerpool_owner: Annotated[str | None, _owner("workerpool")]
+    category: Annotated[int | None, Opt("category", "category of the tasks", shows="id")]
+    min_trust: Annotated[int | None, Opt("integer", "pools that promise at least this trust")]
+    app: Annotated[str | None, _open_to("app")]
+    dataset: Annotated[str | None, _open_to("dataset")]
+    requester: Annotated[str | None, _open_to("requester")]
+    app_strict: Annotated[bool, _strict("app")]
+    dataset_strict: Annotated[bool, _strict("dataset")]
+    requester_strict: Annotated[bool, _strict("requester")]
+
+
+class RequesterFilters(BookFilters, total=False):
+    """Requests that wait for a workerpool."""
+
+    category: Annotated[int | None, Opt("category", "category of the tasks", shows="id")]
+    max_trust: Annotated[int | None, Opt("integer", "requests that ask for at most this trust")]
+    app: Annotated[str | None, _open_to("app")]
+    dataset: Annotated[str | None, _open_to("dataset")]
+    beneficiary: Annotated[str | None, Opt("user", "requests for this beneficiary", shows="address")]
+    workerpool: Annotated[str | None, _open_to("workerpool")]
+    workerpool_strict: Annotated[bool, _strict("workerpool")]
+
+
+FILTERS: dict[str, type] = {
+    "app": AppFilters,
+    "dataset": DatasetFilters,
+    "workerpool": WorkerpoolFilters,
+    "requester": RequesterFilters,
+}
+"""Verb of ``lab.orderbook`` -> its filters."""

@@ -1,0 +1,89 @@
+"""What the nouns of ``lab`` have in common.
+
+A verb is an ordinary method that returns its value. Where that is a DataFrame, a second method beside it finds
+the facts and the verb draws them:
+
+    def show(self, address=None) -> pd.DataFrame:       what people call
+        return self._draw("show", self._fetch_show(address))
+
+    def _fetch_show(self, address=None) -> dict:        what commands call, for ``--raw`` without pandas
+
+``_FRAMES`` says how each is drawn; ``commands/official_json.py`` says what the official CLI prints of it.
+"""
+
+from __future__ import annotations
+
+from functools import wraps
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from iexec_lab.ethereum.sent import telling
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    import pandas as pd
+
+    from iexec_lab.client.session import Session
+
+
+class Frame(NamedTuple):
+    """How facts become a DataFrame: one row of ``kind``, or those that ``rows`` takes from them."""
+
+    kind: str | Callable[[Any], str]
+    rows: Callable[[Any], Iterable[Mapping[str, Any]]] | None = None
+    one: Callable[[Any], Mapping[str, Any]] | None = None
+
+    def draw(self, facts: Any, session: Session) -> pd.DataFrame:
+        """The frame; it says where its rows are from, and how many could not be read."""
+        from iexec_lab import frames
+
+        found = self.rows(facts) if self.rows else [self.one(facts) if self.one else facts]
+        about = session.about()
+        left_out = getattr(facts, "left_out", 0)
+        if left_out:
+            about["left_out"] = left_out
+        kind = self.kind if isinstance(self.kind, str) else self.kind(facts)
+        return frames.build(kind, found, single=self.rows is None, **about)
+
+
+class Noun:
+    """A noun of ``lab``: its verbs are its public methods, what they share is the session."""
+
+    session: Session
+    _FRAMES: ClassVar[Mapping[str, Frame]] = {}
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def __init_subclass__(cls) -> None:
+        """Whoever stops a verb that sends is told what was sent: no verb can forget it."""
+        super().__init_subclass__()
+        cls._FRAMES = {
+            name: frame
+            for base in reversed(cls.__mro__)
+            for name, frame in vars(base).get("_FRAMES", {}).items()
+        }
+        for name, member in list(vars(cls).items()):
+            if isinstance(member, FunctionType) and "force" in member.__annotations__:
+                setattr(cls, name, _telling(member))
+
+    def _draw(self, verb: str, facts: Any) -> pd.DataFrame:
+        return self._FRAMES[verb].draw(facts, self.session)
+
+    def _value(self, verb: str, facts: Any) -> Any:
+        """What the verb gives for such facts; for commands."""
+        return self._draw(verb, facts) if verb in self._FRAMES else facts
+
+    def __repr__(self) -> str:
+        verbs = [name for name in dir(type(self)) if name[0] != "_" and callable(getattr(type(self), name))]
+        return f"<{type(self).__name__}: {', '.join(verbs)}>"
+
+
+def _telling(method: FunctionType) -> Callable[..., Any]:
+    @wraps(method)
+    def told(*args: Any, **kwargs: Any) -> Any:
+        with telling():
+            return method(*args, **kwargs)
+
+    return told

@@ -1,0 +1,151 @@
+"""Options of verbs, each declared once.
+
+Here a verb's own page, the terminal, the magic, forms, completion and the command reference have them from:
+
+class RunOptions(TypedDict, total=False):
+    trust: Annotated[int, Opt("integer", "minimum trust", default=0)]
+
+@takes(RunOptions)
+def run(self, app: str, **options: Unpack[RunOptions]) -> Job: ...
+
+Type checkers read the class; ``takes`` writes its options into signature, hints and docstring, and refuses
+others. ``commands/options.py`` makes options of a command line of the same declarations.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache, wraps
+from types import FunctionType, NoneType
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+_STAND_IN = re.compile(r"^( *)\*\*(?:options|filters): .*\n", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Opt:
+    """What people need to know of one option beside its name and type.
+
+    Attributes:
+        kind: What a value of it is: one of the kinds of ``commands/tree.py``.
+        help: One line, for all faces.
+        python: What only Python can be given, or knows: added to the docstring.
+        line: The same for the command line: added to its help.
+        default: What it is when it is not given.
+        shows: How the command line calls its value.
+        variadic: On the command line it takes several words.
+        python_only: The command line does not have it.
+    """
+
+    kind: str
+    help: str
+    python: str = ""
+    line: str = ""
+    default: Any = None
+    shows: str = ""
+    variadic: bool = False
+    python_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Declared(Opt):
+    """An option with its name and its type."""
+
+    name: str = ""
+    type: Any = None
+
+
+@cache
+def declared(options: type) -> Mapping[str, Declared]:
+    """The options of such a class by name, in the order in which they stand there."""
+    found = {}
+    for name, hint in get_type_hints(options, include_extras=True).items():
+        if get_origin(hint) is not Annotated:
+            raise TypeError(f"{options.__name__}.{name} has no Opt")
+        type_, opt = get_args(hint)[:2]
+        values = {field: getattr(opt, field) for field in Opt.__dataclass_fields__}
+        found[name] = Declared(**values, name=name, type=type_)
+    return found
+
+
+def with_defaults(options: type, given: Mapping[str, Any], **defaults: Any) -> dict[str, Any]:
+    """All options of such a class: those given, else the defaults."""
+    return {name: opt.default for name, opt in declared(options).items()} | defaults | dict(given)
+
+
+def takes(options: type, **defaults: Any) -> Callable[[F], F]:
+    """Make the ``**options`` of a method those of a class.
+
+    Args:
+        options: The ``TypedDict`` that declares them.
+        **defaults: What is another default for this method.
+    """
+    known = declared(options)
+
+    def decorate(method: F) -> F:
+        assert isinstance(method, FunctionType)
+        own = inspect.signature(method)
+        named = [each for each in own.parameters.values() if each.kind is not each.VAR_KEYWORD]
+
+        @wraps(method)
+        def called(*args: Any, **kwargs: Any) -> Any:
+            for name in kwargs:
+                if name not in known and name not in own.parameters:
+                    raise TypeError(_unknown(method.__name__, name, [*own.parameters, *known]))
+            return method(*args, **kwargs)
+
+        more = [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=defaults.get(name, opt.default),
+                annotation=_written(opt.type),
+            )
+            for name, opt in known.items()
+        ]
+        vars(called)["__signature__"] = own.replace(parameters=[*named, *more])
+        hints = {name: hint for name, hint in method.__annotations__.items() if name not in _STARS}
+        returned = {"return": hints.pop("return")} if "return" in hints else {}
+        called.__annotations__ = hints | {name: opt.type for name, opt in known.items()} | returned
+        called.__doc__ = _STAND_IN.sub(lambda found: _described(known, found[1]), method.__doc__ or "")
+        return called  # type: ignore[return-value]
+
+    return decorate
+
+
+_STARS = {"options", "filters"}
+
+
+def _unknown(verb: str, name: str, known: list[str]) -> str:
+    near = get_close_matches(name, known, 1)
+    hint = f'; did you mean "{near[0]}"?' if near else ""
+    return f"{verb}() has no option {name!r}{hint}"
+
+
+def _written(hint: Any) -> str:
+    """A type as it stands in source code: ``str | None``."""
+    if hint is NoneType:
+        return "None"
+    return (
+        hint.__name__
+        if isinstance(hint, type)
+        else str(hint).replace("typing.", "").replace("collections.abc.", "")
+    )
+
+
+def _described(known: Mapping[str, Declared], indent: str) -> str:
+    lines = []
+    for name, opt in known.items():
+        text = f"{opt.help[0].upper()}{opt.help[1:]}"
+        if opt.python:
+            text = f"{text}: {opt.python}"
+        lines.append(f"{indent}{name}: {text}.\n")
+    return "".join(lines)

@@ -1,0 +1,192 @@
+"""From what a verb found to the JSON that the official CLI prints of it, without ``ok``.
+
+``fetch`` calls a verb for a command; ``_OFFICIAL`` has the shape of each answer that is not printed as it is. A
+field that is missing in an answer is missing in the JSON.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from iexec_lab.client.iexec import IExec
+    from iexec_lab.client.nouns._noun import Noun
+    from iexec_lab.services.market import OrderPage
+
+    Shape = Callable[[Any], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a verb found: as facts, as official JSON, as the value that Python and notebooks get."""
+
+    verb: str
+    facts: Any
+    _of: Noun
+
+    def to_official_json(self) -> dict[str, Any]:
+        return official_json(self.verb, self.facts)
+
+    def to_value(self) -> Any:
+        if self.verb in _VALUES:
+            return _VALUES[self.verb](self.facts)
+        name = self.verb.rpartition(".")[2]
+        return self._of._value(name, self.facts)  # noqa: SLF001 - commands are the other half of a verb
+
+
+def official_json(verb: str, facts: Any) -> dict[str, Any]:
+    """What the official CLI prints of such facts."""
+    shape = _OFFICIAL.get(verb) or _OFFICIAL.get(f"*.{verb.rpartition('.')[2]}")
+    found: dict[str, Any] = facts if shape is None else shape(facts)
+    return found
+
+
+def fetch(lab: IExec, verb: str, /, *args: Any, **values: Any) -> Answer:
+    """Call a verb, ``"account.deposit"``, for its facts: nothing is drawn yet."""
+    noun, _, name = verb.rpartition(".")
+    owner = getattr(lab, noun) if noun else lab
+    method = getattr(owner, f"_fetch_{name}", None) or getattr(owner, name)
+    return Answer(verb, method(*args, **values), owner)
+
+
+def _only(*keys: str) -> Shape:
+    """These fields of the facts, those that are there."""
+    return lambda facts: {key: facts[key] for key in keys if key in facts}
+
+
+def _named(name: str) -> Shape:
+    return lambda facts: {name: facts}
+
+
+def _counted(facts: int) -> dict[str, Any]:
+    return {"count": str(facts)}
+
+
+def _listed(name: str, price: str, *fields: str) -> Shape:
+    """A list of the order book: ``{count, <name>: [{orderHash, price, remaining, ...}]}``."""
+
+    def shape(page: OrderPage) -> dict[str, Any]:
+        orders = [
+            {
+                "orderHash": entry["orderHash"],
+                "price": entry["order"][price],
+                "remaining": entry["remaining"],
+                **{field: entry["order"][field] for field in fields if field in entry["order"]},
+            }
+            for entry in page.orders
+        ]
+        return {"count": page.count - page.left_out, name: orders}
+
+    return shape
+
+
+def _voucher(facts: dict[str, Any]) -> dict[str, Any]:
+    """Numbers in decimal, as everywhere; the official CLI prints these as hex without 0x."""
+    return {key: str(value) if isinstance(value, int) else value for key, value in facts.items()}
+
+
+def _logs(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The part of the official ``task debug --logs``."""
+    return {"appLogs": [{key: row[key] for key in ("worker", "stdout", "stderr")} for row in rows]}
+
+
+def _opened(facts: dict[str, str]) -> Any:
+    from iexec_lab.client.jobs.result import Result
+
+    return Result(facts["resultsPath"])
+
+
+_TRANSFER = _only("amount", "from", "to", "txHash")
+_BRIDGE = _only("amount", "from", "to", "sendTxHash", "receiveTxHash")
+_RESOLUTION = ("setResolverTxHash", "setAddrTxHash", "setNameTxHash")
+_OFFICIAL: dict[str, Shape] = {
+    "jobs": lambda rows: {"count": len(rows), "jobs": rows},
+    "*.count": _counted,
+    "*.transfer": _only("address", "to", "txHash"),
+    "*.unpublish": _named("unpublished"),
+    "*.publish": _named("orderHash"),
+    "*.check_secret": _named("isSecretSet"),
+    "*.push_secret": lambda _none: {},
+    "account.show": _only("balance"),
+    "account.show_bridged": _only("balance"),
+    "account.deposit": _only("amount", "txHash"),
+    "account.withdraw": _only("amount", "txHash"),
+    "account.approve": _only("txHash"),
+    "account.revoke": _only("txHash"),
+    "account.allowance": lambda nrlc: {"amount": str(nrlc)},
+    "app.run": lambda outcome: outcome.to_json(),
+    "app.request_execution": _named("orderHash"),
+    "category.create": _only("catid", "txHash"),
+    "category.list": _named("categories"),
+    "deal.tasks": _named("tasks"),
+    "deal.list": lambda page: {"count": page.count, "deals": page.deals},
+    "ens.resolve": _named("address"),
+    "ens.lookup": _named("name"),
+    "ens.get_owner": _named("owner"),
+    "ens.set_text": _only("txHash"),
+    "ens.register": _only("name", "address", "registerTxHash", *_RESOLUTION),
+    "ens.configure_resolution": _only("name", "address", *_RESOLUTION),
+    "order.create": lambda order: order.to_json(),
+    "order.sign": lambda order: order.to_json(),
+    "order.hash": _named("orderHash"),
+    "order.unpublish": _named("orderHash"),
+    "order.unpublish_last": _named("unpublished"),
+    "order.unpublish_all": _named("unpublished"),
+    "order.cancel": _only("txHash"),
+    "order.fill": lambda job: job.to_json()["deals"][0],
+    "orderbook.app": _listed(
+        "appOrders",
+        "appprice",
+        *("app", "tag", "datasetrestrict", "workerpoolrestrict", "requesterrestrict"),
+    ),
+    "orderbook.dataset": _listed(
+        "datasetOrders",
+        "datasetprice",
+        *("dataset", "tag", "apprestrict", "workerpoolrestrict", "requesterrestrict"),
+    ),
+    "orderbook.workerpool": _listed(
+        "workerpoolOrders",
+        "workerpoolprice",
+        *("category", "tag", "trust", "workerpool", "apprestrict", "datasetrestrict", "requesterrestrict"),
+    ),
+    "orderbook.requester": _listed(
+        "requestOrders",
+        "workerpoolmaxprice",
+        *("app", "dataset", "workerpool", "requester", "beneficiary", "category", "tag", "trust"),
+    ),
+    "requester.push_secret": lambda name: {"isPushed": True, "name": name},
+    "requester.check_secret": _only("isSet", "name"),
+    "result.check_encryption_key": _named("isEncryptionKeySet"),
+    "storage.check": _named("isInitialized"),
+    "storage.upload": _named("multiaddr"),
+    "task.logs": _logs,
+    "voucher.address": _named("address"),
+    "voucher.show": _voucher,
+    "voucher.authorize": _only("txHash"),
+    "voucher.revoke": _only("txHash"),
+    "wallet.show": _only("balance", "wallet", "ens"),
+    "wallet.show_bridged": _only("balance"),
+    "wallet.send_ether": _TRANSFER,
+    "wallet.send_rlc": _TRANSFER,
+    "wallet.sweep": _only("from", "to", "sendNativeTxHash", "sendERC20TxHash", "errors"),
+    "wallet.bridge_to_sidechain": _BRIDGE,
+    "wallet.bridge_to_mainchain": _BRIDGE,
+    "workerpool.api_url": _named("apiUrl"),
+    "workerpool.set_api_url": _only("address", "url", "txHash"),
+}
+"""Verb -> official JSON; ``*`` is any noun that is not named itself."""
+
+_VALUES: dict[str, Callable[[Any], Any]] = {
+    "app.deploy": itemgetter("address"),
+    "dataset.deploy": itemgetter("address"),
+    "workerpool.deploy": itemgetter("address"),
+    "requester.check_secret": itemgetter("isSet"),
+    "result.push_encryption_key": lambda _facts: None,
+    "result.decrypt": _opened,
+    "storage.init": itemgetter("isInitialized"),
+}
+"""Verbs that give something else than a frame of their facts, or the facts themselves."""
