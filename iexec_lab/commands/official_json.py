@@ -1,7 +1,7 @@
 """From what a verb found to the JSON that the official CLI prints of it, without ``ok``.
 
-``fetch`` calls a verb for a command; ``_OFFICIAL`` has the shape of each answer that is not printed as it is. A
-field that is missing in an answer is missing in the JSON.
+``fetch`` calls a verb for a command; ``_OFFICIAL`` has the shape of each answer that is not printed as it is.
+A field that is missing in an answer is missing in the JSON.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Options of a run: what a requester may wish. One declaration for ``app run`` and ``app request-execution``.
 
-An option is added here, and read in ``request.py``; all faces have it then, and a name that nothing reads is an
-error.
+An option is added here, and read in ``request.py``; all faces have it then, and a name that nothing reads is
+an error.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the nouns of ``lab`` have in common.
 
-A verb is an ordinary method that returns its value. Where that is a DataFrame, a second method beside it finds
-the facts and the verb draws them:
+A verb is an ordinary method that returns its value. Where that is a DataFrame, a second method beside it
+finds the facts and the verb draws them:
 
     def show(self, address=None) -> pd.DataFrame:       what people call
         return self._draw("show", self._fetch_show(address))

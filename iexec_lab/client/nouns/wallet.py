@@ -51,7 +51,8 @@ class Wallets(Noun):
 
     def _fetch_show_bridged(self, address: str | None = None) -> dict[str, Any]:
         other = bridged_session(self.session)
-        return Wallets(other)._fetch_show(self.session.to_address(address or self.session.address))
+        own = self.session.to_address(address or self.session.address)
+        return Wallets(other)._fetch_show(own)  # noqa: SLF001 - our own, elsewhere
 
     def show(self, address: str | None = None, *, show_private_key: bool = False) -> pd.DataFrame:
         """What an address (default: the wallet's) holds in its own hands: ether and RLC.
