@@ -7,35 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from iexec_lab.commands import job_progress
-from iexec_lab.commands.job_progress import Trouble, explain
+from iexec_lab.commands.job_progress import Trouble
 from iexec_lab.errors import ChainError, ObjectNotFoundError
-
-RUNNING = {"status": "COMPUTING", "exitCode": None, "statusHistory": []}
-CRASHED = {"status": "ABORTED", "exitCode": 3, "statusHistory": []}
-REFUSED = {
-    "status": "ABORTED",
-    "exitCode": 0,
-    "statusHistory": [
-        {"status": "COMPUTED"},
-        {"status": "CONTRIBUTE_FAILED", "cause": "DETERMINISM_HASH_NOT_FOUND"},
-        {"status": "ABORTED"},
-    ],
-}
-
-
-@pytest.mark.parametrize("replicates", [[], [RUNNING], [CRASHED, RUNNING]])
-def test_nothing_is_said_while_somebody_works(replicates):
-    assert explain(replicates) == ""
-
-
-def test_a_crashed_app_is_named():
-    assert explain([CRASHED]).startswith("no worker goes on (the app ended with exit code 3; task debug")
-
-
-def test_another_failure_is_named():
-    assert "CONTRIBUTE_FAILED DETERMINISM_HASH_NOT_FOUND;" in explain([REFUSED])
-    assert "(ABORTED;" in explain([{"status": "ABORTED"}])
-    assert "(ABORTED;" in explain([{"status": "ABORTED", "statusHistory": None}])
 
 
 @pytest.mark.parametrize("error", [ObjectNotFoundError("task", "0x1", 5), ChainError("the node is away")])
@@ -43,11 +16,21 @@ def test_a_question_that_fails_does_not_end_the_wait(monkeypatch, error):
     monkeypatch.setattr(job_progress, "_PATIENCE", 0)
     asked = []
 
-    def debug(task_id):
-        asked.append(task_id)
+    def ask(_session, view):
+        asked.append(view)
         raise error
 
-    lab = SimpleNamespace(task=SimpleNamespace(debug=SimpleNamespace(plain=debug)))
-    trouble = Trouble(lab)
-    assert trouble.look("0x1") == trouble.look("0x1") == ""
-    assert asked == ["0x1", "0x1"]
+    monkeypatch.setattr(job_progress, "ask_cause", ask)
+    trouble = Trouble(SimpleNamespace(session=None))
+    assert trouble.look("view") == trouble.look("view") == ""
+    assert asked == ["view", "view"]
+
+
+def test_the_cause_is_told_once_it_is_known(monkeypatch):
+    monkeypatch.setattr(job_progress, "_PATIENCE", 0)
+    answers = [None, "the app ended with exit code 3"]
+    monkeypatch.setattr(job_progress, "ask_cause", lambda _session, _view: answers.pop(0))
+    trouble = Trouble(SimpleNamespace(session=None))
+    assert trouble.look("view") == ""
+    assert trouble.look("view").startswith("no worker goes on (the app ended with exit code 3; task debug")
+    assert trouble.look("view") == trouble.text

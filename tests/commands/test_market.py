@@ -14,7 +14,7 @@ from helpers.answers import facts
 from helpers.waiting import until
 
 from iexec_lab.client.iexec import connect
-from iexec_lab.commands.job_progress import explain
+from iexec_lab.client.jobs.why import cause
 from iexec_lab.errors import ObjectNotFoundError, ProjectError
 from iexec_lab.project import Project
 from iexec_lab.wallet.signer import LocalSigner
@@ -170,7 +170,7 @@ def end_when_given_up(handle, app):
             [task] = lab.deal.task_ids(deal["dealid"])
             with suppress(ObjectNotFoundError):  # not begun
                 found = facts(lab, "task.debug", task, logs=True)
-                if explain(found.get("offchainData", {}).get("replicates", [])) and found.get("appLogs"):
+                if cause(found.get("offchainData", {}).get("replicates", [])) and found.get("appLogs"):
                     return True
         return False
 

@@ -13,6 +13,7 @@ from iexec_lab.client.jobs.logs import fetch_logs
 from iexec_lab.client.jobs.polling import look, look_again, patiently, pauses, read_deals
 from iexec_lab.client.jobs.result import Result
 from iexec_lab.client.jobs.status import JobDeal, JobStatus, TaskRef
+from iexec_lab.client.jobs.why import reason
 from iexec_lab.errors import ChainError, JobError, ObjectNotFoundError
 from iexec_lab.services.rows import Rows
 
@@ -239,6 +240,26 @@ class Job:
         left_out = sum(found.left_out for found in entries)
         about = {**self._session.about(), **({"left_out": left_out} if left_out else {})}
         return frames.build("log", rows, **about)
+
+    def why(self, index: int | None = None) -> str | None:
+        """Why a task has no result, in a sentence, by the chain's and the workerpool's word.
+
+        Args:
+            index: Place of the task in the job, from 0; None takes the first that failed, or else the first
+                that has not ended.
+
+        Returns:
+            None for a task that completed, or that somebody works on.
+
+        Raises:
+            ObjectNotFoundError: The job has no task of that index.
+        """
+        if index is not None:
+            self._ref(index)
+        views = self.status().tasks if index is None else [self.status().tasks[index]]
+        without = [view for view in views if not view.completed]
+        without.sort(key=lambda view: not view.ended)
+        return reason(self._session, without[0]) if without else None
 
     def _ref(self, index: int) -> TaskRef:
         if not 0 <= index < len(self._refs):
