@@ -182,7 +182,8 @@ def _tell(outcome: Outcome, *, is_raw: bool) -> int:
 
 def _print(outcome: Outcome) -> None:
     from iexec_lab.commands.readable import humane
-    from iexec_lab.commands.text import GREEN, RED, render, safe
+    from iexec_lab.commands.text import render, safe
+    from iexec_lab.looks import GREEN, RED
 
     style = _style(sys.stdout)
     if outcome.said:
@@ -217,7 +218,7 @@ def _fail(error: IexecError, words: list[str], *, is_raw: bool, tx_hash: str | N
         print(_json({"ok": False, "command": _typed(words), "error": named}), file=sys.stderr)
         return 1
     from iexec_lab.commands.terminal import safe_lines
-    from iexec_lab.commands.text import RED
+    from iexec_lab.looks import RED
 
     first, *rest = error.lines()
     style = _style(sys.stderr)

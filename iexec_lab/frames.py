@@ -26,6 +26,7 @@ from iexec_lab.protocol import (
     to_moment,
     to_number,
 )
+from iexec_lab.protocol.states import COMPLETED, TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -108,7 +109,7 @@ def _tag_words(value: str) -> tuple[str, ...] | None:
 
 
 _ORDER_STATUSES = ("open", "filled", "canceled", "dead")
-_TASK_STATUSES = (*TASK_STATUSES[:3], "TIMEOUT", *TASK_STATUSES[3:])
+_TASK_STATUSES = (*TASK_STATUSES[:COMPLETED], TIMEOUT, *TASK_STATUSES[COMPLETED:])
 
 KINDS: Mapping[str, Kind] = {
     "u256": Kind(to_number, "object"),

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import ConfigurationError
+from iexec_lab.frameworks import TEE_FRAMEWORKS
 from iexec_lab.plain_text import plain
 from iexec_lab.urls import is_loopback, shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-FRAMEWORKS = ("scone", "gramine", "tdx")
 NO_TAG = "0x" + "00" * 32
 TDX_TAG = "0x" + "00" * 31 + "09"
 
@@ -103,7 +103,7 @@ class Network:
     ens_resolver: str | None = None
     bridge: Bridge | None = None
     default_tee_framework: str = "scone"
-    frameworks: tuple[str, ...] = FRAMEWORKS
+    frameworks: tuple[str, ...] = TEE_FRAMEWORKS
     default_tag: str = NO_TAG
     real_value: bool = False
     unsupported: frozenset[str] = frozenset()
@@ -360,7 +360,7 @@ def _merge(key: str, entry: Mapping[str, Any], chain_id: int | None, providers: 
         changes["use_gas"] = False  # the chain takes no gas, whatever chain.json says
     if "defaultTeeFramework" in entry or not isinstance(entry.get("sms", ""), str):
         # Only 8.x files have these keys, and 8.x accepts every framework on every chain.
-        changes |= {"frameworks": FRAMEWORKS, "default_tag": NO_TAG}
+        changes |= {"frameworks": TEE_FRAMEWORKS, "default_tag": NO_TAG}
     if changes.get("hub", base.hub).lower() != base.hub.lower():
         changes["rlc"] = None  # another hub may use another one
     network = replace(base, name=key, providers=dict(providers), real_value=False, **changes)

@@ -30,7 +30,7 @@ F = TypeVar("F", bound="Callable[..., Any]")
 _STAND_IN = re.compile(r"^( *)\*\*(?:options|filters): .*\n", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Opt:
     """What people need to know of one option beside its name and type.
 
@@ -55,25 +55,14 @@ class Opt:
     python_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Declared(Opt):
-    """An option with its name and its type."""
-
-    name: str = ""
-    type: Any = None
-
-
 @cache
-def declared(options: type) -> Mapping[str, Declared]:
+def declared(options: type) -> Mapping[str, Opt]:
     """The options of such a class by name, in the order in which they stand there."""
-    found = {}
-    for name, hint in get_type_hints(options, include_extras=True).items():
-        if get_origin(hint) is not Annotated:
-            raise TypeError(f"{options.__name__}.{name} has no Opt")
-        type_, opt = get_args(hint)[:2]
-        values = {field: getattr(opt, field) for field in Opt.__dataclass_fields__}
-        found[name] = Declared(**values, name=name, type=type_)
-    return found
+    hints = get_type_hints(options, include_extras=True)
+    without = [name for name, hint in hints.items() if get_origin(hint) is not Annotated]
+    if without:
+        raise TypeError(f"{options.__name__}: no Opt for {', '.join(without)}")
+    return {name: get_args(hint)[1] for name, hint in hints.items()}
 
 
 def with_defaults(options: type, given: Mapping[str, Any], **defaults: Any) -> dict[str, Any]:
@@ -88,7 +77,7 @@ def takes(options: type, **defaults: Any) -> Callable[[F], F]:
         options: The ``TypedDict`` that declares them.
         **defaults: What is another default for this method.
     """
-    known = declared(options)
+    known, types = declared(options), get_type_hints(options)
 
     def decorate(method: F) -> F:
         assert isinstance(method, FunctionType)
@@ -107,14 +96,14 @@ def takes(options: type, **defaults: Any) -> Callable[[F], F]:
                 name,
                 inspect.Parameter.KEYWORD_ONLY,
                 default=defaults.get(name, opt.default),
-                annotation=_written(opt.type),
+                annotation=_written(types[name]),
             )
             for name, opt in known.items()
         ]
         vars(called)["__signature__"] = own.replace(parameters=[*named, *more])
         hints = {name: hint for name, hint in method.__annotations__.items() if name not in _STARS}
         returned = {"return": hints.pop("return")} if "return" in hints else {}
-        called.__annotations__ = hints | {name: opt.type for name, opt in known.items()} | returned
+        called.__annotations__ = hints | types | returned
         called.__doc__ = _STAND_IN.sub(lambda found: _described(known, found[1]), method.__doc__ or "")
         return called  # type: ignore[return-value]
 
@@ -141,7 +130,7 @@ def _written(hint: Any) -> str:
     )
 
 
-def _described(known: Mapping[str, Declared], indent: str) -> str:
+def _described(known: Mapping[str, Opt], indent: str) -> str:
     lines = []
     for name, opt in known.items():
         text = f"{opt.help[0].upper()}{opt.help[1:]}"

@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from iexec_lab.looks import LONGEST_TERM
 from iexec_lab.plain_text import plain
 from iexec_lab.protocol import RequestOrder
 from iexec_lab.units import format_ether, format_rlc
@@ -42,8 +43,6 @@ ROUTINE: Final = frozenset(
     }
 )
 """Actions that the official CLI carries out unasked."""
-LONGEST_TERM: Final = 2_000
-"""Characters of one term in a question; parameters can be long."""
 
 
 _PLAIN_NAME = re.compile(r"[\w.:-]+")  # other names of networks are quoted, or they might read as a cost

@@ -182,7 +182,7 @@ def owner_of(context: Context, args: Namespace) -> str:
 
 def read_address(context: Context, args: Namespace) -> str:
     """Address of the wallet that the official look-up finds; the null address when there is none."""
-    from iexec_lab.project.templates import NULL_ADDRESS
+    from iexec_lab.protocol import NULL_ADDRESS
     from iexec_lab.wallet import keystore
 
     names = ("wallet_file", "wallet_address", "keystoredir")

@@ -6,7 +6,6 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from iexec_lab.client.jobs.why import ask_cause
 from iexec_lab.errors import IexecError
 
 if TYPE_CHECKING:
@@ -30,6 +29,8 @@ class Trouble:
     def look(self, view: TaskView) -> str:
         """A sentence when every worker of the task gave up, else nothing; asks now and then only."""
         if not self.text and time.monotonic() - self._asked >= _PATIENCE:
+            from iexec_lab.client.jobs.why import ask_cause
+
             with suppress(IexecError):  # nobody initialised the task yet, or the node is away: wait on
                 self.text = told(ask_cause(self._session, view))
             self._asked = time.monotonic()

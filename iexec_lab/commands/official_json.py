@@ -6,7 +6,6 @@ A field that is missing in an answer is missing in the JSON.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +19,11 @@ if TYPE_CHECKING:
     Shape = Callable[[Any], dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
 class Answer:
     """What a verb found: as facts, as official JSON, as the value that Python and notebooks get."""
 
-    verb: str
-    facts: Any
-    _of: Noun
+    def __init__(self, verb: str, facts: Any, of: Noun) -> None:
+        self.verb, self.facts, self._of = verb, facts, of
 
     def to_official_json(self) -> dict[str, Any]:
         return official_json(self.verb, self.facts)

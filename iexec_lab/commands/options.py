@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from iexec_lab.commands.tree import Option
+from iexec_lab.frameworks import TEE_FRAMEWORKS
 
 if TYPE_CHECKING:
-    from iexec_lab.client.options import Declared
-
-FRAMEWORKS = ("scone", "gramine", "tdx")
+    from iexec_lab.client.options import Opt
 
 
 def flag(name: str, help: str, group: str = "options") -> Option:  # noqa: A002 - the word of argparse
@@ -63,7 +62,11 @@ OVERWRITE = flag("--force", "replace files without asking")
 USER = Option("--user", "user", "look at this user in place of the wallet", shows="address")
 TO = Option("--to", "user", "who receives", shows="address")
 TEE_FRAMEWORK = Option(
-    "--tee-framework", "framework", "the secret manager of this framework", shows="name", choices=FRAMEWORKS
+    "--tee-framework",
+    "framework",
+    "the secret manager of this framework",
+    shows="name",
+    choices=TEE_FRAMEWORKS,
 )
 SKIP_PREFLIGHT = flag("--skip-preflight-check", "do not check secrets and tags before signing")
 FORCE_UPDATE = flag("--force-update", "replace what is stored")
@@ -102,16 +105,15 @@ def declared_options(options: type, *but: str) -> tuple[Option, ...]:
     """The options that a verb declares, as the command line has them; without those named."""
     from iexec_lab.client.options import declared
 
-    return tuple(
-        _of_line(opt) for opt in declared(options).values() if not opt.python_only and opt.name not in but
-    )
+    found = declared(options).items()
+    return tuple(_of_line(name, opt) for name, opt in found if not opt.python_only and name not in but)
 
 
-def _of_line(opt: Declared) -> Option:
+def _of_line(name: str, opt: Opt) -> Option:
     value: Literal["none", "required"] = "none" if opt.kind == "flag" else "required"
     text = f"{opt.help}; {opt.line}" if opt.line else opt.help
-    name = f"--{opt.name.replace('_', '-')}"
-    return Option(name, opt.kind, text, value, shows=opt.shows, variadic=opt.variadic)
+    flag_ = f"--{name.replace('_', '-')}"
+    return Option(flag_, opt.kind, text, value, shows=opt.shows, variadic=opt.variadic)
 
 
 def restrict(kind: str) -> Option:

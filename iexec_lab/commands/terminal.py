@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 from iexec_lab.commands.context import unanswered
-from iexec_lab.commands.text import YELLOW, Style, safe
+from iexec_lab.commands.text import Style, safe
 from iexec_lab.errors import AbortedError
+from iexec_lab.looks import YELLOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from iexec_lab.looks import BOLD, GREEN, LONGEST_LINE, LONGEST_TEXT, PLAIN
 from iexec_lab.units import number_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-GREEN, YELLOW, RED, BOLD, PLAIN = "\x1b[32m", "\x1b[33m", "\x1b[31m", "\x1b[1m", "\x1b[0m"
 
 
 class Style:
@@ -22,10 +21,6 @@ class Style:
         return f"{colour}{text}{PLAIN}" if self.colours else text
 
 
-LONGEST_LINE = 10_000
-"""Characters of a line that are shown; the whole is in the value, and in ``--raw``."""
-
-
 def safe(text: str) -> str:
     """Text without control characters, not endless: what comes from the network must not move the cursor."""
     if len(text) > LONGEST_LINE:
@@ -33,10 +28,6 @@ def safe(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
-
-
-LONGEST_TEXT = 200_000
-"""Characters of a text of several lines, such as a log, that are shown."""
 
 
 def render(value: Any, style: Style, *, width: int = 100) -> str:

@@ -11,6 +11,7 @@ from iexec_lab.ethereum.contracts import HUB, RLC
 from iexec_lab.ethereum.hub import Hub
 from iexec_lab.protocol.constants import NULL_ADDRESS
 from iexec_lab.protocol.ids import task_id
+from iexec_lab.protocol.states import ACTIVE, REVEALING, UNSET
 from iexec_lab.protocol.values import to_address
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from iexec_lab.ethereum.abi import Function
     from iexec_lab.ethereum.rpc import Provider
     from iexec_lab.protocol.states import Task
-
-UNSET, ACTIVE, REVEALING, COMPLETED = range(4)
 
 
 def explain(rpc: Provider, call: Mapping[str, Any]) -> str | None:

@@ -11,6 +11,7 @@ from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.commands.text import safe
+from iexec_lab.looks import LONGEST_CELL
 from iexec_lab.units import number_text
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 _FRAME = ("pandas", "DataFrame"), ("pandas.core.frame", "DataFrame")
 """pandas says its frames live in ``pandas`` from version 3 on."""
 _NOTHING = ("<NA>", "NaT", "nan")
-_LONGEST_CELL = 4_000
 _LONG_HASH, _LONG_ADDRESS = 66, 42
 _HIDDEN = "private_key"
 _IN_ITS_PLACE = "not shown, a notebook would keep it; the value has it"
@@ -179,7 +179,7 @@ def _fitting(widths: list[int]) -> int:
 def word(value: Any) -> str:
     """A value as people read it."""
     if isinstance(value, (list, tuple)):
-        return _cut(", ".join(word(item) for item in islice(value, _LONGEST_CELL)))
+        return _cut(", ".join(word(item) for item in islice(value, LONGEST_CELL)))
     if isinstance(value, dict):
         return _cut(", ".join(f"{safe(str(key))}: {word(item)}" for key, item in value.items()))
     if isinstance(value, int) and not isinstance(value, bool):
@@ -193,7 +193,7 @@ def word(value: Any) -> str:
 
 def _cut(text: str) -> str:
     """A cell is for the eye; the value has all of it."""
-    return text if len(text) <= _LONGEST_CELL else text[:_LONGEST_CELL] + "…"
+    return text if len(text) <= LONGEST_CELL else text[:LONGEST_CELL] + "…"
 
 
 def _short(text: str) -> str:

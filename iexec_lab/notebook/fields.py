@@ -13,6 +13,7 @@ import ipywidgets as widgets
 from iexec_lab.commands.complete import known_values
 from iexec_lab.commands.tree import SECRET_KINDS, Argument, Option
 from iexec_lab.errors import IexecError
+from iexec_lab.looks import MISTAKE
 from iexec_lab.protocol.javascript import loads
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class Field:
             return problem
         # An empty field is not yet wrong to look at; the run button is what waits for it.
         self._note.value = (
-            f'<span style="color:#c0392b">{html.escape(problem)}</span>' if problem and self.value else ""
+            f'<span style="color:{MISTAKE}">{html.escape(problem)}</span>' if problem and self.value else ""
         )
         return problem
 

@@ -13,6 +13,7 @@ from IPython.display import display
 
 from iexec_lab.commands.recent import Seen
 from iexec_lab.errors import IexecError, UsageError
+from iexec_lab.looks import MISTAKE
 from iexec_lab.notebook.fields import Field
 from iexec_lab.notebook.variables import escape
 
@@ -109,7 +110,7 @@ class Form:
             self.value = self._execute(words)
         except IexecError as error:
             text = "\n".join(error.lines())
-            markup = f'<pre style="color:#c0392b;white-space:pre-wrap">{html.escape(text)}</pre>'
+            markup = f'<pre style="color:{MISTAKE};white-space:pre-wrap">{html.escape(text)}</pre>'
             display(_Shown(text, markup))  # type: ignore[no-untyped-call]
         else:
             if self.value is not None:

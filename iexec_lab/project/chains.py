@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import ProjectError
+from iexec_lab.frameworks import TEE_FRAMEWORKS
+from iexec_lab.networks import NETWORKS, builtin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-BUILT_IN = {1: "mainnet", 134: "bellecour", 42161: "arbitrum-mainnet", 421614: "arbitrum-sepolia-testnet"}
-FRAMEWORKS = ("scone", "gramine", "tdx")
 
 _MAX_QUORUM = 3
 
@@ -56,20 +55,23 @@ def choose(document: Mapping[str, Any], name: str | None) -> ChainEntry:
             'Missing chain parameter. Check your "chain.json" file',
             hint='Add "default": "<chain name>" to chain.json or use --chain <name>.',
         )
-    key = wanted if wanted in chains else BUILT_IN.get(_number(wanted), "")
+    key = wanted if wanted in chains else _built_in(wanted)
     if key not in chains:
         known = ", ".join(chains) or "none"
         raise ProjectError(
             f'Missing "{wanted}" chain in "chain.json"', hint=f"Chains of this project: {known}."
         )
     values = chains[key]
-    ids = {built_in: chain_id for chain_id, built_in in BUILT_IN.items()}
-    chain_id = int(values["id"]) if "id" in values else ids.get(key)
+    known_as = NETWORKS.get(key)
+    known_id = known_as.id if known_as else None
+    chain_id = int(values["id"]) if "id" in values else known_id
     return ChainEntry(key, chain_id, dict(values), dict(document.get("providers") or {}), dict(chains))
 
 
-def _number(text: str) -> int:
-    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else -1
+def _built_in(text: str) -> str:
+    """Name of the built-in network of a chain id; empty when there is none."""
+    found = builtin(int(text)) if re.fullmatch(r"[0-9]{1,18}", text) else None
+    return found.name if found else ""
 
 
 def check(document: Mapping[str, Any]) -> None:
@@ -136,7 +138,7 @@ def _sms(name: str, value: Any) -> None:
     if not isinstance(value, dict):
         _url(name, value)
         return
-    unknown = [key for key in value if key not in FRAMEWORKS]
+    unknown = [key for key in value if key not in TEE_FRAMEWORKS]
     if unknown:
         raise _wrong(f"{name} field has unspecified keys: {', '.join(unknown)}")
     for framework, url in value.items():
@@ -144,7 +146,7 @@ def _sms(name: str, value: Any) -> None:
 
 
 def _framework(name: str, value: Any) -> None:
-    if value not in FRAMEWORKS:
+    if value not in TEE_FRAMEWORKS:
         raise _wrong(f"{name} is not a valid TEE framework")
 
 

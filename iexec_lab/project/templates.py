@@ -6,8 +6,7 @@ from copy import deepcopy
 from typing import Any
 
 from iexec_lab.errors import ValidationError
-
-NULL_ADDRESS = "0x" + 40 * "0"
+from iexec_lab.protocol import NULL_ADDRESS
 
 PROJECT: dict[str, Any] = {
     "description": "What this app, dataset or workerpool does, for the people who will use it.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from iexec_lab.frameworks import TEE_FRAMEWORKS
 from iexec_lab.protocol.bulk import MAX_DATASETS_PER_TASK, bulk_root, bulk_slices, check_bulk_order
 from iexec_lab.protocol.challenge import (
     authorization_hash,
@@ -21,7 +22,6 @@ from iexec_lab.protocol.constants import (
     NULL_BYTES,
     NULL_BYTES32,
     SIGN,
-    TEE_FRAMEWORKS,
 )
 from iexec_lab.protocol.creation import create_order
 from iexec_lab.protocol.ens import check_domain, check_label, labelhash, namehash, normalize_name

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.errors import ValidationError
-from iexec_lab.protocol.constants import DATASET_INFINITE_VOLUME, TEE_FRAMEWORKS
+from iexec_lab.frameworks import TEE_FRAMEWORKS
+from iexec_lab.protocol.constants import DATASET_INFINITE_VOLUME
 from iexec_lab.protocol.javascript import dumps, print_value, type_error
 from iexec_lab.protocol.orders import DatasetOrder
 

@@ -17,4 +17,3 @@ SIGN: Final = 0
 CLOSE: Final = 1
 
 #: TEE frameworks the SDKs have known, in the order in which their error messages list them.
-TEE_FRAMEWORKS: Final = ("scone", "gramine", "tdx")

@@ -6,7 +6,8 @@ from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import ValidationError
-from iexec_lab.protocol.constants import NULL_ADDRESS, NULL_BYTES32, TEE_FRAMEWORKS
+from iexec_lab.frameworks import TEE_FRAMEWORKS
+from iexec_lab.protocol.constants import NULL_ADDRESS, NULL_BYTES32
 from iexec_lab.protocol.orders import ORDERS, RequestOrder, WorkerpoolOrder
 from iexec_lab.protocol.params import canonical_params
 from iexec_lab.protocol.tags import check_tag, sum_tags

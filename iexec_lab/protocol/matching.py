@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iexec_lab.errors import ValidationError
-from iexec_lab.protocol.constants import NULL_ADDRESS, TEE_FRAMEWORKS
+from iexec_lab.frameworks import TEE_FRAMEWORKS
+from iexec_lab.protocol.constants import NULL_ADDRESS
 from iexec_lab.protocol.orders import NULL_DATASET_ORDER
 from iexec_lab.protocol.tags import check_deal_tag, has_tag, missing_bits, sum_tags, tag_name
 

@@ -10,7 +10,8 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.errors import ValidationError
-from iexec_lab.protocol.constants import DATASET_INFINITE_VOLUME, TEE_FRAMEWORKS
+from iexec_lab.frameworks import TEE_FRAMEWORKS
+from iexec_lab.protocol.constants import DATASET_INFINITE_VOLUME
 from iexec_lab.protocol.javascript import dumps, loads, print_value, type_error
 
 if TYPE_CHECKING:

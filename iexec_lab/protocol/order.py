@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol, Self
 
 from iexec_lab.errors import ValidationError
-from iexec_lab.protocol.constants import MAX_UINT256, NULL_BYTES, TEE_FRAMEWORKS
+from iexec_lab.frameworks import TEE_FRAMEWORKS
+from iexec_lab.protocol.constants import MAX_UINT256, NULL_BYTES
 from iexec_lab.protocol.hashing import keccak
 from iexec_lab.protocol.javascript import dumps, loads, to_text, type_error
 from iexec_lab.protocol.signatures import recover_address

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from iexec_lab.errors import ValidationError
-from iexec_lab.protocol.constants import TEE_FRAMEWORKS
+from iexec_lab.frameworks import TEE_FRAMEWORKS
 from iexec_lab.protocol.javascript import to_text, type_error
 from iexec_lab.protocol.mrenclave import encode_mrenclave
 from iexec_lab.protocol.multiaddr import encode_multiaddr

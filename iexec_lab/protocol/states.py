@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 TASK_STATUSES: Final = ("UNSET", "ACTIVE", "REVEALING", "COMPLETED", "FAILED")
+UNSET, ACTIVE, REVEALING, COMPLETED, FAILED = range(len(TASK_STATUSES))
+TIMEOUT: Final = "TIMEOUT"
+"""What a task that has not ended is called once its final deadline is over."""
 CONTRIBUTION_STATUSES: Final = ("UNSET", "CONTRIBUTED", "PROVED", "REJECTED")
 
 #: Deadlines after the start of a deal, or after consensus for the reveal, in units of the category's
@@ -29,8 +32,6 @@ FINAL_RATIO: Final = 10
 
 #: More tasks than a deal has that anybody lists one by one: a node can name any number.
 MAX_TASKS: Final = 100_000
-
-_COMPLETED: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,12 +211,12 @@ class Task:
 
     def timed_out(self, now: int) -> bool:
         """True when the final deadline is over and there is no result."""
-        return self.status != _COMPLETED and now >= self.final_deadline
+        return self.status != COMPLETED and now >= self.final_deadline
 
     def status_name(self, now: int) -> str:
         """A name of ``TASK_STATUSES``, or ``TIMEOUT`` for a task that could be claimed at that time."""
-        if self.status < _COMPLETED and self.timed_out(now):
-            return "TIMEOUT"
+        if self.status < COMPLETED and self.timed_out(now):
+            return TIMEOUT
         return _name(TASK_STATUSES, self.status)
 
     def result(self) -> dict[str, Any]:

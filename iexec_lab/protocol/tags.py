@@ -11,7 +11,8 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.errors import ValidationError
-from iexec_lab.protocol.constants import NULL_BYTES32, TEE_FRAMEWORKS
+from iexec_lab.frameworks import TEE_FRAMEWORKS
+from iexec_lab.protocol.constants import NULL_BYTES32
 from iexec_lab.protocol.javascript import to_text
 from iexec_lab.protocol.values import to_bytes32
 

@@ -135,10 +135,8 @@ GIVEN_UP = {
 def test_the_story_of_a_task(answer, world):
     plain = facts(world.says(answer), "task.debug", world.task)
     json.dumps(plain, ensure_ascii=False).encode()
-    assert (
-        cause(plain.get("offchainData", {}).get("replicates", [])) is None
-        or type(cause(plain["offchainData"]["replicates"])) is str
-    )
+    why = cause(plain.get("offchainData", {}).get("replicates", []))
+    assert why is None or type(why) is str
 
 
 @given(answer=mutated(ANSWERS["logs"]))

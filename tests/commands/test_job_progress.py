@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from iexec_lab.client.jobs import why
 from iexec_lab.commands import job_progress
 from iexec_lab.commands.job_progress import Trouble
 from iexec_lab.errors import ChainError, ObjectNotFoundError
@@ -20,7 +21,7 @@ def test_a_question_that_fails_does_not_end_the_wait(monkeypatch, error):
         asked.append(view)
         raise error
 
-    monkeypatch.setattr(job_progress, "ask_cause", ask)
+    monkeypatch.setattr(why, "ask_cause", ask)
     trouble = Trouble(SimpleNamespace(session=None))
     assert trouble.look("view") == trouble.look("view") == ""
     assert asked == ["view", "view"]
@@ -29,7 +30,7 @@ def test_a_question_that_fails_does_not_end_the_wait(monkeypatch, error):
 def test_the_cause_is_told_once_it_is_known(monkeypatch):
     monkeypatch.setattr(job_progress, "_PATIENCE", 0)
     answers = [None, "the app ended with exit code 3"]
-    monkeypatch.setattr(job_progress, "ask_cause", lambda _session, _view: answers.pop(0))
+    monkeypatch.setattr(why, "ask_cause", lambda _session, _view: answers.pop(0))
     trouble = Trouble(SimpleNamespace(session=None))
     assert trouble.look("view") == ""
     assert trouble.look("view").startswith("no worker goes on (the app ended with exit code 3; task debug")

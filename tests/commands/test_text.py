@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iexec_lab.commands.text import LONGEST_LINE, LONGEST_TEXT, Style, render, safe
+from iexec_lab.commands.text import Style, render, safe
+from iexec_lab.looks import LONGEST_LINE, LONGEST_TEXT
 
 PLAIN = Style(colours=False)
 

@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import JobError
 from iexec_lab.protocol import TASK_STATUSES, Deal, Task, to_moment
+from iexec_lab.protocol.states import COMPLETED, FAILED, TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-
-COMPLETED = 3
-FAILED = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +37,7 @@ class TaskView:
     def status(self) -> str:
         """A name of ``TASK_STATUSES``, or ``TIMEOUT``."""
         late = self.task.status < COMPLETED and self.timed_out
-        return "TIMEOUT" if late else TASK_STATUSES[self.task.status]
+        return TIMEOUT if late else TASK_STATUSES[self.task.status]
 
     @property
     def ended(self) -> bool:

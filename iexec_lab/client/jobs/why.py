@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from iexec_lab.client.jobs.logs import workerpool_api
 from iexec_lab.client.jobs.status import date
 from iexec_lab.errors import ConfigurationError, ServiceError
+from iexec_lab.protocol.states import FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,6 +54,6 @@ def reason(session: Session, view: TaskView) -> str | None:
     if not view.ended:
         return f"no worker goes on: {known}" if known else None
     end = f"nobody finished it by its deadline, {date(view.final_time)} UTC"
-    if view.status == "FAILED":  # a claim is what makes it so
+    if view.task.status == FAILED:  # a claim is what makes it so
         end += ", and its price was claimed back"
     return f"{end}; {known}" if known else end

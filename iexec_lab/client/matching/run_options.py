@@ -4,8 +4,6 @@ An option is added here, and read in ``request.py``; all faces have it then, and
 an error.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypedDict
 

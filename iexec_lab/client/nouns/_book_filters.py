@@ -5,8 +5,6 @@ strict
 flag only those that name it; ``any`` takes all, None only those open to all.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Any, TypedDict
 
 from iexec_lab.client.options import Opt

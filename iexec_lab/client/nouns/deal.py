@@ -17,6 +17,7 @@ from iexec_lab.ethereum.calls import latest_block
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.ethereum.rpc import to_int
 from iexec_lab.protocol import NULL_ADDRESS, to_bytes32
+from iexec_lab.protocol.states import ACTIVE, REVEALING, UNSET
 from iexec_lab.services.market import DealPage
 
 CLAIM_GAS = 55_000
@@ -138,8 +139,8 @@ class Deals(Noun):
         views = look(session, held.refs())
         if views[0].now < held.final_time:
             raise JobError(f"Cannot claim a deal before reaching the final time: {date(held.final_time)} UTC")
-        started = [view for view in views if view.task.status in {1, 2}]
-        unset = [view for view in views if view.task.status == 0]
+        started = [view for view in views if view.task.status in {ACTIVE, REVEALING}]
+        unset = [view for view in views if view.task.status == UNSET]
         if not started and not unset:
             raise JobError("Nothing to claim")
         plan = session.plan(

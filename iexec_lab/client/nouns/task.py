@@ -26,10 +26,11 @@ from iexec_lab.errors import JobError, ObjectNotFoundError, ServiceError
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.protocol import task_id as id_of_task
 from iexec_lab.protocol import to_bytes32
+from iexec_lab.protocol.states import COMPLETED, TASK_STATUSES, TIMEOUT
 from iexec_lab.regular_files import is_file
 from iexec_lab.services.rows import Rows
 
-CLAIMABLE = {"UNSET", "ACTIVE", "REVEALING", "TIMEOUT"}
+CLAIMABLE = {*TASK_STATUSES[:COMPLETED], TIMEOUT}
 
 
 class Tasks(Noun):

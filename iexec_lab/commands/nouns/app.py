@@ -14,7 +14,6 @@ from iexec_lab.commands.job_outcome import follow
 from iexec_lab.commands.options import (
     CHAIN,
     FORCE,
-    FRAMEWORKS,
     PRICE,
     SENDS,
     SIGNS,
@@ -28,6 +27,7 @@ from iexec_lab.commands.options import (
     restrict,
 )
 from iexec_lab.commands.tree import Argument, Command, Option
+from iexec_lab.frameworks import TEE_FRAMEWORKS
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -90,7 +90,11 @@ COMMANDS = (
             *WALLET_OPEN,
             flag("--tee", "an app for the default TEE framework of the network"),
             Option(
-                "--tee-framework", "framework", "an app for this framework", shows="name", choices=FRAMEWORKS
+                "--tee-framework",
+                "framework",
+                "an app for this framework",
+                shows="name",
+                choices=TEE_FRAMEWORKS,
             ),
         ),
         example="app init",

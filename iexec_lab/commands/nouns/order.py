@@ -26,7 +26,7 @@ KINDS = ("app", "dataset", "workerpool", "request")
 
 def init(context: Context, args: Namespace) -> Outcome:
     from iexec_lab.project import templates
-    from iexec_lab.protocol import decode_tag
+    from iexec_lab.protocol import NULL_ADDRESS, decode_tag
 
     lab = context.lab(args)
     chain_id, user = lab.session.network.id, lab.session.address
@@ -34,9 +34,7 @@ def init(context: Context, args: Namespace) -> Outcome:
     written: dict[str, Any] = {}
     for kind in _selected(args) or KINDS:
         resource = None if kind == "request" else context.project.deployed(kind, chain_id)
-        order = templates.order(
-            f"{kind}order", resource=resource or templates.NULL_ADDRESS, user=user, tag=tag
-        )
+        order = templates.order(f"{kind}order", resource=resource or NULL_ADDRESS, user=user, tag=tag)
         context.project.save_order(f"{kind}order", order)
         written[f"{kind}order"] = order
     said = f'Saved default {_list(written)} in "iexec.json", you can edit it:'

@@ -1,0 +1,22 @@
+"""How much of a thing is drawn, and in which colours: texts come from strangers and may be of any length.
+
+What is cut is whole in the value, and in ``--raw``.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+LONGEST_CELL: Final = 4_000
+"""Characters of a cell of a frame."""
+LONGEST_TERM: Final = 2_000
+"""Characters of one term in a question; parameters can be long."""
+LONGEST_LINE: Final = 10_000
+"""Characters of a line in a terminal."""
+LONGEST_TEXT: Final = 200_000
+"""Characters of a text of several lines in a terminal, such as a log."""
+
+MISTAKE: Final = "#c0392b"
+"""What is wrong, in a notebook: a red that can be read on white and on black."""
+GREEN, YELLOW, RED, BOLD, PLAIN = "\x1b[32m", "\x1b[33m", "\x1b[31m", "\x1b[1m", "\x1b[0m"
+"""The colours of a terminal."""
