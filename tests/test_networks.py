@@ -7,11 +7,11 @@ import pytest
 from helpers.places import VECTORS
 
 from iexec_lab.errors import ConfigurationError
+from iexec_lab.frameworks import TEE_FRAMEWORKS
 from iexec_lab.networks import (
     BULK,
     COMPASS,
     ENS,
-    FRAMEWORKS,
     NETWORKS,
     NO_TAG,
     TDX_TAG,
@@ -95,7 +95,7 @@ class TestCustom:
 
     def test_a_file_of_8x_brings_back_all_frameworks(self):
         network = custom_network("arbitrum-mainnet", {"sms": {"scone": "http://s", "tdx": "http://t"}})
-        assert (network.frameworks, network.default_tag) == (FRAMEWORKS, NO_TAG)
+        assert (network.frameworks, network.default_tag) == (TEE_FRAMEWORKS, NO_TAG)
         assert network.sms_url("tdx") == "http://t"
         with pytest.raises(ConfigurationError, match="Missing sms for tee framework gramine"):
             network.sms_url("gramine")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.commands.options import flag
@@ -21,6 +22,7 @@ DRY_RUN = flag("--dry-run", "show the cost, sign nothing")
 def rehearsable(handler: Handler) -> Handler:
     """The handler of a command with ``--dry-run``: it then stops at the gate, where the cost is known."""
 
+    @wraps(handler)
     def handle(context: Context, args: Namespace) -> Outcome:
         if not args.dry_run:
             return handler(context, args)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from contextlib import nullcontext
 from types import SimpleNamespace
 from unittest.mock import MagicMock
@@ -9,9 +10,12 @@ from unittest.mock import MagicMock
 import pytest
 from helpers.called_verbs import USER, Recorder
 
+from iexec_lab.client.iexec import IExec
 from iexec_lab.commands import parser, tree
 from iexec_lab.commands.context import Context
-from iexec_lab.commands.handlers import done, given
+from iexec_lab.commands.dry_run import DRY_RUN
+from iexec_lab.commands.handlers import calling, done, given, parameters
+from iexec_lab.commands.options import SENDS
 from iexec_lab.services.rows import Rows
 
 
@@ -83,3 +87,23 @@ def test_what_was_left_out_is_told():
     assert done(lab, "jobs", "Read.").said == "Read. Left out: 3 that are not what was asked for."
     rows.left_out = 0
     assert done(lab, "jobs").said == ""
+
+
+SHARED = {option.dest for option in (*SENDS, *tree.EVERYWHERE, DRY_RUN)}
+"""Options that are not the verb's: which wallet, which network, how it is shown."""
+CALLING = [
+    (command, handler)
+    for command in tree.walk()
+    if isinstance(handler := inspect.unwrap(command.handler), calling)
+]
+
+
+@pytest.mark.parametrize(("command", "handler"), CALLING, ids=lambda each: getattr(each, "name", ""))
+def test_what_a_line_takes_reaches_the_verb(command, handler):
+    """A name that the verb does not know would be a silent nothing."""
+    words = {item.dest for item in (*command.args, *command.options)} - SHARED
+    assert words <= set(parameters(IExec(MagicMock()), handler.verb))
+
+
+def test_most_commands_only_call_a_verb():
+    assert len(CALLING) > 30

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from iexec_lab import connect, networks
 from iexec_lab.errors import ConfigurationError, ProjectError
-from iexec_lab.project import Project
+from iexec_lab.networks import NETWORKS
+from iexec_lab.project import Project, chains
 
 SEED = {
     "default": "bellecour",
@@ -189,3 +192,15 @@ def test_a_wrong_chain_is_not_saved(tmp_path):
     with pytest.raises(ProjectError):
         kept.save_default_chain("mine", {"id": 5})
     assert "mine" not in kept.chain_names()
+
+
+def test_a_network_of_the_table_is_a_chain_of_projects(tmp_path, monkeypatch):
+    """Adding it to ``NETWORKS`` is all that is needed, by name and by id."""
+    fifth = replace(NETWORKS["bellecour"], name="fifth", id=55_555)
+    monkeypatch.setattr(networks, "NETWORKS", {**NETWORKS, "fifth": fifth})
+    monkeypatch.setattr(chains, "NETWORKS", networks.NETWORKS)
+    (tmp_path / "chain.json").write_text('{"default": "fifth", "chains": {"fifth": {}}}')
+    assert Project(tmp_path).chain(None).id == 55_555
+    assert Project(tmp_path).chain("55555").name == "fifth"
+    assert connect("fifth", project=tmp_path).session.network.hub == fifth.hub
+    assert connect(55_555, project=tmp_path).network.name == "fifth"
