@@ -1,0 +1,88 @@
+"""Programs of users, as type checkers read them: ``make lint`` runs mypy and pyright on them, both strict.
+
+Nothing here is executed.
+"""
+
+from __future__ import annotations
+
+from typing import assert_type
+
+import pandas as pd
+
+from iexec_lab import IExec, Job, Result, Sandbox, connect
+from iexec_lab.client.jobs.status import JobStatus
+from iexec_lab.client.nouns._run import RunPlan
+from iexec_lab.errors import IexecError, OrderError
+from iexec_lab.protocol import AppOrder, DatasetOrder, RequestOrder, WorkerpoolOrder
+from iexec_lab.sandbox.control import Handle
+
+# -- the README ---------------------------------------------------------------------------------------------
+
+lab = connect("sandbox")
+assert_type(lab, IExec)
+job = lab.app.run("0x...", args="hello")
+assert_type(job, Job)
+job.wait()
+assert_type(job.result().text("stdout.txt"), str)
+assert_type(lab.orderbook.workerpool(category=0), pd.DataFrame)
+
+with Sandbox() as sandbox:
+    assert_type(sandbox, Handle)
+    assert_type(connect(sandbox), IExec)
+
+# -- runs ---------------------------------------------------------------------------------------------------
+
+assert_type(lab.app.run("0x...", dry_run=True), RunPlan)
+assert_type(lab.app.run("0x...", dry_run=True).frame(), pd.DataFrame)
+assert_type(lab.app.run("0x...", volume=3, secret={1: "a"}, app_price="1 RLC", watch=True), Job)
+assert_type(lab.app.request_execution("0x...", category=1), str)
+assert_type(lab.job("0x...").why(), str | None)
+assert_type(lab.job(["0x...", "0x..."]).status(), JobStatus)
+assert_type(job.results(), list[Result])
+assert_type(job.tasks, pd.DataFrame)
+assert_type(lab.jobs(), pd.DataFrame)
+
+
+async def later() -> Result:
+    """A job can be awaited."""
+    return (await lab.app.run("0x...")).result()
+
+
+def told(status: JobStatus) -> None:
+    """A callback of ``wait``."""
+    print(status.done, status.total)
+
+
+job.wait(60, progress=told)
+
+# -- the market ---------------------------------------------------------------------------------------------
+
+assert_type(lab.orderbook.app(dataset="any", limit=5), pd.DataFrame)
+assert_type(lab.orderbook.dataset(bulk_only=True), pd.DataFrame)
+assert_type(lab.orderbook.requester(max_trust=1), pd.DataFrame)
+assert_type(lab.app.deploy("name", "image:1", "0x..."), str)
+assert_type(lab.app.show("0x..."), pd.DataFrame)
+assert_type(lab.app.publish("0x...", price="0.1 RLC"), str)
+assert_type(lab.dataset.encrypt(), pd.DataFrame)
+assert_type(lab.deal.show("0x..."), pd.DataFrame)
+assert_type(lab.deal.task_ids("0x..."), list[str])
+assert_type(lab.task.result("0x..."), Result)
+assert_type(lab.account.deposit("1 RLC"), pd.DataFrame)
+assert_type(lab.account.allowance("0x..."), int)
+assert_type(lab.wallet.show(), pd.DataFrame)
+assert_type(lab.category.list(), pd.DataFrame)
+assert_type(lab.network.chain_id, int)
+assert_type(lab.ens.lookup("0x..."), str | None)
+assert_type(lab.storage.upload("file"), str)
+assert_type(lab.secrets.check_secret("name"), bool)
+
+order = lab.order.create("app", app="0x...", appprice="1 RLC")
+assert_type(order, AppOrder | DatasetOrder | WorkerpoolOrder | RequestOrder)
+assert_type(lab.order.fill(order, order, order), Job)
+
+try:
+    lab.app.run("0x...")
+except OrderError as error:
+    assert_type(error.hint, str | None)
+except IexecError as error:
+    assert_type(error.message, str)
