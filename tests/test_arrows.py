@@ -1,10 +1,14 @@
-"""The rooms of the house depend on each other in one direction only (the picture is in README.md)."""
+"""The rooms of the house depend on each other in one direction only, and so do the wings inside a room.
+
+The picture is in README.md, the walks through it in docs/architecture.md.
+"""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,18 +17,20 @@ from helpers.places import PACKAGE
 if TYPE_CHECKING:
     from pathlib import Path
 
-BASE = {"errors", "plain_text", "regular_files", "units", "urls"}
+BASE = {"errors", "frameworks", "looks", "plain_text", "regular_files", "units", "urls"}
 PURE = BASE | {"protocol"}
-EDGE = PURE | {"crypto", "ipfs", "networks", "patience"}
+EDGE = PURE | {"crypto", "ipfs", "networks", "http_deadline"}
 MAY_IMPORT = {
     "plain_text": set(),
     "regular_files": set(),
     "urls": set(),
+    "looks": set(),
+    "frameworks": set(),
     "errors": {"plain_text"},
     "units": BASE,
     "protocol": PURE,
-    "networks": PURE,
-    "patience": BASE,
+    "networks": BASE,
+    "http_deadline": BASE,
     "crypto": PURE | {"crypto"},
     "ipfs": PURE | {"ipfs"},
     "wallet": EDGE | {"wallet"},
@@ -39,54 +45,144 @@ MAY_IMPORT = {
     "cli": BASE | {"commands", "project"},
     "notebook": EDGE | {"wallet", "client", "frames", "project", "commands", "notebook"},
 }
-# Two doors are opened upwards, lazily, because users expect them on the object they hold:
-# `connect("sandbox")` finds or starts the market on loopback, `lab.form(...)` draws a form.
-EXCEPTIONS = {("client", "sandbox"), ("client", "notebook")}
+# Three doors are opened upwards, lazily, because users expect them on the object they hold:
+# `connect("sandbox")` finds or starts the market on loopback, `lab.form(...)` draws a form, and
+# `connect(wallet="browser")` asks the page that shows the notebook.
+DOORS = {
+    ("client.iexec", "sandbox"),
+    ("client.iexec", "notebook"),
+    ("client.wallet_source", "notebook"),
+}
+WINGS = {
+    # one way only: verbs lead to deals and to jobs, both to the session; jobs and matching do not meet
+    "client.nouns": {"client.jobs", "client.matching"},
+    "client.jobs": set(),
+    "client.matching": set(),
+    "commands.nouns": set(),
+    # services work for the chain, and all of them keep what they know on disk
+    "sandbox.services": {"sandbox.work", "sandbox.chain", "sandbox.state"},
+    "sandbox.work": {"sandbox.chain", "sandbox.state"},
+    "sandbox.chain": {"sandbox.state"},
+    "sandbox.state": set(),
+}
+"""Wing -> the other wings of its room that it may import."""
+PURE_RECORDS = {"client.jobs.status"}
+"""A module of a wing that holds records only: everybody in the room may name them."""
+ABOVE_THE_WINGS = {
+    "client.iexec",
+    "sandbox.control",
+    "sandbox.daemon",
+    "sandbox.pytest_plugin",
+}
+"""Modules beside the wings that stand above them; all others stand below."""
 HEAVY = {
     "IPython": {"notebook"},
     "ipywidgets": {"notebook"},
     "anywidget": {"notebook"},
     "pandas": {"frames", "client", "commands", "notebook"},
 }
+MOST_MODULES, MOST_LINES = 25, 450
 
 
-def room(path: Path) -> str:
-    first = path.relative_to(PACKAGE).parts[0]
-    return first.removesuffix(".py")
+def dotted(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+
+
+def room(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def wing(name: str) -> str | None:
+    return next((each for each in WINGS if name == each or name.startswith(f"{each}.")), None)
+
+
+MODULES = {dotted(path): path for path in sorted(PACKAGE.rglob("*.py")) if dotted(path) != "__init__"}
 
 
 def imports(path: Path):
+    """Everything a module imports, wherever in it and for whatever: types and lazy ones too."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names if node.module == "iexec_lab")
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                yield whole if whole.removeprefix("iexec_lab.") in MODULES else node.module
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "import_module":
+            yield from (each.value for each in node.args if isinstance(each, ast.Constant))
 
 
-MODULES = [path for path in PACKAGE.rglob("*.py") if room(path) in MAY_IMPORT]
+def ours(path: Path):
+    return [name.removeprefix("iexec_lab.") for name in imports(path) if name.startswith("iexec_lab.")]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_room_imports_only_what_stands_below_it(path):
-    here = room(path)
-    for name in imports(path):
-        top, *rest = name.split(".")
+GRAPH = {name: [each for each in ours(path) if each in MODULES] for name, path in MODULES.items()}
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if room(name) in MAY_IMPORT])
+def test_a_room_imports_only_what_stands_below_it(name):
+    here = room(name)
+    for imported in imports(MODULES[name]):
+        top = imported.partition(".")[0]
         if top in HEAVY:
             assert here in HEAVY[top], f"{here} imports {top}"
-        if top == "iexec_lab" and rest and rest[0] in MAY_IMPORT and (here, rest[0]) not in EXCEPTIONS:
-            assert rest[0] in MAY_IMPORT[here], f"{here} imports {rest[0]}"
+    for imported in GRAPH[name]:
+        there = room(imported)
+        if there in MAY_IMPORT and (name, there) not in DOORS and there != here:
+            assert there in MAY_IMPORT[here], f"{name} imports {imported}"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_wing_imports_only_what_stands_below_it(name):
+    here = wing(name)
+    for imported in GRAPH[name]:
+        there = wing(imported)
+        if room(imported) != room(name) or there == here or imported in PURE_RECORDS:
+            continue
+        if here is not None and there is not None:
+            assert there in WINGS[here], f"{name} imports {imported}"
+        if here is not None and there is None:
+            assert imported not in ABOVE_THE_WINGS, f"{name} imports {imported}"
+
+
+def test_no_module_imports_itself_in_a_circle():
+    seen, done = [], set()
+
+    def visit(name):
+        assert name not in seen, f"circle: {' -> '.join([*seen[seen.index(name) :], name])}"
+        if name in done:
+            return
+        seen.append(name)
+        for imported in GRAPH[name]:
+            if imported != name and (name, room(imported)) not in DOORS:
+                visit(imported)
+        done.add(seen.pop())
+
+    for name in GRAPH:
+        visit(name)
+
+
+def test_the_doors_are_the_only_ways_upwards():
+    upwards = {
+        (name, room(imported))
+        for name, found in GRAPH.items()
+        for imported in found
+        if room(name) in MAY_IMPORT and room(imported) in MAY_IMPORT
+        if room(imported) not in MAY_IMPORT[room(name)] | {room(name)}
+    }
+    assert upwards == DOORS
 
 
 def test_every_module_belongs_to_a_known_room():
-    known = {*MAY_IMPORT, "__init__", "__main__"}
-    assert {room(path) for path in PACKAGE.rglob("*.py")} <= known
+    assert {room(name) for name in MODULES} <= {*MAY_IMPORT, "__main__"}
 
 
-def test_no_module_is_longer_than_600_lines():
-    lengths = {str(path): len(path.read_text().splitlines()) for path in PACKAGE.rglob("*.py")}
-    assert {path: count for path, count in lengths.items() if count > 600} == {}
+def test_no_folder_and_no_module_is_too_large_to_walk():
+    sizes = Counter(path.parent for path in MODULES.values() if path.name != "__init__.py")
+    assert {str(folder): count for folder, count in sizes.items() if count > MOST_MODULES} == {}
+    lengths = {name: len(path.read_text().splitlines()) for name, path in MODULES.items()}
+    assert {name: count for name, count in lengths.items() if count > MOST_LINES} == {}
 
 
 @pytest.mark.parametrize(
@@ -98,6 +194,7 @@ def test_no_module_is_longer_than_600_lines():
         ("import iexec_lab.protocol", "web3 pandas ipywidgets IPython eth_account"),
         ("import iexec_lab.ethereum.hub", "web3 pandas ipywidgets IPython eth_account"),
         ("import iexec_lab.sandbox.control", "web3 pandas ipywidgets IPython eth_account"),
+        ("from iexec_lab import IExec; IExec(None).app.run", "web3 pandas ipywidgets IPython eth_account"),
     ],
 )
 def test_importing_one_room_imports_nothing_heavy(statement, absent):

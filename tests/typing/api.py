@@ -28,7 +28,7 @@ assert_type(lab.orderbook.workerpool(category=0), pd.DataFrame)
 
 with Sandbox() as sandbox:
     assert_type(sandbox, Handle)
-    assert_type(connect(sandbox), IExec)
+    lab = connect(sandbox)
 
 # -- runs ---------------------------------------------------------------------------------------------------
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from iexec_lab.client.jobs.job import Job
 from iexec_lab.client.matching import preflight, signing
-from iexec_lab.client.matching.check import Match, check_match
+from iexec_lab.client.matching.check import check_match
+from iexec_lab.client.matching.given import kind_of, known_kind, read_match, read_order
 from iexec_lab.client.matching.published import fetch_order, is_signed
 from iexec_lab.client.matching.send import check_payment, fill_plan, send_match
 from iexec_lab.client.matching.signing import AnyOrder
@@ -17,13 +18,10 @@ from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.nouns._run import check_requirements
 from iexec_lab.client.permit import send, spend
 from iexec_lab.client.plan import most_of
-from iexec_lab.errors import MarketError, OrderError, ValidationError
+from iexec_lab.errors import MarketError, OrderError
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.protocol import (
     CLOSE,
-    NULL_ADDRESS,
-    NULL_DATASET_ORDER,
-    ORDERS,
     RequestOrder,
     to_bytes32,
 )
@@ -34,7 +32,6 @@ _MANAGE = {
     "workerpoolorder": HUB.manageWorkerpoolOrder,
     "requestorder": HUB.manageRequestOrder,
 }
-_WORDS = {kind.removesuffix("order"): kind for kind in ORDERS}
 
 
 class Orders(Noun):
@@ -44,7 +41,7 @@ class Orders(Noun):
     """
 
     _FRAMES: ClassVar = {
-        "show": Frame(lambda shown: _kind_of(shown["order"])),
+        "show": Frame(lambda shown: kind_of(shown["order"])),
         "cancel": Frame("receipt"),
         "estimate": Frame("estimate"),
     }
@@ -59,7 +56,7 @@ class Orders(Noun):
         Raises:
             ValidationError: A field is missing or can not be right.
         """
-        return signing.draft(self.session, _known(kind), values)
+        return signing.draft(self.session, known_kind(kind), values)
 
     def sign(
         self, /, order: Any, *, skip_preflight_check: bool = False, force: bool = False, **values: Any
@@ -78,8 +75,8 @@ class Orders(Noun):
             AbortedError: It was not confirmed.
         """
         if isinstance(order, str):
-            order = signing.draft(self.session, _known(order), values)
-        unsigned = _read(order, signed=False)
+            order = signing.draft(self.session, known_kind(order), values)
+        unsigned = read_order(order, signed=False)
         word, resource = unsigned.kind.removesuffix("order"), unsigned.resource
         if isinstance(unsigned, RequestOrder):
             word, resource = "app", unsigned.app
@@ -94,7 +91,7 @@ class Orders(Noun):
 
     def hash(self, order: Any) -> str:
         """The hash of a signed order, under which market and hub know it."""
-        return _read(order).hash(self.session.domain)
+        return read_order(order).hash(self.session.domain)
 
     def publish(self, order: Any, *, skip_preflight_check: bool = False, force: bool = False) -> str:
         """Publish a signed order; its hash.
@@ -109,7 +106,7 @@ class Orders(Noun):
             MarketError, ApiError: The market was not reached, or refused.
             AbortedError: It was not confirmed.
         """
-        signed = _read(order)
+        signed = read_order(order)
         if not skip_preflight_check:
             preflight.check(self.session, signed)
         plan = self.session.plan("order publish", cost_nrlc=_cost(signed), **signing.order_terms(signed))
@@ -170,7 +167,7 @@ class Orders(Noun):
         return self._unpublish(kind, force=force, resource=target, target="unpublish_all")
 
     def _unpublish(self, kind: str, *, force: bool, **target: Any) -> list[str]:
-        session, known = self.session, _known(kind)
+        session, known = self.session, known_kind(kind)
         spend(session, session.plan("order unpublish", kind=known, **target), force=force)
         token = session.market.log_in(session.gate)
         return session.market.unpublish(known, token, **target)
@@ -213,10 +210,10 @@ class Orders(Noun):
     ) -> dict[str, Any]:
         session = self.session
         if order_hash is not None:
-            order = fetch_order(session, _known(kind or ""), order_hash).order
+            order = fetch_order(session, known_kind(kind or ""), order_hash).order
         elif kind and isinstance(order, dict):
             order = {"kind": kind, **order}
-        signed = _read(order)
+        signed = read_order(order)
         [consumed] = session.hub.view_consumed([signed.hash(session.domain)])
         if consumed >= signed.volume:
             raise OrderError(f"{signed.kind} already canceled")
@@ -247,7 +244,7 @@ class Orders(Noun):
         return self._draw("show", self._fetch_show(kind, order_hash, deals=deals))
 
     def _fetch_show(self, kind: str, order_hash: str, *, deals: bool = False) -> dict[str, Any]:
-        known = _known(kind)
+        known = known_kind(kind)
         found = fetch_order(self.session, known, order_hash)
         shown: dict[str, Any] = {**found.told}
         if shown.get("status") == "open" and not is_signed(self.session, found.order):
@@ -312,7 +309,7 @@ class Orders(Noun):
         use_voucher: bool = False,
         voucher_address: str | None = None,
     ) -> dict[str, Any]:
-        match = self._match(apporder, workerpoolorder, requestorder, datasetorder)
+        match = read_match(self.session, apporder, workerpoolorder, requestorder, datasetorder)
         volume = check_match(self.session, match)
         sponsor = self._sponsor(voucher_address) if use_voucher or voucher_address else None
         total = match.task_cost * volume
@@ -358,7 +355,7 @@ class Orders(Noun):
         session = self.session
         if requestorder is None and params is None:
             raise OrderError("Missing requestorder", hint="Give one, or params=... to make one.")
-        match = self._match(apporder, workerpoolorder, requestorder, datasetorder, params)
+        match = read_match(self.session, apporder, workerpoolorder, requestorder, datasetorder, params)
         volume = check_match(session, match)
         if not skip_preflight_check:
             check_requirements(session, match)
@@ -372,89 +369,6 @@ class Orders(Noun):
 
     def _sponsor(self, voucher_address: str | None) -> Sponsor:
         return Sponsor.find(self.session, voucher_address)
-
-    def _match(
-        self, apporder: Any, workerpoolorder: Any, requestorder: Any, datasetorder: Any, params: Any = None
-    ) -> Match:
-        wanted = {
-            "apporder": apporder,
-            "datasetorder": datasetorder,
-            "workerpoolorder": workerpoolorder,
-            "requestorder": requestorder,
-        }
-        for kind in ("apporder", "workerpoolorder"):
-            if not wanted[kind]:
-                raise OrderError(f"Missing {kind}")
-        found: dict[str, Any] = dict(
-            self.session.each(
-                lambda pair: (pair[0], self._fetch(*pair)), [pair for pair in wanted.items() if pair[1]]
-            )
-        )
-        app, pool, dataset = found["apporder"], found["workerpoolorder"], found.get("datasetorder")
-        request = found.get("requestorder") or self._request(app, pool, dataset, params)
-        if request.dataset == NULL_ADDRESS:
-            dataset = None
-        elif dataset is None:
-            raise OrderError("Missing datasetorder", details={"dataset": request.dataset})
-        return Match(app, pool, request, dataset or NULL_DATASET_ORDER)
-
-    def _fetch(self, kind: str, order: Any) -> Any:
-        """The order itself, or the published one of that hash."""
-        if isinstance(order, str):
-            try:
-                wanted = to_bytes32(order)
-            except ValidationError:
-                raise OrderError(f"Invalid {kind} hash", details={"hash": order}) from None
-            return fetch_order(self.session, kind, wanted).order
-        return signing.to_order(kind, order)
-
-    def _request(self, app: Any, pool: Any, dataset: Any, params: Any) -> RequestOrder:
-        """The unsigned request that takes these orders as they are."""
-        values = {
-            "app": app.app,
-            "appmaxprice": app.appprice,
-            "dataset": dataset.dataset if dataset else None,
-            "datasetmaxprice": dataset.datasetprice if dataset else 0,
-            "workerpool": pool.workerpool,
-            "workerpoolmaxprice": pool.workerpoolprice,
-            "category": pool.category,
-            "volume": 1,
-            "params": params,
-        }
-        return signing.draft(self.session, "requestorder", values)  # type: ignore[return-value]
-
-
-def _known(kind: str) -> str:
-    """The kind of an order, from its full name or the short one of the options."""
-    full = None
-    if isinstance(kind, str):
-        full = kind if kind in ORDERS else _WORDS.get(kind)
-    if full is None:
-        raise ValidationError(f"{kind} is no kind of order", hint=f"Kinds: {', '.join(ORDERS)}.")
-    return full
-
-
-def _kind_of(order: dict[str, Any]) -> str:
-    """Which order a JSON object is, by the fields that only one kind has."""
-    for field, kind in (
-        ("appprice", "apporder"),
-        ("datasetprice", "datasetorder"),
-        ("workerpoolprice", "workerpoolorder"),
-        ("appmaxprice", "requestorder"),
-    ):
-        if field in order:
-            return kind
-    raise ValidationError("This is no order", hint=f"Kinds: {', '.join(ORDERS)}.")
-
-
-def _read(order: Any, *, signed: bool = True) -> AnyOrder:
-    """An order object, or JSON of any kind; the key ``kind`` may say which."""
-    if isinstance(order, dict):
-        kind = order.get("kind") or _kind_of(order)
-        return signing.to_order(_known(kind), order, signed=signed)
-    if isinstance(order, tuple(ORDERS.values())):
-        return cast("AnyOrder", order)
-    raise ValidationError("This is no order", details={"type": type(order).__name__})
 
 
 def _cost(order: AnyOrder) -> int:
