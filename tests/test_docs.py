@@ -8,7 +8,7 @@ import runpy
 import shlex
 
 import pytest
-from helpers.places import ROOT
+from helpers.places import PACKAGE, ROOT
 
 from iexec_lab.commands import tree
 
@@ -87,3 +87,11 @@ def test_every_promise_of_security_is_held_by_a_test_that_there_is(file, names):
     source = (ROOT / file).read_text()
     for name in names:
         assert re.search(rf"^\s*(?:def|class) {name}\b", source, re.MULTILINE), name
+
+
+def test_the_page_on_architecture_names_what_is_there():
+    """Paths from the package on; a bare name is one of a module somewhere in it."""
+    text = (DOCS / "architecture.md").read_text()
+    names = {path.name for path in PACKAGE.rglob("*.py")}
+    for path in set(re.findall(r"`([\w/]+\.py)`", text)):
+        assert (PACKAGE / path).exists() or (ROOT / path).exists() or path in names, path
