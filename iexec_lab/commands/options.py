@@ -69,6 +69,7 @@ TEE_FRAMEWORK = Option(
     choices=TEE_FRAMEWORKS,
 )
 SKIP_PREFLIGHT = flag("--skip-preflight-check", "do not check secrets and tags before signing")
+WATCH = flag("--watch", "wait until all tasks have ended")
 FORCE_UPDATE = flag("--force-update", "replace what is stored")
 
 TAG = Option("--tag", "tag", "tag words (tee,tdx) or 32 bytes")

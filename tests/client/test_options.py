@@ -120,7 +120,7 @@ for verb, words in ((lab.app.run, ["app", "run"]), (lab.app.request_execution, [
 words = ["app", "run", "--la"]
 found["completion"] = list(complete.candidates(words[:-1], words[-1], seen=Seen(), folder=pathlib.Path()))
 values = with_defaults(RunOptions, {"label": "x"})
-for name in ("skip_preflight_check", "use_voucher", "voucher_address"):
+for name in ("skip_preflight_check", "use_voucher", "voucher_address", "watch"):
     del values[name]
 network = SimpleNamespace(frameworks=("tdx",))
 try:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import html
-import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.client.jobs.detached import Detached, detached_await, typed
 from iexec_lab.client.jobs.download import fetch_result
 from iexec_lab.client.jobs.logs import fetch_logs
-from iexec_lab.client.jobs.polling import look, look_again, patiently, pauses, read_deals
+from iexec_lab.client.jobs.polling import look, look_again, out_of_sight, patiently, pauses, read_deals, watch
 from iexec_lab.client.jobs.result import Result
 from iexec_lab.client.jobs.status import JobDeal, JobStatus, TaskRef
 from iexec_lab.client.jobs.why import reason
-from iexec_lab.errors import ChainError, JobError, ObjectNotFoundError
+from iexec_lab.errors import ChainError, ObjectNotFoundError
 from iexec_lab.services.rows import Rows
 
 if TYPE_CHECKING:
@@ -121,18 +120,21 @@ class Job:
             JobError: The timeout passed. The job goes on.
             Detached: Interrupted. The job goes on.
         """
-        end = None if timeout is None else time.monotonic() + timeout
-        try:
-            for pause in pauses(self._session):
-                if self._look(progress).ended:
-                    return self
-                self._check_time(end, timeout)
-                time.sleep(pause)
-        except KeyboardInterrupt:
-            raise Detached(self._reattach(), self._line()) from None
-        except ChainError as error:
-            raise self._out_of_sight(error) from error
-        raise AssertionError  # pauses never end
+        self._watch(lambda status: status.ended, timeout, progress)
+        return self
+
+    def _watch(
+        self, ended: Callable[[JobStatus], bool], timeout: float | None, progress: Progress | None
+    ) -> JobStatus:
+        return watch(
+            self._session,
+            self.status,
+            ended,
+            what="The tasks",
+            left=Detached(self._reattach(), self._line()),
+            timeout=timeout,
+            progress=progress,
+        )
 
     def __await__(self) -> Generator[Any, None, Job]:
         return self._wait_async().__await__()
@@ -142,35 +144,14 @@ class Job:
 
         try:
             for pause in pauses(self._session):
-                if (await asyncio.to_thread(self._look, None)).ended:
+                if (await asyncio.to_thread(patiently, self.status)).ended:
                     break
                 await asyncio.sleep(pause)
         except asyncio.CancelledError:
             raise detached_await()(self._reattach()) from None
         except ChainError as error:
-            raise self._out_of_sight(error) from error
+            raise out_of_sight(error, detached_await()(self._reattach())) from error
         return self
-
-    def _look(self, progress: Progress | None) -> JobStatus:
-        status = patiently(self.status)
-        if progress is not None:
-            progress(status)
-        return status
-
-    def _out_of_sight(self, error: ChainError) -> JobError:
-        return JobError(
-            f"The node does not answer, the job goes on: {error.message}",
-            details=error.details,
-            hint=self._reattach(),
-        )
-
-    def _check_time(self, end: float | None, timeout: float | None) -> None:
-        if end is not None and time.monotonic() >= end:
-            raise JobError(
-                f"The tasks did not end within {timeout:g} seconds; they go on",
-                details={"status": self._last},
-                hint=self._reattach(),
-            )
 
     def _line(self) -> str:
         return f"deal show {self.deal_id} --watch"
@@ -195,7 +176,7 @@ class Job:
         """
         self._ref(index)
         if wait:
-            self._wait_for(index)
+            self._watch(lambda status: status.tasks[index].ended, None, None)
         view = self.status().tasks[index]
         return fetch_result(self._session, view, self._beneficiary(view.deal_id), verify=verify)
 
@@ -271,15 +252,6 @@ class Job:
         found = fetch_logs(self._session, ref.task_id, deal)
         rows = [{"taskid": ref.task_id, "index": ref.index, **entry} for entry in found]
         return Rows.of(rows, found.left_out)
-
-    def _wait_for(self, index: int) -> None:
-        try:
-            for pause in pauses(self._session):
-                if patiently(self.status).tasks[index].ended:
-                    return
-                time.sleep(pause)
-        except KeyboardInterrupt:
-            raise Detached(self._reattach(), self._line()) from None
 
     def _beneficiary(self, deal_id: str) -> str:
         return next(held.deal.beneficiary for held in self.deals if held.deal_id == deal_id)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from iexec_lab.client.jobs.status import JobDeal, TaskRef, TaskView
-from iexec_lab.errors import CallError, ChainError, ObjectNotFoundError
+from iexec_lab.errors import CallError, ChainError, JobError, ObjectNotFoundError
 from iexec_lab.ethereum.calls import Call, checked
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.ethereum.rpc import to_int
@@ -17,6 +17,7 @@ from iexec_lab.protocol import TASK_STATUSES, Deal, Task
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from iexec_lab.client.jobs.detached import Detached
     from iexec_lab.client.session import Session
 
 PATIENCE = 60.0
@@ -127,3 +128,62 @@ def read_deals(
     ]
     session.deals_seen |= {held.deal_id: held for held in found}
     return found
+
+
+def looks(session: Session, look: Callable[[], T]) -> Iterator[T]:
+    """What is seen, again and again; the caller ends it."""
+    for pause in pauses(session):
+        yield patiently(look)
+        time.sleep(pause)
+
+
+def watch(
+    session: Session,
+    look: Callable[[], T],
+    ended: Callable[[T], bool],
+    *,
+    what: str,
+    left: Detached,
+    timeout: float | None = None,
+    progress: Callable[[T], None] | None = None,
+) -> T:
+    """Look until what is seen has ended; the one wait of all verbs.
+
+    Args:
+        session: Where to look.
+        look: Reads it.
+        ended: Whether it has ended.
+        what: Its name at the beginning of a sentence: ``The tasks``.
+        left: Raised when the wait is interrupted; its text says how to come back.
+        timeout: Seconds to wait; None waits until the deadline of the deal.
+        progress: Called with what is seen.
+
+    Raises:
+        JobError: The timeout passed, or the node stays away. The work goes on.
+        Detached: Interrupted. The work goes on.
+    """
+    end = None if timeout is None else time.monotonic() + timeout
+    try:
+        for seen in looks(session, look):
+            if progress is not None:
+                progress(seen)
+            if ended(seen):
+                return seen
+            if end is not None and time.monotonic() >= end:
+                raise JobError(
+                    f"{what} did not end within {timeout:g} seconds; the job goes on",
+                    details={"status": seen},
+                    hint=str(left),
+                )
+    except KeyboardInterrupt:
+        raise left from None
+    except ChainError as error:
+        raise out_of_sight(error, left) from error
+    raise AssertionError  # looks never end
+
+
+def out_of_sight(error: ChainError, left: BaseException) -> JobError:
+    """What to raise when the node stays away while work goes on."""
+    return JobError(
+        f"The node does not answer, the job goes on: {error.message}", details=error.details, hint=str(left)
+    )

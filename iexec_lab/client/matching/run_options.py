@@ -129,3 +129,6 @@ class RunOptions(ExecutionOptions, total=False):
 
     use_voucher: Annotated[bool, Opt("flag", "pay with the wallet's voucher", default=False)]
     voucher_address: Annotated[str | None, Opt("address", "pay with this voucher", shows="address")]
+    watch: Annotated[
+        bool, Opt("flag", "wait until all tasks have ended", "as ``job.wait()`` does", default=False)
+    ]

@@ -79,6 +79,7 @@ def plan_run(session: Session, app: str, options: Mapping[str, Any], *, shown: b
     values = with_defaults(RunOptions, options)
     unchecked = values.pop("skip_preflight_check")
     use_voucher, voucher = values.pop("use_voucher"), values.pop("voucher_address")
+    del values["watch"]  # the verb's own
     request = Request.read(session, app, values)
     sponsor = Sponsor.find(session, voucher) if use_voucher or voucher else None
     plan = _plan(session, request, sponsor, shown=shown or session.network.real_value)

@@ -214,7 +214,6 @@ class Apps(Asset):
         app: str,
         *,
         dry_run: Literal[False] = False,
-        watch: bool = False,
         progress: Callable[[JobStatus], None] | None = None,
         force: bool = False,
         **options: Unpack[RunOptions],
@@ -226,7 +225,6 @@ class Apps(Asset):
         app: str,
         *,
         dry_run: Literal[True],
-        watch: bool = False,
         progress: Callable[[JobStatus], None] | None = None,
         force: bool = False,
         **options: Unpack[RunOptions],
@@ -238,7 +236,6 @@ class Apps(Asset):
         app: str,
         *,
         dry_run: bool = False,
-        watch: bool = False,
         progress: Callable[[JobStatus], None] | None = None,
         force: bool = False,
         **options: Unpack[RunOptions],
@@ -251,7 +248,6 @@ class Apps(Asset):
         Args:
             app: Address or ENS name of the app.
             dry_run: Return the plan; sign nothing.
-            watch: Wait for the end of all tasks, as ``job.wait()`` does.
             progress: Called with the job's status while waiting.
             force: Do it without asking.
             **options: Those of ``RunOptions``.
@@ -269,7 +265,7 @@ class Apps(Asset):
         if dry_run:
             return plan
         job = carry_out(spend(self.session, plan.plan, force=force), plan)
-        return job.wait(progress=progress) if watch else job
+        return job.wait(progress=progress) if options.get("watch") else job
 
     @takes(ExecutionOptions, **REQUEST_DEFAULTS)
     def request_execution(self, app: str, *, force: bool = False, **options: Unpack[ExecutionOptions]) -> str:

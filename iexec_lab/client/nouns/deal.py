@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 from iexec_lab.client.jobs.job import Job
-from iexec_lab.client.jobs.polling import look, look_again, pauses, read_deals
+from iexec_lab.client.jobs.polling import look, look_again, looks, read_deals
 from iexec_lab.client.jobs.status import JobDeal, JobStatus, TaskView, date
 from iexec_lab.client.nouns._noun import Frame, Noun
 from iexec_lab.client.nouns._pandas import pd
@@ -110,15 +109,17 @@ class Deals(Noun):
         """
         [held] = read_deals(self.session, [to_bytes32(dealid)])
         refs, last = held.refs(), None
-        for pause in pauses(self.session):
+
+        def see() -> JobStatus:
             views = look_again(self.session, refs, last.tasks) if last else look(self.session, refs)
-            status = JobStatus(tuple(views))
+            return JobStatus(tuple(views))
+
+        for status in looks(self.session, see):
             if last is None or status.counts != last.counts:
                 yield status
             if status.ended:
                 return
             last = status
-            time.sleep(pause)
 
     def claim(self, dealid: str, *, force: bool = False) -> pd.DataFrame:
         """Get the price of all tasks back that nobody finished before the deadline.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,7 +15,7 @@ from iexec_lab.client.jobs.download import (
     read_key,
 )
 from iexec_lab.client.jobs.logs import fetch_logs, workerpool_api
-from iexec_lab.client.jobs.polling import another_task, look, pauses, read_deals
+from iexec_lab.client.jobs.polling import another_task, look, looks, read_deals, watch
 from iexec_lab.client.jobs.result import Result
 from iexec_lab.client.jobs.status import TaskRef, TaskView, date
 from iexec_lab.client.nouns._noun import Frame, Noun
@@ -121,9 +120,11 @@ class Tasks(Noun):
             ObjectNotFoundError: No such task.
         """
         last = None
-        for view in self._views(taskid):
+        for view in looks(self.session, self._looker(self._look(taskid))):
             if last is None or view.task != last.task or view.ended:
                 yield view
+            if view.ended:
+                return
             last = view
 
     def wait(
@@ -281,34 +282,25 @@ class Tasks(Noun):
                     return ref
         raise ObjectNotFoundError("task", task_id, self.session.network.id)
 
-    def _views(self, taskid: str) -> Iterator[TaskView]:
-        view = self._look(taskid)
+    def _looker(self, view: TaskView) -> Callable[[], TaskView]:
         ref = TaskRef(view.task_id, view.deal_id, view.index, view.final_time)
-        yield view
-        for pause in pauses(self.session):
-            if view.ended:
-                return
-            time.sleep(pause)
-            [view] = look(self.session, [ref])
-            yield view
+        return lambda: look(self.session, [ref])[0]
 
     def _wait(
         self, taskid: str, timeout: float | None, progress: Callable[[TaskView], None] | None
     ) -> TaskView:
-        end = None if timeout is None else time.monotonic() + timeout
+        look_again = self._looker(self._look(taskid))
         line = f"task show {taskid} --watch"
-        back = f"lab.task.wait({taskid!r}) or {typed(line)}"
-        try:
-            for view in self._views(taskid):
-                if progress is not None:
-                    progress(view)
-                if view.ended:
-                    return view
-                if end is not None and time.monotonic() >= end:
-                    raise JobError(f"The task did not end within {timeout:g} seconds", hint=f"Go on: {back}")
-        except KeyboardInterrupt:
-            raise Detached(f"Detached; the task goes on. Come back: {back}", line) from None
-        raise AssertionError  # the views end with the task
+        back = f"Detached; the task goes on. Come back: lab.task.wait({taskid!r}) or {typed(line)}"
+        return watch(
+            self.session,
+            look_again,
+            lambda seen: seen.ended,
+            what="The task",
+            left=Detached(back, line),
+            timeout=timeout,
+            progress=progress,
+        )
 
     def _decrypt(self, path: Path, view: TaskView, folder: str | None, name: str | None) -> None:
         """Replace an encrypted zip by the decrypted one."""

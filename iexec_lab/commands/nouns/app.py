@@ -53,7 +53,9 @@ def run(context: Context, args: Namespace) -> Outcome:
     lab = context.lab(args)
     values = _given(context, args, RunOptions, lab.session.network.id)
     with context.face.working("Preparing the deal"):
-        job = lab.app.run(**values, dry_run=args.dry_run)
+        job = lab.app.run(
+            **values | {"watch": False}, dry_run=args.dry_run
+        )  # waited for below, with progress
     if isinstance(job, RunPlan):
         return planned(job)
     return follow(context, lab, job, watch=args.watch or args.download is not None, download=args.download)
@@ -111,7 +113,6 @@ COMMANDS = (
             *SENDS,
             FORCE,
             *declared_options(RunOptions),
-            flag("--watch", "wait until all tasks have ended"),
             Option(
                 "--download",
                 "path",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from iexec_lab.commands.handlers import calling, done
 from iexec_lab.commands.job_outcome import brief, failure, sentences
 from iexec_lab.commands.job_progress import telling
-from iexec_lab.commands.options import FORCE, READS, SENDS, flag
+from iexec_lab.commands.options import FORCE, READS, SENDS, WATCH
 from iexec_lab.commands.tree import Argument, Command
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ COMMANDS = (
         "show a deal, or wait for its tasks",
         show,
         args=(_DEAL,),
-        options=(*READS, flag("--watch", "wait until all tasks have ended")),
+        options=(*READS, WATCH),
         example="deal show 0x5b1e...c3 --watch",
     ),
     Command(

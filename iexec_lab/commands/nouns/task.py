@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from iexec_lab.commands.handlers import calling, done, given
 from iexec_lab.commands.job_outcome import failure, sentences
 from iexec_lab.commands.job_progress import telling_task
-from iexec_lab.commands.options import BENEFICIARY_FOLDER, BENEFICIARY_KEY, FORCE, READS, SENDS, flag
+from iexec_lab.commands.options import BENEFICIARY_FOLDER, BENEFICIARY_KEY, FORCE, READS, SENDS, WATCH, flag
 from iexec_lab.commands.tree import Argument, Command, Option
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ COMMANDS = (
         args=(_TASK,),
         options=(
             *READS,
-            flag("--watch", "wait until the task has ended"),
+            WATCH,
             Option("--download", "path", "store the result here (<task>.zip)", "optional", shows="fileName"),
             flag("--decrypt", "decrypt the downloaded result"),
             BENEFICIARY_FOLDER,

@@ -57,7 +57,7 @@ class TestWait:
         assert job.status().completed == 1
 
     def test_a_timeout_leaves_the_job_alone(self, idle):
-        with pytest.raises(JobError, match=r"did not end within 0.1 seconds; they go on") as caught:
+        with pytest.raises(JobError, match=r"did not end within 0.1 seconds; the job goes on") as caught:
             idle.wait(0.1)
         assert f'lab.job("{idle.deal_id}")' in caught.value.hint
 
