@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from unittest.mock import MagicMock
 
 import pytest
-from helpers.called_verbs import Recorder
+from helpers.answers import Recorder
 from helpers.spending_verbs import ACTIONS, FILES
 
 from iexec_lab.client.iexec import connect

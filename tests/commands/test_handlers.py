@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from unittest.mock import MagicMock
 
 import pytest
-from helpers.called_verbs import USER, Recorder
+from helpers.answers import USER, Recorder
 
 from iexec_lab.client.iexec import IExec
 from iexec_lab.commands import parser, tree
