@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from iexec_lab.client.nouns._sale_options import SALES
 from iexec_lab.commands.dry_run import DRY_RUN, rehearsable
 from iexec_lab.commands.handlers import calling, done
-from iexec_lab.commands.options import FORCE, READS, SENDS, SIGNS, TO, USER, flag
+from iexec_lab.commands.options import FORCE, READS, SENDS, SIGNS, TO, USER, declared_options, flag
 from iexec_lab.commands.outcome import Outcome
 from iexec_lab.commands.tree import Argument, Command
 from iexec_lab.errors import ConfigurationError, ProjectError, SandboxError, ValidationError
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from iexec_lab.commands.context import Context
-    from iexec_lab.commands.tree import Handler, Option
+    from iexec_lab.commands.tree import Handler
 
 
 def address(kind: str, *, required: bool = False) -> Argument:
@@ -136,7 +137,7 @@ def _transfer(kind: str) -> Handler:
     return handle
 
 
-def publish(kind: str, *options: Option, example: str) -> Command:
+def publish(kind: str, *, example: str) -> Command:
     return Command(
         (kind, "publish"),
         f"sign an order that sells the {kind}, and publish it",
@@ -147,7 +148,7 @@ def publish(kind: str, *options: Option, example: str) -> Command:
             deployed=kind,
         ),
         args=(address(kind),),
-        options=(*SIGNS, FORCE, *options),
+        options=(*SIGNS, FORCE, *declared_options(SALES[kind])),
         example=example,
     )
 

@@ -72,17 +72,6 @@ SKIP_PREFLIGHT = flag("--skip-preflight-check", "do not check secrets and tags b
 WATCH = flag("--watch", "wait until all tasks have ended")
 FORCE_UPDATE = flag("--force-update", "replace what is stored")
 
-TAG = Option("--tag", "tag", "tag words (tee,tdx) or 32 bytes")
-CATEGORY = Option("--category", "category", "category of the tasks", shows="id")
-TRUST = Option("--trust", "integer", "minimum trust")
-VOLUME = Option("--volume", "integer", "how many executions the order is good for")
-PRICE = Option(
-    "--price",
-    "amount",
-    "price of one execution, in nRLC unless a unit follows (0)",
-    shows="amount unit",
-    variadic=True,
-)
 
 VOUCHER = (
     flag("--use-voucher", "pay with the wallet's voucher"),
@@ -115,9 +104,3 @@ def _of_line(name: str, opt: Opt) -> Option:
     text = f"{opt.help}; {opt.line}" if opt.line else opt.help
     flag_ = f"--{name.replace('_', '-')}"
     return Option(flag_, opt.kind, text, value, shows=opt.shows, variadic=opt.variadic)
-
-
-def restrict(kind: str) -> Option:
-    """``--app-restrict`` and its siblings."""
-    other = {"requester": "user"}.get(kind, kind)
-    return Option(f"--{kind}-restrict", other, f"only for this {kind}", shows="address")

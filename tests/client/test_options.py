@@ -15,6 +15,7 @@ from helpers.places import PACKAGE
 from iexec_lab.client.matching.request import Request
 from iexec_lab.client.matching.run_options import ExecutionOptions, RunOptions
 from iexec_lab.client.nouns._book_filters import FILTERS
+from iexec_lab.client.nouns._sale_options import SALES
 from iexec_lab.client.options import Opt, declared, takes, with_defaults
 from iexec_lab.commands import tree
 
@@ -85,6 +86,7 @@ def test_an_option_that_nothing_reads_is_no_silent_nothing(lab):
         ("app run", RunOptions),
         ("app request-execution", ExecutionOptions),
         *((f"orderbook {kind}", options) for kind, options in FILTERS.items()),
+        *((f"{kind} publish", options) for kind, options in SALES.items()),
     ],
 )
 def test_command_lines_have_what_verbs_have(command, options):
@@ -101,6 +103,7 @@ from types import SimpleNamespace
 from iexec_lab.client.iexec import IExec
 from iexec_lab.client.matching.request import Request
 from iexec_lab.client.matching.run_options import RunOptions
+from iexec_lab.client.nouns._sale_options import SALES
 from iexec_lab.client.options import with_defaults
 from iexec_lab.commands import complete, parser, tree
 from iexec_lab.commands.recent import Seen

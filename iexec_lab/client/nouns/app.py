@@ -12,6 +12,7 @@ from iexec_lab.client.matching.run_options import ExecutionOptions, RunOptions
 from iexec_lab.client.nouns._asset import Asset
 from iexec_lab.client.nouns._noun import Frame
 from iexec_lab.client.nouns._run import REQUEST_DEFAULTS, RunPlan, carry_out, plan_run, publish_request
+from iexec_lab.client.nouns._sale_options import AppSale
 from iexec_lab.client.options import takes
 from iexec_lab.client.permit import spend
 from iexec_lab.errors import OrderError
@@ -122,47 +123,21 @@ class Apps(Asset):
         }
         return app_arguments(values, frameworks=self.session.network.frameworks)
 
-    def publish(
-        self,
-        address: str,
-        *,
-        price: Any = 0,
-        volume: int = 1_000_000,
-        tag: Any = None,
-        dataset_restrict: str | None = None,
-        workerpool_restrict: str | None = None,
-        requester_restrict: str | None = None,
-        skip_preflight_check: bool = False,
-        force: bool = False,
-    ) -> str:
+    @takes(AppSale)
+    def publish(self, address: str, *, force: bool = False, **options: Unpack[AppSale]) -> str:
         """Sign an order that lets others use the app, and publish it; its hash.
 
         Args:
             address: The app, which the wallet owns (address or ENS name).
-            price: Of one task: 1500000000 (nRLC), ``"1.5 RLC"`` or ``["1.5", "RLC"]``.
-            volume: How many tasks.
-            tag: What the app needs: words (``"tee,tdx"`` or a list), or 32 bytes as 0x text.
-            dataset_restrict: Only with this dataset.
-            workerpool_restrict: Only on this workerpool.
-            requester_restrict: Only for this requester.
-            skip_preflight_check: Do not check that app, tag and secrets fit each other.
             force: Do it without asking.
+            **options: Those of ``AppSale``.
 
         Raises:
             OrderError: No such app, it is not the wallet's, or a check failed.
             MarketError, ApiError: The market was not reached, or refused.
             AbortedError: It was not confirmed.
         """
-        values = {
-            "app": address,
-            "appprice": price,
-            "volume": volume,
-            "tag": tag,
-            "datasetrestrict": dataset_restrict,
-            "workerpoolrestrict": workerpool_restrict,
-            "requesterrestrict": requester_restrict,
-        }
-        return self._publish(values, skip_preflight_check=skip_preflight_check, force=force)
+        return self._publish(address, options, force=force)
 
     def check_secret(self, address: str, tee_framework: str | None = None) -> bool:
         """Whether the secret of an app is in the secret management service (SMS).

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from iexec_lab.client.matching.bulk import prepare_bulk
 from iexec_lab.client.nouns._asset import Asset
 from iexec_lab.client.nouns._noun import Frame
 from iexec_lab.client.nouns._pandas import pd
+from iexec_lab.client.nouns._sale_options import DatasetSale
+from iexec_lab.client.options import takes
 from iexec_lab.crypto import file_checksum, generate_dataset_key
 from iexec_lab.errors import CryptoError
 from iexec_lab.ethereum.contracts import DATASET, DATASET_REGISTRY
@@ -93,48 +95,21 @@ class Datasets(Asset):
         values = {"owner": self._owner(owner), "name": name, "multiaddr": multiaddr, "checksum": checksum}
         return dataset_arguments(values)
 
-    def publish(
-        self,
-        address: str,
-        *,
-        price: Any = 0,
-        volume: int = 1_000_000,
-        tag: Any = None,
-        app_restrict: str | None = None,
-        workerpool_restrict: str | None = None,
-        requester_restrict: str | None = None,
-        skip_preflight_check: bool = False,
-        force: bool = False,
-    ) -> str:
+    @takes(DatasetSale)
+    def publish(self, address: str, *, force: bool = False, **options: Unpack[DatasetSale]) -> str:
         """Sign an order that lets others use the dataset, and publish it; its hash.
 
         Args:
             address: The dataset, which the wallet owns (address or ENS name).
-            price: Of one task: 1500000000 (nRLC), ``"1.5 RLC"`` or ``["1.5", "RLC"]``.
-            volume: How many tasks.
-            tag: What uses of it need: words (``"tee,tdx"`` or a list), or 32 bytes as 0x text. ``tee`` keeps
-                an encrypted dataset inside enclaves.
-            app_restrict: Only for this app (address or ENS name).
-            workerpool_restrict: Only on this workerpool.
-            requester_restrict: Only for this requester.
-            skip_preflight_check: Do not check that app, tag and secrets fit each other.
             force: Do it without asking.
+            **options: Those of ``DatasetSale``.
 
         Raises:
             OrderError: No such dataset, it is not the wallet's, or a check failed.
             MarketError, ApiError: The market was not reached, or refused.
             AbortedError: It was not confirmed.
         """
-        values = {
-            "dataset": address,
-            "datasetprice": price,
-            "volume": volume,
-            "tag": tag,
-            "apprestrict": app_restrict,
-            "workerpoolrestrict": workerpool_restrict,
-            "requesterrestrict": requester_restrict,
-        }
-        return self._publish(values, skip_preflight_check=skip_preflight_check, force=force)
+        return self._publish(address, options, force=force)
 
     def check_secret(self, address: str, tee_framework: str | None = None) -> bool:
         """Whether the key of an encrypted dataset is in the secret management service (SMS).

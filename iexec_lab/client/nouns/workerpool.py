@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from iexec_lab.client.jobs.logs import workerpool_url
 from iexec_lab.client.nouns._asset import Asset
 from iexec_lab.client.nouns._noun import Frame
 from iexec_lab.client.nouns._pandas import pd
+from iexec_lab.client.nouns._sale_options import POOL_DEFAULTS, WorkerpoolSale
 from iexec_lab.client.nouns.ens import Ens
+from iexec_lab.client.options import takes
 from iexec_lab.errors import ServiceError, ValidationError
 from iexec_lab.ethereum.contracts import WORKERPOOL, WORKERPOOL_REGISTRY
 from iexec_lab.networks import API_REGISTRATION
@@ -119,49 +121,18 @@ class Workerpools(Asset):
         tx_hash = Ens(self.session).set_workerpool_url(workerpool, api_url, force=force)
         return {"address": workerpool, "url": api_url, "txHash": tx_hash}
 
-    def publish(
-        self,
-        address: str,
-        *,
-        category: int = 0,
-        price: Any = 0,
-        volume: int = 1,
-        tag: Any = None,
-        trust: int = 0,
-        app_restrict: str | None = None,
-        dataset_restrict: str | None = None,
-        requester_restrict: str | None = None,
-        force: bool = False,
-    ) -> str:
+    @takes(WorkerpoolSale, **POOL_DEFAULTS)
+    def publish(self, address: str, *, force: bool = False, **options: Unpack[WorkerpoolSale]) -> str:
         """Sign an order that sells tasks of one size, and publish it; its hash.
 
         Args:
             address: The workerpool, which the wallet owns (address or ENS name).
-            category: Size of the tasks, a number of ``lab.category.list()``.
-            price: Of one task: 1500000000 (nRLC), ``"1.5 RLC"`` or ``["1.5", "RLC"]``. 30 % of it are locked
-                for each task.
-            volume: How many tasks.
-            tag: What the workers offer: words (``"tee,tdx"`` or a list), or 32 bytes as 0x text.
-            trust: Highest trust that is offered.
-            app_restrict: Only for this app (address or ENS name).
-            dataset_restrict: Only with this dataset.
-            requester_restrict: Only for this requester.
             force: Do it without asking.
+            **options: Those of ``WorkerpoolSale``.
 
         Raises:
             OrderError: No such workerpool, or it is not the wallet's.
             MarketError, ApiError: The market was not reached, or refused.
             AbortedError: It was not confirmed.
         """
-        values = {
-            "workerpool": address,
-            "workerpoolprice": price,
-            "volume": volume,
-            "category": category,
-            "trust": trust,
-            "tag": tag,
-            "apprestrict": app_restrict,
-            "datasetrestrict": dataset_restrict,
-            "requesterrestrict": requester_restrict,
-        }
-        return self._publish(values, force=force)
+        return self._publish(address, options, force=force)

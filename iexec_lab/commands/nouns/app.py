@@ -14,17 +14,12 @@ from iexec_lab.commands.job_outcome import follow
 from iexec_lab.commands.options import (
     CHAIN,
     FORCE,
-    PRICE,
     SENDS,
     SIGNS,
-    SKIP_PREFLIGHT,
-    TAG,
     TEE_FRAMEWORK,
-    VOLUME,
     WALLET_OPEN,
     declared_options,
     flag,
-    restrict,
 )
 from iexec_lab.commands.tree import Argument, Command, Option
 from iexec_lab.frameworks import TEE_FRAMEWORKS
@@ -138,13 +133,6 @@ COMMANDS = (
     ),
     asset_commands.publish(
         "app",
-        PRICE,
-        VOLUME,
-        TAG,
-        restrict("dataset"),
-        restrict("workerpool"),
-        restrict("requester"),
-        SKIP_PREFLIGHT,
         example="app publish --price 0.01 RLC --volume 100",
     ),
     asset_commands.unpublish("app"),

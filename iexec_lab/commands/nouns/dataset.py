@@ -10,15 +10,10 @@ from iexec_lab.commands.options import (
     CHAIN,
     DATASET_FOLDERS,
     OVERWRITE,
-    PRICE,
     SIGNS,
-    SKIP_PREFLIGHT,
-    TAG,
     TEE_FRAMEWORK,
-    VOLUME,
     WALLET_OPEN,
     flag,
-    restrict,
 )
 from iexec_lab.commands.outcome import Outcome
 from iexec_lab.commands.tree import Command, Option
@@ -92,13 +87,6 @@ COMMANDS = (
     asset_commands.count("dataset"),
     asset_commands.publish(
         "dataset",
-        PRICE,
-        VOLUME,
-        TAG,
-        restrict("app"),
-        restrict("workerpool"),
-        restrict("requester"),
-        SKIP_PREFLIGHT,
         example=f"dataset publish --tag tee,tdx --app-restrict {asset_commands.EXAMPLE}",
     ),
     asset_commands.unpublish("dataset"),

@@ -7,15 +7,9 @@ from typing import TYPE_CHECKING
 from iexec_lab.commands import asset_commands
 from iexec_lab.commands.handlers import calling
 from iexec_lab.commands.options import (
-    CATEGORY,
     FORCE,
-    PRICE,
     SENDS,
-    TAG,
-    TRUST,
-    VOLUME,
     WALLET_OPEN,
-    restrict,
 )
 from iexec_lab.commands.tree import Argument, Command
 
@@ -46,14 +40,6 @@ COMMANDS = (
     asset_commands.count("workerpool"),
     asset_commands.publish(
         "workerpool",
-        CATEGORY,
-        PRICE,
-        VOLUME,
-        TAG,
-        TRUST,
-        restrict("app"),
-        restrict("dataset"),
-        restrict("requester"),
         example="workerpool publish --category 0 --price 0.1 RLC --volume 10",
     ),
     asset_commands.unpublish("workerpool"),
