@@ -21,9 +21,10 @@ from iexec_lab.sandbox.chain.anvil import Node
 from iexec_lab.sandbox.chain.client import Chain
 from iexec_lab.sandbox.chain.connection import to_head
 from iexec_lab.sandbox.chain.snapshot import Kind, snapshot
-from iexec_lab.sandbox.context import SERVICES, Context
+from iexec_lab.sandbox.context import Context
 from iexec_lab.sandbox.services import market
 from iexec_lab.sandbox.services.callers import only_from_here
+from iexec_lab.sandbox.state.registry import SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

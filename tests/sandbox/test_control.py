@@ -24,9 +24,8 @@ from helpers.waiting import until
 from iexec_lab.errors import IexecError, SandboxError, ValidationError
 from iexec_lab.sandbox import Handle, Sandbox, control
 from iexec_lab.sandbox.chain.accounts import well_known_accounts
-from iexec_lab.sandbox.context import SERVICES
 from iexec_lab.sandbox.state.paths import state_folder
-from iexec_lab.sandbox.state.registry import lock_owner, running
+from iexec_lab.sandbox.state.registry import SERVICES, lock_owner, running
 
 USER = well_known_accounts().users[0]
 SOMEBODY = "0x3333333333333333333333333333333333333333"

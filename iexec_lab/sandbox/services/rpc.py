@@ -156,7 +156,9 @@ class Door:
 
 
 async def _fund(context: Context, _: Ledger, address: str, nrlc: str = "0x0", wei: str = "0x0") -> None:
-    await fund(context, address, nrlc=int(nrlc, 16), wei=int(wei, 16))
+    await fund(
+        context.chain, context.accounts.faucet, context.rlc, address, nrlc=int(nrlc, 16), wei=int(wei, 16)
+    )
 
 
 async def _forward(_: Context, ledger: Ledger, seconds: int) -> dict[str, str]:

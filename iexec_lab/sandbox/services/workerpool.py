@@ -21,9 +21,9 @@ from iexec_lab.sandbox.chain.clock import Clock
 from iexec_lab.sandbox.ending import end
 from iexec_lab.sandbox.services._cors import answer_preflights
 from iexec_lab.sandbox.services._login import is_proof, login_challenge
-from iexec_lab.sandbox.services.sms import SmsStore
 from iexec_lab.sandbox.state.apps import Apps
 from iexec_lab.sandbox.state.blobs import BlobStore
+from iexec_lab.sandbox.state.secrets import SecretStore
 from iexec_lab.sandbox.state.tasks import TasksStore, iso_date
 from iexec_lab.sandbox.work.app_process import Launcher
 from iexec_lab.sandbox.work.execution import Executor
@@ -83,7 +83,7 @@ async def create(context: Context) -> web.Application:
         clock = await stack.enter_async_context(Clock(context.chain))
         store = TasksStore(home / "tasks.db", clock.now)
         stack.callback(store.close)
-        secrets = SmsStore(context.folder / "sms")
+        secrets = SecretStore(context.folder / "sms")
         stack.callback(secrets.close)
         launcher = await stack.enter_async_context(Launcher())
         runtime = Runtime(launcher, apps_of(context.folder), home / "cache")

@@ -10,13 +10,14 @@ import binascii
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from iexec_lab.protocol import DROPBOX_TOKEN, RESULT_ENCRYPTION_KEY
+from iexec_lab.protocol import DROPBOX_TOKEN, RESULT_ENCRYPTION_KEY, key_address
+from iexec_lab.sandbox.chain.accounts import Account
 from iexec_lab.sandbox.work.results import FaultError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from iexec_lab.sandbox.services.sms import SmsStore
+    from iexec_lab.sandbox.state.secrets import SecretStore
     from iexec_lab.sandbox.work.deal import Job
 
 NOTICE = "simulated enclave: this task and its secrets were not protected"
@@ -31,7 +32,13 @@ class Session:
     result_key: bytes | None = None
 
 
-def open_session(secrets: SmsStore, job: Job) -> Session:
+def enclave_of(secrets: SecretStore, task_id: str) -> Account:
+    """The key pair of a task's enclave, made when first asked for."""
+    key = secrets.enclave_key(task_id)
+    return Account(key_address(key), key)
+
+
+def open_session(secrets: SecretStore, job: Job) -> Session:
     """The secrets of a TEE deal.
 
     Raises:
@@ -53,7 +60,7 @@ def open_session(secrets: SmsStore, job: Job) -> Session:
     return Session(_secret_variables(secrets, job), result_key)
 
 
-def _secret_variables(secrets: SmsStore, job: Job) -> dict[str, str]:
+def _secret_variables(secrets: SecretStore, job: Job) -> dict[str, str]:
     env = {}
     developer = secrets.app_secret(job.deal.app.pointer)
     if developer is not None:

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from iexec_lab.sandbox.chain.accounts import Account
-    from iexec_lab.sandbox.services.sms import SmsStore
     from iexec_lab.sandbox.state.apps import LocalApp
     from iexec_lab.sandbox.state.blobs import BlobStore
+    from iexec_lab.sandbox.state.secrets import SecretStore
     from iexec_lab.sandbox.state.tasks import TasksStore
     from iexec_lab.sandbox.work.app_process import Ended
     from iexec_lab.sandbox.work.deal import Job
@@ -61,7 +61,7 @@ class Executor:
         self,
         runtime: Runtime,
         inputs: InputFetcher,
-        secrets: SmsStore,
+        secrets: SecretStore,
         blobs: BlobStore,
         store: TasksStore,
         folder: Path,

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from iexec_lab.sandbox.chain.client import Chain
-    from iexec_lab.sandbox.services.sms import SmsStore
     from iexec_lab.sandbox.state.blobs import BlobStore
+    from iexec_lab.sandbox.state.secrets import SecretStore
     from iexec_lab.sandbox.work.deal import Job
 
 LARGEST_DOWNLOAD = 8 << 30
@@ -58,7 +58,13 @@ class InputFetcher:
     """Fetches inputs; ``largest`` bytes each."""
 
     def __init__(
-        self, chain: Chain, hub: str, blobs: BlobStore, secrets: SmsStore, *, largest: int = LARGEST_DOWNLOAD
+        self,
+        chain: Chain,
+        hub: str,
+        blobs: BlobStore,
+        secrets: SecretStore,
+        *,
+        largest: int = LARGEST_DOWNLOAD,
     ) -> None:
         self._chain = chain
         self._hub = hub

@@ -18,6 +18,7 @@ from iexec_lab.protocol import (
     result_hash,
     result_seal,
 )
+from iexec_lab.sandbox.work.enclave import enclave_of
 from iexec_lab.sandbox.work.results import Computed, FaultError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from iexec_lab.sandbox.chain import accounts
     from iexec_lab.sandbox.chain.client import Chain
     from iexec_lab.sandbox.chain.clock import Clock
-    from iexec_lab.sandbox.services.sms import SmsStore
+    from iexec_lab.sandbox.state.secrets import SecretStore
     from iexec_lab.sandbox.state.tasks import TasksStore
     from iexec_lab.sandbox.work.execution import Assignment, Executor, Result
 
@@ -49,7 +50,7 @@ class Workers:
         clock: Clock,
         store: TasksStore,
         executor: Executor,
-        secrets: SmsStore,
+        secrets: SecretStore,
         slots: int,
     ) -> None:
         self._chain = chain
@@ -208,7 +209,7 @@ class Workers:
         """Address of the task's enclave and what it signs; null and empty outside TEE deals."""
         if not work.job.tee:
             return NULL_ADDRESS, b""
-        enclave = self._secrets.enclave(work.task)
+        enclave = enclave_of(self._secrets, work.task)
         signed = enclave.signer.sign_message(enclave_hash(work.task, work.worker.address, computed.digest))
         return enclave.address, bytes.fromhex(signed[2:])
 
