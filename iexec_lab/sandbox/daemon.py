@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import IexecError, SandboxError, ValidationError
-from iexec_lab.sandbox.chain.anvil import Node
+from iexec_lab.sandbox.chain.anvil import Anvil
 from iexec_lab.sandbox.chain.journal import Journal
 from iexec_lab.sandbox.chain.snapshot import NATIVE_CHAIN_ID, TOKEN_CHAIN_ID, Kind, snapshot
 from iexec_lab.sandbox.ports import open_sockets
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from io import TextIOWrapper
 
-    from iexec_lab.sandbox.chain.durable_node import Ledger
+    from iexec_lab.sandbox.chain.durable_node import DurableNode
     from iexec_lab.sandbox.state.registry import Genesis
 
 log = logging.getLogger(__name__)
@@ -72,15 +72,15 @@ def _run(folder: Path, options: Options) -> None:
     with closing(Journal(folder)) as journal:
         genesis = _genesis(folder, journal, options, output)
 
-        def start_node() -> Node:
-            return Node(genesis.chain_id, native=genesis.native, log=output, state=journal.base)
+        def start_anvil() -> Anvil:
+            return Anvil(genesis.chain_id, native=genesis.native, log=output, state=journal.base)
 
         sockets = open_sockets(folder, options.port_base)
         # The node starts while the services are imported, which takes longer.
-        node = start_node()
-        from iexec_lab.sandbox.chain.durable_node import Ledger
+        anvil = start_anvil()
+        from iexec_lab.sandbox.chain.durable_node import DurableNode
 
-        asyncio.run(_serve(folder, options, genesis, Ledger(journal, node, start_node), sockets))
+        asyncio.run(_serve(folder, options, genesis, DurableNode(journal, anvil, start_anvil), sockets))
 
 
 def _genesis(folder: Path, journal: Journal, options: Options, output: Path) -> Genesis:
@@ -123,7 +123,7 @@ async def _serve(
     folder: Path,
     options: Options,
     genesis: Genesis,
-    ledger: Ledger,
+    node: DurableNode,
     sockets: Mapping[str, socket.socket],
 ) -> None:
     from iexec_lab.sandbox.services.server import running
@@ -132,7 +132,7 @@ async def _serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
-    async with running(folder, genesis, ledger, sockets, stop) as context:
+    async with running(folder, genesis, node, sockets, stop) as context:
         write_record(folder, Record(os.getpid(), time.time(), genesis, context.urls))
         _say({"ready": True})
         if options.attached:

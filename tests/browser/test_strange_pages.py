@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from iexec_lab.sandbox.chain.hidden import BLOCKED_PORTS
+from iexec_lab.sandbox.chain.hidden_place import BLOCKED_PORTS
 from iexec_lab.sandbox.control import request
 from iexec_lab.sandbox.state.registry import SERVICES
 

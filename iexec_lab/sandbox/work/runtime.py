@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from iexec_lab.sandbox.state.apps import Apps, LocalApp
-    from iexec_lab.sandbox.work.app_process import Ended, Launcher
+    from iexec_lab.sandbox.work.app_process import AppSupervisor, Ended
     from iexec_lab.sandbox.work.deal import Job
 
 APP = "/iexec_app" if os.path.isdir("/app") else "/app"  # noqa: PTH112
@@ -82,8 +82,10 @@ class Runtime:
     ``isolated`` None means where the machine allows it, which is tried before the first run.
     """
 
-    def __init__(self, launcher: Launcher, apps: Apps, cache: Path, *, isolated: bool | None = None) -> None:
-        self._launcher = launcher
+    def __init__(
+        self, supervisor: AppSupervisor, apps: Apps, cache: Path, *, isolated: bool | None = None
+    ) -> None:
+        self._supervisor = supervisor
         self._apps = apps
         self._cache = cache
         self._docker = Docker()
@@ -113,7 +115,7 @@ class Runtime:
     async def _try_isolation(self) -> None:
         async with self._trying:
             if self._isolated is None:
-                self._isolated = await can_isolate(self._launcher)
+                self._isolated = await can_isolate(self._supervisor)
 
     def shown(self, app: LocalApp | str, workspace: Workspace) -> tuple[str, str]:
         """The input and output folders as the app sees them."""
@@ -135,7 +137,7 @@ class Runtime:
             command = self._local(app, arguments, env, workspace)
         least = least_free(shutil.disk_usage(workspace.folder).free)
         command = replace(command, limit=job.time_limit, least_free=least)
-        return await self._launcher.run(command, workspace.folder)
+        return await self._supervisor.run(command, workspace.folder)
 
     def _local(
         self, app: LocalApp, arguments: list[str], env: Mapping[str, str], workspace: Workspace

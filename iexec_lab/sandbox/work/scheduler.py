@@ -14,7 +14,7 @@ from iexec_lab.protocol import Task, to_address
 from iexec_lab.protocol.states import CONTRIBUTION_RATIO, FINAL_RATIO
 from iexec_lab.sandbox.state.tasks import iso_date
 from iexec_lab.sandbox.work.deal import load_job
-from iexec_lab.sandbox.work.task_loop import Driver
+from iexec_lab.sandbox.work.task_loop import TaskLoop
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
@@ -133,7 +133,7 @@ class Scheduler:
             for task in part.values():
                 self._store.advance(task, "INITIALIZING")
             for index in await self._initialise(job, owner, part):
-                self._spawn(Driver(job, index, tasks[index], owner, self._shop).run())
+                self._spawn(TaskLoop(job, index, tasks[index], owner, self._shop).run())
 
     async def _initialise(self, job: Job, owner: Account, tasks: Mapping[int, str]) -> list[int]:
         """Initialise what is not yet; the indices of the tasks that can be worked on."""

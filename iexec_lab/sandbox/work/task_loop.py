@@ -71,7 +71,7 @@ class Workshop:
     crew: Crew
 
 
-class Driver:
+class TaskLoop:
     """Drives the task at ``index`` of a job whose workerpool belongs to ``owner``."""
 
     def __init__(self, job: Job, index: int, task: str, owner: Account, shop: Workshop) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from iexec_lab.protocol import NULL_ADDRESS, NULL_BYTES32, Deal, Resource
 from iexec_lab.sandbox.state.apps import Apps
 from iexec_lab.sandbox.state.untidy_folders import remove_tree
-from iexec_lab.sandbox.work.app_process import Launcher, can_isolate
+from iexec_lab.sandbox.work.app_process import AppSupervisor, can_isolate
 from iexec_lab.sandbox.work.deal import Job
 from iexec_lab.sandbox.work.docker import Docker
 from iexec_lab.sandbox.work.results import FaultError
@@ -146,12 +146,12 @@ def execute(tmp_path, space, folder, the_job, *, isolated, env=None):
     """Run what is in ``folder`` for ``the_job``."""
 
     async def main():
-        async with Launcher() as launcher:
-            if isolated and not await can_isolate(launcher):
+        async with AppSupervisor() as supervisor:
+            if isolated and not await can_isolate(supervisor):
                 pytest.skip("this machine has no user namespaces to spare")
             apps = Apps(tmp_path / "register")
             apps.add("me/app", folder)
-            runtime = Runtime(launcher, apps, tmp_path / "cache", isolated=isolated)
+            runtime = Runtime(supervisor, apps, tmp_path / "cache", isolated=isolated)
             app = await runtime.prepare(the_job.image)
             return await runtime.run(app, the_job, {"IEXEC_TASK_ID": "0x" + "cd" * 32, **(env or {})}, space)
 
@@ -250,8 +250,8 @@ class TestEveryWay:
 class TestImages:
     def prepare(self, tmp_path, image):
         async def main():
-            async with Launcher() as launcher:
-                runtime = Runtime(launcher, Apps(tmp_path / "register"), tmp_path, isolated=False)
+            async with AppSupervisor() as supervisor:
+                runtime = Runtime(supervisor, Apps(tmp_path / "register"), tmp_path, isolated=False)
                 return await runtime.prepare(image)
 
         return asyncio.run(main())
@@ -305,8 +305,8 @@ class TestDocker:
 
     def execute(self, tmp_path, space, the_job, env=None):
         async def main():
-            async with Launcher() as launcher:
-                runtime = Runtime(launcher, Apps(tmp_path / "register"), tmp_path, isolated=False)
+            async with AppSupervisor() as supervisor:
+                runtime = Runtime(supervisor, Apps(tmp_path / "register"), tmp_path, isolated=False)
                 app = await runtime.prepare(the_job.image)
                 variables = {"IEXEC_TASK_ID": "0x" + "cd" * 32, **(env or {})}
                 return await runtime.run(app, the_job, variables, space)
