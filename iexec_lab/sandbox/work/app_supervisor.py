@@ -3,8 +3,8 @@
 
 Runs as a script of its own (``python -I -S app_supervisor.py``), so that the sandbox's event loop never
 touches an app's output. Its stdin is a Unix socket on which each message carries another one, for one app; a
-fork of this process becomes that app's own supervisor: the parent of the whole process tree, which outlives it. On
-its socket the supervisor is sent one line of JSON:
+fork of this process becomes that app's own supervisor: the parent of the whole process tree, which outlives
+it. On its socket the supervisor is sent one line of JSON:
 
     argv, env, cwd      what to run
     limit               seconds of wall clock, or null
