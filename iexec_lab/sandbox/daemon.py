@@ -33,7 +33,7 @@ from iexec_lab.sandbox.state.untidy_folders import remove_tree
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from io import TextIOWrapper
 
     from iexec_lab.sandbox.chain.durable_node import DurableNode
@@ -128,26 +128,40 @@ async def _serve(
 ) -> None:
     from iexec_lab.sandbox.services.server import running
 
-    stop = asyncio.Event()
+    stop, ready = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
+    whole = asyncio.current_task()
+    assert whole
+
+    def leave() -> None:
+        if not stop.is_set() and not ready.is_set():
+            whole.cancel()  # a node that never gets ready would keep us for long
+        stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        loop.add_signal_handler(number, stop.set)
-    async with running(folder, genesis, node, sockets, stop) as context:
-        write_record(folder, Record(os.getpid(), time.time(), genesis, context.urls))
-        _say({"ready": True})
-        if options.attached:
-            _stop_with_parent(stop)
-        await stop.wait()
-        log.info("stopping")
+        loop.add_signal_handler(number, leave)
+    if options.attached:
+        _when_parent_ends(leave)
+    try:
+        async with running(folder, genesis, node, sockets, stop) as context:
+            ready.set()
+            write_record(folder, Record(os.getpid(), time.time(), genesis, context.urls))
+            _say({"ready": True})
+            await stop.wait()
+            log.info("stopping")
+    except asyncio.CancelledError:
+        if not stop.is_set():
+            raise
+        log.info("stopped while it started")
 
 
-def _stop_with_parent(stop: asyncio.Event) -> None:
+def _when_parent_ends(leave: Callable[[], None]) -> None:
     """Standard input is a pipe nobody writes to: it is readable when its other end is gone."""
 
     def ended() -> None:
         if not os.read(0, 1):
             asyncio.get_running_loop().remove_reader(0)
-            stop.set()
+            leave()
 
     asyncio.get_running_loop().add_reader(0, ended)
 

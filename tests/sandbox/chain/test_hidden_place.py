@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from iexec_lab.errors import SandboxError
-from iexec_lab.sandbox.chain import hidden
+from iexec_lab.sandbox.chain import hidden_place as hidden
 from iexec_lab.sandbox.chain.anvil import Anvil
 from iexec_lab.sandbox.chain.hidden_place import BLOCKED_PORTS, can_be_shared, hidden_place
 
