@@ -99,7 +99,7 @@ class Feed:
             body = json.dumps({"code": _FAULTS[fault], "message": fault}, separators=(",", ":"))
             return web.Response(status=400, text=body, content_type="application/json")
         if self._server is None:
-            # Only now, for it takes a third as long to import as a whole sandbox to start.
+            # Only now: the import takes 0.16 s of CPU time, and no start of a sandbox waits for a feed.
             library = await asyncio.to_thread(importlib.import_module, "socketio")
             self._server = self._server or self._make_server(library)
         sid = request.query.get("sid")
