@@ -147,7 +147,7 @@ class Workers:
             ]
         )
         on_chain = Task.from_abi(task)
-        if Account.from_abi(account).stake < work.job.deal.worker_stake:
+        if Account.from_abi(account).stake < work.terms.deal.worker_stake:
             return "STAKE_TOO_LOW"
         if on_chain.status != ACTIVE:
             return "TASK_NOT_ACTIVE"
@@ -155,12 +155,14 @@ class Workers:
             return "CONTRIBUTION_TIMEOUT"
         if work.worker.address in on_chain.contributors:
             return "CONTRIBUTION_ALREADY_SET"
-        unfit = not work.job.tee and (work.job.encrypts_result or work.job.wants_dropbox)
+        unfit = not work.terms.tee and (work.terms.encrypts_result or work.terms.wants_dropbox)
         return "TASK_DESCRIPTION_INVALID" if unfit else None
 
     async def _deliver(self, work: Assignment, result: Result) -> None:
         """Contribute; TEE results that nobody else has to confirm finish their task at once."""
-        short = work.job.tee and work.job.deal.trust <= 1 and not (await self.view(work.task))[0].contributors
+        short = (
+            work.terms.tee and work.terms.deal.trust <= 1 and not (await self.view(work.task))[0].contributors
+        )
         record = partial(self._store.replicate_status, work.task, work.worker.address)
         names = ("CONTRIBUTE_AND_FINALIZE_ONGOING", "CONTRIBUTE_AND_FINALIZE_FAILED")
         trying, failed = names if short else ("CONTRIBUTING", "CONTRIBUTE_FAILED")
@@ -207,7 +209,7 @@ class Workers:
 
     def _enclave_signature(self, work: Assignment, computed: Computed) -> tuple[str, bytes]:
         """Address of the task's enclave and what it signs; null and empty outside TEE deals."""
-        if not work.job.tee:
+        if not work.terms.tee:
             return NULL_ADDRESS, b""
         enclave = enclave_of(self._secrets, work.task)
         signed = enclave.signer.sign_message(enclave_hash(work.task, work.worker.address, computed.digest))

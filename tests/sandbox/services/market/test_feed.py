@@ -211,9 +211,10 @@ def test_two_polls_at_once_end_the_session(world: World) -> None:
     async def work() -> None:
         async with Client(world.url, "polling") as client:
             await client.join("orders")
-            async with client.session.get(client.url, params=client.query) as response:
-                assert response.status == 400
-            assert await client.packet() == "closed"
+            async with asyncio.timeout(20):  # a poll of its own would wait for 45 seconds
+                async with client.session.get(client.url, params=client.query) as response:
+                    assert response.status == 400
+                assert await client.packet() == "closed"
 
     talk(world, work)
 
