@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from iexec_lab.sandbox.chain.accounts import Accounts
     from iexec_lab.sandbox.chain.client import Chain
 
-SERVICES = ("rpc", "market", "sms", "ipfs_node", "ipfs_gateway", "workerpool", "compass", "result_proxy")
-"""Service names in the order of their ports."""
-
 
 @dataclass(slots=True)
 class Context:
@@ -25,7 +22,7 @@ class Context:
     ``folder`` is the state folder, ``native`` is True when the coin of the chain is RLC itself (``rlc`` is
     then None), ``hub`` the PoCo proxy, ``registries`` maps "app", "dataset" and "workerpool" to addresses,
     ``workerpool`` is the default workerpool (its owner is ``accounts.scheduler``), ``urls`` maps each of
-    SERVICES to ``http://127.0.0.1:<port>``, ``stop`` is set when the sandbox goes down.
+    ``state.registry.SERVICES`` to ``http://127.0.0.1:<port>``, ``stop`` is set when the sandbox goes down.
     """
 
     folder: Path

@@ -279,7 +279,7 @@ class Sandbox:
         chain_id: 65535, native 65534, when not given.
         preset: ``arbitrum-mainnet``, ``arbitrum-sepolia-testnet`` or ``bellecour``: the contracts have the
             addresses, and the chain the id and mode, of that network.
-        port_base: First of the consecutive ports to use, in the order of ``context.SERVICES``.
+        port_base: First of the consecutive ports to use, in the order of ``state.registry.SERVICES``.
     """
 
     def __init__(

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import IexecError, SandboxError, ValidationError
-from iexec_lab.sandbox.chain.anvil import Node
+from iexec_lab.sandbox.chain.anvil import Anvil
 from iexec_lab.sandbox.chain.journal import Journal
 from iexec_lab.sandbox.chain.snapshot import NATIVE_CHAIN_ID, TOKEN_CHAIN_ID, Kind, snapshot
 from iexec_lab.sandbox.ports import open_sockets
@@ -33,10 +33,10 @@ from iexec_lab.sandbox.state.untidy_folders import remove_tree
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from io import TextIOWrapper
 
-    from iexec_lab.sandbox.chain.durable_node import Ledger
+    from iexec_lab.sandbox.chain.durable_node import DurableNode
     from iexec_lab.sandbox.state.registry import Genesis
 
 log = logging.getLogger(__name__)
@@ -72,15 +72,15 @@ def _run(folder: Path, options: Options) -> None:
     with closing(Journal(folder)) as journal:
         genesis = _genesis(folder, journal, options, output)
 
-        def start_node() -> Node:
-            return Node(genesis.chain_id, native=genesis.native, log=output, state=journal.base)
+        def start_anvil() -> Anvil:
+            return Anvil(genesis.chain_id, native=genesis.native, log=output, state=journal.base)
 
         sockets = open_sockets(folder, options.port_base)
         # The node starts while the services are imported, which takes longer.
-        node = start_node()
-        from iexec_lab.sandbox.chain.durable_node import Ledger
+        anvil = start_anvil()
+        from iexec_lab.sandbox.chain.durable_node import DurableNode
 
-        asyncio.run(_serve(folder, options, genesis, Ledger(journal, node, start_node), sockets))
+        asyncio.run(_serve(folder, options, genesis, DurableNode(journal, anvil, start_anvil), sockets))
 
 
 def _genesis(folder: Path, journal: Journal, options: Options, output: Path) -> Genesis:
@@ -123,31 +123,45 @@ async def _serve(
     folder: Path,
     options: Options,
     genesis: Genesis,
-    ledger: Ledger,
+    node: DurableNode,
     sockets: Mapping[str, socket.socket],
 ) -> None:
     from iexec_lab.sandbox.services.server import running
 
-    stop = asyncio.Event()
+    stop, ready = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
+    whole = asyncio.current_task()
+    assert whole
+
+    def leave() -> None:
+        if not stop.is_set() and not ready.is_set():
+            whole.cancel()  # a node that never gets ready would keep us for long
+        stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        loop.add_signal_handler(number, stop.set)
-    async with running(folder, genesis, ledger, sockets, stop) as context:
-        write_record(folder, Record(os.getpid(), time.time(), genesis, context.urls))
-        _say({"ready": True})
-        if options.attached:
-            _stop_with_parent(stop)
-        await stop.wait()
-        log.info("stopping")
+        loop.add_signal_handler(number, leave)
+    if options.attached:
+        _when_parent_ends(leave)
+    try:
+        async with running(folder, genesis, node, sockets, stop) as context:
+            ready.set()
+            write_record(folder, Record(os.getpid(), time.time(), genesis, context.urls))
+            _say({"ready": True})
+            await stop.wait()
+            log.info("stopping")
+    except asyncio.CancelledError:
+        if not stop.is_set():
+            raise
+        log.info("stopped while it started")
 
 
-def _stop_with_parent(stop: asyncio.Event) -> None:
+def _when_parent_ends(leave: Callable[[], None]) -> None:
     """Standard input is a pipe nobody writes to: it is readable when its other end is gone."""
 
     def ended() -> None:
         if not os.read(0, 1):
             asyncio.get_running_loop().remove_reader(0)
-            stop.set()
+            leave()
 
     asyncio.get_running_loop().add_reader(0, ended)
 

@@ -51,9 +51,9 @@ _DOCKER = (
 
 PROGRAM = ("PATH", *_USER, *_LIBRARIES)
 """Any program, and all that the Ethereum node and its watchdog get."""
-LAUNCHER = (*PROGRAM, *_DOCKER)
+SUPERVISOR = (*PROGRAM, *_DOCKER)
 """The parent of apps, which asks Docker to kill a container; what an app itself gets, runtime.py says."""
-DOCKER = (*LAUNCHER, *_CERTIFICATES, *_PROXIES)
+DOCKER = (*SUPERVISOR, *_CERTIFICATES, *_PROXIES)
 NPM = (*PROGRAM, *_CERTIFICATES, *_PROXIES, "npm_config_*", "NPM_CONFIG_*", "NODE_OPTIONS", "XDG_*")
 DAEMON = (*DOCKER, *NPM, "PYTHON*", "VIRTUAL_ENV", "CONDA_PREFIX", "IEXEC_LAB_*")
 """It starts all others."""

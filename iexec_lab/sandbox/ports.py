@@ -11,8 +11,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from iexec_lab.errors import SandboxError
-from iexec_lab.sandbox.context import SERVICES
 from iexec_lab.sandbox.state.disk import write_file
+from iexec_lab.sandbox.state.registry import SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,6 +10,7 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from iexec_lab.errors import SandboxError
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 20.0
 """Seconds a sandbox may take to write its state and end, before it is killed (and replays when it starts)."""
+_LIBRARIES = {"aiohttp": "aiohttp", "socketio": "python-socketio", "jwt": "PyJWT"}
+"""What only the sandbox needs: modules, and what pip calls them."""
 _DYING = 0.5
 """Seconds that a killed sandbox may need to be gone."""
 
@@ -49,6 +52,7 @@ def launch(folder: Path, options: Options) -> subprocess.Popen[str]:
 
     An attached one ends when the pipe that is its standard input is closed.
     """
+    _check_libraries()
     if not wait_unlocked(folder, _DYING):
         raise already_running(folder)
     process = None
@@ -78,6 +82,16 @@ def launch(folder: Path, options: Options) -> subprocess.Popen[str]:
         details=answer.get("details") or {"log": folder / "log.txt"},
         hint=answer.get("hint"),
     )
+
+
+def _check_libraries() -> None:
+    """Tell here what is missing: in the new process it would be a line in a log."""
+    if missing := [name for module, name in _LIBRARIES.items() if find_spec(module) is None]:
+        raise SandboxError(
+            f"The sandbox needs {', '.join(missing)}",
+            details={"python": sys.executable},
+            hint="pip install 'iexec-lab[sandbox]'",
+        )
 
 
 def _spawn(folder: Path, options: Options) -> subprocess.Popen[str]:

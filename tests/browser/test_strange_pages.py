@@ -11,9 +11,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from iexec_lab.sandbox.chain.hidden import BLOCKED_PORTS
-from iexec_lab.sandbox.context import SERVICES
+from iexec_lab.sandbox.chain.hidden_place import BLOCKED_PORTS
 from iexec_lab.sandbox.control import request
+from iexec_lab.sandbox.state.registry import SERVICES
 
 SOMEBODY = "0x00000000000000000000000000000000000000ab"
 BODY = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "anvil_setBalance", "params": [SOMEBODY, "0x10"]})

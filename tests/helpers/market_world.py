@@ -17,13 +17,14 @@ from aiohttp import web
 from iexec_lab.ethereum.contracts import APP_REGISTRY, DATASET_REGISTRY, EVENTS, HUB, WORKERPOOL_REGISTRY
 from iexec_lab.protocol import NULL_DATASET_ORDER, ORDERS, Domain, hash_typed_data, to_address
 from iexec_lab.sandbox.chain.accounts import well_known_accounts
-from iexec_lab.sandbox.chain.anvil import Node
+from iexec_lab.sandbox.chain.anvil import Anvil
 from iexec_lab.sandbox.chain.client import Chain
 from iexec_lab.sandbox.chain.connection import to_head
 from iexec_lab.sandbox.chain.snapshot import Kind, snapshot
-from iexec_lab.sandbox.context import SERVICES, Context
+from iexec_lab.sandbox.context import Context
 from iexec_lab.sandbox.services import market
 from iexec_lab.sandbox.services.callers import only_from_here
+from iexec_lab.sandbox.state.registry import SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -182,7 +183,7 @@ class World(Desk):
         return str(self.loop.run(self.ctx.chain.rpc("evm_snapshot")))
 
     def rewind(self, snapshot: str) -> None:
-        """Take the chain back; anvil alone does not tell that its head moved, a sandbox's ledger does."""
+        """Take the chain back; anvil alone does not tell that its head moved, a sandbox's node does."""
         chain = self.ctx.chain
         before = self.loop.run(chain.block_number())
         self.loop.run(chain.rpc("evm_revert", snapshot))
@@ -233,7 +234,7 @@ class Universe:
         self.folder = folder
         self.loop = Loop()
         genesis, state = snapshot(kind, folder / "node.txt")
-        self.node = Node(kind.chain_id, native=kind.native, log=folder / "node.txt", state=state, mine=True)
+        self.node = Anvil(kind.chain_id, native=kind.native, log=folder / "node.txt", state=state, mine=True)
         self.node.wait_ready()
         self.chain = Chain(self.node.url, kind.chain_id, free_gas=kind.native)
         self.loop.run(self.chain.__aenter__())

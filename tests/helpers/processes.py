@@ -1,7 +1,10 @@
-"""What runs on this machine, by a text that only our processes carry (Linux)."""
+"""What runs on this machine: by its number, or by a text that only our processes carry (Linux)."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -21,3 +24,19 @@ def carrying(mark):
 def environment(pid):
     pairs = Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace").split("\0")
     return dict(pair.split("=", 1) for pair in pairs if "=" in pair)
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    with suppress(OSError):  # no /proc, or gone in this moment
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    return True
+
+
+def children(pid):
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid=,comm="], capture_output=True, text=True, check=True)
+    rows = [line.split(None, 2) for line in listed.stdout.splitlines()]
+    return {int(own): command for own, parent, command in rows if int(parent) == pid}

@@ -12,8 +12,9 @@ from iexec_lab.errors import CallError
 from iexec_lab.protocol import NULL_ADDRESS, Domain
 from iexec_lab.sandbox.chain.accounts import well_known_accounts
 from iexec_lab.sandbox.chain.client import Chain
-from iexec_lab.sandbox.context import SERVICES, Context
+from iexec_lab.sandbox.context import Context
 from iexec_lab.sandbox.services.callers import only_from_here
+from iexec_lab.sandbox.state.registry import SERVICES
 
 CHAIN_ID = 65535
 HUB = "0x00000000000000000000000000000000000000AA"

@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from iexec_lab.sandbox.chain.anvil import Node
+from iexec_lab.sandbox.chain.anvil import Anvil
 from iexec_lab.sandbox.chain.client import Chain
-from iexec_lab.sandbox.chain.durable_node import Ledger
+from iexec_lab.sandbox.chain.durable_node import DurableNode
 from iexec_lab.sandbox.chain.journal import Journal
 from iexec_lab.sandbox.chain.snapshot import NATIVE_CHAIN_ID, TOKEN_CHAIN_ID, Kind, snapshot
 from iexec_lab.sandbox.state.paths import cache_folder
@@ -31,7 +31,7 @@ def deployed(request, tmp_path_factory):
     kind = Kind(NATIVE_CHAIN_ID, native=True) if native else Kind()
     log = tmp_path_factory.mktemp("node") / "anvil.txt"
     genesis, state = snapshot(kind, log)
-    node = Node(kind.chain_id, native=native, log=log, state=state, mine=True)
+    node = Anvil(kind.chain_id, native=native, log=log, state=state, mine=True)
     node.wait_ready()
     yield genesis, node.url
     node.stop()
@@ -45,8 +45,8 @@ def connect(deployed):
 
 
 @pytest.fixture
-def make_ledgers():
-    """``async with make_ledgers(folder)() as (ledger, chain)``: a token chain that lives on in its folder."""
+def make_nodes():
+    """``async with make_nodes(folder)() as (node, chain)``: a token chain that lives on in its folder."""
 
     def make(folder):
         log = folder / "anvil.txt"
@@ -57,15 +57,15 @@ def make_ledgers():
             if journal.genesis is None:
                 journal.begin(*await asyncio.to_thread(snapshot, Kind(), log))
 
-            def start_node():
-                return Node(TOKEN_CHAIN_ID, native=False, log=log, state=journal.base)
+            def start_anvil():
+                return Anvil(TOKEN_CHAIN_ID, native=False, log=log, state=journal.base)
 
             try:
                 async with (
-                    Ledger(journal, start_node(), start_node) as ledger,
-                    Chain(ledger, TOKEN_CHAIN_ID) as chain,
+                    DurableNode(journal, start_anvil(), start_anvil) as node,
+                    Chain(node, TOKEN_CHAIN_ID) as chain,
                 ):
-                    yield ledger, chain
+                    yield node, chain
             finally:
                 journal.close()
 
@@ -75,5 +75,5 @@ def make_ledgers():
 
 
 @pytest.fixture
-def ledgers(make_ledgers, tmp_path):
-    return make_ledgers(tmp_path)
+def nodes(make_nodes, tmp_path):
+    return make_nodes(tmp_path)

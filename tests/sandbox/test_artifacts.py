@@ -18,7 +18,7 @@ import pytest
 from iexec_lab.errors import SandboxError
 from iexec_lab.sandbox import artifacts
 from iexec_lab.sandbox.artifacts import POCO, Package, anvil_binary, fetch, npm_command, poco_folder
-from iexec_lab.sandbox.chain.anvil import Node
+from iexec_lab.sandbox.chain.anvil import Anvil
 
 WRONG = "sha512-" + "A" * 86 + "=="
 
@@ -260,7 +260,7 @@ def test_an_anvil_that_does_not_run_is_said(tmp_path, monkeypatch):
     binary.touch(mode=0o700)
     monkeypatch.setenv("IEXEC_LAB_ANVIL", str(binary))
     binary.write_bytes(b"\0")
-    node = Node(65535, native=False, log=tmp_path / "log.txt")
+    node = Anvil(65535, native=False, log=tmp_path / "log.txt")
     with pytest.raises(SandboxError, match="anvil can not be run") as caught:
         node.wait_ready()
     assert "IEXEC_LAB_ANVIL" in caught.value.hint
@@ -275,7 +275,7 @@ def test_what_anvil_said_at_its_end_is_handed_on(tmp_path, monkeypatch):
     binary.chmod(0o700)
     monkeypatch.setenv("IEXEC_LAB_ANVIL", str(binary))
     (tmp_path / "log.txt").write_text("what it said before\n")
-    node = Node(65535, native=False, log=tmp_path / "log.txt", state=tmp_path / "state.json")
+    node = Anvil(65535, native=False, log=tmp_path / "log.txt", state=tmp_path / "state.json")
     with pytest.raises(SandboxError, match="ended at once with exit code 2") as caught:
         node.wait_ready()
     assert caught.value.details["anvil"] == "error: something is wrong"
@@ -288,7 +288,7 @@ def test_nobody_is_given_the_port_of_a_node_that_does_not_listen_yet(tmp_path, m
     binary.write_text("#!/bin/sh\nexec sleep 60\n")
     binary.chmod(0o700)
     monkeypatch.setenv("IEXEC_LAB_ANVIL", str(binary))
-    node = Node(65535, native=False, log=tmp_path / "log.txt")
+    node = Anvil(65535, native=False, log=tmp_path / "log.txt")
     with socket.socket() as other:
         with pytest.raises(OSError, match="in use"):
             other.bind(node.place)

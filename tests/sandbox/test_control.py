@@ -14,19 +14,19 @@ import stat
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from helpers.faulty_server import FaultyServer, cut, json_reply
+from helpers.processes import alive, children
 from helpers.waiting import until
 
 from iexec_lab.errors import IexecError, SandboxError, ValidationError
 from iexec_lab.sandbox import Handle, Sandbox, control
 from iexec_lab.sandbox.chain.accounts import well_known_accounts
-from iexec_lab.sandbox.context import SERVICES
 from iexec_lab.sandbox.state.paths import state_folder
-from iexec_lab.sandbox.state.registry import lock_owner, running
+from iexec_lab.sandbox.state.registry import SERVICES, lock_owner, running
 
 USER = well_known_accounts().users[0]
 SOMEBODY = "0x3333333333333333333333333333333333333333"
@@ -65,24 +65,8 @@ def send_one(handle):
     return sent, rpc(handle, "eth_getTransactionReceipt", sent)["blockHash"]
 
 
-def alive(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    with suppress(OSError):  # no /proc, or gone in this moment
-        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    return True
-
-
 def wait_until(condition):
     assert until(condition, seconds=60)
-
-
-def children(pid):
-    listed = subprocess.run(["ps", "-eo", "pid=,ppid=,comm="], capture_output=True, text=True, check=True)
-    rows = [line.split(None, 2) for line in listed.stdout.splitlines()]
-    return {int(own): command for own, parent, command in rows if int(parent) == pid}
 
 
 def anvil_of(handle):
@@ -387,25 +371,6 @@ def test_the_status_says_what_runs_where(name):
     assert status["block"] == int(rpc(handle, "eth_blockNumber"), 16)
     assert abs(status["time"] - time.time()) < 600
     assert status["answering"] == dict.fromkeys(SERVICES, True)
-
-
-def test_an_interrupted_start_leaves_nothing_running(tmp_path, monkeypatch):
-    folder = tmp_path / "state"
-    never_ready = tmp_path / "anvil"
-    never_ready.write_text("#!/bin/sh\nexec sleep 60\n")
-    never_ready.chmod(0o755)
-    monkeypatch.setenv("IEXEC_LAB_ANVIL", str(never_ready))
-    code = (
-        "from pathlib import Path\n"
-        "from iexec_lab.sandbox.start_process import Options, launch\n"
-        f"launch(Path({str(folder)!r}), Options())\n"
-    )
-    parent = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
-    wait_until(lambda: lock_owner(folder))
-    owner = lock_owner(folder)
-    parent.send_signal(signal.SIGINT)
-    assert parent.wait() != 0
-    wait_until(lambda: not alive(owner))
 
 
 def test_a_folder_that_can_not_be_used_is_said(tmp_path):

@@ -9,7 +9,7 @@ from helpers.waiting import until
 
 from iexec_lab.sandbox import environment as variables
 from iexec_lab.sandbox.control import Sandbox
-from iexec_lab.sandbox.environment import DAEMON, DOCKER, LAUNCHER, NPM, PROGRAM, inherited
+from iexec_lab.sandbox.environment import DAEMON, DOCKER, NPM, PROGRAM, SUPERVISOR, inherited
 
 SECRETS = [
     "IEXEC_PRIVATE_KEY",
@@ -44,7 +44,7 @@ SECRETS = [
     "HOME_TOKEN",
     "ANYTHING_ELSE",
 ]
-GROUPS = {"program": PROGRAM, "launcher": LAUNCHER, "docker": DOCKER, "npm": NPM, "daemon": DAEMON}
+GROUPS = {"program": PROGRAM, "supervisor": SUPERVISOR, "docker": DOCKER, "npm": NPM, "daemon": DAEMON}
 
 
 @pytest.mark.parametrize("group", GROUPS)
@@ -67,7 +67,7 @@ def test_our_own_settings_reach_the_daemon_only():
         "PYTHONHASHSEED": "0",
     }
     assert inherited(DAEMON, ours) == ours
-    for group in (PROGRAM, LAUNCHER, DOCKER, NPM):
+    for group in (PROGRAM, SUPERVISOR, DOCKER, NPM):
         assert inherited(group, ours) == {}
 
 
@@ -112,7 +112,7 @@ def test_no_process_of_a_sandbox_has_a_secret(tmp_path, monkeypatch):
         assert others <= {*variables.PROGRAM, *OF_APPS}
 
 
-KINDS = ("sandbox.daemon", "bin/anvil", "read -r", "launcher.py", "/app.py")
+KINDS = ("sandbox.daemon", "bin/anvil", "read -r", "app_supervisor.py", "/app.py")
 OF_APPS = {"XDG_CACHE_HOME", "PYTHONUSERBASE", "PYTHONUNBUFFERED", "SSL_CERT_FILE", "SSL_CERT_DIR"}
 
 

@@ -93,7 +93,7 @@ def well_known_accounts() -> Accounts:
 
 
 def _rlp(item: int | bytes | list[int | bytes]) -> bytes:
-    """Recursive Length Prefix, the encoding of transactions."""
+    """Recursive Length Prefix, the encoding of transactions; eth_account, which has it, imports in 0.9 s."""
     if isinstance(item, list):
         return _prefixed(b"".join(_rlp(part) for part in item), 0xC0)
     data = item if isinstance(item, bytes) else item.to_bytes((item.bit_length() + 7) // 8, "big")

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from iexec_lab.errors import SandboxError
 from iexec_lab.sandbox.artifacts import another_anvil, anvil_binary
-from iexec_lab.sandbox.chain.hidden import can_be_shared, hidden_place
+from iexec_lab.sandbox.chain.hidden_place import can_be_shared, hidden_place
 from iexec_lab.sandbox.chain.leash import CAN_NOT_RUN
 from iexec_lab.sandbox.environment import PROGRAM, inherited
 from iexec_lab.sandbox.state.disk import private
@@ -37,7 +37,7 @@ _PATIENCE = 20.0
 """Seconds until a node that does not listen is given up; it needs 0.1 s on an idle machine."""
 
 
-class Node:
+class Anvil:
     """anvil on loopback, ``url`` once constructed; ``wait_ready`` before the first request.
 
     ``state`` is a state to load (plain JSON as ``anvil_dumpState`` holds it). A ``native`` chain has gas for

@@ -1,6 +1,7 @@
 """The sandbox's own view of its chain: reads, transactions and events over one keep-alive connection.
 
-Asynchronous, because one process runs all services; client code uses ``iexec_lab.ethereum``.
+Asynchronous, because one process runs all services; client code uses ``iexec_lab.ethereum``. Ours because
+importing web3 takes 1.1 s of CPU time, as long as the whole start of a sandbox.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from iexec_lab.errors import CallError, TransactionError
-from iexec_lab.sandbox.chain.connection import Head, HttpLink, request, result, to_head
+from iexec_lab.sandbox.chain.connection import Head, HttpConnection, request, result, to_head
 from iexec_lab.sandbox.ending import end
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from iexec_lab.ethereum.abi import Function
     from iexec_lab.sandbox.chain.accounts import Account
-    from iexec_lab.sandbox.chain.connection import Link
+    from iexec_lab.sandbox.chain.connection import Connection
 
 GAS = 8_000_000
 """Gas limit of a transaction; below 2^24, the most a transaction may ask since the Osaka fork (EIP-7825)."""
@@ -39,16 +40,16 @@ class Batch:
 
 
 class Chain:
-    """``async with Chain(url, chain_id) as chain``; in place of the URL of a node, any Link to one.
+    """``async with Chain(url, chain_id) as chain``; in place of the URL of a node, any Connection to one.
 
     ``free_gas`` sends with gas price 0.
     """
 
-    def __init__(self, node: str | Link, chain_id: int, *, free_gas: bool = False) -> None:
+    def __init__(self, node: str | Connection, chain_id: int, *, free_gas: bool = False) -> None:
         self.chain_id = chain_id
         self.head = Head(-1, 0)
         self._node = node
-        self._link: Link
+        self._connection: Connection
         self._free_gas = free_gas
         self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._moved = asyncio.Condition()
@@ -58,11 +59,11 @@ class Chain:
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             if isinstance(self._node, str):
-                self._link = await stack.enter_async_context(HttpLink(self._node))
+                self._connection = await stack.enter_async_context(HttpConnection(self._node))
             else:
-                self._link = self._node
+                self._connection = self._node
             await self._move(to_head(await self.rpc("eth_getBlockByNumber", "latest", False)))
-            watcher = asyncio.create_task(self._link.watch(self._move), name="chain heads")
+            watcher = asyncio.create_task(self._connection.watch(self._move), name="chain heads")
             stack.push_async_callback(end, watcher)
             self._stack = stack.pop_all()
         return self
@@ -74,14 +75,14 @@ class Chain:
 
     async def rpc(self, method: str, *params: Any) -> Any:
         """One JSON-RPC request; CallError with the node's words when it answers with an error."""
-        return result(await self._link.post(request(method, params)))
+        return result(await self._connection.post(request(method, params)))
 
     async def batch(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
         """Several requests in one round trip, answers in order; CallError for the first that failed."""
         if not requests:
             return []
         payload = [request(method, params, i) for i, (method, params) in enumerate(requests)]
-        answers = sorted(await self._link.post(payload), key=lambda answer: answer["id"])
+        answers = sorted(await self._connection.post(payload), key=lambda answer: answer["id"])
         return [result(answer) for answer in answers]
 
     async def call(self, to: str, function: Function, *args: Any) -> Any:

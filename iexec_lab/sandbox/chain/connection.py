@@ -26,7 +26,7 @@ class Head(NamedTuple):
     timestamp: int
 
 
-class Link(Protocol):
+class Connection(Protocol):
     """A way to a node."""
 
     async def post(self, payload: Any) -> Any:
@@ -36,7 +36,7 @@ class Link(Protocol):
         """Call ``moved`` with the newest block, now and whenever there is another, until cancelled."""
 
 
-class HttpLink:
+class HttpConnection:
     """A node by its URL, HTTP and WebSocket on one port; for use with ``async with``."""
 
     def __init__(self, url: str) -> None:

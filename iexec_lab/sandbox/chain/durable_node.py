@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from iexec_lab.errors import ChainError, SandboxError
 from iexec_lab.sandbox.chain import rpc_methods
-from iexec_lab.sandbox.chain.connection import Head, HttpLink, request, to_head
+from iexec_lab.sandbox.chain.connection import Head, HttpConnection, request, to_head
 from iexec_lab.sandbox.chain.journal import Block, Decree
 from iexec_lab.sandbox.chain.replay import NodeError, replay, request_of, resend_pending
 from iexec_lab.sandbox.chain.snapshot import unpack_state, without_traces
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
     from types import TracebackType
 
-    from iexec_lab.sandbox.chain.anvil import Node
+    from iexec_lab.sandbox.chain.anvil import Anvil
     from iexec_lab.sandbox.chain.journal import Journal
 
 log = logging.getLogger(__name__)
@@ -40,18 +40,18 @@ _LIVES = 5
 _DOOMED = "The sandbox's Ethereum node keeps ending"
 
 
-class Ledger:
-    """A Link to ``node``, which has loaded the journal's base; ``start_node`` makes another one.
+class DurableNode:
+    """A Connection to ``anvil``, which has loaded the journal's base; ``start_anvil`` makes another one.
 
     ``async with`` plays the journal at its start; at its end it writes the state and ends the node.
     """
 
-    def __init__(self, journal: Journal, node: Node, start_node: Callable[[], Node]) -> None:
+    def __init__(self, journal: Journal, anvil: Anvil, start_anvil: Callable[[], Anvil]) -> None:
         self.head = Head(-1, 0)
         self._journal = journal
-        self._node = node
-        self._start_node = start_node
-        self._link = HttpLink(node.url)
+        self._anvil = anvil
+        self._start_anvil = start_anvil
+        self._connection = HttpConnection(anvil.url)
         self._lock = asyncio.Lock()
         self._whole = asyncio.Event()
         self._automine = True
@@ -65,15 +65,15 @@ class Ledger:
     @property
     def url(self) -> str:
         """Where anvil itself listens; another place after it was replaced."""
-        return self._link.url
+        return self._connection.url
 
     async def __aenter__(self) -> Self:
-        await self._link.__aenter__()
+        await self._connection.__aenter__()
         try:
             await self._play()
         except BaseException:
-            await self._link.session.close()
-            self._node.stop()
+            await self._connection.session.close()
+            self._anvil.stop()
             raise
         self._whole.set()
         return self
@@ -87,8 +87,8 @@ class Ledger:
                 with suppress(ChainError, NodeError, sqlite3.Error, OSError):
                     # Without a new base the next start plays the journal.
                     await self._rebase(without_traces)
-            await self._link.session.close()
-            self._node.stop()
+            await self._connection.session.close()
+            self._anvil.stop()
 
     async def post(self, payload: Any) -> Any:
         """Answer a JSON-RPC request or batch; a batch that changes something is done in its order."""
@@ -102,12 +102,12 @@ class Ledger:
         """Answer reads as they are on the wire; not for anything that ``changes``."""
         for _ in range(_LIVES):
             await self._whole.wait()
-            node = self._node
+            anvil = self._anvil
             try:
-                return await self._link.relay(body)
+                return await self._connection.relay(body)
             except ChainError:
                 async with self._lock:
-                    if not await self._replaced(node):
+                    if not await self._replaced(anvil):
                         raise
         raise ChainError(_DOOMED)
 
@@ -133,7 +133,7 @@ class Ledger:
     async def alive(self) -> str:
         """The URL of an anvil that runs, replaced before if need be."""
         await self._whole.wait()
-        if self._node.process.poll() is not None:
+        if self._anvil.process.poll() is not None:
             await self._read(request("eth_chainId"))
         return self.url
 
@@ -158,11 +158,11 @@ class Ledger:
                 try:
                     return await self._do(method, params)
                 except ChainError:
-                    if not await self._replaced(self._node):
+                    if not await self._replaced(self._anvil):
                         raise
                 except (sqlite3.Error, OSError) as error:
                     # What is not in the journal has not happened: the next request finds another node.
-                    self._node.stop()
+                    self._anvil.stop()
                     raise ChainError(f"The sandbox can not write down its chain: {error}") from error
             raise ChainError(_DOOMED)
 
@@ -323,7 +323,7 @@ class Ledger:
             await moved(head)
 
     async def _play(self) -> None:
-        await asyncio.to_thread(self._node.wait_ready)
+        await asyncio.to_thread(self._anvil.wait_ready)
         await replay(self._journal, self._ask)
         self._sends = dict(self._journal.pending())
         await resend_pending(self._journal, self._ask)
@@ -332,18 +332,18 @@ class Ledger:
         if self._automine:
             await self._mine_executable()
 
-    async def _replaced(self, node: Node) -> bool:
-        """True when ``node`` has died and another one has taken its place."""
-        if self._node is not node:
+    async def _replaced(self, anvil: Anvil) -> bool:
+        """True when ``anvil`` has died and another one has taken its place."""
+        if self._anvil is not anvil:
             return True
-        if not await _ended(node):
+        if not await _ended(anvil):
             return False
         self._whole.clear()
         try:
             await self._replace()
         except BaseException:
             # Whoever comes next finds no node and tries again, not one that has played half the journal.
-            self._node.stop()
+            self._anvil.stop()
             raise
         finally:
             self._whole.set()
@@ -351,30 +351,30 @@ class Ledger:
 
     async def _replace(self) -> None:
         for _ in range(_LIVES):
-            log.warning("anvil ended with exit code %s; replacing it", self._node.process.returncode)
-            self._node.stop()
-            self._node = self._start_node()
-            self._link.url = self._node.url
+            log.warning("anvil ended with exit code %s; replacing it", self._anvil.process.returncode)
+            self._anvil.stop()
+            self._anvil = self._start_anvil()
+            self._connection.url = self._anvil.url
             try:
                 await self._play()
             except (ChainError, SandboxError):
-                if not await _ended(self._node):
+                if not await _ended(self._anvil):
                     raise
             else:
                 return
         raise ChainError(_DOOMED)
 
     async def _ask(self, method: str, *params: Any) -> Any:
-        answer = await self._link.post(request(method, params))
+        answer = await self._connection.post(request(method, params))
         if "error" in answer:
             raise NodeError(answer["error"])
         return answer["result"]
 
 
-async def _ended(node: Node) -> bool:
+async def _ended(anvil: Anvil) -> bool:
     """Whether a node that does not answer is gone; that may be seen a moment after the connection broke."""
     for _ in range(500):
-        if node.process.poll() is not None:
+        if anvil.process.poll() is not None:
             return True
         await asyncio.sleep(0.01)
     return False

@@ -2,7 +2,8 @@
 
 A state folder holds a base (a state anvil can load) and, in SQLite, every block and every change by decree
 (``anvil_setBalance`` and its like) after it. Played again on the base in order, with the same timestamps,
-they give the same blocks down to their hashes.
+they give the same blocks down to their hashes. Ours because anvil itself (``--state-interval``) writes the
+whole state, at most once a second: a kill would take back what was acknowledged since.
 """
 
 from __future__ import annotations

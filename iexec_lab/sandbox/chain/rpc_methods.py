@@ -1,4 +1,4 @@
-"""What JSON-RPC methods do to the chain, as far as the ledger has to know.
+"""What JSON-RPC methods do to the chain, as far as durable_node has to know.
 
 Names after the prefix are those of anvil 1.7; a method of a prefix in DECREES that is named nowhere here is
 taken to set something in the state.

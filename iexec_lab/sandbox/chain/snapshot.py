@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from iexec_lab.errors import SandboxError
 from iexec_lab.sandbox.artifacts import ANVIL_VERSION, POCO_VERSION, anvil_binary, poco_folder
 from iexec_lab.sandbox.chain.accounts import well_known_accounts
-from iexec_lab.sandbox.chain.anvil import Node
+from iexec_lab.sandbox.chain.anvil import Anvil
 from iexec_lab.sandbox.state.leftovers import sweep
 from iexec_lab.sandbox.state.paths import cache_folder
 from iexec_lab.sandbox.state.registry import Genesis
@@ -144,7 +144,7 @@ def _make(kind: Kind, folder: Path, log: Path) -> None:
 
 @contextmanager
 def _node(kind: Kind, log: Path, state: Path | None = None) -> Iterator[str]:
-    node = Node(kind.chain_id, native=kind.native, log=log, state=state, mine=True)
+    node = Anvil(kind.chain_id, native=kind.native, log=log, state=state, mine=True)
     try:
         node.wait_ready()
         yield node.url

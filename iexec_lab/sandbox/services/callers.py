@@ -3,6 +3,7 @@
 A browser carries requests to loopback for any page. It names the page's origin in ``Origin``; where it sends
 none (pictures, scripts, links), ``Sec-Fetch-Site`` tells that the page was another one. A page whose own host
 name was made to lead to loopback (DNS rebinding) is known by ``Host``. Other programs send no such headers.
+Ours because aiohttp looks at none of the three.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from aiohttp import ClientWebSocketResponse
 
-    from iexec_lab.sandbox.chain.durable_node import Ledger
+    from iexec_lab.sandbox.chain.durable_node import DurableNode
     from iexec_lab.sandbox.context import Context
 
 STALE = 60.0
@@ -43,9 +43,9 @@ _PLAIN_TRANSFER, _LARGE = 21_000, 20_000_000
 """Gas whose estimate is exact, and gas that might not fit into a block with more."""
 
 
-async def create(context: Context, ledger: Ledger) -> web.Application:
-    """The application of the rpc port; the only service that also needs the ledger."""
-    door = Door(context, ledger)
+async def create(context: Context, node: DurableNode) -> web.Application:
+    """The application of the rpc port; the only service that is also given the node."""
+    door = Door(context, node)
     app = web.Application(client_max_size=_BIG)
     app.router.add_post("/", door.http)
     app.router.add_get("/", door.websocket)
@@ -54,9 +54,9 @@ async def create(context: Context, ledger: Ledger) -> web.Application:
 
 
 class Door:
-    def __init__(self, context: Context, ledger: Ledger) -> None:
+    def __init__(self, context: Context, node: DurableNode) -> None:
         self._context = context
-        self._ledger = ledger
+        self._node = node
         self._storage = TokenStorage(context.rlc)
         self._methods = {**_METHODS, **(_FREE if context.native else {})}
         self._counted = 0.0
@@ -69,7 +69,7 @@ class Door:
         if self._plain(payload):
             with suppress(IexecError):
                 await self._refresh()
-                answer = await self._ledger.relay(body)
+                answer = await self._node.relay(body)
                 if "eth_estimateGas" in _asked(payload):
                     answer = json.dumps(_with_room(payload, _parsed(answer))).encode()
                 return web.Response(body=answer, content_type="application/json")
@@ -85,26 +85,26 @@ class Door:
             self._counted = asyncio.get_running_loop().time()
 
     async def websocket(self, request: web.Request) -> web.WebSocketResponse:
-        """Subscriptions and reads go straight to anvil; changes take the way of the ledger."""
+        """Subscriptions and reads go straight to anvil; changes go through our own node."""
         client = web.WebSocketResponse(max_msg_size=_BIG)
         if not client.can_prepare(request):
             raise web.HTTPMethodNotAllowed("GET", ["POST", "OPTIONS"])
         await client.prepare(request)
-        url = (await self._ledger.alive()).replace("http", "ws", 1)
-        async with ClientSession() as session, session.ws_connect(url, max_msg_size=_BIG) as node:
-            back = asyncio.create_task(_copy(node, client))
+        url = (await self._node.alive()).replace("http", "ws", 1)
+        async with ClientSession() as session, session.ws_connect(url, max_msg_size=_BIG) as anvil:
+            back = asyncio.create_task(_copy(anvil, client))
             try:
                 async for message in client:
                     if message.type is WSMsgType.TEXT:
-                        await self._relay(message.data, client, node)
+                        await self._relay(message.data, client, anvil)
             finally:
                 back.cancel()
         return client
 
-    async def _relay(self, text: str, client: web.WebSocketResponse, node: ClientWebSocketResponse) -> None:
+    async def _relay(self, text: str, client: web.WebSocketResponse, anvil: ClientWebSocketResponse) -> None:
         payload = _parsed(text)
         if self._plain(payload):
-            await node.send_str(text)
+            await anvil.send_str(text)
         else:
             await client.send_json(await self._answer(payload))
 
@@ -133,21 +133,21 @@ class Door:
         if self._context.native:
             translated = [_unpriced(entry) for entry in translated]
         try:
-            return await self._ledger.post(translated if isinstance(payload, list) else translated[0])
+            return await self._node.post(translated if isinstance(payload, list) else translated[0])
         except IexecError as error:
             return _error(entries[0].get("id"), -32603, error.message)
 
     async def _refresh(self) -> None:
         """Let time pass on an idle chain; who only reads need not hear that the disk is full."""
         with suppress(ChainError):
-            await self._ledger.refresh(STALE)
+            await self._node.refresh(STALE)
 
     async def _answer_own(self, entry: Mapping[str, Any]) -> Any:
         own = self._methods.get(str(entry.get("method")))
         if own is None:
             return await self._answer(entry)
         try:
-            result = await own(self._context, self._ledger, *(entry.get("params") or []))
+            result = await own(self._context, self._node, *(entry.get("params") or []))
         except IexecError as error:
             return _error(entry.get("id"), -32000, error.message)
         except (TypeError, ValueError):
@@ -155,21 +155,23 @@ class Door:
         return {"jsonrpc": "2.0", "id": entry.get("id"), "result": result}
 
 
-async def _fund(context: Context, _: Ledger, address: str, nrlc: str = "0x0", wei: str = "0x0") -> None:
-    await fund(context, address, nrlc=int(nrlc, 16), wei=int(wei, 16))
+async def _fund(context: Context, _: DurableNode, address: str, nrlc: str = "0x0", wei: str = "0x0") -> None:
+    await fund(
+        context.chain, context.accounts.faucet, context.rlc, address, nrlc=int(nrlc, 16), wei=int(wei, 16)
+    )
 
 
-async def _forward(_: Context, ledger: Ledger, seconds: int) -> dict[str, str]:
-    if ledger.head.timestamp + int(seconds) > LATEST:
+async def _forward(_: Context, node: DurableNode, seconds: int) -> dict[str, str]:
+    if node.head.timestamp + int(seconds) > LATEST:
         raise ValidationError("The chain's clock does not go beyond the year 9000")
-    head = await ledger.forward(int(seconds))
+    head = await node.forward(int(seconds))
     return {"number": hex(head.number), "timestamp": hex(head.timestamp)}
 
 
 _METHODS: dict[str, Callable[..., Awaitable[Any]]] = {"sandbox_fund": _fund, "sandbox_forward": _forward}
 
 
-async def _no_tip(_: Context, __: Ledger) -> str:
+async def _no_tip(_: Context, __: DurableNode) -> str:
     return "0x0"
 
 
@@ -187,8 +189,8 @@ def _unpriced(entry: Any) -> Any:
     return {**entry, "params": [{**params[0], "gasPrice": "0x0"}, *params[1:]]}
 
 
-async def _copy(node: ClientWebSocketResponse, client: web.WebSocketResponse) -> None:
-    async for message in node:
+async def _copy(anvil: ClientWebSocketResponse, client: web.WebSocketResponse) -> None:
+    async for message in anvil:
         if message.type is WSMsgType.TEXT:
             await client.send_str(message.data)
     await client.close()

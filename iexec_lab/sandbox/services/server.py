@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
     from pathlib import Path
 
-    from iexec_lab.sandbox.chain.durable_node import Ledger
+    from iexec_lab.sandbox.chain.durable_node import DurableNode
     from iexec_lab.sandbox.state.registry import Genesis
 
     Create = Callable[[Context], Awaitable[web.Application]]
@@ -50,7 +50,7 @@ FACTORIES = {
 async def running(
     folder: Path,
     genesis: Genesis,
-    ledger: Ledger,
+    node: DurableNode,
     sockets: Mapping[str, socket.socket],
     stop: asyncio.Event,
 ) -> AsyncIterator[Context]:
@@ -59,11 +59,11 @@ async def running(
     The first failure is raised with the service's name.
     """
     # Imported while the node starts: it takes as long.
-    factories = load_factories() | {"rpc": partial(rpc.create, ledger=ledger)}
+    factories = load_factories() | {"rpc": partial(rpc.create, node=node)}
     async with AsyncExitStack() as stack:
         stack.callback(close_sockets, sockets)
-        await stack.enter_async_context(ledger)
-        chain = Chain(ledger, genesis.chain_id, free_gas=genesis.native)
+        await stack.enter_async_context(node)
+        chain = Chain(node, genesis.chain_id, free_gas=genesis.native)
         context = Context(
             folder=folder,
             chain_id=genesis.chain_id,

@@ -27,10 +27,11 @@ from iexec_lab.sandbox.services._authorization import (
     view_task,
     workerpool_owner,
 )
+from iexec_lab.sandbox.work.enclave import enclave_of
 
 if TYPE_CHECKING:
     from iexec_lab.sandbox.context import Context
-    from iexec_lab.sandbox.services.sms import SmsStore
+    from iexec_lab.sandbox.state.secrets import SecretStore
 
 FRAMEWORK = "TDX"
 """What the route for it names: one word must do, and SDK 9 knows no other."""
@@ -44,7 +45,7 @@ class _DeniedError(Exception):
     """Why a task gets no enclave or session: the code the SMS answers with."""
 
 
-def add_tee_routes(app: web.Application, context: Context, store: SmsStore) -> None:
+def add_tee_routes(app: web.Application, context: Context, store: SecretStore) -> None:
     app.router.add_get("/version", _version)
     app.router.add_get("/tee/framework", _framework)
     app.router.add_get("/tee/properties/{framework}", _properties)
@@ -79,7 +80,7 @@ async def _properties(request: web.Request) -> web.Response:
     )
 
 
-async def _challenge(context: Context, store: SmsStore, request: web.Request) -> web.Response:
+async def _challenge(context: Context, store: SecretStore, request: web.Request) -> web.Response:
     """The address of a task's enclave, for the workerpool's owner."""
     signature = request.headers.get("Authorization", "")
     try:
@@ -92,16 +93,16 @@ async def _challenge(context: Context, store: SmsStore, request: web.Request) ->
         return web.Response(status=401)
     if not is_signed_by(owner, personal_digest(task_hash(task_id)), signature):
         return web.Response(status=401)
-    return web.Response(text=store.enclave(task_id).address)
+    return web.Response(text=enclave_of(store, task_id).address)
 
 
-async def _session(context: Context, store: SmsStore, request: web.Request) -> web.Response:
+async def _session(context: Context, store: SecretStore, request: web.Request) -> web.Response:
     """A session for the worker that the workerpool's owner authorised."""
     try:
         task_id = await _authorise(context, request)
     except _DeniedError as denied:
         return web.json_response({"error": str(denied)}, status=401)
-    store.enclave(task_id)
+    enclave_of(store, task_id)
     word = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(10))
     data = {"sessionId": f"{word}0000{task_id}", "secretProvisioningUrl": context.urls["sms"]}
     return web.json_response({"data": data})

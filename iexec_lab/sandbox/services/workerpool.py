@@ -21,11 +21,11 @@ from iexec_lab.sandbox.chain.clock import Clock
 from iexec_lab.sandbox.ending import end
 from iexec_lab.sandbox.services._cors import answer_preflights
 from iexec_lab.sandbox.services._login import is_proof, login_challenge
-from iexec_lab.sandbox.services.sms import SmsStore
 from iexec_lab.sandbox.state.apps import Apps
 from iexec_lab.sandbox.state.blobs import BlobStore
+from iexec_lab.sandbox.state.secrets import SecretStore
 from iexec_lab.sandbox.state.tasks import TasksStore, iso_date
-from iexec_lab.sandbox.work.app_process import Launcher
+from iexec_lab.sandbox.work.app_process import AppSupervisor
 from iexec_lab.sandbox.work.execution import Executor
 from iexec_lab.sandbox.work.inputs import InputFetcher
 from iexec_lab.sandbox.work.runtime import Runtime
@@ -83,10 +83,10 @@ async def create(context: Context) -> web.Application:
         clock = await stack.enter_async_context(Clock(context.chain))
         store = TasksStore(home / "tasks.db", clock.now)
         stack.callback(store.close)
-        secrets = SmsStore(context.folder / "sms")
+        secrets = SecretStore(context.folder / "sms")
         stack.callback(secrets.close)
-        launcher = await stack.enter_async_context(Launcher())
-        runtime = Runtime(launcher, apps_of(context.folder), home / "cache")
+        supervisor = await stack.enter_async_context(AppSupervisor())
+        runtime = Runtime(supervisor, apps_of(context.folder), home / "cache")
         blobs = BlobStore(context.folder / "ipfs")
         inputs = InputFetcher(context.chain, context.hub, blobs, secrets)
         executor = Executor(runtime, inputs, secrets, blobs, store, home / "work")

@@ -5,7 +5,8 @@
     domain     = host [ ":" port ]
     component  = lower-case letters and digits, joined by ".", "_", "__" or dashes
 
-No name can begin with a dash, so none can be taken for an option.
+No name can begin with a dash, so none can be taken for an option. Ours because it is an engine that checks
+names, and an app that is a folder needs none.
 """
 
 from __future__ import annotations

@@ -14,12 +14,14 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from iexec_lab.errors import SandboxError
-from iexec_lab.sandbox.context import SERVICES
 from iexec_lab.sandbox.state.disk import damaged, own_folder, using, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+SERVICES = ("rpc", "market", "sms", "ipfs_node", "ipfs_gateway", "workerpool", "compass", "result_proxy")
+"""Service names in the order of their ports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Genesis:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What the registry file says; ``started`` is Unix time in seconds."""
+    """What the registry file says; ``started`` is Unix time in seconds, ``urls`` has each of SERVICES."""
 
     pid: int
     started: float

@@ -1,4 +1,4 @@
-"""Run a command for a limited time and leave nothing of it behind; the work is done by launcher.py."""
+"""Run a command for a limited time and leave nothing of it behind; the work is done by app_supervisor.py."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from iexec_lab.errors import SandboxError
-from iexec_lab.sandbox.environment import LAUNCHER as VARIABLES
+from iexec_lab.sandbox.environment import SUPERVISOR as VARIABLES
 from iexec_lab.sandbox.environment import inherited
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
-LAUNCHER = Path(__file__).with_name("app_supervisor.py")
+SUPERVISOR = Path(__file__).with_name("app_supervisor.py")
 KEPT_CHARACTERS = 100_000
 """Of each stream, from its end, as the workerpool keeps (reference: iExec core's log service)."""
 
@@ -61,8 +61,8 @@ class Ended:
     error: str | None = None
 
 
-class Launcher:
-    """The process that starts apps; ``async with Launcher() as launcher``.
+class AppSupervisor:
+    """The process that starts apps; ``async with AppSupervisor() as supervisor``.
 
     It is started anew when it was killed. What it runs is killed when this process ends, however it ends.
     """
@@ -86,7 +86,7 @@ class Launcher:
         ``folder`` (empty, ours) holds the private root and the streams meanwhile.
 
         Raises:
-            SandboxError: the launcher itself failed.
+            SandboxError: the supervisor itself failed.
         """
         spec = _spec(command, folder)
         reader, writer = await self._supervisor()
@@ -130,7 +130,7 @@ class Launcher:
                 sys.executable,
                 "-I",
                 "-S",
-                str(LAUNCHER),
+                str(SUPERVISOR),
                 stdin=theirs.fileno(),
                 stdout=asyncio.subprocess.DEVNULL,
                 env=inherited(VARIABLES),
@@ -145,7 +145,7 @@ class Launcher:
         await self._process.wait()
 
 
-async def can_isolate(launcher: Launcher) -> bool:
+async def can_isolate(supervisor: AppSupervisor) -> bool:
     """True when this machine lets us give an app its own /iexec_in, /iexec_out and /app."""
     if sys.platform != "linux":
         return False
@@ -155,7 +155,7 @@ async def can_isolate(launcher: Launcher) -> bool:
         binds = {inside: "/iexec_in"}
         command = Command(["/bin/true"], {}, "/iexec_in", limit=10, isolated=True, binds=binds)
         try:
-            ended = await launcher.run(command, folder)
+            ended = await supervisor.run(command, folder)
         except SandboxError:
             return False
         return ended.exit_code == 0

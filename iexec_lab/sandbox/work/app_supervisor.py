@@ -1,10 +1,10 @@
 # ruff: noqa: PTH102, PTH103, PTH115, PTH123, PTH208, PTH211 -- pathlib is slow to import
 """The parent of every app: starts it, keeps the end of its output, leaves nothing of it behind.
 
-Runs as a script of its own (``python -I -S launcher.py``), so that the sandbox's event loop never touches
-an app's output. Its stdin is a Unix socket on which each message carries another one, for one app; a fork
-of this process becomes that app's supervisor: the parent of the whole process tree, which outlives it. On
-its socket the supervisor is sent one line of JSON:
+Runs as a script of its own (``python -I -S app_supervisor.py``), so that the sandbox's event loop never
+touches an app's output. Its stdin is a Unix socket on which each message carries another one, for one app; a
+fork of this process becomes that app's own supervisor: the parent of the whole process tree, which outlives
+it. On its socket the supervisor is sent one line of JSON:
 
     argv, env, cwd      what to run
     limit               seconds of wall clock, or null

@@ -27,8 +27,8 @@ _NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """A deal, the image of its app, its time limit (seconds) and its parameters, whatever they hold."""
+class DealTerms:
+    """What a deal asks for; ``time_limit`` in seconds, ``params`` are whatever the requester wrote."""
 
     id: str
     deal: Deal
@@ -89,13 +89,13 @@ class Job:
                 yield int(key), name
 
 
-async def load_job(chain: Chain, hub: str, deal_id: str) -> Job:
+async def load_terms(chain: Chain, hub: str, deal_id: str) -> DealTerms:
     """Read everything about a deal; CallError when the node does not answer."""
     deal = Deal.from_abi(await chain.call(hub, HUB.viewDeal, bytes.fromhex(deal_id[2:])))
     category, image = await chain.calls(
         [(hub, HUB.viewCategory, (deal.category,)), (deal.app.pointer, APP.m_appMultiaddr, ())]
     )
-    return Job(
+    return DealTerms(
         id=deal_id,
         deal=deal,
         image=decode_multiaddr(image),

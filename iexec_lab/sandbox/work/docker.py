@@ -1,4 +1,7 @@
-"""Running an app from its real image, where a Docker engine answers."""
+"""Running an app from its real image, where a Docker engine answers.
+
+By five commands of ``docker`` itself, which finds engine and credentials as it does in the user's shell.
+"""
 
 from __future__ import annotations
 

@@ -10,14 +10,15 @@ import binascii
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from iexec_lab.protocol import DROPBOX_TOKEN, RESULT_ENCRYPTION_KEY
+from iexec_lab.protocol import DROPBOX_TOKEN, RESULT_ENCRYPTION_KEY, key_address
+from iexec_lab.sandbox.chain.accounts import Account
 from iexec_lab.sandbox.work.results import FaultError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from iexec_lab.sandbox.services.sms import SmsStore
-    from iexec_lab.sandbox.work.deal import Job
+    from iexec_lab.sandbox.state.secrets import SecretStore
+    from iexec_lab.sandbox.work.deal import DealTerms
 
 NOTICE = "simulated enclave: this task and its secrets were not protected"
 _SESSION = "TEE_SESSION_GENERATION_"
@@ -31,35 +32,41 @@ class Session:
     result_key: bytes | None = None
 
 
-def open_session(secrets: SmsStore, job: Job) -> Session:
+def enclave_of(secrets: SecretStore, task_id: str) -> Account:
+    """The key pair of a task's enclave, made when first asked for."""
+    key = secrets.enclave_key(task_id)
+    return Account(key_address(key), key)
+
+
+def open_session(secrets: SecretStore, terms: DealTerms) -> Session:
     """The secrets of a TEE deal.
 
     Raises:
         FaultError: a secret that the deal can not do without was never pushed.
     """
-    if job.dataset and secrets.dataset_key(job.dataset) is None:
+    if terms.dataset and secrets.dataset_key(terms.dataset) is None:
         cause = _SESSION + "PRE_COMPUTE_GET_DATASET_SECRET_FAILED"
-        raise FaultError(cause, f"no key of dataset {job.dataset} was pushed to the SMS")
+        raise FaultError(cause, f"no key of dataset {terms.dataset} was pushed to the SMS")
     result_key = None
-    if job.encrypts_result and not job.callback:
-        text = secrets.web2_secret(job.deal.beneficiary, RESULT_ENCRYPTION_KEY)
+    if terms.encrypts_result and not terms.callback:
+        text = secrets.web2_secret(terms.deal.beneficiary, RESULT_ENCRYPTION_KEY)
         if text is None:
             cause = _SESSION + "POST_COMPUTE_GET_ENCRYPTION_TOKENS_FAILED_EMPTY_BENEFICIARY_KEY"
-            raise FaultError(cause, f"beneficiary {job.deal.beneficiary} pushed no result encryption key")
+            raise FaultError(cause, f"beneficiary {terms.deal.beneficiary} pushed no result encryption key")
         result_key = _decode_key(text)
-    if job.wants_dropbox and secrets.web2_secret(job.deal.requester, DROPBOX_TOKEN) is None:
+    if terms.wants_dropbox and secrets.web2_secret(terms.deal.requester, DROPBOX_TOKEN) is None:
         cause = _SESSION + "POST_COMPUTE_GET_STORAGE_TOKENS_FAILED"
-        raise FaultError(cause, f"requester {job.deal.requester} pushed no Dropbox token")
-    return Session(_secret_variables(secrets, job), result_key)
+        raise FaultError(cause, f"requester {terms.deal.requester} pushed no Dropbox token")
+    return Session(_secret_variables(secrets, terms), result_key)
 
 
-def _secret_variables(secrets: SmsStore, job: Job) -> dict[str, str]:
+def _secret_variables(secrets: SecretStore, terms: DealTerms) -> dict[str, str]:
     env = {}
-    developer = secrets.app_secret(job.deal.app.pointer)
+    developer = secrets.app_secret(terms.deal.app.pointer)
     if developer is not None:
         env["IEXEC_APP_DEVELOPER_SECRET"] = env["IEXEC_APP_DEVELOPER_SECRET_1"] = developer
-    for number, name in job.secret_names():
-        secret = secrets.requester_secret(job.deal.requester, name)
+    for number, name in terms.secret_names():
+        secret = secrets.requester_secret(terms.deal.requester, name)
         if secret is not None:
             env[f"IEXEC_REQUESTER_SECRET_{number}"] = secret
     return env

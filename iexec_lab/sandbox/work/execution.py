@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from iexec_lab.sandbox.chain.accounts import Account
-    from iexec_lab.sandbox.services.sms import SmsStore
     from iexec_lab.sandbox.state.apps import LocalApp
     from iexec_lab.sandbox.state.blobs import BlobStore
+    from iexec_lab.sandbox.state.secrets import SecretStore
     from iexec_lab.sandbox.state.tasks import TasksStore
     from iexec_lab.sandbox.work.app_process import Ended
-    from iexec_lab.sandbox.work.deal import Job
+    from iexec_lab.sandbox.work.deal import DealTerms
     from iexec_lab.sandbox.work.inputs import InputFetcher
 
 _WITHOUT_DIGEST = {"POST_COMPUTE_COMPUTED_FILE_NOT_FOUND", "POST_COMPUTE_RESULT_DIGEST_COMPUTATION_FAILED"}
@@ -39,7 +39,7 @@ _WITHOUT_DIGEST = {"POST_COMPUTE_COMPUTED_FILE_NOT_FOUND", "POST_COMPUTE_RESULT_
 class Assignment:
     """A task of a deal given to a worker by the owner of the workerpool."""
 
-    job: Job
+    terms: DealTerms
     index: int
     task: str
     worker: Account
@@ -61,7 +61,7 @@ class Executor:
         self,
         runtime: Runtime,
         inputs: InputFetcher,
-        secrets: SmsStore,
+        secrets: SecretStore,
         blobs: BlobStore,
         store: TasksStore,
         folder: Path,
@@ -78,7 +78,7 @@ class Executor:
 
     def has_result(self, work: Assignment) -> bool:
         """False when the archive got lost; a callback needs none."""
-        return bool(work.job.callback) or self.workspace(work).archive.exists()
+        return bool(work.terms.callback) or self.workspace(work).archive.exists()
 
     def sweep(self, unfinished: Collection[str]) -> None:
         """Delete what was kept of all tasks but these."""
@@ -101,12 +101,12 @@ class Executor:
         await asyncio.to_thread(self.workspace(work).create)
         record("STARTED", "APP_DOWNLOADING")
         try:
-            app = await self._runtime.prepare(work.job.image)
+            app = await self._runtime.prepare(work.terms.image)
         except FaultError as fault:
             record("APP_DOWNLOAD_FAILED", cause=fault.cause)
             return await self._error_result(work, [fault], self._session_if_any(work))
         record("APP_DOWNLOADED", "DATA_DOWNLOADING")
-        inputs = Inputs() if work.job.tee else await self._fetch(work)
+        inputs = Inputs() if work.terms.tee else await self._fetch(work)
         if inputs.faults:
             record("DATA_DOWNLOAD_FAILED", cause=inputs.faults[0].cause)
             return await self._error_result(work, inputs.faults, Session())
@@ -124,14 +124,14 @@ class Executor:
     ) -> tuple[Result, int | None]:
         """Result and exit code; the enclave of a TEE deal fetches its inputs here."""
         session = Session()
-        if work.job.tee:
+        if work.terms.tee:
             session = self._open_session(work)
             inputs = await self._fetch(work)
         if inputs.faults:
             return await self._error_result(work, inputs.faults, session), None
-        env = {**task_environment(work.job, work.index, work.task), **inputs.env, **session.env}
+        env = {**task_environment(work.terms, work.index, work.task), **inputs.env, **session.env}
         try:
-            ended = await self._runtime.run(app, work.job, env, self.workspace(work))
+            ended = await self._runtime.run(app, work.terms, env, self.workspace(work))
         except (SandboxError, OSError) as error:
             await asyncio.to_thread(self.workspace(work).remove)
             self._save_logs(work, [f"APP_COMPUTE_FAILED: {error}"])
@@ -145,8 +145,8 @@ class Executor:
         Raises:
             FaultError: the disk has no room for it.
         """
-        if work.job.callback:
-            return results.link("ethereum", work.job.callback)
+        if work.terms.callback:
+            return results.link("ethereum", work.terms.callback)
         cid = await asyncio.to_thread(self._store_archive, self.workspace(work).archive)
         return results.link("ipfs", f"/ipfs/{cid}")
 
@@ -160,7 +160,7 @@ class Executor:
 
     def _open_session(self, work: Assignment) -> Session:
         try:
-            return open_session(self._secrets, work.job)
+            return open_session(self._secrets, work.terms)
         except FaultError as fault:
             self._save_logs(work, [NOTICE, str(fault)])
             raise
@@ -168,19 +168,19 @@ class Executor:
     def _session_if_any(self, work: Assignment) -> Session:
         """For a result that tells of an error: encrypted as was asked for, when there is a key."""
         try:
-            return open_session(self._secrets, work.job) if work.job.tee else Session()
+            return open_session(self._secrets, work.terms) if work.terms.tee else Session()
         except FaultError:
             return Session()
 
     async def _fetch(self, work: Assignment) -> Inputs:
-        return await self._inputs.fetch(work.job, work.index, self.workspace(work).inputs)
+        return await self._inputs.fetch(work.terms, work.index, self.workspace(work).inputs)
 
     async def _finish(self, work: Assignment, ended: Ended, session: Session, shown_as: str) -> Result:
         """What is done after the app: names, digest, archive, and in TEE deals the upload."""
-        notes, space = _notes(work.job, ended), self.workspace(work)
+        notes, space = _notes(work.terms, ended), self.workspace(work)
         try:
             computed = await asyncio.to_thread(
-                _post_compute, work.job, space, ended, session, shown_as, notes
+                _post_compute, work.terms, space, ended, session, shown_as, notes
             )
             await asyncio.to_thread(space.clear)
             return Result(computed, await self._early_link(work))
@@ -197,11 +197,11 @@ class Executor:
         """A result that tells what could not be fetched; a callback can not be given one."""
         space, notes = self.workspace(work), [str(fault) for fault in faults]
         try:
-            if work.job.callback:
+            if work.terms.callback:
                 raise faults[0]
             results.write_error(space.outputs, faults)
             computed = results.compute(space.outputs, callback=False)
-            await asyncio.to_thread(_archive, work.job, space, session, notes)
+            await asyncio.to_thread(_archive, work.terms, space, session, notes)
             return Result(computed, await self._early_link(work))
         except FaultError as fault:
             if fault not in faults:
@@ -212,9 +212,9 @@ class Executor:
 
     async def _early_link(self, work: Assignment) -> str | None:
         """Enclaves upload before they contribute, other workers after they revealed."""
-        if not work.job.tee:
+        if not work.terms.tee:
             return None
-        if work.job.wants_dropbox:
+        if work.terms.wants_dropbox:
             raise FaultError(
                 "POST_COMPUTE_DROPBOX_UPLOAD_FAILED", "a sandbox has no way to Dropbox; use ipfs"
             )
@@ -228,12 +228,12 @@ class Executor:
         self._store.save_logs(work.task, work.worker.address, stdout, stderr[-KEPT_CHARACTERS:])
 
 
-def _notes(job: Job, ended: Ended) -> list[str]:
-    notes = [NOTICE] if job.tee else []
+def _notes(terms: DealTerms, ended: Ended) -> list[str]:
+    notes = [NOTICE] if terms.tee else []
     if ended.error:
         notes.append(f"APP_COMPUTE_FAILED: the app could not be started: {ended.error}")
     elif ended.timed_out:
-        notes.append(f"APP_COMPUTE_TIMEOUT: killed after {job.time_limit} s, the time of its category")
+        notes.append(f"APP_COMPUTE_TIMEOUT: killed after {terms.time_limit} s, the time of its category")
     elif ended.disk_full:
         notes.append("APP_COMPUTE_FAILED: killed because it left too little of the disk")
     elif ended.exit_code:
@@ -242,18 +242,18 @@ def _notes(job: Job, ended: Ended) -> list[str]:
 
 
 def _post_compute(
-    job: Job, space: Workspace, ended: Ended, session: Session, shown_as: str, notes: list[str]
+    terms: DealTerms, space: Workspace, ended: Ended, session: Session, shown_as: str, notes: list[str]
 ) -> Computed:
     """Digest and archive; whatever an app may have left there, all that comes of it is a fault."""
     try:
-        computed = _compute(job, space, ended, shown_as)
-        _archive(job, space, session, notes)
+        computed = _compute(terms, space, ended, shown_as)
+        _archive(terms, space, session, notes)
     except (OSError, ValueError, RecursionError) as error:
         raise FaultError("POST_COMPUTE_FAILED_UNKNOWN_ISSUE", str(error)[:300]) from error
     return computed
 
 
-def _compute(job: Job, space: Workspace, ended: Ended, shown_as: str) -> Computed:
+def _compute(terms: DealTerms, space: Workspace, ended: Ended, shown_as: str) -> Computed:
     """Check the files, add what the app printed if it ended well, and make the digest."""
     if space.outputs.is_symlink():
         space.outputs.unlink()
@@ -262,7 +262,7 @@ def _compute(job: Job, space: Workspace, ended: Ended, shown_as: str) -> Compute
         for name, text in (("stdout.txt", ended.stdout), ("stderr.txt", ended.stderr)):
             if text:
                 _replace(space.outputs / name, text)
-    return results.compute(space.outputs, callback=bool(job.callback), shown_as=shown_as)
+    return results.compute(space.outputs, callback=bool(terms.callback), shown_as=shown_as)
 
 
 def _replace(path: Path, text: str) -> None:
@@ -273,8 +273,8 @@ def _replace(path: Path, text: str) -> None:
             file.write(text)
 
 
-def _archive(job: Job, space: Workspace, session: Session, notes: list[str]) -> None:
-    if job.callback:
+def _archive(terms: DealTerms, space: Workspace, session: Session, notes: list[str]) -> None:
+    if terms.callback:
         return
     left_out = results.pack(space.outputs, space.archive)
     if left_out:

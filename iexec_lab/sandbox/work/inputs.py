@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from iexec_lab.sandbox.chain.client import Chain
-    from iexec_lab.sandbox.services.sms import SmsStore
     from iexec_lab.sandbox.state.blobs import BlobStore
-    from iexec_lab.sandbox.work.deal import Job
+    from iexec_lab.sandbox.state.secrets import SecretStore
+    from iexec_lab.sandbox.work.deal import DealTerms
 
 LARGEST_DOWNLOAD = 8 << 30
 """Bytes of one input file or dataset."""
@@ -58,7 +58,13 @@ class InputFetcher:
     """Fetches inputs; ``largest`` bytes each."""
 
     def __init__(
-        self, chain: Chain, hub: str, blobs: BlobStore, secrets: SmsStore, *, largest: int = LARGEST_DOWNLOAD
+        self,
+        chain: Chain,
+        hub: str,
+        blobs: BlobStore,
+        secrets: SecretStore,
+        *,
+        largest: int = LARGEST_DOWNLOAD,
     ) -> None:
         self._chain = chain
         self._hub = hub
@@ -66,22 +72,22 @@ class InputFetcher:
         self._secrets = secrets
         self._largest = largest
 
-    async def fetch(self, job: Job, index: int, folder: Path) -> Inputs:
+    async def fetch(self, terms: DealTerms, index: int, folder: Path) -> Inputs:
         """Fill ``folder`` for the task at ``index`` of the deal; all faults are gathered, none is raised."""
         inputs = Inputs()
         inputs.env["IEXEC_DATASET_ADDRESS"] = inputs.env["IEXEC_DATASET_FILENAME"] = (
-            job.dataset or NULL_ADDRESS
+            terms.dataset or NULL_ADDRESS
         )
         try:
-            async with asyncio.timeout(job.time_limit):
-                if job.dataset:
-                    await self._guard(inputs, self._dataset(job, job.dataset, folder))
-                if job.bulk_cid:
-                    await self._bulk(job, job.bulk_cid, index, folder, inputs)
-                await self._files(job, folder, inputs)
+            async with asyncio.timeout(terms.time_limit):
+                if terms.dataset:
+                    await self._guard(inputs, self._dataset(terms, terms.dataset, folder))
+                if terms.bulk_cid:
+                    await self._bulk(terms, terms.bulk_cid, index, folder, inputs)
+                await self._files(terms, folder, inputs)
         except TimeoutError:
-            message = f"not all inputs came within {job.time_limit} s"
-            inputs.faults.append(FaultError(_cause(job, "file"), message))
+            message = f"not all inputs came within {terms.time_limit} s"
+            inputs.faults.append(FaultError(_cause(terms, "file"), message))
         return inputs
 
     async def _guard(self, inputs: Inputs, fetching: Any) -> None:
@@ -90,15 +96,15 @@ class InputFetcher:
         except FaultError as fault:
             inputs.faults.append(fault)
 
-    async def _files(self, job: Job, folder: Path, inputs: Inputs) -> None:
-        urls = job.input_files
+    async def _files(self, terms: DealTerms, folder: Path, inputs: Inputs) -> None:
+        urls = terms.input_files
         inputs.env["IEXEC_INPUT_FILES_NUMBER"] = str(len(urls))
         for number, url in enumerate(urls, 1):
             name = "0x" + hashlib.sha256(url.encode()).hexdigest()
             inputs.env[f"IEXEC_INPUT_FILE_NAME_{number}"] = name
-            await self._guard(inputs, self._save(url, folder / name, _cause(job, "file")))
+            await self._guard(inputs, self._save(url, folder / name, _cause(terms, "file")))
 
-    async def _dataset(self, job: Job, address: str, folder: Path) -> None:
+    async def _dataset(self, terms: DealTerms, address: str, folder: Path) -> None:
         name, multiaddr, checksum = await self._chain.calls(
             [
                 (address, DATASET.m_datasetName, ()),
@@ -108,22 +114,22 @@ class InputFetcher:
         )
         dataset = Dataset(address, decode_multiaddr(multiaddr), "0x" + checksum.hex())
         key = None
-        if job.tee:
+        if terms.tee:
             key = self._secrets.dataset_key(address)
             if key is None:
                 message = f"no key of dataset {address} ({name}) was pushed to the SMS"
                 raise FaultError("PRE_COMPUTE_DATASET_DECRYPTION_FAILED", message)
-        await self._place(job, dataset, key, folder)
+        await self._place(terms, dataset, key, folder)
 
-    async def _place(self, job: Job, dataset: Dataset, key: str | None, folder: Path) -> None:
+    async def _place(self, terms: DealTerms, dataset: Dataset, key: str | None, folder: Path) -> None:
         """Fetch, compare with the checksum on chain, decrypt when there is a key."""
         target = folder / dataset.address
         fetched = target.with_suffix(".enc") if key else target
-        digest = await self._save(dataset.location, fetched, _cause(job, "dataset"))
+        digest = await self._save(dataset.location, fetched, _cause(terms, "dataset"))
         if dataset.checksum not in {NULL_BYTES32, digest}:
             fetched.unlink()
             message = f"{dataset.location} has sha256 {digest}, on chain it is {dataset.checksum}"
-            raise FaultError(_cause(job, "checksum"), message)
+            raise FaultError(_cause(terms, "checksum"), message)
         if key is None:
             return
         try:
@@ -134,13 +140,13 @@ class InputFetcher:
         finally:
             fetched.unlink(missing_ok=True)
 
-    async def _bulk(self, job: Job, cid: str, index: int, folder: Path, inputs: Inputs) -> None:
+    async def _bulk(self, terms: DealTerms, cid: str, index: int, folder: Path, inputs: Inputs) -> None:
         """One slice of a bulk: the datasets of the orders that the slice lists, in their order."""
         orders = await asyncio.to_thread(self._slice, cid, index)
         inputs.env["IEXEC_BULK_SLICE_SIZE"] = str(len(orders))
         for number, order in enumerate(orders, 1):
             inputs.env[f"IEXEC_DATASET_{number}_FILENAME"] = order.dataset
-            await self._guard(inputs, self._bulk_dataset(job, order, folder))
+            await self._guard(inputs, self._bulk_dataset(terms, order, folder))
 
     def _slice(self, cid: str, index: int) -> list[DatasetOrder]:
         """An unreadable bulk has no datasets, as in iExec's SMS."""
@@ -151,16 +157,16 @@ class InputFetcher:
         except (IexecError, ValueError, LookupError, TypeError):
             return []
 
-    async def _bulk_dataset(self, job: Job, order: DatasetOrder, folder: Path) -> None:
-        call = HUB.assertDatasetDealCompatibility, (order.to_tuple(), bytes.fromhex(job.id[2:]))
+    async def _bulk_dataset(self, terms: DealTerms, order: DatasetOrder, folder: Path) -> None:
+        call = HUB.assertDatasetDealCompatibility, (order.to_tuple(), bytes.fromhex(terms.id[2:]))
         try:
             if order.volume < DATASET_INFINITE_VOLUME - 1:
-                raise FaultError(_cause(job, "dataset"), f"the order of {order.dataset} is not for bulks")
+                raise FaultError(_cause(terms, "dataset"), f"the order of {order.dataset} is not for bulks")
             await self._chain.call(self._hub, call[0], *call[1])
         except ChainError as error:
             message = f"the order of dataset {order.dataset} does not fit the deal: {error}"
-            raise FaultError(_cause(job, "dataset"), message) from None
-        await self._dataset(job, to_address(order.dataset), folder)
+            raise FaultError(_cause(terms, "dataset"), message) from None
+        await self._dataset(terms, to_address(order.dataset), folder)
 
     async def _save(self, location: str, target: Path, cause: str) -> str:
         """Write what is at ``location`` to a file; its sha256 as 0x text."""
@@ -194,9 +200,9 @@ class InputFetcher:
             yield chunk
 
 
-def _cause(job: Job, what: str) -> str:
+def _cause(terms: DealTerms, what: str) -> str:
     """In TEE deals the enclave's pre-compute fetches, otherwise the worker does."""
-    return _CAUSES[what][job.tee]
+    return _CAUSES[what][terms.tee]
 
 
 _CAUSES = {

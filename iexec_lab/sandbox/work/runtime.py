@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from iexec_lab.sandbox.state.apps import Apps, LocalApp
-    from iexec_lab.sandbox.work.app_process import Ended, Launcher
-    from iexec_lab.sandbox.work.deal import Job
+    from iexec_lab.sandbox.work.app_process import AppSupervisor, Ended
+    from iexec_lab.sandbox.work.deal import DealTerms
 
 APP = "/iexec_app" if os.path.isdir("/app") else "/app"  # noqa: PTH112
 """Where an app sees its own folder; a machine's own /app, which may hold our Python, is not hidden."""
@@ -82,8 +82,10 @@ class Runtime:
     ``isolated`` None means where the machine allows it, which is tried before the first run.
     """
 
-    def __init__(self, launcher: Launcher, apps: Apps, cache: Path, *, isolated: bool | None = None) -> None:
-        self._launcher = launcher
+    def __init__(
+        self, supervisor: AppSupervisor, apps: Apps, cache: Path, *, isolated: bool | None = None
+    ) -> None:
+        self._supervisor = supervisor
         self._apps = apps
         self._cache = cache
         self._docker = Docker()
@@ -113,7 +115,7 @@ class Runtime:
     async def _try_isolation(self) -> None:
         async with self._trying:
             if self._isolated is None:
-                self._isolated = await can_isolate(self._launcher)
+                self._isolated = await can_isolate(self._supervisor)
 
     def shown(self, app: LocalApp | str, workspace: Workspace) -> tuple[str, str]:
         """The input and output folders as the app sees them."""
@@ -121,21 +123,23 @@ class Runtime:
             return IN, OUT
         return os.fspath(workspace.inputs), os.fspath(workspace.outputs)
 
-    async def run(self, app: LocalApp | str, job: Job, env: Mapping[str, str], workspace: Workspace) -> Ended:
-        """Run an app with the job's arguments; the folders of ``env`` are added here."""
+    async def run(
+        self, app: LocalApp | str, terms: DealTerms, env: Mapping[str, str], workspace: Workspace
+    ) -> Ended:
+        """Run an app with the deal's arguments; the folders of ``env`` are added here."""
         inputs, outputs = self.shown(app, workspace)
         env = {**env, "IEXEC_IN": inputs, "IEXEC_OUT": outputs}
         if env.get("IEXEC_INPUT_FILES_NUMBER", "0") != "0":
             env["IEXEC_INPUT_FILES_FOLDER"] = inputs
-        arguments = split_arguments(job.arguments)
+        arguments = split_arguments(terms.arguments)
         if isinstance(app, str):
             name = f"iexec-{env['IEXEC_TASK_ID'][2:18]}-{os.urandom(4).hex()}"
             command = container(app, name, arguments, env, (workspace.inputs, workspace.outputs))
         else:
             command = self._local(app, arguments, env, workspace)
         least = least_free(shutil.disk_usage(workspace.folder).free)
-        command = replace(command, limit=job.time_limit, least_free=least)
-        return await self._launcher.run(command, workspace.folder)
+        command = replace(command, limit=terms.time_limit, least_free=least)
+        return await self._supervisor.run(command, workspace.folder)
 
     def _local(
         self, app: LocalApp, arguments: list[str], env: Mapping[str, str], workspace: Workspace
@@ -175,14 +179,14 @@ def _no_app(image: str, why: str) -> FaultError:
     return FaultError("APP_IMAGE_DOWNLOAD_FAILED", message)
 
 
-def task_environment(job: Job, index: int, task: str) -> dict[str, str]:
+def task_environment(terms: DealTerms, index: int, task: str) -> dict[str, str]:
     """The variables that every app of a deal gets."""
     return {
         "IEXEC_TASK_ID": task,
-        "IEXEC_DEAL_ID": job.id,
+        "IEXEC_DEAL_ID": terms.id,
         "IEXEC_TASK_INDEX": str(index),
-        "IEXEC_BOT_SIZE": str(job.deal.bot_size),
-        "IEXEC_BOT_FIRST_INDEX": str(job.deal.bot_first),
+        "IEXEC_BOT_SIZE": str(terms.deal.bot_size),
+        "IEXEC_BOT_FIRST_INDEX": str(terms.deal.bot_first),
         "IEXEC_BOT_TASK_INDEX": str(index),
     }
 

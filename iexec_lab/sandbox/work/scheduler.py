@@ -13,8 +13,8 @@ from iexec_lab.ethereum.contracts import EVENTS, HUB
 from iexec_lab.protocol import Task, to_address
 from iexec_lab.protocol.states import CONTRIBUTION_RATIO, FINAL_RATIO
 from iexec_lab.sandbox.state.tasks import iso_date
-from iexec_lab.sandbox.work.deal import load_job
-from iexec_lab.sandbox.work.task_loop import Driver
+from iexec_lab.sandbox.work.deal import load_terms
+from iexec_lab.sandbox.work.task_loop import TaskLoop
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from iexec_lab.sandbox.chain.accounts import Account
     from iexec_lab.sandbox.chain.client import Batch
     from iexec_lab.sandbox.context import Context
-    from iexec_lab.sandbox.work.deal import Job
+    from iexec_lab.sandbox.work.deal import DealTerms
     from iexec_lab.sandbox.work.task_loop import Workshop
 
 log = logging.getLogger(__name__)
@@ -68,9 +68,9 @@ class Scheduler:
             left.setdefault(row.deal, {})[row.position] = row.id
         await asyncio.to_thread(self._shop.executor.sweep, [row.id for row in unfinished])
         for deal, tasks in left.items():
-            job = await load_job(self._chain, self._context.hub, deal)
-            if job.deal.exists:
-                self._start(job, tasks)
+            terms = await load_terms(self._chain, self._context.hub, deal)
+            if terms.deal.exists:
+                self._start(terms, tasks)
             else:
                 self._store.tasks_status(tasks.values(), "FAILED")
 
@@ -89,31 +89,31 @@ class Scheduler:
 
     async def _take_deal(self, deal_id: str, workerpool: str) -> None:
         """Remember a deal and start on it, unless it is not ours, too late, or TEE with trust above 1."""
-        job = await load_job(self._chain, self._context.hub, deal_id)
+        terms = await load_terms(self._chain, self._context.hub, deal_id)
         if workerpool == self._context.workerpool:
             self._store.set_counter("deal_events", self._store.counter("deal_events") + 1)
-        elif job.deal.workerpool.owner not in self._known:
+        elif terms.deal.workerpool.owner not in self._known:
             return
-        deadline = job.deal.start_time + CONTRIBUTION_RATIO * job.time_limit
-        if self._shop.clock.now() >= deadline or (job.tee and job.deal.trust > 1):
+        deadline = terms.deal.start_time + CONTRIBUTION_RATIO * terms.time_limit
+        if self._shop.clock.now() >= deadline or (terms.tee and terms.deal.trust > 1):
             log.info("deal %s is ignored", deal_id)
             return
         facts = {
-            "maxExecutionTime": job.time_limit * 1000,
-            "tag": job.deal.tag,
+            "maxExecutionTime": terms.time_limit * 1000,
+            "tag": terms.deal.tag,
             "dappType": "DOCKER",
-            "dappName": job.image,
-            "commandLine": job.arguments,
-            "trust": job.deal.trust,
+            "dappName": terms.image,
+            "commandLine": terms.arguments,
+            "trust": terms.deal.trust,
             "contributionDeadline": iso_date(deadline),
-            "finalDeadline": iso_date(job.deal.start_time + FINAL_RATIO * job.time_limit),
+            "finalDeadline": iso_date(terms.deal.start_time + FINAL_RATIO * terms.time_limit),
         }
-        tasks = job.tasks()
-        if self._store.add_deal(deal_id, job.deal.requester, facts, tasks):
-            self._start(job, tasks)
+        tasks = terms.tasks()
+        if self._store.add_deal(deal_id, terms.deal.requester, facts, tasks):
+            self._start(terms, tasks)
 
-    def _start(self, job: Job, tasks: Mapping[int, str]) -> None:
-        self._spawn(self._initialise_and_drive(job, tasks))
+    def _start(self, terms: DealTerms, tasks: Mapping[int, str]) -> None:
+        self._spawn(self._initialise_and_drive(terms, tasks))
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
@@ -125,27 +125,27 @@ class Scheduler:
         if not task.cancelled() and (error := task.exception()):
             log.error("the scheduler failed on a task", exc_info=error)
 
-    async def _initialise_and_drive(self, job: Job, tasks: Mapping[int, str]) -> None:
-        owner = self._known[job.deal.workerpool.owner]
+    async def _initialise_and_drive(self, terms: DealTerms, tasks: Mapping[int, str]) -> None:
+        owner = self._known[terms.deal.workerpool.owner]
         indices = list(tasks)
         for start in range(0, len(indices), INITIALIZED_AT_ONCE):
             part = {index: tasks[index] for index in indices[start : start + INITIALIZED_AT_ONCE]}
             for task in part.values():
                 self._store.advance(task, "INITIALIZING")
-            for index in await self._initialise(job, owner, part):
-                self._spawn(Driver(job, index, tasks[index], owner, self._shop).run())
+            for index in await self._initialise(terms, owner, part):
+                self._spawn(TaskLoop(terms, index, tasks[index], owner, self._shop).run())
 
-    async def _initialise(self, job: Job, owner: Account, tasks: Mapping[int, str]) -> list[int]:
+    async def _initialise(self, terms: DealTerms, owner: Account, tasks: Mapping[int, str]) -> list[int]:
         """Initialise what is not yet; the indices of the tasks that can be worked on."""
         while True:
             try:
                 unset = await self._unset(tasks)
-                block = await self._send_initialise(job, owner, unset)
+                block = await self._send_initialise(terms, owner, unset)
                 failed = set(unset) if block is None else set()
                 failed &= set(await self._unset({index: tasks[index] for index in failed}))
                 break
             except ChainError as error:
-                log.warning("deal %s is not initialised: %s", job.id, error)
+                log.warning("deal %s is not initialised: %s", terms.id, error)
                 await asyncio.sleep(_RETRY_SECONDS)
         for index, task in tasks.items():
             if index in failed:
@@ -164,11 +164,11 @@ class Scheduler:
         )
         return [index for index, view in zip(tasks, views, strict=True) if not Task.from_abi(view).exists]
 
-    async def _send_initialise(self, job: Job, owner: Account, indices: Sequence[int]) -> int | None:
+    async def _send_initialise(self, terms: DealTerms, owner: Account, indices: Sequence[int]) -> int | None:
         """The block that initialised all, or None: somebody else may have been quicker with some."""
         if not indices:
             return None
-        deal = bytes.fromhex(job.id[2:])
+        deal = bytes.fromhex(terms.id[2:])
         call = HUB.initializeArray.encode([deal] * len(indices), indices)
         try:
             receipt = await self._chain.send(owner, self._context.hub, call, gas=_GAS)

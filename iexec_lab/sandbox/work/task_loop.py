@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from iexec_lab.sandbox.chain.accounts import Account
     from iexec_lab.sandbox.chain.clock import Clock
     from iexec_lab.sandbox.state.tasks import ReplicateRow, TasksStore
-    from iexec_lab.sandbox.work.deal import Job
+    from iexec_lab.sandbox.work.deal import DealTerms
     from iexec_lab.sandbox.work.execution import Executor
     from iexec_lab.sandbox.work.worker import Workers
 
@@ -71,11 +71,11 @@ class Workshop:
     crew: Crew
 
 
-class Driver:
-    """Drives the task at ``index`` of a job whose workerpool belongs to ``owner``."""
+class TaskLoop:
+    """Drives the task at ``index`` of a deal whose workerpool belongs to ``owner``."""
 
-    def __init__(self, job: Job, index: int, task: str, owner: Account, shop: Workshop) -> None:
-        self._job = job
+    def __init__(self, terms: DealTerms, index: int, task: str, owner: Account, shop: Workshop) -> None:
+        self._terms = terms
         self._index = index
         self._owner = owner
         self._task = task
@@ -151,18 +151,18 @@ class Driver:
 
         Who failed is not replaced when nobody contributed: the app would fail again.
         """
-        wanted = agreeing_workers(self._job.deal.trust) if not replicates else int(bool(contributors))
+        wanted = agreeing_workers(self._terms.deal.trust) if not replicates else int(bool(contributors))
         chosen = self._shop.crew.choose(wanted, [row.worker for row in replicates])
         for worker in chosen:
             self._store.replicate_status(self._task, worker.address, "CREATED")
         return [self._assign(worker) for worker in chosen]
 
     def _assign(self, worker: Account) -> Assignment:
-        return Assignment(self._job, self._index, self._task, worker, self._owner)
+        return Assignment(self._terms, self._index, self._task, worker, self._owner)
 
     def _all_failed_early(self, replicates: Sequence[ReplicateRow]) -> bool:
         """A TEE task is given up when every worker failed before it had computed."""
-        return self._job.tee and not any(
+        return self._terms.tee and not any(
             update.status == "COMPUTED"
             for row in replicates
             for update in self._store.history(self._task, row.worker)

@@ -18,6 +18,7 @@ from iexec_lab.protocol import (
     result_hash,
     result_seal,
 )
+from iexec_lab.sandbox.work.enclave import enclave_of
 from iexec_lab.sandbox.work.results import Computed, FaultError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from iexec_lab.sandbox.chain import accounts
     from iexec_lab.sandbox.chain.client import Chain
     from iexec_lab.sandbox.chain.clock import Clock
-    from iexec_lab.sandbox.services.sms import SmsStore
+    from iexec_lab.sandbox.state.secrets import SecretStore
     from iexec_lab.sandbox.state.tasks import TasksStore
     from iexec_lab.sandbox.work.execution import Assignment, Executor, Result
 
@@ -49,7 +50,7 @@ class Workers:
         clock: Clock,
         store: TasksStore,
         executor: Executor,
-        secrets: SmsStore,
+        secrets: SecretStore,
         slots: int,
     ) -> None:
         self._chain = chain
@@ -146,7 +147,7 @@ class Workers:
             ]
         )
         on_chain = Task.from_abi(task)
-        if Account.from_abi(account).stake < work.job.deal.worker_stake:
+        if Account.from_abi(account).stake < work.terms.deal.worker_stake:
             return "STAKE_TOO_LOW"
         if on_chain.status != ACTIVE:
             return "TASK_NOT_ACTIVE"
@@ -154,12 +155,14 @@ class Workers:
             return "CONTRIBUTION_TIMEOUT"
         if work.worker.address in on_chain.contributors:
             return "CONTRIBUTION_ALREADY_SET"
-        unfit = not work.job.tee and (work.job.encrypts_result or work.job.wants_dropbox)
+        unfit = not work.terms.tee and (work.terms.encrypts_result or work.terms.wants_dropbox)
         return "TASK_DESCRIPTION_INVALID" if unfit else None
 
     async def _deliver(self, work: Assignment, result: Result) -> None:
         """Contribute; TEE results that nobody else has to confirm finish their task at once."""
-        short = work.job.tee and work.job.deal.trust <= 1 and not (await self.view(work.task))[0].contributors
+        short = (
+            work.terms.tee and work.terms.deal.trust <= 1 and not (await self.view(work.task))[0].contributors
+        )
         record = partial(self._store.replicate_status, work.task, work.worker.address)
         names = ("CONTRIBUTE_AND_FINALIZE_ONGOING", "CONTRIBUTE_AND_FINALIZE_FAILED")
         trying, failed = names if short else ("CONTRIBUTING", "CONTRIBUTE_FAILED")
@@ -206,9 +209,9 @@ class Workers:
 
     def _enclave_signature(self, work: Assignment, computed: Computed) -> tuple[str, bytes]:
         """Address of the task's enclave and what it signs; null and empty outside TEE deals."""
-        if not work.job.tee:
+        if not work.terms.tee:
             return NULL_ADDRESS, b""
-        enclave = self._secrets.enclave(work.task)
+        enclave = enclave_of(self._secrets, work.task)
         signed = enclave.signer.sign_message(enclave_hash(work.task, work.worker.address, computed.digest))
         return enclave.address, bytes.fromhex(signed[2:])
 

@@ -48,9 +48,9 @@ async def balance(chain, address):
     return int(await chain.rpc("eth_getBalance", address, "latest"), 16)
 
 
-async def kill(ledger):
-    ledger._node.process.kill()
-    ledger._node.process.wait()
+async def kill(node):
+    node._anvil.process.kill()
+    node._anvil.process.wait()
 
 
 async def transfer(chain):
@@ -147,18 +147,18 @@ STEPS = [
     steps=st.lists(st.sampled_from(STEPS), min_size=1, max_size=8),
     kills=st.sets(st.integers(0, 7), max_size=2),
 )
-def test_any_history_survives_any_kill(make_ledgers, steps, kills):
+def test_any_history_survives_any_kill(make_nodes, steps, kills):
     async def check(folder):
-        running = make_ledgers(folder)
-        async with running() as (ledger, chain):
+        running = make_nodes(folder)
+        async with running() as (node, chain):
             for i, step in enumerate(steps):
                 if i in kills:
-                    await kill(ledger)
+                    await kill(node)
                 await step(chain)
             before = await picture(chain)
-            await kill(ledger)
+            await kill(node)
             assert await picture(chain) == before
-            await kill(ledger)
+            await kill(node)
             # The end finds no node to ask for its state, so the next start has only the journal.
         async with running() as (_, chain):
             assert await picture(chain) == before
@@ -169,14 +169,14 @@ def test_any_history_survives_any_kill(make_ledgers, steps, kills):
         asyncio.run(check(Path(folder)))
 
 
-def test_each_kind_of_change_survives(ledgers):
+def test_each_kind_of_change_survives(nodes):
     async def check():
-        async with ledgers() as (ledger, chain):
+        async with nodes() as (node, chain):
             for step in STEPS:
                 await step(chain)
             before = await picture(chain)
             stranger = await balance(chain, STRANGER)
-            await kill(ledger)
+            await kill(node)
             assert await picture(chain) == before
             assert await balance(chain, STRANGER) == stranger
             assert await chain.rpc("eth_getStorageAt", STRANGER, "0x0", "latest") == "0x" + "01" * 32
@@ -185,15 +185,15 @@ def test_each_kind_of_change_survives(ledgers):
     asyncio.run(check())
 
 
-def test_transactions_sent_while_the_node_dies_are_in_the_chain_once(ledgers):
+def test_transactions_sent_while_the_node_dies_are_in_the_chain_once(nodes):
     async def check():
-        async with ledgers() as (ledger, chain):
+        async with nodes() as (node, chain):
             before = await nonce_of(chain, ALICE), await nonce_of(chain, CAROL)
 
             async def killer():
                 for _ in range(4):
                     await asyncio.sleep(0.05)
-                    await kill(ledger)
+                    await kill(node)
 
             receipts, _ = await asyncio.gather(
                 asyncio.gather(*(chain.send(who, BOB.address, b"") for who in (ALICE, CAROL) * 40)), killer()
@@ -209,44 +209,44 @@ def test_transactions_sent_while_the_node_dies_are_in_the_chain_once(ledgers):
     assert [one["blockHash"] for one in receipts] == [one["blockHash"] for one in kept]
 
 
-def test_nobody_sees_a_node_that_has_not_played_all(ledgers):
+def test_nobody_sees_a_node_that_has_not_played_all(nodes):
     async def check():
-        async with ledgers() as (ledger, chain):
+        async with nodes() as (node, chain):
             for _ in range(30):
                 await transfer(chain)
             newest = await chain.block_number()
-            late, play = [], ledger._play
+            late, play = [], node._play
 
             async def slowly():
-                await asyncio.to_thread(ledger._node.wait_ready)
+                await asyncio.to_thread(node._anvil.wait_ready)
                 late.append(asyncio.create_task(chain.block_number()))
                 await asyncio.sleep(0.1)
                 await play()
 
-            ledger._play = slowly
-            await kill(ledger)
+            node._play = slowly
+            await kill(node)
             assert await chain.block_number() == newest
             assert await late[0] == newest
 
     asyncio.run(check())
 
 
-def test_a_reader_that_leaves_does_not_leave_half_a_chain(ledgers):
+def test_a_reader_that_leaves_does_not_leave_half_a_chain(nodes):
     async def check():
-        async with ledgers() as (ledger, chain):
+        async with nodes() as (node, chain):
             for _ in range(30):
                 await transfer(chain)
             newest = await chain.block_number()
-            playing, play = asyncio.Event(), ledger._play
+            playing, play = asyncio.Event(), node._play
 
             async def stopped_halfway():
-                ledger._play = play
-                await asyncio.to_thread(ledger._node.wait_ready)
+                node._play = play
+                await asyncio.to_thread(node._anvil.wait_ready)
                 playing.set()
                 await asyncio.Event().wait()
 
-            ledger._play = stopped_halfway
-            await kill(ledger)
+            node._play = stopped_halfway
+            await kill(node)
             reader = asyncio.create_task(chain.block_number())
             await playing.wait()
             reader.cancel()
@@ -257,9 +257,9 @@ def test_a_reader_that_leaves_does_not_leave_half_a_chain(ledgers):
     asyncio.run(check())
 
 
-def test_waiting_transactions_survive(ledgers):
+def test_waiting_transactions_survive(nodes):
     async def check():
-        async with ledgers() as (ledger, chain):
+        async with nodes() as (node, chain):
             nonce = await nonce_of(chain, ALICE)
             late = await chain.rpc("eth_sendRawTransaction", raw_transfer(ALICE, nonce + 1))
             await chain.rpc("evm_setAutomine", False)
@@ -268,10 +268,10 @@ def test_waiting_transactions_survive(ledgers):
             )
             assert await chain.rpc("anvil_dropTransaction", dropped) == dropped
             await chain.rpc("evm_setAutomine", True)
-            await kill(ledger)
+            await kill(node)
             assert await chain.rpc("eth_getTransactionReceipt", late) is None
-            await kill(ledger)
-        async with ledgers() as (_, chain):
+            await kill(node)
+        async with nodes() as (_, chain):
             assert await chain.rpc("eth_getTransactionByHash", late) is not None
             assert await chain.rpc("eth_getTransactionByHash", dropped) is None
             await chain.rpc("eth_sendRawTransaction", raw_transfer(ALICE, nonce))
@@ -280,23 +280,23 @@ def test_waiting_transactions_survive(ledgers):
     asyncio.run(check())
 
 
-def test_time_does_not_step_back(ledgers):
+def test_time_does_not_step_back(nodes):
     async def check():
-        async with ledgers() as (_, chain):
+        async with nodes() as (_, chain):
             await forward(chain)
             ahead = chain.head.timestamp - time.time()
             assert ahead > 900
-        async with ledgers() as (ledger, chain):
+        async with nodes() as (node, chain):
             await mine(chain)
             assert abs(chain.head.timestamp - time.time() - ahead) < 30
-            await kill(ledger)
+            await kill(node)
             await mine(chain)
             assert abs(chain.head.timestamp - time.time() - ahead) < 30
 
     asyncio.run(check())
 
 
-def test_a_slow_start_takes_the_chain_no_further_ahead(ledgers, monkeypatch):
+def test_a_slow_start_takes_the_chain_no_further_ahead(nodes, monkeypatch):
     async def slowly(journal, ask):
         async def pausing(method, *params):
             answer = await ask(method, *params)
@@ -306,21 +306,21 @@ def test_a_slow_start_takes_the_chain_no_further_ahead(ledgers, monkeypatch):
         await replay(journal, pausing)
 
     async def check():
-        async with ledgers() as (ledger, chain):
+        async with nodes() as (node, chain):
             await forward(chain)
-            ahead = ledger._offset
+            ahead = node._offset
         monkeypatch.setattr("iexec_lab.sandbox.chain.durable_node.replay", slowly)
-        async with ledgers() as (ledger, _):
-            assert ledger._offset == ahead
+        async with nodes() as (node, _):
+            assert node._offset == ahead
 
     asyncio.run(check())
 
 
-def test_forward_moves_the_newest_block(ledgers):
+def test_forward_moves_the_newest_block(nodes):
     async def check():
-        async with ledgers() as (ledger, chain):
+        async with nodes() as (node, chain):
             before = chain.head
-            after = await ledger.forward(3600)
+            after = await node.forward(3600)
             assert after == chain.head
             assert after.timestamp >= before.timestamp + 3600
             assert after.number == before.number + 1
@@ -328,9 +328,9 @@ def test_forward_moves_the_newest_block(ledgers):
     asyncio.run(check())
 
 
-def test_automine_can_be_turned_off_and_on(ledgers):
+def test_automine_can_be_turned_off_and_on(nodes):
     async def check():
-        async with ledgers() as (_, chain):
+        async with nodes() as (_, chain):
             assert await chain.rpc("anvil_getAutomine") is True
             await chain.rpc("evm_setAutomine", False)
             nonce = await nonce_of(chain, ALICE)
@@ -344,9 +344,9 @@ def test_automine_can_be_turned_off_and_on(ledgers):
     asyncio.run(check())
 
 
-def test_interval_mining(ledgers):
+def test_interval_mining(nodes):
     async def check():
-        async with ledgers() as (_, chain):
+        async with nodes() as (_, chain):
             await chain.rpc("evm_setIntervalMining", 1)
             before = chain.head.number
             await chain.next_block(before + 1)
@@ -357,9 +357,9 @@ def test_interval_mining(ledgers):
     asyncio.run(check())
 
 
-def test_a_batch_is_done_in_its_order(ledgers):
+def test_a_batch_is_done_in_its_order(nodes):
     async def check():
-        async with ledgers() as (_, chain):
+        async with nodes() as (_, chain):
             nonce = await nonce_of(chain, ALICE)
             raws = [("eth_sendRawTransaction", [raw_transfer(ALICE, nonce + i)]) for i in range(20)]
             hashes = await chain.batch([*raws, ("eth_blockNumber", [])])
@@ -371,55 +371,55 @@ def test_a_batch_is_done_in_its_order(ledgers):
     assert numbers[-1] == newest
 
 
-def test_errors_of_the_node_are_handed_on(ledgers):
+def test_errors_of_the_node_are_handed_on(nodes):
     async def check():
-        async with ledgers() as (ledger, chain):
-            wrong = await ledger.post(request("eth_sendRawTransaction", ["0x00"], 7))
+        async with nodes() as (node, chain):
+            wrong = await node.post(request("eth_sendRawTransaction", ["0x00"], 7))
             assert wrong["error"]["code"] == -32602
             assert wrong["id"] == 7
             await transfer(chain)
             with pytest.raises(CallError, match="nonce too low"):
                 await chain.rpc("eth_sendRawTransaction", raw_transfer(ALICE, 0))
-            unknown = await ledger.post(request("anvil_noSuchThing"))
+            unknown = await node.post(request("anvil_noSuchThing"))
             assert unknown["error"]["code"] == -32601
 
     asyncio.run(check())
 
 
-def test_a_quiet_chain_gets_a_block_when_it_is_asked(ledgers):
+def test_a_quiet_chain_gets_a_block_when_it_is_asked(nodes):
     async def check():
-        async with ledgers() as (ledger, chain):
+        async with nodes() as (node, chain):
             await mine(chain)
             newest = chain.head.number
-            await ledger.refresh(60)
+            await node.refresh(60)
             assert chain.head.number == newest
-            await ledger.refresh(-1)
+            await node.refresh(-1)
             assert chain.head.number == newest + 1
 
     asyncio.run(check())
 
 
-def test_many_blocks_become_a_new_base(ledgers, tmp_path, monkeypatch):
+def test_many_blocks_become_a_new_base(nodes, tmp_path, monkeypatch):
     monkeypatch.setattr("iexec_lab.sandbox.chain.durable_node.ENTRIES_PER_BASE", 20)
 
     async def check():
-        async with ledgers() as (ledger, chain):
+        async with nodes() as (node, chain):
             for _ in range(25):
                 await transfer(chain)
             before = await picture(chain)
-            assert ledger._journal.size < 20
-            await kill(ledger)
+            assert node._journal.size < 20
+            await kill(node)
             assert await picture(chain) == before
 
     asyncio.run(check())
     assert [path.name for path in (tmp_path / "chain").glob("base-*")] == ["base-2.json"]
 
 
-def test_a_chain_that_can_not_be_played_again_is_said(ledgers, tmp_path):
+def test_a_chain_that_can_not_be_played_again_is_said(nodes, tmp_path):
     async def begin():
-        async with ledgers() as (ledger, chain):
+        async with nodes() as (node, chain):
             await mine(chain)
-            await kill(ledger)
+            await kill(node)
 
     asyncio.run(begin())
     journal = Journal(tmp_path)
@@ -427,7 +427,7 @@ def test_a_chain_that_can_not_be_played_again_is_said(ledgers, tmp_path):
     journal.close()
 
     async def again():
-        async with ledgers():
+        async with nodes():
             pass
 
     with pytest.raises(SandboxError, match=r"Block 59 .* other than it was") as caught:
@@ -481,42 +481,42 @@ def test_the_journal_gives_back_what_it_was_given(tmp_path):
     journal.close()
 
 
-def test_what_can_not_be_written_down_has_not_happened(ledgers, monkeypatch):
+def test_what_can_not_be_written_down_has_not_happened(nodes, monkeypatch):
     """As on a full disk: the node must not know more than the journal."""
 
     def full(*_):
         raise sqlite3.OperationalError("database or disk is full")
 
     async def check():
-        async with ledgers() as (ledger, chain):
+        async with nodes() as (node, chain):
             await transfer(chain)
             before = await picture(chain)
             for name in ("add_blocks", "add_decree"):
                 with monkeypatch.context() as patch:
-                    patch.setattr(ledger._journal, name, full)
+                    patch.setattr(node._journal, name, full)
                     with pytest.raises(ChainError, match="disk is full"):
                         await (transfer(chain) if name == "add_blocks" else set_balance(chain))
                     assert await picture(chain) == before
             await transfer(chain)
             after = await picture(chain)
-            await kill(ledger)
+            await kill(node)
             assert await picture(chain) == after
 
     asyncio.run(check())
 
 
-def test_a_base_that_can_not_be_written_is_no_matter(ledgers, monkeypatch):
+def test_a_base_that_can_not_be_written_is_no_matter(nodes, monkeypatch):
     def full(_):
         raise OSError(28, "No space left on device")
 
     async def check():
-        async with ledgers() as (ledger, chain):
+        async with nodes() as (node, chain):
             monkeypatch.setattr("iexec_lab.sandbox.chain.durable_node.ENTRIES_PER_BASE", 1)
-            monkeypatch.setattr(ledger._journal, "rebase", full)
+            monkeypatch.setattr(node._journal, "rebase", full)
             for _ in range(3):
                 await transfer(chain)
             before = await picture(chain)
-            await kill(ledger)
+            await kill(node)
             assert await picture(chain) == before
 
     asyncio.run(check())

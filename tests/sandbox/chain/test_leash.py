@@ -16,7 +16,7 @@ from helpers.waiting import until
 
 from iexec_lab.errors import SandboxError
 from iexec_lab.sandbox.chain import leash
-from iexec_lab.sandbox.chain.anvil import Node
+from iexec_lab.sandbox.chain.anvil import Anvil
 from iexec_lab.sandbox.chain.leash import CAN_NOT_RUN
 from iexec_lab.sandbox.control import Sandbox
 
@@ -77,7 +77,7 @@ def test_a_node_that_was_left_is_ended_by_the_next_one(tmp_path, monkeypatch):
     """As on systems whose kernel does not tell children that their parent has died."""
     log = tmp_path / "anvil.txt"
     orphan = start(log.with_suffix(".lock"), "/bin/sleep", "600")
-    node = Node(65535, native=False, log=log)
+    node = Anvil(65535, native=False, log=log)
     assert orphan.wait() == -signal.SIGKILL
     node.wait_ready()
     assert log.with_suffix(".lock").read_text() == str(node.process.pid)
@@ -94,7 +94,7 @@ def test_what_is_no_number_of_a_process_ends_nobody(tmp_path, monkeypatch, writt
     monkeypatch.setattr("iexec_lab.sandbox.chain.anvil.os.kill", lambda *who: killed.append(who))
     monkeypatch.setattr("iexec_lab.sandbox.chain.anvil._PATIENCE", 0.1)
     with pytest.raises(SandboxError, match="does not end"):
-        Node(65535, native=False, log=log)
+        Anvil(65535, native=False, log=log)
     assert killed == []
     monkeypatch.undo()
     orphan.kill()
@@ -105,7 +105,7 @@ def test_a_file_nobody_holds_ends_nobody(tmp_path):
     log = tmp_path / "anvil.txt"
     bystander = subprocess.Popen(["/bin/sleep", "600"])
     log.with_suffix(".lock").write_text(str(bystander.pid))
-    node = Node(65535, native=False, log=log)
+    node = Anvil(65535, native=False, log=log)
     node.wait_ready()
     node.stop()
     assert bystander.poll() is None
@@ -116,7 +116,7 @@ def test_a_file_nobody_holds_ends_nobody(tmp_path):
 def test_a_lock_that_is_no_file_is_said(tmp_path):
     (tmp_path / "anvil.lock").mkdir()
     with pytest.raises(IsADirectoryError):
-        Node(65535, native=False, log=tmp_path / "anvil.txt")
+        Anvil(65535, native=False, log=tmp_path / "anvil.txt")
 
 
 FAMILY = """
@@ -129,7 +129,7 @@ time.sleep(603)
 @LINUX
 @pytest.mark.parametrize(
     "victims",
-    [{"daemon"}, {"daemon", "launcher"}, {"daemon", "watchdog"}, {"daemon", "launcher", "watchdog"}],
+    [{"daemon"}, {"daemon", "supervisor"}, {"daemon", "watchdog"}, {"daemon", "supervisor", "watchdog"}],
     ids=lambda victims: "+".join(sorted(victims)),
 )
 def test_nothing_is_left_of_a_sandbox_that_is_killed_at_work(tmp_path, monkeypatch, victims):
@@ -151,7 +151,7 @@ def numbers(mark, daemon, victims):
     """Who is killed: the daemon first, so that nobody is there to notice the others."""
     children = {pid: line for pid, line in carrying(mark).items() if parent(pid) == daemon}
     found = {"daemon": [daemon]}
-    found["launcher"] = [pid for pid, line in children.items() if line.endswith("launcher.py")]
+    found["supervisor"] = [pid for pid, line in children.items() if line.endswith("app_supervisor.py")]
     found["watchdog"] = [pid for pid, line in children.items() if "read -r _; kill" in line]
     assert [len(pids) for pids in found.values()] == [1, 1, 1]
     return [pid for name, pids in found.items() if name in victims for pid in pids]

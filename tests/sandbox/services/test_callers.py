@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iexec_lab.sandbox.context import SERVICES
 from iexec_lab.sandbox.control import request
 from iexec_lab.sandbox.services.callers import _ORIGIN
+from iexec_lab.sandbox.state.registry import SERVICES
 
 PAGE = "http://localhost:8888"
 HERE = "127.0.0.1:{port}"

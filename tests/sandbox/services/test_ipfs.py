@@ -287,14 +287,14 @@ def test_a_wrapping_folder(services, tmp_path):
     ],
 )
 def test_options_that_change_the_cid(services, options, cid):
-    from ipfs.test_unixfs import VECTORS, content
+    from ipfs.test_unixfs import FILES, content
 
     node, _, _ = services
     [line] = add(node, [("x", content(262145))], **options)
     raw = {"true": True, "false": False}.get(options.get("raw_leaves"))
     version = int(options.get("cid_version", 0))
     wanted = {"size": 262145, "version": version} | ({} if raw is None else {"raw": raw})
-    [vector] = [v for v in VECTORS if v["input"] == wanted]
+    [vector] = [v for v in FILES if v["input"] == wanted]
     assert line["Hash"] == vector["expected"]["cid"]
     assert cid in {None, line["Hash"]}
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import time
 
+import jwt
 import pytest
 import requests
 from helpers.serving import CHAIN_ID, HUB, ChainDouble, make_context, serving
@@ -198,8 +199,43 @@ def test_tokens_end(tmp_path, monkeypatch):
     token = signer.make(WORKER.address)
     assert signer.audience(token) == WORKER.address
     assert TokenSigner(tmp_path / "key").audience(token) == WORKER.address
-    assert signer.audience(token[:-2]) is signer.audience("." + token) is None
     assert (tmp_path / "key").stat().st_mode & 0o077 == 0
-    later = time.time() + 400 * 24 * 3600
-    monkeypatch.setattr(time, "time", lambda: later)
-    assert signer.audience(token) is None
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now - 366 * 24 * 3600 + 60)
+    assert signer.audience(signer.make(WORKER.address)) == WORKER.address
+    monkeypatch.setattr(time, "time", lambda: now - 366 * 24 * 3600 - 60)
+    assert signer.audience(signer.make(WORKER.address)) is None
+
+
+def part(value):
+    return base64.urlsafe_b64encode(value.encode()).decode().rstrip("=")
+
+
+def test_only_our_own_tokens_are_good(tmp_path):
+    signer = TokenSigner(tmp_path / "key")
+    key, claims = (tmp_path / "key").read_bytes(), {"aud": WORKER.address, "exp": time.time() + 60}
+    assert signer.audience(jwt.encode(claims, key, "HS256")) == WORKER.address
+    token = signer.make(WORKER.address)
+    head, body, seal = token.split(".")
+    unsigned = part('{"alg":"none","typ":"JWT"}')
+    others = [
+        "",
+        ".",
+        "..",
+        "a.b.c",
+        token[:-2],
+        "." + token,
+        token + ".x",
+        f"{head}.{body}.",
+        f"{unsigned}.{body}.",
+        f"{unsigned}.{body}.{seal}",
+        f"{part('[' * 6000)}.{body}.{seal}",
+        f"{head}.{part('[' * 6000)}.{seal}",
+        "\udc80." + token,
+        jwt.encode(claims, None, "none"),
+        jwt.encode(claims, key * 2, "HS512"),
+        jwt.encode(claims, bytes(32), "HS256"),
+        jwt.encode({"aud": WORKER.address}, key, "HS256"),
+        jwt.encode({"exp": claims["exp"]}, key, "HS256"),
+    ]
+    assert [each for each in others if signer.audience(each) is not None] == []

@@ -10,18 +10,18 @@ import requests
 from helpers.places import VECTORS
 from helpers.serving import HUB, ChainDouble, make_context, serving, with_chain
 
-from iexec_lab.errors import ApiError, SandboxError
+from iexec_lab.errors import ApiError
 from iexec_lab.protocol import (
     NULL_BYTES32,
     authorization_hash,
     encode_tag,
-    key_address,
     sms_challenge,
     task_hash,
 )
 from iexec_lab.sandbox.chain.accounts import well_known_accounts
 from iexec_lab.sandbox.services import sms
-from iexec_lab.sandbox.services.sms import SmsStore
+from iexec_lab.sandbox.state.secrets import SecretStore
+from iexec_lab.sandbox.work.enclave import enclave_of
 from iexec_lab.services.sms import Sms
 from iexec_lab.wallet.gate import Gate, Place
 from iexec_lab.wallet.signer import LocalSigner
@@ -114,7 +114,7 @@ def test_a_web2_secret_is_updated(service, tmp_path):
     assert push(service, "web2", "new", method="PUT", signer=OTHER).status_code == 401
     assert push(service, "web2", "x" * 4097, method="PUT").status_code == 413
     assert push(service, "web2", "new", method="PUT").status_code == 204
-    store = SmsStore(tmp_path / "sms")
+    store = SecretStore(tmp_path / "sms")
     assert store.web2_secret(OWNER.address, "name") == "new"
     store.close()
 
@@ -245,7 +245,7 @@ def test_our_own_client_gets_along(service):
 
 def test_a_worker_reads_what_was_pushed_and_files_hold_no_secret(service, tmp_path, kind):
     push(service, kind, "hunter2 ✓")
-    store = SmsStore(tmp_path / "sms")
+    store = SecretStore(tmp_path / "sms")
     readers = {
         "web3": lambda: store.dataset_key(DATASET.upper().replace("X", "x")),
         "web2": lambda: store.web2_secret(OWNER.address, "NAME"),
@@ -257,37 +257,6 @@ def test_a_worker_reads_what_was_pushed_and_files_hold_no_secret(service, tmp_pa
     for path in (tmp_path / "sms").iterdir():
         assert b"hunter2" not in path.read_bytes()
         assert path.stat().st_mode & 0o077 == 0
-
-
-def test_what_was_not_pushed_is_none(tmp_path):
-    store = SmsStore(tmp_path)
-    assert store.dataset_key(DATASET) is store.app_secret(APP) is None
-    assert store.web2_secret(APP, "x") is store.requester_secret(APP, "x") is None
-    store.close()
-
-
-def test_an_enclave_keeps_its_key(tmp_path):
-    task = "0x" + "ab" * 32
-    store = SmsStore(tmp_path)
-    enclave = store.enclave(task)
-    assert enclave.address == key_address(enclave.key)
-    assert store.enclave("0x" + "cd" * 32).address != enclave.address
-    store.close()
-    again = SmsStore(tmp_path)
-    assert again.enclave(task.upper().replace("X", "x")) == enclave
-    again.close()
-    assert all(enclave.key not in path.read_bytes() for path in tmp_path.iterdir())
-
-
-def test_a_lost_key_is_told(tmp_path):
-    store = SmsStore(tmp_path)
-    store.add("app", APP, None, "secret")
-    store.close()
-    (tmp_path / "key").unlink()
-    store = SmsStore(tmp_path)
-    with pytest.raises(SandboxError, match="stored with another key"):
-        store.app_secret(APP)
-    store.close()
 
 
 # -- for schedulers and workers ----------------------------------------------------------------------------
@@ -352,8 +321,8 @@ def ask_session(url, *, worker=WORKER, scheduler=SCHEDULER, changes=()):
 @pytest.mark.parametrize("tee", [READY], indirect=True)
 def test_the_scheduler_gets_the_enclave_of_a_task(tee, tmp_path):
     answer = ask_challenge(tee)
-    store = SmsStore(tmp_path / "sms")
-    assert (answer.status_code, answer.text) == (200, store.enclave(TASK).address)
+    store = SecretStore(tmp_path / "sms")
+    assert (answer.status_code, answer.text) == (200, enclave_of(store, TASK).address)
     store.close()
     assert ask_challenge(tee).text == answer.text
     assert ask_challenge(tee, WORKER).status_code == 401

@@ -12,7 +12,7 @@ import pytest
 from helpers.waiting import until
 
 from iexec_lab.errors import SandboxError
-from iexec_lab.sandbox.work.app_process import KEPT_CHARACTERS, Command, Launcher, can_isolate
+from iexec_lab.sandbox.work.app_process import KEPT_CHARACTERS, AppSupervisor, Command, can_isolate
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and a subreaper")
 
@@ -24,8 +24,8 @@ def python(code, *arguments, **options):
 
 def run(command, folder):
     async def main():
-        async with Launcher() as launcher:
-            return await launcher.run(command, folder)
+        async with AppSupervisor() as supervisor:
+            return await supervisor.run(command, folder)
 
     return asyncio.run(main())
 
@@ -138,9 +138,9 @@ def test_a_child_that_ignores_signals_and_keeps_the_streams_open_is_ended_too(tm
 @LINUX
 def test_cancelling_kills(tmp_path, mark):
     async def main():
-        async with Launcher() as launcher:
+        async with AppSupervisor() as supervisor:
             running = asyncio.create_task(
-                launcher.run(python("import time; time.sleep(600)", mark, limit=None), tmp_path)
+                supervisor.run(python("import time; time.sleep(600)", mark, limit=None), tmp_path)
             )
             while not alive(mark):  # noqa: ASYNC110 - other processes have no event to wait for
                 await asyncio.sleep(0.02)
@@ -157,11 +157,11 @@ def test_nothing_outlives_a_sandbox_that_was_killed(tmp_path, mark):
     code = (
         "import asyncio, sys\n"
         "from pathlib import Path\n"
-        "from iexec_lab.sandbox.work.app_process import Command, Launcher\n"
+        "from iexec_lab.sandbox.work.app_process import Command, AppSupervisor\n"
         "async def main():\n"
-        "    async with Launcher() as launcher:\n"
+        "    async with AppSupervisor() as supervisor:\n"
         "        app = [sys.executable, '-c', 'import time; time.sleep(600)', sys.argv[1] + '-app']\n"
-        "        await launcher.run(Command(app, {}, '/'), Path(sys.argv[2]))\n"
+        "        await supervisor.run(Command(app, {}, '/'), Path(sys.argv[2]))\n"
         "asyncio.run(main())\n"
     )
     process = subprocess.Popen([sys.executable, "-c", code, mark, str(tmp_path)])
@@ -172,15 +172,15 @@ def test_nothing_outlives_a_sandbox_that_was_killed(tmp_path, mark):
 
 
 @LINUX
-def test_a_launcher_that_was_killed_is_started_again(tmp_path):
+def test_a_supervisor_that_was_killed_is_started_again(tmp_path):
     async def main():
-        async with Launcher() as launcher:
-            first = launcher._process
+        async with AppSupervisor() as supervisor:
+            first = supervisor._process
             first.kill()
             await first.wait()
-            ended = await launcher.run(python("print('still here')"), tmp_path)
+            ended = await supervisor.run(python("print('still here')"), tmp_path)
             assert ended.stdout == "still here\n"
-            assert launcher._process is not first
+            assert supervisor._process is not first
 
     asyncio.run(main())
 
@@ -188,9 +188,9 @@ def test_a_launcher_that_was_killed_is_started_again(tmp_path):
 @LINUX
 def test_a_killed_supervisor_is_an_error_not_a_hang(tmp_path, mark):
     async def main():
-        async with Launcher() as launcher:
+        async with AppSupervisor() as supervisor:
             running = asyncio.create_task(
-                launcher.run(
+                supervisor.run(
                     python("import os, time; os.kill(os.getppid(), 9); time.sleep(600)", mark), tmp_path
                 )
             )
@@ -203,12 +203,12 @@ def test_a_killed_supervisor_is_an_error_not_a_hang(tmp_path, mark):
 
 def test_several_run_side_by_side(tmp_path):
     async def main():
-        async with Launcher() as launcher:
+        async with AppSupervisor() as supervisor:
             folders = [tmp_path / str(i) for i in range(8)]
             for folder in folders:
                 folder.mkdir()
             code = "import sys; print(sys.argv[1])"
-            return await asyncio.gather(*(launcher.run(python(code, f.name), f) for f in folders))
+            return await asyncio.gather(*(supervisor.run(python(code, f.name), f) for f in folders))
 
     assert [ended.stdout for ended in asyncio.run(main())] == [f"{i}\n" for i in range(8)]
 
@@ -217,8 +217,8 @@ class TestPrivateRoot:
     @pytest.fixture(autouse=True)
     def _isolated(self):
         async def main():
-            async with Launcher() as launcher:
-                return await can_isolate(launcher)
+            async with AppSupervisor() as supervisor:
+                return await can_isolate(supervisor)
 
         if not asyncio.run(main()):
             pytest.skip("this machine has no user namespaces to spare")

@@ -13,7 +13,7 @@ import pytest
 
 from iexec_lab.errors import ValidationError
 from iexec_lab.sandbox.state.apps import Apps
-from iexec_lab.sandbox.work.app_process import Launcher
+from iexec_lab.sandbox.work.app_process import AppSupervisor
 from iexec_lab.sandbox.work.docker import Docker, container
 from iexec_lab.sandbox.work.results import FaultError
 from iexec_lab.sandbox.work.runtime import Runtime
@@ -101,8 +101,8 @@ def test_no_hostile_image_gets_into_a_command(image, engine):
 @pytest.mark.parametrize("image", HOSTILE)
 def test_a_hostile_image_fails_its_task_before_docker_hears_of_it(image, engine, tmp_path):
     async def main():
-        async with Launcher() as launcher:
-            await Runtime(launcher, Apps(tmp_path / "register"), tmp_path, isolated=False).prepare(image)
+        async with AppSupervisor() as supervisor:
+            await Runtime(supervisor, Apps(tmp_path / "register"), tmp_path, isolated=False).prepare(image)
 
     with pytest.raises(FaultError, match=r"APP_IMAGE_DOWNLOAD_FAILED.*is not an image name"):
         asyncio.run(main())

@@ -160,7 +160,7 @@ class TestArchive:
 
     def test_ten_thousand_files(self, out, tmp_path):
         for number in range(10_000):
-            (out / str(number)).touch()
+            os.close(os.open(out / str(number), os.O_CREAT))  # quicker than touch
         results.pack(out, tmp_path / "z")
         assert len(self.names(tmp_path / "z")) == 10_000
 

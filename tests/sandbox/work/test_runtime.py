@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from iexec_lab.protocol import NULL_ADDRESS, NULL_BYTES32, Deal, Resource
 from iexec_lab.sandbox.state.apps import Apps
 from iexec_lab.sandbox.state.untidy_folders import remove_tree
-from iexec_lab.sandbox.work.app_process import Launcher, can_isolate
-from iexec_lab.sandbox.work.deal import Job
+from iexec_lab.sandbox.work.app_process import AppSupervisor, can_isolate
+from iexec_lab.sandbox.work.deal import DealTerms
 from iexec_lab.sandbox.work.docker import Docker
 from iexec_lab.sandbox.work.results import FaultError
 from iexec_lab.sandbox.work.runtime import APP, Runtime, Workspace, split_arguments, task_environment
@@ -22,7 +22,7 @@ from iexec_lab.sandbox.work.runtime import APP, Runtime, Workspace, split_argume
 NOBODY = Resource(NULL_ADDRESS, NULL_ADDRESS, 0)
 
 
-def job(image="me/app", *, limit=120, **params):
+def terms(image="me/app", *, limit=120, **params):
     deal = Deal(
         app=NOBODY,
         dataset=NOBODY,
@@ -41,7 +41,7 @@ def job(image="me/app", *, limit=120, **params):
         scheduler_reward_ratio=1,
         sponsor=NULL_ADDRESS,
     )
-    return Job("0x" + "ab" * 32, deal, image, limit, params)
+    return DealTerms("0x" + "ab" * 32, deal, image, limit, params)
 
 
 class TestArguments:
@@ -75,7 +75,7 @@ class TestArguments:
 
 
 def test_variables_of_every_app():
-    assert task_environment(job(), 4, "0x" + "cd" * 32) == {
+    assert task_environment(terms(), 4, "0x" + "cd" * 32) == {
         "IEXEC_TASK_ID": "0x" + "cd" * 32,
         "IEXEC_DEAL_ID": "0x" + "ab" * 32,
         "IEXEC_TASK_INDEX": "4",
@@ -92,7 +92,7 @@ class TestParams:
         ("value", "text"), [("a b", "a b"), (None, ""), (7, "7"), (True, "True"), (["a"], "['a']")]
     )
     def test_arguments(self, value, text):
-        assert job(iexec_args=value).arguments == text
+        assert terms(iexec_args=value).arguments == text
 
     @pytest.mark.parametrize(
         ("value", "urls"),
@@ -106,14 +106,14 @@ class TestParams:
         ],
     )
     def test_input_files(self, value, urls):
-        assert job(iexec_input_files=value).input_files == urls
+        assert terms(iexec_input_files=value).input_files == urls
 
     @pytest.mark.parametrize(
         ("value", "wanted"),
         [(True, True), ("true", True), (False, False), ("no", False), ([], False), (1, True)],
     )
     def test_encryption(self, value, wanted):
-        assert job(iexec_result_encryption=value).encrypts_result is wanted
+        assert terms(iexec_result_encryption=value).encrypts_result is wanted
 
     @pytest.mark.parametrize(
         ("value", "names"),
@@ -125,7 +125,7 @@ class TestParams:
         ],
     )
     def test_secrets(self, value, names):
-        assert list(job(iexec_secrets=value).secret_names()) == names
+        assert list(terms(iexec_secrets=value).secret_names()) == names
 
 
 @pytest.fixture
@@ -142,18 +142,18 @@ def folder(tmp_path):
     return path
 
 
-def execute(tmp_path, space, folder, the_job, *, isolated, env=None):
-    """Run what is in ``folder`` for ``the_job``."""
+def execute(tmp_path, space, folder, wanted, *, isolated, env=None):
+    """Run what is in ``folder`` for ``wanted``."""
 
     async def main():
-        async with Launcher() as launcher:
-            if isolated and not await can_isolate(launcher):
+        async with AppSupervisor() as supervisor:
+            if isolated and not await can_isolate(supervisor):
                 pytest.skip("this machine has no user namespaces to spare")
             apps = Apps(tmp_path / "register")
             apps.add("me/app", folder)
-            runtime = Runtime(launcher, apps, tmp_path / "cache", isolated=isolated)
-            app = await runtime.prepare(the_job.image)
-            return await runtime.run(app, the_job, {"IEXEC_TASK_ID": "0x" + "cd" * 32, **(env or {})}, space)
+            runtime = Runtime(supervisor, apps, tmp_path / "cache", isolated=isolated)
+            app = await runtime.prepare(wanted.image)
+            return await runtime.run(app, wanted, {"IEXEC_TASK_ID": "0x" + "cd" * 32, **(env or {})}, space)
 
     return asyncio.run(main())
 
@@ -167,7 +167,7 @@ print(json.dumps({"argv": sys.argv[1:], "cwd": os.getcwd(), "env": dict(os.envir
 class TestIsolated:
     def test_the_app_sees_the_paths_of_the_contract(self, tmp_path, space, folder):
         (folder / "app.py").write_text(SHOW)
-        ended = execute(tmp_path, space, folder, job(iexec_args="x 'y z'"), isolated=True)
+        ended = execute(tmp_path, space, folder, terms(iexec_args="x 'y z'"), isolated=True)
         shown = json.loads(ended.stdout)
         assert shown["argv"] == ["x", "y z"]
         assert shown["cwd"] == APP
@@ -176,7 +176,7 @@ class TestIsolated:
     def test_an_app_that_spells_the_paths_out_works(self, tmp_path, space, folder):
         (folder / "app.py").write_text("open('/iexec_out/copy', 'w').write(open('/iexec_in/data').read())")
         (space.inputs / "data").write_text("42")
-        ended = execute(tmp_path, space, folder, job(), isolated=True)
+        ended = execute(tmp_path, space, folder, terms(), isolated=True)
         assert (ended.exit_code, ended.stderr) == (0, "")
         assert (space.outputs / "copy").read_text() == "42"
 
@@ -184,7 +184,7 @@ class TestIsolated:
 class TestPlain:
     def test_the_environment_tells_the_paths(self, tmp_path, space, folder):
         (folder / "app.py").write_text(SHOW)
-        shown = json.loads(execute(tmp_path, space, folder, job(), isolated=False).stdout)
+        shown = json.loads(execute(tmp_path, space, folder, terms(), isolated=False).stdout)
         assert shown["cwd"] == str(folder)
         assert shown["env"]["IEXEC_IN"] == str(space.inputs)
         assert shown["env"]["IEXEC_OUT"] == str(space.outputs)
@@ -192,7 +192,7 @@ class TestPlain:
     def test_the_folder_of_input_files_too(self, tmp_path, space, folder):
         (folder / "app.py").write_text(SHOW)
         env = {"IEXEC_INPUT_FILES_NUMBER": "1"}
-        shown = json.loads(execute(tmp_path, space, folder, job(), isolated=False, env=env).stdout)
+        shown = json.loads(execute(tmp_path, space, folder, terms(), isolated=False, env=env).stdout)
         assert shown["env"]["IEXEC_INPUT_FILES_FOLDER"] == str(space.inputs)
 
 
@@ -205,42 +205,42 @@ class TestEveryWay:
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
         monkeypatch.setenv("HOME", str(tmp_path / "mine"))
         (folder / "app.py").write_text(SHOW)
-        ended = execute(tmp_path, space, folder, job(), isolated=isolated)
+        ended = execute(tmp_path, space, folder, terms(), isolated=isolated)
         assert "secret" not in ended.stdout
         assert str(tmp_path / "mine") not in json.loads(ended.stdout)["env"].values()
 
     def test_an_edited_folder_counts_at_once(self, tmp_path, space, folder, isolated):
         for word in ("one", "two"):
             (folder / "app.py").write_text(f"print('{word}')")
-            assert execute(tmp_path, space, folder, job(), isolated=isolated).stdout == f"{word}\n"
+            assert execute(tmp_path, space, folder, terms(), isolated=isolated).stdout == f"{word}\n"
 
     def test_any_executable(self, tmp_path, space, folder, isolated):
         script = folder / "run"
         script.write_text('#!/bin/sh\necho "$1" > "$IEXEC_OUT/said"\n')
         script.chmod(0o755)
-        assert execute(tmp_path, space, folder, job(iexec_args="hi"), isolated=isolated).exit_code == 0
+        assert execute(tmp_path, space, folder, terms(iexec_args="hi"), isolated=isolated).exit_code == 0
         assert (space.outputs / "said").read_text() == "hi\n"
 
     def test_packages_of_the_sandbox_are_there(self, tmp_path, space, folder, isolated):
         (folder / "app.py").write_text("import cryptography, iexec_lab; print('ok')")
-        assert execute(tmp_path, space, folder, job(), isolated=isolated).stdout == "ok\n"
+        assert execute(tmp_path, space, folder, terms(), isolated=isolated).stdout == "ok\n"
 
     def test_arguments_no_program_can_be_given(self, tmp_path, space, folder, isolated):
         (folder / "app.py").touch()
-        ended = execute(tmp_path, space, folder, job(iexec_args="\0"), isolated=isolated)
+        ended = execute(tmp_path, space, folder, terms(iexec_args="\0"), isolated=isolated)
         assert ended.exit_code == 127
         assert "null byte" in ended.error
 
     def test_more_arguments_than_the_system_takes(self, tmp_path, space, folder, isolated):
         (folder / "app.py").touch()
-        ended = execute(tmp_path, space, folder, job(iexec_args="x" * 3_000_000), isolated=isolated)
+        ended = execute(tmp_path, space, folder, terms(iexec_args="x" * 3_000_000), isolated=isolated)
         assert ended.exit_code == 127
         assert "too long" in ended.error
 
     def test_the_time_limit_is_the_categorys(self, tmp_path, space, folder, isolated):
         (folder / "app.py").write_text("import time; print('before'); time.sleep(600)")
         for limit in (1, 10, 100):  # more where that was too little to get as far as printing
-            ended = execute(tmp_path, space, folder, job(limit=limit), isolated=isolated)
+            ended = execute(tmp_path, space, folder, terms(limit=limit), isolated=isolated)
             assert (ended.timed_out, ended.exit_code) == (True, 137)
             if ended.stdout:
                 break
@@ -250,8 +250,8 @@ class TestEveryWay:
 class TestImages:
     def prepare(self, tmp_path, image):
         async def main():
-            async with Launcher() as launcher:
-                runtime = Runtime(launcher, Apps(tmp_path / "register"), tmp_path, isolated=False)
+            async with AppSupervisor() as supervisor:
+                runtime = Runtime(supervisor, Apps(tmp_path / "register"), tmp_path, isolated=False)
                 return await runtime.prepare(image)
 
         return asyncio.run(main())
@@ -303,18 +303,18 @@ class TestDocker:
     def calls(self, tmp_path):
         return [json.loads(line) for line in (tmp_path / "calls").read_text().splitlines()]
 
-    def execute(self, tmp_path, space, the_job, env=None):
+    def execute(self, tmp_path, space, wanted, env=None):
         async def main():
-            async with Launcher() as launcher:
-                runtime = Runtime(launcher, Apps(tmp_path / "register"), tmp_path, isolated=False)
-                app = await runtime.prepare(the_job.image)
+            async with AppSupervisor() as supervisor:
+                runtime = Runtime(supervisor, Apps(tmp_path / "register"), tmp_path, isolated=False)
+                app = await runtime.prepare(wanted.image)
                 variables = {"IEXEC_TASK_ID": "0x" + "cd" * 32, **(env or {})}
-                return await runtime.run(app, the_job, variables, space)
+                return await runtime.run(app, wanted, variables, space)
 
         return asyncio.run(main())
 
     def test_an_image_is_pulled_and_run(self, tmp_path, space):
-        self.execute(tmp_path, space, job("me/app:1", iexec_args="a 'b c'"), {"SECRET": "s3"})
+        self.execute(tmp_path, space, terms("me/app:1", iexec_args="a 'b c'"), {"SECRET": "s3"})
         seen = json.loads((space.outputs / "seen").read_text())
         assert seen == {"arguments": ["a", "b c"], "secret": "s3"}
         version, inspect, pull, run = self.calls(tmp_path)
@@ -324,8 +324,8 @@ class TestDocker:
 
     def test_its_container_is_killed_at_the_limit(self, tmp_path, space):
         for limit in (1, 10, 100):  # more where that was too little to start it
-            the_job = job("me/app:1", limit=limit, iexec_args="hang")
-            ended = self.execute(tmp_path, space, the_job, {"SECRET": ""})
+            wanted = terms("me/app:1", limit=limit, iexec_args="hang")
+            ended = self.execute(tmp_path, space, wanted, {"SECRET": ""})
             assert ended.timed_out
             *_, run, kill = self.calls(tmp_path)
             assert kill[0] == "kill"
@@ -335,12 +335,12 @@ class TestDocker:
 
     def test_an_image_that_can_not_be_pulled(self, tmp_path, space):
         with pytest.raises(FaultError, match=r"(?s)FAILED.*manifest unknown.*sandbox app add"):
-            self.execute(tmp_path, space, job("me/missing:1"))
+            self.execute(tmp_path, space, terms("me/missing:1"))
 
     def test_a_folder_comes_before_the_image(self, tmp_path, space, folder):
         (folder / "app.py").write_text("print('folder')")
         Apps(tmp_path / "register").add("me/app:1", folder)
-        assert self.execute(tmp_path, space, job("me/app:1")).stdout == "folder\n"
+        assert self.execute(tmp_path, space, terms("me/app:1")).stdout == "folder\n"
 
     def test_an_engine_that_does_not_answer(self, tmp_path, monkeypatch):
         monkeypatch.setattr("iexec_lab.sandbox.work.docker._ANSWER_SECONDS", 0.2)

@@ -18,11 +18,11 @@ from iexec_lab.sandbox.chain.accounts import Account, Accounts
 from iexec_lab.sandbox.chain.client import Chain
 from iexec_lab.sandbox.chain.clock import Clock
 from iexec_lab.sandbox.context import Context
-from iexec_lab.sandbox.services.sms import SmsStore
 from iexec_lab.sandbox.state.apps import Apps
 from iexec_lab.sandbox.state.blobs import BlobStore
+from iexec_lab.sandbox.state.secrets import SecretStore
 from iexec_lab.sandbox.state.tasks import TasksStore
-from iexec_lab.sandbox.work.app_process import Launcher
+from iexec_lab.sandbox.work.app_process import AppSupervisor
 from iexec_lab.sandbox.work.execution import Executor
 from iexec_lab.sandbox.work.inputs import InputFetcher
 from iexec_lab.sandbox.work.runtime import Runtime
@@ -134,13 +134,13 @@ def open_pool(buyer, tmp_path):
         async with AsyncExitStack() as stack:
             chain = await stack.enter_async_context(Chain(buyer.handle.urls["rpc"], buyer.handle.chain_id))
             clock = await stack.enter_async_context(Clock(chain))
-            launcher = await stack.enter_async_context(Launcher())
+            supervisor = await stack.enter_async_context(AppSupervisor())
             store = FragileStore(tmp_path / "tasks.db", clock.now)
             store.crashed = asyncio.Event()
             store.set_counter("next_block", chain.head.number + 1)
-            secrets, blobs = SmsStore(tmp_path / "sms"), BlobStore(buyer.handle.folder / "ipfs")
+            secrets, blobs = SecretStore(tmp_path / "sms"), BlobStore(buyer.handle.folder / "ipfs")
             runtime = Runtime(
-                launcher, Apps(buyer.handle.folder / "apps"), tmp_path / "cache", isolated=False
+                supervisor, Apps(buyer.handle.folder / "apps"), tmp_path / "cache", isolated=False
             )
             inputs = InputFetcher(chain, buyer.handle.hub, blobs, secrets)
             executor = Executor(runtime, inputs, secrets, blobs, store, tmp_path / "work")

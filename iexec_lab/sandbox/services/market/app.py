@@ -17,7 +17,6 @@ from iexec_lab.sandbox.services.market.options import MarketOptions
 from iexec_lab.sandbox.services.market.publishing import Publisher
 from iexec_lab.sandbox.services.market.refusals import Refusal
 from iexec_lab.sandbox.services.market.routes import Market, find_route
-from iexec_lab.sandbox.services.market.socketio import SocketServer
 from iexec_lab.sandbox.services.market.store import open_store, to_json
 from iexec_lab.sandbox.services.market.watcher import Watcher
 
@@ -38,8 +37,7 @@ async def create(ctx: Context, options: MarketOptions | None = None) -> web.Appl
     options = options or MarketOptions()
     db = open_store(ctx.folder / "market.sqlite")
     book = Book(db)
-    sockets = SocketServer()
-    feed = Feed(ctx.chain_id, sockets)
+    feed = Feed(ctx.chain_id)
     lock = asyncio.Lock()
     market = Market(ctx.chain_id, db, Publisher(ctx, book, options), feed, lock)
     limiter = RateLimiter(options.rate_limit) if options.rate_limit else None
@@ -47,7 +45,7 @@ async def create(ctx: Context, options: MarketOptions | None = None) -> web.Appl
 
     async def handle(request: web.Request) -> web.StreamResponse:
         if request.path.startswith(FEED_PATH):
-            return await sockets.handle(request)
+            return await feed.handle(request)
         return await _answer(request, market, limiter)
 
     async def follow_chain(_: web.Application) -> AsyncIterator[None]:
@@ -56,13 +54,13 @@ async def create(ctx: Context, options: MarketOptions | None = None) -> web.Appl
         await end(task)
         db.close()
 
-    async def close_sockets(_: web.Application) -> None:
-        await sockets.close()
+    async def close_feed(_: web.Application) -> None:
+        await feed.close()
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", handle)
     app.cleanup_ctx.append(follow_chain)
-    app.on_shutdown.append(close_sockets)
+    app.on_shutdown.append(close_feed)
     return app
 
 

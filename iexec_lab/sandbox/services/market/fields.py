@@ -1,7 +1,8 @@
 """Reading values that come as text or JSON, with the coercions and the messages of the real service.
 
 That service validates with the JavaScript library yup, which turns text into numbers and booleans the way
-JavaScript does and reports one fault.
+JavaScript does and reports one fault. Ours because validators for Python coerce by Python's rules, report all
+faults, and say them in other words, which clients show.
 """
 
 from __future__ import annotations

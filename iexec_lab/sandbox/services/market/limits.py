@@ -1,4 +1,7 @@
-"""Counting requests: so many from one client in one period, then 429 until the period is over."""
+"""Counting requests: so many from one client in one period, then 429 until the period is over.
+
+Ours, 30 lines, because periods and headers are those of the real service's middleware for Koa.
+"""
 
 from __future__ import annotations
 

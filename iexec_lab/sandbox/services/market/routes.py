@@ -126,7 +126,7 @@ class Market:
         async with self._lock:
             order_hash, messages = await self._publisher.publish(kind, order, wallet)
             row = self._row(order_hash)
-        self._feed.send(messages)
+        await self._feed.send(messages)
         assert row
         return f'{{"ok":true,"published":{listed_order(row, self._chain_id)}}}'
 
@@ -135,7 +135,7 @@ class Market:
         target, subject = schemas.read_unpublish(kind, body)
         async with self._lock:
             hashes, messages = self._publisher.unpublish(kind, target, subject, wallet)
-        self._feed.send(messages)
+        await self._feed.send(messages)
         return to_json({"ok": True, "unpublished": hashes})
 
     async def _authorized(self, request: web.Request) -> tuple[Kind, Any, str]:

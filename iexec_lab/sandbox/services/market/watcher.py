@@ -87,7 +87,7 @@ class Watcher:
                     self._book.rewind(rewound)
                 messages = self._act(found)
                 self._count(batch)
-        self._feed.send(messages)
+        await self._feed.send(messages)
 
     async def _adopt_categories(self) -> None:
         """Take categories over from the address that the hub had before it was moved to a known network's."""

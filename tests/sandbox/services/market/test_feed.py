@@ -4,118 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-import aiohttp
 import pytest
+from helpers.feed_client import Client
 
 from iexec_lab.ethereum.contracts import HUB
-from iexec_lab.sandbox.services.market import engineio
+from iexec_lab.sandbox.services.market import feed
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from types import TracebackType
+    from collections.abc import Awaitable, Callable, Iterator
 
-    from helpers.market_world import World
-
-MARK = "\x1e"
-
-
-class Client:
-    """A socket.io client in a few lines; ``await client.next(event)`` skips other events."""
-
-    def __init__(self, url: str, transport: str) -> None:
-        self.url = f"{url}/ws/"
-        self.transport = transport
-        self.packets: asyncio.Queue[str] = asyncio.Queue()
-        self.greeting: dict[str, Any] = {}
-
-    async def __aenter__(self) -> Self:
-        self.session = aiohttp.ClientSession()
-        query = {"EIO": "4", "transport": self.transport}
-        if self.transport == "websocket":
-            self.socket = await self.session.ws_connect(self.url, params=query)
-            opening = await self.socket.receive_str()
-        else:
-            async with self.session.get(self.url, params=query) as response:
-                assert response.headers["Content-Type"] == "text/plain; charset=UTF-8"
-                opening = await response.text()
-        self.greeting = json.loads(opening[1:])
-        self.query = query | {"sid": self.greeting["sid"]}
-        listen = self._listen_socket if self.transport == "websocket" else self._listen_polls
-        self.listener = asyncio.create_task(listen())
-        await self.send("0")
-        assert (await self.packet()).startswith('0{"sid":"')
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.listener.cancel()
-        await asyncio.gather(self.listener, return_exceptions=True)
-        if self.transport == "websocket":
-            await self.socket.close()
-        await self.session.close()
-
-    async def upgrade(self) -> None:
-        """Move from polling to WebSocket while polls go on."""
-        self.socket = await self.session.ws_connect(self.url, params=self.query | {"transport": "websocket"})
-        await self.socket.send_str("2probe")
-        assert await self.socket.receive_str() == "3probe"
-        await self.listener
-        await self.socket.send_str("5")
-        self.transport = "websocket"
-        self.listener = asyncio.create_task(self._listen_socket())
-
-    async def send(self, text: str) -> None:
-        """A socket.io packet."""
-        await self.raw("4" + text)
-
-    async def raw(self, packet: str) -> None:
-        """Engine.IO packets."""
-        if self.transport == "websocket":
-            await self.socket.send_str(packet)
-            return
-        async with self.session.post(self.url, params=self.query, data=packet) as response:
-            assert (response.status, await response.text()) == (200, "ok")
-
-    async def packet(self) -> str:
-        return await asyncio.wait_for(self.packets.get(), 60)
-
-    async def next(self, event: str) -> Any:
-        while True:
-            packet = await self.packet()
-            if packet.startswith("2"):
-                name, payload = json.loads(packet[1:])
-                if name == event:
-                    return payload
-
-    async def join(self, topic: str) -> None:
-        await self.send("27" + json.dumps(["join", {"chainId": 65535, "topic": topic}]))
-        assert await self.packet() == "37[true]"
-
-    async def _listen_polls(self) -> None:
-        while True:
-            async with self.session.get(self.url, params=self.query) as response:
-                # A session that ended between two polls is not known any more.
-                packets = (await response.text()).split(MARK) if response.status == 200 else ["1"]
-            for packet in packets:
-                if packet == "6":
-                    return
-                await self._take(packet)
-
-    async def _listen_socket(self) -> None:
-        async for message in self.socket:
-            await self._take(message.data)
-
-    async def _take(self, packet: str) -> None:
-        if packet[0] == "4":
-            self.packets.put_nowait(packet[1:])
-        elif packet[0] == "2":
-            await self.raw("3")
-        elif packet[0] == "1":
-            self.packets.put_nowait("closed")
-            await asyncio.Event().wait()
+    from helpers.market_world import Universe, World
 
 
 def talk(world: World, work: Callable[[], Awaitable[Any]]) -> Any:
@@ -269,11 +169,21 @@ def test_namespaces_and_nonsense(world: World) -> None:
     talk(world, work)
 
 
-def test_a_session_needs_signs_of_life(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engineio, "PING_INTERVAL", 0.05)
+@pytest.fixture
+def impatient(universe: Universe, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A market that pings every 50 ms, and gives clients as long to answer."""
+    monkeypatch.setattr(feed, "PING_INTERVAL", 0.05)
+    monkeypatch.setattr(feed, "PING_TIMEOUT", 0.05)
+    made = universe.world("impatient")
+    made.sync()
+    yield made
+    made.stop()
 
+
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+def test_a_session_needs_signs_of_life(impatient: World, transport: str) -> None:
     async def work() -> None:
-        async with Client(world.url, "polling") as client:
+        async with Client(impatient.url, transport) as client:
             answered = asyncio.Semaphore(0)
 
             async def pong(packet: str) -> None:
@@ -287,24 +197,24 @@ def test_a_session_needs_signs_of_life(world: World, monkeypatch: pytest.MonkeyP
             async def silence(_: str) -> None:
                 pass
 
-            # A ping that is on its way already may still have the 20 seconds of before.
-            monkeypatch.setattr(engineio, "PING_TIMEOUT", 0.05)
             client.raw = silence  # type: ignore[method-assign]
             assert await client.packet() == "closed"
-            async with client.session.get(client.url, params=client.query) as response:
+            query = client.query | {"transport": "polling"}
+            async with client.session.get(client.url, params=query) as response:
                 answer = response.status, await response.json()
                 assert answer == (400, {"code": 1, "message": "Session ID unknown"})
 
-    talk(world, work)
+    talk(impatient, work)
 
 
 def test_two_polls_at_once_end_the_session(world: World) -> None:
     async def work() -> None:
         async with Client(world.url, "polling") as client:
             await client.join("orders")
-            async with client.session.get(client.url, params=client.query) as response:
-                assert response.status == 400
-            assert await client.packet() == "closed"
+            async with asyncio.timeout(20):  # a poll of its own would wait for 45 seconds
+                async with client.session.get(client.url, params=client.query) as response:
+                    assert response.status == 400
+                assert await client.packet() == "closed"
 
     talk(world, work)
 

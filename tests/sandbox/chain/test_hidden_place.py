@@ -8,9 +8,9 @@ from contextlib import ExitStack
 import pytest
 
 from iexec_lab.errors import SandboxError
-from iexec_lab.sandbox.chain import hidden
-from iexec_lab.sandbox.chain.anvil import Node
-from iexec_lab.sandbox.chain.hidden import BLOCKED_PORTS, can_be_shared, hidden_place
+from iexec_lab.sandbox.chain import hidden_place as hidden
+from iexec_lab.sandbox.chain.anvil import Anvil
+from iexec_lab.sandbox.chain.hidden_place import BLOCKED_PORTS, can_be_shared, hidden_place
 
 
 def test_a_place_is_on_loopback_and_on_a_port_that_browsers_refuse():
@@ -53,7 +53,7 @@ def test_a_kept_place_is_one_to_listen_at():
 
 @pytest.mark.skipif(not LINUX, reason="elsewhere it is at the one loopback address")
 def test_a_node_listens_there_and_nowhere_else(tmp_path):
-    node = Node(65535, native=False, log=tmp_path / "anvil.txt")
+    node = Anvil(65535, native=False, log=tmp_path / "anvil.txt")
     try:
         node.wait_ready()
         address, port = node.place
