@@ -28,6 +28,8 @@ from iexec_lab.sandbox.context import SERVICES
 from iexec_lab.sandbox.state.paths import state_folder
 from iexec_lab.sandbox.state.registry import lock_owner, running
 
+pytestmark = pytest.mark.sandbox
+
 USER = well_known_accounts().users[0]
 SOMEBODY = "0x3333333333333333333333333333333333333333"
 
