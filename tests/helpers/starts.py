@@ -70,6 +70,12 @@ def complain() -> None:
         pytest.fail(f"needs @pytest.mark.sandbox, since it starts: {' '.join(_Watch.started)}"[:400])
 
 
+def forget() -> bool:
+    """Forgive what was started; whether there was something."""
+    started, _Watch.started = _Watch.started, None
+    return started is not None
+
+
 @contextmanager
 def refused() -> Iterator[None]:
     """No such process may start from here, which is seen, and no sandbox from a program of the test."""
