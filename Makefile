@@ -2,8 +2,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+ARGS ?=
+ROOM ?= client
+# A file of tests stays on one worker, since its tests share what they started; those that take longest begin.
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+# Tests start thousands of Python programs; compiling everything anew for each takes more time than the tests.
+export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test lint format bench clean
+.PHONY: demo test check quick lint format mutants bench clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit('iexec-lab needs Python 3.11 or newer; try make PYTHON=python3.12') if sys.version_info < (3, 11) else None"
@@ -15,8 +21,16 @@ $(VENV)/.installed: pyproject.toml
 demo: $(VENV)/.installed
 	$(BIN)/python examples/run.py examples/quickstart.ipynb --output build
 
+# All tests, on all cores; some of them with make test ARGS="-k name".
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest
+	$(PYTEST) $(ARGS)
+
+# While you work: the linters, and the tests that start no sandbox and take no seconds.
+check: $(VENV)/.installed
+	$(MAKE) --no-print-directory --jobs=2 lint quick
+
+quick: $(VENV)/.installed
+	$(PYTEST) -q --hypothesis-profile=quick -m "not sandbox and not slow" $(ARGS)
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
@@ -26,6 +40,10 @@ lint: $(VENV)/.installed
 format: $(VENV)/.installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Which small changes of a room no test notices: make mutants ROOM=client ARGS="--count 100 --seed 7".
+mutants: $(VENV)/.installed
+	$(BIN)/python tests/mutants.py $(ROOM) $(ARGS)
 
 bench: $(VENV)/.installed
 	for bench in benchmarks/bench_*.py; do $(BIN)/python $$bench || exit 1; done

@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
+import pytest
+from helpers import starts
 from hypothesis import HealthCheck, settings
 
 from iexec_lab.protocol.imports import keeping_recursion_limit
@@ -17,4 +22,42 @@ settings.register_profile(
 )
 # pytest --hypothesis-profile=long: for whoever changes a parser of what strangers send.
 settings.register_profile("long", parent=settings.get_profile("untimed"), max_examples=10_000)
+# make check: a first look.
+settings.register_profile("quick", parent=settings.get_profile("untimed"), max_examples=20)
 settings.load_profile("untimed")
+
+TESTS = Path(__file__).parent
+FIRST = ("interop", "browser", "sandbox", "client")
+"""Folders whose files take longest; they begin first, so that at the end no worker waits for another."""
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two for each core, since half of the time tests wait; none where only some tests are asked for."""
+    some = config.option.keyword or config.option.lf or any("::" in word for word in config.args)
+    return 0 if some else 2 * (os.cpu_count() or 1)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if starts.something(item):
+            item.add_marker("sandbox")
+    items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    folder = item.path.relative_to(TESTS).parts[0]
+    return FIRST.index(folder) if folder in FIRST else len(FIRST)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item):
+    with starts.allowed() if item.get_closest_marker("sandbox") else starts.refused():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item):
+    result = yield
+    starts.complain()
+    return result

@@ -20,6 +20,8 @@ from iexec_lab.client.plan import ROUTINE
 from iexec_lab.errors import AbortedError, SignatureError
 from iexec_lab.sandbox.control import Sandbox
 
+pytestmark = pytest.mark.sandbox
+
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory):

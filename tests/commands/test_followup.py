@@ -20,6 +20,8 @@ from iexec_lab.errors import AbortedError, TransactionError
 from iexec_lab.ethereum.rpc import Rpc
 from iexec_lab.ethereum.sent import Interrupted, Sent
 
+pytestmark = pytest.mark.sandbox
+
 TO = "0x" + "12" * 20
 WORDS = ["wallet", "send-ether", "1", "--to", TO, "--force"]
 # Starts a program whose output nobody reads.

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = """
 import io, resource, sys, tempfile
 from iexec_lab.crypto import (

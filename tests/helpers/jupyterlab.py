@@ -15,8 +15,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import nbformat
-
 SETTINGS = {
     "@jupyterlab/apputils-extension:notification": {
         "fetchNews": "false",
@@ -56,6 +54,8 @@ class Server:
 
     def write(self, name: str, *cells: str) -> str:
         """Write a notebook; its name."""
+        import nbformat  # takes seconds, and every worker that collects tests imports this module
+
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
         nbformat.write(notebook, self.folder / name)

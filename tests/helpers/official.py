@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from helpers.alone import alone
+
 from iexec_lab.sandbox.artifacts import npm_command
 from iexec_lab.sandbox.state.paths import cache_folder
 
@@ -24,8 +26,9 @@ def install(version: str, package: str = "iexec") -> Path:
     folder = cache_folder() / "official" / f"{package}-{version}"
     if folder.is_dir():
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+    with alone("official"), tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+        if folder.is_dir():  # another worker was first
+            return folder
         place = Path(temporary) / "install"
         place.mkdir()
         (place / "package.json").write_text('{"private": true, "type": "module"}')
@@ -40,11 +43,7 @@ def install(version: str, package: str = "iexec") -> Path:
             capture_output=True,
             timeout=TIMEOUT,
         )
-        try:
-            place.rename(folder)
-        except OSError:
-            if not folder.is_dir():  # else somebody else was first
-                raise
+        place.rename(folder)
     return folder
 
 

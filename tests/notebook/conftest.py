@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from IPython.core.history import HistoryManager
+from IPython.core.interactiveshell import InteractiveShell
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -11,4 +12,6 @@ def ipython_folder(tmp_path_factory):
         patch.setenv("IPYTHONDIR", str(tmp_path_factory.mktemp("ipython")))
         # No database and no thread for each shell: what they wrote at the exit might find its folder gone.
         patch.setattr(HistoryManager, "enabled", False)
+        # At the exit each of a hundred shells would collect the garbage of the whole process: up to a minute.
+        patch.setattr(InteractiveShell, "atexit_operations", lambda _shell: None)
         yield

@@ -12,6 +12,8 @@ import pytest
 from iexec_lab.commands.tree import SECRET_KINDS, walk
 from iexec_lab.notebook.typed_secrets import FLAGS
 
+pytestmark = pytest.mark.slow
+
 SECRET = "hunter2-hunter2"
 PROGRAM = """
 import json, sqlite3, sys

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 
-import nbformat
 import pytest
 from helpers.places import ROOT
 
@@ -45,6 +44,8 @@ nbformat.write(book, sys.argv[1])
 @pytest.fixture
 def notebook(tmp_path, monkeypatch, iexec_sandbox):
     """Runs cells in a kernel; gives their outputs. A failed cell ends the run, like Run All."""
+    import nbformat  # takes seconds, and every worker that collects tests imports this module
+
     monkeypatch.setenv("IEXEC_LAB_STATE", str(iexec_sandbox.folder.parent))
     monkeypatch.delenv("IEXEC_PRIVATE_KEY", raising=False)
     (tmp_path / "iexec.json").write_text("{}")

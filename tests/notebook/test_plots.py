@@ -8,6 +8,8 @@ from iexec_lab.frames import build
 from iexec_lab.notebook.plots import depth
 from iexec_lab.protocol import NULL_ADDRESS, NULL_BYTES32
 
+pytestmark = pytest.mark.slow  # altair alone takes seconds
+
 
 def book(kind, price, *offers):
     return build(

@@ -46,6 +46,7 @@ def no_network(monkeypatch):
     monkeypatch.setenv("npm_config_prefer_online", "true")
 
 
+@pytest.mark.sandbox
 def test_npm_of_the_wheel_does_where_none_is_on_the_path(empty_home, no_npm_on_path):
     command, environment = npm_command()
     assert all(Path(part).exists() for part in command)
@@ -62,6 +63,7 @@ def test_without_npm_the_error_says_how_to_get_it(empty_home, no_npm):
     assert "iexec-lab[sandbox]" in caught.value.hint
 
 
+@pytest.mark.sandbox
 def test_another_package_than_the_pinned_one_is_not_unpacked(empty_home):
     with pytest.raises(SandboxError, match="not the package that was pinned") as caught:
         fetch(Package(POCO.name, POCO.version, WRONG, POCO.content))
@@ -69,6 +71,7 @@ def test_another_package_than_the_pinned_one_is_not_unpacked(empty_home):
     assert list((empty_home / "cache" / "packages").iterdir()) == []
 
 
+@pytest.mark.sandbox
 def test_offline_at_first_is_said(empty_home, no_network):
     with pytest.raises(SandboxError, match="npm could not fetch @iexec/poco") as caught:
         poco_folder()
@@ -76,6 +79,7 @@ def test_offline_at_first_is_said(empty_home, no_network):
     assert caught.value.details["npm"]
 
 
+@pytest.mark.sandbox
 def test_what_is_cached_needs_no_npm(home, no_npm, no_network):
     assert (poco_folder() / "package.json").is_file()
     assert os.access(anvil_binary(), os.X_OK)
@@ -255,6 +259,7 @@ def test_a_whole_package_is_fetched_once(thing):
     assert packed == [package.name]
 
 
+@pytest.mark.sandbox
 def test_an_anvil_that_does_not_run_is_said(tmp_path, monkeypatch):
     binary = tmp_path / "anvil"
     binary.touch(mode=0o700)
@@ -269,6 +274,7 @@ def test_an_anvil_that_does_not_run_is_said(tmp_path, monkeypatch):
     assert "fetches it again" in artifacts.another_anvil()
 
 
+@pytest.mark.sandbox
 def test_what_anvil_said_at_its_end_is_handed_on(tmp_path, monkeypatch):
     binary = tmp_path / "anvil"
     binary.write_text("#!/bin/sh\necho error: something is wrong >&2; echo usage >&2; exit 2\n")
@@ -282,6 +288,7 @@ def test_what_anvil_said_at_its_end_is_handed_on(tmp_path, monkeypatch):
     assert "sandbox reset" in caught.value.hint
 
 
+@pytest.mark.sandbox
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody could listen on a port that is kept")
 def test_nobody_is_given_the_port_of_a_node_that_does_not_listen_yet(tmp_path, monkeypatch):
     binary = tmp_path / "anvil"

@@ -28,6 +28,8 @@ from iexec_lab.sandbox.chain.accounts import well_known_accounts
 from iexec_lab.sandbox.state.paths import state_folder
 from iexec_lab.sandbox.state.registry import SERVICES, lock_owner, running
 
+pytestmark = pytest.mark.sandbox
+
 USER = well_known_accounts().users[0]
 SOMEBODY = "0x3333333333333333333333333333333333333333"
 

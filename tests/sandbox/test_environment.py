@@ -88,6 +88,7 @@ def test_the_real_environment_is_what_is_looked_at(monkeypatch):
     assert "s3cret" not in inherited(DAEMON).values()
 
 
+@pytest.mark.sandbox
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 def test_no_process_of_a_sandbox_has_a_secret(tmp_path, monkeypatch):
     mark = str(tmp_path / "state")

@@ -8,9 +8,12 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
 from helpers.buyer import TDX, Buyer
 
 from iexec_lab.sandbox.control import Sandbox
+
+pytestmark = pytest.mark.sandbox
 
 SLOW = """
 import json, os, time

@@ -19,6 +19,8 @@ from iexec_lab.sandbox.state.apps import Apps
 from iexec_lab.sandbox.state.paths import state_folder
 from iexec_lab.sandbox.state.registry import StateLock, lock_owner
 
+pytestmark = pytest.mark.sandbox
+
 
 def _file(folder):
     folder.parent.mkdir(parents=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from copy import deepcopy
+from functools import cache
 
 import pytest
 from helpers.mutated import mutated
@@ -255,17 +256,17 @@ SIGNING = {
 }
 
 
+@cache
 def calls(path):
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Attribute):
-            yield node.attr
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            yield node.func.id
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    called = {node.func for node in nodes if isinstance(node, ast.Call)}
+    functions = {function.id for function in called if isinstance(function, ast.Name)}
+    return functions | {node.attr for node in nodes if isinstance(node, ast.Attribute)}
 
 
 @pytest.mark.parametrize("name", SIGNING)
 def test_nothing_else_signs(name):
     paths = [path for path in PACKAGE.rglob("*.py") if "sandbox" not in path.relative_to(PACKAGE).parts[0]]
-    where = {path.relative_to(PACKAGE).as_posix() for path in paths if name in set(calls(path))}
+    where = {path.relative_to(PACKAGE).as_posix() for path in paths if name in calls(path)}
     assert where
     assert [each for each in where if not any(each.startswith(known) for known in SIGNING[name])] == []

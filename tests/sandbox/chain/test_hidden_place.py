@@ -51,6 +51,7 @@ def test_a_kept_place_is_one_to_listen_at():
         assert can_be_shared(*place.getsockname()) is LINUX
 
 
+@pytest.mark.sandbox
 @pytest.mark.skipif(not LINUX, reason="elsewhere it is at the one loopback address")
 def test_a_node_listens_there_and_nowhere_else(tmp_path):
     node = Anvil(65535, native=False, log=tmp_path / "anvil.txt")

@@ -73,6 +73,7 @@ def alive(pid):
     return False
 
 
+@pytest.mark.sandbox
 def test_a_node_that_was_left_is_ended_by_the_next_one(tmp_path, monkeypatch):
     """As on systems whose kernel does not tell children that their parent has died."""
     log = tmp_path / "anvil.txt"
@@ -101,6 +102,7 @@ def test_what_is_no_number_of_a_process_ends_nobody(tmp_path, monkeypatch, writt
     orphan.communicate()
 
 
+@pytest.mark.sandbox
 def test_a_file_nobody_holds_ends_nobody(tmp_path):
     log = tmp_path / "anvil.txt"
     bystander = subprocess.Popen(["/bin/sleep", "600"])
@@ -126,6 +128,7 @@ time.sleep(603)
 """
 
 
+@pytest.mark.sandbox
 @LINUX
 @pytest.mark.parametrize(
     "victims",

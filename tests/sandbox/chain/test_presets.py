@@ -13,6 +13,8 @@ from iexec_lab.sandbox.chain.accounts import well_known_accounts
 from iexec_lab.sandbox.chain.client import Chain
 from iexec_lab.sandbox.chain.presets import PRESETS, find_preset
 
+pytestmark = pytest.mark.sandbox
+
 REGISTRIES = {
     "app": "0x9950D94fb074182ee93ff79A50Cd698C4983281F",
     "dataset": "0x07Cc4E1EA30dD02796795876509A3BfC5053128D",

@@ -9,6 +9,8 @@ import pytest
 from iexec_lab.sandbox.artifacts import anvil_binary
 from iexec_lab.sandbox.chain.snapshot import Kind, snapshot, without_traces
 
+pytestmark = pytest.mark.sandbox
+
 
 def test_a_snapshot_is_made_once(tmp_path, monkeypatch):
     packages = anvil_binary().parents[2]

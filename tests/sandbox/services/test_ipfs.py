@@ -191,6 +191,7 @@ def test_abandoned_drafts_are_removed_and_young_ones_kept(tmp_path):
     assert [path.name for path in incoming.iterdir()] == ["young"]
 
 
+@pytest.mark.slow
 def test_adding_a_large_file_needs_little_memory(tmp_path):
     path = tmp_path / "large"
     with path.open("wb") as file:

@@ -208,6 +208,7 @@ def test_estimates_of_gas_leave_room_for_what_others_do_meanwhile(iexec_sandbox,
     assert post(url, json.dumps(batch[0]))[2] == call
 
 
+@pytest.mark.sandbox
 def test_where_gas_is_free_nobody_needs_to_say_so():
     with Sandbox(native=True) as sandbox:
         url = sandbox.urls["rpc"]

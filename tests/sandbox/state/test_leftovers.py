@@ -62,6 +62,7 @@ def test_the_next_fetch_deletes_what_an_old_one_left(tmp_path, monkeypatch):
     assert new.exists()
 
 
+@pytest.mark.sandbox
 def test_the_next_start_deletes_what_a_killed_one_left(home):
     handle = control.start()
     os.kill(handle.pid, signal.SIGKILL)
@@ -84,6 +85,7 @@ def test_only_the_base_that_counts_is_kept(tmp_path):
     journal.close()
 
 
+@pytest.mark.sandbox
 def test_a_temporary_folder_goes_with_its_sandbox_when_its_owner_is_killed():
     code = "import sys; from iexec_lab import Sandbox; print(Sandbox().start().folder, flush=True)"
     code += "; sys.stdin.read()"

@@ -316,6 +316,7 @@ class TestEncryptedResults:
         update = buyer.wait_replicate(task)["statusUpdateList"][-2]
         assert update["cause"] == "POST_COMPUTE_MALFORMED_ENCRYPTION_PUBLIC_KEY"
 
+    @pytest.mark.sandbox
     def test_need_a_key(self, tmp_path):
         with Sandbox(tmp_path / "state") as handle:  # where nobody has pushed a key
             stranger = Buyer(handle)

@@ -158,6 +158,7 @@ class TestArchive:
         results.pack(out, tmp_path / "z")
         assert len(self.names(tmp_path / "z")) == 300
 
+    @pytest.mark.slow
     def test_ten_thousand_files(self, out, tmp_path):
         for number in range(10_000):
             os.close(os.open(out / str(number), os.O_CREAT))  # quicker than touch

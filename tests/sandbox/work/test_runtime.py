@@ -231,6 +231,7 @@ class TestEveryWay:
         assert ended.exit_code == 127
         assert "null byte" in ended.error
 
+    @pytest.mark.slow
     def test_more_arguments_than_the_system_takes(self, tmp_path, space, folder, isolated):
         (folder / "app.py").touch()
         ended = execute(tmp_path, space, folder, terms(iexec_args="x" * 3_000_000), isolated=isolated)

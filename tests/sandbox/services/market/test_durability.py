@@ -7,6 +7,7 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
+import pytest
 from helpers.market_world import Desk
 
 from iexec_lab.protocol import Domain
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.mark.sandbox
 def test_orders_survive_a_killed_sandbox(home: Path) -> None:
     scheduler = well_known_accounts().scheduler
     handle = control.start("killed")
