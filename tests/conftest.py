@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,10 @@ settings.register_profile("long", parent=settings.get_profile("untimed"), max_ex
 # make check: a first look.
 settings.register_profile("quick", parent=settings.get_profile("untimed"), max_examples=20)
 settings.load_profile("untimed")
+
+# Started in the background of a script we ignore Ctrl-C, and so would the programs that tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TESTS = Path(__file__).parent
 FIRST = ("interop", "browser", "sandbox", "client")
