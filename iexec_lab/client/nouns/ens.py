@@ -18,24 +18,15 @@ from iexec_lab.ethereum.contracts import (
     ENS_REVERSE_REGISTRAR,
     ENTRY,
 )
-from iexec_lab.protocol import NULL_ADDRESS, check_domain, check_label, labelhash, namehash, to_address
+from iexec_lab.ethereum.ens import name_hash
+from iexec_lab.protocol import NULL_ADDRESS, check_domain, check_label, labelhash, to_address
 from iexec_lab.protocol.ens import DEFAULT_DOMAINS, WORKERPOOL_URL_KEY
-
-
-def name_hash(name: str) -> bytes:
-    """The node of a name, as contracts take it."""
-    return bytes.fromhex(namehash(name)[2:])
-
-
-def reverse_name(address: str) -> str:
-    """The name under which an address says its own."""
-    return f"{address[2:].lower()}.addr.reverse"
 
 
 class Ens(Noun):
     """``lab.ens``: names for wallets, apps, datasets and workerpools.
 
-    All but ``default_domain`` raise ConfigurationError on a network that has no ENS.
+    A name that can not be one is told before a network without ENS is. All but ``default_domain`` raise ConfigurationError on a network that has no ENS.
     """
 
     _FRAMES: ClassVar = {
@@ -50,19 +41,23 @@ class Ens(Noun):
         Raises:
             ValidationError: It is no name.
         """
-        return self.session.ens.resolve(name)
+        checked = check_domain(name)
+        return self.session.ens.resolve(checked)
 
     def lookup(self, address: str) -> str | None:
         """The name of an address, once that name means the address; None when there is none."""
-        return self.session.ens.lookup(self.session.to_address(address))
+        owner = self.session.to_address(address)
+        return self.session.ens.lookup(owner)
 
     def get_owner(self, name: str) -> str:
         """Who owns a name; the null address when nobody does."""
-        return self.session.ens.owner(check_domain(name))
+        checked = check_domain(name)
+        return self.session.ens.owner(checked)
 
     def read_text(self, name: str, key: str) -> str:
         """A text record of a name; empty when there is none."""
-        return self.session.ens.text(name, key)
+        checked = check_domain(name)
+        return self.session.ens.text(checked, key)
 
     def set_text(self, name: str, key: str, value: str, *, force: bool = False) -> pd.DataFrame:
         """Write a text record; the wallet must own the name.

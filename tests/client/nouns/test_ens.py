@@ -44,7 +44,7 @@ class TestRegister:
         assert ens.ens.lookup(ens.session.address) == name
         assert ens.ens.get_owner(name) == ens.session.address
         again = fetch(ens, "ens.register", label)
-        assert set(again) == {"name", "address"}
+        assert set(again.to_official_json()) == {"name", "address"}
         assert list(again.to_value().columns) == ["name", "address"]
         assert facts(ens, "wallet.show")["ens"] == name
 
