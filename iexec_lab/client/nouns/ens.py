@@ -26,7 +26,7 @@ from iexec_lab.protocol.ens import DEFAULT_DOMAINS, WORKERPOOL_URL_KEY
 class Ens(Noun):
     """``lab.ens``: names for wallets, apps, datasets and workerpools.
 
-    A name that can not be one is told before a network without ENS is. All but ``default_domain`` raise ConfigurationError on a network that has no ENS.
+    All but ``default_domain`` raise ConfigurationError on a network that has no ENS, once the name is checked.
     """
 
     _FRAMES: ClassVar = {
