@@ -175,7 +175,7 @@ def test_nesting_is_taken_up_to_a_depth():
         value = [value]
     assert hash_typed_data({}, types, {"a": value}) == official({}, types, {"a": value})
     deeper = {"A": [{"name": "a", "type": "bool" + "[]" * 65}]}
-    with pytest.raises(ValidationError, match="^typed data is nested too deep$"):
+    with pytest.raises(ValidationError, match=r"^typed data is nested too deep$"):
         hash_typed_data({}, deeper, {"a": [value]})
 
 
@@ -184,7 +184,7 @@ def test_the_type_to_hash_can_be_named():
     one = hash_typed_data({}, types, {"a": True, "b": True}, "A")
     assert one == hash_typed_data({}, {"A": types["A"]}, {"a": True})
     assert one != hash_typed_data({}, types, {"a": True, "b": True}, "B")
-    with pytest.raises(ValidationError, match="^unknown type C$"):
+    with pytest.raises(ValidationError, match=r"^unknown type C$"):
         hash_typed_data({}, types, {}, "C")
 
 
@@ -193,7 +193,7 @@ def test_typed_data_are_three_objects(place):
     given = [{}, {"A": []}, {}]
     assert len(hash_typed_data(*given)) == 32
     given[place] = []
-    with pytest.raises(ValidationError, match="^typed data needs domain, types and message$"):
+    with pytest.raises(ValidationError, match=r"^typed data needs domain, types and message$"):
         hash_typed_data(*given)
 
 
