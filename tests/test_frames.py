@@ -103,6 +103,21 @@ def test_attrs_say_where_the_rows_come_from():
     frame = build("account", [], chain="sandbox", chain_id=65535, contract=ADDRESS)
     assert {"kind", "chain", "chain_id", "contract", "fetched_at", "single"} <= set(frame.attrs)
     assert frame.head(1).attrs["chain"] == "sandbox"
+    assert frame.attrs["single"] is False
+    assert build("account", [], single=True).attrs["single"] is True
+
+
+def test_some_columns_are_there_when_a_row_has_them():
+    rows = [{"address": ADDRESS, "balance": {"wei": None}}, {"address": ADDRESS, "balance": {"wei": 0}}]
+    assert list(build("wallet", rows).columns) == ["address", "ether_wei", "rlc_nrlc"]
+    assert list(build("wallet", rows)["ether_wei"]) == [None, 0]
+    assert list(build("wallet", rows[:1]).columns) == ["address", "rlc_nrlc"]
+
+
+def test_text_is_text_that_arrow_and_terminals_take():
+    rows = build("log", [{"stdout": text, "taskid": text} for text in ("a\ud800b", "É\U0001f600", "A", 5)])
+    assert list(rows["stdout"]) == ["a\ufffdb", "É\U0001f600", "A", "5"]
+    assert list(rows["task_id"]) == ["a\ufffdb", "é\U0001f600", "a", "5"]
 
 
 @given(st.lists(U256, min_size=1, max_size=8))

@@ -1,17 +1,33 @@
 from __future__ import annotations
 
+import errno
 import io
 import os
 import stat
 import zipfile
-from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iexec_lab.crypto import ArchiveLimits, extract_archive, open_archive, write_folder
-from iexec_lab.crypto.archive import Member, check_members
+from iexec_lab.crypto import (
+    ArchiveLimits,
+    decrypt_result,
+    encrypt_result,
+    extract_archive,
+    generate_keypair,
+    open_archive,
+    write_folder,
+)
+from iexec_lab.crypto.archive import (
+    DEFAULT_LIMITS,
+    Member,
+    TooMuchError,
+    check_members,
+    check_size,
+    folder_size,
+    list_folder,
+)
 from iexec_lab.errors import CryptoError
 
 
@@ -190,7 +206,161 @@ def test_a_folder_comes_back(tmp_path):
     assert (tmp_path / "out" / "empty").is_dir()
 
 
+class TestUnreadable:
+    """Nothing is left out of an archive because it can not be read; here also where the tests run as root."""
+
+    @pytest.fixture
+    def folder(self, tmp_path):
+        (tmp_path / "in" / "locked").mkdir(parents=True)
+        (tmp_path / "in" / "locked" / "secret.txt").write_text("x")
+        (tmp_path / "in" / "open.txt").write_text("y")
+        return tmp_path / "in"
+
+    @staticmethod
+    def lock(monkeypatch, function, name):
+        real = getattr(os, function)
+
+        def refuse(path=".", *args, **options):
+            if str(path).endswith(name):
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return real(path, *args, **options)
+
+        monkeypatch.setattr(os, function, refuse)
+
+    @pytest.mark.parametrize(
+        ("function", "name"), [("scandir", "locked"), ("listdir", "locked"), ("scandir", "in")]
+    )
+    def test_a_folder(self, folder, monkeypatch, function, name):
+        self.lock(monkeypatch, function, name)
+        for read in (list_folder, folder_size, lambda path: list(write_folder(path))):
+            with pytest.raises(CryptoError, match=f"can not read {folder}: Permission denied") as caught:
+                read(folder)
+            assert str(caught.value.details["file"]).endswith(name)
+
+    def test_a_file(self, folder, monkeypatch):
+        self.lock(monkeypatch, "open", "secret.txt")
+        with pytest.raises(CryptoError, match=r"can not read .*secret\.txt: Permission denied"):
+            list(write_folder(folder))
+
+    def test_no_folder(self, tmp_path):
+        for read in (list_folder, lambda path: list(write_folder(path))):
+            with pytest.raises(CryptoError, match=r"can not read .*nowhere: No such file or directory"):
+                read(tmp_path / "nowhere")
+
+    def test_what_else_is_no_file(self, folder):
+        (folder / "link").symlink_to("open.txt")
+        with pytest.raises(CryptoError, match=r"^link is a symbolic link$") as caught:
+            list(write_folder(folder))
+        assert caught.value.hint == "leave it out or copy what it is"
+        (folder / "link").unlink()
+        os.mkfifo(folder / "locked" / "pipe")
+        with pytest.raises(CryptoError, match=r"^locked/pipe is no regular file$"):
+            list(write_folder(folder))
+
+
+def test_what_a_folder_holds(tmp_path):
+    for name, size in (("b.txt", 3), ("a/c.txt", 4), ("a/d/e.txt", 5)):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(bytes(size))
+    (tmp_path / "empty" / "deep").mkdir(parents=True)
+    found = list_folder(tmp_path)
+    assert [name for name, _ in found] == ["a/c.txt", "a/d/e.txt", "b.txt", "empty/deep/"]
+    assert all(path == tmp_path / name for name, path in found)
+    assert folder_size(tmp_path) == 12
+
+
+class TestLong:
+    """Files and archives beyond 4 GiB, whose entries have longer fields: here from 1000 bytes on."""
+
+    @pytest.fixture(autouse=True)
+    def _low(self, monkeypatch):
+        monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 1000)
+
+    @pytest.mark.parametrize("size", [0, 900, 953, 999, 1000, 1001, 5000, 200_000])
+    @pytest.mark.parametrize("shrinks", [True, False])
+    def test_a_folder_comes_back(self, tmp_path, size, shrinks):
+        (tmp_path / "in").mkdir()
+        content = bytes(size) if shrinks else os.urandom(size)
+        for name in ("a", "b"):
+            (tmp_path / "in" / name).write_bytes(content)
+        data = b"".join(map(bytes, write_folder(tmp_path / "in")))
+        extract_archive(data, tmp_path / "out")
+        assert [(tmp_path / "out" / name).read_bytes() for name in ("a", "b")] == [content, content]
+
+    def test_the_longer_fields_are_for_long_files_only(self, tmp_path):
+        needed = {}
+        for size in (0, 900, 952, 953, 1000):
+            (tmp_path / "file").write_bytes(bytes(size))
+            data = b"".join(map(bytes, write_folder(tmp_path)))
+            needed[size] = data[4:6]
+        short, long = (20).to_bytes(2, "little"), (45).to_bytes(2, "little")
+        assert needed == {0: short, 900: short, 952: short, 953: long, 1000: long}
+
+    @pytest.mark.parametrize("legacy", [True, False])
+    def test_a_result_comes_back(self, tmp_path, legacy):
+        private, public = generate_keypair(2048)
+        clear = os.urandom(5000)
+        encrypt_result(clear, tmp_path / "enc.zip", public, legacy=legacy)
+        decrypt_result(tmp_path / "enc.zip", tmp_path / "clear.zip", private)
+        assert (tmp_path / "clear.zip").read_bytes() == clear
+
+
+class TestLimits:
+    """Each limit is the last that passes."""
+
+    @pytest.mark.parametrize(
+        ("size", "packed", "limits", "problem"),
+        [
+            (100, 1, {"max_bytes": 100}, None),
+            (101, 100, {"max_bytes": 100}, "unpacks to too much"),
+            (200, 20, {"max_ratio": 10, "free_bytes": 100}, None),
+            (201, 20, {"max_ratio": 10, "free_bytes": 100}, "unpacks to suspiciously much"),
+            (100, 1, {"max_ratio": 10, "free_bytes": 100}, None),
+            (101, 1, {"max_ratio": 10, "free_bytes": 100}, "unpacks to suspiciously much"),
+            (10, 0, {"max_ratio": 10, "free_bytes": 0}, None),
+            (11, 0, {"max_ratio": 10, "free_bytes": 0}, "unpacks to suspiciously much"),
+        ],
+    )
+    def test_sizes(self, size, packed, limits, problem):
+        if problem is None:
+            check_size(size, packed, ArchiveLimits(**limits))
+        else:
+            with pytest.raises(TooMuchError, match=problem):
+                check_size(size, packed, ArchiveLimits(**limits))
+
+    def test_numbers_of_entries(self, tmp_path):
+        data = make([("a", b""), ("b", b"")])
+        assert len(extract_archive(data, tmp_path / "out", limits=ArchiveLimits(max_files=2))) == 2
+        with pytest.raises(CryptoError, match="too many entries") as caught:
+            extract_archive(data, tmp_path / "no", limits=ArchiveLimits(max_files=1))
+        assert caught.value.details == {"entries": 2}
+
+    def test_the_usual_ones(self):
+        assert ArchiveLimits() == DEFAULT_LIMITS == ArchiveLimits(10**10, 10**5, 200, 10**8)
+
+    def test_the_bytes_of_one_entry(self):
+        with open_archive(make([("a", b"hello")])) as archive:
+            [info] = check_members(archive)
+            assert Member(archive, info).read_all(5) == b"hello"
+            with pytest.raises(TooMuchError, match="unpacks to too much") as caught:
+                Member(archive, info).read_all(4)
+            assert caught.value.details == {"limit": "4 bytes"}
+            for count in (2 << 20, 1 << 20):
+                assert Member(archive, info).read(count) == b"hello"
+
+
+def test_files_are_for_everybody_unless_they_are_private(tmp_path):
+    before = os.umask(0o022)
+    try:
+        extract_archive(make([("a/b", b"1")]), tmp_path / "out")
+    finally:
+        os.umask(before)
+    modes = [stat.S_IMODE((tmp_path / "out" / name).stat().st_mode) for name in ("", "a", "a/b")]
+    assert modes == [0o755, 0o755, 0o644]
+
+
 GOOD = make([("a/b.txt", b"hello" * 20), ("c", b"x")])
+CONTENTS = ([], [b"x"], [b"hello" * 20], [b"hello" * 20, b"x"])
 
 
 @given(st.data())
@@ -200,8 +370,15 @@ def test_any_damage_is_refused_or_harmless(tmp_path_factory, data):
     for _ in range(data.draw(st.integers(1, 5))):
         damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
     folder = tmp_path_factory.mktemp("zip")
-    with suppress(CryptoError):
-        extract_archive(bytes(damaged), folder / "out")
+    try:
+        paths = extract_archive(bytes(damaged), folder / "out")
+    except CryptoError:
+        assert names(folder) == []
+    else:
+        found = [path for path in (folder / "out").rglob("*") if path.is_file()]
+        assert sorted(found) == sorted(paths)
+        # Every entry has a checksum: what comes out is what went in, if under another name.
+        assert sorted(path.read_bytes() for path in found) in CONTENTS
     assert names(folder) in ([], ["out"])
 
 
