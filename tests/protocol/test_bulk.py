@@ -81,4 +81,8 @@ def test_there_must_be_an_order_and_it_must_be_signed():
 @given(JSON | objects([*ORDER.to_json()]))
 def test_anything_suits_or_is_refused(value):
     with suppress(ValidationError):
-        check_bulk_order(value)
+        order = check_bulk_order(value)
+        read = DatasetOrder.from_json(value, stage="signed")
+        assert order == read.to_json()
+        assert (read.datasetprice, read.signature is None) == (0, False)
+        assert read.volume >= DATASET_INFINITE_VOLUME - 1

@@ -85,7 +85,10 @@ class TestWait:
             idle.wait(progress=interrupt)
         assert isinstance(caught.value, KeyboardInterrupt)
         assert caught.value._render_traceback_() == [str(caught.value)]
-        assert f'lab.job("{idle.deal_id}")' in str(caught.value)
+        assert str(caught.value) == (
+            f'Detached; the job goes on. Reattach: lab.job("{idle.deal_id}").wait() '
+            f"or iexec-lab deal show {idle.deal_id} --watch"
+        )
 
     @pytest.fixture
     def impatient(self, monkeypatch):

@@ -183,9 +183,9 @@ class TestSecrets:
     """What a request needs is asked for, where its framework keeps it, and nothing else is."""
 
     NEEDS = (  # parameters, fields of the order, what has to be there, what is said when it is not
-        ({"iexec_result_encryption": True}, {}, (RESULT_ENCRYPTION_KEY, YOU), "Beneficiary result encryption"),
+        ({"iexec_result_encryption": True}, {}, (RESULT_ENCRYPTION_KEY, YOU), "Beneficiary result"),
         ({"iexec_result_storage_provider": "dropbox"}, {}, (DROPBOX_TOKEN, ME), "Requester storage token"),
-        ({}, {"dataset": DATASET}, ("dataset", DATASET), f"Dataset encryption key is not set for .* {DATASET}"),
+        ({}, {"dataset": DATASET}, ("dataset", DATASET), f"Dataset encryption key is not .* {DATASET}"),
         ({"iexec_secrets": {"1": "a"}}, {}, ("secret a", ME), f'Requester secret "a" is not .* {ME}'),
     )  # fmt: skip
 
