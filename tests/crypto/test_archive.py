@@ -23,6 +23,7 @@ from iexec_lab.crypto.archive import (
     DEFAULT_LIMITS,
     Member,
     TooMuchError,
+    _Wary,
     check_members,
     check_size,
     folder_size,
@@ -267,6 +268,44 @@ def test_what_a_folder_holds(tmp_path):
     assert [name for name, _ in found] == ["a/c.txt", "a/d/e.txt", "b.txt", "empty/deep/"]
     assert all(path == tmp_path / name for name, path in found)
     assert folder_size(tmp_path) == 12
+
+
+def test_the_same_folder_gives_the_same_archive(tmp_path):
+    """Whenever and by whoever it is made: names sorted, one time, one set of permissions."""
+    archives = []
+    for name in ("one", "two"):
+        folder = tmp_path / name
+        (folder / "sub").mkdir(parents=True)
+        (folder / "empty").mkdir(mode=0o700)
+        for file in ("b", "sub/a") if name == "one" else ("sub/a", "b"):
+            (folder / file).write_bytes(b"content" * 100)
+            (folder / file).chmod(0o600 if name == "one" else 0o755)
+            os.utime(folder / file, (len(archives), 10**9))
+        archives.append(b"".join(map(bytes, write_folder(folder))))
+    assert archives[0] == archives[1]
+    with open_archive(archives[0]) as archive:
+        told = [(each.filename, each.external_attr, each.compress_type) for each in archive.infolist()]
+        assert {(each.date_time, each.create_system) for each in archive.infolist()} == {
+            ((1980, 1, 1, 0, 0, 0), 3)
+        }
+    folder, file = (stat.S_IFDIR | 0o755) << 16 | 0x10, (stat.S_IFREG | 0o644) << 16
+    assert told == [
+        ("b", file, zipfile.ZIP_DEFLATED),
+        ("empty/", folder, zipfile.ZIP_STORED),
+        ("sub/a", file, zipfile.ZIP_DEFLATED),
+    ]
+
+
+def test_so_much_of_a_table_of_contents_is_read_at_once():
+    data = io.BytesIO(bytes(20 << 20))
+    wary = _Wary(data)
+    assert len(wary.read(16 << 20)) == 16 << 20
+    data.seek(0)
+    assert len(wary.read()) == 16 << 20
+    for count in ((16 << 20) + 1, -2):
+        with pytest.raises(CryptoError, match="too many entries") as caught:
+            wary.read(count)
+        assert caught.value.details == {"table": f"{count} bytes"}
 
 
 class TestLong:
