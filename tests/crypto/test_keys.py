@@ -111,3 +111,9 @@ def test_a_key_is_one_or_an_error(pem):
     for load in (load_private_key, load_public_key):
         with pytest.raises(CryptoError):
             load(pem)
+
+
+def test_a_pair_has_4096_bits_unless_fewer_are_asked_for():
+    for options, bits in (((), 4096), ((2048,), 2048)):
+        private, public = generate_keypair(*options)
+        assert load_private_key(private).key_size == load_public_key(public).key_size == bits
