@@ -140,23 +140,8 @@ class TestLook:
     """What the node answers is believed only when it is about the task that was asked for."""
 
     def look(self, monkeypatch, number, *, deal=DEAL, index=0, block=None, status_=1):
-        abi = (
-            status_,
-            bytes.fromhex(deal[2:]),
-            index,
-            1,
-            1,
-            1,
-            100,
-            bytes(32),
-            0,
-            0,
-            [],
-            bytes(32),
-            b"",
-            0,
-            b"",
-        )
+        zero = bytes(32)
+        abi = (status_, bytes.fromhex(deal[2:]), index, 1, 1, 1, 100, zero, 0, 0, [], zero, b"", 0, b"")
         monkeypatch.setattr(status.Call, "decode", lambda _call, _answer: abi)
         asked = []
 
