@@ -85,7 +85,8 @@ def test_one_provider_of_several_can_be_enough():
 def test_the_time_out_holds_for_every_provider(keys):
     for options, wanted in (({}, 30), ({"timeout": 7}, 7)):
         for opened in (open_providers(keys, **options), open_rpc("mainnet", keys, **options)):
-            assert {each.timeout for each in getattr(opened, "providers", [opened])} == {wanted}
+            found = getattr(opened, "providers", [opened])
+            assert {(each.timeout, each._attempts) for each in found} == {(wanted, 2)}
     assert open_rpc("http://127.0.0.1:1").timeout == 30
     assert open_rpc("http://127.0.0.1:1", timeout=7).timeout == 7
 
