@@ -112,6 +112,13 @@ def test_orders_of_files_need_no_signature():
     assert create_order("apporder", {"app": APP}, default_tag=TDX).tag == TDX
 
 
+def test_parameters_are_those_of_sdk_8_unless_tdx_is_all_there_is():
+    values = {"app": APP, "category": 0, "params": {"iexec_result_storage_proxy": "https://p.q"}}
+    for frameworks in ({}, {"frameworks": ("scone", "gramine", "tdx")}, {"frameworks": ("scone",)}):
+        assert "storage_proxy" in create_order("requestorder", values, requester=ME, **frameworks).params
+    assert "proxy" not in create_order("requestorder", values, requester=ME, frameworks=("tdx",)).params
+
+
 def test_tokens_of_storage_are_those_of_sdk_8():
     for options in ({}, {"sdk": 8}):
         assert storage_token_name("ipfs", **options) == "iexec-result-iexec-ipfs-token"
