@@ -146,3 +146,13 @@ def test_what_is_no_identifier(text):
 )
 def test_anything_is_an_identifier_or_not(value):
     assert is_cid(value) in {True, False}
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "udp", "dccp", "sctp"])
+def test_ports(protocol):
+    for port in (0, 1, 65535):
+        data = encode_multiaddr(f"/{protocol}/{port}")
+        assert data.endswith(port.to_bytes(2, "big"))
+        assert decode_multiaddr(data) == f"/{protocol}/{port}"
+    for port in ("65536", "-1", "x"):  # no multiaddr, so text
+        assert encode_multiaddr(f"/{protocol}/{port}") == f"/{protocol}/{port}".encode()
