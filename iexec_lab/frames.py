@@ -370,12 +370,17 @@ def to_arrow(frame: pd.DataFrame) -> pa.Table:
         raise IexecError("Arrow needs pyarrow", hint="pip install 'iexec-lab[analytics]'") from None
     kinds = {column.name: column.kind for column in SCHEMAS.get(frame.attrs.get("kind", ""), ())}
     plain = frame.copy()
+
+    def put(name: Any, convert: Callable[[Any], str | None]) -> None:
+        # A frame that was sorted or filtered has an index of its own, and pandas would align by it.
+        plain[name] = pd.Series([convert(value) for value in frame[name]], frame.index, dtype="object")
+
     for name in frame.columns:
         kind = kinds.get(str(name))
         if kind in {"u256", "nrlc", "wei"}:
-            plain[name] = pd.Series([None if v is None else str(v) for v in frame[name]], dtype="object")
+            put(name, lambda value: None if value is None else str(value))
         elif kind == "object":
-            plain[name] = pd.Series([_plain_json(value) for value in frame[name]], dtype="object")
+            put(name, _plain_json)
         elif isinstance(frame[name].dtype, pd.CategoricalDtype):
             plain[name] = frame[name].astype("object")
     return pa.Table.from_pandas(plain, preserve_index=False)

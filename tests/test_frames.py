@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from decimal import Decimal
@@ -13,7 +14,14 @@ from hypothesis import strategies as st
 from iexec_lab import frames
 from iexec_lab.errors import IexecError
 from iexec_lab.frames import SCHEMAS, as_rlc, build, sum_exact, to_arrow, to_parquet
-from iexec_lab.protocol import NULL_ADDRESS, NULL_BYTES32
+from iexec_lab.protocol import (
+    NULL_ADDRESS,
+    NULL_BYTES32,
+    TASK_STATUSES,
+    decode_tag,
+    encode_tag,
+    to_address,
+)
 
 ADDRESS = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 U256 = st.integers(min_value=0, max_value=2**256 - 1)
@@ -95,6 +103,21 @@ def test_attrs_say_where_the_rows_come_from():
     frame = build("account", [], chain="sandbox", chain_id=65535, contract=ADDRESS)
     assert {"kind", "chain", "chain_id", "contract", "fetched_at", "single"} <= set(frame.attrs)
     assert frame.head(1).attrs["chain"] == "sandbox"
+    assert frame.attrs["single"] is False
+    assert build("account", [], single=True).attrs["single"] is True
+
+
+def test_some_columns_are_there_when_a_row_has_them():
+    rows = [{"address": ADDRESS, "balance": {"wei": None}}, {"address": ADDRESS, "balance": {"wei": 0}}]
+    assert list(build("wallet", rows).columns) == ["address", "ether_wei", "rlc_nrlc"]
+    assert list(build("wallet", rows)["ether_wei"]) == [None, 0]
+    assert list(build("wallet", rows[:1]).columns) == ["address", "rlc_nrlc"]
+
+
+def test_text_is_text_that_arrow_and_terminals_take():
+    rows = build("log", [{"stdout": text, "taskid": text} for text in ("a\ud800b", "É\U0001f600", "A", 5)])
+    assert list(rows["stdout"]) == ["a\ufffdb", "É\U0001f600", "A", "5"]
+    assert list(rows["task_id"]) == ["a\ufffdb", "é\U0001f600", "a", "5"]
 
 
 @given(st.lists(U256, min_size=1, max_size=8))
@@ -134,6 +157,148 @@ def test_parquet_round_trip(tmp_path):
     assert again["status"][0] == "open"
 
 
+TASK = {
+    "taskid": "0x" + "AB" * 32,
+    "dealid": "0x" + "CD" * 32,
+    "idx": "3",
+    "statusName": "COMPLETED",
+    "taskTimedOut": False,
+    "results": {"storage": "ipfs", "location": "/ipfs/Qm"},
+    "contributionDeadline": 1_790_000_000,
+    "revealDeadline": "1790000001",
+    "finalDeadline": "1790000002",
+    "consensusValue": "0x" + "12" * 32,
+    "resultDigest": "0x" + "3F" * 32,
+    "revealCounter": 1,
+    "winnerCounter": "2",
+    "contributors": [ADDRESS],
+    "resultsCallback": "0x",
+}
+MOMENT = pd.Timestamp(1_790_000_000, unit="s", tz="UTC")
+SECOND = pd.Timedelta(seconds=1)
+
+
+def test_a_task_s_row():
+    row = build("task", [TASK]).iloc[0].to_dict()
+    assert row == {
+        "task_id": "0x" + "ab" * 32,
+        "deal_id": "0x" + "cd" * 32,
+        "index": 3,
+        "status": "COMPLETED",
+        "timed_out": False,
+        "storage": "ipfs",
+        "location": "/ipfs/Qm",
+        "contribution_deadline": MOMENT,
+        "reveal_deadline": MOMENT + SECOND,
+        "final_deadline": MOMENT + 2 * SECOND,
+        "consensus": "0x" + "12" * 32,
+        "result_digest": "0x" + "3f" * 32,
+        "reveals": 1,
+        "winners": 2,
+        "contributors": [ADDRESS],
+        "callback_result": "0x",
+    }
+
+
+def test_words_of_zeros_are_missing():
+    """Until there is a consensus it is zero on chain, and so is the checksum of a dataset that has none."""
+    zeros = {"consensusValue": NULL_BYTES32, "resultDigest": NULL_BYTES32.upper()}
+    row = build("task", [{**TASK, **zeros}]).iloc[0]
+    assert pd.isna(row["consensus"])
+    assert pd.isna(row["result_digest"])
+    sums = ["0x" + "AB" * 32, NULL_BYTES32, None]
+    datasets = build("dataset", [{"dataset": {"datasetChecksum": each}} for each in sums])
+    assert list(datasets["checksum"].isna()) == [False, True, True]
+    assert datasets["checksum"][0] == "0x" + "ab" * 32
+    apps = build("app", [{"app": {"appChecksum": each}} for each in sums])
+    assert list(apps["checksum"][:2]) == ["0x" + "ab" * 32, NULL_BYTES32]
+    files = build("encrypted_file", [{"checksum": each} for each in sums])
+    assert list(files["checksum"][:2]) == ["0x" + "ab" * 32, NULL_BYTES32]
+
+
+@pytest.mark.parametrize("kind", SCHEMAS)
+def test_statuses_are_categories_also_without_rows(kind):
+    for column in SCHEMAS[kind]:
+        if column.name == "status":
+            dtype = build(kind, [])["status"].dtype
+            assert dtype == build(kind, [{"status": "dead", "statusName": "FAILED"}])["status"].dtype
+            assert dtype.ordered
+            assert list(dtype.categories) == (
+                ["UNSET", "ACTIVE", "REVEALING", "TIMEOUT", "COMPLETED", "FAILED"]
+                if kind == "task"
+                else ["open", "filled", "canceled", "dead"]
+            )
+
+
+def test_flags_are_true_false_or_missing():
+    rows = build("task", [{"taskTimedOut": value} for value in (True, False, None)])
+    assert str(rows["timed_out"].dtype) == "boolean"
+    assert [rows["timed_out"][0], rows["timed_out"][1]] == [True, False]
+    assert pd.isna(rows["timed_out"][2])
+    for value in (1, 0, "true"):
+        with pytest.raises(IexecError, match=f"timed_out can not be read: {value} is neither true nor false"):
+            build("task", [{"taskTimedOut": value}])
+
+
+class TestArrow:
+    @pytest.fixture(autouse=True)
+    def _arrow(self):
+        pytest.importorskip("pyarrow")
+
+    def test_a_task_with_all_its_kinds(self, tmp_path):
+        later = {**TASK, "statusName": "EVIL", "finalDeadline": "0", "contributors": None}
+        table = to_arrow(build("task", [TASK, later]))
+        first, second = table.to_pylist()
+        assert first["contributors"] == f'["{ADDRESS}"]'
+        assert first["status"] == "COMPLETED"
+        assert first["final_deadline"] == MOMENT + 2 * SECOND
+        assert (first["index"], first["timed_out"]) == (3, False)
+        assert (second["contributors"], second["status"], second["final_deadline"]) == (None, None, None)
+        assert str(table.schema.field("final_deadline").type) == "timestamp[us, tz=UTC]"
+        assert str(table.schema.field("index").type) == "int64"
+        assert str(table.schema.field("status").type) == "string"
+        to_parquet(build("task", [TASK, later]), tmp_path / "tasks.parquet")
+        again = pd.read_parquet(tmp_path / "tasks.parquet")
+        assert again["final_deadline"][0] == MOMENT + 2 * SECOND
+        assert str(again["final_deadline"].dtype).endswith(", UTC]")
+        assert again["contributors"][0] == f'["{ADDRESS}"]'
+        assert list(again.columns) == list(table.column_names)
+
+    def test_objects_are_json(self):
+        held = {"sponsoredApps": [ADDRESS, {"a": 2**80, "b": [None]}], "authorizedAccounts": []}
+        [row] = to_arrow(build("voucher", [held])).to_pylist()
+        assert json.loads(row["sponsored_apps"]) == held["sponsoredApps"]
+        assert row["authorized_accounts"] == "[]"
+        assert row["sponsored_datasets"] is None
+
+    def test_missing_amounts_stay_missing(self):
+        rows = [{"balance": {"stake": None, "locked": 0}}, {"balance": {"stake": 2**200, "locked": 1}}]
+        assert to_arrow(build("account", rows))["stake_nrlc"].to_pylist() == [None, str(2**200)]
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda frame: frame[frame["stake_nrlc"] > 1],
+            lambda frame: frame.sort_values("stake_nrlc", ascending=False),
+            lambda frame: pd.concat([frame, frame]),
+        ],
+    )
+    def test_rows_stay_together_whatever_was_done_to_the_frame(self, tmp_path, change):
+        """Amounts and lists stand in the row that they belong to, in Arrow and beside ``..._rlc``."""
+        rows = [{"balance": {"stake": each, "locked": 10 - each}} for each in range(4)]
+        frame = change(build("account", rows))
+        wanted = [(str(stake), str(10 - stake)) for stake in frame["stake_nrlc"]]
+        table = to_arrow(frame)
+        assert [(row["stake_nrlc"], row["locked_nrlc"]) for row in table.to_pylist()] == wanted
+        assert table.column_names == list(frame.columns)
+        assert [int(value.scaleb(9)) for value in as_rlc(frame)["stake_rlc"]] == list(frame["stake_nrlc"])
+
+    def test_lists_stay_in_their_rows(self):
+        frame = build("task", [{**TASK, "contributors": [n], "idx": n} for n in range(4)])
+        table = to_arrow(frame[frame["index"] >= 2])
+        assert [(row["index"], row["contributors"]) for row in table.to_pylist()] == [(2, "[2]"), (3, "[3]")]
+
+
 def test_without_pyarrow_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(IexecError, match="Arrow needs pyarrow") as caught:
@@ -163,6 +328,28 @@ ROWS = {
 }
 
 
+def _is_hash(value):
+    return isinstance(value, str) and value == value.lower()
+
+
+#: What a cell can be that is not missing.
+SHAPES = {
+    **dict.fromkeys(("u256", "nrlc", "wei"), lambda value: type(value) is int and abs(value) < 2**256),
+    "count": lambda value: int(value) < 2**63,
+    "flag": lambda value: value in {True, False},
+    "text": lambda value: value.encode().decode() == value,
+    "address": lambda value: value == to_address(value),
+    "anyone": lambda value: value == to_address(value) != NULL_ADDRESS,
+    "hash": _is_hash,
+    "word": lambda value: _is_hash(value) and value != NULL_BYTES32,
+    "tag": lambda value: value == sorted(decode_tag(encode_tag(value))),
+    "object": lambda _value: True,
+    "time": lambda value: value.utcoffset() == pd.Timedelta(0),
+    "order_status": lambda value: value in {"open", "filled", "canceled", "dead"},
+    "task_status": lambda value: value in {*TASK_STATUSES, "TIMEOUT"},
+}
+
+
 @pytest.mark.parametrize("kind", ROWS)
 @given(data=st.data())
 def test_any_row_is_a_frame_or_our_error(kind, data):
@@ -174,7 +361,12 @@ def test_any_row_is_a_frame_or_our_error(kind, data):
         assert message.isprintable()
         return
     assert len(frame) == 2
-    to_arrow(frame)
+    assert dict(build(kind, []).dtypes).items() <= dict(frame.dtypes).items()
+    for column in (column for column in SCHEMAS[kind] if column.name in frame.columns):
+        for value in frame[column.name]:
+            if column.kind == "object" or isinstance(value, list) or not pd.isna(value):
+                assert SHAPES[column.kind](value), (column, value)
+    assert to_arrow(frame).num_rows == 2
 
 
 def test_a_cell_that_can_not_be_read_is_named():

@@ -128,12 +128,17 @@ def write_folder(folder: str | os.PathLike[str], meter: Meter | None = None) -> 
             info.compress_type = zipfile.ZIP_DEFLATED
             with (
                 open_source(path) as (file, size),
-                archive.open(info, "w", force_zip64=(size or 0) >= 2**31) as entry,
+                archive.open(info, "w", force_zip64=_is_long(size)) as entry,
             ):
                 for piece in read_whole(file, size, meter):
                     entry.write(piece)
                     yield from sink.drain()
     yield from sink.drain()
+
+
+def _is_long(size: int | None) -> bool:
+    """Whether a file may need the fields for long entries; what does not shrink gets a little longer."""
+    return (size or 0) * 1.05 > zipfile.ZIP64_LIMIT
 
 
 def source_chunks(source: Source, progress: Progress | None = None) -> Iterator[memoryview]:

@@ -22,7 +22,10 @@ def valued(handle, tmp_path, **options):
 
 class TestGate:
     def test_play_money_needs_no_yes(self, lab):
-        spend(lab.session, lab.session.plan("app run", cost_nrlc=5))
+        plan = lab.session.plan("app run", cost_nrlc=5)
+        for options in ({}, {"force": False}):
+            permit = spend(lab.session, plan, **options)
+            assert (permit.session, permit.plan, permit.shown) == (lab.session, plan, False)
 
     def test_real_money_needs_a_yes(self, iexec_sandbox, tmp_path):
         session = valued(iexec_sandbox, tmp_path).session
@@ -33,7 +36,9 @@ class TestGate:
 
     def test_force_is_a_yes(self, iexec_sandbox, tmp_path):
         session = valued(iexec_sandbox, tmp_path).session
-        spend(session, session.plan("app run", cost_nrlc=5), force=True)
+        plan = session.plan("app run", cost_nrlc=5)
+        permit = spend(session, plan, force=True)
+        assert (permit.session, permit.plan, permit.shown) == (session, plan, False)
 
     @pytest.mark.parametrize("answer", [True, False])
     def test_the_hook_is_shown_the_plan_and_decides(self, iexec_sandbox, tmp_path, answer):
@@ -41,7 +46,8 @@ class TestGate:
         lab = valued(iexec_sandbox, tmp_path, confirm=lambda plan: seen.append(plan) or answer)
         plan = lab.session.plan("app run", cost_nrlc=5, app="0x1")
         if answer:
-            spend(lab.session, plan)
+            permit = spend(lab.session, plan)
+            assert (permit.plan, permit.shown) == (plan, True)
         else:
             with pytest.raises(AbortedError, match=r"^Operation aborted by user\.$"):
                 spend(lab.session, plan)

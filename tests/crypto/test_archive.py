@@ -4,14 +4,25 @@ import io
 import os
 import stat
 import zipfile
-from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iexec_lab.crypto import ArchiveLimits, extract_archive, open_archive, write_folder
-from iexec_lab.crypto.archive import Member, check_members
+from iexec_lab.crypto import (
+    ArchiveLimits,
+    extract_archive,
+    open_archive,
+    write_folder,
+)
+from iexec_lab.crypto.archive import (
+    DEFAULT_LIMITS,
+    Member,
+    TooMuchError,
+    _Wary,
+    check_members,
+    check_size,
+)
 from iexec_lab.errors import CryptoError
 
 
@@ -190,7 +201,74 @@ def test_a_folder_comes_back(tmp_path):
     assert (tmp_path / "out" / "empty").is_dir()
 
 
+def test_so_much_of_a_table_of_contents_is_read_at_once():
+    data = io.BytesIO(bytes(20 << 20))
+    wary = _Wary(data)
+    assert len(wary.read(16 << 20)) == 16 << 20
+    data.seek(0)
+    assert len(wary.read()) == 16 << 20
+    for count in ((16 << 20) + 1, -2):
+        with pytest.raises(CryptoError, match="too many entries") as caught:
+            wary.read(count)
+        assert caught.value.details == {"table": f"{count} bytes"}
+
+
+class TestLimits:
+    """Each limit is the last that passes."""
+
+    @pytest.mark.parametrize(
+        ("size", "packed", "limits", "problem"),
+        [
+            (100, 1, {"max_bytes": 100}, None),
+            (101, 100, {"max_bytes": 100}, "unpacks to too much"),
+            (200, 20, {"max_ratio": 10, "free_bytes": 100}, None),
+            (201, 20, {"max_ratio": 10, "free_bytes": 100}, "unpacks to suspiciously much"),
+            (100, 1, {"max_ratio": 10, "free_bytes": 100}, None),
+            (101, 1, {"max_ratio": 10, "free_bytes": 100}, "unpacks to suspiciously much"),
+            (10, 0, {"max_ratio": 10, "free_bytes": 0}, None),
+            (11, 0, {"max_ratio": 10, "free_bytes": 0}, "unpacks to suspiciously much"),
+        ],
+    )
+    def test_sizes(self, size, packed, limits, problem):
+        if problem is None:
+            check_size(size, packed, ArchiveLimits(**limits))
+        else:
+            with pytest.raises(TooMuchError, match=problem):
+                check_size(size, packed, ArchiveLimits(**limits))
+
+    def test_numbers_of_entries(self, tmp_path):
+        data = make([("a", b""), ("b", b"")])
+        assert len(extract_archive(data, tmp_path / "out", limits=ArchiveLimits(max_files=2))) == 2
+        with pytest.raises(CryptoError, match="too many entries") as caught:
+            extract_archive(data, tmp_path / "no", limits=ArchiveLimits(max_files=1))
+        assert caught.value.details == {"entries": 2}
+
+    def test_the_usual_ones(self):
+        assert ArchiveLimits() == DEFAULT_LIMITS == ArchiveLimits(10**10, 10**5, 200, 10**8)
+
+    def test_the_bytes_of_one_entry(self):
+        with open_archive(make([("a", b"hello")])) as archive:
+            [info] = check_members(archive)
+            assert Member(archive, info).read_all(5) == b"hello"
+            with pytest.raises(TooMuchError, match="unpacks to too much") as caught:
+                Member(archive, info).read_all(4)
+            assert caught.value.details == {"limit": "4 bytes"}
+            for count in (2 << 20, 1 << 20):
+                assert Member(archive, info).read(count) == b"hello"
+
+
+def test_files_are_for_everybody_unless_they_are_private(tmp_path):
+    before = os.umask(0o022)
+    try:
+        extract_archive(make([("a/b", b"1")]), tmp_path / "out")
+    finally:
+        os.umask(before)
+    modes = [stat.S_IMODE((tmp_path / "out" / name).stat().st_mode) for name in ("", "a", "a/b")]
+    assert modes == [0o755, 0o755, 0o644]
+
+
 GOOD = make([("a/b.txt", b"hello" * 20), ("c", b"x")])
+CONTENTS = ([], [b"x"], [b"hello" * 20], [b"hello" * 20, b"x"])
 
 
 @given(st.data())
@@ -200,8 +278,15 @@ def test_any_damage_is_refused_or_harmless(tmp_path_factory, data):
     for _ in range(data.draw(st.integers(1, 5))):
         damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
     folder = tmp_path_factory.mktemp("zip")
-    with suppress(CryptoError):
-        extract_archive(bytes(damaged), folder / "out")
+    try:
+        paths = extract_archive(bytes(damaged), folder / "out")
+    except CryptoError:
+        assert names(folder) == []
+    else:
+        found = [path for path in (folder / "out").rglob("*") if path.is_file()]
+        assert sorted(found) == sorted(paths)
+        # Every entry has a checksum: what comes out is what went in, if under another name.
+        assert sorted(path.read_bytes() for path in found) in CONTENTS
     assert names(folder) in ([], ["out"])
 
 

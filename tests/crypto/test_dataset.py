@@ -295,8 +295,13 @@ def test_a_key_is_one_or_an_error(value):
 
 @given(data=st.binary(max_size=80), key=st.just(KEY) | ANYTHING, checksum=st.none() | ANYTHING)
 def test_any_bytes_are_decrypted_or_an_error(data, key, checksum):
+    target = io.BytesIO()
     with contextlib.suppress(IexecError):
-        decrypt_dataset(data, io.BytesIO(), key, checksum=checksum)
+        size = decrypt_dataset(data, target, key, checksum=checksum)
+        # An IV, and at least one block whose end is padding.
+        assert len(data) % 16 == 0
+        assert len(target.getvalue()) == size in range(len(data) - 32, len(data) - 16)
+        assert checksum in {None, file_checksum(data)}
 
 
 @pytest.mark.parametrize("thing", [5, None, [], {}, 10**12, 1.5, object()], ids=range(7))

@@ -111,3 +111,31 @@ def test_a_key_is_one_or_an_error(pem):
     for load in (load_private_key, load_public_key):
         with pytest.raises(CryptoError):
             load(pem)
+
+
+def test_a_pair_has_4096_bits_unless_fewer_are_asked_for():
+    for options, bits in (((), 4096), ((2048,), 2048)):
+        private, public = generate_keypair(*options)
+        assert load_private_key(private).key_size == load_public_key(public).key_size == bits
+
+
+def test_a_key_opens_numbers_of_its_own_size_only():
+    """The same secret as a larger number, with a zero before it, or cut off is another ciphertext."""
+    public, private = load_public_key(PUBLIC), load_private_key(PRIVATE)
+    modulus, size = public.public_numbers().n, public.key_size // 8
+    while True:
+        data = rsa_encrypt(public, b"secret")
+        number = int.from_bytes(data, "big")
+        if number + modulus < 1 << 8 * size:
+            break
+    assert rsa_decrypt(private, data) == b"secret"
+    for spoilt in (
+        (number + modulus).to_bytes(size, "big"),
+        b"\0" + data,
+        data[:-1],
+        data + b"\0",
+        modulus.to_bytes(size, "big"),
+        b"",
+    ):
+        with pytest.raises(CryptoError, match=r"^the data was not encrypted for this key$"):
+            rsa_decrypt(private, spoilt)

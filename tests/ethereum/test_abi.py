@@ -57,7 +57,10 @@ def test_a_value_that_does_not_fit_is_refused():
 @given(st.binary(max_size=64))
 def test_data_of_another_type_is_a_value_error(data):
     with contextlib.suppress(ValueError):
-        decode(["(string,uint256[])"], data)
+        [(text, numbers)] = decode(["(string,uint256[])"], data)
+        assert isinstance(text, str)
+        assert all(isinstance(number, int) for number in numbers)
+        assert len(text) + len(numbers) <= len(data)
 
 
 def test_a_name_that_is_no_text_does_not_hide_the_rest():

@@ -224,7 +224,9 @@ def test_what_a_view_answers_is_decoded_or_an_error(view, cuts, cut):
 @given(answer=ANYTHING, view=st.sampled_from(VIEWS))
 def test_what_is_no_bytes_at_all(answer, view):
     with contextlib.suppress(CallError):
-        Call(HUB_ADDRESS, view[0]).decode(answer)
+        found = Call(HUB_ADDRESS, view[0]).decode(answer)
+        assert isinstance(answer, str)
+        assert found == view[0].decode(bytes.fromhex(answer[2:]))
 
 
 @pytest.mark.parametrize("number", [2**255, 2**64, 2**32, 10**9])

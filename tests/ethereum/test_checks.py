@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from eth_abi.abi import encode as abi_encode
 from helpers.poco_world import DIGEST, word
@@ -9,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iexec_lab.errors import TransactionError
-from iexec_lab.ethereum import contracts
+from iexec_lab.ethereum import checks, contracts
 from iexec_lab.ethereum.abi import split_types
 from iexec_lab.ethereum.checks import explain
 from iexec_lab.ethereum.contracts import HUB, RLC
-from iexec_lab.protocol import NULL_ADDRESS, encode_tag, task_id
+from iexec_lab.protocol import NULL_ADDRESS, encode_tag, keccak, task_id
 
 UNKNOWN = "0x" + "cd" * 32
 XS = 300
@@ -89,6 +91,26 @@ def test_contribute_and_finalize(world, refused):
     world.send(world.worker, HUB.contributeAndFinalize, *both(task, world.worker))
     shown = refused(world.worker, HUB.contributeAndFinalize, *both(task, world.worker))
     assert "The task is COMPLETED" in shown.hint
+
+
+def test_contribute_and_finalize_with_a_callback(monkeypatch):
+    """The data for the callback must be what the digest is of: results and signatures are none of it."""
+    state = SimpleNamespace(status=checks.ACTIVE, contributors=(), deal_id="0x")
+    deal = SimpleNamespace(trust=1, callback="0x" + "11" * 20)
+    hub = SimpleNamespace(view_task=lambda _task: state, view_deal=lambda _deal: deal)
+    monkeypatch.setattr(checks, "_contribute", lambda *_: None)
+    data, other = b"data", b"other"
+
+    def check(digest, results, callback):
+        arguments = (bytes(32), keccak(digest), results, callback, NULL_ADDRESS, b"enclave", b"scheduler")
+        return checks._contribute_and_finalize(hub, NULL_ADDRESS, *arguments)
+
+    assert check(data, other, data) is None
+    assert check(data, data, other) is not None
+    assert check(other, data, data) is not None
+    assert check(data, data, b"") is not None
+    deal.callback = NULL_ADDRESS
+    assert check(data, other, b"") is None
 
 
 def test_reveal(world, refused):

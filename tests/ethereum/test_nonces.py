@@ -47,8 +47,48 @@ def test_what_the_node_never_counts_is_forgotten(clock):
     assert held.next(counting(7), ME) == 7
 
 
+def test_a_count_that_lags_or_runs_ahead(clock):
+    """The number after the last of ours in flight, whatever gaps there are, or the node's if that is more."""
+    held = Nonces()
+    for number in (9, 7):
+        held.begin(number)
+    for counted, wanted in ((0, 10), (7, 10), (9, 10), (10, 10), (11, 11)):
+        assert held.next(counting(counted), ME) == wanted
+    held.end(9)
+    assert held.next(counting(0), ME) == 8
+    held.end(5)  # not in flight: nothing happens
+    assert held.next(counting(0), ME) == 8
+
+
+def test_a_number_that_is_begun_again_is_young_again(clock):
+    held = Nonces()
+    held.begin(7)
+    clock.now += FORGET_AFTER - 1
+    held.begin(7)
+    clock.now += FORGET_AFTER - 1
+    assert held.next(counting(7), ME) == 8
+
+
+def test_only_the_old_ones_are_forgotten(clock):
+    held = Nonces()
+    held.begin(7)
+    clock.now += FORGET_AFTER
+    held.begin(8)
+    assert held.next(counting(7), ME) == 9
+    held.end(8)
+    assert held.next(counting(7), ME) == 7
+
+
+def test_the_pending_transactions_count():
+    asked = []
+    rpc = SimpleNamespace(request=lambda *request: asked.append(request) or "0x5")
+    assert Nonces().next(rpc, ME) == 5
+    assert asked == [("eth_getTransactionCount", ME, "pending")]
+
+
 def test_one_memory_for_one_account_on_one_chain():
     here, there = counting(0), SimpleNamespace(chain_id=1, name="another node")
     assert nonces_of(here, ME) is nonces_of(here, ME.upper().replace("0X", "0x"))
     assert nonces_of(here, ME) is not nonces_of(there, ME)
     assert nonces_of(here, ME) is not nonces_of(here, "0x" + "34" * 20)
+    assert nonces_of(here, ME) is not nonces_of(SimpleNamespace(chain_id=2, name="node"), ME)

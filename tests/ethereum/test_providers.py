@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from urllib.parse import parse_qs
 
 import pytest
@@ -62,6 +63,33 @@ def test_a_key_switches_the_others_off():
     )
     assert len(several.providers) == 3
     assert several.quorum == 2
+
+
+def test_the_network_s_own_keys_are_taken_unless_others_are_given():
+    network = replace(NETWORKS["mainnet"], providers={"infura": KEY})
+    assert open_rpc(network).url == f"https://mainnet.infura.io/v3/{KEY}"
+    assert open_rpc(network, {"alchemy": KEY}).url == f"https://eth-mainnet.g.alchemy.com/v2/{KEY}"
+    assert isinstance(open_rpc(network, {}), ProviderSet)
+    assert isinstance(open_rpc("mainnet"), ProviderSet)
+
+
+def test_one_provider_of_several_can_be_enough():
+    for quorum, wanted in ((None, 1), (0, 1), (1, 1), ("2", 2)):
+        found = open_providers({"infura": KEY, "alchemy": KEY, "quorum": quorum})
+        assert (found.quorum, len(found.providers)) == (wanted, 2)
+    assert open_providers({"quorum": len(OPEN_HOSTS)}).quorum == len(OPEN_HOSTS)
+    with pytest.raises(ConfigurationError, match=f"A quorum of {len(OPEN_HOSTS) + 1} needs as many"):
+        open_providers({"quorum": len(OPEN_HOSTS) + 1})
+
+
+@pytest.mark.parametrize("keys", [{}, {"infura": KEY}, {"infura": {"projectId": KEY}}, {"alchemy": KEY}])
+def test_the_time_out_holds_for_every_provider(keys):
+    for options, wanted in (({}, 30), ({"timeout": 7}, 7)):
+        for opened in (open_providers(keys, **options), open_rpc("mainnet", keys, **options)):
+            found = getattr(opened, "providers", [opened])
+            assert {(each.timeout, each._attempts) for each in found} == {(wanted, 2)}
+    assert open_rpc("http://127.0.0.1:1").timeout == 30
+    assert open_rpc("http://127.0.0.1:1", timeout=7).timeout == 7
 
 
 def test_keys_are_not_shown():

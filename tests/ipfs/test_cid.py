@@ -78,4 +78,6 @@ def test_what_is_no_cid_is_refused(text):
 @given(st.text(max_size=80))
 def test_any_text_is_a_cid_or_refused(text):
     with suppress(ValidationError):
-        Cid.parse(text)
+        cid = Cid.parse(text)
+        assert Cid.parse(str(cid)) == Cid.from_bytes(bytes(cid)) == cid
+        assert len(cid.digest) == 32

@@ -169,4 +169,7 @@ def test_a_folder_reads_back_sorted(files):
 @given(st.binary(max_size=100))
 def test_any_bytes_are_a_node_or_refused(block):
     with suppress(TypeError, ValueError):
-        decode_node(block)
+        node = decode_node(block)
+        assert node.kind in {"raw", "directory", "file", "metadata", "symlink", "hamt-sharded-directory"}
+        assert node.data in block
+        assert all(len(link.cid.digest) == 32 for link in node.links)

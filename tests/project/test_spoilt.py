@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from iexec_lab.errors import IexecError, ProjectError
 from iexec_lab.project import Project, jsonfile, templates
+from iexec_lab.project.chains import ChainEntry
 from iexec_lab.project.files import CHAINS, CONFIG, DEPLOYED, ORDERS, make_secret_folder
 
 ADDRESS = "0xa760FEfAd0a38D494890501120cB79f5EEAFeE28"
@@ -47,35 +48,38 @@ REAL = {
     DEPLOYED: {"app": {"42161": ADDRESS}, "dataset": {"42161": ADDRESS, "134": ADDRESS}},
     ORDERS: {"42161": {"apporder": {"app": ADDRESS, "sign": "0x" + "11" * 65}}, "134": {}},
 }
+NOTHING = type(None)
 WORK = {
-    CONFIG: [
-        lambda project: project.config(),
-        lambda project: project.resource("app"),
-        lambda project: project.order("apporder"),
-        lambda project: project.save_resource("app", {"name": "x"}),
-        lambda project: project.save_order("apporder", {}),
-    ],
-    CHAINS: [
-        lambda project: project.chain(),
-        lambda project: project.chain("one"),
-        lambda project: project.chain("42161"),
-        lambda project: project.chain("9" * 5000),
-        lambda project: project.chain_names(),
-        lambda project: project.save_default_chain("two"),
-        lambda project: project.save_default_chain("x", {"host": "http://x"}),
-    ],
-    DEPLOYED: [
-        lambda project: project.deployed("app", 42161),
-        lambda project: project.all_deployed("app"),
-        lambda project: project.all_deployed("user"),
-        lambda project: project.require_deployed("dataset", 134),
-        lambda project: project.prepare_deployed(),
-        lambda project: project.save_deployed("app", 1, ADDRESS),
-    ],
-    ORDERS: [
-        lambda project: project.signed_orders(42161),
-        lambda project: project.save_signed_order("apporder", 42161, {}),
-    ],
+    CONFIG: {
+        lambda project: project.config(): dict,
+        lambda project: project.resource("app"): dict,
+        lambda project: project.order("apporder"): dict,
+        lambda project: project.save_resource("app", {"name": "x"}) or project.resource("app")["name"]: str,
+        lambda project: project.save_order("apporder", {}): NOTHING,
+    },
+    CHAINS: {
+        lambda project: project.chain(): ChainEntry,
+        lambda project: project.chain("one"): ChainEntry,
+        lambda project: project.chain("42161"): ChainEntry,
+        lambda project: project.chain("9" * 5000): ChainEntry,
+        lambda project: project.chain_names(): list,
+        lambda project: project.save_default_chain("two") or project.chain(): ChainEntry,
+        lambda project: (
+            project.save_default_chain("x", {"host": "http://x"}) or project.chain("x")
+        ): ChainEntry,
+    },
+    DEPLOYED: {
+        lambda project: project.deployed("app", 42161): (str, NOTHING),
+        lambda project: project.all_deployed("app"): list,
+        lambda project: project.all_deployed("user"): list,
+        lambda project: project.require_deployed("dataset", 134): str,
+        lambda project: project.prepare_deployed(): NOTHING,
+        lambda project: project.save_deployed("app", 1, ADDRESS) or project.require_deployed("app", 1): str,
+    },
+    ORDERS: {
+        lambda project: project.signed_orders(42161): dict,
+        lambda project: project.save_signed_order("apporder", 42161, {}): NOTHING,
+    },
 }
 
 
@@ -87,14 +91,19 @@ def write(document):
         return b'{"chains": {"x": {"id": ' + b"9" * 5000 + b"}}}"
 
 
+def check_work(project, name):
+    """What each piece of work gives is of its kind, and what was saved is read again."""
+    for work, kind in WORK[name].items():
+        with suppress(IexecError):
+            assert isinstance(work(project), kind)
+
+
 @pytest.mark.parametrize("name", REAL)
 @given(data=st.data())
 def test_a_spoilt_file_is_read_or_an_error(tmp_path_factory, name, data):
     project = Project(tmp_path_factory.mktemp("project"))
     (project.folder / name).write_bytes(write(data.draw(mutated(REAL[name]))))
-    for work in WORK[name]:
-        with suppress(IexecError):
-            work(project)
+    check_work(project, name)
 
 
 @pytest.mark.parametrize("name", REAL)
@@ -102,9 +111,7 @@ def test_a_spoilt_file_is_read_or_an_error(tmp_path_factory, name, data):
 def test_any_bytes_are_read_or_an_error(tmp_path_factory, name, content):
     project = Project(tmp_path_factory.mktemp("project"))
     (project.folder / name).write_bytes(content)
-    for work in WORK[name]:
-        with suppress(IexecError):
-            work(project)
+    check_work(project, name)
 
 
 @pytest.mark.parametrize(

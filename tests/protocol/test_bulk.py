@@ -71,6 +71,22 @@ def test_sizes_that_do_not_suit(size, problem):
     assert caught.value.message.startswith(problem)
 
 
+def test_slices_of_one_and_of_other_frameworks():
+    assert len(bulk_slices([ORDER] * 3, 1)) == 3
+    assert len(bulk_slices([ORDER] * 100, 100)) == 1
+    scone = replace(ORDER, tag="0x" + "0" * 63 + "3")
+    for order in (scone, scone.to_json()):
+        assert check_bulk_order(order) == scone.to_json()
+        assert bulk_slices([order]) == bulk_slices([scone])
+    tdx = replace(ORDER, tag="0x" + "0" * 63 + "9").to_json()
+    assert check_bulk_order(tdx) == check_bulk_order(tdx, frameworks=("tdx",)) == tdx
+    named = {**ORDER.to_json(), "tag": "tee,tdx"}
+    for check in (check_bulk_order, lambda order, **options: bulk_slices([order], **options)):
+        assert check(named)
+        with pytest.raises(ValidationError, match="Unknown tag tdx"):
+            check(named, frameworks=("scone", "gramine"))
+
+
 def test_there_must_be_an_order_and_it_must_be_signed():
     with pytest.raises(ValidationError, match="at least 1"):
         bulk_slices([])
@@ -81,4 +97,8 @@ def test_there_must_be_an_order_and_it_must_be_signed():
 @given(JSON | objects([*ORDER.to_json()]))
 def test_anything_suits_or_is_refused(value):
     with suppress(ValidationError):
-        check_bulk_order(value)
+        order = check_bulk_order(value)
+        read = DatasetOrder.from_json(value, stage="signed")
+        assert order == read.to_json()
+        assert (read.datasetprice, read.signature is None) == (0, False)
+        assert read.volume >= DATASET_INFINITE_VOLUME - 1

@@ -25,6 +25,7 @@ from iexec_lab.protocol import (
     sms_challenge,
     task_hash,
 )
+from iexec_lab.protocol.challenge import LONGEST_LOGIN
 from iexec_lab.protocol.typed_data import hash_typed_data
 
 KEY = b"\x07" * 32
@@ -86,9 +87,19 @@ def test_a_challenge_that_can_not_be_hashed():
 
 @given(JSON | objects(["data", "types", "domain", "message"]))
 def test_any_challenge_is_read_or_refused(answer):
-    with suppress(SignatureError):
-        login_data(answer)
-        login_token(answer, Signer())
+    try:
+        domain, types, message = login_data(answer)
+    except SignatureError:
+        with pytest.raises(SignatureError):
+            login_token(answer, Signer())
+        return
+    assert types == {"Challenge": CHALLENGE["types"]["Challenge"]}
+    assert set(message) == {"challenge"}
+    assert set(domain) <= {"name", "version", "chainId"}
+    with suppress(SignatureError):  # text that has no UTF-8
+        digest, signature, address = login_token(answer, Signer()).split("_")
+        assert digest == "0x" + hash_typed_data(domain, types, message).hex()
+        assert recover_address(bytes.fromhex(digest[2:]), signature) == address == Signer.address
 
 
 def test_messages_of_workers():
@@ -100,3 +111,84 @@ def test_messages_of_workers():
         keccak(task + digest) + keccak(worker + task + digest)
     )
     assert task_hash(TASK) == keccak(task)
+
+
+class TestLogin:
+    """What a service gets signed is a login and nothing else."""
+
+    FIELD = {"name": "challenge", "type": "string"}  # noqa: RUF012
+    NO_LOGIN = (
+        ({"types": {"Challenge": []}}, "its types"),
+        ({"types": {"Challenge": [FIELD, FIELD]}}, "its types"),
+        ({"types": {"Challenge": [{**FIELD, "type": "bytes32"}]}}, "its types"),
+        ({"types": {"Challenge": [{**FIELD, "name": "order"}]}}, "its types"),
+        ({"types": {"Challenge": [{**FIELD, "more": 1}]}}, "its types"),
+        ({"types": {"Challenge": [FIELD], "AppOrder": []}}, "its types"),
+        ({"types": {"AppOrder": [FIELD]}}, "its types"),
+        ({"types": {"EIP712Domain": []}}, "its types"),
+        ({"primaryType": "AppOrder"}, "its primary type"),
+        ({"domain": {**CHALLENGE["domain"], "verifyingContract": WORKER}}, "its domain has"),
+        ({"domain": {**CHALLENGE["domain"], "salt": TASK}}, "its domain has"),
+        ({"domain": {**CHALLENGE["domain"], "more": 1}}, "its domain has"),
+        (
+            {"types": {**CHALLENGE["types"], "EIP712Domain": [{"name": "salt", "type": "bytes32"}]}},
+            "the type of its domain",
+        ),
+        ({"types": {**CHALLENGE["types"], "EIP712Domain": "x"}}, "the type of its domain"),
+        ({"domain": {**CHALLENGE["domain"], "version": 1}}, "no such version"),
+        ({"domain": {**CHALLENGE["domain"], "version": "1" * 1000}}, "no such version"),
+        ({"message": {"challenge": 5}}, "its message"),
+        ({"message": {"challenge": "x", "more": 1}}, "its message"),
+        ({"message": {"more": "x"}}, "its message"),
+        ({"message": {"challenge": "x" * (LONGEST_LOGIN + 1)}}, "its text has more"),
+        ({"message": {}}, "it has no message"),
+        ({"domain": {}}, "it has no domain"),
+    )
+
+    @pytest.mark.parametrize(("change", "why"), NO_LOGIN)
+    def test_nothing_else(self, change, why):
+        spoilt = {**CHALLENGE, **change}
+        for answer in (spoilt, {"ok": True, "data": spoilt}):
+            for read in (login_data, lambda told: login_token(told, Signer())):
+                with pytest.raises(SignatureError, match="Unexpected challenge format") as caught:
+                    read(answer)
+                assert caught.value.details["what came is no login"].startswith(why)
+                assert caught.value.hint == "Nothing was signed."
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {},
+            {"primaryType": None},
+            {"types": {"Challenge": [FIELD]}},
+            {"types": {**CHALLENGE["types"], "EIP712Domain": [{"name": "name", "type": "string"}]}},
+            {"domain": {"name": "iExec Gateway"}},
+            {"message": {"challenge": "x" * LONGEST_LOGIN}},
+            {"more": 5},
+        ],
+    )
+    def test_what_is_one(self, change):
+        told = {name: value for name, value in {**CHALLENGE, **change}.items() if value is not None}
+        for answer in (told, {"data": told}):
+            domain, types, message = login_data(answer)
+            assert (domain, message) == (told["domain"], told["message"])
+            assert types == {"Challenge": [self.FIELD]}
+
+    @pytest.mark.parametrize("said", [134, "134"])
+    def test_for_this_service_on_this_chain(self, said):
+        told = {**CHALLENGE, "domain": {**CHALLENGE["domain"], "chainId": said}}
+        for options in ({}, {"name": "iExec Gateway"}, {"chain_id": 134}, {"name": None, "chain_id": None}):
+            assert login_data(told, **options)[0]["chainId"] == said
+            assert login_token(told, Signer(), **options).count("_") == 2
+        for options, why in (
+            ({"name": "iExec"}, "its domain is not that of iExec"),
+            ({"chain_id": 1}, "it is not for chain 1"),
+        ):
+            for read in (login_data, lambda answer, **more: login_token(answer, Signer(), **more)):
+                with pytest.raises(SignatureError) as caught:
+                    read(told, **options)
+                assert caught.value.details["what came is no login"] == why
+        for odd in (True, None, "0x86", 134.5):
+            other = {**CHALLENGE, "domain": {**CHALLENGE["domain"], "chainId": odd}}
+            with pytest.raises(SignatureError):
+                login_data(other, chain_id=134)

@@ -86,6 +86,12 @@ def test_ignored_characters_go_away():
     assert normalize_name("\xada.eth") == "a.eth"
 
 
+@pytest.mark.parametrize("value", [None, 5, [], {}, b"a.eth"])
+def test_a_name_is_text(value):
+    with pytest.raises(ValidationError, match="this must be a `string` type"):
+        check_domain(value)
+
+
 @given(st.text())
 def test_any_text_is_a_name_or_refused(text):
     normal = normalize_name(text)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iexec_lab.errors import ValidationError
+from iexec_lab.protocol import javascript
 from iexec_lab.protocol.javascript import dumps, loads, print_value, to_text
 
 
@@ -114,3 +115,28 @@ def test_values_in_sentences():
     assert to_text(b"\x01") == "0x01"
     assert print_value(["a", 1]) == '[\n  "\\"a\\"",\n  "1"\n]'
     assert print_value(["a"], quotes=False) == '[\n  "a"\n]'
+
+
+def test_json_of_too_many_values_is_refused_before_it_is_parsed(monkeypatch):
+    monkeypatch.setattr(javascript, "_MAX_MARKS", 12)
+    for count in (11, 12):  # commas and brackets: 12 and 13
+        text = f"[{','.join('1' * count)}]"
+        if count == 11:
+            assert len(loads(text)) == count
+        else:
+            with pytest.raises(ValueError, match="JSON has too many values"):
+                loads(text)
+    # Text counts where brackets are in it, which would have to be looked at.
+    assert loads(json.dumps(["["] * 6)) == ["["] * 6
+    with pytest.raises(ValueError, match="JSON has too many values"):
+        loads(json.dumps(["["] * 7))
+    assert loads(json.dumps(["a"] * 11)) == ["a"] * 11
+    assert loads('"' + "," * 100 + '"') == "," * 100  # in text they are no values
+
+
+def test_json_is_nested_so_deep():
+    assert loads("[" * 200 + "]" * 200)
+    with pytest.raises(ValueError, match="JSON is nested too deep"):
+        loads("[" * 201 + "]" * 201)
+    wide = "[" + ",".join(["[]"] * 300) + "]"
+    assert len(loads(wide)) == 300

@@ -146,3 +146,30 @@ def test_what_is_no_identifier(text):
 )
 def test_anything_is_an_identifier_or_not(value):
     assert is_cid(value) in {True, False}
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "udp", "dccp", "sctp"])
+def test_ports(protocol):
+    for port in (0, 1, 65535):
+        data = encode_multiaddr(f"/{protocol}/{port}")
+        assert data.endswith(port.to_bytes(2, "big"))
+        assert decode_multiaddr(data) == f"/{protocol}/{port}"
+    for port in ("65536", "-1", "x"):  # no multiaddr, so text
+        assert encode_multiaddr(f"/{protocol}/{port}") == f"/{protocol}/{port}".encode()
+
+
+@pytest.mark.parametrize("number", [0, 1, 127, 128, 129, 255, 256, 16383, 16384, 16385, 2**21, 2**63 - 1])
+def test_numbers_of_a_multiaddr(number):
+    data = write_varint(number)
+    assert len(data) == max((number.bit_length() + 6) // 7, 1)
+    assert [byte >> 7 for byte in data] == [1] * (len(data) - 1) + [0]
+    assert read_varint(data + b"rest") == (number, b"rest")
+    for cut in range(len(data)):
+        with pytest.raises(ValueError, match="not a varint"):
+            read_varint(data[:cut])
+
+
+def test_a_number_has_nine_bytes_at_most():
+    assert read_varint(b"\xff" * 8 + b"\x7f") == (2**63 - 1, b"")
+    with pytest.raises(ValueError, match="not a varint"):
+        read_varint(b"\xff" * 9 + b"\x01")

@@ -279,5 +279,10 @@ def test_anything_from_the_network_is_an_order_or_refused(order, data):
     with suppress(ValidationError):
         read = order.from_json(obj, stage="salted", frameworks=None)
         assert len(read.hash(DOMAIN)) == 66
+        again = order.from_json(read.to_json(), stage="salted", frameworks=None)
+        assert (again, again.hash(DOMAIN)) == (read, read.hash(DOMAIN))
     with suppress(ValidationError):
-        create_order(order.kind, obj if isinstance(obj, dict) else {}, requester=OWNER)
+        made = create_order(order.kind, obj if isinstance(obj, dict) else {}, requester=OWNER)
+        assert isinstance(made, order)
+        assert (made.salt, made.signature) == (None, None)
+        assert order.from_json(made.to_json()) == made

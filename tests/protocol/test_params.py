@@ -15,6 +15,7 @@ from iexec_lab.protocol.params import PARAM_KEYS
 TEE = encode_tag("tee")
 CALLBACK = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 PROVIDER = "iexec_result_storage_provider"
+FILES = "iexec_input_files"
 CID = "QmW2WQi7j6c7UgJTarActp7tDNikE4B2qXtFCfLPdsgaTQ"
 
 
@@ -78,6 +79,17 @@ def test_sdk_9_has_no_storage_proxy():
         ({"iexec_input_files": ""}, "", 'iexec_input_files[0] "" is not a valid URL'),
         ({"iexec_input_files": 5}, "", "iexec_input_files must be a `array` type, but the final value"),
         ({"bulk_cid": "nope"}, "", "nope is not a valid CID"),
+        ({"bulk_cid": 5}, "", "5 is not a valid CID"),
+        ({"bulk_cid": None}, "", "null is not a valid CID"),
+        ({"iexec_input_files": None}, "", "iexec_input_files cannot be null"),
+        ({"iexec_input_files": [5]}, "", 'iexec_input_files[0] "5" is not a valid URL'),
+        ({"iexec_input_files": ["https://a.b", "x https://a.b"]}, "", 'iexec_input_files[1] "x https'),
+        ({"iexec_result_encryption": None}, "", "iexec_result_encryption cannot be null"),
+        ({"iexec_result_encryption": 2}, "", "iexec_result_encryption must be a `boolean` type, but the"),
+        ({"iexec_secrets": None}, "tee", "iexec_secrets cannot be null"),
+        ({"iexec_secrets": {"01": "a"}}, "tee", "iexec_secrets mapping keys must be strictly positive"),
+        ({"iexec_secrets": {"1": "a", "x": "b"}}, "tee", "iexec_secrets mapping keys must be strictly"),
+        ({"iexec_secrets": {"1": "a", "2": None}}, "tee", "iexec_secrets mapping names must be strings"),
         ({"iexec_result_encryption": "foo"}, "", "iexec_result_encryption must be a `boolean` type, but the"),
         ({PROVIDER: "dropbox"}, "", f'{PROVIDER} "dropbox" is not supported for non TEE tasks use supported'),
         ({PROVIDER: "gdrive"}, "tee", f'{PROVIDER} "gdrive" is not a valid storage provider, use one of the'),
@@ -94,8 +106,50 @@ def test_refused_parameters(given, tag, problem):
 
 
 def test_the_two_sdks_list_providers_in_their_own_order():
-    with pytest.raises(ValidationError, match=r"\(dropbox, ipfs\)$"):
-        canonical_params({"iexec_result_storage_provider": "x"}, tag=TEE, sdk=9)
+    for options, listed in (
+        ({}, "ipfs, dropbox"),
+        ({"sdk": 8}, "ipfs, dropbox"),
+        ({"sdk": 9}, "dropbox, ipfs"),
+    ):
+        for read in (canonical_params, check_params):
+            with pytest.raises(ValidationError, match=rf"\({listed}\)$"):
+                read({PROVIDER: "x"}, tag=TEE, **options)
+
+
+def test_a_storage_proxy_is_known_to_sdk_8_only():
+    held = {"iexec_result_storage_proxy": "https://p.q", PROVIDER: "ipfs"}
+    assert check_params(held) == check_params(held, sdk=8) == held
+    with pytest.raises(ValidationError, match=r'^Unknown key "iexec_result_storage_proxy" in params$'):
+        check_params(held, sdk=9)
+    assert json.loads(canonical_params(held)) == held
+    assert canonical_params(held, sdk=9) == '{"iexec_result_storage_provider":"ipfs"}'
+    bad = {**held, "iexec_result_storage_proxy": "nowhere"}
+    for read in (canonical_params, check_params):
+        with pytest.raises(
+            ValidationError, match=r'^iexec_result_storage_proxy "nowhere" is not a valid URL$'
+        ):
+            read(bad)
+    # As in the SDK, a proxy may be null.
+    assert check_params({**held, "iexec_result_storage_proxy": None})["iexec_result_storage_proxy"] is None
+
+
+def test_a_callback_needs_no_storage_and_checks_none():
+    for options in ({}, {"sdk": 9}):
+        assert check_params({}, callback=CALLBACK, **options) == {}
+        assert check_params({PROVIDER: "anywhere"}, callback=CALLBACK, **options) == {PROVIDER: "anywhere"}
+        assert check_params({PROVIDER: None}, callback=CALLBACK, **options) == {PROVIDER: None}
+        with pytest.raises(ValidationError, match=f"^{PROVIDER} is a required field$"):
+            check_params({}, **options)
+        with pytest.raises(ValidationError, match=f"^{PROVIDER} is a required field$"):
+            canonical_params({PROVIDER: None}, **options)
+
+
+def test_numbers_become_text_when_a_request_is_made():
+    made = json.loads(canonical_params({"iexec_args": 5, "iexec_input_files": ("https://a.b",)}))
+    assert (made["iexec_args"], made["iexec_input_files"]) == ("5", ["https://a.b"])
+    for value, meant in (("TRUE", True), ("false", False), (1, True), (0, False), ("1", True)):
+        made = json.loads(canonical_params({"iexec_result_encryption": value}))
+        assert made["iexec_result_encryption"] is meant
 
 
 def test_requests_that_exist_are_not_changed():
@@ -111,6 +165,15 @@ def test_requests_that_exist_are_not_changed():
         ("--help", "iexec_result_storage_provider is a required field"),
         ({PROVIDER: "ipfs", "iexec_args": 5}, "iexec_args must be a `string` type, but the final value was"),
         ({PROVIDER: "ipfs", "iexec_result_encryption": "true"}, "iexec_result_encryption must be a `bool"),
+        ({PROVIDER: "ipfs", "iexec_result_encryption": 1}, "iexec_result_encryption must be a `boolean` "),
+        ({PROVIDER: "ipfs", "bulk_cid": 5}, "bulk_cid must be a `string` type, but the final value was: `5`"),
+        ({PROVIDER: "ipfs", "bulk_cid": "5"}, "5 is not a valid CID"),
+        ({PROVIDER: "ipfs", "bulk_cid": None}, "null is not a valid CID"),
+        ({PROVIDER: "ipfs", FILES: "https://a.b"}, "iexec_input_files must be a `array` type, but the final"),
+        ({PROVIDER: "ipfs", FILES: ["https://a.b", 5]}, "iexec_input_files[1] must be a `string` type"),
+        ({PROVIDER: "ipfs", FILES: [None]}, 'iexec_input_files[0] "null" is not a valid URL'),
+        ({PROVIDER: "ipfs", FILES: None}, "iexec_input_files cannot be null"),
+        ({PROVIDER: 5}, "iexec_result_storage_provider must be a `string` type"),
     ],
 )  # fmt: skip
 def test_existing_requests_must_need_no_change(given, problem):
@@ -136,4 +199,8 @@ def test_anything_becomes_parameters_or_is_refused(given, tee, callback, sdk):
         text = canonical_params(given, **where)
         # What was made needs no change any more.
         assert canonical_params(text, **where) == text
-        check_params(text, **where)
+        held = check_params(text, **where)
+        assert held == read_params(text) == json.loads(text)
+        assert set(held) <= set(PARAM_KEYS if sdk == 8 else PARAM_KEYS[:-1])
+        assert callback or held[PROVIDER] in ({"ipfs", "dropbox"} if tee else {"ipfs"})
+        assert tee or "iexec_secrets" not in held

@@ -7,6 +7,7 @@ from helpers.strategies import JSON, objects
 from hypothesis import given
 
 from iexec_lab.errors import ValidationError
+from iexec_lab.ethereum.contracts import APP_REGISTRY, DATASET_REGISTRY, HUB, WORKERPOOL_REGISTRY
 from iexec_lab.protocol import (
     app_arguments,
     category_arguments,
@@ -63,9 +64,16 @@ def test_numbers_and_booleans_are_text():
 
 @given(JSON | objects([*APP, "mrenclave", "description", "workClockTimeRef"]))
 def test_anything_becomes_arguments_or_is_refused(value):
-    for read in (app_arguments, dataset_arguments, workerpool_arguments, category_arguments):
+    for read, create in (
+        (app_arguments, APP_REGISTRY.createApp),
+        (dataset_arguments, DATASET_REGISTRY.createDataset),
+        (workerpool_arguments, WORKERPOOL_REGISTRY.createWorkerpool),
+        (category_arguments, HUB.createCategory),
+    ):
         with suppress(ValidationError):
-            read(value)
+            found = read(value)
+            assert len(create.encode(*found)) % 32 == 4
+            assert all(found[:2])  # owner and name, or name and description
 
 
 def test_tokens_of_storage():

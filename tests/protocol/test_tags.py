@@ -125,7 +125,12 @@ def test_tags_that_do():
 @given(JSON, st.sampled_from([SDK8, SDK823, SDK9]), st.booleans())
 def test_anything_is_a_tag_or_refused(value, frameworks, agnostic):
     with suppress(ValidationError):
-        assert len(check_tag(value, frameworks=frameworks, allow_agnostic=agnostic)) == 66
+        tag = check_tag(value, frameworks=frameworks, allow_agnostic=agnostic)
+        assert len(tag) == 66
+        assert check_tag(tag, frameworks=frameworks, allow_agnostic=agnostic) == tag
+        named = [name for name in frameworks if has_tag(tag, name)]
+        assert len(named) == has_tag(tag, "tee") or (agnostic and not named)
+        assert all(name in frameworks for name in ("scone", "gramine") if has_tag(tag, name))
 
 
 def test_a_deal_needs_what_its_orders_ask_for():

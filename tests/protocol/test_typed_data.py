@@ -119,6 +119,84 @@ def test_endless_types_do_not_end_us():
         hash_typed_data({}, {"A": [{"name": "x", "type": "bool" + "[]" * 5000}]}, {"x": value})
 
 
+SIZES = range(8, 257, 8)
+
+
+@pytest.mark.parametrize("bits", SIZES)
+def test_integers_have_bounds(bits):
+    for kind, low, high in (
+        (f"uint{bits}", 0, 2**bits - 1),
+        (f"int{bits}", -(2 ** (bits - 1)), 2 ** (bits - 1) - 1),
+    ):
+        types = {"A": [{"name": "a", "type": kind}]}
+        for value in (low, high):
+            digest = hash_typed_data({}, types, {"a": value})
+            assert digest == hash_typed_data({}, types, {"a": str(value)})
+            assert digest == keccak(
+                b"\x19\x01"
+                + keccak(keccak(b"EIP712Domain()"))
+                + keccak(keccak(f"A({kind} a)".encode()) + value.to_bytes(32, "big", signed=value < 0))
+            )
+        for value in (low - 1, high + 1):
+            with pytest.raises(ValidationError, match=f"^a must be {kind}$"):
+                hash_typed_data({}, types, {"a": value})
+
+
+@pytest.mark.parametrize("kind", ["uint0", "int0", "int4", "uint7", "uint260", "int264", "uint257"])
+def test_integers_of_other_sizes_are_none(kind):
+    with pytest.raises(ValidationError, match=f"^a must be {kind}$"):
+        hash_typed_data({}, {"A": [{"name": "a", "type": kind}]}, {"a": 0})
+
+
+@pytest.mark.parametrize("size", [1, 2, 31, 32])
+def test_bytes_of_a_fixed_size(size):
+    types = {"A": [{"name": "a", "type": f"bytes{size}"}]}
+    value = bytes(range(1, size + 1))
+    assert hash_typed_data({}, types, {"a": value}) == official({}, types, {"a": value})
+    assert hash_typed_data({}, types, {"a": "0x" + value.hex()}) == official({}, types, {"a": value})
+    for wrong in (value[:-1], value + b"!"):
+        with pytest.raises(ValidationError, match=f"^a must be bytes{size}$"):
+            hash_typed_data({}, types, {"a": wrong})
+
+
+@pytest.mark.parametrize(
+    "kind", ["bytes0", "bytes33", "bytes99", "bytes01x", "uint8x", "xuint8", "ufixed", ""]
+)
+def test_types_that_nobody_knows(kind):
+    for value in ("0x", b"", "0x00", 0):
+        with pytest.raises(ValidationError, match=f"^unknown type {kind}$"):
+            hash_typed_data({}, {"A": [{"name": "a", "type": kind}]}, {"a": value})
+
+
+def test_nesting_is_taken_up_to_a_depth():
+    types = {"A": [{"name": "a", "type": "bool" + "[]" * 64}]}
+    value = True
+    for _ in range(64):
+        value = [value]
+    assert hash_typed_data({}, types, {"a": value}) == official({}, types, {"a": value})
+    deeper = {"A": [{"name": "a", "type": "bool" + "[]" * 65}]}
+    with pytest.raises(ValidationError, match=r"^typed data is nested too deep$"):
+        hash_typed_data({}, deeper, {"a": [value]})
+
+
+def test_the_type_to_hash_can_be_named():
+    types = {"A": [{"name": "a", "type": "bool"}], "B": [{"name": "b", "type": "bool"}]}
+    one = hash_typed_data({}, types, {"a": True, "b": True}, "A")
+    assert one == hash_typed_data({}, {"A": types["A"]}, {"a": True})
+    assert one != hash_typed_data({}, types, {"a": True, "b": True}, "B")
+    with pytest.raises(ValidationError, match=r"^unknown type C$"):
+        hash_typed_data({}, types, {}, "C")
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_typed_data_are_three_objects(place):
+    given = [{}, {"A": []}, {}]
+    assert len(hash_typed_data(*given)) == 32
+    given[place] = []
+    with pytest.raises(ValidationError, match=r"^typed data needs domain, types and message$"):
+        hash_typed_data(*given)
+
+
 @given(JSON, st.dictionaries(TEXT, JSON, max_size=2), JSON)
 def test_anything_is_hashed_or_refused(domain, types, message):
     with suppress(ValidationError):

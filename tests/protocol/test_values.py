@@ -97,4 +97,6 @@ def test_signatures_of_any_length():
 def test_anything_is_read_or_refused(value):
     for read in (to_address, to_bytes32, to_uint256, to_signature):
         with suppress(ValidationError):
-            read(value)
+            found = read(value)
+            assert read(found) == found
+            assert isinstance(found, int) if read is to_uint256 else found.startswith("0x")

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from iexec_lab.errors import IexecError, WalletError
+from iexec_lab.protocol import to_address
 from iexec_lab.wallet import keystore
 from iexec_lab.wallet.keystore import (
     WalletFile,
@@ -263,9 +264,17 @@ def as_file(document):
 def test_a_spoilt_file_has_a_wallet_or_is_an_error(tmp_path, content, encrypted):
     (tmp_path / "wallet").write_bytes(content)
     file = WalletFile(tmp_path / "wallet", encrypted=encrypted)
-    for work in (file.read, lambda: file.address, lambda: file.unlock("pw")):
-        with contextlib.suppress(IexecError):
-            work()
+    held = {}
+    with contextlib.suppress(IexecError):
+        held = file.read()
+        assert held == json.loads(content)
+    with contextlib.suppress(IexecError):
+        named = held.get("address")
+        assert file.address == (file.unlock().address if named is None else to_address(named))
+    with contextlib.suppress(IexecError):
+        signer = file.unlock("pw")
+        assert not encrypted  # there is no keystore among these
+        assert signer.address == LocalSigner(held["privateKey"]).address
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "device", "huge", "deep"])

@@ -195,3 +195,12 @@ def test_a_password_of_bytes_that_are_no_text_is_refused():
         encrypt_key(KEY, "caf\udce9", n=CHEAP)
     with pytest.raises(WalletError, match="A password is text"):
         decrypt_key(encrypt_key(KEY, "pw", n=CHEAP), "caf\udce9")
+
+
+def test_a_keystore_is_as_dear_to_guess_as_others():
+    """131072 rounds, as in the official SDK, unless a test asks for fewer."""
+    for options, rounds in (({}, 131072), ({"n": CHEAP}, CHEAP)):
+        keystore = encrypt_key(KEY, "pw", **options)
+        params = keystore["Crypto"]["kdfparams"]
+        assert (params["n"], params["r"], params["p"], params["dklen"]) == (rounds, 8, 1, 32)
+        assert decrypt_key(keystore, "pw") == KEY

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from iexec_lab.errors import MarketError, OrderError
+from iexec_lab.errors import MarketError, OrderError, ValidationError
 from iexec_lab.protocol import (
     ORDERS,
     AppOrder,
@@ -80,8 +80,11 @@ def publish(session: Session, order: AnyOrder) -> str:
     """Publish a signed order on the market; its hash.
 
     Raises:
+        ValidationError: It is not signed.
         MarketError, ApiError: The market was not reached, or refused, or says that it published another.
     """
+    if order.signature is None:
+        raise ValidationError("sign is a required field", hint=f"Sign the {order.kind} first: order sign.")
     token = session.market.log_in(session.gate)
     published = session.market.publish(order.kind, order.to_json(), token)
     own = order.hash(session.domain)

@@ -9,6 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from iexec_lab.client.jobs import cid_check
+from iexec_lab.client.jobs.download import download_result, fetch_result
+from iexec_lab.client.jobs.result import Result
 from iexec_lab.errors import IpfsError
 from iexec_lab.ipfs.cid import RAW, Cid
 from iexec_lab.ipfs.unixfs import CHUNK_SIZE, FileBuilder
@@ -96,6 +98,27 @@ class TestResult:
         assert "verify=False" in caught.value.hint
         assert job.result(verify=False).text() == "something else"
         assert list(tmp_path.glob(".*")) == []
+
+    def test_every_way_to_a_result_checks_it_unless_told_not_to(self, lab, job, liar, tmp_path):
+        [view] = job.status().tasks
+        owner = job.deals[0].deal.beneficiary
+        ways = [
+            job.result,
+            lambda **options: job.results(**options)[0],
+            lambda **options: lab.task.result(view.task_id, **options),
+            lambda **options: fetch_result(lab.session, view, owner, **options),
+            lambda **options: Result(download_result(lab.session, view, tmp_path / "r.zip", **options)),
+        ]
+        for way in ways:
+            for options in ({}, {"verify": True}):
+                with pytest.raises(IpfsError, match="The gateway gave other content than /ipfs/Qm"):
+                    way(**options)
+            assert way(verify=False).text() == "something else"
+
+    def test_a_download_that_is_shown_is_checked(self, lab, job, liar):
+        with pytest.raises(IpfsError, match="The gateway gave other content than /ipfs/Qm"):
+            lab.task.show(job.task_ids[0], download="shown")
+        assert not (lab.session.folder / "shown.zip").exists()
 
     def test_a_result_is_downloaded_once(self, lab, job, monkeypatch):
         first = job.result()

@@ -5,6 +5,7 @@ import json
 import os
 import zipfile
 from contextlib import suppress
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -12,13 +13,15 @@ from helpers.mutated import mutated
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iexec_lab.client.jobs.download import check_downloadable, read_key
+from iexec_lab.client.jobs import download, result
+from iexec_lab.client.jobs.download import beneficiary_key_file, check_downloadable, read_key
 from iexec_lab.client.jobs.result import Result
 from iexec_lab.client.jobs.status import TaskView
-from iexec_lab.crypto import encrypt_result, generate_keypair
+from iexec_lab.crypto import ArchiveLimits, encrypt_result, generate_keypair
 from iexec_lab.errors import CryptoError, IexecError, JobError, ObjectNotFoundError
 from iexec_lab.protocol import NULL_BYTES32, Task
 
+REAL_FOLDER = download.results_folder  # before the tests have a place of their own
 PNG = bytes.fromhex("89504e470d0a1a0a") + b"rest"
 
 
@@ -94,6 +97,68 @@ class TestKinds:
         with pytest.raises(ObjectNotFoundError, match="No file found for id b") as caught:
             make(a="1").read("b")
         assert "Files: a." in caught.value.hint
+
+
+class TestLimits:
+    """How much is read at once, and how much of it is shown."""
+
+    def test_what_is_read_into_memory(self):
+        assert result.MAX_FILE == 1 << 30
+        assert ArchiveLimits(1 << 30, 100_000, 200, 64 << 20) == result.IN_MEMORY
+        assert result._COMPUTED == 1 << 20
+
+    def test_json_may_have_nan(self, make):
+        assert str(make(**{"a.json": "[NaN, Infinity, 1]"}).json()) == "[nan, inf, 1]"
+
+    def test_a_list_of_files_is_not_endless(self, make):
+        result = make(**{f"{place}-{'x' * 100}": "" for place in range(9)})
+        shown = repr(result).partition(": ")[2].rstrip(">").split(", ")
+        assert len(shown) == 6
+        assert shown == [f"{name[:80]}…" for name in result.files[:6]]
+        assert len(result.files) == 9
+
+    def test_a_folder_in_use_is_left_alone_unless_it_may_be_replaced(self, make, tmp_path):
+        result = make(a="1")
+        for options in ({}, {"overwrite": False}):
+            (tmp_path / "out").mkdir(exist_ok=True)
+            (tmp_path / "out" / "mine").write_text("mine")
+            with pytest.raises(CryptoError, match="already exists and is not empty"):
+                result.extract(tmp_path / "out", **options)
+        [path] = result.extract(tmp_path / "out", overwrite=True)
+        assert [each.name for each in (tmp_path / "out").iterdir()] == [path.name] == ["a"]
+
+    def test_a_copy_goes_to_a_new_folder(self, make, tmp_path):
+        result = make(a="1")
+        target = tmp_path / "new" / "deep" / "r.zip"
+        assert result.save(target) == target
+        result.save(target)
+        assert target.read_bytes() == result.path.read_bytes()
+
+    def test_decrypted_beside_or_elsewhere(self, tmp_path, pair, make):
+        private, public = pair
+        encrypt_result(make(**{"stdout.txt": "secret"}).path, tmp_path / "enc.zip", public)
+        result = Result(tmp_path / "enc.zip", task_id="0xabc", location="/ipfs/x")
+        assert (result.encrypted, "encrypted" in repr(result)) == (True, True)
+        for target, path in ((None, "enc.decrypted.zip"), (tmp_path / "b.zip", "b.zip")):
+            opened = result.decrypt(private, target)
+            assert (opened.path, opened.task_id, opened.location) == (tmp_path / path, "0xabc", "/ipfs/x")
+            assert not opened.encrypted
+
+
+def test_where_results_are_kept(monkeypatch, tmp_path):
+    session = SimpleNamespace(network=SimpleNamespace(id=134), folder=tmp_path)
+    monkeypatch.setenv("IEXEC_LAB_HOME", str(tmp_path))
+    assert REAL_FOLDER(session) == tmp_path / "cache" / "results" / "134"
+    monkeypatch.delenv("IEXEC_LAB_HOME")
+    assert REAL_FOLDER(session).parts[-2:] == ("results", "134")
+    assert not REAL_FOLDER(session).is_relative_to(tmp_path)
+    for options, path in (
+        ((), ".secrets/beneficiary/0xa_key"),
+        (("keys",), "keys/0xa_key"),
+        ((None, "mine"), ".secrets/beneficiary/mine"),
+        (("keys", "mine"), "keys/mine"),
+    ):
+        assert beneficiary_key_file(session, "0xa", *options) == tmp_path / path
 
 
 class TestExtract:
@@ -261,6 +326,24 @@ with zipfile.ZipFile(GOOD, "w", zipfile.ZIP_DEFLATED) as _archive:
     _archive.writestr("empty/", "")
 
 
+CONTENTS = {b'{"deterministic-output-path": "/iexec_out/a"}', b"x,y\n1,2\n" * 20, PNG}
+
+
+def check_reads(result, name):
+    """Each way to read a file gives what it says, of the same bytes."""
+    data = None
+    with suppress(IexecError):
+        data = result.read(name)
+        assert result.text(name) == data.decode(errors="replace")
+    with suppress(IexecError):
+        assert json.dumps(result.json(name)) == json.dumps(json.loads(data))
+    with suppress(IexecError):
+        assert isinstance(result.table(name), pd.DataFrame | pd.Series)
+    with suppress(IexecError):
+        picture = result.image(name)
+        assert not name or (picture.name, picture.data) == (name, data)
+
+
 @given(data=st.data())
 def test_a_spoilt_zip_is_read_or_an_error(tmp_path_factory, data):
     spoilt = bytearray(GOOD.getvalue())
@@ -277,11 +360,14 @@ def test_a_spoilt_zip_is_read_or_an_error(tmp_path_factory, data):
     with suppress(IexecError):
         assert repr(result).isprintable()
         for name in [None, *result.files]:
-            for read in (result.read, result.text, result.json, result.table, result.image):
-                with suppress(IexecError):
-                    read(name)
-    with suppress(IexecError):
-        result.extract(folder / "out")
+            check_reads(result, name)
+    try:
+        paths = result.extract(folder / "out")
+    except IexecError:
+        assert not (folder / "out").exists()
+    else:
+        assert all(path.is_file() and path.is_relative_to(folder / "out") for path in paths)
+        assert {path.read_bytes() for path in paths} <= CONTENTS
 
 
 @given(answer=mutated({"deterministic-output-path": "/iexec_out/a", "callback-data": "0x"}))
@@ -307,9 +393,8 @@ def test_a_file_of_any_bytes_is_what_it_says_or_an_error(tmp_path_factory, name,
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(name, data)
     result = Result(path)
-    for read in (result.json, result.table, result.image, result.text):
-        with suppress(IexecError):
-            read(name)
+    assert result.read(name) == data
+    check_reads(result, name)
 
 
 @given(
@@ -320,7 +405,10 @@ def test_a_file_of_any_bytes_is_what_it_says_or_an_error(tmp_path_factory, name,
 )
 def test_whatever_a_task_names_as_its_result(results):
     with suppress(JobError):
-        assert isinstance(check_downloadable(view(3, results)), str)
+        location = check_downloadable(view(3, results))
+        assert location
+        assert json.loads(results)["storage"] == "ipfs"
+        assert json.loads(results)["location"] == location
 
 
 def test_what_is_no_zip(tmp_path):

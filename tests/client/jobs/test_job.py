@@ -4,6 +4,7 @@ import asyncio
 import pickle
 import threading
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pandas as pd
@@ -14,6 +15,7 @@ from helpers.waiting import until
 
 from iexec_lab.client.jobs.detached import Detached, detached_await
 from iexec_lab.client.jobs.job import Job
+from iexec_lab.client.jobs.status import JobStatus
 from iexec_lab.commands.official_json import fetch
 from iexec_lab.errors import CallError, JobError, ObjectNotFoundError
 from iexec_lab.wallet.signer import LocalSigner
@@ -86,7 +88,37 @@ class TestWait:
             idle.wait(progress=interrupt)
         assert isinstance(caught.value, KeyboardInterrupt)
         assert caught.value._render_traceback_() == [str(caught.value)]
-        assert f'lab.job("{idle.deal_id}")' in str(caught.value)
+        assert str(caught.value) == (
+            f'Detached; the job goes on. Reattach: lab.job("{idle.deal_id}").wait() '
+            f"or iexec-lab deal show {idle.deal_id} --watch"
+        )
+
+    @pytest.fixture
+    def impatient(self, monkeypatch):
+        """Somebody who presses Ctrl-C at the first pause."""
+        clock = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _seconds: _raise(KeyboardInterrupt))
+        monkeypatch.setattr("iexec_lab.client.jobs.polling.time", clock)
+
+    @pytest.mark.usefixtures("impatient")
+    def test_results_are_waited_for_and_an_interrupt_detaches(self, idle):
+        for wait in (idle.wait, idle.result, idle.results, lambda: idle.result(wait=True)):
+            with pytest.raises(Detached) as caught:
+                wait()
+            assert caught.value.line == f"deal show {idle.deal_id} --watch"
+            assert f'lab.job("{idle.deal_id}").wait() or iexec-lab {caught.value.line}' in str(caught.value)
+        for ask in (idle.result, idle.results):
+            with pytest.raises(JobError, match="Task is not completed"):
+                ask(wait=False)
+
+    @pytest.mark.usefixtures("impatient")
+    def test_one_result_waits_for_its_own_task_only(self, finished, monkeypatch):
+        running, ended = finished.status().tasks
+        running = replace(running, task=replace(running.task, status=1), now=0)
+        monkeypatch.setattr(finished, "status", lambda: JobStatus((running, ended)))
+        assert finished.result(1).task_id == ended.task_id
+        for wait in (finished.wait, finished.result, finished.results):
+            with pytest.raises(Detached):
+                wait()
 
     def test_a_cancelled_await_detaches_and_stays_a_cancellation(self, idle):
         async def main():

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 from types import SimpleNamespace
 
 import pytest
 
 from iexec_lab.client.jobs import polling
 from iexec_lab.client.jobs.detached import Detached
-from iexec_lab.client.jobs.polling import looks, pauses, watch
+from iexec_lab.client.jobs.polling import look_again, looks, patiently, pauses, watch
+from iexec_lab.client.jobs.status import TaskRef, TaskView
 from iexec_lab.errors import CallError, JobError
+from iexec_lab.protocol import NULL_BYTES32, Task
+
+DEAL = "0x" + "22" * 32
+
+
+def view(number, *, now=0, final=100, name="0x1"):
+    task = Task.from_abi(
+        (number, bytes.fromhex(DEAL[2:]), 0, 1, 1, 1, final, bytes(32), 0, 0, [], bytes(32), b"", 0, b"")
+    )
+    return TaskView(name, DEAL, 0, task, now, final)
+
 
 LOCAL = SimpleNamespace(network=SimpleNamespace(host="http://127.0.0.1:1"))
 FAR = SimpleNamespace(network=SimpleNamespace(host="https://node.example"))
@@ -81,13 +94,128 @@ def test_a_node_that_stays_away_does_not_lose_the_work(clock):
     assert clock[0] >= polling.PATIENCE
 
 
-def test_a_far_node_is_asked_less_often(clock):
-    near, far = pauses(LOCAL), pauses(FAR)
-    assert max(next(near) for _ in range(50)) == 0.25
-    assert max(next(far) for _ in range(50)) == 5.0
-    assert next(pauses(FAR)) == 0.05
-
-
 def test_looks_never_end_by_themselves(clock):
     seen = looks(LOCAL, lambda: "a")
     assert [next(seen) for _ in range(3)] == ["a"] * 3
+
+
+def test_only_what_runs_is_asked_for_again(monkeypatch):
+    ended, running = view(3, name="0xa"), view(1, name="0xb")
+    refs = [TaskRef(name, DEAL, 0, 100) for name in ("0xb", "0xa")]
+    asked = []
+
+    def look(_session, wanted):
+        asked.append([ref.task_id for ref in wanted])
+        return [view(4, name=ref.task_id) for ref in wanted]
+
+    monkeypatch.setattr(polling, "look", look)
+    found = look_again(None, refs, [ended, running])
+    assert [(each.task_id, each.status) for each in found] == [("0xb", "FAILED"), ("0xa", "COMPLETED")]
+    assert found[1] is ended
+    assert asked == [["0xb"]]
+
+
+class TestPatience:
+    @pytest.fixture
+    def clock(self, monkeypatch):
+        clock = SimpleNamespace(now=0.0, slept=[])
+        clock.monotonic = lambda: clock.now
+
+        def sleep(seconds):
+            clock.slept.append(seconds)
+            clock.now += seconds
+
+        clock.sleep = sleep
+        monkeypatch.setattr(polling, "time", clock)
+        return clock
+
+    def test_a_node_has_a_minute_to_come_back(self, clock):
+        def look():
+            if clock.now < 60:
+                raise CallError("gone")
+            return "there"
+
+        assert patiently(look) == "there"
+        assert clock.slept == [1] * 60
+
+    def test_and_no_longer(self, clock):
+        def look():
+            raise CallError(f"gone at {clock.now:g}")
+
+        with pytest.raises(CallError, match="gone at 60"):
+            patiently(look)
+
+    def test_other_errors_are_not_waited_out(self, clock):
+        def look():
+            raise JobError("no")
+
+        with pytest.raises(JobError):
+            patiently(look)
+        assert clock.slept == []
+
+
+@pytest.mark.parametrize(
+    ("host", "longest"),
+    [
+        ("http://127.0.0.1:8545", 0.25),
+        ("http://localhost", 0.25),
+        ("http://[::1]:1", 0.25),
+        ("https://node.example", 5.0),
+        ("http://10.0.0.1", 5.0),
+        ("mainnet", 5.0),
+    ],
+)
+def test_looks_are_rarer_and_rarer(host, longest):
+    found = list(itertools.islice(pauses(SimpleNamespace(network=SimpleNamespace(host=host))), 40))
+    assert found[0] == 0.05
+    assert found[1] == pytest.approx(0.065)
+    assert found == sorted(found)
+    assert found[-1] == longest
+
+
+class TestLook:
+    """What the node answers is believed only when it is about the task that was asked for."""
+
+    def look(self, monkeypatch, number, *, deal=DEAL, index=0, block=None, status_=1):
+        zero = bytes(32)
+        abi = (status_, bytes.fromhex(deal[2:]), index, 1, 1, 1, 100, zero, 0, 0, [], zero, b"", 0, b"")
+        monkeypatch.setattr(polling.Call, "decode", lambda _call, _answer: abi)
+        asked = []
+
+        def batch(requests):
+            asked.extend(requests)
+            return ["0x"] * (len(requests) - 1) + [{"timestamp": "0x63"} if block is None else block]
+
+        session = SimpleNamespace(
+            network=SimpleNamespace(hub="0x" + "11" * 20), rpc=SimpleNamespace(batch=batch)
+        )
+        refs = [TaskRef(f"0x{each:064x}", DEAL, 0, 100) for each in range(number)]
+        found = polling.look(session, refs)
+        assert [method for method, _ in asked] == ["eth_call"] * number + ["eth_getBlockByNumber"]
+        assert asked[-1][1] == ["latest", False]
+        return found
+
+    def test_with_the_chain_s_clock(self, monkeypatch):
+        found = self.look(monkeypatch, 2)
+        assert [(each.now, each.final_time, each.index) for each in found] == [(99, 100, 0)] * 2
+        assert [each.task_id for each in found] == [f"0x{each:064x}" for each in range(2)]
+
+    @pytest.mark.parametrize("other", [{"deal": "0x" + "33" * 32}, {"index": 1}])
+    def test_another_task(self, monkeypatch, other):
+        with pytest.raises(CallError, match="The node did not answer with task 0x00") as caught:
+            self.look(monkeypatch, 1, **other)
+        told = {"deal": DEAL, "index": 0} | other
+        assert caught.value.details == {"answer": f"task {told['index']} of deal {told['deal']}"}
+
+    def test_one_that_was_not_begun_may_be_any(self, monkeypatch):
+        assert self.look(monkeypatch, 1, deal=NULL_BYTES32, index=5, status_=0)[0].status == "UNSET"
+
+    def test_an_unknown_status(self, monkeypatch):
+        assert self.look(monkeypatch, 1, status_=4)[0].status == "FAILED"
+        with pytest.raises(CallError, match="an unknown status: 5"):
+            self.look(monkeypatch, 1, status_=5)
+
+    @pytest.mark.parametrize("block", ["0x", [], {}])
+    def test_no_clock(self, monkeypatch, block):
+        with pytest.raises(CallError):
+            self.look(monkeypatch, 1, block=block)

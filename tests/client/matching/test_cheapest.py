@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 from hypothesis import given, settings
@@ -103,6 +104,33 @@ def test_an_exact_tag_lets_nobody_add_to_it():
     pools = [pool(tag=GPU)]
     assert choose(Wish(), apps, [], pools).app is apps[0]
     assert choose(Wish(exact=True), apps, [], pools).app is apps[1]
+
+
+def test_an_exact_tag_and_a_dataset():
+    """Nor may the dataset add to it, but for its enclave, which the request then gets."""
+    gpu, tee = dataset(1, tag=GPU), dataset(5, tag=TEE)
+    pools = [pool(tag=sum_tags(TDX, GPU))]
+    exact = Wish(exact=True, framework=TDX)
+    assert choose(exact, [app()], [gpu], pools) is None
+    assert choose(Wish(framework=TDX), [app()], [gpu], pools).dataset is gpu
+    assert choose(exact, [app()], [gpu, dataset(9)], pools).price == 9
+    named = Wish(exact=True, tag=GPU, framework=TDX)
+    assert choose(named, [app()], [gpu], pools).tag == GPU
+    for wish in (exact, named):
+        found = choose(wish, [app(tag=TEE)], [tee], pools)
+        assert (found.dataset, found.tag) == (tee, sum_tags(wish.tag, TDX))
+        assert choose(wish, [app()], [tee], pools) is None
+    # A framework that a dataset order names does not count.
+    assert choose(replace(exact, tag=TDX), [app(tag=TDX)], [dataset(tag=SCONE)], pools).tag == TDX
+    assert choose(exact, [app(tag=TDX)], [dataset()], pools) is None
+
+
+def test_equal_prices_take_what_asks_for_least_among_all_pools():
+    """Also when another pool makes up for what the orders cost more."""
+    apps = [app(1, tag=TDX, workerpoolrestrict=POOL), app(0, tag=GPU, workerpoolrestrict=OTHER)]
+    pools = [pool(0, tag=TDX), pool(1, tag=GPU, workerpool=OTHER)]
+    found = choose(Wish(), apps, [], pools)
+    assert (found.price, found.app, found.workerpool) == (1, apps[1], pools[1])
 
 
 def test_the_smallest_category_wins_over_the_price():

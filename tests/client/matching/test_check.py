@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from helpers.answers import facts
 from helpers.scripted import answer, contract, place
 
-from iexec_lab.client.matching.check import Match, Mismatch, check_match, restrictions
+from iexec_lab.client.matching import check
+from iexec_lab.client.matching.check import Match, Mismatch, check_match, check_solvency, restrictions
+from iexec_lab.errors import BalanceError
 from iexec_lab.ethereum.contracts import ERC734
 from iexec_lab.ethereum.rpc import Rpc
 from iexec_lab.protocol import NULL_ADDRESS, AppOrder, DatasetOrder, RequestOrder, WorkerpoolOrder, encode_tag
+from iexec_lab.units import format_rlc
 
 GROUP = "0x0000000000000000000000000000000000073400"
 
@@ -61,6 +65,111 @@ def test_a_restriction_may_name_a_group(lab, hello, match, member):
     else:
         with pytest.raises(Mismatch, match=f"apporder is restricted to requester {GROUP}"):
             check_match(lab.session, grouped)
+
+
+def test_members_of_a_group_are_those_with_purpose_4(lab, hello, match):
+    asked = []
+    batch = lab.session.rpc.batch
+
+    class Watched:
+        def __getattr__(self, name):
+            return getattr(lab.session.rpc, name)
+
+        def batch(self, requests):
+            asked.extend(params[0] for method, params in requests if method == "eth_call")
+            return batch(requests)
+
+    place(Rpc(lab.session.network.host), GROUP, contract({ERC734.keyHasPurpose: answer("bool", True)}))
+    grouped = replace(match, app=lab.order.sign("apporder", app=hello, requesterrestrict=GROUP))
+    session = SimpleNamespace(
+        **{name: getattr(lab.session, name) for name in ("network", "registries", "domain", "hub")},
+        rpc=Watched(),
+    )
+    assert check_match(session, grouped) == 1
+    [data] = [call["data"] for call in asked if call["to"] == GROUP]
+    member = bytes.fromhex(lab.session.address[2:]).rjust(32, b"\0")
+    assert data == "0x" + ERC734.keyHasPurpose.encode(member, 4).hex()
+
+
+@pytest.mark.parametrize("kind", ["app", "workerpool", "dataset"])
+def test_what_is_not_registered(lab, match, other, kind):
+    nobody = other.session.address
+    changes = {
+        "app": {"app": replace(match.app, app=nobody)},
+        "workerpool": {"workerpool": replace(match.workerpool, workerpool=nobody)},
+        "dataset": {"dataset": DatasetOrder(dataset=nobody)},
+    }
+    with pytest.raises(Mismatch, match=f"^No {kind} deployed at address {nobody}$") as caught:
+        check_match(lab.session, replace(match, **changes[kind]))
+    assert caught.value.culprit == f"{kind}order"
+
+
+def test_what_is_left_of_an_order(lab, match):
+    used = replace(match, app=lab.order.sign("apporder", app=match.app.app, volume=1))
+    assert check_match(lab.session, used) == 1
+    lab.order.fill(used.app, match.workerpool, params={})
+    with pytest.raises(Mismatch, match=r"^apporder is fully consumed$") as caught:
+        check_match(lab.session, used)
+    assert caught.value.culprit == "apporder"
+
+
+class TestSolvency:
+    MATCH = Match(
+        AppOrder(app=GROUP, appprice=1),
+        WorkerpoolOrder(workerpool=GROUP, category=0, workerpoolprice=4),
+        RequestOrder(app=GROUP, requester=GROUP, beneficiary=GROUP, category=0, params="{}"),
+        DatasetOrder(dataset=GROUP, datasetprice=5),
+    )
+
+    def check(self, stake, volume, **options):
+        hub = SimpleNamespace(
+            view_account=lambda owner: SimpleNamespace(stake=stake) if owner == GROUP else None
+        )
+        check_solvency(SimpleNamespace(hub=hub), self.MATCH, volume, **options)
+
+    @pytest.mark.parametrize(("stake", "options"), [(30, {}), (31, {}), (20, {"sponsored": 10})])
+    def test_enough(self, stake, options):
+        self.check(stake, 3, **options)
+
+    @pytest.mark.parametrize(
+        ("stake", "options", "message", "missing"),
+        [
+            (29, {}, r"Total cost for 3 tasks \(30\) is greater than requester account stake \(29\)", 1),
+            (10, {}, r"Total cost for 3 tasks \(30\) is greater", 20),
+            (9, {}, r"Cost per task \(10\) is greater than requester account stake \(9\)", 21),
+            (19, {"sponsored": 10}, r"Total cost for 3 tasks \(30\) is greater", 1),
+            (0, {"sponsored": 9}, r"Cost per task \(10\) is greater", 21),
+        ],
+    )
+    def test_not_enough(self, stake, options, message, missing):
+        with pytest.raises(BalanceError, match=message) as caught:
+            self.check(stake, 3, **options)
+        assert caught.value.hint == f"Run: account deposit {format_rlc(missing)} RLC"
+        assert caught.value.details == {"stake": f"{format_rlc(stake)} RLC", "cost": "0.00000003 RLC"}
+
+
+@pytest.mark.parametrize(
+    ("price", "stake", "tasks"),
+    [
+        (0, 0, 50),
+        (3, 0, 50),
+        (4, 1, 1),
+        (4, 49, 49),
+        (100, 30, 1),
+        (100, 59, 1),
+        (100, 60, 2),
+        (4, 0, None),
+        (100, 29, None),
+    ],
+)
+def test_how_many_tasks_a_stake_covers(price, stake, tasks):
+    order = WorkerpoolOrder(workerpool=GROUP, category=0, workerpoolprice=price, volume=50)
+    if tasks is None:
+        with pytest.raises(Mismatch, match="workerpool required stake") as caught:
+            check._staked_volume(order, stake)
+        assert caught.value.culprit == "workerpoolorder"
+    else:
+        assert check._staked_volume(order, stake) == tasks
 
 
 def test_a_restriction_to_nobody_in_particular(lab, hello, match, other):

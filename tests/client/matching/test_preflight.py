@@ -1,13 +1,24 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from helpers.labs import CHECKSUM, IMAGE
 
 from iexec_lab.client.matching import preflight
-from iexec_lab.errors import ConfigurationError, OrderError
-from iexec_lab.networks import TDX_TAG
+from iexec_lab.errors import ConfigurationError, OrderError, ValidationError
+from iexec_lab.networks import NETWORKS, TDX_TAG
+from iexec_lab.protocol import (
+    DROPBOX_TOKEN,
+    NULL_ADDRESS,
+    RESULT_ENCRYPTION_KEY,
+    DatasetOrder,
+    RequestOrder,
+    WorkerpoolOrder,
+    encode_tag,
+)
 
 SCONE = '{"framework":"SCONE","version":"v5","entrypoint":"x","heapSize":1,"fingerprint":"ab"}'
 
@@ -124,6 +135,131 @@ class TestRequest:
             preflight.check(lab.session, order)
         lab.storage.init("dropbox", token="t")
         preflight.check(lab.session, order)
+
+
+class Asked:
+    """A session whose secret service knows what it is told to know, and notes what it is asked."""
+
+    def __init__(self, *known, network="bellecour", **changes):
+        self.known, self.asked, self.frameworks = known, [], []
+        self.network = replace(NETWORKS[network], **changes)
+
+    def sms(self, framework=None):
+        self.frameworks.append(framework)
+        return SimpleNamespace(
+            has_dataset_secret=lambda dataset: self.has("dataset", dataset),
+            has_web2=lambda owner, name: self.has(name, owner),
+            has_requester=lambda owner, name: self.has(f"secret {name}", owner),
+        )
+
+    def has(self, *what):
+        self.asked.append(what)
+        return what[0] in self.known
+
+    def together(self, *works):
+        return [work() for work in works]
+
+
+APP, DATASET, ME, YOU = (f"0x{digit * 40}" for digit in "1234")
+TEE = encode_tag("tee,tdx")
+
+
+def request(params, **values):
+    told = {"iexec_result_storage_provider": "ipfs", **params}
+    return RequestOrder(
+        **{
+            "app": APP,
+            "requester": ME,
+            "beneficiary": YOU,
+            "category": 0,
+            "tag": TEE,
+            "params": json.dumps(told),
+        }
+        | values
+    )
+
+
+class TestSecrets:
+    """What a request needs is asked for, where its framework keeps it, and nothing else is."""
+
+    NEEDS = (  # parameters, fields of the order, what has to be there, what is said when it is not
+        ({"iexec_result_encryption": True}, {}, (RESULT_ENCRYPTION_KEY, YOU), "Beneficiary result"),
+        ({"iexec_result_storage_provider": "dropbox"}, {}, (DROPBOX_TOKEN, ME), "Requester storage token"),
+        ({}, {"dataset": DATASET}, ("dataset", DATASET), f"Dataset encryption key is not .* {DATASET}"),
+        ({"iexec_secrets": {"1": "a"}}, {}, ("secret a", ME), f'Requester secret "a" is not .* {ME}'),
+    )  # fmt: skip
+
+    @pytest.mark.parametrize(("params", "values", "wanted", "message"), NEEDS)
+    def test_one(self, params, values, wanted, message):
+        order = request(params, **values)
+        session = Asked(wanted[0])
+        preflight.check_request(session, order, order.tag)
+        assert (session.asked, session.frameworks) == ([wanted], ["tdx"])
+        with pytest.raises(OrderError, match=f"^{message}"):
+            preflight.check_request(Asked(), order, order.tag)
+
+    def test_several(self):
+        params = {"iexec_secrets": {"1": "a", "2": "b"}, "iexec_result_encryption": True}
+        with pytest.raises(OrderError, match=r'^Requester secret "b" is not set'):
+            preflight.require(Asked("secret a", RESULT_ENCRYPTION_KEY), request(params))
+
+    @pytest.mark.parametrize(
+        ("params", "values"),
+        [
+            ({}, {}),
+            ({"iexec_result_encryption": False}, {}),
+            ({}, {"dataset": DATASET, "tag": encode_tag("")}),
+            ({"iexec_args": "x"}, {}),
+        ],
+    )
+    def test_none(self, params, values):
+        session = Asked()
+        preflight.require(session, request(params, **values))
+        assert (session.asked, session.frameworks) == ([], [])
+
+    def test_the_tag_of_the_deal_counts(self):
+        """A dataset is opened in the enclave of the deal, also when the request alone names none."""
+        order = request({}, dataset=DATASET, tag=encode_tag(""))
+        with pytest.raises(OrderError, match="Dataset encryption key"):
+            preflight.require(Asked(), order, tag=encode_tag("tee,scone"))
+        session = Asked("dataset")
+        preflight.require(session, order, tag=encode_tag("tee,scone"))
+        assert session.frameworks == ["scone"]
+
+    def test_the_two_sdks_rules_hold_each_on_its_networks(self):
+        proxy = {"iexec_result_storage_proxy": "https://p.q"}
+        preflight.require(Asked(), request(proxy))
+        with pytest.raises(ValidationError, match=r'^Unknown key "iexec_result_storage_proxy" in params$'):
+            preflight.require(Asked(network="arbitrum-mainnet"), request(proxy))
+
+
+class TestDataset:
+    ORDER = DatasetOrder(dataset=DATASET)
+
+    def test_for_an_enclave_its_key_must_be_there(self):
+        for tag, framework in ((TEE, "tdx"), (encode_tag("tee,scone"), "scone"), (encode_tag("tee"), None)):
+            session = Asked("dataset")
+            preflight.require(session, replace(self.ORDER, tag=tag))
+            assert (session.asked, session.frameworks) == ([("dataset", DATASET)], [framework])
+            with pytest.raises(OrderError, match=f"^Dataset encryption key is not set for dataset {DATASET}"):
+                preflight.require(Asked(), replace(self.ORDER, tag=tag))
+            with pytest.raises(
+                OrderError, match=r"^Dataset requirements check failed: Dataset encryption"
+            ) as caught:
+                preflight.check(Asked(), self.ORDER, tag=tag)
+            assert caught.value.hint == "Its owner runs: dataset push-secret."
+            assert "--skip-preflight-check" in caught.value.message
+
+    def test_else_nobody_is_asked(self):
+        session = Asked()
+        preflight.require(session, self.ORDER)
+        preflight.require(session, replace(self.ORDER, dataset=NULL_ADDRESS, tag=TEE))
+        assert session.asked == []
+
+    def test_a_workerpool_order_needs_nothing(self):
+        session = Asked()
+        preflight.check(session, WorkerpoolOrder(workerpool=APP, category=0, tag=TEE))
+        assert session.asked == []
 
 
 def test_a_run_where_nobody_keeps_secrets(lab, hello, unique):

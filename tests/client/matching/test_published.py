@@ -7,7 +7,8 @@ import requests
 from helpers.answers import facts
 from helpers.stranger import Stranger
 
-from iexec_lab.errors import ApiError, MarketError, OrderError
+from iexec_lab.client.matching import signing
+from iexec_lab.errors import ApiError, MarketError, OrderError, ValidationError
 from iexec_lab.protocol import AppOrder
 from iexec_lab.services.market import Market
 
@@ -151,6 +152,33 @@ class TestTheOrderItself:
         liar.paths = {"/deals": {"ok": True, "count": 2, "deals": [others, own]}}
         liar.said = told(lab, cheap)
         assert facts(lab, "order.show", "app", wanted, deals=True)["deals"]["lastDeals"] == [own]
+
+
+class TestUnsigned:
+    """What nobody signed is refused before anybody is asked or the market hears of it."""
+
+    @pytest.mark.parametrize("take_away", [{"sign"}, {"sign", "salt"}, {"salt"}])
+    def test_json(self, lab, liar, cheap, take_away):
+        asked = []
+        lab.session.confirm = lambda plan: bool(asked.append(plan)) or True
+        held = {name: value for name, value in cheap.to_json().items() if name not in take_away}
+        with pytest.raises(ValidationError, match=r"(sign|salt) is a required field"):
+            lab.order.publish(held)
+        assert (asked, liar.asked) == ([], [])
+
+    def test_an_order(self, lab, liar, hello):
+        with pytest.raises(ValidationError, match="sign is a required field") as caught:
+            lab.order.publish(lab.order.create("apporder", app=hello))
+        assert caught.value.hint == "Sign the apporder first: order sign."
+        assert liar.asked == []
+
+    def test_is_read_where_it_may_be(self, cheap):
+        unsigned = {name: value for name, value in cheap.to_json().items() if name not in {"sign", "salt"}}
+        assert signing.to_order("apporder", unsigned, signed=False).signature is None
+        for options in ({}, {"signed": True}):
+            with pytest.raises(ValidationError, match="is a required field"):
+                signing.to_order("apporder", unsigned, **options)
+            assert signing.to_order("apporder", cheap.to_json(), **options) == cheap
 
 
 class TestNames:

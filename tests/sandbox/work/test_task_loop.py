@@ -349,8 +349,10 @@ def test_a_deal_that_was_made_while_nobody_was_there_is_taken(buyer, open_pool, 
         async with open_pool() as pool:
             await pool.stop()
             task = _buy(buyer, pool, category)
+            assert pool.store.task(task) is None
             pool.start()
             await pool.until(task, "COMPLETED")
+            _check_result(buyer, pool, task)
 
     asyncio.run(main())
 
@@ -381,6 +383,11 @@ def test_a_task_that_was_claimed_meanwhile_is_failed(buyer, open_pool, category)
             buyer.send(buyer.handle.hub, HUB.claim.encode(bytes.fromhex(task[2:])))
             pool.start()
             await pool.until(task, "FAILED")
+            assert pool.history(task)[-1] == "FAILED"
+            assert not {"CONSENSUS_REACHED", "COMPLETED"} & set(pool.history(task))
+            on_chain = buyer.task(task)
+            assert (on_chain.status_name(0), on_chain.contributors) == ("FAILED", ())
+            assert [replicate.status for replicate in pool.store.replicates(task)] == ["ABORTED"]
 
     asyncio.run(main())
 
@@ -457,5 +464,49 @@ def test_a_disk_that_was_full_for_a_while_only_delays(buyer, open_pool, category
             task = _buy(buyer, pool, category)
             await pool.until(task, "COMPLETED")
             assert pool.store.full_at is None
+            _check_result(buyer, pool, task)
 
     asyncio.run(main())
+
+
+def _check_result(buyer, pool, task):
+    """One worker did the task, once, and its result is the one that the chain names."""
+    on_chain = buyer.task(task)
+    assert on_chain.status_name(0) == "COMPLETED"
+    assert len(on_chain.contributors) == 1
+    assert b"Hello" in buyer.files(task)["result.txt"]
+    assert pool.history(task)[-2:] == ["FINALIZED", "COMPLETED"]
+    assert len(set(pool.history(task))) == len(pool.history(task))
+    (replicate,) = pool.store.replicates(task)
+    assert (replicate.status, replicate.worker) == ("COMPLETED", on_chain.contributors[0])
+    assert replicate.facts["resultLink"] == on_chain.results.decode()
+
+
+class TestCrew:
+    ACCOUNTS = tuple(Account(f"0x{digit * 40}", b"") for digit in "1234")
+
+    def chosen(self, crew, count, *taken):
+        return "".join(
+            account.address[2] for account in crew.choose(count, [f"0x{each * 40}" for each in taken])
+        )
+
+    def test_who_was_given_least_comes_first(self):
+        crew = Crew(self.ACCOUNTS)
+        assert len(crew) == 4
+        assert self.chosen(crew, 2) == "12"
+        assert self.chosen(crew, 1) == "3"
+        assert self.chosen(crew, 2) == "41"
+        assert self.chosen(crew, 4) == "2341"
+
+    def test_who_is_taken_is_passed_over(self):
+        crew = Crew(self.ACCOUNTS)
+        assert self.chosen(crew, 2, "1", "3") == "24"
+        assert self.chosen(crew, 3, "1", "2", "3") == "4"
+        assert self.chosen(crew, 1, "1", "2", "3", "4") == ""
+        assert self.chosen(crew, 0) == ""
+        assert self.chosen(crew, 4) == "1324"
+
+    def test_accounts_by_address(self):
+        crew = Crew(self.ACCOUNTS)
+        assert crew.account(self.ACCOUNTS[2].address) is self.ACCOUNTS[2]
+        assert crew.account("0x" + "9" * 40) is None

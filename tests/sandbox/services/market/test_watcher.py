@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,7 +10,11 @@ from helpers.market_world import Universe
 
 from iexec_lab.ethereum.contracts import HUB, REGISTRY
 from iexec_lab.protocol import NULL_ADDRESS, NULL_BYTES32
+from iexec_lab.sandbox.chain.client import Batch
 from iexec_lab.sandbox.chain.snapshot import NATIVE_CHAIN_ID, Kind
+from iexec_lab.sandbox.services.market.store import SCHEMA, counter, set_counter
+from iexec_lab.sandbox.services.market.watcher import CHECKPOINT, CONFIRMATIONS, LAST_BLOCK, Watcher
+from iexec_lab.sandbox.state.disk import open_db
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -365,6 +370,52 @@ def test_a_new_market_reads_the_whole_chain(universe: Universe, world: World) ->
     for path in ("/deals", "/categories"):
         assert fresh.get(path) == world.get(path)
     fresh.stop()
+
+
+def test_the_checkpoint_stays_behind(universe: Universe) -> None:
+    """A block counts as settled once ten others stand on it; a chain that is wound back settles nothing."""
+    world = universe.world("checkpoint")
+    world.sync()
+
+    def blocks() -> tuple[int, int]:
+        told = world.get("/metrics")[1]
+        return told["lastBlock"], told["checkpointBlock"]
+
+    def mine(count: int) -> None:
+        for _ in range(count):
+            world.loop.run(world.ctx.chain.rpc("evm_mine"))
+        world.sync()
+
+    for count in (1, 3, 12):
+        mine(count)
+        last, checkpoint = blocks()
+        assert checkpoint == last - CONFIRMATIONS == last - 10
+    snapshot = world.snapshot()
+    before = blocks()[0]
+    mine(4)
+    settled = blocks()[1]
+    assert settled == before + 4 - 10
+    world.rewind(snapshot)
+    last, checkpoint = blocks()
+    assert last < before + 4
+    assert checkpoint == settled, "what was settled stays settled"
+    mine(20)
+    last, checkpoint = blocks()
+    assert checkpoint == last - 10
+    world.stop()
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "block", "kept"),
+    [(None, 5, 0), (None, 10, 0), (None, 11, 1), (0, 25, 15), (15, 20, 15), (15, 12, 12), (15, 26, 16)],
+)
+def test_how_far_the_checkpoint_is(tmp_path: Path, checkpoint: int | None, block: int, kept: int) -> None:
+    db = open_db(tmp_path / "market.db", SCHEMA)
+    if checkpoint is not None:
+        set_counter(db, CHECKPOINT, checkpoint)
+    Watcher._count(SimpleNamespace(_book=SimpleNamespace(db=db)), Batch(0, block, []))  # type: ignore[arg-type]
+    assert (counter(db, LAST_BLOCK), counter(db, CHECKPOINT)) == (block, kept)
+    db.close()
 
 
 def test_a_chain_that_is_wound_back(world: World) -> None:
