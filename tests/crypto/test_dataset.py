@@ -317,8 +317,12 @@ def test_what_is_neither_a_path_nor_a_file(thing, tmp_path):
     assert names(tmp_path) == []
 
 
-@pytest.mark.parametrize("name", ["a" * 5000, "a\0b", "\ud800", "/dev/zero", "/dev/null/x"])
+@pytest.mark.parametrize("name", ["a" * 5000, "a\0b", "\ud800", "device", "/dev/null/x"])
 def test_a_source_is_a_regular_file_and_a_target_can_be_one(name, tmp_path):
+    if name == "device":  # by a link: a target that is replaced by mistake must not be the machine's own
+        (tmp_path / "links").mkdir()
+        name = tmp_path / "links" / "zero"
+        name.symlink_to("/dev/zero")
     for work in (
         lambda: encrypt_dataset(name, tmp_path / "x"),
         lambda: decrypt_dataset(name, tmp_path / "x", KEY),
@@ -330,7 +334,8 @@ def test_a_source_is_a_regular_file_and_a_target_can_be_one(name, tmp_path):
     (tmp_path / "folder").mkdir()
     with pytest.raises(CryptoError):
         encrypt_dataset(tmp_path / "folder", name)
-    assert names(tmp_path) == ["folder"]
+    assert set(names(tmp_path)) <= {"folder", "links"}
+    assert not isinstance(name, Path) or name.is_symlink()
 
 
 def test_a_decrypted_dataset_is_for_its_owner_only(tmp_path):
