@@ -38,7 +38,11 @@ FIRST = ("interop", "browser", "sandbox", "client")
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Two for each core, since half of the time tests wait; none where only some tests are asked for."""
-    some = config.option.keyword or config.option.lf or any("::" in word for word in config.args)
+    some = (
+        config.option.keyword
+        or getattr(config.option, "lf", False)
+        or any("::" in word for word in config.args)
+    )
     return 0 if some else 2 * (os.cpu_count() or 1)
 
 

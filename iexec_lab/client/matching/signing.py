@@ -83,8 +83,7 @@ def publish(session: Session, order: AnyOrder) -> str:
         ValidationError: It is not signed.
         MarketError, ApiError: The market was not reached, or refused, or says that it published another.
     """
-    if order.signature is None:
-        raise ValidationError("sign is a required field", hint=f"Sign the {order.kind} first: order sign.")
+    require_signed(order)
     token = session.market.log_in(session.gate)
     published = session.market.publish(order.kind, order.to_json(), token)
     own = order.hash(session.domain)
@@ -95,6 +94,16 @@ def publish(session: Session, order: AnyOrder) -> str:
             hint=f"Whoever saw the order can use it: order cancel closes it. Look first: order show {own}.",
         )
     return own
+
+
+def require_signed(order: AnyOrder) -> None:
+    """Refuse an order without a signature.
+
+    Raises:
+        ValidationError: It has none.
+    """
+    if order.signature is None:
+        raise ValidationError("sign is a required field", hint=f"Sign the {order.kind} first: order sign.")
 
 
 def order_terms(order: AnyOrder) -> dict[str, Any]:

@@ -107,6 +107,7 @@ class Orders(Noun):
             AbortedError: It was not confirmed.
         """
         signed = read_order(order)
+        signing.require_signed(signed)
         if not skip_preflight_check:
             preflight.check(self.session, signed)
         plan = self.session.plan("order publish", cost_nrlc=_cost(signed), **signing.order_terms(signed))

@@ -188,3 +188,13 @@ class TestFill:
 def _request(app_order, volume, **more):
     values = {"app": app_order.app, "workerpoolmaxprice": "1 RLC", "category": 0, "volume": volume}
     return {**values, "skip_preflight_check": True, "params": {"iexec_args": "x"}, **more}
+
+
+def test_an_unsigned_order_is_refused_before_anybody_is_asked(lab, hello):
+    asked = []
+    lab.session.confirm = lambda plan: asked.append(plan) or True
+    order = lab.order.create("app", app=hello)
+    with pytest.raises(ValidationError, match="sign is a required field") as caught:
+        lab.order.publish(order)
+    assert caught.value.hint == "Sign the apporder first: order sign."
+    assert asked == []
