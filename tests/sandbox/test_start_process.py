@@ -55,6 +55,17 @@ def test_only_what_is_missing_is_named(home, monkeypatch, module, package):
         pass
 
 
+def test_no_start_waits_for_what_is_rarely_used():
+    code = (
+        "import sys\n"
+        "from iexec_lab.sandbox.services.server import load_factories\n"
+        "load_factories()\n"
+        "print(*{'socketio', 'engineio', 'jwt', 'web3', 'eth_account'} & set(sys.modules))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
 def test_what_is_looked_for_is_what_the_extra_installs():
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     names = {re.match("[a-z-]+", line)[0] for line in declared["sandbox"]}
