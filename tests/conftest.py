@@ -23,7 +23,7 @@ settings.register_profile(
 # pytest --hypothesis-profile=long: for whoever changes a parser of what strangers send.
 settings.register_profile("long", parent=settings.get_profile("untimed"), max_examples=10_000)
 # make check: a first look.
-settings.register_profile("quick", parent=settings.get_profile("untimed"), max_examples=20)
+settings.register_profile("quick", parent=settings.get_profile("untimed"), max_examples=10)
 settings.load_profile("untimed")
 
 TESTS = Path(__file__).parent
@@ -32,9 +32,14 @@ FIRST = ("interop", "browser", "sandbox", "client")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Two for each core, since half of the time tests wait; none where only some tests are asked for."""
-    some = config.option.keyword or config.option.lf or any("::" in word for word in config.args)
-    return 0 if some else 2 * (os.cpu_count() or 1)
+    """Two for each core, since sandboxes are waited for; one without them; none for a few tests."""
+    if (
+        config.option.keyword
+        or config.getoption("lf", default=False)
+        or any("::" in word for word in config.args)
+    ):
+        return 0
+    return (os.cpu_count() or 1) * (1 if "not sandbox" in config.option.markexpr else 2)
 
 
 @pytest.hookimpl(tryfirst=True)
