@@ -27,19 +27,16 @@ settings.register_profile("quick", parent=settings.get_profile("untimed"), max_e
 settings.load_profile("untimed")
 
 TESTS = Path(__file__).parent
-FIRST = ("interop", "browser", "sandbox", "client")
-"""Folders whose files take longest; they begin first, so that at the end no worker waits for another."""
+FIRST = ("interop", "browser", "test_examples.py", "sandbox", "client", "notebook")
+"""What takes longest; these begin first, so that at the end no worker waits for another."""
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Two for each core, since sandboxes are waited for; one without them; none for a few tests."""
-    if (
-        config.option.keyword
-        or config.getoption("lf", default=False)
-        or any("::" in word for word in config.args)
-    ):
+    options = config.option
+    if options.keyword or getattr(options, "lf", False) or any("::" in word for word in config.args):
         return 0
-    return (os.cpu_count() or 1) * (1 if "not sandbox" in config.option.markexpr else 2)
+    return (os.cpu_count() or 1) * (1 if "not sandbox" in options.markexpr else 2)
 
 
 @pytest.hookimpl(tryfirst=True)
