@@ -6,7 +6,7 @@ ARGS ?=
 ROOM ?= client
 # A file of tests stays on one worker, since its tests share what they started; those that take longest begin.
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
-# Tests start thousands of Python programs; compiling everything anew for each takes more time than the tests.
+# Each worker, and each of the thousands of programs that tests start, would compile everything anew.
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test check quick lint format mutants bench clean

@@ -24,7 +24,7 @@ settings.register_profile(
 # pytest --hypothesis-profile=long: for whoever changes a parser of what strangers send.
 settings.register_profile("long", parent=settings.get_profile("untimed"), max_examples=10_000)
 # make check: a first look.
-settings.register_profile("quick", parent=settings.get_profile("untimed"), max_examples=20)
+settings.register_profile("quick", parent=settings.get_profile("untimed"), max_examples=10)
 settings.load_profile("untimed")
 
 # Started in the background of a script we ignore Ctrl-C, and so would the programs that tests interrupt.
@@ -32,18 +32,16 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TESTS = Path(__file__).parent
-FIRST = ("interop", "browser", "sandbox", "client")
-"""Folders whose files take longest; they begin first, so that at the end no worker waits for another."""
+FIRST = ("interop", "browser", "test_examples.py", "sandbox", "client", "notebook")
+"""What takes longest; these begin first, so that at the end no worker waits for another."""
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Two for each core, since half of the time tests wait; none where only some tests are asked for."""
-    some = (
-        config.option.keyword
-        or getattr(config.option, "lf", False)
-        or any("::" in word for word in config.args)
-    )
-    return 0 if some else 2 * (os.cpu_count() or 1)
+    """Two for each core, since sandboxes are waited for; one without them; none for a few tests."""
+    options = config.option
+    if options.keyword or getattr(options, "lf", False) or any("::" in word for word in config.args):
+        return 0
+    return (os.cpu_count() or 1) * (1 if "not sandbox" in options.markexpr else 2)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -167,8 +167,8 @@ def test_a_transaction_that_may_still_be_approved_is_not_asked_for_twice(serve, 
     assert "did not answer within" in found.message
     with pytest.raises(WalletRefusal, match="still waits in the wallet"):
         wallet("eth_sendTransaction", [{**SEND[0], "gas": "0x9999"}])
+    [answer] = until(lambda: [*browser.answers.values()])  # it was handed out, but not read yet perhaps
     assert [asked["method"] for asked in browser.asked] == ["eth_sendTransaction"]
-    [answer] = browser.answers.values()
     answer.give(result="0xlate")
     found = until(lambda: refusal(wallet), lambda found: "after its time" in found.message)
     assert found.tx_hash == "0xlate"
