@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from helpers.official import sdk
+from helpers.official.tools import sdk
 
 from iexec_lab import Sandbox, connect
 from iexec_lab.networks import sandbox_network

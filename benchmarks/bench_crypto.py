@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from helpers.official import sdk
+from helpers.official.tools import sdk
 
 from iexec_lab.crypto import (
     decrypt_dataset,

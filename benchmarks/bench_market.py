@@ -20,7 +20,7 @@ import requests
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from helpers.market_world import Desk
+from helpers.sandbox.market_world import Desk
 
 from iexec_lab.protocol import NULL_ADDRESS, NULL_BYTES32, Domain
 from iexec_lab.sandbox import Sandbox

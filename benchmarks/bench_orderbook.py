@@ -21,7 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from helpers.official import sdk
+from helpers.official.tools import sdk
 
 from iexec_lab.frames import build
 from iexec_lab.services.market import Market

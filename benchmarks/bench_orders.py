@@ -19,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from helpers.official import sdk
+from helpers.official.tools import sdk
 
 from iexec_lab.errors import IexecError
 from iexec_lab.protocol import Domain, RequestOrder, recover_address, signatures

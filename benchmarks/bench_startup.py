@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from helpers.official import install
+from helpers.official.tools import install
 
 from iexec_lab import Sandbox
 

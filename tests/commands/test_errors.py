@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.parity import Side, run_ours
+from helpers.official.parity import Side, run_ours
 
 SOMEBODY = "0x90F79bf6EB2c4f870365E785982E1f101E93b906"
 PUBLISH = f"publish {SOMEBODY}"

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from helpers.parity import run_ours
+from helpers.official.parity import run_ours
 
 SAMPLES = json.loads((Path(__file__).parent / "manual_samples.json").read_text())
 WALLET = {"privateKey": "0x" + 31 * "00" + "07", "address": "0xd41c057fd1c78805AAC12B0A94a405c0461A6FBb"}

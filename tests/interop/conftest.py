@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from helpers.official import project
-from helpers.peer import open_lab
+from helpers.official.peer import open_lab
+from helpers.official.tools import project
 
 from iexec_lab.sandbox.control import Sandbox
 

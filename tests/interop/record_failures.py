@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from helpers.parity import OfficialProcess, Pair, official_failure
+from helpers.official.parity import OfficialProcess, Pair, official_failure
 from helpers.places import TESTS
 
 from iexec_lab import Sandbox

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from helpers.parity import Pair, kind
+from helpers.official.parity import Pair, kind
 
 TDX = "0x0000000000000000000000000000000000000000000000000000000000000009"
 SOMEBODY = "0x90F79bf6EB2c4f870365E785982E1f101E93b906"

@@ -6,7 +6,7 @@ import json
 from types import SimpleNamespace
 
 import pytest
-from helpers.parity import Pair, run_ours
+from helpers.official.parity import Pair, run_ours
 
 from iexec_lab.sandbox.chain.accounts import well_known_accounts
 from iexec_lab.sandbox.control import Sandbox

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from helpers.parity import Pair
+from helpers.official.parity import Pair
 
 from iexec_lab import Sandbox
 

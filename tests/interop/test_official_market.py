@@ -6,7 +6,7 @@ import json
 import subprocess
 
 import pytest
-from helpers.official import TIMEOUT, install, sdk
+from helpers.official.tools import TIMEOUT, install, sdk
 
 from iexec_lab.sandbox.artifacts import npm_command
 

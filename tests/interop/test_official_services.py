@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from helpers.official import sdk
-from helpers.serving import make_context, serving
+from helpers.official.tools import sdk
+from helpers.sandbox.serving import make_context, serving
 
 from iexec_lab.sandbox.chain.accounts import well_known_accounts
 from iexec_lab.sandbox.services import ipfs_node

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from helpers.answers import official
-from helpers.peer import VERSIONS, Peer, key_of, new_key, open_lab, tee_tag
+from helpers.official.peer import VERSIONS, Peer, key_of, new_key, open_lab, tee_tag
 
 from iexec_lab.sandbox.chain.accounts import well_known_accounts
 from iexec_lab.sandbox.control import Sandbox

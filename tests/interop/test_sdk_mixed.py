@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from helpers.answers import official
-from helpers.peer import VERSIONS, Peer, new_key, open_lab, tee_tag
+from helpers.official.peer import VERSIONS, Peer, new_key, open_lab, tee_tag
 
 from iexec_lab import crypto
 from iexec_lab.wallet.signer import LocalSigner

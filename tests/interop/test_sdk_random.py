@@ -11,7 +11,7 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from helpers.peer import VERSIONS, Peer, new_key
+from helpers.official.peer import VERSIONS, Peer, new_key
 
 from iexec_lab import protocol, units
 from iexec_lab.errors import IexecError

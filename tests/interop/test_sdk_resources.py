@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from helpers.answers import official
-from helpers.peer import VERSIONS, Peer, both, new_key
+from helpers.official.peer import VERSIONS, Peer, both, new_key
 
 from iexec_lab.wallet.signer import LocalSigner
 

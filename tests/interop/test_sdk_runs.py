@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 from helpers.answers import official
-from helpers.peer import VERSIONS, both, new_key, open_lab, tee_tag
+from helpers.official.peer import VERSIONS, both, new_key, open_lab, tee_tag
 
 from iexec_lab.crypto import decrypt_dataset, decrypt_result, generate_keypair
 

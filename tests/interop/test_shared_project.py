@@ -6,9 +6,9 @@ import json
 import zipfile
 
 import pytest
-from helpers.official import project
-from helpers.parity import run_ours
-from helpers.peer import VERSIONS, tee_tag
+from helpers.official.parity import run_ours
+from helpers.official.peer import VERSIONS, tee_tag
+from helpers.official.tools import project
 
 from iexec_lab.protocol import key_address
 from iexec_lab.services.ipfs import Ipfs

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 from helpers.faulty_server import FaultyServer, cut, json_reply
-from helpers.processes import alive, children
+from helpers.sandbox.processes import alive, children
 from helpers.waiting import until
 
 from iexec_lab.errors import IexecError, SandboxError, ValidationError

@@ -3,8 +3,8 @@ from __future__ import annotations
 import sys
 
 import pytest
-from helpers.buyer import Buyer
-from helpers.processes import carrying, environment
+from helpers.sandbox.buyer import Buyer
+from helpers.sandbox.processes import carrying, environment
 from helpers.waiting import until
 
 from iexec_lab.sandbox import environment as variables

@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from helpers.buyer import TDX, Buyer, statuses
+from helpers.sandbox.buyer import TDX, Buyer, statuses
 from helpers.waiting import until
 
 from iexec_lab.sandbox.state.apps import Apps

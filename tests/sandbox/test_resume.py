@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from helpers.buyer import TDX, Buyer
+from helpers.sandbox.buyer import TDX, Buyer
 
 from iexec_lab.sandbox.control import Sandbox
 

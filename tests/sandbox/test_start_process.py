@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from helpers.places import PACKAGE
-from helpers.processes import alive, children
+from helpers.sandbox.processes import alive, children
 from helpers.waiting import until
 
 from iexec_lab.errors import SandboxError

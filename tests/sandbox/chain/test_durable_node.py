@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from iexec_lab.errors import CallError, ChainError, SandboxError
 from iexec_lab.ethereum.contracts import HUB
+from iexec_lab.ethereum.rpc import Rpc
 from iexec_lab.sandbox.chain.accounts import well_known_accounts
 from iexec_lab.sandbox.chain.connection import request
+from iexec_lab.sandbox.chain.durable_node import DurableNode
 from iexec_lab.sandbox.chain.journal import Block, Decree, Journal
 from iexec_lab.sandbox.chain.replay import replay
 from iexec_lab.sandbox.chain.rpc_methods import changes
@@ -518,5 +520,39 @@ def test_a_base_that_can_not_be_written_is_no_matter(nodes, monkeypatch):
             before = await picture(chain)
             await kill(node)
             assert await picture(chain) == before
+
+    asyncio.run(check())
+
+
+def test_a_dead_node_is_replaced_before_its_address_is_given(nodes):
+    async def check():
+        async with nodes() as (node, chain):
+            await chain.rpc("evm_mine")
+            newest = await chain.block_number()
+            first = await node.alive()
+            assert first == node.url
+            assert await node.alive() == first, "a node that runs is kept"
+            dead = node._anvil
+            dead.process.kill()
+            dead.process.wait()
+            url = await node.alive()
+            assert node._anvil is not dead
+            assert node._anvil.process.poll() is None
+            assert url == node.url == node._anvil.url
+            # The new one has the whole chain.
+            assert await asyncio.to_thread(Rpc(url).request, "eth_blockNumber") == hex(newest)
+
+    asyncio.run(check())
+
+
+def test_nobody_is_sent_to_a_node_that_has_not_played_all(nodes):
+    async def check():
+        async with nodes() as (node, _):
+            node._whole.clear()
+            waiting = asyncio.create_task(DurableNode.alive(node))
+            await asyncio.sleep(0.05)
+            assert not waiting.done()
+            node._whole.set()
+            assert await waiting == node.url
 
     asyncio.run(check())

@@ -10,8 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from helpers.buyer import Buyer
-from helpers.processes import carrying
+from helpers.sandbox.buyer import Buyer
+from helpers.sandbox.processes import carrying
 from helpers.waiting import until
 
 from iexec_lab.errors import SandboxError

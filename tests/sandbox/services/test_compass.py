@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import requests
-from helpers.serving import CHAIN_ID, ChainDouble, make_context, serving
+from helpers.sandbox.serving import CHAIN_ID, ChainDouble, make_context, serving
 
 from iexec_lab.protocol import NULL_ADDRESS
 from iexec_lab.sandbox.chain.accounts import well_known_accounts

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from helpers.serving import make_context, serving
+from helpers.sandbox.serving import make_context, serving
 from helpers.waiting import until
 from hypothesis import given, settings
 from hypothesis import strategies as st

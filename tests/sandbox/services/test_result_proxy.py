@@ -6,7 +6,7 @@ import time
 import jwt
 import pytest
 import requests
-from helpers.serving import CHAIN_ID, HUB, ChainDouble, make_context, serving
+from helpers.sandbox.serving import CHAIN_ID, HUB, ChainDouble, make_context, serving
 
 from iexec_lab.errors import ApiError
 from iexec_lab.protocol import authorization_hash, enclave_hash, login_token, result_hash

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 import requests
 from helpers.places import VECTORS
-from helpers.serving import HUB, ChainDouble, make_context, serving, with_chain
+from helpers.sandbox.serving import HUB, ChainDouble, make_context, serving, with_chain
 
 from iexec_lab.errors import ApiError
 from iexec_lab.protocol import (

@@ -7,7 +7,7 @@ import re
 import urllib.error
 
 import pytest
-from helpers.buyer import TDX, Buyer
+from helpers.sandbox.buyer import TDX, Buyer
 
 from iexec_lab.protocol import NULL_BYTES32, encode_tag, hash_typed_data, login_token
 from iexec_lab.sandbox.work.worker import COMPLETED

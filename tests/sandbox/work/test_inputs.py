@@ -10,8 +10,8 @@ import time
 import zipfile
 
 import pytest
-from helpers.buyer import TDX, Buyer, statuses
 from helpers.faulty_server import FaultyServer, Reply, drip, endless, status
+from helpers.sandbox.buyer import TDX, Buyer, statuses
 
 from iexec_lab.crypto import (
     decrypt_result,

@@ -8,7 +8,7 @@ import shlex
 import time
 
 import pytest
-from helpers.buyer import TDX, Buyer, statuses
+from helpers.sandbox.buyer import TDX, Buyer, statuses
 
 from iexec_lab.ethereum.contracts import HUB, WORKERPOOL_REGISTRY
 from iexec_lab.protocol import NULL_ADDRESS, NULL_BYTES32, WorkerpoolOrder, encode_tag, keccak, to_address

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import pytest
-from helpers.buyer import TDX, Buyer
+from helpers.sandbox.buyer import TDX, Buyer
 
 from iexec_lab.ethereum.contracts import HUB, WORKERPOOL_REGISTRY
 from iexec_lab.protocol import NULL_ADDRESS, NULL_BYTES32, WorkerpoolOrder, to_address

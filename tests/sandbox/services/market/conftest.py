@@ -3,12 +3,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from helpers.market_world import Universe
+from helpers.sandbox.market_world import Universe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from helpers.market_world import World
+    from helpers.sandbox.market_world import World
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 from iexec_lab.protocol import NULL_ADDRESS, hash_typed_data
 
 if TYPE_CHECKING:
-    from helpers.market_world import World
+    from helpers.sandbox.market_world import World
 
 BOOKS = ("/apporders", "/datasetorders", "/workerpoolorders", "/requestorders")
 WORD = "0x" + "ab" * 32

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from helpers.market_world import Desk
+from helpers.sandbox.market_world import Desk
 
 from iexec_lab.protocol import Domain
 from iexec_lab.sandbox import control

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from helpers.feed_client import Client
+from helpers.sandbox.feed_client import Client
 
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.sandbox.services.market import feed
@@ -15,7 +15,7 @@ from iexec_lab.sandbox.services.market import feed
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-    from helpers.market_world import Universe, World
+    from helpers.sandbox.market_world import Universe, World
 
 
 def talk(world: World, work: Callable[[], Awaitable[Any]]) -> Any:

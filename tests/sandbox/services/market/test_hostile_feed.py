@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 import socketio
 from aiohttp import web
-from helpers.feed_client import MARK, Client
+from helpers.sandbox.feed_client import MARK, Client
 
 from iexec_lab.sandbox.services.market.feed import MAX_PAYLOAD, Feed, Message
 

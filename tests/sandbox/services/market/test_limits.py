@@ -11,7 +11,7 @@ from iexec_lab.sandbox.services.market.limits import RateLimiter
 
 if TYPE_CHECKING:
     from aiohttp import web
-    from helpers.market_world import Universe, World
+    from helpers.sandbox.market_world import Universe, World
 
 
 def request(remote: str = "10.0.0.1", **headers: str) -> web.Request:

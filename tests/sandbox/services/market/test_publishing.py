@@ -16,7 +16,7 @@ from iexec_lab.sandbox.services.market import MarketOptions
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from helpers.market_world import Universe, World
+    from helpers.sandbox.market_world import Universe, World
 
 RETRY = (500, "Something went wrong, you should retry later.")
 TEE = "0x" + "0" * 63 + "3"

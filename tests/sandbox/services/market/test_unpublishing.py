@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from helpers.market_world import World
+    from helpers.sandbox.market_world import World
 
 WORD = "0x" + "ab" * 32
 

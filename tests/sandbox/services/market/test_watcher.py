@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from helpers.market_world import Universe
+from helpers.sandbox.market_world import Universe
 
 from iexec_lab.ethereum.contracts import HUB, REGISTRY
 from iexec_lab.protocol import NULL_ADDRESS, NULL_BYTES32
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from helpers.market_world import World
+    from helpers.sandbox.market_world import World
 
     from iexec_lab.sandbox.chain.accounts import Account
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from helpers.official import TIMEOUT, OfficialCli
+from helpers.official.tools import TIMEOUT, OfficialCli
 
 from iexec_lab import cli
 

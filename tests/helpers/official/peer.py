@@ -6,7 +6,7 @@ import secrets
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from helpers.official import install, sdk
+from helpers.official.tools import install, sdk
 
 from iexec_lab.client.iexec import connect
 from iexec_lab.wallet.signer import LocalSigner
