@@ -56,7 +56,7 @@ class Results(Noun):
             "generate_encryption_keypair",
             self._fetch_generate_encryption_keypair(
                 force=force, beneficiary_keystoredir=beneficiary_keystoredir, overwrite=overwrite
-            )["resultsPath"],
+            ),
         )
 
     def _fetch_generate_encryption_keypair(
