@@ -131,7 +131,7 @@ def read_deals(
 
 
 def looks(session: Session, look: Callable[[], T]) -> Iterator[T]:
-    """What is seen, again and again; the caller ends it."""
+    """Yield what each look sees; the caller ends it."""
     for pause in pauses(session):
         yield patiently(look)
         time.sleep(pause)
@@ -147,16 +147,16 @@ def watch(
     timeout: float | None = None,
     progress: Callable[[T], None] | None = None,
 ) -> T:
-    """Look until what is seen has ended; the one wait of all verbs.
+    """Look until the work has ended; the one wait of all verbs.
 
     Args:
         session: Where to look.
-        look: Reads it.
-        ended: Whether it has ended.
-        what: Its name at the beginning of a sentence: ``The tasks``.
+        look: Reads the state of the work.
+        ended: Whether that state is the end.
+        what: What is waited for, at the beginning of a sentence: ``The tasks``.
         left: Raised when the wait is interrupted; its text says how to come back.
         timeout: Seconds to wait; None waits until the deadline of the deal.
-        progress: Called with what is seen.
+        progress: Called with each state.
 
     Raises:
         JobError: The timeout passed, or the node stays away. The work goes on.
@@ -185,5 +185,5 @@ def watch(
 def out_of_sight(error: ChainError, left: BaseException) -> JobError:
     """What to raise when the node stays away while work goes on."""
     return JobError(
-        f"The node does not answer, the job goes on: {error.message}", details=error.details, hint=str(left)
+        f"The node does not answer; the job goes on: {error.message}", details=error.details, hint=str(left)
     )
