@@ -50,7 +50,7 @@ class Face(Protocol):
         ...
 
     def working(self, doing: str) -> AbstractContextManager[Step]:
-        """Shows that something takes time."""
+        """Show that something takes time."""
         ...
 
     def form(self, name: str) -> Any:
@@ -150,7 +150,7 @@ class Context:
         self.project.save_default_chain(network)
 
     def confirm_overwrite(self, path: Path) -> bool:
-        """Asks before a file is replaced."""
+        """Ask before a file is replaced."""
         return self.face.confirm(f'"{path.name}" already exists, replace it with new one?')
 
     def confirm(self, question: str, *, force: bool) -> None:

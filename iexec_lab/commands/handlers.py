@@ -66,7 +66,7 @@ def done(lab: IExec, verb: str, said: str = "", args: Namespace | None = None, /
     said = said.format_map(shared)
     left_out = getattr(answer.facts, "left_out", 0)
     if left_out:
-        said = f"{said} Left out: {left_out} that are not what was asked for.".strip()
+        said = f"{said} {left_out} left out: not what was asked for.".strip()
     return Outcome(raw, answer.to_value, said)
 
 

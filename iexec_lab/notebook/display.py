@@ -133,7 +133,7 @@ def _rest_html(frame: pd.DataFrame, max_rows: int) -> str:
 def _rest(frame: pd.DataFrame, max_rows: int) -> str:
     size = f"{len(frame)} {'row' if len(frame) == 1 else 'rows'}"
     if frame.attrs.get("left_out"):
-        size += f", {frame.attrs['left_out']} left out that are not what was asked for"
+        size += f", {frame.attrs['left_out']} left out: not what was asked for"
     return f"first {max_rows} of {size}" if len(frame) > max_rows else size
 
 

@@ -48,7 +48,7 @@ class TypedSecretError(Exception):
         """The error for the reader, without the secret."""
         return WalletError(
             f"Refused {self.what} on a line: the notebook would keep {self.kind}",
-            hint="Leave it out to be asked, take it from a variable, IEXEC_PRIVATE_KEY or a keystore file. "
+            hint="Omit it to be asked, or take it from a variable, IEXEC_PRIVATE_KEY or a keystore file. "
             + AFTERWARDS[forgotten],
         )
 

@@ -28,7 +28,7 @@ _ROOM = 512  # more than a command adds to a file
 
 
 def dumps(value: Any) -> str:
-    """The text ``JSON.stringify(value, null, 2)`` gives."""
+    """The text that ``JSON.stringify(value, null, 2)`` returns."""
     text = json.dumps(_in_js_order(value), indent=2, ensure_ascii=False)
     return _HALF.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
 

@@ -182,7 +182,7 @@ def test_every_line_is_one_that_can_be_typed(command):
     if told.startswith("Look the hash up"):
         assert command.name in {"order cancel", "ens register", "workerpool set-api-url"}
         return
-    line = told.removeprefix("iexec-lab ").partition(" shows what")[0].split()
+    line = told.removeprefix("iexec-lab ").partition(" shows the")[0].split()
     found, taken = tree.find(line)
     assert parser.parse(found, line[taken:]).chain == "bellecour"
 

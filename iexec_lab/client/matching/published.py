@@ -62,7 +62,7 @@ def _other(session: Session, kind: str, wanted: str, answer: str) -> MarketError
 
 
 def is_signed(session: Session, order: AnyOrder) -> bool:
-    """Whether the hub takes the order's signature as that of its requester, or of its resource's owner now.
+    """Whether the hub accepts the order's signature as its requester's, or its resource's present owner's.
 
     Raises:
         CallError: The node was not reached.

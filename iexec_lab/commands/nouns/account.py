@@ -41,7 +41,7 @@ COMMANDS = (
     ),
     Command(
         ("account", "approve"),
-        "let somebody use part of the stake",
+        "allow somebody to use part of the stake",
         rehearsable(
             calling(
                 "account.approve", doing="Approving", said="{spender} may use {amount} {unit} of the stake."

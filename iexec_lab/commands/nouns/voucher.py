@@ -18,7 +18,7 @@ COMMANDS = (
     ),
     Command(
         ("voucher", "authorize"),
-        "let somebody pay with your voucher",
+        "allow somebody to pay with your voucher",
         calling("voucher.authorize", doing="Authorizing", said="{requester} may use the voucher."),
         args=(_REQUESTER,),
         options=(*SIGNS, FORCE),
@@ -27,7 +27,7 @@ COMMANDS = (
     ),
     Command(
         ("voucher", "revoke"),
-        "stop letting somebody pay with your voucher",
+        "no longer allow somebody to pay with your voucher",
         calling("voucher.revoke", doing="Revoking", said="{requester} may no longer use the voucher."),
         args=(_REQUESTER,),
         options=(*SIGNS, FORCE),
