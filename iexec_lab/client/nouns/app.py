@@ -125,7 +125,7 @@ class Apps(Asset):
 
     @takes(AppSale)
     def publish(self, address: str, *, force: bool = False, **options: Unpack[AppSale]) -> str:
-        """Sign an order that lets others use the app, and publish it; its hash.
+        """Sign an order that lets others use the app, and publish it; return its hash.
 
         Args:
             address: The app, which the wallet owns (address or ENS name).

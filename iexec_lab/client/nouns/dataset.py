@@ -97,7 +97,7 @@ class Datasets(Asset):
 
     @takes(DatasetSale)
     def publish(self, address: str, *, force: bool = False, **options: Unpack[DatasetSale]) -> str:
-        """Sign an order that lets others use the dataset, and publish it; its hash.
+        """Sign an order that lets others use the dataset, and publish it; return its hash.
 
         Args:
             address: The dataset, which the wallet owns (address or ENS name).

@@ -45,12 +45,12 @@ class Ens(Noun):
         return self.session.ens.resolve(checked)
 
     def lookup(self, address: str) -> str | None:
-        """The name of an address, once that name means the address; None when there is none."""
+        """The name of an address, if that name resolves to the address; None when there is none."""
         owner = self.session.to_address(address)
         return self.session.ens.lookup(owner)
 
     def get_owner(self, name: str) -> str:
-        """Who owns a name; the null address when nobody does."""
+        """The owner of a name; the null address when nobody owns it."""
         checked = check_domain(name)
         return self.session.ens.owner(checked)
 

@@ -123,7 +123,7 @@ class Workerpools(Asset):
 
     @takes(WorkerpoolSale, **POOL_DEFAULTS)
     def publish(self, address: str, *, force: bool = False, **options: Unpack[WorkerpoolSale]) -> str:
-        """Sign an order that sells tasks of one size, and publish it; its hash.
+        """Sign an order that sells tasks of one size, and publish it; return its hash.
 
         Args:
             address: The workerpool, which the wallet owns (address or ENS name).
