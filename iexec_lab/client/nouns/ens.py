@@ -26,7 +26,7 @@ from iexec_lab.protocol.ens import DEFAULT_DOMAINS, WORKERPOOL_URL_KEY
 class Ens(Noun):
     """``lab.ens``: names for wallets, apps, datasets and workerpools.
 
-    All but ``default_domain`` raise ConfigurationError on a network that has no ENS, once the name is checked.
+    All but ``default_domain`` raise ConfigurationError on a network without ENS, once the name is checked.
     """
 
     _FRAMES: ClassVar = {
