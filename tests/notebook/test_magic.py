@@ -71,7 +71,7 @@ def test_a_failed_command_fails_the_cell_with_its_few_lines(shell):
     (caught, printed) = error(shell, "%iexec category create")
     assert isinstance(caught, ProjectError)
     assert 'Missing category in "iexec.json"' in printed
-    assert "→ %iexec category init" in printed
+    assert "→ Write a sample: %iexec category init" in printed
     assert "Traceback" not in printed
     assert len(printed.strip().splitlines()) <= 4
 
