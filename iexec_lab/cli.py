@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 _OFFICIAL_PROGRAM = "iexec"
 _ORDERS_SHOWN = 100
-# What shells give to a program that a signal ended: 128 and its number.
+# Exit codes of programs that a signal ended, as shells report them: 128 plus its number.
 _INTERRUPTED, _TERMINATED = 130, 143
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command line; the exit code."""
+    """Run one command line; return the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
@@ -68,7 +68,7 @@ def _run(words: list[str]) -> int:
 
 
 def _answer(command: Command, args: Any, words: list[str], *, is_raw: bool) -> int:
-    """Carry a command out and print its answer; whatever ends it before that tells what it has sent."""
+    """Carry out a command and print its answer; when it is stopped before, tell what it has sent."""
     from iexec_lab.commands import followup
 
     with followup.recording() as sent, _terminable():
@@ -93,7 +93,7 @@ def _answer(command: Command, args: Any, words: list[str], *, is_raw: bool) -> i
 
 
 class _Terminated(KeyboardInterrupt):
-    """The signal that `timeout` and service managers send; told as Ctrl-C is."""
+    """The signal that `timeout` and service managers send; handled like Ctrl-C."""
 
 
 @contextmanager
@@ -117,7 +117,7 @@ def _terminable() -> Iterator[None]:
 
 
 def _redirect(stream: TextIO, path: str) -> None:
-    """What is written to a stream goes elsewhere; what it held back is dropped."""
+    """Send what is written to a stream elsewhere; what it has buffered is dropped."""
     for target in (os.devnull, path):
         file = os.open(target, os.O_WRONLY)
         os.dup2(file, stream.fileno())
@@ -199,7 +199,7 @@ def _print(outcome: Outcome) -> None:
 
 
 def _unsaid(outcome: Outcome) -> dict[str, Any]:
-    """The answer without what the line above it told already."""
+    """The answer without what the line above it says already."""
     told = {word.strip('.,:;()"') for word in outcome.said.split()}
     return {name: value for name, value in outcome.raw.items() if str(value) not in told}
 
@@ -237,7 +237,7 @@ def _fail_somewhere(error: IexecError, words: list[str], *, is_raw: bool, tx_has
     except BrokenPipeError:
         try:
             _redirect(sys.stderr, "/dev/tty")
-        except OSError:  # there is none: nobody is left to be told
+        except OSError:  # there is none: nobody is left to tell
             return 1
         return _fail(error, words, is_raw=is_raw, tx_hash=tx_hash)
 
@@ -252,7 +252,7 @@ def _typed(words: list[str]) -> str:
 
 
 def _json(value: Any) -> str:
-    """One line of JSON in which what no terminal should get (C1 controls, bidirectional marks) is escaped."""
+    """One line of JSON; what no terminal should get (C1 controls, bidirectional marks) is escaped."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return text if text.isprintable() else "".join(map(_harmless, text))
 

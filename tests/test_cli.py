@@ -112,7 +112,7 @@ def test_a_failure_for_people_is_two_lines_and_a_hint(iexec):
     done = iexec("app", "deploy")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        '✖ Missing "iexec.json" file, did you forget to run "iexec init"?\n  → iexec-lab init writes it.\n'
+        '✖ Missing "iexec.json" file, did you forget to run "iexec init"?\n  → Write it: iexec-lab init.\n'
     )
     done = iexec("app", "shwo")
     assert "Did you mean" in done.stderr

@@ -38,39 +38,39 @@ class IExec(Nouns, Noun):
 
     Attributes are the nouns of the command line, their methods its verbs: ``lab.app.run(...)``.
 
-    * Addresses are 0x text; where one wallet, app, dataset or workerpool is meant, an ENS name does, if the
-    network has ENS.
+    * Addresses are 0x text. If the network has ENS, a name works wherever one wallet, app, dataset or
+    workerpool is meant.
     * Amounts are int: nRLC (1 RLC is 10**9 nRLC) and wei (10**-18 of the chain's coin). Verbs that take an
-    amount also take ``"1.5 RLC"`` and ``["1.5", "RLC"]``; none is ever rounded.
-    * A DataFrame has its units in the names of columns (``app_price_nrlc``). Amounts are ``int`` in columns
-    of objects, which can not overflow; times are UTC; ``.attrs`` tells kind, chain and contract.
-    * All errors are an ``IexecError`` of ``iexec_lab.errors``. Beside those that a verb names:
-    ValidationError for a value that can not be right, WalletError without a wallet or its password, CallError
+    amount also take ``"1.5 RLC"`` and ``["1.5", "RLC"]``; no amount is ever rounded.
+    * A DataFrame has its units in the names of columns (``app_price_nrlc``). Amounts are ``int`` in object
+    columns, which cannot overflow; times are UTC; ``.attrs`` has kind, chain and contract.
+    * Every error is an ``IexecError`` of ``iexec_lab.errors``. Besides those that a verb names:
+    ValidationError for a value that is not valid, WalletError without a wallet or its password, CallError
     and TransactionError when the node refuses, ConfigurationError when the network has no such service,
-    ServiceError (MarketError, SmsError, IpfsError ...) when it was not reached, ApiError when it said no.
+    ServiceError (MarketError, SmsError, IpfsError ...) when it was not reached, ApiError when it refused.
     """
 
     _FRAMES: ClassVar = {"jobs": Frame("job", lambda rows: rows)}
 
     def info(self) -> pd.DataFrame:
-        """The contracts of the network: a DataFrame of one row, as ``network.show`` gives."""
+        """The contracts of the network: a DataFrame of one row, as from ``network.show``."""
         return self.network.show()
 
     def job(self, deal_id: str | Sequence[str]) -> Job:
         """The job of a deal, or of several, made here or anywhere.
 
         Args:
-            deal_id: 32 bytes as 0x text, or a list of such.
+            deal_id: 32 bytes as 0x text, or a list of them.
 
         Raises:
-            ValidationError: It is no id.
+            ValidationError: It is not an id.
             ObjectNotFoundError: No such deal on this network.
         """
         from iexec_lab.client.jobs.job import Job
 
         ids = [deal_id] if isinstance(deal_id, str) else list(deal_id)
         job = Job(self.session, [to_bytes32(each) for each in ids])
-        assert job.deals  # read now, so that a wrong id is told here
+        assert job.deals  # read now, so that a wrong id fails here
         return job
 
     def jobs(self, requester: str | None = None, *, limit: int = 200) -> pd.DataFrame:
@@ -78,14 +78,14 @@ class IExec(Nouns, Noun):
 
         Args:
             requester: Whose deals: address or ENS name (default: the wallet's).
-            limit: How many of the newest deals are looked at.
+            limit: How many of the newest deals to look at.
 
         Returns:
-            DataFrame, one row a deal: ``deal_id``, ``done``, ``failed``, ``running``, ``final_deadline``
+            DataFrame, one row per deal: ``deal_id``, ``done``, ``failed``, ``running``, ``final_deadline``
                 (UTC) ...
 
         Raises:
-            WalletError: No wallet, and nobody was named.
+            WalletError: No wallet, and no requester was given.
             MarketError: The market was not reached.
         """
         return self._draw("jobs", self._fetch_jobs(requester, limit=limit))
@@ -107,7 +107,7 @@ class IExec(Nouns, Noun):
 
     @cached_property
     def web3(self) -> Web3:
-        """The network's node as a ``web3.Web3``, for whatever has no verb here."""
+        """The network's node as a ``web3.Web3``, for what has no verb here."""
         with keeping_recursion_limit():
             from requests import Session as HttpSession
             from web3 import HTTPProvider, Web3
@@ -116,10 +116,10 @@ class IExec(Nouns, Noun):
         if not host.startswith("http"):
             raise ValidationError(
                 f"{self.session.network.name} is reached through several providers",
-                hint='Give it a host of its own in chain.json for "web3".',
+                hint='To use "web3", set a host of its own in chain.json.',
             )
         http = HttpSession()
-        http.trust_env = not is_loopback(host)  # no proxy knows the way to our own loopback
+        http.trust_env = not is_loopback(host)  # no proxy reaches our own loopback
         return Web3(HTTPProvider(host, session=http))
 
     def __repr__(self) -> str:
@@ -153,9 +153,9 @@ def connect(
     """Open a network with a wallet. Nothing is sent and no password is asked for before it is needed.
 
     Args:
-        network: ``sandbox`` (found, or else started), ``sandbox:<name>``, ``arbitrum-mainnet``,
+        network: ``sandbox`` (found, or started), ``sandbox:<name>``, ``arbitrum-mainnet``,
             ``arbitrum-sepolia-testnet``, ``bellecour``, ``mainnet``, a chain id, a chain of the project, or
-            what ``with Sandbox() as sandbox`` gives. By default that of the project, else the sandbox.
+            what ``with Sandbox() as sandbox`` gives. By default the project's, else the sandbox.
         wallet: A signer, an address or file name in the keystore, ``create`` (a new keystore file), ``new``
             (a new key kept in memory only, where RLC is worth nothing), or ``browser`` (the wallet in the
             browser, which is asked for its address at once). By default the key in ``IEXEC_PRIVATE_KEY``,
@@ -165,7 +165,7 @@ def connect(
         wallet_file: Name of a file in the keystore, as ``--wallet-file``.
         wallet_address: Address of a wallet in the keystore, as ``--wallet-address``.
         keystoredir: ``global``, ``local`` or a folder, as ``--keystoredir``.
-        gas_price: Wei a gas; by default the node says.
+        gas_price: Wei per gas; by default what the node says.
         confirms: Blocks to wait for after a transaction, at least 1.
         confirm: Asked with a plan before anything is signed or spent. Without it everything is allowed where
             RLC is worth nothing, and nothing where it has value, unless the verb is given ``force=True``.
@@ -182,7 +182,7 @@ def connect(
     if wallet == "new" and chosen.real_value:
         raise WalletError(
             f"A wallet kept in memory would lose what it earns on {chosen.name}",
-            hint='wallet="create" makes a keystore file.',
+            hint='Make a keystore file with wallet="create".',
         )
     if wallet == "browser":
         held = browser_wallet(chosen)
@@ -208,7 +208,7 @@ def connect(
         timeout=timeout,
     )
     if isinstance(wallet, str):
-        session.own_address  # noqa: B018 -- a wallet that is not there is told now
+        session.own_address  # noqa: B018 -- a missing wallet fails now
     return IExec(session)
 
 

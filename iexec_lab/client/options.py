@@ -1,6 +1,6 @@
 """Options of verbs, each declared once.
 
-Here a verb's own page, the terminal, the magic, forms, completion and the command reference have them from:
+The docstrings of verbs, the terminal, the magic, forms, completion and the command reference come from here:
 
 class RunOptions(TypedDict, total=False):
     trust: Annotated[int, Opt("integer", "minimum trust", default=0)]
@@ -9,7 +9,7 @@ class RunOptions(TypedDict, total=False):
 def run(self, app: str, **options: Unpack[RunOptions]) -> Job: ...
 
 Type checkers read the class; ``takes`` writes its options into signature, hints and docstring, and refuses
-others. ``commands/options.py`` makes options of a command line of the same declarations.
+others. ``commands/options.py`` makes command-line options from the same declarations.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ _STAND_IN = re.compile(r"^( *)\*\*(?:options|filters): .*\n", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Opt:
-    """What people need to know of one option beside its name and type.
+    """What people need to know about one option besides its name and type.
 
     Attributes:
-        kind: What a value of it is: one of the kinds of ``commands/tree.py``.
+        kind: What its value is: one of the kinds of ``commands/tree.py``.
         help: One line, for all faces.
-        python: What only Python can be given, or knows: added to the docstring.
+        python: What only Python accepts or needs to know: added to the docstring.
         line: The same for the command line: added to its help.
-        default: What it is when it is not given.
-        shows: How the command line calls its value.
-        variadic: On the command line it takes several words.
+        default: Its value when it is not given.
+        shows: What the command line calls its value.
+        variadic: Takes several words on the command line.
         python_only: The command line does not have it.
     """
 
@@ -57,7 +57,7 @@ class Opt:
 
 @cache
 def declared(options: type) -> Mapping[str, Opt]:
-    """The options of such a class by name, in the order in which they stand there."""
+    """The options of such a class by name, in the order of the class."""
     hints = get_type_hints(options, include_extras=True)
     without = [name for name, hint in hints.items() if get_origin(hint) is not Annotated]
     if without:
@@ -71,11 +71,11 @@ def with_defaults(options: type, given: Mapping[str, Any], **defaults: Any) -> d
 
 
 def takes(options: type, **defaults: Any) -> Callable[[F], F]:
-    """Make the ``**options`` of a method those of a class.
+    """Replace the ``**options`` of a method with those of a class.
 
     Args:
         options: The ``TypedDict`` that declares them.
-        **defaults: What is another default for this method.
+        **defaults: Defaults that differ for this method.
     """
     known, types = declared(options), get_type_hints(options)
 
@@ -120,7 +120,7 @@ def _unknown(verb: str, name: str, known: list[str]) -> str:
 
 
 def _written(hint: Any) -> str:
-    """A type as it stands in source code: ``str | None``."""
+    """A type as written in source code: ``str | None``."""
     if hint is NoneType:
         return "None"
     return (

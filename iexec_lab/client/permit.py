@@ -1,4 +1,4 @@
-"""The yes to a plan. Only with it verbs sign orders and send transactions, and only what the plan showed."""
+"""The yes to a plan. Verbs need it to sign orders and send transactions, and only those the plan showed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from iexec_lab.protocol import Order
 
 FEE_ROOM = 10
-"""How much dearer gas may be than it was shown: that was an estimate, and fees offer twice the base fee."""
+"""How many times the price shown gas may cost: that was an estimate, and fees offer twice the base fee."""
 
 MOST_UNSHOWN = 10**17
 """Wei that the gas of a transaction may cost when no price could be shown: 0.1 of the chain's coin."""
@@ -27,10 +27,10 @@ T = TypeVar("T", bound="Order")
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """What ``spend`` gives for a plan that was agreed to.
+    """What ``spend`` returns for a plan that was agreed to.
 
     Attributes:
-        session: Whose it is.
+        session: The session it belongs to.
         plan: What was agreed to.
         shown: Somebody was asked, and agreed to the costs that the plan names.
     """
@@ -116,7 +116,7 @@ def send(
     details: Mapping[str, Any] | None = None,
     force: bool = False,
 ) -> Receipt:
-    """Show one transaction, send it when it may be, wait for it."""
+    """Show one transaction, send it if that is allowed, and wait for it."""
     looked_at = is_rehearsal() or (session.network.real_value and not force)
     gas = session.gas_cost(to, data, value) if looked_at else None
     cost = None if gas is None else value + gas

@@ -1,10 +1,10 @@
 """What an action will sign and cost, shown before anything is signed; and the one rule for asking.
 
-Where RLC has value, what costs what the market decides (runs, fills, deposits, transfers, publishing) is
-shown and asked everywhere. What the official CLI carries out unasked, at a cost that the line itself names
-(``ROUTINE``), is shown and asked where a person sits, and goes through in a pipe, with ``--raw`` and in CI.
-``force`` answers beforehand; Python without ``confirm`` needs it for all of them. A login and a secret for
-the SMS cost nothing and give no right to RLC: they are not asked about.
+Where RLC has value, actions whose cost the market decides (runs, fills, deposits, transfers, publishing) are
+shown and confirmed everywhere. Actions that the official CLI carries out unasked, at a cost that the line
+itself names (``ROUTINE``), are shown and confirmed where a person sits, and go through in a pipe, with
+``--raw`` and in CI. ``force`` answers beforehand; Python without ``confirm`` needs it for all of them. A
+login and a secret for the SMS cost nothing and give no right to RLC: nobody is asked.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _PLAIN_NAME = re.compile(r"[\w.:-]+")  # other names of networks are quoted, or 
 _rehearsing = ContextVar("rehearsing", default=False)
 
 
-class Rehearsed(Exception):  # noqa: N818 - the way out of a rehearsal, no failure
+class Rehearsed(Exception):  # noqa: N818 - the way out of a rehearsal, not a failure
     """Raised at the gate of a session while work is only rehearsed."""
 
     def __init__(self, plan: Plan) -> None:
@@ -83,11 +83,11 @@ class Plan:
 
     Attributes:
         action: What will be done, in the words of the command line: ``app run``.
-        place: Where it will be good: network, chain id, hub, whether that is worth money.
+        place: Where it will be valid: network, chain id, hub, whether that is worth money.
         cost_nrlc: nRLC that leave the account or the wallet.
         cost_wei: The chain's coin that leaves the wallet, gas included; None when it is not known.
         details: The terms, units in the names.
-        orders: What will be signed, but for salt and signature; nothing else can be.
+        orders: What will be signed, except salt and signature; nothing else can be.
     """
 
     action: str
@@ -114,7 +114,7 @@ class Plan:
 
     @property
     def most_nrlc(self) -> int:
-        """The most that it can cost, nRLC: all that a request to be signed allows, or else the cost."""
+        """The most that it can cost, nRLC: all that a request to be signed allows, or the cost."""
         allowed = sum(most_of(order) for order in self.orders if isinstance(order, RequestOrder))
         return max(self.cost_nrlc, allowed)
 
@@ -128,7 +128,7 @@ class Plan:
         return f"{self.action} on {named}, cost: {' + '.join(cost) or 'nothing'}{at_most}"
 
     def terms(self) -> dict[str, str]:
-        """Where it will be good, and everything that is signed, as text fit to be shown."""
+        """Where it will be valid, and everything that is signed, as text to show."""
         terms = {"chain": f"{self.place.chain_id}, hub {self.place.hub}"}
         if self.place.careful:
             terms["careful"] = "; ".join(self.place.careful)

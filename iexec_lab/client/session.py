@@ -87,7 +87,7 @@ class Session:
 
     @cached_property
     def place(self) -> Place:
-        """Where what this session signs is good."""
+        """Where the signatures of this session are valid."""
         from iexec_lab.wallet.gate import Place
 
         network = self.network
@@ -109,15 +109,15 @@ class Session:
         """Address of the RLC token; the null address on a native chain.
 
         Raises:
-            ConfigurationError: The node names another one than the network has: amounts would be those of
+            ConfigurationError: The node names a different one than the network has: amounts would be in
                 another token.
         """
         said, known = self.hub.token(), self.network.rlc
         if known is not None and said != known:
             raise ConfigurationError(
-                f"The RLC token of network {self.network.name} is {known}, its node names another",
+                f"The RLC token of network {self.network.name} is {known}, but its node names another one",
                 details={"the node says": said},
-                hint="Nothing was signed. Look at the host of the chain in chain.json.",
+                hint="Nothing was signed. Check the host of the chain in chain.json.",
             )
         return said
 
@@ -128,7 +128,7 @@ class Session:
 
     @property
     def own_address(self) -> str:
-        """The wallet's address, where that of nobody would be a wrong answer.
+        """The wallet's address, where the null address would be a wrong answer.
 
         Raises:
             WalletError: There is no wallet.
@@ -144,7 +144,7 @@ class Session:
         """The EIP-55 form of an address, or the address that an ENS name means.
 
         Raises:
-            ValidationError: It is none, or the name means nothing here.
+            ValidationError: It is not an address, or the name means nothing here.
         """
         if not isinstance(value, str) or not value.endswith(".eth") or not self.network.ens_registry:
             return to_address(value)
@@ -155,7 +155,7 @@ class Session:
 
     @property
     def signer(self) -> Signer:
-        """The unlocked wallet; what is to be signed goes through ``gate``.
+        """The unlocked wallet; everything to be signed goes through ``gate``.
 
         Raises:
             WalletError: There is none, or the password is wrong.
@@ -190,10 +190,10 @@ class Session:
             self._on_chain = True
 
     def require_place(self) -> None:
-        """The same, and that the hub signs for the network's own domain; asked once, in one round trip.
+        """The same, and that the hub has the network's own EIP-712 domain; asked once, in one round trip.
 
         Raises:
-            ConfigurationError: It is on another chain, or the hub signs for another domain.
+            ConfigurationError: It is on another chain, or the hub has another domain.
             CallError: It does not answer.
         """
         if not self._at_place:
@@ -204,7 +204,7 @@ class Session:
 
     @cached_property
     def sender(self) -> Sender:
-        """Sends for the wallet; for a ``Permit`` only, which is given once a plan was agreed to."""
+        """Sends for the wallet. Only a ``Permit`` uses it, and a permit needs a plan that was agreed to."""
         from iexec_lab.ethereum.transactions import Sender
 
         self.require_chain()
@@ -258,10 +258,10 @@ class Session:
         return {"chain": self.network.name, "chain_id": self.network.id, "contract": self.network.hub}
 
     def ask(self, prompt: str) -> str:
-        """A secret from the person in front.
+        """A secret typed by the user.
 
         Raises:
-            AbortedError: Nobody is there.
+            AbortedError: Nobody is there to type it.
         """
         return (self.ask_secret or ask_in_terminal)(prompt)
 
@@ -276,12 +276,12 @@ class Session:
     ) -> Plan:
         """A plan of this session; ``signs`` are the orders that will be signed.
 
-        Without ``cost_wei`` it sends no transaction; None is for a price that is not known.
+        Without ``cost_wei`` it sends no transaction; None means that the price is not known.
         """
         return Plan(action, self.place, cost_nrlc, cost_wei, details, tuple(signs))
 
     def gas_cost(self, to: str, data: bytes, value: int) -> int | None:
-        """Wei that the gas of a transaction costs at today's price; None when the node can not tell."""
+        """Wei that the gas of a transaction costs at today's price; None when the node cannot tell."""
         if not self.network.use_gas:
             return 0
         call = {"from": self.address, "to": to, "data": "0x" + data.hex(), "value": hex(value)}
@@ -293,11 +293,11 @@ class Session:
 
     @property
     def some_gas(self) -> int | None:
-        """Wei for an amount of gas that nobody counted: None, not known, but on chains that take none."""
+        """Wei for gas that nobody counted: None (not known), 0 on chains that take none."""
         return None if self.network.use_gas else 0
 
     def price_of(self, gas: int) -> int | None:
-        """Wei that so much gas costs at today's price; None when the node can not tell."""
+        """Wei that this much gas costs at today's price; None when the node cannot tell."""
         if not self.network.use_gas:
             return 0
         try:
@@ -306,7 +306,7 @@ class Session:
             return None
 
     def each(self, work: Callable[[T], R], items: Iterable[T]) -> list[R]:
-        """``work`` on every item in threads; answers in order, the first error raised."""
+        """``work`` on every item in threads; results in order, the first error raised."""
         held = list(items)
         if len(held) < 2:
             return [work(item) for item in held]
@@ -314,5 +314,5 @@ class Session:
             return list(pool.map(work, held))
 
     def together(self, *works: Callable[[], Any]) -> list[Any]:
-        """Independent pieces of work in threads; answers in order, the first error raised."""
+        """Independent pieces of work in threads; results in order, the first error raised."""
         return self.each(lambda work: work(), works)

@@ -74,7 +74,7 @@ def choose_wallet(
         wallet: A signer, an address or file name in the keystore, ``create`` (a new keystore file) or ``new``
             (a new key that lives as long as the session); None: the key in the environment, then
             ``default()``, then the official look-up.
-        cwd: Folder whose ``wallet.json`` counts.
+        cwd: Folder whose ``wallet.json`` is used.
         password: Of the keystore file.
         wallet_file: As ``--wallet-file``.
         wallet_address: As ``--wallet-address``.
@@ -101,9 +101,9 @@ def choose_wallet(
 
 
 def browser_wallet(network: Network) -> Wallet:
-    """The wallet in the user's browser: of the page that shows the notebook, else of a page on loopback.
+    """The wallet in the user's browser: in the page that shows the notebook, else in a page on loopback.
 
-    Its user is asked at once whether the address may be known.
+    It asks its user at once to share the address.
 
     Raises:
         WalletError: No page or wallet answers, or its user says no.
@@ -132,12 +132,12 @@ def browser_wallet(network: Network) -> Wallet:
 
 
 def ask_in_terminal(prompt: str) -> str:
-    """A secret typed in the terminal or the notebook, unseen.
+    """A secret typed in the terminal or the notebook, without echo.
 
     Raises:
-        AbortedError: Nobody is there.
+        AbortedError: Nobody is there to type it.
     """
-    nobody = AbortedError(f"{prompt}: nobody is there to be asked", hint="Give it as an option.")
+    nobody = AbortedError(f"{prompt}: nobody is there to answer", hint="Give it as an option.")
     # A kernel has no terminal, but its getpass asks the front end.
     if "ipykernel" not in sys.modules and (not sys.stdin or not sys.stdin.isatty()):
         raise nobody
@@ -165,8 +165,8 @@ def _by_word(
         )
     if re.fullmatch("(0x)?[0-9a-fA-F]{64}", word):
         raise WalletError(
-            "A private key is not a wallet's name",
-            hint=f"Put it into the variable {ENV}, or import it once: iexec-lab wallet import.",
+            "A private key is not the name of a wallet",
+            hint=f"Put it into the environment variable {ENV}, or import it once: iexec-lab wallet import.",
         )
     named = "wallet_address" if is_address(word) else "wallet_file"
     return Wallet("keystore", options={**options, named: word}, password=password)

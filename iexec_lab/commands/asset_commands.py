@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 def address(kind: str, *, required: bool = False) -> Argument:
-    """The resource a command is about; the last deployment when it may be left out."""
-    where = "" if required else "; the one of deployed.json when left out"
+    """The resource a command is about; by default the last deployment, if it may be omitted."""
+    where = "" if required else "; by default the one in deployed.json"
     return Argument("address", kind, f"the {kind}{where}", required=required, shows=f"{kind}Address")
 
 
@@ -34,7 +34,7 @@ def show(kind: str) -> Command:
             Argument(
                 "address",
                 kind,
-                f"the {kind}, or its number among the user's; the one of deployed.json",
+                f"the {kind}, or its number among the user's; by default the one in deployed.json",
                 shows="addressOrIndex",
             ),
         ),
@@ -66,11 +66,11 @@ def count(kind: str) -> Command:
 def deploy(kind: str) -> Command:
     return Command(
         (kind, "deploy"),
-        f"register the {kind} of iexec.json on the chain",
+        f"register the {kind} of iexec.json on chain",
         _deploy(kind),
         options=(*SENDS, FORCE),
         example=f"{kind} deploy",
-        notes=f"The address is kept in deployed.json, for commands that are not told which {kind} they mean.",
+        notes=f"The address is kept in deployed.json, for commands that name no {kind}.",
         spends=True,
     )
 
@@ -97,7 +97,7 @@ def _deploy(kind: str) -> Handler:
 
 
 def _checked(kind: str, resource: dict[str, Any]) -> dict[str, Any]:
-    """What of the object in ``iexec.json`` is deployed; other keys are the user's own."""
+    """The part of the object in ``iexec.json`` that is deployed; other keys are the user's own."""
     for name in REQUIRED[kind]:
         if name not in resource:
             raise ValidationError(f"{name} is a required field", hint=f'Add it to {kind} in "iexec.json".')
@@ -127,7 +127,7 @@ def _transfer(kind: str) -> Handler:
     from iexec_lab.commands.context import required
 
     send = calling(
-        f"{kind}.transfer", doing=f"Transferring the {kind}", said=f"{{to}} owns {kind} {{address}} now."
+        f"{kind}.transfer", doing=f"Transferring the {kind}", said=f"{{to}} now owns {kind} {{address}}."
     )
 
     def handle(context: Context, args: Namespace) -> Outcome:

@@ -1,4 +1,4 @@
-"""What may come next on a line: the walk over the tree that completion is.
+"""Completion: what may come next on a line, found by a walk over the tree.
 
 Nothing here asks the network; a completion must answer while a finger is still on the key.
 """
@@ -51,7 +51,7 @@ def candidates(
 
     Args:
         words: Tokens after the program's name, all complete.
-        last: The beginning that is there; empty for everything.
+        last: What is typed of the next word; empty for everything.
         seen: Ids and addresses of this session.
         folder: The project folder.
     """
@@ -70,7 +70,7 @@ def candidates(
 
 
 def known_values(item: Argument | Option, *, seen: Seen, folder: Path) -> list[str]:
-    """Every value of an argument or option that can be told without a network."""
+    """Every value of an argument or option that is known without a network."""
     return _Known(seen, folder).values(item, "")
 
 
@@ -135,14 +135,14 @@ def _place(command: Command, typed: list[str]) -> tuple[Option | None, int]:
 
 
 class _Known:
-    """Values that can be told without a network."""
+    """Values that are known without a network."""
 
     def __init__(self, seen: Seen, folder: Path) -> None:
         self._seen = seen
         self._folder = folder
 
     def values(self, item: Argument | Option, begun: str) -> list[str]:
-        """Values of the item's kind that begin so."""
+        """Values of the item's kind that start with ``begun``."""
         if item.choices:
             found: Sequence[str] = item.choices
         elif item.kind == "tag":
@@ -209,7 +209,7 @@ def _tags(begun: str) -> list[str]:
 
 
 def _quietly(read: Callable[[], Sequence[Any]]) -> list[Any]:
-    """A broken project file or an unreadable folder completes to nothing; the command itself will tell."""
+    """A broken project file or an unreadable folder completes to nothing; the command itself reports it."""
     try:
         return list(read())
     except (IexecError, OSError):

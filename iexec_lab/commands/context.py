@@ -1,4 +1,4 @@
-"""What a handler works with: the project, the person in front, the market."""
+"""What a handler works with: the project, the user, the market."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ class Face(Protocol):
         ...
 
     def working(self, doing: str) -> AbstractContextManager[Step]:
-        """Shows that something takes time."""
+        """Show that something takes time."""
         ...
 
     def form(self, name: str) -> Any:
-        """A form for a command; its help where none can be drawn. Raises ``UsageError`` for no command."""
+        """A form for a command; its help where none can be drawn. Raises ``UsageError`` if unknown."""
         ...
 
 
@@ -126,7 +126,7 @@ class Context:
         self.network, self.wallet, self.given = network, wallet, None
 
     def choice(self) -> tuple[Any, ...]:
-        """What ``connect`` changes, for ``choose`` to bring back."""
+        """What ``connect`` changes, for ``choose`` to restore."""
         return self.network, self.wallet, self.given, dict(self._labs)
 
     def choose(self, choice: tuple[Any, ...]) -> None:
@@ -134,9 +134,9 @@ class Context:
         self.network, self.wallet, self.given, self._labs = choice
 
     def adopt(self, lab: IExec) -> None:
-        """Make a lab that somebody opened the one of this context; its questions are asked here.
+        """Use a lab that was opened elsewhere; its questions are asked here.
 
-        The lab itself stays as it is: in Python it goes on asking as it was opened.
+        The lab itself does not change: in Python it asks as before.
         """
         from iexec_lab.client.iexec import IExec
 
@@ -150,7 +150,7 @@ class Context:
         self.project.save_default_chain(network)
 
     def confirm_overwrite(self, path: Path) -> bool:
-        """Asks before a file is replaced."""
+        """Ask before a file is replaced."""
         return self.face.confirm(f'"{path.name}" already exists, replace it with new one?')
 
     def confirm(self, question: str, *, force: bool) -> None:
@@ -186,7 +186,7 @@ class Context:
         return lab
 
     def _signer(self, network: str | None, wallet: dict[str, str]) -> Any:
-        """A wallet that is no keystore file: one given to us, or the project's own on the sandbox."""
+        """A wallet that is not a keystore file: one given to us, or the project's own on the sandbox."""
         if wallet or self.signer is not None:
             return None if wallet else self.signer
         on_sandbox = (network or "").partition(":")[0] == SANDBOX
@@ -245,7 +245,7 @@ def _known(chain: str) -> bool:
 
 
 def required(args: Namespace, name: str) -> str:
-    """The value of an option that a command can not do without.
+    """The value of a required option.
 
     Raises:
         UsageError: it was not given.
@@ -262,7 +262,7 @@ def address_of(
     """The address typed, or that of the last deployment on the chain.
 
     Raises:
-        ProjectError: neither; ``otherwise`` is the sentence, when it is not the usual one.
+        ProjectError: there is neither; ``otherwise`` replaces the usual sentence.
     """
     hint = f"Give the address of the {kind}, or run iexec-lab {kind} deploy."
     address = given or context.project.deployed(kind, chain_id)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Interrupted", "hash_of", "recording", "stopped", "tell", "where_to_look"]
 
-# What shows the work of a command; {} is its first argument.
+# The command that shows the work of another one; {} is its first argument.
 _SHOWN_BY = {
     "app run": "jobs",
     "order fill": "jobs",
@@ -35,21 +35,21 @@ _SHOWN_BY = {
 
 
 def tell(error: IexecError, sent: Sequence[Sent], words: Sequence[Any], *, stopped: bool = False) -> None:
-    """Add to an error what was sent before it; and where to look, when the end of that is open."""
+    """Add to an error what was sent before it, and where to look when the outcome of that is open."""
     name_in(error, sent)
     if sent and (stopped or any(each.block is None for each in sent)):
         error.hint = " ".join(filter(None, [error.hint, where_to_look(words)]))
 
 
 def hash_of(error: IexecError, sent: Sequence[Sent]) -> str | None:
-    """The transaction that an error is about: its own, else the last whose end is open, else the last."""
+    """The transaction that an error is about: its own, else the last whose outcome is open, else the last."""
     own: str | None = getattr(error, "tx_hash", None)
     by_state = sorted(sent, key=lambda each: each.block is None)
     return own or (by_state[-1].tx_hash if by_state else None)
 
 
 def stopped(stop: KeyboardInterrupt, sent: Sequence[Sent], words: Sequence[Any]) -> AbortedError:
-    """An interrupt, told as an error."""
+    """An interrupt as an error."""
     from iexec_lab.client.jobs.detached import Detached
 
     if isinstance(stop, Detached):
@@ -60,11 +60,11 @@ def stopped(stop: KeyboardInterrupt, sent: Sequence[Sent], words: Sequence[Any])
 
 
 def where_to_look(words: Sequence[Any]) -> str:
-    """The sentence with the line that shows what came of a command."""
+    """The sentence with the line that shows the outcome of a command."""
     line = _line(words)
     if line is None:
         return "Look the hash up before you send again."
-    return f"{tree.PROGRAM} {line} shows what came of it; look before you send again."
+    return f"{tree.PROGRAM} {line} shows the outcome; look before you send again."
 
 
 def _line(words: Sequence[Any]) -> str | None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class calling:  # noqa: N801 - reads as the verb it is
-    """A handler that calls one verb with all arguments that were given and that it takes.
+    """A handler that calls one verb with all given arguments that the verb takes.
 
     Attributes:
         verb: ``account.deposit``.
@@ -47,14 +47,14 @@ class calling:  # noqa: N801 - reads as the verb it is
 
     @property
     def _otherwise(self) -> str | None:
-        """What the official CLI says where it knows no resource."""
+        """What the official CLI says where no resource was given or deployed."""
         if not self.verb.endswith("_secret"):
             return None
         return f'Missing {self.deployed}Address argument and no {self.deployed} found in "deployed.json"'
 
 
 def parameters(lab: IExec, verb: str) -> tuple[str, ...]:
-    """Names of what a verb takes."""
+    """Names of the parameters of a verb."""
     return tuple(signature(attrgetter(verb)(lab)).parameters)
 
 
@@ -66,7 +66,7 @@ def done(lab: IExec, verb: str, said: str = "", args: Namespace | None = None, /
     said = said.format_map(shared)
     left_out = getattr(answer.facts, "left_out", 0)
     if left_out:
-        said = f"{said} Left out: {left_out} that are not what was asked for.".strip()
+        said = f"{said} {left_out} left out: not what was asked for.".strip()
     return Outcome(raw, answer.to_value, said)
 
 
@@ -74,5 +74,5 @@ def given(args: Namespace, names: Iterable[str]) -> dict[str, Any]:
     """The named arguments that the user gave."""
     found = {name: getattr(args, name) for name in names}
     if found.get("unit") and "amount" in found:
-        found["amount"] = [found["amount"], found.pop("unit")]  # told together when they are wrong
+        found["amount"] = [found["amount"], found.pop("unit")]  # named together when they are wrong
     return {name: value for name, value in found.items() if value is not None and value is not False}

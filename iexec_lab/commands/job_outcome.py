@@ -35,8 +35,8 @@ def follow(
         context: Asks and tells.
         lab: Where the job runs.
         job: The job.
-        verb: Which made it, and says what its JSON is.
-        watch: Wait for the end of all tasks; a failed one makes the outcome a failure.
+        verb: The verb that made it, which decides its JSON.
+        watch: Wait until all tasks have ended; a failed one makes the outcome a failure.
         download: True or a name: also store the results here.
     """
     if not watch:
@@ -67,7 +67,7 @@ def follow(
 
 
 def brief(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer for a person, below a line that names the deal: one line a task."""
+    """The answer for a person, below a line that names the deal: one line per task."""
     shown = {name: value for name, value in answer.items() if name not in _TOLD}
     tasks = shown.pop("tasks", None)
     deals = shown.pop("deals", None)
@@ -98,11 +98,11 @@ def failure(failed: Sequence[Mapping[str, Any]], job: Job | None = None) -> JobE
     """The error of tasks that did not complete; it keeps the job."""
     tasks = "1 task" if len(failed) == 1 else f"{len(failed)} tasks"
     late = any(task["statusName"] == "TIMEOUT" for task in failed)
-    claim = f"; iexec-lab deal claim {failed[0]['dealid']} frees the RLC of those too late" if late else ""
+    claim = f" Get back the RLC of late tasks: iexec-lab deal claim {failed[0]['dealid']}." if late else ""
     error = JobError(
         f"{tasks} of deal {failed[0]['dealid']} did not complete",
         details={f"task {task['idx']}": f"{task['taskid']} {task['statusName']}" for task in failed[:_NAMED]},
-        hint=f"iexec-lab task debug {failed[0]['taskid']} --logs tells why{claim}.",
+        hint=f"See why: iexec-lab task debug {failed[0]['taskid']} --logs.{claim}",
     )
     error.job = job
     return error

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from iexec_lab.client.jobs.status import JobStatus, TaskView
     from iexec_lab.commands.context import Step
 
-_PATIENCE = 4.0  # seconds before the workerpool is asked, and between two questions
+_PATIENCE = 4.0  # seconds before the workerpool is asked, and between two requests
 
 
 class Trouble:
@@ -45,7 +45,7 @@ def told(cause: str | None) -> str:
 
 
 def telling(step: Step, lab: IExec) -> Callable[[JobStatus], None]:
-    """Tells a step how far a job is."""
+    """Show the progress of a job in a step."""
     trouble = Trouble(lab)
 
     def tell(status: JobStatus) -> None:
@@ -57,7 +57,7 @@ def telling(step: Step, lab: IExec) -> Callable[[JobStatus], None]:
 
 
 def telling_task(step: Step, lab: IExec) -> Callable[[TaskView], None]:
-    """Tells a step how far one task is."""
+    """Show the progress of one task in a step."""
     trouble = Trouble(lab)
 
     def tell(view: TaskView) -> None:

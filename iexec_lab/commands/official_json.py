@@ -1,4 +1,4 @@
-"""From what a verb found to the JSON that the official CLI prints of it, without ``ok``.
+"""From the facts that a verb found to the JSON that the official CLI prints for them, without ``ok``.
 
 ``fetch`` calls a verb for a command; ``_OFFICIAL`` has the shape of each answer that is not printed as it is.
 A field that is missing in an answer is missing in the JSON.
@@ -36,7 +36,7 @@ class Answer:
 
 
 def official_json(verb: str, facts: Any) -> dict[str, Any]:
-    """What the official CLI prints of such facts."""
+    """What the official CLI prints for such facts."""
     shape = _OFFICIAL.get(verb) or _OFFICIAL.get(f"*.{verb.rpartition('.')[2]}")
     found: dict[str, Any] = facts if shape is None else shape(facts)
     return found
@@ -51,7 +51,7 @@ def fetch(lab: IExec, verb: str, /, *args: Any, **values: Any) -> Answer:
 
 
 def _only(*keys: str) -> Shape:
-    """These fields of the facts, those that are there."""
+    """These fields of the facts, where present."""
     return lambda facts: {key: facts[key] for key in keys if key in facts}
 
 
@@ -186,4 +186,4 @@ _VALUES: dict[str, Callable[[Any], Any]] = {
     "result.decrypt": _opened,
     "storage.init": itemgetter("isInitialized"),
 }
-"""Verbs that give something else than a frame of their facts, or the facts themselves."""
+"""Verbs that return something other than a frame of their facts, or the facts themselves."""

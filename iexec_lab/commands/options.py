@@ -18,7 +18,7 @@ def flag(name: str, help: str, group: str = "options") -> Option:  # noqa: A002 
 WALLET_OPEN = (
     Option("--password", "password", "password of the wallet file (asked for when needed)", group="wallet"),
     Option("--wallet-file", "file", "name of a file in the keystore folder", shows="name", group="wallet"),
-    Option("--wallet-address", "user", "use the wallet of this address", shows="address", group="wallet"),
+    Option("--wallet-address", "user", "use the wallet with this address", shows="address", group="wallet"),
     Option("--keystoredir", "folder", 'keystore folder, or "local" or "global"', group="wallet"),
 )
 WALLET_NEW = (
@@ -59,7 +59,7 @@ SENDS = (*WALLET_OPEN, *CHAIN, *TRANSACTION)
 
 FORCE = flag("--force", "do not ask for confirmation")
 OVERWRITE = flag("--force", "replace files without asking")
-USER = Option("--user", "user", "look at this user in place of the wallet", shows="address")
+USER = Option("--user", "user", "look at this user instead of the wallet", shows="address")
 TO = Option("--to", "user", "who receives", shows="address")
 TEE_FRAMEWORK = Option(
     "--tee-framework",
@@ -92,7 +92,7 @@ BENEFICIARY_KEY = Option(
 
 
 def declared_options(options: type, *but: str) -> tuple[Option, ...]:
-    """The options that a verb declares, as the command line has them; without those named."""
+    """The options that a verb declares, as options of the command line; without those named."""
     from iexec_lab.client.options import declared
 
     found = declared(options).items()

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The answer of a command, in the three forms it is shown.
+    """The answer of a command, in its three forms.
 
     Attributes:
         raw: The JSON object of ``--raw``, without ``ok``.
         make: Builds the Python value; called only where one is wanted, so a terminal imports no pandas.
         said: One line for a person.
         shown: What a terminal prints below that line; ``raw`` when None.
-        failed: Sentences of what did not succeed while the rest did; the command then ends with exit code 1.
+        failed: Sentences about parts that failed while the rest succeeded; the exit code is then 1.
         error: Raised where a value is wanted, when something failed.
     """
 

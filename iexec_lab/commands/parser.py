@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _INTEGERS = ("integer", "category")
 _MOST_DIGITS = 78  # of a number below 2**256
-_OBJECT = "\0"  # stands before the number of a token that is no text
+_OBJECT = "\0"  # precedes the number of a token that is not text
 
 
 class _Parser(argparse.ArgumentParser):
@@ -118,7 +118,7 @@ def parse(command: Command, tokens: Sequence[Any]) -> argparse.Namespace:
 
 
 def _keep_dashes(command: Command, values: argparse.Namespace) -> None:
-    """To argparse ``--`` is no value, even where it is one: ``--confirms --``."""
+    """To argparse ``--`` is never a value, even where it is one: ``--confirms --``."""
     for option in command.options:
         if not option.variadic and getattr(values, option.dest) == []:
             setattr(values, option.dest, "--")
@@ -186,7 +186,7 @@ def _missing_value(command: Command, option: Option) -> UsageError:
 def _unknown_option(command: Command, flag: str) -> UsageError:
     known = [option.flag for option in (*command.options, *EVERYWHERE)]
     near = get_close_matches(flag, known, n=1)
-    hint = f"Did you mean {near[0]}?" if near else f"{PROGRAM} {command.name} --help lists the options."
+    hint = f"Did you mean {near[0]}?" if near else f"List the options: {PROGRAM} {command.name} --help."
     return UsageError(f"unknown option '{flag}'", usage=command.usage, hint=hint)
 
 
@@ -222,7 +222,7 @@ def _read_integers(command: Command, values: argparse.Namespace) -> None:
         if item.kind in _INTEGERS and isinstance(value, str):
             if not (value.isascii() and value.isdecimal() and len(value) <= _MOST_DIGITS):
                 raise ValidationError(
-                    f"{value} is not a valid uint256", hint=f"{item.shown} is a whole number."
+                    f"{value} is not a valid uint256", hint=f"Give {item.shown} a whole number."
                 )
             setattr(values, item.dest, int(value))
 
@@ -267,7 +267,7 @@ def overview(path: Sequence[str] = ()) -> str:
             "Apps, data and computing power.",
             "",
         ]
-        tail = f"{PROGRAM} <command> --help tells more, {PROGRAM} --version the version."
+        tail = f"{PROGRAM} <command> --help tells more, {PROGRAM} --version prints the version."
     else:
         found = below(path)
         depth = len(path)

@@ -15,7 +15,7 @@ _MANY = (list, tuple)
 
 
 def as_word(value: Any) -> str | None:
-    """The value as somebody would type it, None for an object that is no word: a job, a frame, a dict."""
+    """The value as somebody would type it, None for what cannot be typed: a job, a frame, a dict."""
     if isinstance(value, str):
         return str(value)
     if isinstance(value, PathLike):
@@ -37,10 +37,10 @@ def _number(value: Any) -> str:
 
 
 def fitting(item: Argument | Option, value: Any) -> Any:
-    """What the item makes of an object.
+    """What an item reads from an object.
 
     Raises:
-        UsageError: an object of this kind has no place here.
+        UsageError: an object of this kind is not accepted here.
     """
     from iexec_lab.client.iexec import IExec
     from iexec_lab.client.jobs.job import Job
@@ -54,7 +54,7 @@ def fitting(item: Argument | Option, value: Any) -> Any:
     if isinstance(value, _MANY) and item.kind == "url":
         return ",".join(map(str, value))
     raise UsageError(
-        f"{item.shown} can not be a {type(value).__name__}",
+        f"{item.shown} cannot be a {type(value).__name__}",
         hint=f"Take one value of it, as in {{frame.{item.dest}[0]}}.",
     )
 
@@ -63,7 +63,7 @@ def fitting_all(item: Argument | Option, values: list[Any]) -> list[str]:
     """The words of an option that takes several: lists among them are taken apart.
 
     Raises:
-        UsageError: an object that is no word.
+        UsageError: an object that cannot be typed.
     """
     words: list[str] = []
     for value in values:
@@ -77,7 +77,7 @@ def _one_id(item: Argument | Option, job: Any) -> str:
     ids = job.deal_ids if item.kind == "deal" else job.task_ids
     if len(ids) > 1:
         raise UsageError(
-            f"The job has {len(ids)} {item.kind}s, {item.shown} is one",
+            f"The job has {len(ids)} {item.kind}s, but {item.shown} takes one",
             hint=f"Take one: {{job.{item.kind}_ids[0]}}.",
         )
     return str(ids[0])

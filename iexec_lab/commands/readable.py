@@ -1,4 +1,4 @@
-"""Answers for people: times as dates, prices as RLC, tags as words, nothing where there is nothing."""
+"""Answers for people: times as dates, prices as RLC, tags as words, empty fields left out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NRLC = {"price", "stake", "locked", "workerStake"}
 
 
 def humane(value: Any, name: str = "") -> Any:
-    """The same answer as a person wants to read it; ``name`` is the key it stands under."""
+    """The answer as a person wants to read it; ``name`` is its key."""
     if isinstance(value, dict):
         return {key: humane(item, key) for key, item in value.items()}
     if isinstance(value, list):

@@ -83,7 +83,7 @@ class Terminal:
 
     @contextmanager
     def _pause(self) -> Iterator[None]:
-        """Keeps the progress line away while something else is on the screen."""
+        """Keep the progress line away while something else is on the screen."""
         if self._line is None:
             yield
         else:

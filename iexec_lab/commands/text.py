@@ -22,7 +22,7 @@ class Style:
 
 
 def safe(text: str) -> str:
-    """Text without control characters, not endless: what comes from the network must not move the cursor."""
+    """Short text without control characters: what comes from the network must not move the cursor."""
     if len(text) > LONGEST_LINE:
         text = text[:LONGEST_LINE] + "…"
     if text.isprintable():

@@ -1,7 +1,8 @@
 """The command tree: one declaration per command.
 
 The terminal, the magic, ``--help``, completion, the forms and the command reference are walks over these
-declarations. A module of this package per noun holds them in ``COMMANDS``; only the noun in use is imported.
+declarations. Each module in ``nouns`` holds those of one noun, in ``COMMANDS``; only the noun in use is
+imported.
 
 Kinds say what a value is, for completion, forms and refusals:
 
@@ -134,7 +135,7 @@ class Command:
         return " ".join([*words, "[options]"])
 
     def option(self, flag: str) -> Option | None:
-        """The option written ``flag``, in any letter case of its letters, None when unknown."""
+        """The option written ``flag``, in upper or lower case; None when unknown."""
         return next((option for option in (*self.options, *EVERYWHERE) if option.flag == flag), None)
 
 
@@ -147,7 +148,7 @@ NOUNS: dict[str, str] = {
     "init": "start a project in this folder",
     "connect": "choose the network to work on",
     "info": "addresses of the iExec contracts",
-    "jobs": "running work of a wallet",
+    "jobs": "running deals of a wallet",
     "wallet": "keys, coins and transfers",
     "account": "RLC staked on the marketplace",
     "app": "deploy, sell and run applications",
@@ -198,7 +199,7 @@ def find(words: Sequence[Any]) -> tuple[Command | None, int]:
     """The command that the first words name, and how many words that took; None when they stop too early.
 
     Raises:
-        UsageError: a word that is no command; the nearest one is suggested.
+        UsageError: a word that is not a command; the nearest one is suggested.
     """
     noun = words[0] if words else None
     if noun is None or (isinstance(noun, str) and noun.startswith("-")):
@@ -230,5 +231,5 @@ def _unknown(word: Any, before: list[Any], known: list[str]) -> UsageError:
     word = word if isinstance(word, str) else type(word).__name__
     near = get_close_matches(word, known, n=1)
     line = " ".join([PROGRAM, *map(str, before)])
-    hint = f'Did you mean "{near[0]}"?' if near else f"{line} --help lists the commands."
+    hint = f'Did you mean "{near[0]}"?' if near else f"List the commands: {line} --help."
     return UsageError(f"unknown command '{word}'", usage=f"{line} <command> [options]", hint=hint)

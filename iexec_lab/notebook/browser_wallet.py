@@ -1,7 +1,7 @@
 """A wallet in the browser that shows the notebook: no key in the kernel, wherever the kernel runs.
 
-What is asked stands in the state of a widget, so a page that comes late still finds it. A page claims it, is
-told that it is the one, asks its wallet and replies: with two pages open a transaction is sent once.
+A request is kept in the state of a widget, so a page that comes late still finds it. A page claims it, is
+told that it may go on, asks its wallet and replies: with two pages open a transaction is sent once.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class _Bridge(anywidget.AnyWidget):
 
 
 class WidgetWallet:
-    """``ask`` of a ``BrowserSigner``, by way of the page that shows the notebook.
+    """``ask`` of a ``BrowserSigner``, through the page that shows the notebook.
 
     Args:
         timeout: Seconds the user may take for one request.
@@ -82,7 +82,7 @@ class WidgetWallet:
             self._bridge.send({"kind": "asked"})
 
     def _end(self) -> tuple[dict[str, Any] | None, dict[str, Any], bool]:
-        """Take the request back: its reply, the page that claimed it, and whether that was loaded anew."""
+        """Take the request back: its reply, the page that claimed it, and whether that was reloaded."""
         owner = {name: value for name, value in self._bridge.asked.items() if name in {"tab", "page"}}
         self._bridge.asked = {}
         return self._reply, owner, self._lost
@@ -96,7 +96,7 @@ class WidgetWallet:
         return serve(comm.comm_id if comm is not None else "", done, seconds)
 
     def _hear(self, _widget: object, content: Mapping[str, Any], _buffers: object) -> None:
-        """A message of a page; nothing in it is believed but that it is one."""
+        """A message from a page; nothing in it is taken for granted."""
         with self._change:
             asked, kind = self._bridge.asked, content.get("kind")
             owner = {name: content.get(name) for name in ("tab", "page")}

@@ -1,4 +1,4 @@
-"""From the text of a cell to commands: POSIX quoting, one command a line, ``#`` comments.
+"""From the text of a cell to commands: POSIX quoting, one command per line, ``#`` comments.
 
 Quotes and spaces inside ``{frame["app"].iloc[0]}`` belong to the Python in it, and JSON needs no quotes
 around it: ``--params {"iexec_args": "hello"}``.
@@ -51,7 +51,7 @@ def split(text: str) -> list[list[str]]:
 
 
 def _piece(text: str, at: int) -> tuple[str | None, int]:
-    """What a token goes on with at ``at``, and where that ends; None for a line that is continued."""
+    """How a token continues at ``at``, and where that ends; None for a line that is continued."""
     char = text[at]
     if char == "\\":
         following = text[at + 1 : at + 2] or "\\"

@@ -1,6 +1,6 @@
 """Tab completion of ``%iexec`` lines and ``%%iexec`` cells in IPython and Jupyter.
 
-IPython calls the matcher interface version 2 provisional; what we use of it is in this file only.
+IPython calls version 2 of the matcher interface provisional; only this file uses it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _SPECIAL = re.compile(r"([\s\\'\"])")
 
 
 def command_line(lines: list[str]) -> str | None:
-    """The command text up to the cursor, None when the cursor is not in one of ours.
+    """The command text up to the cursor, None when the cursor is not in an iexec command.
 
     Args:
         lines: The cell up to the cursor; the last one ends at it.
@@ -54,7 +54,7 @@ def command_line(lines: list[str]) -> str | None:
 
 
 def fragment(line: str, last: str) -> tuple[str, str]:
-    """What is typed of the last word, as it stands there, and the quote it is in."""
+    """The typed part of the last word, as written, and its open quote."""
     if not last and (not line or line[-1].isspace()):
         return "", ""
     opened = _OPEN.search(line) if _is_open(line) else None
@@ -73,7 +73,7 @@ def _is_open(line: str) -> bool:
 
 
 def _typed(word: str, quote: str) -> str:
-    """A word as it is written on a line, inside the quote that is open."""
+    """A word as written on a line, inside the open quote."""
     if quote == "'":
         return word
     return word.replace("\\", "\\\\").replace('"', '\\"') if quote else _SPECIAL.sub(r"\\\1", word)
@@ -117,14 +117,14 @@ def _result(context: CompletionContext, texts: list[str], there: str) -> SimpleM
 
 
 def _plain(words: list[str]) -> list[str]:
-    """The words without what may stand before a command."""
+    """The words without those that may come before a command."""
     while words and words[0] in _BEFORE:
         words = words[1:]
     return words
 
 
 def install(shell: InteractiveShell, seen: Seen, folder: Callable[[], Path]) -> Callable[[], None]:
-    """Add our matcher to the shell; call what is returned to take it away again."""
+    """Add our matcher to the shell; call the result to remove it."""
     matchers = shell.Completer.custom_matchers
     ours = matcher(seen, folder, lambda: shell.user_ns)
     matchers.append(ours)

@@ -1,4 +1,4 @@
-"""The form that chooses a network and unlocks a wallet, and tells what is in it."""
+"""The form that chooses a network and unlocks a wallet, and shows its balance."""
 
 from __future__ import annotations
 

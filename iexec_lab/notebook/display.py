@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 _FRAME = ("pandas", "DataFrame"), ("pandas.core.frame", "DataFrame")
-"""pandas says its frames live in ``pandas`` from version 3 on."""
+"""The module of DataFrame: plain ``pandas`` from version 3 on."""
 _NOTHING = ("<NA>", "NaT", "nan")
 _LONG_HASH, _LONG_ADDRESS = 66, 42
 _HIDDEN = "private_key"
-_IN_ITS_PLACE = "not shown, a notebook would keep it; the value has it"
+_IN_ITS_PLACE = "not shown: a notebook would keep it; the value has it"
 
 
 def install(shell: InteractiveShell, settings: Any) -> Callable[[], None]:
-    """Draw our frames in this shell; call what is returned to stop.
+    """Draw our frames in this shell; call the result to stop.
 
     Args:
         shell: The shell.
@@ -74,7 +74,7 @@ def _restore(formatter: Any, place: tuple[str, str], printer: Any) -> None:
 
 
 class RawAnswer(dict[str, Any]):
-    """What ``--raw`` gives: a plain dictionary but for how it is drawn."""
+    """The value of ``--raw``: a plain dictionary, except for how it is drawn."""
 
     def __repr__(self) -> str:
         return repr(_without_keys(self))
@@ -133,7 +133,7 @@ def _rest_html(frame: pd.DataFrame, max_rows: int) -> str:
 def _rest(frame: pd.DataFrame, max_rows: int) -> str:
     size = f"{len(frame)} {'row' if len(frame) == 1 else 'rows'}"
     if frame.attrs.get("left_out"):
-        size += f", {frame.attrs['left_out']} left out that are not what was asked for"
+        size += f", {frame.attrs['left_out']} left out: not what was asked for"
     return f"first {max_rows} of {size}" if len(frame) > max_rows else size
 
 
@@ -192,12 +192,12 @@ def word(value: Any) -> str:
 
 
 def _cut(text: str) -> str:
-    """A cell is for the eye; the value has all of it."""
+    """A cell is for the eye; the data has the whole text."""
     return text if len(text) <= LONGEST_CELL else text[:LONGEST_CELL] + "…"
 
 
 def _short(text: str) -> str:
-    """Ids by their ends: enough to tell them apart, the whole is in the data."""
+    """Ids by their ends, enough to tell them apart; the data has them whole."""
     if text.startswith("0x") and len(text) in {_LONG_HASH, _LONG_ADDRESS} and text.isalnum():
         return f"{text[:8]}…{text[-4:]}"
     return text

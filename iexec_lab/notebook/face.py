@@ -24,7 +24,7 @@ class NotebookFace:
 
     Args:
         settings: The magics; has the traits ``confirm`` and ``progress``.
-        kernel: We are behind a front end; else on a terminal.
+        kernel: Whether a front end shows the output; else it is a terminal.
         draw: Draws the form of a command; the words that name it are its argument.
     """
 
@@ -88,14 +88,14 @@ def _ask(read: Any, prompt: str, hint: str = _HINT) -> str:
     """Ask through the front end.
 
     Raises:
-        AbortedError: there is none, as when a notebook runs without a person; or it was interrupted.
+        AbortedError: nobody can answer, as when a program runs the notebook; or it was interrupted.
     """
     try:
         answer: str = read(prompt)
     except (EOFError, KeyboardInterrupt) as error:
         raise AbortedError(f"No answer: {prompt.strip()}") from error
     except Exception as error:
-        if type(error).__name__ != "StdinNotImplementedError":  # ipykernel's; importing it is not ours to do
+        if type(error).__name__ != "StdinNotImplementedError":  # ipykernel's, which need not be installed
             raise
         raise unanswered(prompt.strip(), hint) from error
     return answer

@@ -32,7 +32,7 @@ _MUTED = '<span style="opacity:.7">{}</span>'
 _FLAG = widgets.Layout(width="auto")
 _LABEL = {"description_width": "11em"}
 HIDDEN = "•••"
-"""Shown in place of a secret; a saved notebook must not hold one."""
+"""Shown instead of a secret; a saved notebook must not hold one."""
 
 
 class Field:
@@ -85,7 +85,7 @@ class Field:
         problem = self._problem()
         if self._is_flag:
             return problem
-        # An empty field is not yet wrong to look at; the run button is what waits for it.
+        # An empty field is not shown as wrong yet; the run button waits for it.
         self._note.value = (
             f'<span style="color:{MISTAKE}">{html.escape(problem)}</span>' if problem and self.value else ""
         )
@@ -95,7 +95,7 @@ class Field:
         """The words this control adds to the command line.
 
         Args:
-            hide: Put dots in place of a secret, for showing.
+            hide: Show dots instead of a secret.
         """
         value = self.value
         if not value:
@@ -204,7 +204,7 @@ def _check_json(text: str, _field: Field) -> None:
     try:
         loads(text)
     except ValueError as error:
-        raise ValueError(f"no JSON: {error}") from None
+        raise ValueError(f"not JSON: {error}") from None
 
 
 def _check_tag(text: str, _field: Field) -> None:

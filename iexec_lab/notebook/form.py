@@ -67,7 +67,7 @@ class Form:
         for name, value in (values or {}).items():
             if name not in self.fields:
                 raise UsageError(
-                    f"{command.name} has no option {name}", hint=f"It has {', '.join(self.fields)}."
+                    f"{command.name} has no option {name}", hint=f"Options: {', '.join(self.fields)}."
                 )
             self.fields[name].value = value
         self._line = widgets.HTML()
@@ -144,7 +144,7 @@ class Form:
             yield folded
 
     def _group(self, field: Field) -> str:
-        """Empty for what is always in sight; a title for what is folded away."""
+        """Empty for fields that are always in sight; a title for those that are folded away."""
         flag = getattr(field.item, "flag", None)
         if flag is None or (flag in _FIRST and not self._is_short):
             return ""
@@ -153,7 +153,7 @@ class Form:
 
     @property
     def _is_short(self) -> bool:
-        """Few options of its own: all of them can be in sight."""
+        """Whether the command has few options of its own, so that all can be in sight."""
         own = [option for option in self.command.options if option.group in _MAIN]
         return len([option for option in own if option.flag not in _LEFT_OUT]) <= _IN_SIGHT
 

@@ -66,7 +66,7 @@ def lab_form(lab: IExec, name: str, **values: Any) -> Form:
 
 
 class _Settings:
-    """What the face asks of the magics, for a form without them."""
+    """The settings that a face reads from the magics, for a form without magics."""
 
     confirm = True
     progress = True

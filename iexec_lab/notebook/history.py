@@ -1,4 +1,4 @@
-"""Take a line that holds a key or a password out of the history of IPython, in memory and on disk."""
+"""Remove a line with a key or a password from the history of IPython, in memory and on disk."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 PLACEHOLDER = "# a line with a secret was here"
 _PROGRAM = "iexec"
 _SURELY = 16
-"""Characters from which on a secret is one, wherever it stands."""
+"""From this many characters on, a secret is recognised wherever it stands."""
 
 
 def forget_input(shell: InteractiveShell, secret: str, what: str) -> bool:
-    """Put a remark in the place of every input with ``secret``, typed as ``what``; False if one may be left.
+    """Replace every input with ``secret``, typed as ``what``, by a remark; False if one may be left.
 
     That is the input that runs now, or an earlier one with a function that it calls. IPython stores an input
     before it runs it: in two lists, in variables, and in an SQLite file that another thread may be writing.

@@ -1,4 +1,4 @@
-"""What IPython alone would take in another way than it is meant.
+"""Lines that IPython alone would misread.
 
 ``%iexec app run?`` asks about ``app run``, not about a thing named ``run``. ``df = %iexec ...;`` keeps the
 value: nothing would be shown anyway.
@@ -26,14 +26,14 @@ def without_semicolon(lines: list[str]) -> list[str]:
 
 
 def to_help(lines: list[str]) -> list[str]:
-    """Lines of a cell in which our question marks have become ``--help``."""
+    """Lines of a cell in which question marks after a command have become ``--help``."""
     if lines and lines[0].lstrip().startswith("%%"):
         return lines
     return [_QUESTION.sub(r"\1 --help\n", line) for line in lines]
 
 
 def install(shell: InteractiveShell) -> Callable[[], None]:
-    """Do so in this shell; call what is returned to stop."""
+    """Install both in this shell; call the result to stop."""
     ours = [to_help, without_semicolon]
     shell.input_transformers_cleanup.extend(ours)
 

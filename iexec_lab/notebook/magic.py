@@ -3,10 +3,10 @@
 df = %iexec orderbook workerpool --category 0
 %iexec app run {app} --args "hello {name}"
 %%iexec app run {app} -o job
---args "hello"          # more options of that command, one or more a line
+--args "hello"          # more options of that command, one or more per line
 --watch
 %%iexec
-app init                # each line a command, in order, until one fails
+app init                # one command per line, in order, until one fails
 app deploy
 """
 
@@ -64,7 +64,7 @@ class IexecMagics(Magics):
     )
     progress = Bool(True, help="Show the progress of long work.").tag(config=True)
     max_rows = Int(40, min=1, help="Rows of a frame that are drawn.").tag(config=True)
-    shorten = Bool(True, help="Draw addresses and hashes of lists by their ends.").tag(config=True)
+    shorten = Bool(True, help="Shorten addresses and hashes in lists.").tag(config=True)
     traceback = Bool(False, help="Show whole tracebacks of iExec errors.").tag(config=True)
 
     def __init__(self, shell: InteractiveShell, **kwargs: Any) -> None:
@@ -135,10 +135,10 @@ class IexecMagics(Magics):
         return self.execute(values)
 
     def execute(self, words: Sequence[Any]) -> Any:
-        """Run one command given as words; its Python value.
+        """Run one command given as words; return its Python value.
 
         Raises:
-            IexecError: whatever went wrong.
+            IexecError: the command failed.
         """
         with followup.recording() as sent:
             try:
@@ -194,7 +194,7 @@ def _help(command: Command | None, words: Sequence[Any], taken: int) -> str:
     if list(words[:1]) in (["--version"], ["-V"]):
         return version("iexec-lab")
     if words[taken:] and not parser.wants_help(words[taken:]):
-        raise UsageError(f"unknown option '{words[taken]}'", hint="Options stand after the command.")
+        raise UsageError(f"unknown option '{words[taken]}'", hint="Put options after the command.")
     return _here(parser.overview([str(word) for word in words[:taken]]))
 
 
@@ -248,11 +248,11 @@ def _remove(items: list[Any], item: Any) -> None:
 
 
 class _Anything(HasTraits):
-    """Somebody to validate a setting for."""
+    """An object to validate a setting on."""
 
 
 def unload(shell: InteractiveShell) -> None:
-    """Take away what ``load`` added."""
+    """Remove what ``load`` added."""
     for remove in _loaded.pop(id(shell), []):
         remove()
     for kind in ("line", "cell"):

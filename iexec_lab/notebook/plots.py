@@ -22,20 +22,20 @@ _PRICES: Final = {
 
 
 def depth(*books: pd.DataFrame) -> alt.Chart:
-    """How many tasks an orderbook sells up to each price; of requests, how many are asked for down to it.
+    """How many tasks an orderbook sells up to each price; for requests, how many are wanted down to it.
 
     Args:
         books: Frames of ``lab.orderbook``, drawn over each other. Requests count with what they pay a
             workerpool for a task.
 
     Raises:
-        ValidationError: a frame is no orderbook.
+        ValidationError: a frame is not an orderbook.
         IexecError: altair is not installed.
     """
     try:
         import altair as alt
     except ImportError:
-        raise IexecError("a plot needs altair", hint="pip install 'iexec-lab[plot]'") from None
+        raise IexecError("A plot needs altair", hint="Install it: pip install 'iexec-lab[plot]'") from None
     data: alt.InlineData = alt.InlineData(values=[step for book in books for step in _steps(book)])
     lines = alt.Chart(data).mark_line(interpolate="step-after", point=True)
     drawn: alt.Chart = lines.encode(
@@ -54,7 +54,7 @@ def _steps(book: pd.DataFrame) -> Iterator[dict[str, Any]]:
     price = _PRICES.get(str(kind))
     if price is None or price not in book or "remaining" not in book:
         raise ValidationError(
-            "depth draws orderbooks", details={"kind": kind}, hint="pass what lab.orderbook.<kind>() gave"
+            "depth draws orderbooks", details={"kind": kind}, hint="Pass a frame from lab.orderbook.<kind>()."
         )
     tasks = 0
     offers = sorted(zip(book[price], book["remaining"], strict=True), reverse=kind == "requestorder")

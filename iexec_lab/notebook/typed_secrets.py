@@ -32,7 +32,7 @@ _TAKES_HASHES = {
     *("apporder", "datasetorder", "workerpoolorder", "requestorder", "deal", "task", "jobs"),
     *("app", "dataset", "workerpool", "tag", "text", "json", "name", "url", "path", "folder"),
 }
-"""Kinds whose 64 digits are no private key, or whose own check says better what is wrong."""
+"""Kinds whose 64 digits are not a private key, or whose own check explains better what is wrong."""
 
 
 class TypedSecretError(Exception):
@@ -45,10 +45,10 @@ class TypedSecretError(Exception):
         self.secret = secret
 
     def refusal(self, *, forgotten: bool) -> WalletError:
-        """What the reader is told, who does not need to see the secret again."""
+        """The error for the reader, without the secret."""
         return WalletError(
-            f"Not with {self.what} on a line: the notebook would keep {self.kind}",
-            hint="Leave it out to be asked, take it from a variable, IEXEC_PRIVATE_KEY or a keystore file. "
+            f"Refused {self.what} on a line: the notebook would keep {self.kind}",
+            hint="Omit it to be asked, or take it from a variable, IEXEC_PRIVATE_KEY or a keystore file. "
             + AFTERWARDS[forgotten],
         )
 
@@ -85,7 +85,7 @@ def refuse(tokens: Sequence[str], values: Sequence[Any]) -> None:
 
 
 def refuse_what_looks_like_one(text: str) -> None:
-    """The same for a text that is no command: an open quote, a misspelt option, a variable that is not there.
+    """The same for a text that is not a command: an open quote, a misspelt option, a missing variable.
 
     Raises:
         TypedSecretError: something in it looks like a secret.
@@ -109,7 +109,7 @@ def _is_key(word: str, command: Command | None, option: Option | None, position:
 
 
 def _takes_hash(command: Command | None, option: Option | None, position: int) -> bool:
-    """True when 64 digits at this place are something else than a private key."""
+    """True when 64 digits at this place are not a private key."""
     if command is None:
         return False
     if option is not None and option.value != "none":

@@ -38,7 +38,7 @@ def is_reference(token: str) -> bool:
 
 
 def escape(token: str) -> str:
-    """A token that ``expand`` makes this one of, whatever names there are."""
+    """The token that ``expand`` turns into this one, whatever names exist."""
     if not any(match[1] is None or _parse(match[1]) is not None for match in _BRACES.finditer(token)):
         return token
     opened = 0
@@ -51,12 +51,12 @@ def escape(token: str) -> str:
 
 
 def completions(begun: str, names: Mapping[str, Any]) -> tuple[str, list[str]]:
-    """How the text after an open brace may go on: the part that is replaced, and by what."""
+    """How the text after an open brace may continue: the part that is replaced, and by what."""
     before, dot, part = begun.rpartition(".")
     if dot:
         node = _parse(before)
         found: list[str] = []
-        with contextlib.suppress(Exception):  # whatever an attribute of somebody else raises
+        with contextlib.suppress(Exception):  # an attribute of a foreign object may raise anything
             found = _attributes(_read(node, names)) if node else []
     else:
         found = list(names)
@@ -105,9 +105,9 @@ def _text(value: Any) -> str:
 
 
 def _parse(text: str) -> ast.expr | None:
-    """The reference that the text between braces is; None when it is something else."""
+    """The text between braces as a reference; None when it is something else."""
     try:
-        with warnings.catch_warnings(action="ignore"):  # about odd escapes, in text that may be no Python
+        with warnings.catch_warnings(action="ignore"):  # about odd escapes, in text that may not be Python
             node = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
@@ -126,7 +126,7 @@ def _value(text: str, names: Mapping[str, Any]) -> Any:
             f"name '{error.args[0]}' is not defined" if isinstance(error, _UnknownNameError) else str(error)
         )
         raise UsageError(
-            f"{{{text}}}: {problem}", hint=f"Write {{{{{text.strip()}}}}} for these letters in braces."
+            f"{{{text}}}: {problem}", hint=f"Write {{{{{text.strip()}}}}} for this text in braces."
         ) from error
     if _is_nothing(value):
         raise UsageError(f"{{{text}}} has no value: it is {value}", hint="Give it one, or leave it out.")
@@ -134,7 +134,7 @@ def _value(text: str, names: Mapping[str, Any]) -> Any:
 
 
 def _is_nothing(value: Any) -> bool:
-    """None, and what stands for a missing value in a frame."""
+    """True for None, and for a missing value of a frame."""
     return (
         value is None
         or type(value).__name__ in {"NAType", "NaTType"}

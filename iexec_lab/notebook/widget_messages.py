@@ -20,7 +20,7 @@ _TICK = 0.05
 
 
 class _Queue(NamedTuple):
-    """Where a shell's messages come in, how one is put back, and how the shell is told to look again."""
+    """Where a shell's messages come in, how to put one back, and how to make the shell look again."""
 
     socket: Any
     put_back: Callable[[Any], object]
@@ -52,7 +52,7 @@ def serve(comm_id: str, done: Callable[[], bool], seconds: float) -> bool:
 
 
 def can_serve() -> bool:
-    """Whether messages reach ``serve`` here: in a shell's own thread, on an ipykernel that we know."""
+    """Whether messages reach ``serve`` here: in a shell's own thread, on a known ipykernel."""
     return _own_queue()[1] is not None
 
 

@@ -1,4 +1,4 @@
-"""A question with two buttons, for code that a widget started: there the front end takes no typed answer."""
+"""A question with two buttons, for code started by a widget: there the front end takes no typed answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Encrypt what lies in ``datasets/original`` of a project folder; no chain and no wallet are needed."""
+"""Encrypt the datasets of a project folder."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ def encrypt_folder(
     overwrite: Overwrite | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Encrypt every file and folder of ``datasets/original``; needs no chain and no wallet.
+    """Encrypt every file and folder in ``datasets/original``; needs no chain and no wallet.
 
     Each gets a random key, ``<name>.key`` and also ``dataset.key`` (the last one wins). Folders are zipped.
 
     Args:
-        folder: Project folder, which relative paths start from.
+        folder: Project folder; relative paths start there.
         force: Replace files without asking.
-        dataset_keystoredir: Where keys go, ``.secrets/datasets``.
-        original_dataset_dir: What to encrypt, ``datasets/original``.
-        encrypted_dataset_dir: Where encrypted files go, ``datasets/encrypted``.
+        dataset_keystoredir: Where keys go (default: ``.secrets/datasets``).
+        original_dataset_dir: What to encrypt (default: ``datasets/original``).
+        encrypted_dataset_dir: Where encrypted files go (default: ``datasets/encrypted``).
         overwrite: Asked before a file is replaced; None refuses.
-        progress: Called with the name, bytes done and bytes in all.
+        progress: Called with the name, bytes done and bytes in total.
 
     Raises:
         CryptoError: A folder is missing or empty.
-        AbortedError: A file was not to be replaced.
+        AbortedError: Replacing a file was refused.
     """
     base = Path(folder)
     keys = (base / (dataset_keystoredir or KEYS)).absolute()

@@ -62,7 +62,7 @@ class Project:
         value = self.config().get(kind)
         if not value:
             message = f'Missing {kind} in "{CONFIG}". Did you forget to run "iexec {kind} init"?'
-            raise ProjectError(message, hint=f"iexec-lab {kind} init writes one to start from.")
+            raise ProjectError(message, hint=f"Write a sample: iexec-lab {kind} init.")
         return _expect_object(value, kind, CONFIG)
 
     def save_resource(self, kind: str, value: Mapping[str, Any]) -> None:
@@ -81,7 +81,7 @@ class Project:
         if not orders.get(kind):
             flag = kind.removesuffix("order")
             message = f'Missing {kind}. You probably forgot to run "iexec order init --{flag}"'
-            raise ProjectError(message, hint=f"iexec-lab order init --{flag} writes one to start from.")
+            raise ProjectError(message, hint=f"Write a sample: iexec-lab order init --{flag}.")
         return _expect_object(orders[kind], kind, CONFIG)
 
     def save_order(self, kind: str, value: Mapping[str, Any]) -> None:
@@ -141,7 +141,7 @@ class Project:
         return address
 
     def prepare_deployed(self) -> None:
-        """Find out that ``deployed.json`` is wrong, or can not be written, before gas is spent."""
+        """Check that ``deployed.json`` is valid and can be written, before gas is spent."""
         self._deployed()
         jsonfile.check_writable(self.folder / DEPLOYED)
 
@@ -168,7 +168,7 @@ class Project:
         Raises:
             ProjectError: there is no ``orders.json``.
         """
-        document = self._required(ORDERS, hint="iexec-lab order sign writes it.")
+        document = self._required(ORDERS, hint="Write it: iexec-lab order sign.")
         orders = _expect_object(document.get(str(chain_id)) or {}, str(chain_id), ORDERS)
         return {kind: _expect_object(order, kind, ORDERS) for kind, order in orders.items() if order}
 
@@ -203,7 +203,7 @@ class Project:
     def _folder(self, given: str | None, default: str) -> Path:
         return (self.folder / (given or default)).absolute()
 
-    def _required(self, name: str, hint: str = "iexec-lab init writes it.") -> dict[str, Any]:
+    def _required(self, name: str, hint: str = "Write it: iexec-lab init.") -> dict[str, Any]:
         document = jsonfile.read(self.folder / name)
         if document is None:
             raise ProjectError(f'Missing "{name}" file, did you forget to run "iexec init"?', hint=hint)

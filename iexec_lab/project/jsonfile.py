@@ -28,7 +28,7 @@ _ROOM = 512  # more than a command adds to a file
 
 
 def dumps(value: Any) -> str:
-    """The text ``JSON.stringify(value, null, 2)`` gives."""
+    """The text that ``JSON.stringify(value, null, 2)`` returns."""
     text = json.dumps(_in_js_order(value), indent=2, ensure_ascii=False)
     return _HALF.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
 
@@ -68,7 +68,7 @@ def read(path: Path) -> Document | None:
         ) from error
 
     def refuse(word: str) -> NoReturn:
-        raise json.JSONDecodeError(f"{word} is no JSON", text, max(text.find(word), 0))
+        raise json.JSONDecodeError(f"{word} is not JSON", text, max(text.find(word), 0))
 
     try:
         check_shape(text.encode(errors="surrogatepass"))
@@ -98,10 +98,10 @@ def write(path: Path, text: str, *, mode: int | None = None) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Find out that the file can not be written, or that the disk is full, before it must be written.
+    """Check that the file can be written and the disk is not full, before it must be written.
 
     Raises:
-        ProjectError: it can not.
+        ProjectError: it cannot.
     """
     try:
         size = min(path.stat().st_size, DOCUMENT)

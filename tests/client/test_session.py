@@ -144,7 +144,7 @@ def test_a_secret_is_asked_for_where_somebody_is(lab):
 
 def test_nobody_there_is_an_error_not_a_hang(lab, monkeypatch):
     monkeypatch.setattr("sys.stdin", None)
-    with pytest.raises(AbortedError, match="Token: nobody is there to be asked"):
+    with pytest.raises(AbortedError, match="Token: nobody is there to answer"):
         lab.session.ask("Token")
 
 

@@ -88,7 +88,7 @@ def test_a_wrong_password_is_an_error(tmp_path, keystore):
 
 
 def test_a_bare_key_is_not_taken_as_a_name(tmp_path):
-    with pytest.raises(WalletError, match="not a wallet's name") as caught:
+    with pytest.raises(WalletError, match="not the name of a wallet") as caught:
         choose_wallet(KEY, cwd=tmp_path)
     assert KEY not in str(caught.value) + caught.value.hint
     assert "IEXEC_PRIVATE_KEY" in caught.value.hint
@@ -103,7 +103,7 @@ def test_create_makes_a_keystore_file(tmp_path):
 
 def test_create_without_a_password_writes_no_bare_key(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.stdin", None)
-    with pytest.raises(AbortedError, match="nobody is there to be asked"):
+    with pytest.raises(AbortedError, match="nobody is there to answer"):
         choose_wallet("create", cwd=tmp_path, keystoredir="local")
     assert list(tmp_path.iterdir()) == []
 

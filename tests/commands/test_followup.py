@@ -76,7 +76,7 @@ def test_who_stops_a_wait_is_told_what_was_sent(project, stop, code, word):
     assert err.splitlines() == [
         f"✖ {word}",
         f"  sent before: {tx_hash} (sent, may be mined)",
-        "  → iexec-lab wallet show --chain slow shows what came of it; look before you send again.",
+        "  → iexec-lab wallet show --chain slow shows the outcome; look before you send again.",
     ]
 
 
@@ -120,7 +120,7 @@ def test_a_transaction_that_is_not_mined_in_time_is_an_error_with_its_hash():
     error = TransactionError("transaction 0xab: not mined after 600 s", tx_hash="0xab", hint="Look.")
     followup.tell(error, [Sent("0xab")], ["account", "deposit", "5"])
     assert "sent before" not in error.details
-    assert error.hint.startswith("Look. iexec-lab account show shows what came of it")
+    assert error.hint.startswith("Look. iexec-lab account show shows the outcome")
     assert followup.hash_of(error, [Sent("0xab"), Sent("0xcd")]) == "0xab"
 
 
@@ -182,7 +182,7 @@ def test_every_line_is_one_that_can_be_typed(command):
     if told.startswith("Look the hash up"):
         assert command.name in {"order cancel", "ens register", "workerpool set-api-url"}
         return
-    line = told.removeprefix("iexec-lab ").partition(" shows what")[0].split()
+    line = told.removeprefix("iexec-lab ").partition(" shows the")[0].split()
     found, taken = tree.find(line)
     assert parser.parse(found, line[taken:]).chain == "bellecour"
 

@@ -83,8 +83,8 @@ def test_only_what_was_given_is_passed_on():
 def test_what_was_left_out_is_told():
     rows = Rows.of([{"a": 1}], 3)
     lab = SimpleNamespace(jobs=lambda: rows)
-    assert done(lab, "jobs").said == "Left out: 3 that are not what was asked for."
-    assert done(lab, "jobs", "Read.").said == "Read. Left out: 3 that are not what was asked for."
+    assert done(lab, "jobs").said == "3 left out: not what was asked for."
+    assert done(lab, "jobs", "Read.").said == "Read. 3 left out: not what was asked for."
     rows.left_out = 0
     assert done(lab, "jobs").said == ""
 

@@ -214,7 +214,8 @@ def test_a_failed_task_ends_the_watch_with_exit_code_1(iexec, iexec_sandbox):
     for line in (f"task show {task['taskid']} --watch", f"deal show {deal} --watch"):
         _, err = iexec.text(line, 1)
         assert f"✖ task 0 ({task['taskid']}): TIMEOUT" in err
-        assert f"task debug {task['taskid']} --logs tells why; iexec-lab deal claim {deal} frees" in err
+        assert f"See why: iexec-lab task debug {task['taskid']} --logs. Get back the RLC of late" in err
+        assert f"iexec-lab deal claim {deal}" in err
     debug = iexec(f"task debug {task['taskid']} --logs")
     assert debug["appLogs"][0]["stdout"] == "oh\n"
     claimed = iexec(f"deal claim {deal}")
@@ -264,7 +265,7 @@ def test_sandbox_clock_and_funds(iexec, iexec_sandbox):
 @pytest.mark.parametrize("other", ["--native", "--chain-id 7", "--preset bellecour", "--port-base 1"])
 def test_a_sandbox_that_runs_is_not_taken_for_another_one(iexec, iexec_sandbox, other):
     message = iexec.fails(f"sandbox start {other} --name {iexec_sandbox.folder.name}")
-    assert message.endswith("is running already, and not as asked for")
+    assert message.endswith("is already running, but not as asked for")
 
 
 def test_sandbox_that_does_not_run(iexec):
@@ -296,7 +297,7 @@ def test_connect_becomes_the_default_of_chain_json(iexec, iexec_sandbox):
 def test_a_terminal_keeps_no_wallet_for_the_next_line(iexec):
     for flag in ("--new-wallet", "--browser-wallet"):
         assert "a terminal would forget the wallet" in iexec.fails(f"connect {flag}")
-    assert "it can only be one" in iexec.fails("connect --new-wallet --browser-wallet")
+    assert "exclude each other" in iexec.fails("connect --new-wallet --browser-wallet")
 
 
 def test_connect_tells_of_a_wallet_that_is_not_there(iexec):

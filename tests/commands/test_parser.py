@@ -167,7 +167,7 @@ def test_objects_go_where_they_fit():
     "words", [["app", "show"], ["app", "run", "--dataset"], ["app", "run", "--secret"], ["connect"]]
 )
 def test_objects_that_fit_nowhere_are_errors(words, value):
-    with pytest.raises(UsageError, match="can not be a") as caught:
+    with pytest.raises(UsageError, match="cannot be a") as caught:
         parse([*words, value])
     assert caught.value.hint
 

@@ -95,7 +95,7 @@ def test_unfinished_commands_are_no_error(words):
         (["ap"], "unknown command 'ap'", 'Did you mean "app"?'),
         (["app", "rum"], "unknown command 'rum'", 'Did you mean "run"?'),
         (["sandbox", "app", "ad"], "unknown command 'ad'", 'Did you mean "add"?'),
-        (["zzz"], "unknown command 'zzz'", "iexec-lab --help lists the commands."),
+        (["zzz"], "unknown command 'zzz'", "List the commands: iexec-lab --help."),
         ([object()], "unknown command", ""),
     ],
 )

@@ -71,7 +71,7 @@ def test_long_lists_say_how_long(formats):
 
 def test_what_was_left_out_is_told(formats):
     shown = formats(ours(deals(1), left_out=3))
-    words = "1 row, 3 left out that are not what was asked for"
+    words = "1 row, 3 left out: not what was asked for"
     assert words in shown["text/plain"]
     assert words in shown["text/html"]
 

@@ -85,7 +85,7 @@ DIGITS = "a1" * 31
 @pytest.mark.parametrize("key", [f"0x{DIGITS}b", DIGITS, f"'0x{DIGITS[:30]} {DIGITS[30:]}1'"])
 def test_a_key_with_a_slip_is_a_key(key, tmp_path):
     told = run(f"%iexec wallet import {key}", tmp_path)
-    assert "Not with a private key on a line" in told["shown"]
+    assert "Refused a private key on a line" in told["shown"]
     assert DIGITS[:30] not in json.dumps(told)
 
 

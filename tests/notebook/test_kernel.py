@@ -185,7 +185,7 @@ receipts._Watch.look = stop
 
 def test_an_interrupt_after_something_was_sent_names_it(notebook):
     for line, told in (
-        ("%iexec account deposit 1 RLC", "%iexec account show shows what came of it"),
+        ("%iexec account deposit 1 RLC", "%iexec account show shows the outcome"),
         ("lab.account.deposit('1 RLC')", "Look before you send again."),
     ):
         outputs = notebook(f"lab = %iexec connect\n{INTERRUPTED}", line, fails=True)

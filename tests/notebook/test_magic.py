@@ -71,7 +71,7 @@ def test_a_failed_command_fails_the_cell_with_its_few_lines(shell):
     (caught, printed) = error(shell, "%iexec category create")
     assert isinstance(caught, ProjectError)
     assert 'Missing category in "iexec.json"' in printed
-    assert "→ %iexec category init" in printed
+    assert "→ Write a sample: %iexec category init" in printed
     assert "Traceback" not in printed
     assert len(printed.strip().splitlines()) <= 4
 
@@ -88,7 +88,7 @@ def test_no_traceback_quotes_a_line_with_a_secret(shell, capsys):
     for line in ("wallet show --password geheim-77", "wallet import " + "7c" * 32):
         shell.run_cell(f"%iexec {line}")
     shown = "".join(capsys.readouterr())
-    assert shown.count("Not with") == 2
+    assert shown.count("Refused ") == 2
     assert "geheim-77" not in shown
     assert "7c" * 32 not in shown
 
@@ -105,7 +105,7 @@ def test_no_traceback_quotes_a_line_with_a_secret(shell, capsys):
         ("%iexec --raw category init", "unknown option '--raw'"),
         ("frame = __import__('pandas').DataFrame()\n%iexec {frame}", "unknown command 'DataFrame'"),
         ("%iexec category {get_ipython}", "unknown command 'method'"),
-        ("%iexec connect {get_ipython}", "[network] can not be a method"),
+        ("%iexec connect {get_ipython}", "[network] cannot be a method"),
         ("gone = None\n%iexec category show {gone}", "{gone} has no value: it is None"),
     ],
 )

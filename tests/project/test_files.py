@@ -215,7 +215,7 @@ def test_a_byte_order_mark_and_windows_lines_are_read(tmp_path):
 @pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
 def test_words_that_are_no_json_are_refused(tmp_path, word):
     (tmp_path / "iexec.json").write_text(f'{{"a":\n {word}}}')
-    with pytest.raises(ProjectError, match=f"{word} is no JSON .line 2, column 2. in iexec.json"):
+    with pytest.raises(ProjectError, match=f"{word} is not JSON .line 2, column 2. in iexec.json"):
         Project(tmp_path).config()
 
 

@@ -120,7 +120,7 @@ def test_any_bytes_are_read_or_an_error(tmp_path_factory, name, content):
         (b'{"x": ' + b"9" * 5000 + b"}", "SyntaxError: Exceeds the limit"),
         (b"[" * 100_000, "nested too deep"),
         (b'{"x": \xff}', "UnicodeDecodeError"),
-        (b"NaN", "NaN is no JSON"),
+        (b"NaN", "NaN is not JSON"),
         (b'{"' + b"9" * 5000 + b'": 1}', None),
         (b'{"\\ud800": "\\udfff"}', None),
     ],

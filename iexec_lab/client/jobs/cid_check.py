@@ -1,6 +1,6 @@
 """Is a downloaded file what its IPFS address names? Only hashes are made, nothing is stored.
 
-An address is the hash of the root of a tree over the file. The layouts tried are those kubo makes by default,
+An address is the hash of the root of a tree over the file. The layouts tried are kubo's defaults,
 with leaves wrapped (version 0) or raw (version 1).
 """
 

@@ -25,7 +25,7 @@ class Detached(KeyboardInterrupt):
 
 
 def typed(line: str) -> str:
-    """A command as it is typed here: in a notebook a magic, elsewhere a line of the terminal."""
+    """A command as typed here: a magic in a notebook, elsewhere a line of the terminal."""
     ipython = sys.modules.get("IPython")
     in_notebook = ipython is not None and ipython.get_ipython() is not None
     return f"{'%iexec' if in_notebook else 'iexec-lab'} {line}"
@@ -39,7 +39,7 @@ def detached_await() -> type[BaseException]:
     """
     from asyncio import CancelledError
 
-    class DetachedAwait(CancelledError):  # noqa: N818 -- no error
+    class DetachedAwait(CancelledError):  # noqa: N818 -- not an error
         __doc__ = Detached.__doc__
         _render_traceback_ = Detached._render_traceback_
 

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     Progress = Callable[[int, int | None], None]
 
 
-# What pandas raises for files that are no tables, and for options that it does not have.
+# What pandas raises for files that are not tables, and for unknown options.
 
 
 def check_downloadable(view: TaskView) -> str:
     """The location of a task's result.
 
     Raises:
-        JobError: There is none, or it is kept where it can not be downloaded from.
+        JobError: There is none, or it is kept where it cannot be downloaded from.
     """
     if not view.completed:
         raise JobError(
@@ -77,27 +77,27 @@ def download_result(
     Args:
         session: Where the task is.
         view: The task.
-        target: Where the zip goes; what was there stays until all of the new one is.
-        verify: Refuse content whose hash is not the one that the chain names.
-        progress: Called with bytes so far and bytes in all.
+        target: Where the zip goes; an existing file stays until the new one is complete.
+        verify: Refuse content whose hash is not the one on chain.
+        progress: Called with bytes so far and bytes in total.
 
     Raises:
         JobError: It is not there.
-        IpfsError: The gateway was not reached, or gave something else.
-        CryptoError: The file can not be written.
+        IpfsError: The gateway was not reached, or served other content.
+        CryptoError: The file cannot be written.
     """
     location = check_downloadable(view)
     target = file_path(target)
-    with os_errors(f"can not write {target}"):
+    with os_errors(f"cannot write {target}"):
         target.parent.mkdir(parents=True, exist_ok=True)
     with open_target(target) as file:
         session.ipfs.download(location, file, progress=progress)
         file.flush()
         if verify and matches(file, location) is False:
             raise IpfsError(
-                f"The gateway gave other content than {location}, which the task names on chain",
+                f"The gateway served other content than {location}, which the task names on chain",
                 details={"gateway": session.network.ipfs_gateway, "task": view.task_id},
-                hint="Try another ipfsGateway; verify=False takes what comes.",
+                hint="Try another ipfsGateway; verify=False accepts any content.",
             )
     return target
 
@@ -143,10 +143,10 @@ def read_key(path: str | os.PathLike[str], which: str) -> bytes:
 
     Args:
         path: The file.
-        which: ``private`` or ``public``.
+        which: Which key: ``private`` or ``public``.
 
     Raises:
-        CryptoError: It can not be read.
+        CryptoError: It cannot be read.
     """
     try:
         return read_regular(path)
@@ -154,5 +154,5 @@ def read_key(path: str | os.PathLike[str], which: str) -> bytes:
         raise CryptoError(
             f"Failed to load the {which} key from {plain(path)}",
             details={"why": error.strerror},
-            hint="result generate-encryption-keypair makes a key pair.",
+            hint="Make a key pair: result generate-encryption-keypair.",
         ) from None

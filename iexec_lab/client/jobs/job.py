@@ -1,4 +1,4 @@
-"""A job: the deals of one run and their tasks. The chain remembers it, so it can not be lost."""
+"""A job: the deals of one run and their tasks. The chain remembers it, so it cannot be lost."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Job:
         return {**parts, "total_nrlc": sum(parts.values())}
 
     def status(self) -> JobStatus:
-        """All tasks as they stand now; one round trip."""
+        """All tasks as they are now; one round trip."""
         last = self._last.tasks if self._last else ()
         views = look_again(self._session, self._refs, last) if last else look(self._session, self._refs)
         self._last = JobStatus(tuple(views))
@@ -97,20 +97,20 @@ class Job:
 
     @property
     def done(self) -> bool:
-        """Whether all tasks have ended, well or not."""
+        """Whether all tasks have ended, successfully or not."""
         return (self._last is not None and self._last.ended) or self.status().ended
 
     @property
     def tasks(self) -> pd.DataFrame:
-        """The tasks as they stand: a DataFrame, one row each, with ``status``, deadlines in UTC ..."""
+        """The tasks as they are now: a DataFrame, one row each, with ``status``, deadlines in UTC ..."""
         from iexec_lab import frames
 
         return frames.build("task", [view.to_json() for view in self.status().tasks], **self._session.about())
 
     def wait(self, timeout: float | None = None, *, progress: Progress | None = None) -> Job:
-        """Wait until all tasks have ended; the job itself.
+        """Wait until all tasks have ended; return the job itself.
 
-        A failed task is no error here: ``result`` raises for it.
+        A failed task is not an error here: ``result`` raises for it.
 
         Args:
             timeout: Seconds to wait; None waits until the deadline of the deal.
@@ -166,12 +166,12 @@ class Job:
         Args:
             index: Place of the task in the job, from 0.
             wait: Wait for the task first.
-            verify: Refuse content whose hash is not the one that the chain names.
+            verify: Refuse content whose hash is not the one on chain.
 
         Raises:
             JobError: The task failed, ran out of time, or is not done.
             ObjectNotFoundError: The job has no task of that index.
-            IpfsError: The gateway was not reached, or gave something else.
+            IpfsError: The gateway was not reached, or served other content.
             Detached: Interrupted while waiting. The job goes on.
         """
         self._ref(index)
@@ -181,7 +181,7 @@ class Job:
         return fetch_result(self._session, view, self._beneficiary(view.deal_id), verify=verify)
 
     def results(self, *, wait: bool = True, verify: bool = True) -> list[Result]:
-        """The results of all tasks, downloaded side by side.
+        """The results of all tasks, downloaded in parallel.
 
         Args:
             wait: Wait for the tasks first.
@@ -189,7 +189,7 @@ class Job:
 
         Raises:
             JobError: One of the tasks failed, ran out of time, or is not done.
-            IpfsError: The gateway was not reached, or gave something else.
+            IpfsError: The gateway was not reached, or served other content.
         """
         if wait:
             self.wait()
@@ -205,7 +205,7 @@ class Job:
             index: Place of one task in the job, from 0; None takes all.
 
         Returns:
-            DataFrame, one row for each worker of a task: ``task_id``, ``index``, ``worker``, ``stdout``,
+            DataFrame, one row per worker of a task: ``task_id``, ``index``, ``worker``, ``stdout``,
                 ``stderr``.
 
         Raises:
@@ -223,14 +223,14 @@ class Job:
         return frames.build("log", rows, **about)
 
     def why(self, index: int | None = None) -> str | None:
-        """Why a task has no result, in a sentence, by the chain's and the workerpool's word.
+        """Why a task has no result, in a sentence, as the chain and the workerpool tell it.
 
         Args:
             index: Place of the task in the job, from 0; None takes the first that failed, or else the first
                 that has not ended.
 
         Returns:
-            None for a task that completed, or that somebody works on.
+            None for a task that completed, or that a worker still works on.
 
         Raises:
             ObjectNotFoundError: The job has no task of that index.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def workerpool_url(session: Session, workerpool: str) -> str | None:
-    """The API of a workerpool: from Compass, or from its ENS name on networks without; None when unknown.
+    """The API of a workerpool: from Compass, or from its ENS name where there is none; None when unknown.
 
     Raises:
         ConfigurationError: The network has neither.
@@ -46,7 +46,7 @@ def fetch_logs(session: Session, task_id: str, deal: Deal) -> Rows:
     """``[{worker, stdout, stderr}]`` of a task; the wallet must be the deal's requester.
 
     Raises:
-        JobError: It is not.
+        JobError: The wallet is not the requester.
         WorkerpoolError: The scheduler was not reached.
     """
     gate = session.gate

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from iexec_lab.client.session import Session
 
 PATIENCE = 60.0
-"""Seconds that a node may be away before a wait is given up."""
+"""Seconds that a node may be away before the wait ends with an error."""
 
 
 T = TypeVar("T")
 
 
 def look(session: Session, refs: Sequence[TaskRef]) -> list[TaskView]:
-    """The tasks as they stand, in one batch with the chain's clock."""
+    """The tasks as they are now, in one batch with the chain's clock."""
     hub = session.network.hub
     calls = [Call(hub, HUB.viewTask, (bytes.fromhex(ref.task_id[2:]),)) for ref in refs]
     newest = ("eth_getBlockByNumber", ["latest", False])
@@ -48,7 +48,7 @@ def look(session: Session, refs: Sequence[TaskRef]) -> list[TaskView]:
 
 
 def another_task(task_id: str, task: Task) -> CallError:
-    """What to raise when the node answers with a task whose id is another one."""
+    """What to raise when the node answers with a task of another id."""
     return CallError(
         f"The node did not answer with task {task_id}",
         details={"answer": plain(f"task {task.index} of deal {task.deal_id}")},
@@ -64,10 +64,10 @@ def look_again(session: Session, refs: Sequence[TaskRef], last: Sequence[TaskVie
 
 
 def patiently(look: Callable[[], T]) -> T:
-    """What a look gives, tried again for a while when the node is not there: work that was paid for goes on.
+    """The outcome of ``look``, tried again for a while when the node is away: work that was paid for goes on.
 
     Raises:
-        ChainError: It was not there for ``PATIENCE`` seconds.
+        ChainError: It was away for ``PATIENCE`` seconds.
     """
     end = time.monotonic() + PATIENCE
     while True:
@@ -96,13 +96,13 @@ def read_deals(
     *,
     only: Callable[[Deal], bool] | None = None,
 ) -> list[JobDeal]:
-    """Deals with their final deadlines; the session remembers them, since a new task's id leads to no deal.
+    """Deals with their final deadlines; the session remembers them: a new task's id does not name its deal.
 
     Args:
         session: Where they are.
         deal_ids: Their ids.
         tx_hashes: The transactions that made them, as far as known.
-        only: Leave out those that do not exist, and those for which this is false.
+        only: Leave out deals that do not exist, and those for which this is false.
 
     Raises:
         ObjectNotFoundError: One of them does not exist.
@@ -131,7 +131,7 @@ def read_deals(
 
 
 def looks(session: Session, look: Callable[[], T]) -> Iterator[T]:
-    """What is seen, again and again; the caller ends it."""
+    """Yield what each look sees; the caller ends it."""
     for pause in pauses(session):
         yield patiently(look)
         time.sleep(pause)
@@ -147,16 +147,16 @@ def watch(
     timeout: float | None = None,
     progress: Callable[[T], None] | None = None,
 ) -> T:
-    """Look until what is seen has ended; the one wait of all verbs.
+    """Look until the work has ended; the one wait of all verbs.
 
     Args:
         session: Where to look.
-        look: Reads it.
-        ended: Whether it has ended.
-        what: Its name at the beginning of a sentence: ``The tasks``.
+        look: Reads the state of the work.
+        ended: Whether that state is the end.
+        what: What is waited for, at the beginning of a sentence: ``The tasks``.
         left: Raised when the wait is interrupted; its text says how to come back.
         timeout: Seconds to wait; None waits until the deadline of the deal.
-        progress: Called with what is seen.
+        progress: Called with each state.
 
     Raises:
         JobError: The timeout passed, or the node stays away. The work goes on.
@@ -185,5 +185,5 @@ def watch(
 def out_of_sight(error: ChainError, left: BaseException) -> JobError:
     """What to raise when the node stays away while work goes on."""
     return JobError(
-        f"The node does not answer, the job goes on: {error.message}", details=error.details, hint=str(left)
+        f"The node does not answer; the job goes on: {error.message}", details=error.details, hint=str(left)
     )

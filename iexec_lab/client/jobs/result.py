@@ -29,7 +29,7 @@ MAX_FILE = 1 << 30
 IN_MEMORY = ArchiveLimits(max_bytes=MAX_FILE, max_ratio=200, free_bytes=64 << 20)
 
 
-_COMPUTED = 1 << 20  # bytes of the file in which an app names its result
+_COMPUTED = 1 << 20  # most bytes of the file in which an app names its result
 
 
 _NO_TABLE = (
@@ -93,12 +93,12 @@ class Result:
         Args:
             name: One of ``files``; by default the result that the app declared in ``computed.json``, else
                 ``stdout.txt``, else the only file.
-            max_bytes: Read as much into memory; by default 1 GiB, and beyond 64 MiB only what is not packed
-                suspiciously well.
+            max_bytes: Read at most this much into memory; by default 1 GiB, and beyond 64 MiB only what
+                is not compressed suspiciously well.
 
         Raises:
             ObjectNotFoundError: No such file.
-            CryptoError: The result is encrypted for somebody else, the zip is damaged, or the file too large.
+            CryptoError: The result is encrypted for somebody else, the zip damaged, or the file too large.
         """
         chosen = self._find(name)
         limits = IN_MEMORY if max_bytes is None else ArchiveLimits(max_bytes, free_bytes=max_bytes)
@@ -111,31 +111,31 @@ class Result:
                 raise CryptoError(
                     f"{chosen} is too large to be read at once",
                     details={"why": error.message, **error.details},
-                    hint="Use .extract(folder), or .read(name, max_bytes=...) if the app is to be trusted.",
+                    hint="Use .extract(folder), or .read(name, max_bytes=...) if you trust the app.",
                 ) from None
 
     def text(self, name: str | None = None, *, max_bytes: int | None = None) -> str:
-        """A file as UTF-8 text; what is no UTF-8 is replaced. Arguments and errors are those of ``read``."""
+        """A file as UTF-8 text; other bytes are replaced. Arguments and errors are those of ``read``."""
         return self.read(name, max_bytes=max_bytes).decode(errors="replace")
 
     def json(self, name: str | None = None) -> Any:
         """A file as JSON.
 
         Raises:
-            CryptoError: It is none.
+            CryptoError: It is not JSON.
         """
         chosen = self._find(name)
         try:
-            # Python's own writer, and so many an app, knows NaN.
+            # Python's own writer writes NaN, and so do many apps.
             return loads(self.read(chosen), numbers_only=False)
         except ValueError as error:
-            raise CryptoError(f"{chosen} is no JSON: {error}", hint="Use .text().") from None
+            raise CryptoError(f"{chosen} is not JSON: {error}", hint="Use .text().") from None
 
     def table(self, name: str | None = None, **options: Any) -> pd.DataFrame:
         """A CSV, TSV, JSON or Parquet file as a DataFrame; ``options`` go to the pandas reader.
 
         Raises:
-            CryptoError: It is no table, or of another kind.
+            CryptoError: It is not a table, or of another kind.
         """
         from io import BytesIO
 
@@ -153,7 +153,7 @@ class Result:
         try:
             found = readers.get(suffix, pd.read_csv)(data, **options)
         except _NO_TABLE as error:
-            raise CryptoError(f"{chosen} is no table: {error}", hint="Use .text() or .read().") from error
+            raise CryptoError(f"{chosen} is not a table: {error}", hint="Use .text() or .read().") from error
         return found  # type: ignore[no-any-return]
 
     def image(self, name: str | None = None) -> Picture:
@@ -162,7 +162,7 @@ class Result:
         return Picture(chosen, self.read(chosen))
 
     def extract(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> list[Path]:
-        """Unpack all files into a new folder; their paths.
+        """Unpack all files into a new folder; return their paths.
 
         Raises:
             CryptoError: The folder is in use, or an entry would leave it.
@@ -171,15 +171,15 @@ class Result:
         return extract_archive(self.path, folder, overwrite=overwrite, private=self._private)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Copy the zip; what was at ``path`` stays until the copy is whole.
+        """Copy the zip; an existing file stays until the copy is complete.
 
-        A decrypted result is, as its copy is, for the eyes of its owner only.
+        A decrypted result is readable by its owner only, and so is the copy.
 
         Raises:
-            CryptoError: It can not be written.
+            CryptoError: It cannot be written.
         """
         target = file_path(path)
-        with os_errors(f"can not write {target}"):
+        with os_errors(f"cannot write {target}"):
             target.parent.mkdir(parents=True, exist_ok=True)
         with open_source(self.path) as (source, _), open_target(target, private=self._private) as copy:
             shutil.copyfileobj(source, copy)
@@ -189,7 +189,7 @@ class Result:
         """The result behind the encryption, as a zip beside this one or at ``target``.
 
         Raises:
-            CryptoError: The key is another one's, or the zip is damaged.
+            CryptoError: The key is not the beneficiary's, or the zip is damaged.
         """
         decrypted = Path(target) if target else self.path.with_name(f"{self.path.stem}.decrypted.zip")
         decrypt_result(self.path, decrypted, private_key_pem)
@@ -198,7 +198,7 @@ class Result:
     @property
     def _private(self) -> bool:
         """Whether nobody else may read the zip."""
-        with os_errors(f"can not read {self.path}"):
+        with os_errors(f"cannot read {self.path}"):
             return not self.path.stat().st_mode & 0o077
 
     def _find(self, name: str | None) -> str:

@@ -25,7 +25,7 @@ def find_jobs(session: Session, requester: str | None, limit: int) -> Rows:
     left out, and so are those whose tasks are too many to be looked at.
 
     Raises:
-        WalletError: Nobody was named and there is no wallet.
+        WalletError: No requester was given and there is no wallet.
     """
     owner = session.to_address(requester or session.address)
     if owner == NULL_ADDRESS:
@@ -56,7 +56,7 @@ def find_jobs(session: Session, requester: str | None, limit: int) -> Rows:
 
 
 def _within_reach(deals: Sequence[JobDeal]) -> list[JobDeal]:
-    """The newest deals that have no more than ``MAX_TASKS`` tasks together."""
+    """The newest deals that have at most ``MAX_TASKS`` tasks together."""
     found, tasks = [], 0
     for deal in deals:
         if tasks + deal.deal.bot_size <= MAX_TASKS:

@@ -1,4 +1,4 @@
-"""Deals and tasks of a job as they stood when somebody looked: records, nothing is read here."""
+"""Deals and tasks of a job as they were when somebody looked: records only, nothing is read here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class TaskView:
     """One task at one moment; times are seconds since 1970 on the chain's clock.
 
-    ``final_time`` is the deadline of the deal, which a task that was never initialised does not know itself.
+    ``final_time`` is the deadline of the deal: a task that was never initialised does not have its own.
     """
 
     task_id: str
@@ -70,7 +70,7 @@ class JobStatus:
 
     @property
     def done(self) -> int:
-        """Tasks that have ended, well or not."""
+        """Tasks that have ended, successfully or not."""
         return sum(view.ended for view in self.tasks)
 
     @property
@@ -85,7 +85,7 @@ class JobStatus:
 
     @property
     def ended(self) -> bool:
-        """Whether all tasks have ended, well or not."""
+        """Whether all tasks have ended, successfully or not."""
         return self.done == self.total
 
     @property
@@ -95,7 +95,7 @@ class JobStatus:
 
     @property
     def seconds_left(self) -> int:
-        """Until the last task that still runs is too late; 0 when none runs."""
+        """Seconds until the last running task is too late; 0 when none runs."""
         return max((view.final_time - view.now for view in self.tasks if not view.ended), default=0)
 
     def __str__(self) -> str:
@@ -117,14 +117,14 @@ def date(seconds: int) -> str:
     """A time of the chain, UTC, to the second.
 
     Raises:
-        ValidationError: It is none, or after 2261.
+        ValidationError: It is not a time, or after 2261.
     """
     moment = to_moment(seconds)
     return f"{moment:%Y-%m-%d %H:%M:%S}" if moment else "none"
 
 
 MAX_TASKS = 100_000
-"""Tasks of a deal that are looked at: its size is a number of the chain, which may be any."""
+"""Most tasks of a deal that are looked at: its size is a number from the chain, and may be any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,14 +138,14 @@ class JobDeal:
 
     @property
     def too_many(self) -> bool:
-        """Whether the deal has more tasks than are ever looked at together."""
+        """Whether the deal has more tasks than can be looked at together."""
         return self.deal.bot_size > MAX_TASKS
 
     def task_ids(self) -> list[str]:
         """Ids of the tasks, by index.
 
         Raises:
-            JobError: They are more than ``MAX_TASKS``.
+            JobError: There are more than ``MAX_TASKS``.
         """
         if self.too_many:
             raise JobError(
@@ -158,7 +158,7 @@ class JobDeal:
         """The tasks, by index.
 
         Raises:
-            JobError: They are more than ``MAX_TASKS``.
+            JobError: There are more than ``MAX_TASKS``.
         """
         ids = self.task_ids()
         return [

@@ -1,4 +1,4 @@
-"""Why a task has no result: what the chain and the workerpool know of it.
+"""Why a task has no result: what the chain and the workerpool know about it.
 
 A worker that gave up does not end a task: the chain waits for another one until the deadline.
 """
@@ -22,7 +22,7 @@ _GIVEN_UP = {"ABORTED", "FAILED"}
 
 
 def cause(replicates: Sequence[Mapping[str, Any]]) -> str | None:
-    """Why no worker goes on with a task, by the workerpool's word; None while one does."""
+    """Why no worker goes on with a task, as the workerpool tells it; None while one does."""
     if not replicates or any(replicate.get("status") not in _GIVEN_UP for replicate in replicates):
         return None
     last = replicates[-1]
@@ -34,17 +34,17 @@ def cause(replicates: Sequence[Mapping[str, Any]]) -> str | None:
 
 
 def ask_cause(session: Session, view: TaskView) -> str | None:
-    """The same, asked of the workerpool.
+    """Ask the workerpool for the cause.
 
     Raises:
-        ConfigurationError, ServiceError: It can not be asked.
+        ConfigurationError, ServiceError: It cannot be asked.
     """
     deal = session.hub.view_deal(view.deal_id)
     return cause(workerpool_api(session, deal.workerpool.pointer).task(view.task_id)["replicates"])
 
 
 def reason(session: Session, view: TaskView) -> str | None:
-    """A sentence on why a task has no result; None when it has one, or somebody works on it."""
+    """A sentence on why a task has no result; None when it has one, or a worker still works on it."""
     if view.completed:
         return None
     try:

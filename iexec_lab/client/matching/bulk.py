@@ -25,10 +25,10 @@ THE_GRAPH = "https://ipfs.thegraph.com"
 def prepare_bulk(
     session: Session, orders: Iterable[Any], max_dataset_per_task: int = MAX_DATASETS_PER_TASK
 ) -> dict[str, Any]:
-    """Upload the orders; ``{cid, volume}``: what goes into ``params.bulk_cid``, and the number of tasks.
+    """Upload the orders; return ``{cid, volume}``: the value of ``params.bulk_cid``, and the number of tasks.
 
     Raises:
-        ValidationError: No orders, or one that bulks can not use.
+        ValidationError: No orders, or one that bulks cannot use.
         ConfigurationError: The network has no bulks, or no IPFS node.
     """
     session.network.require(BULK)

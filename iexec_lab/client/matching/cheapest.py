@@ -1,6 +1,6 @@
 """Which orders to take: the cheapest app, dataset and workerpool orders that fit each other.
 
-Pure: the candidates were read from the market, the answer depends on them alone.
+Pure: the answer depends only on the candidates, which were read from the market before.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound="AnyOrder")
 
 MOST = 50
-"""App and dataset orders that are tried with each other, the cheapest: a book may hold any number."""
+"""How many of the cheapest app and dataset orders are tried together: a book may hold any number."""
 MOST_POOLS = 1000
-"""Workerpool orders that are tried with these."""
+"""How many workerpool orders are tried with these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,9 @@ class Wish:
     Attributes:
         tag: Bits the request has.
         framework: TEE framework to add when a dataset wants an enclave and nobody names one.
-        exact: The tag was asked for in so many words: app and dataset may not add to it.
-        trust: At least that of the workerpool.
-        category: None takes the smallest that is offered.
+        exact: The tag was given explicitly: app and dataset may not add to it.
+        trust: Minimum trust of the workerpool.
+        category: None takes the smallest one that is offered.
         app_price: nRLC that an order of the app may cost; None for any price.
         dataset_price: The same for the dataset.
         workerpool_price: The same for the workerpool.
@@ -71,7 +71,7 @@ class Choice:
 
     @property
     def price(self) -> int:
-        """Of one task, nRLC."""
+        """The nRLC for one task."""
         return self.app.price + self.dataset.price + self.workerpool.price
 
 
@@ -81,7 +81,7 @@ def choose(
     datasets: Sequence[DatasetOrder],
     pools: Sequence[WorkerpoolOrder],
 ) -> Choice | None:
-    """The cheapest orders that fit; of equal ones those that ask for least, then the first.
+    """The cheapest orders that fit; among equal ones those that ask for the least, then the first.
 
     An empty ``datasets`` means that none is used.
     """
@@ -104,7 +104,7 @@ def choose(
 
 
 def _usable(wish: Wish, most: int | None, orders: Sequence[T]) -> list[T]:
-    """Without the rejected, the too dear and those that are like a cheaper one; cheapest first."""
+    """Orders that are neither rejected, too dear nor like a cheaper one; cheapest first."""
     kept = [
         order
         for order in orders

@@ -1,7 +1,7 @@
 """Do four orders make a deal? Checked before anything is sent, restrictions included.
 
 The hub checks the same and reverts with a number; here the answer says which order and why, in the words of
-the official SDK where it has some. ``Mismatch.culprit`` names the order that another one can replace.
+the official SDK where it has any. ``Mismatch.culprit`` names the order that another one can replace.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from iexec_lab.protocol import AppOrder, DatasetOrder, Order, RequestOrder, WorkerpoolOrder
 
 STAKE_PERCENT = 30
-"""Of its price a workerpool's owner locks for each task."""
+"""Percent of its price that a workerpool's owner locks for each task."""
 GROUP_MEMBER = 4
 """ERC-734 purpose that a restriction to a group contract asks for."""
 
@@ -102,7 +102,7 @@ def restrictions(match: Match) -> Iterator[tuple[str, str, str, str]]:
 
 
 def check_match(session: Session, match: Match) -> int:
-    """All checks but the payment; how many tasks the deal would have.
+    """Run all checks but the payment; return how many tasks the deal would have.
 
     Two batches of reads: registries, owners and volumes, then signatures, groups and the workerpool's stake.
     Orders that are not signed yet are ours: their signature and volume are taken for granted.
@@ -142,7 +142,7 @@ def _check_tag(network: Network, match: Match) -> None:
 
 
 def check_terms(network: Network, match: Match) -> None:
-    """What the orders alone can tell: addresses, category, trust, tags, prices.
+    """Check what the orders alone show: addresses, category, trust, tags, prices.
 
     Raises:
         Mismatch: The first thing that does not fit.
@@ -176,7 +176,7 @@ def _read_facts(
 def _read_verdicts(
     session: Session, match: Match, owners: Mapping[str, str], signed: Mapping[str, tuple[Order, bytes]]
 ) -> tuple[dict[str, bool], list[Mismatch], int]:
-    """Which signatures the hub takes, who is met by no restriction, and the workerpool owner's stake."""
+    """Which signatures the hub accepts, which restrictions are not met, and the workerpool owner's stake."""
     hub = session.network.hub
     calls = []
     for kind, (order, digest) in signed.items():
@@ -204,7 +204,7 @@ def _read_verdicts(
 
 
 def _number(value: Any) -> int:
-    """A decoded number; the error that stands in its place otherwise."""
+    """A decoded number; raises the error that stands in its place."""
     if isinstance(value, CallError):
         raise value
     return int(value)

@@ -29,7 +29,7 @@ def known_kind(kind: str) -> str:
     if isinstance(kind, str):
         full = kind if kind in ORDERS else _WORDS.get(kind)
     if full is None:
-        raise ValidationError(f"{kind} is no kind of order", hint=f"Kinds: {', '.join(ORDERS)}.")
+        raise ValidationError(f"{kind} is not a kind of order", hint=f"Kinds: {', '.join(ORDERS)}.")
     return full
 
 
@@ -43,7 +43,7 @@ def kind_of(order: dict[str, Any]) -> str:
     ):
         if field in order:
             return kind
-    raise ValidationError("This is no order", hint=f"Kinds: {', '.join(ORDERS)}.")
+    raise ValidationError("This is not an order", hint=f"Kinds: {', '.join(ORDERS)}.")
 
 
 def read_order(order: Any, *, signed: bool = True) -> AnyOrder:
@@ -53,7 +53,7 @@ def read_order(order: Any, *, signed: bool = True) -> AnyOrder:
         return signing.to_order(known_kind(kind), order, signed=signed)
     if isinstance(order, tuple(ORDERS.values())):
         return cast("AnyOrder", order)
-    raise ValidationError("This is no order", details={"type": type(order).__name__})
+    raise ValidationError("This is not an order", details={"type": type(order).__name__})
 
 
 def read_match(
@@ -66,10 +66,10 @@ def read_match(
 ) -> Match:
     """Four orders as a match: each an object, its JSON, or the hash of a published one.
 
-    Without a request one is drafted that takes the others as they are.
+    Without a request, one is drafted that accepts the others as they are.
 
     Raises:
-        OrderError: One is missing, or its hash is none.
+        OrderError: One is missing, or its hash is not valid.
     """
     wanted = {
         "apporder": apporder,
@@ -106,7 +106,7 @@ def _fetch(session: Session, kind: str, order: Any) -> Any:
 
 
 def _request(session: Session, app: Any, pool: Any, dataset: Any, params: Any) -> RequestOrder:
-    """The unsigned request that takes these orders as they are."""
+    """The unsigned request that accepts these orders as they are."""
     values = {
         "app": app.app,
         "appmaxprice": app.appprice,

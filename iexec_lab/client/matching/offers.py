@@ -1,4 +1,4 @@
-"""What the market offers for a request, and the matches that come of it, checked on chain."""
+"""What the market offers for a request, and the resulting matches, checked on chain."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from iexec_lab.protocol import AppOrder, DatasetOrder, RequestOrder, WorkerpoolOrder
 
 TRIES = 20
-"""Choices that may turn out stale, or too small for all tasks, before we give up."""
+"""How many choices may turn out stale, or too small for all tasks, before we give up."""
 
 
 class Known(NamedTuple):
@@ -93,7 +93,7 @@ def _value(answer: Any) -> Any:
 
 
 def wanted_tag(session: Session, request: Request, known: Known, *, confidential: bool = False) -> Wanted:
-    """The tag that the request asks for; an enclave is added where the request makes no sense without."""
+    """The tag that the request asks for; an enclave is added where the request makes no sense without one."""
     network = session.network
     tag = sum_tags(request.tag or NULL_BYTES32, network.default_tag)
     framework = _framework(session, known)
@@ -235,10 +235,10 @@ def _read_offers(session: Session, request: Request, known: Known) -> tuple[Offe
 
 
 def read_book(session: Session, kind: str, **filters: Any) -> list[Any]:
-    """All open orders that pass the filters; what is no order, or about something else, is left out.
+    """All open orders that pass the filters; rows that are not orders, or about something else, are left out.
 
-    What the market says beside the orders is not used: ``check_match`` hashes what is chosen, and has the hub
-    say who signed it and what is left of it.
+    What else the market says is not used: ``check_match`` hashes the chosen orders, and asks the hub who
+    signed them and what is left of them.
     """
     found, resource = [], filters.get(ORDERS[kind].resource_field)
     for entry in session.market.orderbook_all(kind, **filters).orders:
@@ -254,7 +254,7 @@ def read_book(session: Session, kind: str, **filters: Any) -> list[Any]:
 def _with_own(
     session: Session, request: Request, known: Known, offers: Offers, wish: Wish, *, confidential: bool
 ) -> Offers:
-    """Free orders, for this wallet only, of what it owns; they are signed once the gate is passed."""
+    """Free orders for what the wallet owns, usable by it alone; they are signed once the gate is passed."""
     wallet, owners = session.address, known.owners
     tags = dict.fromkeys((wish.tag, sum_tags(wish.tag, wish.framework)))
     private = {"volume": request.volume, "requesterrestrict": wallet}
@@ -318,7 +318,7 @@ def _salts(order: Any) -> frozenset[str]:
 
 
 def _without(wish: Wish, choice: Choice, error: Mismatch) -> Wish:
-    """The wish without the order that failed its check; the error itself when nothing can take its place."""
+    """The wish without the order that failed its check; raises the error when nothing can replace it."""
     stale = {"apporder": choice.app, "datasetorder": choice.dataset, "workerpoolorder": choice.workerpool}
     salts = _salts(stale.get(error.culprit or "", choice.app)) if error.culprit in stale else frozenset()
     if not salts:
@@ -327,12 +327,12 @@ def _without(wish: Wish, choice: Choice, error: Mismatch) -> Wish:
 
 
 def _nothing_fits(request: Request, wish: Wish, offers: Offers, *, done: int) -> OrderError:
-    """Say which part of the wish the market can not meet."""
+    """Say which part of the wish the market cannot meet."""
     names = ",".join(decode_tag(wish.tag))
     if has_tag(wish.tag, "tee") and not any(has_tag(app.tag, "tee") for app in offers.apps):
         return OrderError(
             f"No order available for app {request.app}",
-            hint=f"The deal needs the tag {names}, none of the app's {len(offers.apps)} orders has it.",
+            hint=f"The deal needs the tag {names}, but none of the app's {len(offers.apps)} orders has it.",
         )
     for kind, orders, limit in (
         ("app", offers.apps, wish.app_price),

@@ -1,7 +1,7 @@
-"""Checks before an order is signed or published: would the deal it leads to fail for want of a secret?
+"""Checks before an order is signed or published: would the deal it leads to fail for lack of a secret?
 
-Rules and wording are those of SDK 8.24 on networks with several TEE frameworks and of SDK 9 where TDX is all
-there is.
+Rules and wording are those of SDK 8.24 on networks with several TEE frameworks, and of SDK 9 where TDX is the
+only one.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def check(session: Session, order: AnyOrder, *, tag: str | None = None) -> None:
     """Like ``require``, in the words of the commands that sign and match.
 
     Raises:
-        OrderError: ``App requirements check failed: ...``; skip the check to go on all the same.
+        OrderError: ``App requirements check failed: ...``; skip the check to go on anyway.
     """
     try:
         require(session, order, tag=tag)
@@ -109,7 +109,7 @@ def check_dataset(session: Session, order: Order, tag: str) -> None:
 
 
 def check_request(session: Session, order: RequestOrder, tag: str) -> None:
-    """The parameters must be right, and every secret they need must be there; asked side by side."""
+    """The parameters must be valid, and every secret they need must be there; asked in parallel."""
     network = session.network
     params = check_params(
         order.params, tag=order.tag, callback=order.callback, sdk=9 if network.tdx_only else 8
@@ -160,5 +160,5 @@ def check_request(session: Session, order: RequestOrder, tag: str) -> None:
 def _no_dataset_key(dataset: str) -> OrderError:
     return OrderError(
         f"Dataset encryption key is not set for dataset {dataset} in the SMS. Dataset decryption will fail.",
-        hint="Its owner runs: dataset push-secret.",
+        hint="Its owner has to run: dataset push-secret.",
     )

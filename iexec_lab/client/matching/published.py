@@ -1,4 +1,4 @@
-"""Orders that were published: what the market answers counts only when its hash is the one asked for."""
+"""Published orders: an answer of the market counts only if its hash is the one asked for."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """An order of that hash; ``told`` is what the market says of it.
+    """An order found by its hash; ``told`` is what the market says about it.
 
     Remaining volume, status, signer and time in ``told`` are the market's word; ``order`` and ``orderHash``
     are verified.
@@ -30,13 +30,13 @@ class Published:
 
 
 def fetch_order(session: Session, kind: str, order_hash: Any) -> Published:
-    """The published order of a kind and hash, hashed again: whatever is done with it is done with that one.
+    """The published order of a kind and hash, hashed again, so that it is the one asked for.
 
     Its signature is another matter: see ``is_signed``; a match has it checked by ``check_match``.
 
     Raises:
-        ValidationError: That is no hash.
-        ApiError: The market does not know it, or its answer is none.
+        ValidationError: It is not a hash.
+        ApiError: The market does not know it, or does not answer with an order.
         MarketError: The market was not reached, or answered with another order.
     """
     wanted = to_bytes32(order_hash)
@@ -57,12 +57,12 @@ def _other(session: Session, kind: str, wanted: str, answer: str) -> MarketError
         f"Market API error: The market did not answer with {kind} {wanted}",
         url=session.network.market,
         details={"answer": plain(answer), "url": session.network.market},
-        hint="Its hash on this network is another one: this market mixes orders up, or it lies.",
+        hint="Its hash on this network is different: this market mixes orders up, or it lies.",
     )
 
 
 def is_signed(session: Session, order: AnyOrder) -> bool:
-    """Whether the hub takes the order's signature as that of its requester, or of its resource's owner now.
+    """Whether the hub accepts the order's signature as its requester's, or its resource's present owner's.
 
     Raises:
         CallError: The node was not reached.

@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """The wish in protocol form; prices are the most a task may cost, nRLC, None for any."""
+    """The wish in protocol form; prices are the most that a task may cost in nRLC, None for any price."""
 
     app: str
     dataset: str = NULL_ADDRESS
@@ -45,10 +45,10 @@ class Request:
 
     @classmethod
     def read(cls, session: Session, app: str, options: Mapping[str, Any]) -> Self:
-        """Check and normalise all of ``ExecutionOptions`` but what is asked of the verb itself.
+        """Check and normalise all of ``ExecutionOptions`` except those that the verb itself reads.
 
         Raises:
-            ValidationError: One of them can not be right.
+            ValidationError: One of them is not valid.
         """
         left = dict(options)
         take = left.pop
@@ -65,7 +65,7 @@ class Request:
                 encrypt_result=take("encrypt_result"),
             )
         )
-        canonical_params(params, tag=TDX_TAG)  # values only: whether an enclave is needed is asked later
+        canonical_params(params, tag=TDX_TAG)  # values only: whether an enclave is needed is checked later
         address = session.to_address
         request = cls(
             app=address(app),
@@ -128,7 +128,7 @@ def _params(
     *,
     encrypt_result: bool,
 ) -> Iterator[tuple[str, Any]]:
-    """Keys of ``params`` that options of their own set."""
+    """Keys of ``params`` that have an option of their own."""
     if args is not None:
         yield "iexec_args", args
     if input_files is not None:

@@ -1,7 +1,7 @@
-"""Options of a run: what a requester may wish. One declaration for ``app run`` and ``app request-execution``.
+"""The options of a run: one declaration for ``app run`` and ``app request-execution``.
 
-An option is added here, and read in ``request.py``; all faces have it then, and a name that nothing reads is
-an error.
+Add an option here and read it in ``request.py``: then every face has it. An option that nothing reads is an
+error.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ class ExecutionOptions(TypedDict, total=False):
             "dataset",
             "data the app works on",
             "address or ENS name",
-            '"deployed": the one of deployed.json',
+            '"deployed": the one in deployed.json',
             shows="address",
         ),
     ]
@@ -31,7 +31,7 @@ class ExecutionOptions(TypedDict, total=False):
             "workerpool",
             "only on this workerpool",
             "address or ENS name",
-            '"deployed": the one of deployed.json',
+            '"deployed": the one in deployed.json',
             shows="address",
         ),
     ]
@@ -59,11 +59,11 @@ class ExecutionOptions(TypedDict, total=False):
     ]
     category: Annotated[
         int | None,
-        Opt("category", "category of the tasks", "a number of ``lab.category.list()``", shows="id"),
+        Opt("category", "category of the tasks", "a number from ``lab.category.list()``", shows="id"),
     ]
     tag: Annotated[Any, Opt("tag", "tag words (tee,tdx) or 32 bytes", "text, a list of words, or 0x text")]
     trust: Annotated[
-        int, Opt("integer", "minimum trust", "more than 1 makes several workers compute", default=0)
+        int, Opt("integer", "minimum trust", "above 1, several workers compute each task", default=0)
     ]
     storage_provider: Annotated[
         str | None, Opt("provider", "where results go: ipfs or dropbox", shows="name")
@@ -72,9 +72,7 @@ class ExecutionOptions(TypedDict, total=False):
         bool,
         Opt("flag", "encrypt results with the beneficiary's public key", "needs an enclave", default=False),
     ]
-    callback: Annotated[
-        str | None, Opt("address", "contract that is called with the result", shows="address")
-    ]
+    callback: Annotated[str | None, Opt("address", "contract to call with the result", shows="address")]
     beneficiary: Annotated[str | None, Opt("user", "who may read the results (the wallet)", shows="address")]
     params: Annotated[
         Any,
@@ -125,7 +123,7 @@ class ExecutionOptions(TypedDict, total=False):
 
 
 class RunOptions(ExecutionOptions, total=False):
-    """What ``app run`` takes beside them."""
+    """What ``app run`` takes besides them."""
 
     use_voucher: Annotated[bool, Opt("flag", "pay with the wallet's voucher", default=False)]
     voucher_address: Annotated[str | None, Opt("address", "pay with this voucher", shows="address")]

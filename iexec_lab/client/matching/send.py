@@ -1,4 +1,4 @@
-"""Make the deal: who pays, which contract takes the orders, and what came of it."""
+"""Make the deal: who pays, which contract takes the orders, and the outcome."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from iexec_lab.client.plan import Plan
     from iexec_lab.client.session import Session
 
-GAS_OF_A_MATCH = 750_000  # about; unsigned orders can not be tried on the node
-DEADLINE_FACTOR = 10  # a deal ends after so many times the longest run of its category
+GAS_OF_A_MATCH = 750_000  # roughly; unsigned orders cannot be tried on the node
+DEADLINE_FACTOR = 10  # a deal ends after this many times the longest run of its category
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +68,11 @@ def fill_plan(session: Session, match: Match, volume: int, cost: int, sponsor: S
 
 
 def send_match(permit: Permit, match: Match, sponsor: Sponsor | None = None) -> Settled:
-    """Send four signed orders; the deal that they made, which is the one of our request order.
+    """Send four signed orders; return the deal that they made, which is that of our request order.
 
     Raises:
         TransactionError: The hub refused.
-        OrderError: It was sent, and no such deal is in its receipt.
+        OrderError: It was sent, but there is no such deal in its receipt.
     """
     hub = permit.session.network.hub
     target: str = sponsor.address if sponsor else hub

@@ -30,7 +30,7 @@ def draft(session: Session, kind: str, values: Mapping[str, Any]) -> AnyOrder:
     """An unsigned order with the network's defaults; ``values`` by protocol names, None counts as absent.
 
     Raises:
-        ValidationError: A value can not be right, or one is missing.
+        ValidationError: A value is not valid, or one is missing.
     """
     network = session.network
     given = {name: _resolved(session, value) for name, value in values.items() if value is not None}
@@ -77,7 +77,7 @@ def sign(permit: Permit, order: T) -> T:
 
 
 def publish(session: Session, order: AnyOrder) -> str:
-    """Publish a signed order on the market; its hash.
+    """Publish a signed order on the market; return its hash.
 
     Raises:
         ValidationError: It is not signed.
@@ -89,9 +89,9 @@ def publish(session: Session, order: AnyOrder) -> str:
     own = order.hash(session.domain)
     if published != own:
         raise MarketError(
-            f"Market API error: The market was given {order.kind} {own} and names another",
+            f"Market API error: The market was given {order.kind} {own} but names another",
             details={"named": published},
-            hint=f"Whoever saw the order can use it: order cancel closes it. Look first: order show {own}.",
+            hint=f"Anyone who saw the order can use it: order cancel closes it. See first: order show {own}.",
         )
     return own
 

@@ -97,7 +97,7 @@ class Sponsor:
 
 
 def find_voucher(session: Session, owner: str) -> str | None:
-    """The voucher of an account, if it has one."""
+    """The voucher of an account; None when it has none."""
     session.network.require(VOUCHER_FEATURE)
     call = Call(session.network.setting("voucherHub"), VOUCHER_HUB.getVoucher, (owner,))
     voucher = to_address(read(session.rpc, [call])[0])

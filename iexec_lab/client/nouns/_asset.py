@@ -50,7 +50,7 @@ class Asset(Noun):
             user: Whose assets the index counts (default: the wallet's).
 
         Returns:
-            DataFrame, one row: ``address``, ``owner``, ``registry`` and all else that its contract tells.
+            DataFrame, one row: ``address``, ``owner``, ``registry`` and everything else its contract tells.
 
         Raises:
             ObjectNotFoundError: There is none on this chain.
@@ -65,10 +65,10 @@ class Asset(Noun):
         return self._balance(self._user(user))
 
     def transfer(self, address: str, to: str, *, force: bool = False) -> pd.DataFrame:
-        """Give one away.
+        """Transfer one to a new owner.
 
         Args:
-            address: What, which the wallet owns (address or ENS name).
+            address: The asset, which the wallet owns (address or ENS name).
             to: The new owner.
             force: Do it without asking.
 
@@ -100,7 +100,7 @@ class Asset(Noun):
     def unpublish(self, address: str, *, all: bool = False, force: bool = False) -> str | list[str]:  # noqa: A002
         """Take the newest order about it off the market, or all of them.
 
-        The signatures stay valid: who kept an order can still use it until it is canceled
+        The signatures stay valid: anyone who kept an order can still use it until it is canceled
         (``lab.order.cancel``).
 
         Args:
@@ -140,7 +140,7 @@ class Asset(Noun):
         return signing.publish(session, signing.sign(spend(session, plan, force=force), order))
 
     def _deploy(self, args: tuple[Any, ...], *, force: bool) -> dict[str, Any]:
-        """Create the entry whose creation arguments these are."""
+        """Create the entry with these creation arguments."""
         session = self.session
         address = self._predict(args)
         if self.deployed(address):

@@ -1,8 +1,7 @@
 """Filters of the order book: one declaration for Python, the command line, forms and the reference.
 
-An address of another kind than the list's own is a restriction: orders open to all or to it match; with the
-strict
-flag only those that name it; ``any`` takes all, None only those open to all.
+An address of another kind than the list's own is a restriction: orders match that are open to all or to it.
+With the strict flag only those match that name it; ``any`` takes all, None only those open to all.
 """
 
 from typing import Annotated, Any, TypedDict
@@ -30,7 +29,7 @@ class BookFilters(TypedDict, total=False):
     tag: Annotated[Any, Opt("tag", "orders with exactly this tag", _TAG_FORMS)]
     require_tag: Annotated[Any, Opt("tag", "orders with at least this tag")]
     max_tag: Annotated[Any, Opt("tag", "orders with at most this tag")]
-    min_volume: Annotated[int | None, Opt("integer", "orders good for at least this many executions")]
+    min_volume: Annotated[int | None, Opt("integer", "orders for at least this many executions")]
     limit: Annotated[
         int | None,
         Opt("integer", "stop after this many orders", "the best ones; None for all", shows="count"),
@@ -67,7 +66,7 @@ class DatasetFilters(BookFilters, total=False):
     ]
     bulk_only: Annotated[
         bool,
-        Opt("flag", "orders that bulk processing can use", "free ones of boundless volume", default=False),
+        Opt("flag", "orders that bulk processing can use", "free, with unlimited volume", default=False),
     ]
 
 

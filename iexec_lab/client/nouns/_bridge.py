@@ -1,7 +1,7 @@
 """Moving RLC between Ethereum and Bellecour through the token bridge (networks of SDK 8 only).
 
 The bridge has a contract on each chain. Sending is a plain transfer to it; the other side then pays out by
-itself, which its event tells. Source: the published interface of the POA token bridge.
+itself and says so in an event. Source: the published interface of the POA token bridge.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class _Arrival:
 def bridge_to_sidechain(
     session: Session, amount: Any, unit: str, *, wait: bool, force: bool
 ) -> dict[str, Any]:
-    """Move RLC from Ethereum to the wallet's address on the sidechain. The verb has the details."""
+    """Move RLC from Ethereum to the wallet's address on the sidechain; see the verb for details."""
     if session.network.native:
         raise ProjectError("Cannot bridge sidechain to sidechain", hint="Use bridge-to-mainchain here.")
     bridge = _bridge(session)
@@ -74,7 +74,7 @@ def bridge_to_sidechain(
 def bridge_to_mainchain(
     session: Session, amount: Any, unit: str, *, wait: bool, force: bool
 ) -> dict[str, Any]:
-    """Move RLC from the sidechain to the wallet's address on Ethereum. The verb has the details."""
+    """Move RLC from the sidechain to the wallet's address on Ethereum; see the verb for details."""
     if not session.network.native:
         raise ProjectError("Cannot bridge mainchain to mainchain", hint="Use bridge-to-sidechain here.")
     bridge = _bridge(session)
@@ -158,12 +158,12 @@ def _over_daily(nrlc: int, left: int) -> BalanceError:
     return BalanceError(
         f"Amount to bridge would exceed bridge daily limit. ({max(left, 0)} nRLC remaining today)",
         details={"amount": f"{nrlc} nRLC"},
-        hint="Try a smaller amount, or again tomorrow.",
+        hint="Try a smaller amount, or try again tomorrow.",
     )
 
 
 def _spent_today(session: Session, bridge: Bridge) -> int:
-    """What the bridge took since the day began (UTC), nRLC: the token's transfers to it."""
+    """The nRLC that the bridge has taken since the day began (UTC): the token's transfers to it."""
     head = latest_block(session.rpc)
     number, now = int(head["number"], 16), int(head["timestamp"], 16)
     first = _first_block_at(session.rpc, now - now % DAY, number)
@@ -173,7 +173,7 @@ def _spent_today(session: Session, bridge: Bridge) -> int:
 
 
 def _first_block_at(rpc: Provider, moment: int, newest: int) -> int:
-    """The first block not older than a moment, by halving."""
+    """The first block not older than a moment, by binary search."""
     low, high = 0, newest
     while low < high:
         middle = (low + high) // 2
@@ -219,9 +219,9 @@ def _carry_over(
             done["receiveTxHash"] = _await_arrival(arrival, done["sendTxHash"])
         except IexecError as error:
             raise BridgeError(
-                f"RLC were sent, but their arrival was not seen: {error.message}",
+                f"The RLC was sent, but its arrival was not seen: {error.message}",
                 details={"transaction": done["sendTxHash"], "amount": f"{nrlc} nRLC", "to": to},
-                hint="They normally arrive within minutes: look at the balance on the other chain.",
+                hint="It normally arrives within minutes: check the balance on the other chain.",
             ) from error
     return done
 

@@ -8,7 +8,7 @@ finds the facts and the verb draws them:
 
     def _fetch_show(self, address=None) -> dict:        what commands call, for ``--raw`` without pandas
 
-``_FRAMES`` says how each is drawn; ``commands/official_json.py`` says what the official CLI prints of it.
+``_FRAMES`` says how each is drawn; ``commands/official_json.py`` has the JSON that the official CLI prints.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Frame(NamedTuple):
 
 
 class Noun:
-    """A noun of ``lab``: its verbs are its public methods, what they share is the session."""
+    """A noun of ``lab``: its verbs are its public methods; they share the session."""
 
     session: Session
     _FRAMES: ClassVar[Mapping[str, Frame]] = {}
@@ -57,7 +57,7 @@ class Noun:
         self.session = session
 
     def __init_subclass__(cls) -> None:
-        """Whoever stops a verb that sends is told what was sent: no verb can forget it."""
+        """Make every verb that sends tell what was sent when it is stopped: no verb can forget it."""
         super().__init_subclass__()
         cls._FRAMES = {
             name: frame
@@ -72,7 +72,7 @@ class Noun:
         return self._FRAMES[verb].draw(facts, self.session)
 
     def _value(self, verb: str, facts: Any) -> Any:
-        """What the verb gives for such facts; for commands."""
+        """What the verb returns for such facts; for commands."""
         return self._draw(verb, facts) if verb in self._FRAMES else facts
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""``pd`` for the hints of verbs: pandas is imported once somebody looks at them, not when a verb is."""
+"""``pd`` for the type hints of verbs: pandas is imported when somebody reads them, not with the verbs."""
 
 from __future__ import annotations
 

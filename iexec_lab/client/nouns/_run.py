@@ -1,7 +1,7 @@
 """Run an app: choose the orders, show the cost, sign the request, match.
 
-The official CLI takes the first order of each list; here all pages are read, side by side, and the cheapest
-orders that fit each other are taken. A deal that needs an enclave asks for one by itself.
+The official CLI takes the first order of each list; here all pages are read, in parallel, and the cheapest
+orders that fit each other are taken. A deal that needs an enclave asks for one on its own.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 REQUEST_DEFAULTS = {"category": 0, "app_price": 0, "dataset_price": 0, "workerpool_price": 0}
-"""Where a request to publish differs from a run: it waits for a taker at prices of its own."""
+"""Defaults of a published request that differ from a run: it waits for a taker at its own prices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class RunPlan:
     Attributes:
         plan: Action, cost and terms, as the gate shows them.
         matches: One for each deal; our own orders are unsigned.
-        sponsor: The voucher that helps to pay.
+        sponsor: The voucher that helps to pay, if any.
     """
 
     plan: Plan
@@ -75,7 +75,7 @@ class RunPlan:
 
 
 def plan_run(session: Session, app: str, options: Mapping[str, Any], *, shown: bool) -> RunPlan:
-    """Choose the orders of a run, and check them; gas and stake only where somebody will be shown them."""
+    """Choose the orders of a run and check them; gas and stake only if they will be shown."""
     values = with_defaults(RunOptions, options)
     unchecked = values.pop("skip_preflight_check")
     use_voucher, voucher = values.pop("use_voucher"), values.pop("voucher_address")
@@ -89,7 +89,7 @@ def plan_run(session: Session, app: str, options: Mapping[str, Any], *, shown: b
 
 
 def publish_request(session: Session, app: str, options: Mapping[str, Any], *, force: bool) -> str:
-    """Sign a request at prices of its own, and publish it; its order hash."""
+    """Sign a request at its own prices and publish it; return its order hash."""
     values = with_defaults(ExecutionOptions, options, **REQUEST_DEFAULTS)
     unchecked, category = values.pop("skip_preflight_check"), values["category"]
     request = Request.read(session, app, values)
@@ -120,7 +120,7 @@ def publish_request(session: Session, app: str, options: Mapping[str, Any], *, f
 
 
 def check_requirements(session: Session, match: Match) -> None:
-    """The preflight checks of a deal, all under the tag of the deal; asked side by side.
+    """The preflight checks of a deal, all under the tag of the deal; asked in parallel.
 
     Raises:
         OrderError: A secret is missing, or the app is built for another TEE framework.
@@ -130,7 +130,7 @@ def check_requirements(session: Session, match: Match) -> None:
 
 
 def _plan(session: Session, request: Request, sponsor: Sponsor | None, *, shown: bool) -> RunPlan:
-    """Choose orders for all tasks and say what they cost; gas and stake only where somebody will look."""
+    """Choose orders for all tasks and say what they cost; gas and stake only if they will be shown."""
     found = offers.find_matches(session, request)
     matches = [match for match, _ in found.matches]
     cost = sum(check_payment(session, match, volume, sponsor) for match, volume in found.matches)
@@ -167,7 +167,7 @@ def _plan(session: Session, request: Request, sponsor: Sponsor | None, *, shown:
 
 
 def carry_out(permit: Permit, plan: RunPlan) -> Job:
-    """Sign what is ours, once each, and make the deals one after the other."""
+    """Sign our own orders, once each, and make the deals one after the other."""
     signed: dict[int, Order] = {}
 
     def finished(order: Any) -> Any:

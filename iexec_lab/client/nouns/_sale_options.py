@@ -41,7 +41,7 @@ class AppSale(SaleOptions, total=False):
 
 
 class DatasetSale(SaleOptions, total=False):
-    """The tag is what uses of the dataset need; ``tee`` keeps an encrypted one inside enclaves."""
+    """The tag is what using the dataset needs; ``tee`` keeps an encrypted one inside enclaves."""
 
     app_restrict: Annotated[str | None, _only("app")]
     workerpool_restrict: Annotated[str | None, _only("workerpool")]
@@ -50,15 +50,19 @@ class DatasetSale(SaleOptions, total=False):
 
 
 class WorkerpoolSale(SaleOptions, total=False):
-    """The tag is what the workers offer. 30 % of the price are locked for each task."""
+    """The tag is what the workers offer. 30 % of the price is locked for each task."""
 
     category: Annotated[
         int,
         Opt(
-            "category", "category of the tasks", "a number of ``lab.category.list()``", default=0, shows="id"
+            "category",
+            "category of the tasks",
+            "a number from ``lab.category.list()``",
+            default=0,
+            shows="id",
         ),
     ]
-    trust: Annotated[int, Opt("integer", "highest trust that is offered", default=0)]
+    trust: Annotated[int, Opt("integer", "highest trust on offer", default=0)]
     app_restrict: Annotated[str | None, _only("app")]
     dataset_restrict: Annotated[str | None, _only("dataset")]
     requester_restrict: Annotated[str | None, _only("requester")]
@@ -67,4 +71,4 @@ class WorkerpoolSale(SaleOptions, total=False):
 SALES: dict[str, type] = {"app": AppSale, "dataset": DatasetSale, "workerpool": WorkerpoolSale}
 """Noun -> options of its ``publish``."""
 POOL_DEFAULTS = {"volume": 1}
-"""Where a workerpool differs: it promises work."""
+"""Defaults of a workerpool that differ: it promises work."""

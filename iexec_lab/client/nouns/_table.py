@@ -1,6 +1,6 @@
-"""The nouns of ``lab``: one table, which people, type checkers and completion read.
+"""The nouns of ``lab``: one table for people, type checkers and completion.
 
-A noun is made when it is first used, and its module imported then: reading an order book needs no crypto.
+A noun is made, and its module imported, when it is first used: reading an order book needs no crypto.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Nouns:
 
     @cached_property
     def account(self) -> Accounts:
-        """RLC on the hub: staked, locked, allowed to others."""
+        """RLC on the hub: staked, locked, approved for others."""
         from iexec_lab.client.nouns.account import Accounts
 
         return Accounts(self.session)
@@ -98,7 +98,7 @@ class Nouns:
 
     @cached_property
     def requester(self) -> Requester:
-        """Secrets of the wallet for the apps it runs."""
+        """The wallet's secrets for the apps it runs."""
         from iexec_lab.client.nouns.requester import Requester
 
         return Requester(self.session)
@@ -157,4 +157,4 @@ class Nouns:
 
 
 NOUNS = tuple(name for name, member in vars(Nouns).items() if isinstance(member, cached_property))
-"""Their names, in the order of the alphabet."""
+"""Their names, in alphabetical order."""

@@ -53,7 +53,7 @@ class Accounts(Noun):
         """The account of the same address on the chain that the bridge leads to.
 
         Returns:
-            DataFrame, one row, as ``show`` gives.
+            DataFrame, one row, as from ``show``.
 
         Raises:
             ConfigurationError: The network has no bridge, or the other chain is not configured.
@@ -149,11 +149,11 @@ class Accounts(Noun):
         return _receipt(nrlc, receipt.tx_hash)
 
     def approve(self, amount: Any, spender: str, unit: str = "nRLC", *, force: bool = False) -> pd.DataFrame:
-        """Let ``spender`` use up to that much of the account.
+        """Let ``spender`` use up to this amount of the account.
 
         Args:
             amount: A number of ``unit``, or with its own unit: ``"1.5 RLC"``, ``["1.5", "RLC"]``.
-            spender: Address or ENS name; what it was allowed before is replaced.
+            spender: Address or ENS name; an earlier allowance is replaced.
             unit: ``nRLC`` or ``RLC``, where ``amount`` names none.
             force: Do it without asking.
 
@@ -222,4 +222,4 @@ def _positive(amount: Any, unit: str, what: str) -> int:
 
 
 def _funding_hint(session: Session) -> str | None:
-    return "iexec-lab sandbox fund gives more." if session.network.name.startswith("sandbox") else None
+    return "Get more: iexec-lab sandbox fund." if session.network.name.startswith("sandbox") else None

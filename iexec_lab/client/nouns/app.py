@@ -49,7 +49,7 @@ class Apps(Asset):
         mrenclave: Any = None,
         force: bool = False,
     ) -> str:
-        """Register an app; its address.
+        """Register an app; return its address.
 
         Args:
             name: Free text; together with the rest it decides the address.
@@ -57,12 +57,12 @@ class Apps(Asset):
             checksum: Digest of the image, 32 bytes as 0x text.
             owner: Who will own it (default: the wallet).
             type: ``DOCKER``.
-            mrenclave: For SCONE and Gramine apps: ``{"framework", "version", "fingerprint"}``, for SCONE also
+            mrenclave: For SCONE and Gramine apps: ``{"framework", "version", "fingerprint"}``; for SCONE also
                 ``"entrypoint"`` and ``"heapSize"`` (bytes); an object or its JSON text.
             force: Do it without asking.
 
         Raises:
-            ValidationError: A value can not be right.
+            ValidationError: A value is not valid.
             OrderError: The same app is deployed already.
             AbortedError: It was not confirmed.
         """
@@ -95,10 +95,10 @@ class Apps(Asset):
         type: str = "DOCKER",  # noqa: A002
         mrenclave: Any = None,
     ) -> str:
-        """The address that ``deploy`` with the same values would give.
+        """The address that ``deploy`` would return for the same values.
 
         Args:
-            name: As for ``deploy``, and so are the rest.
+            name: As for ``deploy``, like the rest.
             multiaddr: Docker image, ``repo/image:tag``.
             checksum: Digest of the image, 32 bytes as 0x text.
             owner: Who would own it (default: the wallet).
@@ -106,7 +106,7 @@ class Apps(Asset):
             mrenclave: For SCONE and Gramine apps.
 
         Raises:
-            ValidationError: A value can not be right.
+            ValidationError: A value is not valid.
         """
         return self._predict(self._creation(name, multiaddr, checksum, owner, type, mrenclave))
 
@@ -125,7 +125,7 @@ class Apps(Asset):
 
     @takes(AppSale)
     def publish(self, address: str, *, force: bool = False, **options: Unpack[AppSale]) -> str:
-        """Sign an order that lets others use the app, and publish it; its hash.
+        """Sign an order that lets others use the app, and publish it; return its hash.
 
         Args:
             address: The app, which the wallet owns (address or ENS name).
@@ -144,7 +144,7 @@ class Apps(Asset):
 
         Args:
             address: The app (address or ENS name).
-            tee_framework: ``scone``, ``gramine`` or ``tdx``: whose SMS (default: that of the app's own).
+            tee_framework: SMS of ``scone``, ``gramine`` or ``tdx`` (default: of the app's own framework).
 
         Raises:
             OrderError: The app does not tell its framework.
@@ -156,7 +156,7 @@ class Apps(Asset):
     def push_secret(
         self, address: str, secret_value: str | None = None, tee_framework: str | None = None
     ) -> None:
-        """Give the app its secret, once and for ever.
+        """Give the app its secret, which can never be replaced.
 
         Args:
             address: The app, which the wallet owns (address or ENS name).
@@ -164,9 +164,9 @@ class Apps(Asset):
             tee_framework: As for ``check_secret``.
 
         Raises:
-            ApiError: One is there already, or the wallet does not own the app.
+            ApiError: There is one already, or the wallet does not own the app.
             SmsError: The SMS was not reached.
-            AbortedError: Nobody was there to be asked.
+            AbortedError: Nobody could be asked.
         """
         app = self.session.to_address(address)
         sms = self.session.sms(self._framework(app, tee_framework))
@@ -217,8 +217,8 @@ class Apps(Asset):
     ) -> Job | RunPlan:
         """Run an app at market price: the cheapest orders that fit each other.
 
-        Prices are limits; without them any price is taken, once it was agreed to. Without ``category`` the
-        smallest size that is offered is used.
+        Prices are limits; without them any price is accepted after confirmation. Without ``category`` the
+        smallest size on offer is used.
 
         Args:
             app: Address or ENS name of the app.
@@ -231,8 +231,8 @@ class Apps(Asset):
             The job; with ``dry_run`` the plan, costs in nRLC and wei.
 
         Raises:
-            ValidationError: An option can not be right.
-            OrderError: No orders on the market fit; the message says what is missing. Or a check failed.
+            ValidationError: An option is not valid.
+            OrderError: No orders on the market fit (the message says what is missing), or a check failed.
             BalanceError: The account does not hold the price.
             AbortedError: It was not confirmed.
         """
@@ -244,7 +244,7 @@ class Apps(Asset):
 
     @takes(ExecutionOptions, **REQUEST_DEFAULTS)
     def request_execution(self, app: str, *, force: bool = False, **options: Unpack[ExecutionOptions]) -> str:
-        """Publish a request at prices of your own, for anybody to fill; its order hash.
+        """Publish a request at prices of your own, for anybody to fill; return its order hash.
 
         Nothing is paid until somebody fills it; the stake must cover all tasks.
 
@@ -254,7 +254,7 @@ class Apps(Asset):
             **options: Those of ``ExecutionOptions``; category and prices are 0 by default.
 
         Raises:
-            ValidationError: An option can not be right.
+            ValidationError: An option is not valid.
             OrderError: There is no such app, dataset or workerpool, or a check failed.
             BalanceError: The account does not hold the price of all tasks.
             MarketError, ApiError: The market was not reached, or refused.

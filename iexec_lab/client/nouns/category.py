@@ -14,7 +14,7 @@ from iexec_lab.plain_text import plain
 from iexec_lab.protocol import category_arguments, to_address, to_uint256
 
 MAX_CATEGORIES = 10_000
-"""Categories that are listed; known hubs have five."""
+"""Most categories that are listed; known hubs have five."""
 
 
 class Categories(Noun):
@@ -33,7 +33,7 @@ class Categories(Noun):
             DataFrame, one row: ``category``, ``name``, ``description``, ``work_clock_seconds``.
 
         Raises:
-            CallError: There is none of that number.
+            CallError: There is no category of that number.
         """
         return self._draw("show", self._fetch_show(index))
 
@@ -47,7 +47,7 @@ class Categories(Noun):
         return self.session.hub.count_category()
 
     def timeout_ratio(self) -> int:
-        """Times the category's seconds after which a task that is not finished can be claimed."""
+        """A task that is not finished can be claimed after this many times the category's seconds."""
         return self.session.hub.ratios.final
 
     def create(
@@ -95,9 +95,9 @@ class Categories(Noun):
         return [{"index": str(index), "category": each.to_json()} for index, each in enumerate(found)]
 
     def list(self) -> pd.DataFrame:
-        """All categories, by number: a DataFrame, one row each, as ``show`` gives.
+        """All categories, by number: a DataFrame, one row each, as from ``show``.
 
         Raises:
-            CallError: The node counts more than there can be.
+            CallError: The node counts more of them than can be listed.
         """
         return self._draw("list", self._fetch_list())

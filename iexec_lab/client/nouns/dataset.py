@@ -48,7 +48,7 @@ class Datasets(Asset):
         owner: str | None = None,
         force: bool = False,
     ) -> str:
-        """Register a dataset; its address.
+        """Register a dataset; return its address.
 
         Args:
             name: Free text; together with the rest it decides the address.
@@ -58,7 +58,7 @@ class Datasets(Asset):
             force: Do it without asking.
 
         Raises:
-            ValidationError: A value can not be right.
+            ValidationError: A value is not valid.
             OrderError: The same dataset is deployed already.
             AbortedError: It was not confirmed.
         """
@@ -78,16 +78,16 @@ class Datasets(Asset):
     def predict(
         self, name: str, multiaddr: str, checksum: str = NULL_BYTES32, *, owner: str | None = None
     ) -> str:
-        """The address that ``deploy`` with the same values would give.
+        """The address that ``deploy`` would return for the same values.
 
         Args:
-            name: As for ``deploy``, and so are the rest.
+            name: As for ``deploy``, like the rest.
             multiaddr: Where the file is.
             checksum: SHA-256 of that file as 0x text.
             owner: Who would own it (default: the wallet).
 
         Raises:
-            ValidationError: A value can not be right.
+            ValidationError: A value is not valid.
         """
         return self._predict(self._creation(name, multiaddr, checksum, owner))
 
@@ -97,7 +97,7 @@ class Datasets(Asset):
 
     @takes(DatasetSale)
     def publish(self, address: str, *, force: bool = False, **options: Unpack[DatasetSale]) -> str:
-        """Sign an order that lets others use the dataset, and publish it; its hash.
+        """Sign an order that lets others use the dataset, and publish it; return its hash.
 
         Args:
             address: The dataset, which the wallet owns (address or ENS name).
@@ -116,7 +116,7 @@ class Datasets(Asset):
 
         Args:
             address: The dataset (address or ENS name).
-            tee_framework: Whose secret service: ``scone``, ``gramine`` or ``tdx`` (default: the network's
+            tee_framework: Secret service of ``scone``, ``gramine`` or ``tdx`` (default: the network's
                 own).
 
         Raises:
@@ -132,18 +132,18 @@ class Datasets(Asset):
         secret_value: str | None = None,
         tee_framework: str | None = None,
     ) -> None:
-        """Give the key of an encrypted dataset to the secret management service (SMS), once and for ever.
+        """Give an encrypted dataset's key to the secret management service (SMS); it can never be replaced.
 
         Args:
             address: The dataset, which the wallet owns (address or ENS name).
             secret_path: File with the key (default: ``.secrets/datasets/dataset.key``).
-            secret_value: The key itself (base64 of 32 bytes), in place of a file.
-            tee_framework: Whose secret service: ``scone``, ``gramine`` or ``tdx`` (default: the network's
+            secret_value: The key itself (base64 of 32 bytes) instead of a file.
+            tee_framework: Secret service of ``scone``, ``gramine`` or ``tdx`` (default: the network's
                 own).
 
         Raises:
-            CryptoError: The file can not be read.
-            ApiError: One is there already, or the wallet does not own the dataset.
+            CryptoError: The file cannot be read.
+            ApiError: There is one already, or the wallet does not own the dataset.
             SmsError: The SMS was not reached.
         """
         if secret_value is None:
@@ -154,7 +154,7 @@ class Datasets(Asset):
                 raise CryptoError(
                     f"Failed to load dataset key from {path}",
                     details={"why": getattr(error, "strerror", None) or "not a text file"},
-                    hint="dataset encrypt makes it; or give --secret-path.",
+                    hint="Make it with dataset encrypt, or give --secret-path.",
                 ) from None
         sms = self.session.sms(tee_framework)
         sms.push_dataset_secret(self.session.to_address(address), secret_value, self.session.gate)
@@ -169,7 +169,7 @@ class Datasets(Asset):
         overwrite: Overwrite | None = None,
         progress: Progress | None = None,
     ) -> pd.DataFrame:
-        """Encrypt what is in ``datasets/original``, each file or folder under a key of its own.
+        """Encrypt what is in ``datasets/original``, each file or folder with a key of its own.
 
         Needs no chain and no wallet. Keys are written as ``<name>.key`` and also as ``dataset.key`` (the last
         one wins); folders are zipped.
@@ -180,14 +180,14 @@ class Datasets(Asset):
             original_dataset_dir: What to encrypt (default: ``datasets/original``).
             encrypted_dataset_dir: Where encrypted files go (default: ``datasets/encrypted``).
             overwrite: Asked with the path before a file is replaced; None refuses.
-            progress: Called with the name, bytes done and bytes in all (None when unknown).
+            progress: Called with the name, bytes done and bytes in total (None when unknown).
 
         Returns:
-            DataFrame, one row a file: ``original``, ``encrypted``, ``key_file``, ``checksum``.
+            DataFrame, one row per file: ``original``, ``encrypted``, ``key_file``, ``checksum``.
 
         Raises:
             CryptoError: A folder is missing or empty.
-            AbortedError: A file was not to be replaced.
+            AbortedError: Replacing a file was refused.
         """
         return self._draw(
             "encrypt",
@@ -225,14 +225,14 @@ class Datasets(Asset):
         """Upload dataset orders for a bulk, one request that uses many datasets.
 
         Args:
-            orders: Signed dataset orders, free and of boundless volume; objects or their JSON.
-            max_dataset_per_task: 1 to 100.
+            orders: Signed dataset orders, free and of unlimited volume; objects or their JSON.
+            max_dataset_per_task: Datasets per task, 1 to 100.
 
         Returns:
             ``{"cid", "volume"}``: what goes into ``params`` as ``bulk_cid``, and the number of tasks.
 
         Raises:
-            ValidationError: No orders, or one that bulks can not use.
+            ValidationError: No orders, or one that bulks cannot use.
             ConfigurationError: The network has no bulks, or no IPFS node.
             IpfsError: The node was not reached, or refused.
         """
@@ -248,6 +248,6 @@ class Datasets(Asset):
         """SHA-256 of an encrypted file, as 0x text: the checksum to deploy it with.
 
         Raises:
-            CryptoError: The file can not be read.
+            CryptoError: The file cannot be read.
         """
         return file_checksum(path)

@@ -21,7 +21,7 @@ from iexec_lab.services.market import DealPage
 
 CLAIM_GAS = 55_000
 INITIALIZE_AND_CLAIM_GAS = 250_000
-"""Gas that one task may take in claimArray and initializeAndClaimArray, as the official SDK reckons."""
+"""Gas that one task may take in claimArray and initializeAndClaimArray, as the official SDK estimates it."""
 
 
 def _claim_rows(plain: dict[str, Any]) -> list[dict[str, Any]]:
@@ -77,10 +77,10 @@ class Deals(Noun):
         }
 
     def tasks(self, dealid: str) -> pd.DataFrame:
-        """The tasks of a deal as they stand.
+        """The tasks of a deal as they are now.
 
         Returns:
-            DataFrame, one row a task: ``task_id``, ``index``, ``status``, ``location`` of the result ...
+            DataFrame, one row per task: ``task_id``, ``index``, ``status``, ``location`` of the result ...
 
         Raises:
             ObjectNotFoundError: No such deal.
@@ -122,10 +122,10 @@ class Deals(Noun):
             last = status
 
     def claim(self, dealid: str, *, force: bool = False) -> pd.DataFrame:
-        """Get the price of all tasks back that nobody finished before the deadline.
+        """Get back the price of all tasks that nobody finished before the deadline.
 
         Returns:
-            DataFrame, one row a task: ``index``, ``task_id``, ``tx_hash``.
+            DataFrame, one row per task: ``index``, ``task_id``, ``tx_hash``.
 
         Raises:
             ObjectNotFoundError: No such deal.
@@ -152,7 +152,7 @@ class Deals(Noun):
         return {"claimed": claimed, "transactions": transactions}
 
     def _send(self, permit: Permit, started: list[TaskView], unset: list[TaskView]) -> list[dict[str, str]]:
-        """As few transactions as the block's gas limit allows."""
+        """Send as few transactions as the block's gas limit allows."""
         limit = to_int(latest_block(self.session.rpc).get("gasLimit"))
         hub = self.session.network.hub
         calls = []
@@ -183,7 +183,7 @@ class Deals(Noun):
 
         Args:
             requester: Whose deals, an address (default: the wallet's, unless another filter is given).
-            limit: The newest so many; None for all.
+            limit: How many of the newest; None for all.
             page: One page only, from 0.
             page_size: Its size, 10 to 1000.
             **filters: ``app``, ``dataset``, ``workerpool``, ``beneficiary``, ``category``, ``app_owner``,
@@ -191,10 +191,10 @@ class Deals(Noun):
                 ``workerpoolorder_hash``, ``requestorder_hash``; each must be met exactly.
 
         Returns:
-            DataFrame, one row a deal, with the columns of ``show``.
+            DataFrame, one row per deal, with the columns of ``show``.
 
         Raises:
-            ValidationError: A filter that there is not, or a value it can not have.
+            ValidationError: An unknown filter, or a value that it cannot have.
             MarketError: The market was not reached.
         """
         return self._draw(

@@ -36,21 +36,21 @@ class Ens(Noun):
     }
 
     def resolve(self, name: str) -> str | None:
-        """The address that a name means; None when it means none.
+        """The address that a name resolves to; None when there is none.
 
         Raises:
-            ValidationError: It is no name.
+            ValidationError: It is not a name.
         """
         checked = check_domain(name)
         return self.session.ens.resolve(checked)
 
     def lookup(self, address: str) -> str | None:
-        """The name of an address, once that name means the address; None when there is none."""
+        """The name of an address, if that name resolves to the address; None when there is none."""
         owner = self.session.to_address(address)
         return self.session.ens.lookup(owner)
 
     def get_owner(self, name: str) -> str:
-        """Who owns a name; the null address when nobody does."""
+        """The owner of a name; the null address when nobody owns it."""
         checked = check_domain(name)
         return self.session.ens.owner(checked)
 
@@ -84,7 +84,7 @@ class Ens(Noun):
         self._require_owner(check_domain(name))
         resolver, node = self.session.ens.resolver(name), name_hash(name)
         if resolver == NULL_ADDRESS:
-            raise IexecError(f"The resolver is not configured for {name}", hint="ens register configures it.")
+            raise IexecError(f"The resolver is not configured for {name}", hint="Configure it: ens register.")
         details = {"name": name, "key": key, "value": value}
         data = ENS_RESOLVER.setText.encode(node, key, value)
         return send(self.session, action, resolver, data, details=details, force=force).tx_hash
@@ -104,7 +104,7 @@ class Ens(Noun):
             DataFrame, one row: ``name``, ``address`` and a ``..._tx_hash`` for each step that was needed.
 
         Raises:
-            ValidationError: The label or the domain is none.
+            ValidationError: The label or the domain is not valid.
             IexecError: The name is taken, or the address is not the wallet's to name.
             AbortedError: It was not confirmed.
         """
@@ -140,15 +140,15 @@ class Ens(Noun):
     def configure_resolution(
         self, name: str, address: str | None = None, *, force: bool = False
     ) -> pd.DataFrame:
-        """Make a name mean an address, and the address say the name; only what is missing is done.
+        """Make a name resolve to an address, and the address to the name; only what is missing is done.
 
         Args:
             name: A name that the wallet owns.
-            address: The wallet's own (default), or that of an app, dataset or workerpool of its.
+            address: The wallet's own (default), or that of an app, dataset or workerpool it owns.
             force: Do it without asking.
 
         Returns:
-            DataFrame, one row, as ``register`` gives.
+            DataFrame, one row, as from ``register``.
 
         Raises:
             IexecError: The wallet does not own the name and the address.
@@ -169,7 +169,7 @@ class Ens(Noun):
         return {"name": name, "address": target, **dict(self._configure(permit, name, target))}
 
     def _configure(self, permit: Permit, name: str, address: str) -> Iterator[tuple[str, str]]:
-        """Make a name mean an address and the address say the name; (step, transaction) for what was missing.
+        """Make a name and an address resolve to each other; yield (step, transaction) for what was missing.
 
         Raises:
             IexecError: The wallet owns neither the address nor the name.
@@ -195,15 +195,15 @@ class Ens(Noun):
             yield "setNameTxHash", sent
 
     def workerpool_url(self, workerpool: str) -> str | None:
-        """The API of a workerpool, as its name tells; None when nobody knows."""
+        """The API of a workerpool from its ENS name; None when it is unknown."""
         return self.session.ens.workerpool_url(workerpool)
 
     def set_workerpool_url(self, workerpool: str, url: str, *, force: bool = False) -> str:
-        """Write the API of a workerpool into its name; the transaction's hash.
+        """Write the API of a workerpool into its name; return the transaction's hash.
 
         Args:
             workerpool: Address of the workerpool.
-            url: Of its API.
+            url: URL of its API.
             force: Do it without asking.
 
         Raises:
@@ -219,7 +219,7 @@ class Ens(Noun):
         return self._set_text("workerpool set-api-url", name, WORKERPOOL_URL_KEY, url, force=force)
 
     def _claim(self, permit: Permit, label: str, name: str) -> str | None:
-        """Register a name nobody has; None when it is the wallet's already."""
+        """Register a name that nobody has; None when the wallet has it already."""
         wallet = self.session.signer.address
         owner = self.session.ens.owner(name)
         if owner == wallet:
@@ -250,5 +250,5 @@ class Ens(Noun):
 
 
 def _send(permit: Permit, to: str, function: Function, *args: Any) -> str:
-    """One step of a plan; its transaction."""
+    """Send one step of a plan; return its transaction."""
     return permit.send(to, function.encode(*args)).tx_hash

@@ -55,7 +55,7 @@ class NetworkNoun(Noun):
         What may be a secret in a URL is left out; ``setting`` gives it whole.
 
         Returns:
-            DataFrame, one row each: ``name``, ``value``.
+            DataFrame, one row per setting: ``name``, ``value``.
         """
         return self._draw("settings", self._fetch_settings())
 

@@ -37,7 +37,7 @@ _MANAGE = {
 class Orders(Noun):
     """``lab.order``: make, hash, sign, publish, cancel and fill orders.
 
-    An order is an object of ``iexec_lab.protocol``, or its JSON; its prices are nRLC a task.
+    An order is an object of ``iexec_lab.protocol``, or its JSON; its prices are nRLC per task.
     """
 
     _FRAMES: ClassVar = {
@@ -47,14 +47,14 @@ class Orders(Noun):
     }
 
     def create(self, /, kind: str, **values: Any) -> AnyOrder:
-        """An unsigned order; what is not given gets the SDK's defaults.
+        """An unsigned order; fields that are not given get the SDK's defaults.
 
         Args:
             kind: ``app``, ``dataset``, ``workerpool`` or ``request``; ``apporder`` and so on mean the same.
             **values: Fields by protocol name: ``app="0x...", appprice="1 RLC", volume=10, tag="tee,tdx"``.
 
         Raises:
-            ValidationError: A field is missing or can not be right.
+            ValidationError: A field is missing or not valid.
         """
         return signing.draft(self.session, known_kind(kind), values)
 
@@ -70,7 +70,7 @@ class Orders(Noun):
             **values: Fields by protocol name, as for ``create``.
 
         Raises:
-            ValidationError: A field is missing or can not be right.
+            ValidationError: A field is missing or not valid.
             OrderError: The wallet does not own the resource (or is not the requester), or a check failed.
             AbortedError: It was not confirmed.
         """
@@ -94,7 +94,7 @@ class Orders(Noun):
         return read_order(order).hash(self.session.domain)
 
     def publish(self, order: Any, *, skip_preflight_check: bool = False, force: bool = False) -> str:
-        """Publish a signed order; its hash.
+        """Publish a signed order; return its hash.
 
         Args:
             order: The order or its JSON.
@@ -115,11 +115,11 @@ class Orders(Noun):
         return signing.publish(self.session, signed)
 
     def unpublish(self, kind: str, order_hash: str, *, force: bool = False) -> str:
-        """Take one order off the market; its hash. Whoever kept it can still use it: see ``cancel``.
+        """Take one order off the market; return its hash. Who kept a copy can still use it: see ``cancel``.
 
         Args:
             kind: ``app``, ``dataset``, ``workerpool`` or ``request``.
-            order_hash: Of the order.
+            order_hash: Hash of the order.
             force: Do it without asking.
 
         Raises:
@@ -131,14 +131,14 @@ class Orders(Noun):
         told = self._unpublish(kind, force=force, order_hash=wanted)
         if told != [wanted]:
             raise MarketError(
-                f"Market API error: The market was asked to take order {wanted} off and names another",
+                f"Market API error: The market was asked to take order {wanted} off but names another",
                 details={"named": ", ".join(told[:5])},
                 hint="See what is still published: order show.",
             )
         return wanted
 
     def unpublish_last(self, kind: str, address: str | None = None, *, force: bool = False) -> str:
-        """Take the newest order about a resource (or by the wallet, for requests) off the market; its hash.
+        """Take the newest order about a resource (a request: by the wallet) off the market; return its hash.
 
         Args:
             kind: ``app``, ``dataset``, ``workerpool`` or ``request``.
@@ -153,7 +153,7 @@ class Orders(Noun):
         return self._unpublish(kind, force=force, resource=target, target="unpublish_last")[0]
 
     def unpublish_all(self, kind: str, address: str | None = None, *, force: bool = False) -> list[str]:
-        """Take all orders about a resource (or by the wallet, for requests) off the market; their hashes.
+        """Take all orders about a resource (requests: by the wallet) off the market; return their hashes.
 
         Args:
             kind: As for ``unpublish_last``.
@@ -181,12 +181,12 @@ class Orders(Noun):
         order_hash: str | None = None,
         force: bool = False,
     ) -> pd.DataFrame:
-        """Close an order on chain for ever; the rest of its volume is lost.
+        """Close an order on chain for good; the rest of its volume is lost.
 
         Args:
             order: The signed order, or its JSON.
-            kind: Of the order, where it does not tell by itself, and for ``order_hash``.
-            order_hash: Instead of the order, one that was published.
+            kind: Kind of the order; needed for ``order_hash``, and where the order does not tell it.
+            order_hash: Hash of a published order, instead of the order.
             force: Do it without asking.
 
         Returns:
@@ -226,12 +226,12 @@ class Orders(Noun):
     def show(self, kind: str, order_hash: str, *, deals: bool = False) -> pd.DataFrame:
         """A published order, open or not.
 
-        Its terms are those of the hash. ``remaining`` and ``status`` are the market's word, except that an
-        order whose signature is not its owner's (any more) is ``dead``.
+        Its terms are verified by the hash. ``remaining`` and ``status`` are the market's word, except that an
+        order whose signature is not (or no longer) its owner's is ``dead``.
 
         Args:
             kind: ``app``, ``dataset``, ``workerpool`` or ``request``.
-            order_hash: Of the order.
+            order_hash: Hash of the order.
             deals: Ask for its deals too; they are in the command's JSON, not in the DataFrame.
 
         Returns:
@@ -255,7 +255,7 @@ class Orders(Noun):
         return shown
 
     def _deals(self, kind: str, order_hash: str) -> dict[str, Any]:
-        """The newest deals of an order, those that the market lists without being asked left out."""
+        """The newest deals of an order; rows about other orders are left out."""
         by_hash: dict[str, Any] = {f"{kind}_hash": order_hash}
         page = self.session.market.deals(**by_hash)
         field = f"{kind.removesuffix('order')}Hash"
@@ -335,7 +335,7 @@ class Orders(Noun):
         voucher_address: str | None = None,
         force: bool = False,
     ) -> Job:
-        """Make the deal of four orders; the job.
+        """Make the deal of four orders; return the job.
 
         Args:
             apporder: Signed order, its JSON, or the hash of a published one.

@@ -29,8 +29,9 @@ _KINDS = {
 class Orderbook(Noun):
     """``lab.orderbook``: what the market offers and asks for; needs no wallet and no node.
 
-    An address of another kind than the list's own is a restriction: orders open to all or to it match; with
-    the strict flag only those that name it; ``any`` takes all, None only those open to all. Amounts are nRLC.
+    An address of another kind than the list's own is a restriction: orders match that are open to all or to
+    it. With the strict flag only those match that name it; ``any`` takes all, None only those open to all.
+    Amounts are nRLC.
     """
 
     _FRAMES: ClassVar = {verb: Frame(kind, attrgetter("orders")) for verb, kind in _KINDS.items()}
@@ -44,10 +45,10 @@ class Orderbook(Noun):
             **filters: Those of ``AppFilters``.
 
         Returns:
-            DataFrame, one row an order: ``order_hash``, ``app_price_nrlc`` (of a task) ...
+            DataFrame, one row per order: ``order_hash``, ``app_price_nrlc`` (of a task) ...
 
         Raises:
-            ValidationError: A filter has a value that it can not have.
+            ValidationError: A filter has a value that is not allowed.
             MarketError: The market was not reached.
         """
         return self._draw("app", self._fetch_app(app, **filters))
@@ -64,10 +65,10 @@ class Orderbook(Noun):
             **filters: Those of ``DatasetFilters``.
 
         Returns:
-            DataFrame, one row an order: ``order_hash``, ``dataset_price_nrlc`` (of a task) ...
+            DataFrame, one row per order: ``order_hash``, ``dataset_price_nrlc`` (of a task) ...
 
         Raises:
-            ValidationError: A filter has a value that it can not have.
+            ValidationError: A filter has a value that is not allowed.
             MarketError: The market was not reached.
         """
         return self._draw("dataset", self._fetch_dataset(dataset, **filters))
@@ -84,10 +85,10 @@ class Orderbook(Noun):
             **filters: Those of ``WorkerpoolFilters``.
 
         Returns:
-            DataFrame, one row an order: ``order_hash``, ``workerpool_price_nrlc`` (of a task) ...
+            DataFrame, one row per order: ``order_hash``, ``workerpool_price_nrlc`` (of a task) ...
 
         Raises:
-            ValidationError: A filter has a value that it can not have.
+            ValidationError: A filter has a value that is not allowed.
             MarketError: The market was not reached.
         """
         return self._draw("workerpool", self._fetch_workerpool(workerpool, **filters))
@@ -104,10 +105,10 @@ class Orderbook(Noun):
             **filters: Those of ``RequesterFilters``.
 
         Returns:
-            DataFrame, one row an order: ``order_hash``, ``workerpool_max_price_nrlc`` (of a task) ...
+            DataFrame, one row per order: ``order_hash``, ``workerpool_max_price_nrlc`` (of a task) ...
 
         Raises:
-            ValidationError: A filter has a value that it can not have.
+            ValidationError: A filter has a value that is not allowed.
             MarketError: The market was not reached.
         """
         return self._draw("requester", self._fetch_requester(requester, **filters))
@@ -130,7 +131,7 @@ class Orderbook(Noun):
         return market.orderbook_all(kind, limit=limit, **values)
 
     def _tags(self, tag: Any, require_tag: Any, max_tag: Any) -> dict[str, str | None]:
-        """``tag`` is both bounds and beats the others."""
+        """``tag`` sets both bounds and overrides the others."""
         frameworks = self.session.network.frameworks
         if tag is not None:
             exact = check_tag(tag, frameworks=frameworks, allow_agnostic=True)

@@ -1,4 +1,4 @@
-"""Secrets of the wallet, which the apps it runs can be given."""
+"""The wallet's secrets, which it can give to the apps it runs."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from iexec_lab.client.nouns._noun import Noun
 
 
 class Requester(Noun):
-    """``lab.requester``, also ``lab.secrets``: secrets of the wallet, which the apps it runs can be given."""
+    """``lab.requester``, also ``lab.secrets``: the wallet's secrets for the apps it runs."""
 
     def push_secret(
         self, name: str, secret_value: str | None = None, tee_framework: str | None = None
     ) -> str:
-        """Store a secret of the wallet under a name, once and for ever; the name.
+        """Store a secret of the wallet under a name, where it can never be replaced; return the name.
 
         Runs use it with ``secret={1: name}``.
 
         Args:
             name: Free text.
             secret_value: The secret; None asks for it.
-            tee_framework: Whose secret service: ``scone``, ``gramine`` or ``tdx`` (default: the network's
+            tee_framework: Secret service of ``scone``, ``gramine`` or ``tdx`` (default: the network's
                 own).
 
         Raises:
-            ApiError: There is one of that name.
+            ApiError: There is a secret of that name already.
             SmsError: The service was not reached.
-            AbortedError: Nobody was there to be asked.
+            AbortedError: Nobody could be asked.
         """
         value = secret_value if secret_value is not None else self.session.ask(f"Secret {name}")
         self.session.sms(tee_framework).push_requester(name, value, self.session.gate)
@@ -34,9 +34,9 @@ class Requester(Noun):
         """Whether an address has a secret of that name.
 
         Args:
-            name: Of the secret.
+            name: Name of the secret.
             address: Whose (default: the wallet's).
-            tee_framework: Whose secret service: ``scone``, ``gramine`` or ``tdx`` (default: the network's
+            tee_framework: Secret service of ``scone``, ``gramine`` or ``tdx`` (default: the network's
                 own).
 
         Raises:

@@ -40,7 +40,7 @@ class Results(Noun):
         """Make the RSA key pair that results for the wallet are encrypted with.
 
         Args:
-            force: Replace a key without asking; results for the old one can not be read any more.
+            force: Replace a key without asking; results for the old one can no longer be read.
             beneficiary_keystoredir: Where the files go (default: ``.secrets/beneficiary``).
             overwrite: Asked with the path before a key is replaced; None refuses.
 
@@ -49,14 +49,14 @@ class Results(Noun):
 
         Raises:
             WalletError: No wallet.
-            AbortedError: There is a key already, and it was not to be replaced.
-            CryptoError: A file can not be written.
+            AbortedError: There is a key already, and replacing it was refused.
+            CryptoError: A file cannot be written.
         """
         return self._draw(
             "generate_encryption_keypair",
             self._fetch_generate_encryption_keypair(
                 force=force, beneficiary_keystoredir=beneficiary_keystoredir, overwrite=overwrite
-            )["resultsPath"],
+            ),
         )
 
     def _fetch_generate_encryption_keypair(
@@ -74,11 +74,11 @@ class Results(Noun):
             raise AbortedError(
                 "Operation aborted by user.", details={"file": private}, hint="Replace the key with --force."
             )
-        with os_errors(f"can not write {private}"):
+        with os_errors(f"cannot write {private}"):
             file_path(private).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         private_pem, public_pem = generate_keypair()
         write_private(private, private_pem)
-        with os_errors(f"can not write {public}"):
+        with os_errors(f"cannot write {public}"):
             public.write_bytes(public_pem)
         return {
             "secretPath": str(private.parent),
@@ -98,12 +98,12 @@ class Results(Noun):
         Args:
             force_update: Replace the one that is there.
             secret_path: File of the public key (default: the one made by ``generate_encryption_keypair``).
-            tee_framework: Whose secret service: ``scone``, ``gramine`` or ``tdx`` (default: the network's
+            tee_framework: Secret service of ``scone``, ``gramine`` or ``tdx`` (default: the network's
                 own).
 
         Raises:
-            CryptoError: The file can not be read, or holds no RSA public key.
-            ApiError: One is there already.
+            CryptoError: The file cannot be read, or holds no RSA public key.
+            ApiError: There is one already.
             SmsError: The service was not reached.
         """
         self._fetch_push_encryption_key(
@@ -130,7 +130,7 @@ class Results(Noun):
 
         Args:
             address: Address or ENS name of the beneficiary.
-            tee_framework: Whose secret service: ``scone``, ``gramine`` or ``tdx`` (default: the network's
+            tee_framework: Secret service of ``scone``, ``gramine`` or ``tdx`` (default: the network's
                 own).
 
         Raises:
@@ -155,12 +155,12 @@ class Results(Noun):
             path: The encrypted zip (default: ``encryptedResults.zip``).
             force: Replace ``results.zip`` without asking.
             beneficiary_keystoredir: Folder of the private key (default: ``.secrets/beneficiary``).
-            beneficiary_key_file: Its name in there (default: the wallet's).
+            beneficiary_key_file: Its name in that folder (default: the wallet's).
             overwrite: Asked with the path before ``results.zip`` is replaced; None refuses.
 
         Raises:
-            CryptoError: A file is missing or damaged, or the key is another one's.
-            AbortedError: ``results.zip`` was not to be replaced.
+            CryptoError: A file is missing or damaged, or the key is not the beneficiary's.
+            AbortedError: Replacing ``results.zip`` was refused.
         """
         return Result(
             self._fetch_decrypt(
@@ -187,7 +187,7 @@ class Results(Noun):
             raise CryptoError(
                 "Beneficiary secrets folder is missing did you forget to run "
                 '"iexec results generate-encryption-keypair"?',
-                hint="result generate-encryption-keypair makes it, or name the folder of your keys.",
+                hint="Make it with result generate-encryption-keypair, or name the folder of your keys.",
             )
         if not is_file(source):
             raise CryptoError(

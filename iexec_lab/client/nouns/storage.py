@@ -22,15 +22,15 @@ class Storage(Noun):
         token: str | None = None,
         tee_framework: str | None = None,
     ) -> bool:
-        """Let workers store results at ``provider`` for the wallet; True once they can.
+        """Let workers store results at ``provider`` for the wallet; return True once they can.
 
         Args:
-            provider: ``dropbox``; ``default`` or None logs in to the result proxy of the network, or does
-                nothing where there is none: results go to IPFS by themselves; ``ipfs`` takes a token for the
-                proxy.
+            provider: ``dropbox``; ``ipfs``, which takes a token for the result proxy; ``default`` or None,
+                which logs in to the network's result proxy, or does nothing where there is none: there,
+                results go to IPFS without a token.
             force_update: Replace the token that is there.
             token: The token; asked for when it is needed and not given.
-            tee_framework: Whose secret service: ``scone``, ``gramine`` or ``tdx`` (default: the network's
+            tee_framework: Secret service of ``scone``, ``gramine`` or ``tdx`` (default: the network's
                 own).
 
         Raises:
@@ -70,7 +70,7 @@ class Storage(Noun):
         Args:
             provider: As for ``init``.
             user: Address or ENS name (default: the wallet's).
-            tee_framework: Whose secret service: ``scone``, ``gramine`` or ``tdx`` (default: the network's
+            tee_framework: Secret service of ``scone``, ``gramine`` or ``tdx`` (default: the network's
                 own).
 
         Raises:
@@ -83,16 +83,16 @@ class Storage(Noun):
         return self.session.sms(tee_framework).has_web2(owner, self._token_name(provider))
 
     def upload(self, path: str | os.PathLike[str]) -> str:
-        """Put a file on the network's IPFS node; its address, for a dataset's ``multiaddr``.
+        """Put a file on the network's IPFS node; return its address, for a dataset's ``multiaddr``.
 
-        Anyone can read what is there: encrypt before.
+        Anyone can read it there: encrypt it first.
 
         Returns:
             ``/ipfs/<cid>``.
 
         Raises:
             ConfigurationError: The network has no upload node.
-            CryptoError: The file can not be read.
+            CryptoError: The file cannot be read.
             IpfsError: The node refused, or does not serve the file afterwards.
         """
         return f"/ipfs/{self.session.ipfs.add(Path(path))}"
@@ -109,7 +109,7 @@ class Storage(Noun):
         if provider != "dropbox" and not self.session.network.result_proxy:
             raise IexecError(
                 f'Storage provider "{provider}" does not support authentication tokens',
-                hint="On this network IPFS needs none: results go there by themselves.",
+                hint="On this network IPFS needs no token.",
             )
         name = storage_token_name(provider, sdk=8)
         assert name is not None

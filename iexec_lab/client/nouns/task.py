@@ -35,7 +35,7 @@ CLAIMABLE = {*TASK_STATUSES[:COMPLETED], TIMEOUT}
 class Tasks(Noun):
     """``lab.task``: look at tasks, wait for them, take results and logs, claim the late ones.
 
-    A task is named by its id, 32 bytes as 0x text. One that no scheduler has initialised yet is known where
+    A task is named by its id, 32 bytes as 0x text. One that no scheduler has initialised yet is known only if
     its deal was made or read in this session.
     """
 
@@ -57,11 +57,11 @@ class Tasks(Noun):
         beneficiary_key_file: str | None = None,
         progress: Callable[[TaskView], None] | None = None,
     ) -> pd.DataFrame:
-        """A task as it stands on chain.
+        """A task as it is on chain.
 
         Args:
             taskid: 32 bytes as 0x text.
-            watch: Wait for its end.
+            watch: Wait until it has ended.
             download: Store the result of a completed task in the project folder: as ``<taskid>.zip``, or
                 under this name.
             decrypt: Decrypt what was downloaded.
@@ -74,9 +74,9 @@ class Tasks(Noun):
 
         Raises:
             ObjectNotFoundError: No such task.
-            JobError: Its result can not be downloaded, or the key is missing.
-            IpfsError: The gateway was not reached, or gave something else.
-            CryptoError: The result can not be decrypted or written.
+            JobError: Its result cannot be downloaded, or the key is missing.
+            IpfsError: The gateway was not reached, or served other content.
+            CryptoError: The result cannot be decrypted or written.
         """
         return self._draw(
             "show",
@@ -130,7 +130,7 @@ class Tasks(Noun):
     def wait(
         self, taskid: str, timeout: float | None = None, *, progress: Callable[[TaskView], None] | None = None
     ) -> pd.DataFrame:
-        """Wait until the task has ended, well or not.
+        """Wait until the task has ended, successfully or not.
 
         Args:
             taskid: 32 bytes as 0x text.
@@ -138,7 +138,7 @@ class Tasks(Noun):
             progress: Called with the task after each look.
 
         Returns:
-            DataFrame, one row, as ``show`` gives.
+            DataFrame, one row, as from ``show``.
 
         Raises:
             ObjectNotFoundError: No such task.
@@ -164,13 +164,13 @@ class Tasks(Noun):
 
         Args:
             taskid: 32 bytes as 0x text.
-            verify: Refuse content whose hash is not the one that the chain names.
-            progress: Called with bytes so far and bytes in all (None when unknown).
+            verify: Refuse content whose hash is not the one on chain.
+            progress: Called with bytes so far and bytes in total (None when unknown).
 
         Raises:
             ObjectNotFoundError: No such task.
             JobError: It has none.
-            IpfsError: The gateway was not reached, or gave something else.
+            IpfsError: The gateway was not reached, or served other content.
         """
         view = self._look(taskid)
         check_downloadable(view)
@@ -181,7 +181,7 @@ class Tasks(Noun):
         """What the app wrote on each worker; the wallet must be the requester.
 
         Returns:
-            DataFrame, one row a worker: ``task_id``, ``index``, ``worker``, ``stdout``, ``stderr``.
+            DataFrame, one row per worker: ``task_id``, ``index``, ``worker``, ``stdout``, ``stderr``.
 
         Raises:
             ObjectNotFoundError: No such task.
@@ -199,12 +199,12 @@ class Tasks(Noun):
     def debug(
         self, taskid: str, *, logs: bool = False, warn: Callable[[str], None] = lambda _text: None
     ) -> dict[str, Any]:
-        """The task on chain, the scheduler's story of it and, for the requester, the app's output.
+        """The task on chain, the scheduler's account of it and, for the requester, the app's output.
 
         Args:
             taskid: 32 bytes as 0x text.
             logs: Ask for the app's output too.
-            warn: Told why something can not be had off chain; it is then left out.
+            warn: Called with the reason when something off chain cannot be read; it is then left out.
 
         Returns:
             ``{"onchainData", "offchainData", "appLogs"}``, in the forms of the official CLI.
@@ -227,7 +227,7 @@ class Tasks(Noun):
         return shown
 
     def claim(self, taskid: str, *, force: bool = False) -> pd.DataFrame:
-        """Get the price of a task back that nobody finished before its deadline.
+        """Get back the price of a task that nobody finished before its deadline.
 
         Returns:
             DataFrame, one row: ``tx_hash``.
@@ -275,7 +275,7 @@ class Tasks(Noun):
         return look(self.session, [ref])[0]
 
     def _not_begun(self, task_id: str) -> TaskRef:
-        """A task that no scheduler has initialised yet; the hub does not know it, its deal tells its id."""
+        """A task that no scheduler has initialised yet: its deal, not the hub, tells its id."""
         for deal in tuple(self.session.deals_seen.values()):
             for ref in [] if deal.too_many else deal.refs():
                 if ref.task_id == task_id:

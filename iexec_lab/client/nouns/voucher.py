@@ -89,7 +89,7 @@ class Vouchers(Noun):
         return self._change(self.session.to_address(requester), allow=True, force=force)
 
     def revoke(self, requester: str, *, force: bool = False) -> pd.DataFrame:
-        """Let an account (address or ENS name) no longer use the wallet's voucher.
+        """Stop an account (address or ENS name) from using the wallet's voucher.
 
         Returns:
             DataFrame, one row: ``tx_hash``.

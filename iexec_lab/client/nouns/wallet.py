@@ -42,7 +42,7 @@ class Wallets(Noun):
         """What the same address holds on the chain that the bridge leads to.
 
         Returns:
-            DataFrame, one row, as ``show`` gives.
+            DataFrame, one row, as from ``show``.
 
         Raises:
             ConfigurationError: The network has no bridge, or the other chain is not configured.
@@ -55,18 +55,18 @@ class Wallets(Noun):
         return Wallets(other)._fetch_show(own)  # noqa: SLF001 - our own, elsewhere
 
     def show(self, address: str | None = None, *, show_private_key: bool = False) -> pd.DataFrame:
-        """What an address (default: the wallet's) holds in its own hands: ether and RLC.
+        """What an address (default: the wallet's) holds itself: ether and RLC.
 
         Args:
             address: Address or ENS name.
-            show_private_key: Add the wallet's keys; without ``address`` only.
+            show_private_key: Add the wallet's keys; only without ``address``.
 
         Returns:
             DataFrame, one row: ``address``, ``rlc_nrlc``, ``ether_wei`` (not where RLC is the chain's coin)
                 ...
 
         Raises:
-            WalletError: No wallet, and no address was given; or it does not give its key away.
+            WalletError: No wallet, and no address was given; or the wallet does not give its key away.
         """
         return self._draw("show", self._fetch_show(address, show_private_key=show_private_key))
 
@@ -128,7 +128,7 @@ class Wallets(Noun):
         if session.network.native:
             raise ProjectError(
                 "sendETH() is disabled on sidechain, use sendRLC()",
-                hint="wallet send-RLC sends the coin of this chain.",
+                hint="Send the coin of this chain with wallet send-RLC.",
             )
         wei = parse_ether(amount, unit)
         wallet = session.signer.address
@@ -189,7 +189,7 @@ class Wallets(Noun):
         }
 
     def sweep(self, to: str, *, force: bool = False) -> pd.DataFrame:
-        """Send everything to another wallet: all RLC, then all of the chain's coin but the gas.
+        """Send everything to another wallet: all RLC, then all of the chain's coin except the gas.
 
         Returns:
             DataFrame, one row: ``from``, ``to``, ``amount_nrlc``, ``amount_wei``, ``rlc_tx_hash``,
@@ -208,7 +208,7 @@ class Wallets(Noun):
         wallet = session.signer.address
         nrlc = 0 if session.network.native else wallet_nrlc(session, wallet)
         wei = wallet_wei(session, wallet)
-        fees = session.sender.fees()  # these are shown, and no other ones are paid
+        fees = session.sender.fees()  # these are shown, and no others are paid
         price = max(fees.values())
         plan = session.plan("wallet sweep", cost_nrlc=nrlc, cost_wei=wei, to=target, gas_price_wei=price)
         permit = spend(session, plan, force=force)
@@ -224,7 +224,7 @@ class Wallets(Noun):
         return swept | self._sweep_coin(permit, wallet, target, dict.fromkeys(fees, price))
 
     def _sweep_coin(self, permit: Permit, wallet: str, target: str, fees: dict[str, int]) -> dict[str, Any]:
-        """Send all coins but the fee; what goes wrong is told, the RLC having been sent."""
+        """Send all coins except the fee; errors are returned, since the RLC was sent already."""
         try:
             gas = self._transfer_gas(wallet, target)
             rest = wallet_wei(self.session, wallet) - gas * max(fees.values())
@@ -239,7 +239,7 @@ class Wallets(Noun):
         return {"sendNativeTxHash": receipt.tx_hash, "amount_wei": rest}
 
     def _transfer_gas(self, wallet: str, target: str) -> int:
-        """21,000, more on chains where a transfer also pays for its place on another chain."""
+        """21,000; more on chains where a transfer also pays for its place on another chain."""
         call = {"from": wallet, "to": target, "value": "0x1"}
         gas = int(self.session.rpc.request("eth_estimateGas", call), 16)
         return gas if gas <= TRANSFER_GAS else gas + gas // 10
@@ -286,7 +286,7 @@ class Wallets(Noun):
             force: Do it without asking.
 
         Returns:
-            DataFrame, one row, as ``bridge_to_sidechain`` gives.
+            DataFrame, one row, as from ``bridge_to_sidechain``.
 
         Raises:
             ConfigurationError: The network has no bridge, or is not the sidechain.
@@ -326,7 +326,7 @@ def create_wallet(
         cwd: Folder for ``wallet.json`` and ``local``.
 
     Raises:
-        WalletError: The file is there, or can not be written.
+        WalletError: The file is there already, or cannot be written.
     """
     return _save(
         LocalSigner.generate(), password, keystoredir, Path(cwd), unencrypted=unencrypted, force=force
@@ -354,7 +354,7 @@ def import_wallet(
 
     Raises:
         ValidationError: Neither ``password`` nor ``unencrypted``.
-        WalletError: It is no key, or the file is there, or can not be written.
+        WalletError: It is not a key, or the file is there already, or cannot be written.
     """
     return _save(
         LocalSigner(private_key), password, keystoredir, Path(cwd), unencrypted=unencrypted, force=force

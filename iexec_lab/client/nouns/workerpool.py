@@ -1,4 +1,4 @@
-"""Workerpools: deploy, show, sell their time, say where their API is."""
+"""Workerpools: deploy, show, sell their tasks, say where their API is."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Workerpools(Asset):
     }
 
     def deploy(self, description: str, *, owner: str | None = None, force: bool = False) -> str:
-        """Register a workerpool; its address.
+        """Register a workerpool; return its address.
 
         Args:
             description: Free text, which decides the address.
@@ -57,7 +57,7 @@ class Workerpools(Asset):
         return self._deploy(self._creation(description, owner), force=force)
 
     def predict(self, description: str, *, owner: str | None = None) -> str:
-        """The address that ``deploy`` with the same values would give."""
+        """The address that ``deploy`` would return for the same values."""
         return self._predict(self._creation(description, owner))
 
     def _creation(self, description: str, owner: str | None) -> tuple[Any, ...]:
@@ -84,14 +84,14 @@ class Workerpools(Asset):
         try:
             url = workerpool_url(self.session, shown["address"]) if self._has_directory() else None
         except ServiceError:
-            url = None  # the directory being down is no reason to hide what the chain says
+            url = None  # a directory that is down is no reason to hide what the chain says
         return {**shown, "apiUrl": url} if url else shown
 
     def _has_directory(self) -> bool:
         return bool(self.session.network.compass or self.session.network.ens_registry)
 
     def api_url(self, address: str) -> str | None:
-        """Where the pool's scheduler answers; None when nobody knows."""
+        """Where the pool's scheduler answers; None when that is unknown."""
         return workerpool_url(self.session, self.session.to_address(address))
 
     def set_api_url(self, api_url: str, address: str, *, force: bool = False) -> pd.DataFrame:
@@ -107,7 +107,7 @@ class Workerpools(Asset):
 
         Raises:
             ConfigurationError: The network keeps such addresses elsewhere.
-            ValidationError: It is no URL.
+            ValidationError: It is not a URL.
             IexecError: The pool has no name, or the wallet does not own it.
             AbortedError: It was not confirmed.
         """
@@ -123,7 +123,7 @@ class Workerpools(Asset):
 
     @takes(WorkerpoolSale, **POOL_DEFAULTS)
     def publish(self, address: str, *, force: bool = False, **options: Unpack[WorkerpoolSale]) -> str:
-        """Sign an order that sells tasks of one size, and publish it; its hash.
+        """Sign an order that sells tasks of one size, and publish it; return its hash.
 
         Args:
             address: The workerpool, which the wallet owns (address or ENS name).

@@ -8,7 +8,7 @@ from iexec_lab.commands.options import FORCE, READS, SENDS, USER
 from iexec_lab.commands.tree import Argument, Command
 
 AMOUNT = Argument("amount", "amount", "how much, in nRLC unless a unit follows", required=True)
-UNIT = Argument("unit", "unit", "nRLC (when left out) or RLC")
+UNIT = Argument("unit", "unit", "nRLC (default) or RLC")
 SPENDER = Argument("spender", "address", "who may use the stake", required=True)
 
 COMMANDS = (
@@ -16,7 +16,7 @@ COMMANDS = (
         ("account", "show"),
         "show staked and locked RLC",
         calling("account.show", doing="Reading the account"),
-        args=(Argument("address", "user", "whose account; the wallet's when left out"),),
+        args=(Argument("address", "user", "whose account; by default the wallet's"),),
         options=READS,
         example="account show",
     ),
@@ -41,7 +41,7 @@ COMMANDS = (
     ),
     Command(
         ("account", "approve"),
-        "let somebody use part of the stake",
+        "allow somebody to use part of the stake",
         rehearsable(
             calling(
                 "account.approve", doing="Approving", said="{spender} may use {amount} {unit} of the stake."
@@ -66,8 +66,8 @@ COMMANDS = (
     ),
     Command(
         ("account", "revoke"),
-        "take an allowance back",
-        calling("account.revoke", doing="Revoking", said="{spender} may use none of the stake."),
+        "revoke an allowance",
+        calling("account.revoke", doing="Revoking", said="{spender} may no longer use the stake."),
         args=(SPENDER,),
         options=(*SENDS, FORCE),
         example="account revoke 0x70997970C51812dc3A010C7d01b50e0d17dc79C8",

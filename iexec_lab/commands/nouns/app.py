@@ -64,7 +64,7 @@ def request_execution(context: Context, args: Namespace) -> Outcome:
 
 
 def _given(context: Context, args: Namespace, options: type, chain_id: int) -> dict[str, Any]:
-    """What was typed of the options of a verb, and the app."""
+    """The options of a verb that were given, and the app."""
     values = given(args, ("force", *(name for name, opt in declared(options).items() if not opt.python_only)))
     values["app"] = address_of(context, "app", args.app, chain_id)
     for kind in ("dataset", "workerpool"):
@@ -76,12 +76,12 @@ def _given(context: Context, args: Namespace, options: type, chain_id: int) -> d
     return values
 
 
-_APP = Argument("app", "app", "the app; the one of deployed.json when left out", shows="appAddress")
+_APP = Argument("app", "app", "the app; by default the one in deployed.json", shows="appAddress")
 
 COMMANDS = (
     Command(
         ("app", "init"),
-        "write an app to start from into iexec.json",
+        "write a sample app into iexec.json",
         init,
         options=(
             *WALLET_OPEN,
@@ -124,7 +124,7 @@ COMMANDS = (
     ),
     Command(
         ("app", "request-execution"),
-        "publish a request at a price of your own",
+        "publish a request at your own price",
         request_execution,
         args=(_APP,),
         options=(*SIGNS, FORCE, *declared_options(ExecutionOptions)),
@@ -139,7 +139,7 @@ COMMANDS = (
     asset_commands.transfer("app"),
     Command(
         ("app", "push-secret"),
-        "give the app its secret, once and for ever",
+        "give the app its secret, which can never be replaced",
         calling(
             "app.push_secret",
             doing="Storing the secret",
@@ -149,14 +149,14 @@ COMMANDS = (
         args=(asset_commands.address("app"),),
         options=(
             *SIGNS,
-            Option("--secret-value", "secret", "the secret (asked for when left out)", shows="text"),
+            Option("--secret-value", "secret", "the secret (asked for if omitted)", shows="text"),
             TEE_FRAMEWORK,
         ),
         example="app push-secret",
     ),
     Command(
         ("app", "check-secret"),
-        "tell whether the app has its secret",
+        "show whether the app has its secret",
         calling("app.check_secret", doing="Asking the secret manager", deployed="app"),
         args=(asset_commands.address("app"),),
         options=(*CHAIN, TEE_FRAMEWORK),

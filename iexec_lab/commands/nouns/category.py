@@ -38,7 +38,7 @@ def create(context: Context, args: Namespace) -> Outcome:
 COMMANDS = (
     Command(
         ("category", "init"),
-        "write a category to start from into iexec.json",
+        "write a sample category into iexec.json",
         init,
         example="category init",
     ),

@@ -64,7 +64,7 @@ def _percent(done: int | None, total: int | None) -> str:
 COMMANDS = (
     Command(
         ("dataset", "init"),
-        "write a dataset to start from into iexec.json",
+        "write a sample dataset into iexec.json",
         init,
         options=(
             *WALLET_OPEN,
@@ -76,11 +76,11 @@ COMMANDS = (
     ),
     Command(
         ("dataset", "encrypt"),
-        "encrypt every file of datasets/original, each under a key of its own",
+        "encrypt every file in datasets/original, each with its own key",
         encrypt,
         options=(OVERWRITE, *DATASET_FOLDERS),
         example="dataset encrypt",
-        notes="The answer has the checksum that belongs into iexec.json before dataset deploy.",
+        notes="The answer has the checksum: put it into iexec.json before dataset deploy.",
     ),
     asset_commands.deploy("dataset"),
     asset_commands.show("dataset"),
@@ -93,7 +93,7 @@ COMMANDS = (
     asset_commands.transfer("dataset"),
     Command(
         ("dataset", "push-secret"),
-        "hand the dataset's key to the secret manager",
+        "give the dataset's key to the secret manager",
         calling(
             "dataset.push_secret",
             doing="Storing the key",
@@ -111,7 +111,7 @@ COMMANDS = (
     ),
     Command(
         ("dataset", "check-secret"),
-        "tell whether the secret manager has the dataset's key",
+        "show whether the secret manager has the dataset's key",
         calling("dataset.check_secret", doing="Asking the secret manager", deployed="dataset"),
         args=(asset_commands.address("dataset"),),
         options=(*CHAIN, TEE_FRAMEWORK),

@@ -44,7 +44,7 @@ COMMANDS = (
     ),
     Command(
         ("deal", "claim"),
-        "take back what was paid for tasks that nobody finished",
+        "get back what was paid for tasks that nobody finished",
         calling("deal.claim", doing="Claiming", said="Claimed."),
         args=(_DEAL,),
         options=(*SENDS, FORCE),

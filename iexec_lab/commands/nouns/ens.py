@@ -21,7 +21,7 @@ def register(context: Context, args: Namespace) -> Outcome:
     if getattr(args, "for"):
         values["for_"] = getattr(args, "for")
     with context.face.working("Registering"):
-        return done(lab, "ens.register", "{name} means {address}.", **values)
+        return done(lab, "ens.register", "{name} resolves to {address}.", **values)
 
 
 _NAME = Argument("name", "text", "an ENS name", required=True)
@@ -60,7 +60,7 @@ COMMANDS = (
             *SENDS,
             FORCE,
             Option(
-                "--domain", "text", "domain (users, apps, datasets or pools.iexec.eth, after what it is for)"
+                "--domain", "text", "domain (users, apps, datasets or pools.iexec.eth, to fit the address)"
             ),
             Option(
                 "--for",

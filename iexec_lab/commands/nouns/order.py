@@ -228,7 +228,7 @@ def _signed(orders: dict[str, dict[str, Any]], kind: str, lab: IExec) -> dict[st
         raise ProjectError(
             f'Missing {kind} in "orders.json" for chain {lab.session.network.id}. '
             f'Did you forget to run "iexec order sign --{flag_name}"?',
-            hint=f"iexec-lab order sign --{flag_name} signs one.",
+            hint=f"Sign one: iexec-lab order sign --{flag_name}.",
         )
     return orders[kind]
 
@@ -242,7 +242,7 @@ def _hashes(doing: str) -> tuple[Option, ...]:
         Option(
             f"--{kind}",
             f"{kind}order",
-            f"{doing} this {kind}order, or the one of orders.json",
+            f"{doing} this {kind}order, or the one in orders.json",
             "optional",
             shows="orderHash",
         )
@@ -253,7 +253,7 @@ def _hashes(doing: str) -> tuple[Option, ...]:
 COMMANDS = (
     Command(
         ("order", "init"),
-        "write orders to start from into iexec.json (all kinds unless some are named)",
+        "write sample orders into iexec.json (all kinds unless some are named)",
         init,
         options=(*SIGNS, *_flags("write")),
         example="order init --app",
@@ -283,7 +283,7 @@ COMMANDS = (
     ),
     Command(
         ("order", "cancel"),
-        "make signed orders void, on the chain and for good",
+        "make signed orders void on chain, for good",
         cancel,
         options=(*SENDS, FORCE, *_hashes("cancel")),
         example="order cancel --app",

@@ -43,7 +43,7 @@ def _tell_rest(context: Context, outcome: Outcome) -> None:
 
 
 def _command(kind: str, summary: str, *, required: bool = False, example: str) -> Command:
-    what = f'address, or "any" for orders of every {kind}' if required else f"the {kind}; any"
+    what = f'address, or "any" for orders of every {kind}' if required else f"the {kind} (any)"
     given_kind = "user" if kind == "requester" else kind
     return Command(
         ("orderbook", kind),

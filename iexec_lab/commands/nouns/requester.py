@@ -11,12 +11,12 @@ _NAME = Argument("name", "name", "name of the secret", required=True, shows="sec
 COMMANDS = (
     Command(
         ("requester", "push-secret"),
-        "store a named secret, once and for ever",
+        "store a named secret, which can never be replaced",
         calling("requester.push_secret", doing="Storing the secret", said='Secret "{name}" is stored.'),
         args=(_NAME,),
         options=(
             *SIGNS,
-            Option("--secret-value", "secret", "the secret (asked for when left out)", shows="text"),
+            Option("--secret-value", "secret", "the secret (asked for if omitted)", shows="text"),
             TEE_FRAMEWORK,
         ),
         example="requester push-secret my-password",
@@ -24,11 +24,11 @@ COMMANDS = (
     ),
     Command(
         ("requester", "check-secret"),
-        "tell whether a named secret is stored",
+        "show whether a named secret is stored",
         calling("requester.check_secret", doing="Asking the secret manager"),
         args=(
             _NAME,
-            Argument("address", "user", "whose secret; the wallet's when left out", shows="requesterAddress"),
+            Argument("address", "user", "whose secret; by default the wallet's", shows="requesterAddress"),
         ),
         options=(*READS, TEE_FRAMEWORK),
         example="requester check-secret my-password",

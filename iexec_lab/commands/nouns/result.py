@@ -36,7 +36,7 @@ def generate(context: Context, args: Namespace) -> Outcome:
             **values,
         )
     context.face.note(
-        "iexec-lab result push-encryption-key shares the public key; keep the private one safe."
+        "Share the public key: iexec-lab result push-encryption-key. Keep the private one safe."
     )
     return outcome
 
@@ -69,7 +69,7 @@ COMMANDS = (
         calling(
             "result.push_encryption_key",
             doing="Storing the public key",
-            said="Your results can be encrypted now (app run --encrypt-result).",
+            said="Your results can now be encrypted (app run --encrypt-result).",
         ),
         options=(
             *SIGNS,
@@ -87,9 +87,9 @@ COMMANDS = (
     ),
     Command(
         ("result", "check-encryption-key"),
-        "tell whether somebody's public key is stored",
+        "show whether somebody's public key is stored",
         calling("result.check_encryption_key", doing="Asking the secret manager"),
-        args=(Argument("address", "user", "whose key; the wallet's when left out"),),
+        args=(Argument("address", "user", "whose key; by default the wallet's"),),
         options=(*READS, TEE_FRAMEWORK),
         example="result check-encryption-key",
         aliases=("check-secret",),

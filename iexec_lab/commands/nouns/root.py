@@ -33,7 +33,7 @@ def init(context: Context, args: Namespace) -> Outcome:
     raw["chainConfigFile"] = "chain.json" if written["chain.json"] else ""
     context.forget()
     context.face.note(
-        "iexec-lab connect sandbox works without coins; iexec-lab wallet show tells what you have."
+        "Start without coins: iexec-lab connect sandbox. See what you have: iexec-lab wallet show."
     )
     return Outcome(raw, said="The project is ready.")
 
@@ -63,7 +63,7 @@ def connect(context: Context, args: Namespace) -> Outcome:
         with context.face.working(f"Connecting to {context.network or 'the network of chain.json'}"):
             lab = context.lab(Namespace())
             if "wallet_file" in wallet or "wallet_address" in wallet:
-                lab.session.own_address  # noqa: B018 -- a wallet that is not there is told now
+                lab.session.own_address  # noqa: B018 -- a missing wallet fails now
             raw = _describe(lab)
     except BaseException:
         context.choose(before)
@@ -81,11 +81,11 @@ def _held_wallet(args: Namespace, *, lasting: bool) -> str | None:
     """The wallet of this process alone, as ``iexec_lab.connect`` names it."""
     flags = [flag for flag in ("new", "browser") if getattr(args, f"{flag}_wallet")]
     if len(flags) > 1:
-        raise UsageError("Options --new-wallet and --browser-wallet: it can only be one")
+        raise UsageError("Options --new-wallet and --browser-wallet exclude each other")
     if flags and not lasting:
         raise UsageError(
             f"Option --{flags[0]}-wallet is for notebooks: a terminal would forget the wallet at once",
-            hint='"wallet create" and "wallet import" make wallets that stay.',
+            hint='Make a wallet that stays with "wallet create" or "wallet import".',
         )
     return flags[0] if flags else None
 
@@ -108,7 +108,7 @@ def _describe(lab: IExec) -> dict[str, Any]:
     found, wanted = session.rpc.chain_id, session.network.id
     if found != wanted:
         raise ConfigurationError(
-            f"The node is on chain {found}, network {session.network.name} is chain {wanted}",
+            f"The node is on chain {found}, but network {session.network.name} is chain {wanted}",
             details={"host": shown_url(session.network.host)},
         )
     return {name: value for name, value in about.items() if value is not None}
@@ -134,7 +134,7 @@ COMMANDS = (
         options=(
             *WALLET_NEW,
             flag("--force", "replace files without asking"),
-            flag("--skip-wallet", "make no wallet"),
+            flag("--skip-wallet", "do not create a wallet"),
         ),
         example="init --skip-wallet",
         notes="Writes iexec.json and chain.json, and a new wallet into the keystore.",
@@ -144,18 +144,16 @@ COMMANDS = (
         "choose the network to work on",
         connect,
         args=(
-            Argument(
-                "network", "chain", "sandbox, or a network of chain.json; the present one when left out"
-            ),
+            Argument("network", "chain", "sandbox, or a network of chain.json; by default the current one"),
         ),
         options=(
             *WALLET_OPEN,
-            flag("--new-wallet", "a new wallet, kept in memory as long as the notebook runs"),
+            flag("--new-wallet", "a new wallet, kept in memory while the notebook runs"),
             flag("--browser-wallet", "the wallet of the browser that shows the notebook; no key leaves it"),
         ),
         example="connect sandbox",
         notes="In a notebook the choice lasts as long as the kernel; in a terminal it becomes the default\n"
-        "of chain.json. The sandbox is started when it does not run.",
+        "of chain.json. The sandbox is started if it is not running.",
     ),
     Command(
         ("info",),
@@ -168,7 +166,7 @@ COMMANDS = (
         ("jobs",),
         "list the running deals of a wallet, as the chain knows them",
         jobs,
-        args=(Argument("requester", "user", "whose deals; the wallet's when left out"),),
+        args=(Argument("requester", "user", "whose deals; by default the wallet's"),),
         options=READS,
         example="jobs",
     ),

@@ -40,7 +40,7 @@ def start(context: Context, args: Namespace) -> Outcome:
     running = control.find(args.name)
     if running is not None:
         _check_kind(running, args)
-        return _described(running, f'Sandbox "{args.name}" is running already.')
+        return _described(running, f'Sandbox "{args.name}" is already running.')
     with context.face.working("Starting the sandbox"):
         handle = control.start(
             args.name,
@@ -54,7 +54,7 @@ def start(context: Context, args: Namespace) -> Outcome:
 
 
 def _check_kind(running: Handle, args: Namespace) -> None:
-    """Refuse to take what runs for another sandbox that was asked for."""
+    """Refuse when the running sandbox is of another kind than the one asked for."""
     port = int(running.urls["rpc"].rpartition(":")[2])
     asked = {
         "native": (args.native or None, running.native),
@@ -65,9 +65,9 @@ def _check_kind(running: Handle, args: Namespace) -> None:
     other = {name: found for name, (wanted, found) in asked.items() if wanted not in {None, found}}
     if other:
         raise SandboxError(
-            f'Sandbox "{args.name}" is running already, and not as asked for',
+            f'Sandbox "{args.name}" is already running, but not as asked for',
             details=other,
-            hint="Start another one with --name; or stop this one first, and reset it for another chain.",
+            hint="Start another one with --name, or stop this one first (and reset it, for another chain).",
         )
 
 
@@ -123,7 +123,7 @@ def fund(context: Context, args: Namespace) -> Outcome:
     with context.face.working("Funding"):
         control.fund(address, rlc=rlc, ether=ether, name=args.name)
     raw = {"address": address, "nRLC": str(rlc), "wei": str(ether)}
-    said = f"{address} got {format_rlc(rlc)} RLC and {format_ether(ether)} ether."
+    said = f"{address} received {format_rlc(rlc)} RLC and {format_ether(ether)} ether."
     return Outcome(raw, lambda: _funded(address, rlc, ether), said, shown="")
 
 
@@ -142,7 +142,10 @@ def forward(context: Context, args: Namespace) -> Outcome:
     with context.face.working("Moving the clock"):
         control.forward(seconds, name=args.name)
     return Outcome(
-        {"seconds": str(seconds)}, lambda: seconds, f"The chain is {seconds} seconds later.", shown=""
+        {"seconds": str(seconds)},
+        lambda: seconds,
+        f"The chain's clock moved {seconds} seconds forward.",
+        shown="",
     )
 
 
@@ -178,7 +181,7 @@ def _running(name: str) -> Handle:
 
     handle = control.find(name)
     if handle is None:
-        raise SandboxError(f'Sandbox "{name}" is not running', hint="iexec-lab sandbox start starts it.")
+        raise SandboxError(f'Sandbox "{name}" is not running', hint="Start it: iexec-lab sandbox start.")
     return handle
 
 
@@ -217,7 +220,7 @@ COMMANDS = (
                 shows="network",
                 choices=PRESETS,
             ),
-            Option("--port-base", "integer", "first of the ports to use (free ones)", shows="port"),
+            Option("--port-base", "integer", "first port to use (free ones)", shows="port"),
         ),
         example="sandbox start",
         notes="It works in the background until sandbox stop; started again, it continues where it was.",
@@ -247,7 +250,7 @@ COMMANDS = (
         ("sandbox", "fund"),
         "give RLC and ether to a wallet",
         fund,
-        args=(Argument("address", "user", "who gets it; the wallet when left out"),),
+        args=(Argument("address", "user", "who gets it; by default the wallet"),),
         options=(
             _NAME,
             Option("--rlc", "amount", "how much RLC (1000 RLC)", shows="amount unit", variadic=True),
@@ -265,7 +268,7 @@ COMMANDS = (
     ),
     Command(
         ("sandbox", "app", "add"),
-        "run a local folder in place of a Docker image",
+        "run a local folder instead of a Docker image",
         app_add,
         args=(
             Argument("image", "text", "name of the image, as in the app's multiaddr", required=True),

@@ -6,7 +6,7 @@ from iexec_lab.commands.handlers import calling
 from iexec_lab.commands.options import FORCE_UPDATE, READS, SIGNS, TEE_FRAMEWORK, USER
 from iexec_lab.commands.tree import Argument, Command, Option
 
-_PROVIDER = Argument("provider", "provider", "ipfs or dropbox; the network's default when left out")
+_PROVIDER = Argument("provider", "provider", "ipfs or dropbox; by default the network's")
 
 COMMANDS = (
     Command(
@@ -27,7 +27,7 @@ COMMANDS = (
     ),
     Command(
         ("storage", "check"),
-        "tell whether a storage token is stored",
+        "show whether a storage token is stored",
         calling("storage.check", doing="Asking the secret manager"),
         args=(_PROVIDER,),
         options=(*READS, USER, TEE_FRAMEWORK),
@@ -40,6 +40,6 @@ COMMANDS = (
         args=(Argument("path", "file", "the file, encrypted if it is confidential", required=True),),
         options=READS,
         example="storage upload datasets/encrypted/table.csv.enc",
-        notes="What is there can be read by anyone; its address goes into the multiaddr of a dataset.",
+        notes="Anyone can read it there; its address goes into the multiaddr of a dataset.",
     ),
 )

@@ -76,7 +76,7 @@ COMMANDS = (
     ),
     Command(
         ("task", "claim"),
-        "take back what was paid for a task that nobody finished",
+        "get back what was paid for a task that nobody finished",
         calling("task.claim", doing="Claiming", said="Claimed."),
         args=(_TASK,),
         options=(*SENDS, FORCE),

@@ -18,7 +18,7 @@ COMMANDS = (
     ),
     Command(
         ("voucher", "authorize"),
-        "let somebody pay with your voucher",
+        "allow somebody to pay with your voucher",
         calling("voucher.authorize", doing="Authorizing", said="{requester} may use the voucher."),
         args=(_REQUESTER,),
         options=(*SIGNS, FORCE),
@@ -27,8 +27,8 @@ COMMANDS = (
     ),
     Command(
         ("voucher", "revoke"),
-        "take that back",
-        calling("voucher.revoke", doing="Revoking", said="{requester} may not use the voucher."),
+        "no longer allow somebody to pay with your voucher",
+        calling("voucher.revoke", doing="Revoking", said="{requester} may no longer use the voucher."),
         args=(_REQUESTER,),
         options=(*SIGNS, FORCE),
         example="voucher revoke 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 --chain bellecour",

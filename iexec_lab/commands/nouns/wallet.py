@@ -53,7 +53,7 @@ def new_wallet(context: Context, args: Namespace) -> dict[str, Any]:
         return {**options, "password": args.password}
     if not args.unencrypted:
         return {**options, "password": _new_password(context)}
-    context.face.note("An unencrypted wallet is for tests: who reads wallet.json owns it.")
+    context.face.note("An unencrypted wallet is for tests: anyone who reads wallet.json owns it.")
     file = context.folder / "wallet.json"
     if file.exists() and not args.force:
         if not context.confirm_overwrite(file):
@@ -100,7 +100,7 @@ def sweep(context: Context, args: Namespace) -> Outcome:
 
 
 def _unsent(raw: Mapping[str, Any]) -> IexecError:
-    """The RLC went, the coin did not."""
+    """The RLC was sent, the coin was not."""
     sent = {"sendERC20TxHash": raw["sendERC20TxHash"]} if "sendERC20TxHash" in raw else {}
     return IexecError("; ".join(raw["errors"]), details=sent)
 
@@ -116,7 +116,7 @@ def _unit(default: str) -> Argument:
 
 
 _TRANSFER = (*SENDS, FORCE, DRY_RUN, TO)
-_BRIDGE = "The answer comes when the RLC was sent; the other side follows some minutes later."
+_BRIDGE = "The answer comes when the RLC is sent; it arrives on the other chain some minutes later."
 
 COMMANDS = (
     Command(
@@ -125,7 +125,7 @@ COMMANDS = (
         create,
         options=(*WALLET_NEW, OVERWRITE),
         example="wallet create",
-        notes="The file is the same as that of other Ethereum tools, in the same folder.",
+        notes="The file is the one that other Ethereum tools use, in the same folder.",
     ),
     Command(
         ("wallet", "import"),
@@ -135,7 +135,7 @@ COMMANDS = (
             Argument(
                 "private-key",
                 "private_key",
-                "32 bytes in hex; asked for when left out, which is safer",
+                "32 bytes in hex; asked for if omitted, which is safer",
                 shows="privateKey",
             ),
         ),
@@ -146,7 +146,7 @@ COMMANDS = (
         ("wallet", "show"),
         "show address and balances",
         calling("wallet.show", doing="Reading balances"),
-        args=(Argument("address", "user", "whose balances; the wallet's when left out"),),
+        args=(Argument("address", "user", "whose balances; by default the wallet's"),),
         options=(*READS, flag("--show-private-key", "also show the keys; unlocks the wallet")),
         example="wallet show",
     ),

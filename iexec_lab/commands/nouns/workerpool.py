@@ -30,7 +30,7 @@ def init(context: Context, args: Namespace) -> Outcome:
 COMMANDS = (
     Command(
         ("workerpool", "init"),
-        "write a workerpool to start from into iexec.json",
+        "write a sample workerpool into iexec.json",
         init,
         options=WALLET_OPEN,
         example="workerpool init",
@@ -46,7 +46,7 @@ COMMANDS = (
     asset_commands.transfer("workerpool"),
     Command(
         ("workerpool", "set-api-url"),
-        "tell the world where the pool's API is (networks with ENS)",
+        "publish the URL of the pool's API (networks with ENS)",
         calling(
             "workerpool.set_api_url",
             doing="Writing the text record",

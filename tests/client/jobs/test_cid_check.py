@@ -93,7 +93,7 @@ class TestResult:
         monkeypatch.setattr(lab.session.ipfs, "download", download)
 
     def test_a_lying_gateway_is_found_out(self, job, liar, tmp_path):
-        with pytest.raises(IpfsError, match="The gateway gave other content than /ipfs/Qm") as caught:
+        with pytest.raises(IpfsError, match="The gateway served other content than /ipfs/Qm") as caught:
             job.result()
         assert "verify=False" in caught.value.hint
         assert job.result(verify=False).text() == "something else"

@@ -67,7 +67,7 @@ class TestKinds:
     def test_json(self, make):
         result = make(**{"a.json": '{"x": [1, 2]}', "b.json": "nope"})
         assert result.json("a.json") == {"x": [1, 2]}
-        with pytest.raises(CryptoError, match=r"b.json is no JSON"):
+        with pytest.raises(CryptoError, match=r"b.json is not JSON"):
             result.json("b.json")
 
     def test_table(self, make):
@@ -80,7 +80,7 @@ class TestKinds:
         result = make(**{"a.tsv": "x\ty\n1\t2\n", "b.json": '[{"x": 1}]', "c.parquet": "no"})
         assert result.table("a.tsv").loc[0, "y"] == 2
         assert result.table("b.json").loc[0, "x"] == 1
-        with pytest.raises(CryptoError, match="is no table"):
+        with pytest.raises(CryptoError, match="is not a table"):
             result.table("c.parquet")
 
     def test_image(self, make):

@@ -76,7 +76,7 @@ class TestWait:
         monkeypatch.setattr("iexec_lab.client.jobs.polling.PATIENCE", 0)
         monkeypatch.setattr(idle, "status", lambda: _raise(CallError("gone")))
         for wait in (idle.wait, lambda: asyncio.run(_wait(idle))):
-            with pytest.raises(JobError, match="The node does not answer, the job goes on: gone") as caught:
+            with pytest.raises(JobError, match="The node does not answer; the job goes on: gone") as caught:
                 wait()
             assert f'lab.job("{idle.deal_id}")' in caught.value.hint
 

@@ -88,7 +88,7 @@ def test_a_node_that_is_away_for_a_moment_is_looked_for_again(clock):
 
 
 def test_a_node_that_stays_away_does_not_lose_the_work(clock):
-    with pytest.raises(JobError, match="does not answer, the job goes on: away") as caught:
+    with pytest.raises(JobError, match="does not answer; the job goes on: away") as caught:
         waiting("a", CallError("away"))
     assert caught.value.hint == "Come back: lab.job(...)"
     assert clock[0] >= polling.PATIENCE

@@ -194,7 +194,7 @@ class TestNames:
     def test_publishing(self, lab, liar, cheap, dear):
         own, another = (order.hash(lab.session.domain) for order in (cheap, dear))
         liar.said = {"ok": True, "published": {"orderHash": another}}
-        with pytest.raises(MarketError, match=f"was given apporder {own} and names another"):
+        with pytest.raises(MarketError, match=f"was given apporder {own} but names another"):
             lab.order.publish(cheap)
         liar.said = {"ok": True, "published": {"orderHash": own}}
         assert lab.order.publish(cheap) == own
@@ -204,7 +204,7 @@ class TestNames:
         own, another = (order.hash(lab.session.domain) for order in (cheap, dear))
         for named in ([another], [own, another]):
             liar.said = {"ok": True, "unpublished": named}
-            with pytest.raises(MarketError, match=f"asked to take order {own} off and names another"):
+            with pytest.raises(MarketError, match=f"asked to take order {own} off but names another"):
                 lab.order.unpublish("app", own)
         liar.said = {"ok": True, "unpublished": [own]}
         assert lab.order.unpublish("app", own) == own

@@ -129,7 +129,7 @@ class TestToSidechain:
 
     def test_an_arrival_that_is_not_seen(self, bridged, monkeypatch):
         monkeypatch.setattr("iexec_lab.client.nouns._bridge.ARRIVAL_TIMEOUT", 0.1)
-        with pytest.raises(BridgeError, match="RLC were sent, but their arrival was not seen") as caught:
+        with pytest.raises(BridgeError, match="The RLC was sent, but its arrival was not seen") as caught:
             bridged.lab().wallet.bridge_to_sidechain(5)
         assert caught.value.details["transaction"].startswith("0x")
 

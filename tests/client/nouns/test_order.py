@@ -38,7 +38,7 @@ class TestCreate:
         assert order.params == '{"iexec_result_storage_provider":"ipfs","iexec_args":"--help"}'
 
     def test_an_unknown_kind(self, lab):
-        with pytest.raises(ValidationError, match="taskorder is no kind of order"):
+        with pytest.raises(ValidationError, match="taskorder is not a kind of order"):
             lab.order.create("taskorder")
 
 
@@ -181,7 +181,7 @@ class TestFill:
             lab.order.fill(app_order, "0x1234", params={})
         with pytest.raises(OrderError, match="Missing requestorder"):
             lab.order.fill(app_order, "0x1234")
-        with pytest.raises(ValidationError, match="This is no order"):
+        with pytest.raises(ValidationError, match="This is not an order"):
             lab.order.hash(5)
 
 
