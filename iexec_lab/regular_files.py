@@ -28,7 +28,7 @@ def open_regular(path: Name) -> FileIO:
     """A regular file, open for reading bytes, unbuffered.
 
     Raises:
-        OSError: there is none, it is not a regular file, or the name is impossible.
+        OSError: there is no such file, it is not a regular one, or the name is impossible.
     """
     # Non-blocking: otherwise opening a pipe waits for a writer.
     descriptor = os.open(possible(path), _FLAGS)

@@ -317,7 +317,7 @@ def _check_places(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> N
 
 
 def check_size(size: int, packed: int, limits: ArchiveLimits) -> None:
-    """Raises TooMuchError when this much must not come out of that much."""
+    """Raise TooMuchError for too large a size, or too large a ratio of unpacked to packed."""
     if size > limits.max_bytes:
         details = {"unpacked": f"{size} bytes", "limit": f"{limits.max_bytes} bytes"}
         raise TooMuchError("the zip archive unpacks to too much", details=details)

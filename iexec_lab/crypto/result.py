@@ -149,7 +149,7 @@ def _unwrap(private_key: RSAPrivateKey, wrapped: bytes) -> bytes:
     except CryptoError:
         raise CryptoError(
             "Failed to decrypt results key with beneficiary key",
-            hint="The result was encrypted for another key: use that one.",
+            hint="The result was encrypted for another beneficiary key: use that one.",
         ) from None
 
 

@@ -135,7 +135,7 @@ class Event:
         return len(topics) == indexed + 1 and topics[0].lower() == self.topic
 
     def decode(self, log: Mapping[str, Any]) -> dict[str, Any]:
-        """Argument values of a JSON-RPC log; bytes stay bytes, addresses lower case as eth_abi gives them.
+        """Argument values of a JSON-RPC log; bytes stay bytes, addresses are lower case, as in eth_abi.
 
         Raises:
             CallError: The data or topics do not fit this event.

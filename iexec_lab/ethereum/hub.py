@@ -65,7 +65,7 @@ class Hub:
         return f"Hub({self.address!r})"
 
     def domain(self) -> Domain:
-        """The EIP-712 domain of orders, as the node says that the contract says."""
+        """The EIP-712 domain of orders, as the node reports it."""
         return _domain(self._one(HUB.domain))
 
     def whereabouts(self) -> tuple[int, Domain]:

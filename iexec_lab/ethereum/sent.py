@@ -34,7 +34,7 @@ class Sent:
 
 
 class Interrupted(KeyboardInterrupt):
-    """Stopped after something was sent; the text names it. ``tx_hashes`` lists it, in order."""
+    """Stopped after something was sent; the text names it. ``tx_hashes`` lists what was sent."""
 
     def __init__(self, sent: Sequence[Sent], hint: str = "Look before you send again.") -> None:
         super().__init__(f"Interrupted. {sentence(sent)} {hint}")

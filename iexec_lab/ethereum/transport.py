@@ -98,7 +98,7 @@ def post(
     *,
     deadline: float | None = None,
 ) -> Any | RpcFault:
-    """The JSON value that the node answers; a fault when there is none.
+    """The JSON value of the node's answer; a fault when there is none.
 
     A JSON-RPC error object is an answer, whatever the HTTP status. ``deadline`` (monotonic seconds) is for
     callers that have used up some of the time-out.

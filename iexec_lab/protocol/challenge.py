@@ -37,7 +37,7 @@ class LoginSigner(Protocol):
 
 
 def sms_challenge(kind: SecretKind, address: str, name: str | None, value: str) -> bytes:
-    """The 32 bytes whose signature lets a secret be stored in the SMS.
+    """The 32 bytes to sign for storing a secret in the SMS.
 
     Args:
         kind: ``web3`` is a dataset's key, ``web2`` a named secret of a wallet, ``app`` an app's only secret.

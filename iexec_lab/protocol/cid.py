@@ -3,8 +3,7 @@
 https://github.com/multiformats/cid: ``Qm...`` is version 0 (base58 of a sha2-256 multihash), version 1 text
 starts with a letter that names its base.
 
-Ours because library ``py-cid`` 0.5 installs 11 further packages for these 130 lines, and takes as long to
-import as three quarters of this whole room.
+Ours because library ``py-cid`` 0.5 installs 11 further packages for these 130 lines.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Orders hash the text of their parameters, so two writers must agree on every cha
 the official SDK show values the way JavaScript prints them.
 
 Ours because ``json.dumps`` differs: of 10,000 decimals up to a million with at most 7 places it wrote 1,430
-otherwise than JavaScript (``1.0`` for ``1``, ``1e-05`` for ``0.00001``), and it does not sort index keys.
+unlike JavaScript (``1.0`` for ``1``, ``1e-05`` for ``0.00001``), and it does not sort index keys.
 ``json.loads`` bounds neither nesting nor size: see ``check_shape``.
 """
 

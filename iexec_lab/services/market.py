@@ -55,7 +55,7 @@ class OrderPage:
 
 @dataclass(frozen=True, slots=True)
 class DealPage:
-    """One page of deals as the market gives them; ``count`` is the number of all matches, as it says.
+    """One page of deals; ``count`` is the number of all matching deals, as the market says.
 
     ``left_out`` counts the rows that were not deals.
     """

@@ -65,7 +65,7 @@ def test_a_page_that_is_loaded_anew_takes_its_request_with_it(wallet):
     page.claim()
     assert refusal(wallet).may_be_sent
     page.say("hello", tab="another", page="new")
-    assert "still waits" in refusal(wallet).message
+    assert "still waiting" in refusal(wallet).message
     page.say("hello", tab="tab", page="new")
     page.claim()
     assert "did not answer within" in refusal(wallet).message

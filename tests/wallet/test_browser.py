@@ -144,7 +144,7 @@ def test_who_may_have_sent_looks_first():
     away = WalletRefusal(4900, "No page with a wallet shows this notebook")
     with pytest.raises(TransactionError) as caught:
         BrowserSigner(FakeWallet(eth_sendTransaction=away)).send_transaction({})
-    assert "look into" not in caught.value.hint
+    assert "look in the wallet" not in caught.value.hint
 
 
 def test_an_interrupt_while_the_wallet_is_asked_says_look_first():

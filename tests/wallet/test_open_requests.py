@@ -68,7 +68,7 @@ def test_it_ends_with_its_page(left):
 def test_answers_to_nothing_change_nothing(left, number):
     left.answered(number, {"result": "0xhash"})
     left.gone(number)
-    with pytest.raises(WalletRefusal, match="still waits"):
+    with pytest.raises(WalletRefusal, match="still waiting"):
         left.check(SENDS, SEND)
 
 

@@ -204,7 +204,7 @@ def test_an_interrupted_request_stays_open(serve):
     wallet = serve(interrupt)
     with pytest.raises(KeyboardInterrupt):
         wallet("eth_sendTransaction", SEND)
-    assert "still waits" in refusal(wallet).message
+    assert "still waiting" in refusal(wallet).message
 
 
 def test_what_no_page_took_is_not_open(serve):

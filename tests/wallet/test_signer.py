@@ -125,7 +125,7 @@ def test_the_key_is_shown_nowhere(key):
     assert key.hex() not in shown
     assert repr(key) not in shown
     for attempt in (pickle.dumps, copy.copy, copy.deepcopy):
-        with pytest.raises(WalletError, match="not pickled"):
+        with pytest.raises(WalletError, match="cannot be pickled"):
             attempt(signer)
 
 
