@@ -28,7 +28,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iexec_lab.errors import CallError, ConfigurationError
-from iexec_lab.ethereum.rpc import MAX_BATCH, MAX_BATCH_BYTES, Rpc, open_rpc, to_int
+from iexec_lab.ethereum.connect import open_rpc
+from iexec_lab.ethereum.rpc import MAX_BATCH, MAX_BATCH_BYTES, Rpc, to_int
 from iexec_lab.ethereum.transport import RpcFault
 from iexec_lab.networks import NETWORKS
 
