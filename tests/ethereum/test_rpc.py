@@ -60,7 +60,7 @@ def quick(url, **options):
 def clock(monkeypatch):
     """What the client takes for the time; it can be set ahead."""
     clock = Clock()
-    for module in ("ethereum.rpc", "ethereum.transport", "patience"):
+    for module in ("ethereum.rpc", "ethereum.transport", "http_deadline"):
         monkeypatch.setattr(f"iexec_lab.{module}.time", clock)
     return clock
 
