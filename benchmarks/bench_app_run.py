@@ -2,9 +2,9 @@
 
     python benchmarks/bench_app_run.py [--runs 10] [--tasks 100]
 
-A sandbox of its own in a temporary folder, warmed up by one run. What is timed is the client's verb: market,
-signature, match, execution of the hello app, result downloaded. The official SDK does the same on the same
-sandbox, each step as its documentation has it; npm installs it once into the cache.
+It starts its own sandbox in a temporary folder and warms it up with one run. The client's verb is timed:
+market, signature, match, execution of the hello app, download of the result. The official SDK does the same
+on the same sandbox, step by step as in its documentation; npm installs it once into the cache.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
     python benchmarks/bench_crypto.py [--size MB] [--rounds N] [--sdk-size MB] [--folder PATH] [--no-sdk]
 
-Every run is a process of its own; its time starts once its modules are imported, its memory is the peak
-resident set. Runs of the peers take turns and the fastest of each counts, so that other work on the machine
-weighs on all alike; the speed by processor time is shown beside. The SDK gets a smaller file (it holds it in
-memory several times) and is compared by bytes a second; it is not asked to read or write files.
+Each run is a separate process; its time starts after its imports, its memory is the peak resident set. The
+peers take turns and the fastest run of each counts, so that other work on the machine affects all alike; the
+speed by processor time is shown too. The SDK gets a smaller file (it holds it in memory several times) and
+is compared by bytes a second; it does not read or write files.
 ``--size 4000`` shows that memory stays flat.
 """
 
@@ -66,7 +66,7 @@ return [seconds, used, process.resourceUsage().maxRSS * 1024];
 
 
 class Run(NamedTuple):
-    """What one run took; ``memory`` is its peak in bytes, 0 when unknown."""
+    """The cost of one run; ``memory`` is its peak in bytes, 0 when unknown."""
 
     seconds: float
     cpu_seconds: float

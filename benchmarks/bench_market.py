@@ -2,8 +2,8 @@
 
     python benchmarks/bench_market.py [--orders N]
 
-A sandbox on loopback is filled directly on disk, then read over HTTP: page by page over one connection,
-several pages at a time (``services.market.Market.orderbook_all``), with filters on tags and restrictions.
+A sandbox on loopback is filled on disk, then read over HTTP: page by page over one connection, several
+pages at a time (``services.market.Market.orderbook_all``), with filters on tags and restrictions.
 """
 
 from __future__ import annotations

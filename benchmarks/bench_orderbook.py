@@ -2,8 +2,8 @@
 
     python benchmarks/bench_orderbook.py [--delay MILLISECONDS] [--orders N]
 
-A market of our own on loopback answers both; ``--delay`` is how long it takes for a page (default 20 ms, as
-from a near data centre). The official SDK is installed once with npm into the cache.
+Our own market on loopback answers both; ``--delay`` is its time for a page (default 20 ms, like a nearby data
+centre). npm installs the official SDK once into the cache.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def entry(number: int) -> dict[str, object]:
 
 
 def serve(count: int, delay: float, ready: Connection) -> None:
-    """The market, in a process of its own; entries are written in advance. Tells its port when it is up."""
+    """The market, in its own process; entries are written in advance. It reports its port when it is up."""
     texts = [json.dumps(entry(number)).encode() for number in range(count)]
 
     class Handler(BaseHTTPRequestHandler):

@@ -4,7 +4,7 @@
 
 Both sides take the JSON of an unsigned request order, validate it, give it a salt, sign it and compute its
 hash; then the signer is recovered from hash and signature. The SDK's chain calls are answered from memory, so
-that its time is its own. Signing here is shown with coincurve (the ``[fast]`` extra) and without. npm
+that only its own time counts. Our signing is measured with coincurve (the ``[fast]`` extra) and without. npm
 installs the SDK once into the cache.
 """
 

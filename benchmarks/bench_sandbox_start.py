@@ -2,8 +2,8 @@
 
     python benchmarks/bench_sandbox_start.py [ROUNDS]
 
-Three cases: nothing but the npm packages in the cache (contracts are deployed, a snapshot made), a snapshot
-in the cache too, and a state folder that was used before.
+Three cases: only the npm packages in the cache (contracts are deployed, a snapshot is made), a snapshot in
+the cache too, and a state folder that was used before.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     python benchmarks/bench_startup.py
 
-Best of several runs, in milliseconds; npm installs the official CLI once into the cache. Then which heavy
-packages reading an order book imports; web3 must not be one.
+Best of several runs, in milliseconds; npm installs the official CLI once into the cache. Then the heavy
+packages that reading an order book imports; web3 must not be among them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ LOAD = f"{SHELL}; shell.extension_manager.load_extension('iexec_lab')"
 
 
 def best(*commands: Sequence[str]) -> list[float]:
-    """Shortest times of several runs, in milliseconds; the commands take turns, other work weighs on all."""
+    """Shortest times of several runs, in milliseconds; the commands take turns, as other work affects all."""
     times: list[list[float]] = [[] for _ in commands]
     for _ in range(RUNS):
         for command, taken in zip(commands, times, strict=True):
@@ -48,7 +48,7 @@ def best(*commands: Sequence[str]) -> list[float]:
 
 
 def imported(code: str) -> str:
-    """Which of the heavy packages ``code`` imports."""
+    """The heavy packages that ``code`` imports."""
     show = f"import sys; print(*[name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", f"{code}\n{show}"], check=True, capture_output=True, text=True

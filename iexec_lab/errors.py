@@ -1,29 +1,29 @@
 """Every error a user can meet, in one tree.
 
-    IexecError                      root; renders itself as two or three lines
-    ├── ValidationError             a value that can not be right (also a ValueError)
-    ├── UsageError                  a command line that can not be parsed
+    IexecError                      the root; shown as two or three lines
+    ├── ValidationError             an invalid value (also a ValueError)
+    ├── UsageError                  a command line that cannot be parsed
     ├── ConfigurationError          network, project file or option missing or contradictory
     │   └── ProjectError            a project file that is missing, broken or lacks a part
     ├── ObjectNotFoundError         no such app, dataset, workerpool, order, deal or task
-    ├── AbortedError                the user said no, or nobody was there to be asked
+    ├── AbortedError                the user said no, or there was nobody to ask
     ├── WalletError                 no wallet, wrong password, refused signature
     ├── BalanceError                not enough RLC or ether
-    ├── OrderError                  orders that can not be signed, closed or made a deal
-    ├── CryptoError                 a file that can not be encrypted or decrypted
+    ├── OrderError                  orders that cannot be signed, closed or matched
+    ├── CryptoError                 a file that cannot be encrypted or decrypted
     ├── JobError                    a task that failed or timed out
-    ├── SandboxError                the market on loopback could not do its work
-    ├── ServiceError                a service refused, failed or was not reached
-    │   ├── ApiError                it answered with an error of its own
+    ├── SandboxError                the market on loopback failed
+    ├── ServiceError                a service refused, failed or could not be reached
+    │   ├── ApiError                it answered with an error
     │   ├── MarketError, SmsError, IpfsError, WorkerpoolError, CompassError,
     │   └── ResultProxyError, SubgraphError
-    ├── BridgeError                 RLC was sent to a bridge and did not arrive
+    ├── BridgeError                 RLC sent to a bridge did not arrive
     └── ChainError                  the Ethereum node refused
         ├── CallError               a read failed or reverted
         ├── TransactionError        a transaction was refused, reverted or lost
         └── SignatureError          the signer could not sign
 
-``official_name`` is the name the official SDK gives to the same failure; it is what ``--raw`` prints.
+``official_name`` is the official SDK's name for the same failure; ``--raw`` prints it.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ if TYPE_CHECKING:
 class IexecError(Exception):
     """What failed, with which values, and what to do next.
 
-    Message, hint and the details that are shown may quote what a stranger sent: here, and nowhere else, they
-    lose control characters and what is endless.
+    Message, hint and details may quote text from a stranger. Here, and nowhere else, control characters are
+    removed and endless text is cut.
 
     Args:
-        message: One sentence, the same as the official SDK's where that one has one.
+        message: One sentence; the official SDK's where it has one.
         details: The values that were tried, with units.
-        hint: What the reader can do next.
+        hint: What to do next.
     """
 
     official_name: ClassVar[str] = "Error"
@@ -72,7 +72,7 @@ class IexecError(Exception):
 
 
 def _indented(text: str) -> str:
-    """Further lines stand deeper, so that no text can pass for the next detail or hint."""
+    """Indent further lines, so that no text can pose as the next detail or hint."""
     return text.replace("\n", "\n    ")
 
 
@@ -81,7 +81,7 @@ class ValidationError(IexecError, ValueError):
 
 
 class UsageError(IexecError):
-    """A command line that does not fit the grammar; ``usage`` is the line that would."""
+    """A command line that does not fit the grammar; ``usage`` is the form that does."""
 
     def __init__(self, message: str, *, usage: str | None = None, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
@@ -106,7 +106,7 @@ class ObjectNotFoundError(IexecError):
 
 
 class AbortedError(IexecError):
-    """``unanswered``: there was a question, and nobody to answer it."""
+    """``unanswered``: a question was asked and there was nobody to answer it."""
 
     unanswered: bool = False
 
@@ -157,7 +157,7 @@ class ServiceError(IexecError):
 
 
 class ApiError(ServiceError):
-    """The service understood and said no; ``message`` is ``API error: <its words>``."""
+    """The service understood and refused; ``message`` is ``API error: <its words>``."""
 
 
 class MarketError(ServiceError):

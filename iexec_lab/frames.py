@@ -1,10 +1,13 @@
 """The schemas: from protocol objects to DataFrames.
 
 A frame is built from a table of column -> kind, never by guessing, and has the same columns when it is empty.
-Amounts and uint256 are Python ``int`` in object columns (a pandas int64 sum wraps without a word), times are
-UTC, addresses EIP-55, hashes lower case. ``frame.attrs`` says where the rows come from: ``kind``, ``chain``,
-``chain_id``, ``contract``, ``fetched_at``, ``single`` when the one row is best drawn upright, and
-``left_out``, how many rows a service told that were not what was asked for.
+Amounts and uint256 are Python ``int`` in object columns, times are UTC, addresses EIP-55, hashes lower case.
+``frame.attrs`` says where the rows come from: ``kind``, ``chain``, ``chain_id``, ``contract``,
+``fetched_at``, ``single`` when the one row is best drawn upright, and ``left_out``, how many rows of a
+service were not what was asked for.
+
+Ours because pandas guesses: beside a missing value 2**53 + 1 became the float 9007199254740992.0, and
+2**62 + 2**62 as int64 summed to -9223372036854775808 without a warning.
 """
 
 from __future__ import annotations
@@ -46,7 +49,7 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How values of a kind are read and stored; ``dtype`` None is decided by pandas' version (text)."""
+    """How values of a kind are read and stored; ``dtype`` None: text, up to pandas' version."""
 
     read: Callable[[Any], Any]
     dtype: str | None
@@ -62,7 +65,7 @@ def _anyone(value: Any) -> str | None:
 
 def _text(value: Any) -> str:
     text = value if isinstance(value, str) else str(value)
-    # A half of a surrogate pair is no text: neither Arrow nor a terminal takes it.
+    # Half of a surrogate pair is not text: neither Arrow nor a terminal takes it.
     return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
@@ -78,7 +81,7 @@ def _word(value: Any) -> str | None:
 def _count(value: Any) -> int:
     number = to_number(value)
     if number >= 2**63:
-        raise ValidationError(f"{plain(value, 80)} is more than a count can be")
+        raise ValidationError(f"{plain(value, 80)} is too large for a count")
     return number
 
 
@@ -89,7 +92,7 @@ def _flag(value: Any) -> bool:
 
 
 def _one_of(names: Sequence[str]) -> Callable[[Any], str | None]:
-    """Reads a status; one that we do not know is missing."""
+    """Reads a status; an unknown one is missing."""
     known = {name: name for name in names}
     return known.get
 
@@ -244,7 +247,7 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
     }.items()
 }
 
-#: Columns that only some rows of a kind can have: shown when at least one row has them.
+#: Columns that not every row of a kind has: shown when at least one row has a value.
 _OPTIONAL = {
     "wallet": {"ether_wei", "ens", "private_key", "public_key"},
     "receipt": {"address", "to", "amount_nrlc", "amount_wei", "category"},
@@ -272,11 +275,11 @@ def build(
     Args:
         kind: A key of SCHEMAS.
         rows: Objects as the official SDK, the market API or the contracts shape them.
-        single: The one row is an object shown whole, best drawn upright.
+        single: The one row is a whole object, best drawn upright.
         attrs: Added to ``frame.attrs``.
 
     Raises:
-        ValidationError: A row holds what its column can not.
+        ValidationError: A value does not fit its column.
     """
     import pandas as pd
 
@@ -299,7 +302,7 @@ def _values(rows: Sequence[Mapping[str, Any]], column: Column) -> list[Any]:
     """A column's values.
 
     Raises:
-        ValidationError: One of them can not be read; whatever shape a row has, nothing else is raised.
+        ValidationError: One of them cannot be read; no other error is raised, whatever a row holds.
     """
     read = KINDS[column.kind].read
     first, *rest = column.path.split(".")
@@ -312,11 +315,11 @@ def _values(rows: Sequence[Mapping[str, Any]], column: Column) -> list[Any]:
         return [None if value is None else read(value) for value in values]
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         why = plain(error.message) if isinstance(error, ValidationError) else "a value of another kind"
-        raise ValidationError(f"{column.name} can not be read: {why}") from None
+        raise ValidationError(f"{column.name} cannot be read: {why}") from None
 
 
 def _are_small(values: Sequence[Any]) -> bool:
-    """Whether nothing needs to be read: most lists hold numbers, of no more than 63 bits."""
+    """Whether all are small integers, which need no reading: most lists are."""
     return set(map(type, values)) == {int} and min(values) >= 0 and max(values) < 2**63
 
 
@@ -357,7 +360,7 @@ def as_rlc(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def to_arrow(frame: pd.DataFrame) -> pa.Table:
-    """An Arrow table: integers without bound become decimal text, so that nothing overflows.
+    """An Arrow table; unbounded integers become decimal text, so that nothing overflows.
 
     Raises:
         IexecError: pyarrow is not installed.
@@ -367,7 +370,7 @@ def to_arrow(frame: pd.DataFrame) -> pa.Table:
     try:
         import pyarrow as pa
     except ImportError:
-        raise IexecError("Arrow needs pyarrow", hint="pip install 'iexec-lab[analytics]'") from None
+        raise IexecError("Arrow needs pyarrow", hint="Run: pip install 'iexec-lab[analytics]'") from None
     kinds = {column.name: column.kind for column in SCHEMAS.get(frame.attrs.get("kind", ""), ())}
     plain = frame.copy()
 

@@ -1,6 +1,6 @@
 """TEE frameworks that a task can run in.
 
-Apart from ``protocol``, whose import takes 25 ms: the command line lists them in its help.
+Kept apart from ``protocol``, whose import takes 25 ms, because the command line lists them in its help.
 """
 
 from __future__ import annotations

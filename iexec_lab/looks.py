@@ -1,6 +1,6 @@
-"""How much of a thing is drawn, and in which colours: texts come from strangers and may be of any length.
+"""How much is drawn, and in which colours: texts come from strangers and may have any length.
 
-What is cut is whole in the value, and in ``--raw``.
+Only the drawing is cut; the value, and ``--raw``, have the whole text.
 """
 
 from __future__ import annotations
@@ -17,6 +17,6 @@ LONGEST_TEXT: Final = 200_000
 """Characters of a text of several lines in a terminal, such as a log."""
 
 MISTAKE: Final = "#c0392b"
-"""What is wrong, in a notebook: a red that can be read on white and on black."""
+"""Mistakes in a notebook: a red that is legible on white and on black."""
 GREEN, YELLOW, RED, BOLD, PLAIN = "\x1b[32m", "\x1b[33m", "\x1b[31m", "\x1b[1m", "\x1b[0m"
 """The colours of a terminal."""

@@ -1,7 +1,7 @@
 """What a network is, and the table of known networks.
 
-Addresses and hosts are those built into the official SDKs 8.24.0 and 9.0.1. ``chain.json`` entries are laid
-over the built-in entry of the same id, key by key, as those SDKs do.
+Addresses and hosts are those built into the official SDKs 8.24.0 and 9.0.1. As in those SDKs, the keys of a
+``chain.json`` entry override those of the built-in entry with the same id.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ BULK = "Bulk processing"
 
 
 LONGEST_NAME = 100
-"""Characters of the name of a network, which stands in every question."""
+"""Characters of the name of a network, which every question shows."""
 
 
 TESTNETS = frozenset({421614})
-"""Known chains on which nothing costs money."""
+"""Known chains on which nothing is worth money."""
 
 
 def has_value(chain_id: int, host: str) -> bool:
-    """Whether what is signed for this chain is worth money somewhere.
+    """Whether signatures for this chain are worth money somewhere.
 
-    The chain id is in every transaction and, with the hub, in every order: what is signed for the id of a
-    known network is good there, even when the node is a fork on this machine. A chain that nobody knows is
-    play when its node is on this machine; all others count as valuable.
+    Every transaction holds the chain id; every order holds it with the hub. A signature for the id of a known
+    network is therefore valid there, even when the node is a fork on this machine. An unknown chain is a toy
+    when its node is on this machine; all others count as valuable.
     """
     if chain_id in TESTNETS:
         return False
@@ -70,15 +70,15 @@ class Network:
         id: Ethereum chain id.
         host: JSON-RPC URL, or ``mainnet`` for the set of public providers.
         hub: Address of the PoCo proxy.
-        rlc: The RLC token, where it is known: what the hub is said to use must be this one.
+        rlc: The RLC token, where it is known; the node must name the same one.
         native: The chain's own coin is RLC (1 nRLC = 1e9 wei).
         use_gas: False where transactions are sent at gas price 0.
         sms: TEE framework -> URL; ``default`` is one URL for all.
         frameworks: TEE frameworks whose tags the network accepts.
         default_tag: Tag of orders created without one.
-        real_value: What is signed here is good where RLC or the chain's coin costs money, so nothing is
-            signed or spent without a yes. Follows from the chain id and where the node is (``has_value``),
-            whatever the name; it can be set, but not taken away.
+        real_value: Signatures made here are valid where RLC or the chain's coin costs money, so nothing is
+            signed or spent without a yes. Follows from the chain id and the node's address (``has_value``),
+            not from the name; it can be set, but not unset.
         unsupported: Names of the features the network lacks.
         providers: Keys of public providers (``alchemy``, ``etherscan``, ``infura``) and ``quorum``.
     """
@@ -123,7 +123,7 @@ class Network:
         return f"<network {self.name}, chain {self.id}, at {shown_url(self.host)}>"
 
     def departures(self) -> tuple[str, ...]:
-        """What of its name and contracts differs from the known network of its chain id, in sentences."""
+        """How its name and contracts differ from the known network with its chain id, in sentences."""
         known = builtin(self.id)
         if known is None:
             return ()
@@ -151,7 +151,7 @@ class Network:
             ConfigurationError: The network has none.
         """
         if not isinstance(name, str) or name not in _SETTINGS:
-            raise ConfigurationError(f"{name} is no setting", hint=f"Settings: {', '.join(_SETTINGS)}.")
+            raise ConfigurationError(f"{name} is not a setting", hint=f"Use one of: {', '.join(_SETTINGS)}.")
         value = getattr(self, _SETTINGS[name])
         if not value:
             hint = f'Add "{name}" to the chain in chain.json, if the network has one.'
@@ -163,7 +163,7 @@ class Network:
         return str(value)
 
     def settings(self) -> dict[str, str | None]:
-        """All addresses and URLs that ``setting`` knows, by key; None for those the network has not."""
+        """All addresses and URLs that ``setting`` knows, by key; None for those the network lacks."""
         return {key: getattr(self, name) for key, name in _SETTINGS.items()}
 
     def sms_url(self, framework: str | None = None) -> str:
@@ -184,7 +184,7 @@ class Network:
 
 
 def _contracts(network: Network) -> dict[str, str | None]:
-    """Those that are trusted with RLC, or with what a name means."""
+    """The contracts that are trusted with RLC, or with the meaning of a name."""
     return {
         "hub": network.hub,
         "bridge": network.bridge.contract if network.bridge else None,
@@ -333,17 +333,17 @@ def custom_network(
     providers: Mapping[str, Any] | None = None,
     siblings: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Network:
-    """A chain of ``chain.json`` laid over the built-in facts of its id; objects are replaced, not merged.
+    """A chain of ``chain.json`` over the built-in facts of its id; objects are replaced, not merged.
 
     Args:
         name: Its key in ``chains``.
         values: The chain object; its schema has been checked.
         chain_id: The id, when ``values`` has none.
         providers: The top-level ``providers`` object.
-        siblings: All chain objects of the file, among which a bridge finds its other side.
+        siblings: All chain objects of the file, where a bridge finds its other side.
 
     Raises:
-        ConfigurationError: Neither the file nor the table knows host or hub.
+        ConfigurationError: Neither the file nor the table has the host, or the hub.
     """
     network = _merge(name, values, chain_id, providers or {})
     if network.bridge is None or siblings is None:
@@ -362,7 +362,7 @@ def _merge(key: str, entry: Mapping[str, Any], chain_id: int | None, providers: 
         # Only 8.x files have these keys, and 8.x accepts every framework on every chain.
         changes |= {"frameworks": TEE_FRAMEWORKS, "default_tag": NO_TAG}
     if changes.get("hub", base.hub).lower() != base.hub.lower():
-        changes["rlc"] = None  # another hub may use another one
+        changes["rlc"] = None  # another hub may use another token
     network = replace(base, name=key, providers=dict(providers), real_value=False, **changes)
     if not network.host:
         raise ConfigurationError(
@@ -408,7 +408,7 @@ _MERGED: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
 def _with_bridged_network(
     bridge: Bridge, siblings: Mapping[str, Mapping[str, Any]], providers: Mapping[str, Any]
 ) -> Bridge:
-    """Add the other side where it is configured; a missing one only matters when the bridge is used."""
+    """Add the other side if it is configured; it is only needed when the bridge is used."""
     known = builtin(bridge.bridged_chain_id) if bridge.bridged_chain_id is not None else None
     name = bridge.bridged_chain_name or (known.name if known else None)
     if name is None or name not in siblings:

@@ -1,7 +1,8 @@
-"""Files that people name: regular ones only, and no larger than they can sensibly be.
+"""Files that people name: regular ones only, up to a sensible size.
 
-A device never ends, a pipe without a writer never begins; both are refused before a byte is read. Whatever is
-wrong with a name or a file is an ``OSError``, which each room tells in its own words.
+Ours because ``open`` and ``pathlib`` wait for ever at a pipe without a writer and read ``/dev/zero`` without
+end; here both are refused before the first byte. Anything wrong with a name or a file is an ``OSError``,
+which each room reports in its own words.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ def open_regular(path: Name) -> FileIO:
     """A regular file, open for reading bytes, unbuffered.
 
     Raises:
-        OSError: there is none, it is something else, or nothing can be called so.
+        OSError: there is no such file, it is not a regular one, or the name is impossible.
     """
-    # Non-blocking: else opening a pipe waits for whoever writes to it.
+    # Non-blocking: otherwise opening a pipe waits for a writer.
     descriptor = os.open(possible(path), _FLAGS)
     try:
         _require_regular(os.fstat(descriptor).st_mode, path)
@@ -40,7 +41,7 @@ def open_regular(path: Name) -> FileIO:
 
 
 class _Ready(FileIO):
-    """What calls itself regular and would have us wait (some files in /proc) is an OSError, not None."""
+    """A read that would have to wait (some regular files in /proc) is an OSError, not None."""
 
     def readinto(self, buffer: Any) -> int:
         return int(_ready(super().readinto(buffer)))
@@ -73,7 +74,7 @@ def read_regular(path: Name, longest: int = TEXT) -> bytes:
     """
     with BufferedReader(open_regular(path)) as file:
         size = os.fstat(file.fileno()).st_size
-        # What the system makes up in /proc has its size only once it is read.
+        # Files in /proc have a size only once they are read.
         data = file.read(longest + 1) if size <= longest else b""
     if max(size, len(data)) > longest:
         raise OSError(errno.EFBIG, f"Larger than {longest} bytes", str(path))
@@ -81,7 +82,7 @@ def read_regular(path: Name, longest: int = TEXT) -> bytes:
 
 
 def possible(path: Name) -> Path:
-    """The path; OSError for a name that no file can have."""
+    """The path; OSError for a name that no file can have (such as one with a null byte)."""
     found = Path(path)
     try:
         fine = b"\0" not in os.fsencode(found)
@@ -96,26 +97,26 @@ def real(path: Name) -> Path:
     """The path without links.
 
     Raises:
-        OSError: the links go in a circle, or nothing can be called so.
+        OSError: the links form a circle, or the name is impossible.
     """
     try:
         return possible(path).resolve()
-    except RuntimeError:  # what pathlib has for circles before Python 3.13
+    except RuntimeError:  # pathlib's error for circles before Python 3.13
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from None
 
 
 def is_file(path: Name) -> bool:
-    """True for a regular file; no name raises."""
+    """True for a regular file; never raises."""
     return stat.S_ISREG(_mode(path))
 
 
 def is_folder(path: Name) -> bool:
-    """True for a folder; no name raises."""
+    """True for a folder; never raises."""
     return stat.S_ISDIR(_mode(path))
 
 
 def exists(path: Name) -> bool:
-    """True when there is something, even a link to nothing; no name raises."""
+    """True when there is something, even a dangling link; never raises."""
     return bool(_mode(path, os.lstat))
 
 

@@ -1,7 +1,10 @@
 """Exact amounts: RLC in nRLC (10^-9 RLC) and ether in wei (10^-18 ether), always as int.
 
 An amount is an int, a text such as ``"5"``, ``"1.5 RLC"`` (one space), or a list ``[amount]``,
-``[amount, unit]``. What the units can not hold is refused, never rounded.
+``[amount, unit]``. What the units cannot hold is refused, never rounded.
+
+Ours because ``eth_utils.to_wei`` rounds (``1.0000000000000000001`` ether became 10**18 wei), has no RLC, and
+the messages and printed forms here are those of the official SDK.
 """
 
 from __future__ import annotations
@@ -34,7 +37,7 @@ ETHER_UNITS: Final[Mapping[str, int]] = {
 _DECIMAL: Final = re.compile(r"(-?)([0-9]*)(?:\.([0-9]*))?")
 _INTEGER: Final = re.compile(r"[-+]?[0-9]+")
 _PREFIXED: Final = re.compile(r"0x[0-9a-f]{1,80}|0o[0-7]{1,100}|0b[01]{1,300}", re.IGNORECASE)
-# No amount on chain is longer than 78 digits; far longer ones would only cost time.
+# No amount on chain has more than 78 digits; far longer text would only cost time.
 _MAX_LENGTH: Final = 200
 _LONG_INTEGER: Final = 10_000
 _NO_UNIT: Final = (None, "", 0)
@@ -46,7 +49,7 @@ def parse_rlc(amount: Any, unit: str = "nRLC") -> int:
 
     Args:
         amount: ``1500000000``, ``"1.5 RLC"`` (one space) or ``["1.5", "RLC"]``.
-        unit: ``nRLC`` or ``RLC``, where the amount names none.
+        unit: ``nRLC`` or ``RLC``, for an amount without a unit.
 
     Raises:
         ValidationError: ``<amount> is not a valid amount``.
@@ -59,7 +62,7 @@ def parse_ether(amount: Any, unit: str = "wei") -> int:
 
     Args:
         amount: ``10**10``, ``"10 gwei"`` (one space) or ``["10", "gwei"]``.
-        unit: A key of ``ETHER_UNITS``, where the amount names none.
+        unit: A key of ``ETHER_UNITS``, for an amount without a unit.
 
     Raises:
         ValidationError: ``<amount> is not a valid amount``.
@@ -130,7 +133,7 @@ def _convert(amount: Any, default_unit: str, units: Mapping[str, int], what: str
 
 
 def _join(amount: Any) -> str:
-    """The text of an amount; a list is joined with a space, a unit that is nothing left out."""
+    """The text of an amount; a list is joined with a space, an empty unit is left out."""
     if not isinstance(amount, list | tuple):
         return to_text(amount)
     given = amount[:1] if len(amount) == 2 and amount[1] in _NO_UNIT else amount

@@ -1,4 +1,4 @@
-"""What a URL of a node or a service tells: whether it is on this machine, and what of it may be shown."""
+"""URLs of nodes and services: is it on this machine, and which part of it may be shown."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _KEY_LIKE: Final = re.compile(r"[0-9A-Za-z_-]{20,}")
 
 
 def is_loopback(url: str) -> bool:
-    r"""Is it on this machine, to which no proxy knows the way?
+    r"""Is it on this machine, which no proxy can reach?
 
-    Libraries do not agree on the host of ``http://far.example\@localhost``: such a URL is nowhere.
+    Libraries disagree on the host of ``http://far.example\@localhost``: such a URL counts as remote.
     """
     if not _READ_ALIKE.fullmatch(url):
         return False
@@ -26,7 +26,7 @@ def is_loopback(url: str) -> bool:
 def shown_url(url: str) -> str:
     """The address without what may be a secret: user, query, and path segments that look like a key.
 
-    What is no http(s) URL, as the name of a set of nodes, is shown as it is, if it can hold no secret.
+    Text that is not an http(s) URL, such as the name of a set of nodes, is shown unless it may hold a secret.
     """
     if not url.lower().startswith("http"):
         return _KEY_LIKE.sub("…", url) if "@" not in url else "…"

@@ -370,11 +370,11 @@ def test_any_row_is_a_frame_or_our_error(kind, data):
 
 
 def test_a_cell_that_can_not_be_read_is_named():
-    with pytest.raises(IexecError, match=r"volume can not be read: 1\.5 is no number"):
+    with pytest.raises(IexecError, match=r"volume cannot be read: 1\.5 is not a number"):
         build("apporder", [order(volume=1.5)])
-    with pytest.raises(IexecError, match="app can not be read"):
+    with pytest.raises(IexecError, match="app cannot be read"):
         build("apporder", [order(), order(app="0x12")])
-    with pytest.raises(IexecError, match="order_hash can not be read: a value of another kind"):
+    with pytest.raises(IexecError, match="order_hash cannot be read: a value of another kind"):
         build("apporder", [None])
 
 
@@ -385,11 +385,11 @@ def test_a_status_that_nobody_knows_is_missing():
 
 @pytest.mark.parametrize("value", [10**400, -(10**400), 2**256, "1_000", "١٢", True, 1.5, "9" * 5000])
 def test_an_amount_is_a_whole_number_of_256_bits(value):
-    with pytest.raises(IexecError, match="remaining can not be read"):
+    with pytest.raises(IexecError, match="remaining cannot be read"):
         build("apporder", [{**order(), "remaining": value}])
 
 
 @pytest.mark.parametrize("value", [2**63, "9" * 30, 2**200])
 def test_a_count_fits_its_column(value):
-    with pytest.raises(IexecError, match="trust can not be read"):
+    with pytest.raises(IexecError, match="trust cannot be read"):
         build("workerpoolorder", [{"order": {"trust": value}}])

@@ -1,4 +1,7 @@
-"""Base64 as Node reads and writes it, whole or piece by piece."""
+"""Base64 as Node reads and writes it, whole or piece by piece.
+
+Ours because ``base64.b64decode`` reads one alphabet at a time, refuses missing padding, and takes no pieces.
+"""
 
 from __future__ import annotations
 

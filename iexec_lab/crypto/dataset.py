@@ -1,7 +1,7 @@
 """Encrypted datasets: a random IV, then AES-256-CBC of the file (SDK 6.0.0 and later).
 
-The checksum of a dataset is the SHA-256 of the encrypted file. The format has no authentication: what a
-wrong key gives is told from real data by its padding, which one wrong key in 256 has right by chance.
+The checksum of a dataset is the SHA-256 of the encrypted file. The format has no authentication: only the
+padding tells the output of a wrong key from real data, and one wrong key in 256 gets it right by chance.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ KEY_SIZE: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class EncryptedDataset:
-    """What is known once a dataset is encrypted.
+    """The outcome of encrypting a dataset.
 
-    ``key`` is base64 text, as the SMS wants it; ``checksum`` goes on chain; ``size`` is that of the
+    ``key`` is base64 text, as the SMS takes it; ``checksum`` goes on chain; ``size`` is the size of the
     encrypted file in bytes.
     """
 
@@ -59,8 +59,8 @@ def read_dataset_key(key: str) -> bytes:
     """The 32 bytes of a key, read as leniently as Node reads base64.
 
     Raises:
-        ValidationError: it is not the key of a dataset. The key is not repeated: it could be right but for
-        one letter.
+        ValidationError: it is not the key of a dataset. The message does not repeat the key, which could be
+            right but for one letter.
     """
     data = decode_base64(key.encode(errors="replace")) if isinstance(key, str) else b""
     if len(data) != KEY_SIZE:
@@ -83,15 +83,15 @@ def encrypt_dataset(
         source: A path, a binary file, or bytes. Symbolic links inside a folder are refused.
         target: A path or a binary file.
         key: Base64 of 32 bytes; a new one when not given.
-        iv: 16 bytes, for tests; an IV must never be used twice with a key.
+        iv: 16 bytes, for tests only: a key must never be used twice with the same IV.
         progress: Called with bytes done and bytes in all (None when unknown).
 
     Raises:
         ValidationError: the key is not valid.
-        CryptoError: the source can not be read or changed meanwhile, or the target can not be written.
+        CryptoError: the source cannot be read or changes meanwhile, or the target cannot be written.
     """
     if _is_inside(target, source):
-        raise CryptoError("the target lies in the folder that is to be encrypted")
+        raise CryptoError("the target is inside the folder to encrypt")
     text = key if key is not None else generate_dataset_key()
     raw = read_dataset_key(text)
     iv = os.urandom(BLOCK) if iv is None else iv
@@ -114,7 +114,7 @@ def _is_inside(target: Target, source: Source) -> bool:
     paths = (str, os.PathLike)
     if not isinstance(source, paths) or not isinstance(target, paths) or not is_folder(source):
         return False
-    with os_errors(f"can not write {os.fspath(target)}"):
+    with os_errors(f"cannot write {os.fspath(target)}"):
         return real(file_path(target).absolute().parent).is_relative_to(real(source))
 
 
@@ -126,13 +126,13 @@ def decrypt_dataset(
     checksum: str | None = None,
     progress: Progress | None = None,
 ) -> int:
-    """Decrypt a dataset; gives the size of the clear file in bytes.
+    """Decrypt a dataset; return the size of the clear file in bytes.
 
     Args:
         source: A path, a binary file, or bytes.
-        target: A path, whose file only its owner can read, or a binary file.
+        target: A path (only the owner can read its file), or a binary file.
         key: Base64 of 32 bytes.
-        checksum: What the encrypted file must have as SHA-256.
+        checksum: The SHA-256 that the encrypted file must have.
         progress: Called with bytes done and bytes in all (None when unknown).
 
     Raises:
@@ -141,7 +141,7 @@ def decrypt_dataset(
     """
     raw = read_dataset_key(key)
     if checksum is not None:
-        to_bytes32(checksum)  # what can not be one is told before the work
+        to_bytes32(checksum)  # refuse an impossible one before the work
     digest = hashlib.sha256()
     size = 0
     with open_source(source) as (file, total), open_target(target, private=True) as out, Helper() as helper:
@@ -166,7 +166,7 @@ def decrypt_dataset(
 
 
 def file_checksum(source: Source) -> str:
-    """SHA-256 of an encrypted file, the checksum that a dataset has on chain."""
+    """SHA-256 of an encrypted file: the checksum that its dataset has on chain."""
     digest = hashlib.sha256()
     with open_source(source) as (file, _):
         for piece in read_chunks(file):

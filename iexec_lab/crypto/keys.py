@@ -1,4 +1,4 @@
-"""RSA keys of beneficiaries: who holds the private one can read encrypted results."""
+"""RSA keys of beneficiaries: the holder of the private key can read encrypted results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _EXPONENT: Final = 65537
 
 
 def generate_keypair(bits: int = 4096) -> tuple[bytes, bytes]:
-    """A new pair: private key (PKCS#8) and public key (SPKI) in PEM, no final newline, as the SDK has it."""
+    """A new pair: private key (PKCS#8) and public key (SPKI) in PEM, without final newline, as in the SDK."""
     from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
     from cryptography.hazmat.primitives.serialization import (
         Encoding,
@@ -39,7 +39,7 @@ def public_key_of(private_key_pem: str | bytes) -> bytes:
 
 
 def public_key_secret(public_key_pem: str | bytes) -> str:
-    """The public key as the SMS wants it: base64 of the whole PEM text."""
+    """The public key as the SMS takes it: base64 of the whole PEM text."""
     return base64.b64encode(_bytes(public_key_pem)).decode()
 
 
@@ -54,20 +54,20 @@ def load_private_key(pem: str | bytes) -> RSAPrivateKey:
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     try:
-        # Proving that the factors are prime takes a third of a second; a false key harms only its holder.
+        # A proof that the factors are prime takes a third of a second; a false key harms only its holder.
         key = load_pem_private_key(_bytes(pem), None, unsafe_skip_rsa_key_validation=True)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, RSAPrivateKey) or not _is_consistent(key):
         # Without the cause: it may quote the key.
         raise CryptoError(
-            "Invalid beneficiary key", hint="it must be an RSA private key in PEM, without password"
+            "Invalid beneficiary key", hint="Give an RSA private key in PEM, without a password."
         )
     return key
 
 
 def _is_consistent(key: RSAPrivateKey) -> bool:
-    """True when the parts of the key give each other: what is encrypted with it can be decrypted."""
+    """True when the parts of the key fit each other, so that it decrypts what it encrypts."""
     private = key.private_numbers()
     n, e = private.public_numbers.n, private.public_numbers.e
     parts = ((private.p, private.dmp1), (private.q, private.dmq1))
@@ -93,7 +93,7 @@ def load_public_key(pem: str | bytes) -> RSAPublicKey:
     except (ValueError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, RSAPublicKey):
-        raise CryptoError("Invalid beneficiary public key", hint="it must be an RSA public key in PEM")
+        raise CryptoError("Invalid beneficiary public key", hint="Give an RSA public key in PEM.")
     return key
 
 
@@ -105,12 +105,11 @@ def rsa_encrypt(key: RSAPublicKey, data: bytes) -> bytes:
 
 
 def rsa_decrypt(key: RSAPrivateKey, data: bytes) -> bytes:
-    """The reverse, which tells a wrong key.
+    """The reverse, which detects a wrong key.
 
-    OpenSSL (3.2 and later) answers wrong PKCS#1 v1.5 padding with bytes that look random instead of an
-    error, so that a server gives nothing away. Here the owner of the key sits in front of the answer and
-    must learn that the key is the wrong one: the padding is looked at by ourselves. The exponentiation is
-    blinded all the same.
+    Ours because OpenSSL (3.2 and later) answers wrong PKCS#1 v1.5 padding with random-looking bytes, not with
+    an error, so that a server gives nothing away. Here the owner of the key reads the answer and must learn
+    that the key is wrong, so the padding is checked here. The exponentiation is blinded all the same.
 
     Raises:
         CryptoError: the data was not encrypted for this key.
@@ -123,7 +122,7 @@ def rsa_decrypt(key: RSAPrivateKey, data: bytes) -> bytes:
         raise CryptoError("the data was not encrypted for this key")
     blind = int.from_bytes(os.urandom(size), "big") % (n - 2) + 2
     blinded = number * pow(blind, private.public_numbers.e, n) % n
-    # Chinese remainders: two exponentiations with half the bits each.
+    # Chinese remainder theorem: two exponentiations with half the bits each.
     mod_p = pow(blinded % private.p, private.dmp1, private.p)
     mod_q = pow(blinded % private.q, private.dmq1, private.q)
     clear = mod_q + private.q * ((mod_p - mod_q) * private.iqmp % private.p)

@@ -1,6 +1,7 @@
-"""Unfinished files: beside their target until they are whole, and removed by a later run if that was killed.
+"""Unfinished files: beside their target until complete; a later run removes those of a killed one.
 
-Whoever writes one holds a lock on it, which ends with the process; one that nobody holds is a leftover.
+Ours because ``tempfile`` leaves the files of a killed process for ever. Here the writer holds a lock, which
+ends with its process: an unlocked file is a leftover.
 """
 
 from __future__ import annotations
@@ -18,21 +19,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _OURS: Final = re.compile(r"\.(.+)\.iexec-[0-9a-f]{12}\.(?:part|old)", re.DOTALL)
-# Locks of other machines on a shared disk may not be seen: what others write there is left alone for a day.
+# Locks of other machines on a shared disk may be invisible: files of others are left alone for a day.
 _FOREIGN: Final = 24 * 3600
 _FLAGS: Final = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 def part_of(target: Path, kind: str = "part") -> Path:
-    """A new name beside the target: ``part`` for what comes, ``old`` for what goes."""
+    """A new name beside the target: ``part`` for the new content, ``old`` for the old one."""
     return target.with_name(f".{target.name}.iexec-{secrets.token_hex(6)}.{kind}")
 
 
 @contextlib.contextmanager
 def file_part(target: Path, mode: int) -> Iterator[tuple[Path, int]]:
-    """A new file beside the target, as its path and an open descriptor that belongs to the caller.
+    """A new file beside the target: its path, and an open descriptor that belongs to the caller.
 
-    It is gone in the end unless it was renamed. Leftovers of killed work on the target are removed before.
+    It is removed in the end unless renamed. Leftovers of killed runs on this target are removed first.
     """
     _sweep(target)
     while True:
@@ -41,7 +42,7 @@ def file_part(target: Path, mode: int) -> Iterator[tuple[Path, int]]:
         _lock(descriptor)
         if os.fstat(descriptor).st_nlink:
             break
-        os.close(descriptor)  # somebody took it for a leftover before it was locked
+        os.close(descriptor)  # another run took it for a leftover before it was locked
     with contextlib.ExitStack() as stack:
         stack.callback(part.unlink, missing_ok=True)
         if (
@@ -53,7 +54,7 @@ def file_part(target: Path, mode: int) -> Iterator[tuple[Path, int]]:
 
 @contextlib.contextmanager
 def folder_part(target: Path, mode: int) -> Iterator[Path]:
-    """A new folder beside the target, gone in the end unless it was renamed; leftovers go before."""
+    """A new folder beside the target, removed in the end unless renamed; leftovers are removed first."""
     target.parent.mkdir(parents=True, exist_ok=True)
     _sweep(target)
     part = part_of(target)
@@ -70,7 +71,7 @@ def folder_part(target: Path, mode: int) -> Iterator[Path]:
 
 
 def _sweep(target: Path) -> None:
-    """Remove what killed work left beside the target; what can not be removed is not worth an error."""
+    """Remove what killed runs left beside the target; failures are ignored."""
     with contextlib.suppress(OSError), os.scandir(target.parent) as entries:
         for entry in entries:
             found = _OURS.fullmatch(entry.name)
@@ -98,10 +99,10 @@ def _remove(entry: os.DirEntry[str]) -> None:
 
 
 def _lock(descriptor: int) -> bool:
-    """Hold the file until the descriptor is closed; False when somebody else does, or nobody can."""
+    """Lock the file until the descriptor is closed; False when another process has it, or locks fail."""
     try:
         import fcntl
-    except ImportError:  # Windows lets nobody remove an open file, which serves as well
+    except ImportError:  # on Windows nobody can remove an open file, which serves as well
         return True
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,8 +1,8 @@
-"""Encrypted results: a zip of an AES key for the beneficiary (RSA) and the output under that key.
+"""Encrypted results: a zip of an AES key, encrypted for the beneficiary (RSA), and the output under that key.
 
-Two layouts exist. Current (SDK 8.15 and later): raw RSA, AES-256-CBC behind its IV. Legacy: base64 texts of
-RSA over the base64 of the key, and of AES-128-ECB. Which one a file has is told by its content, not by
-trying: the length of the RSA part, then the length of the AES key.
+There are two layouts. Current (SDK 8.15 and later): raw RSA, AES-256-CBC after its IV. Legacy: base64 of RSA
+over the base64 of the key, and base64 of AES-128-ECB. The content tells which one a file has, without trying:
+the length of the RSA part, then the length of the AES key.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def encrypt_result(
     legacy: bool = False,
     progress: Progress | None = None,
 ) -> int:
-    """Encrypt an output folder, or its zip, for a beneficiary; gives the bytes that were encrypted.
+    """Encrypt an output folder, or its zip, for a beneficiary; return the number of encrypted bytes.
 
     Args:
         source: A folder, or a zip as path, binary file or bytes.
@@ -63,7 +63,7 @@ def encrypt_result(
         progress: Called with bytes done and bytes in all (None when unknown).
 
     Raises:
-        CryptoError: the key is no RSA public key, or a file can not be read or written.
+        CryptoError: the key is not an RSA public key, or a file cannot be read or written.
     """
     public_key = load_public_key(public_key_pem)
     aes_key = os.urandom(_LEGACY_KEY if legacy else _CURRENT_KEY)
@@ -99,17 +99,17 @@ def decrypt_result(
     max_bytes: int = MAX_PAYLOAD_SIZE,
     progress: Progress | None = None,
 ) -> int:
-    """Decrypt a result to the zip of the output folder; gives its size in bytes.
+    """Decrypt a result to the zip of the output folder; return its size in bytes.
 
     Args:
         source: The encrypted result's zip as path, binary file or bytes.
-        target: A path, whose file only its owner can read, or a binary file.
+        target: A path (only the owner can read its file), or a binary file.
         private_key_pem: The beneficiary's RSA private key, PKCS#8 or PKCS#1.
-        max_bytes: The largest payload that is accepted.
+        max_bytes: Size of the largest payload accepted.
         progress: Called with bytes done and bytes in all.
 
     Raises:
-        CryptoError: the key is the wrong one or no key, the archive is damaged, cut off or too large.
+        CryptoError: the key is wrong or not a key; the archive is damaged, cut off or too large.
     """
     private_key = load_private_key(private_key_pem)
     size = 0
@@ -129,7 +129,7 @@ def _find_entries(archive: zipfile.ZipFile, max_bytes: int) -> tuple[zipfile.Zip
     for name in (KEY_ENTRY, PAYLOAD_ENTRY):
         if name not in entries:
             raise CryptoError(
-                f"Missing {name} file in zip input file", hint="is it the zip of an encrypted result?"
+                f"Missing {name} file in zip input file", hint="Give the zip of an encrypted result."
             )
     for name, limit in ((KEY_ENTRY, MAX_KEY_SIZE), (PAYLOAD_ENTRY, max_bytes)):
         size = entries[name].file_size
@@ -141,7 +141,7 @@ def _find_entries(archive: zipfile.ZipFile, max_bytes: int) -> tuple[zipfile.Zip
 
 
 def _unwrap(private_key: RSAPrivateKey, wrapped: bytes) -> bytes:
-    """The AES key; its text form, legacy, has another length than the RSA modulus."""
+    """The AES key; the legacy text form does not have the length of the RSA modulus."""
     try:
         if len(wrapped) == private_key.key_size // 8:
             return rsa_decrypt(private_key, wrapped)
@@ -149,7 +149,7 @@ def _unwrap(private_key: RSAPrivateKey, wrapped: bytes) -> bytes:
     except CryptoError:
         raise CryptoError(
             "Failed to decrypt results key with beneficiary key",
-            hint="the result was encrypted for another beneficiary key",
+            hint="The result was encrypted for another beneficiary key: use that one.",
         ) from None
 
 
@@ -170,4 +170,4 @@ def _decrypt_payload(file: BinaryIO, key: bytes, meter: Meter) -> Iterator[memor
         return decrypt_chunks(cbc_decryptor(key, iv), read_chunks(file, meter))
     if len(key) == _LEGACY_KEY:
         return decrypt_chunks(ecb_decryptor(key), decode_base64_chunks(read_chunks(file, meter)))
-    raise CryptoError(f"an AES key of {len(key)} bytes is not known")
+    raise CryptoError(f"an AES key of {len(key)} bytes is not supported")

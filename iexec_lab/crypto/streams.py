@@ -1,4 +1,4 @@
-"""Where bytes come from and go to: paths or binary files, in pieces, with progress, whole or not at all."""
+"""Sources and targets of bytes: paths or binary files, in pieces, with progress, whole or not at all."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
     Source = str | os.PathLike[str] | BinaryIO | bytes | bytearray | memoryview
     #: A path, which gets the whole result or nothing, or a file opened for writing bytes.
     Target = str | os.PathLike[str] | BinaryIO
-    #: Called with the bytes done so far and the total, which is None when nobody knows it.
+    #: Called with the bytes done so far and the total, which is None when unknown.
     Progress = Callable[[int, int | None], object]
 
-#: What is read at once. Encrypting does not let other threads run, reading does: small chunks often let the
-#: helper thread on its way.
+#: Bytes read at once. Encrypting blocks other threads, reading does not: small chunks let the helper thread
+#: run often.
 CHUNK: Final = 64 * 1024
-#: What is handed to the helper at once.
+#: Bytes handed to the helper at once.
 PIECE: Final = 1024 * 1024
-#: So many pieces keep their bytes before a buffer is used again.
+#: Pieces that stay valid before their buffer is used again.
 RING: Final = 6
 
 
 class Meter:
-    """Counts bytes and tells ``progress``, at the start, after each piece, and once more at the end."""
+    """Counts bytes and calls ``progress`` at the start and after each piece."""
 
     def __init__(self, progress: Progress | None, total: int | None) -> None:
         self.done = 0
@@ -55,7 +55,7 @@ class Meter:
 
 @contextmanager
 def os_errors(what: str) -> Iterator[None]:
-    """Turn what the operating system refuses into a ``CryptoError``."""
+    """Turn errors of the operating system into a ``CryptoError``."""
     try:
         yield
     except OSError as error:
@@ -66,27 +66,27 @@ def os_errors(what: str) -> Iterator[None]:
 
 
 def file_path(name: str | os.PathLike[str]) -> Path:
-    """A name as a path; CryptoError for what no file can be called."""
+    """A name as a path; CryptoError for an impossible name."""
     try:
         return possible(name)
     except OSError:
-        raise CryptoError(f"{os.fspath(name)!a} is no name of a file") from None
+        raise CryptoError(f"{os.fspath(name)!a} cannot be the name of a file") from None
 
 
 @contextmanager
 def open_source(source: Source) -> Iterator[tuple[BinaryIO, int | None]]:
-    """The source as an open file, and its size when that is known.
+    """The source as an open file, and its size when known.
 
     Raises:
-        CryptoError: a path without a regular file; a pipe or a device is given as an open file.
+        CryptoError: there is no regular file at the path; pass a pipe or a device as an open file.
     """
     if isinstance(source, bytes | bytearray | memoryview):
         yield BytesIO(source), len(source)
     elif isinstance(source, str | os.PathLike):
-        with os_errors(f"can not read {plain(os.fspath(source))}"):
+        with os_errors(f"cannot read {plain(os.fspath(source))}"):
             file = open_regular(file_path(source))
         with file:
-            # What the system makes up in /proc has no size to count on.
+            # Files in /proc state no reliable size.
             yield cast("BinaryIO", file), os.fstat(file.fileno()).st_size or None
     elif hasattr(source, "read"):
         yield source, None
@@ -95,11 +95,11 @@ def open_source(source: Source) -> Iterator[tuple[BinaryIO, int | None]]:
 
 
 def read_chunks(file: BinaryIO, meter: Meter | None = None) -> Iterator[memoryview]:
-    """The file in chunks; each is valid until the next one is asked for."""
+    """The file in chunks; each is valid until the next one is taken."""
     buffer = bytearray(CHUNK)
     view = memoryview(buffer)
     readinto = cast("Callable[[bytearray], int | None] | None", getattr(file, "readinto", None))
-    with os_errors("can not read the source"):
+    with os_errors("cannot read the source"):
         while True:
             if readinto is not None:
                 chunk = view[: readinto(buffer) or 0]
@@ -113,10 +113,10 @@ def read_chunks(file: BinaryIO, meter: Meter | None = None) -> Iterator[memoryvi
 
 
 def read_whole(file: BinaryIO, size: int | None, meter: Meter | None = None) -> Iterator[memoryview]:
-    """As ``read_chunks``, for a file that must have this size from the first byte to the last.
+    """As ``read_chunks``, for a file that must keep this size while it is read.
 
     Raises:
-        CryptoError: somebody writes to it.
+        CryptoError: its size changed meanwhile.
     """
     done = 0
     for chunk in read_chunks(file, meter):
@@ -128,18 +128,18 @@ def read_whole(file: BinaryIO, size: int | None, meter: Meter | None = None) -> 
         raise CryptoError(
             "the source changed while it was read",
             details={"size": f"{size} bytes"},
-            hint="Try again when nobody writes to it.",
+            hint="Try again when no program writes to it.",
         )
 
 
 def read_exactly(file: BinaryIO, count: int) -> bytes:
-    """The next bytes of a file.
+    """The next ``count`` bytes of a file.
 
     Raises:
         CryptoError: there are fewer.
     """
     data = b""
-    with os_errors("can not read the source"):
+    with os_errors("cannot read the source"):
         while len(data) < count and (piece := _binary(file.read(count - len(data)))):
             data += piece
     if len(data) < count:
@@ -155,14 +155,14 @@ def _binary(data: Any) -> bytes:
 
 def _no_file() -> ValidationError:
     return ValidationError(
-        "Invalid file buffer, must be ArrayBuffer or Buffer", hint="open the file in mode 'rb'"
+        "Invalid file buffer, must be ArrayBuffer or Buffer", hint="Open the file in mode 'rb'."
     )
 
 
 class Helper:
-    """A thread that works through pieces in order (hashing, writing) while the next ones are made.
+    """A thread that handles pieces in order (hashing, writing) while the next ones are made.
 
-    A piece must keep its bytes until ``RING`` more were asked for.
+    A piece must stay valid until ``RING`` more are taken.
     """
 
     def __init__(self) -> None:
@@ -178,13 +178,13 @@ class Helper:
             self.wait()
 
     def do(self, work: Callable[[memoryview], object], piece: memoryview) -> None:
-        """Have this done to the piece some time soon; what went wrong before is raised here."""
+        """Queue work on a piece; errors of earlier work are raised here."""
         if len(self._pending) >= RING - 2:
             self._pending.popleft().result()
         self._pending.append(self._thread.submit(work, piece))
 
     def wait(self) -> None:
-        """All of it is done, or what went wrong is raised."""
+        """Wait until all work is done; its errors are raised here."""
         while self._pending:
             self._pending.popleft().result()
 
@@ -193,21 +193,21 @@ class Helper:
 def open_target(target: Target, *, private: bool = False) -> Iterator[BinaryIO]:
     """The target as an open file.
 
-    A path is written beside its final place and renamed at the very end, so it has the whole content or is
-    left as it was; ``private`` files can be read by their owner only.
+    A path is written beside its final place and renamed at the very end: it gets the whole content or stays
+    as it was. Only the owner can read ``private`` files.
     """
     if not isinstance(target, str | os.PathLike):
         if not hasattr(target, "write"):
             raise _no_file()
-        with os_errors("can not write the target"):
+        with os_errors("cannot write the target"):
             yield target
         return
     path = file_path(target)
-    with os_errors(f"can not write {path}"):
+    with os_errors(f"cannot write {path}"):
         if path.exists() and not (path.is_file() or path.is_dir()):
-            raise CryptoError(f"can not write {path}: no regular file")
+            raise CryptoError(f"cannot write {path}: not a regular file")
     mode = 0o600 if private else 0o666
-    with os_errors(f"can not write {path}"), file_part(path, mode) as (part, descriptor):
+    with os_errors(f"cannot write {path}"), file_part(path, mode) as (part, descriptor):
         with os.fdopen(descriptor, "w+b") as file:
             yield file
         part.replace(path)

@@ -1,7 +1,7 @@
 """Functions, events and errors of contracts, written as one-line signatures.
 
-``eth_abi`` does the encoding and is imported by the first call, not before; web3's contract objects are not
-used because parsing the hub's whole ABI costs 30 ms and importing web3 more than a second.
+``eth_abi`` does the encoding; the first call imports it. The rest is ours because web3's contract objects
+take 30 ms to parse the hub's whole ABI, and more than a second to import.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def encode(types: Sequence[str], values: Sequence[Any]) -> bytes:
 def decode(types: Sequence[str], data: bytes) -> tuple[Any, ...]:
     """Values of ABI encoded data; addresses are lower case.
 
-    Anybody may store any bytes as a name, so text that is not UTF-8 is shown with replacement characters.
+    Anybody may store any bytes as a name, so text that is not UTF-8 gets replacement characters.
 
     Raises:
         ValueError: the data is too short or not of these types.
@@ -135,10 +135,10 @@ class Event:
         return len(topics) == indexed + 1 and topics[0].lower() == self.topic
 
     def decode(self, log: Mapping[str, Any]) -> dict[str, Any]:
-        """Argument values of a JSON-RPC log; bytes stay bytes, addresses lower case as eth_abi gives them.
+        """Argument values of a JSON-RPC log; bytes stay bytes, addresses are lower case, as in eth_abi.
 
         Raises:
-            CallError: Data or topics are not those of this event.
+            CallError: The data or topics do not fit this event.
         """
         topics = iter(bytes.fromhex(topic[2:]) for topic in log["topics"][1:])
         plain = [kind for kind, _, is_indexed in self.fields if not is_indexed]
@@ -149,4 +149,4 @@ class Event:
                 for kind, name, is_indexed in self.fields
             }
         except ValueError:
-            raise CallError(f"The node answered an event {self.name} that is none") from None
+            raise CallError(f"The node sent an invalid event {self.name}") from None

@@ -1,7 +1,7 @@
-"""What a node answers, read into what JSON-RPC promises: nothing else gets past this place.
+"""A node's answers, checked against what JSON-RPC promises: nothing else gets past this module.
 
 Quantities come out as short ``0x`` text, bytes as ``0x`` and an even number of digits, logs and receipts with
-all of their parts; whoever asked need not look at types again.
+all their parts, so callers need not check types again.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from iexec_lab.protocol.constants import MAX_UINT256
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-HINT_NOT_A_NODE: Final = "What answers there is not an Ethereum node: check the host in chain.json."
+HINT_NOT_A_NODE: Final = "That is not an Ethereum node: check the host in chain.json."
 
 _QUANTITY: Final = re.compile(r"0[xX][0-9a-fA-F]{1,64}")
 _HASH: Final = re.compile(r"0x[0-9a-fA-F]{64}")
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
 _MOST_TOPICS: Final = 4
 _SHOWN: Final = 80
-_LAST_SECOND: Final = 253_402_300_799  # of the year 9999, the last one that has a calendar date
+_LAST_SECOND: Final = 253_402_300_799  # the end of the year 9999, the last one with calendar dates
 
 
 def to_int(value: Any) -> int:
     """A JSON-RPC quantity below 2**256: ``0x…`` text (some nodes send plain numbers).
 
     Raises:
-        CallError: It is none.
+        CallError: It is not one.
     """
     if isinstance(value, str):
         if _QUANTITY.fullmatch(value):
@@ -46,13 +46,13 @@ def to_quantity(value: Any) -> str:
 
 
 def to_data(value: Any, most: int | None = None) -> str:
-    """Bytes as ``0x`` text; CallError when it is none, or has more than ``most`` bytes."""
+    """Bytes as ``0x`` text; CallError for anything else, or for more than ``most`` bytes."""
     digits = value.removeprefix("0x") if isinstance(value, str) else "?"
     try:
         bytes.fromhex(digits)
     except ValueError:
         raise _refused(value, "bytes") from None
-    if digits and not digits.isalnum():  # fromhex does not mind spaces
+    if digits and not digits.isalnum():  # fromhex accepts spaces
         raise _refused(value, "bytes")
     if most is not None and len(value) > 2 * most + 2:
         raise _refused(value, f"at most {most} bytes")
@@ -60,17 +60,17 @@ def to_data(value: Any, most: int | None = None) -> str:
 
 
 def to_hash(value: Any) -> str:
-    """32 bytes as lower-case ``0x`` text; CallError when it is none."""
+    """32 bytes as lower-case ``0x`` text; CallError for anything else."""
     if not isinstance(value, str) or _HASH.fullmatch(value) is None:
         raise _refused(value, "a hash")
     return value.lower()
 
 
 def to_log(value: Any) -> dict[str, Any]:
-    """A log with its address, topics and data, and its transaction and block where it names them.
+    """A log with its address, topics and data, and its transaction and block if it names them.
 
     Raises:
-        CallError: It is none.
+        CallError: It is not a log.
     """
     if not isinstance(value, dict):
         raise _refused(value, "a log")
@@ -88,7 +88,7 @@ def to_log(value: Any) -> dict[str, Any]:
 
 
 def to_logs(value: Any) -> list[dict[str, Any]]:
-    """Logs; CallError when one of them is none."""
+    """Logs; CallError when one of them is invalid."""
     if not isinstance(value, list):
         raise _refused(value, "logs")
     return [to_log(log) for log in value]
@@ -98,7 +98,7 @@ def to_receipt(value: Any) -> dict[str, Any] | None:
     """A receipt of a mined transaction; None while it is not mined.
 
     Raises:
-        CallError: It is none.
+        CallError: It is not a receipt.
     """
     if value is None:
         return None
@@ -116,7 +116,7 @@ def to_receipt(value: Any) -> dict[str, Any] | None:
 
 
 def to_block(value: Any) -> dict[str, Any] | None:
-    """A block, its numbers as quantities; None for one that the node does not know."""
+    """A block, its numbers as quantities; None when the node does not know it."""
     if value is None:
         return None
     if not isinstance(value, dict):
@@ -125,7 +125,7 @@ def to_block(value: Any) -> dict[str, Any] | None:
 
 
 def to_transaction(value: Any) -> dict[str, Any] | None:
-    """A transaction; None for one that the node does not know."""
+    """A transaction; None when the node does not know it."""
     if value is not None and not isinstance(value, dict):
         raise _refused(value, "a transaction")
     return value
@@ -138,7 +138,7 @@ def _to_time(value: Any) -> str:
 
 
 def read_answer(method: str, result: Any) -> Any:
-    """The result of a method as its readers expect it; other methods' results are left as they are.
+    """The result of a method as its callers expect it; results of unlisted methods are left unchanged.
 
     Raises:
         CallError: It is something else.
@@ -148,7 +148,7 @@ def read_answer(method: str, result: Any) -> Any:
 
 
 def _read(value: Mapping[str, Any], readers: Mapping[str, Callable[[Any], str]]) -> dict[str, str]:
-    """What is there of these parts."""
+    """Those of these parts that are present."""
     return {name: read(value[name]) for name, read in readers.items() if value.get(name) is not None}
 
 

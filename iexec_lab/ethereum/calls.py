@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from iexec_lab.ethereum.rpc import Provider
 
 MAX_DATA = 1 << 20
-"""Bytes of the longest answer of a view; what the contracts hold came in transactions, which are shorter."""
+"""Bytes of the longest answer of a view; the contracts' content came in transactions, which are shorter."""
 HINT_NO_CONTRACT = (
     "There is no such contract at that address on this chain: check the address and the network."
 )
@@ -41,7 +41,7 @@ class Call(NamedTuple):
         """The value in the node's answer.
 
         Raises:
-            CallError: The call reverted, nothing answered at the address, or the answer is of another type.
+            CallError: The call reverted, there is no contract at the address, or the answer has another type.
         """
         if isinstance(answer, RpcFault):
             raise _named(answer, self)
@@ -66,7 +66,7 @@ def read(rpc: Provider, calls: Sequence[Call], *, block: str = "latest") -> list
     """Decoded results, in order.
 
     Raises:
-        CallError: One of the calls reverted, or the node can not be asked.
+        CallError: One of the calls reverted, or the node cannot be asked.
     """
     if not calls:
         return []
@@ -75,11 +75,11 @@ def read(rpc: Provider, calls: Sequence[Call], *, block: str = "latest") -> list
 
 
 def attempt(rpc: Provider, calls: Sequence[Call], *, block: str = "latest") -> list[Any | CallError]:
-    """As ``read``, but a contract that reverts, or is none, gives its error in place of a value."""
+    """As ``read``, but a contract that reverts, or does not exist, gives its error in place of a value."""
 
     def value(each: Call, answer: Any) -> Any | CallError:
         if isinstance(answer, RpcFault) and not answer.reverted:
-            raise _named(answer, each)  # the node's trouble, not the contract's answer
+            raise _named(answer, each)  # a problem of the node, not the contract's answer
         try:
             return each.decode(answer)
         except CallError as error:
@@ -122,7 +122,7 @@ def block_at(rpc: Provider, number: str) -> dict[str, Any]:
 
 
 def checked(answer: Any, method: str) -> Any:
-    """An item of a batch; its fault becomes the CallError it stands for."""
+    """An item of a batch; a fault is raised as its CallError."""
     if isinstance(answer, RpcFault):
         raise answer.error(method)
     return answer

@@ -1,4 +1,4 @@
-"""Which condition failed when a contract reverts without a word: the conditions are looked at again."""
+"""Which condition failed when a contract reverts without a reason: the conditions are checked again."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def explain(rpc: Provider, call: Mapping[str, Any]) -> str | None:
-    """A sentence on why this call (JSON-RPC fields from, to, data) reverts; None when nobody knows.
+    """A sentence on why this call (JSON-RPC fields from, to, data) reverts; None when it is not known.
 
     Costs one or two round trips and never raises.
     """
@@ -52,9 +52,9 @@ def _initialize(hub: Hub, _sender: str, deal_id: bytes, index: int) -> str | Non
     if not deal.exists:
         return f"There is no deal {key} on this chain."
     if index not in deal.indices:
-        return f"The deal's tasks have the indices {deal.bot_first} to {deal.bot_first + deal.bot_size - 1}."
+        return f"The deal's tasks have indices {deal.bot_first} to {deal.bot_first + deal.bot_size - 1}."
     if hub.view_task(task_id(key, index)).status != UNSET:
-        return f"Task {index} of the deal is initialised already."
+        return f"Task {index} of the deal is already initialised."
     return None
 
 
@@ -89,7 +89,7 @@ def _contribute(hub: Hub, sender: str, task: bytes, *rest: Any) -> str | None:
     if challenge == NULL_ADDRESS and int(deal.tag, 16) & 1:
         return "The deal asks for a TEE: the contribution needs an enclave challenge."
     if hub.view_contributions([("0x" + task.hex(), sender)])[0].status != UNSET:
-        return f"Worker {sender} has contributed to this task already."
+        return f"Worker {sender} has already contributed to this task."
     return "The workerpool owner's authorisation or the enclave's signature does not fit."
 
 
@@ -97,7 +97,7 @@ def _contribute_and_finalize(hub: Hub, sender: str, task: bytes, *rest: Any) -> 
     state = hub.view_task("0x" + task.hex())
     if state.status == ACTIVE:
         if state.contributors:
-            return "Other workers have contributed already; contribute and reveal instead."
+            return "Other workers have already contributed; contribute and reveal instead."
         deal = hub.view_deal(state.deal_id)
         if deal.trust != 1:
             return f"The deal's trust is {deal.trust}: several workers have to contribute."
@@ -149,7 +149,7 @@ def _reopen(hub: Hub, sender: str, task: bytes) -> str | None:
 
 
 def _match(hub: Hub, _sender: str, *orders: tuple[Any, ...]) -> str | None:
-    """The owner of a resource is asked before its registry is, so an address without code has no words."""
+    """Name an address without code: the hub asks for its owner first, which reverts without a reason."""
     named = [("app", orders[0][0]), ("dataset", orders[1][0]), ("workerpool", orders[2][0])]
     present = [(kind, to_address(address)) for kind, address in named if to_address(address) != NULL_ADDRESS]
     codes = has_code(hub.rpc, [address for _, address in present])
@@ -163,7 +163,7 @@ def _transfer(hub: Hub, sender: str, _receiver: str, amount: int) -> str | None:
     """``transfer`` of the RLC token; ``hub`` is the token here."""
     [balance] = read(hub.rpc, [Call(hub.address, RLC.balanceOf, (sender,))])
     if balance < amount:
-        return f"{sender} has {balance} nRLC, {amount} nRLC are to be transferred."
+        return f"{sender} has {balance} nRLC, less than the {amount} nRLC to transfer."
     return None
 
 
@@ -171,9 +171,9 @@ def _callback_data(callback: str, data: bytes, digest: bytes) -> str | None:
     from iexec_lab.protocol.hashing import keccak
 
     if callback == NULL_ADDRESS and data:
-        return "The deal has no callback: the result may carry no callback data."
+        return "The deal has no callback: the result must not have callback data."
     if callback != NULL_ADDRESS and keccak(data) != digest:
-        return "The result's digest has to be the hash of the callback data."
+        return "The result's digest must be the hash of the callback data."
     return None
 
 

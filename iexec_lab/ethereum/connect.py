@@ -24,12 +24,12 @@ def open_rpc(
         timeout: Seconds that one exchange may take.
 
     Raises:
-        ConfigurationError: ``Invalid provider host name or url``, or a quorum that can not be had.
+        ConfigurationError: ``Invalid provider host name or url``, or a quorum above the number of providers.
     """
     host = network if isinstance(network, str) else network.host
     if host != "mainnet":
         return Rpc(host, timeout=timeout)
-    from iexec_lab.ethereum.providers import open_providers  # reads several nodes: seldom needed
+    from iexec_lab.ethereum.providers import open_providers  # for several nodes: seldom needed
 
     if providers is None and not isinstance(network, str):
         providers = network.providers

@@ -188,7 +188,7 @@ class NATIVE_HUB(HUB):
 
 
 class BOOST:
-    """The facets absent from Arbitrum: no initialisation, no worker stake, trust of at most 1."""
+    """The facets that Arbitrum lacks: no initialisation, no worker stake, trust of at most 1."""
 
     matchOrdersBoost = Function(f"matchOrdersBoost({ORDERS})", "bytes32")
     sponsorMatchOrdersBoost = Function(f"sponsorMatchOrdersBoost({ORDERS})", "bytes32")

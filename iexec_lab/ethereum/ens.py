@@ -1,4 +1,7 @@
-"""Reading the Ethereum Name Service: what a name means, what an address is called (EIP-137, EIP-181)."""
+"""Read the Ethereum Name Service: the address of a name, the name of an address (EIP-137, EIP-181).
+
+Ours because web3's ``ENS`` needs web3, 18 times the import time of ``protocol`` (837 modules against 123).
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ def name_hash(name: str) -> bytes:
 
 
 def reverse_name(address: str) -> str:
-    """The name under which an address says its own."""
+    """The name under which an address keeps its own name."""
     return f"{address[2:].lower()}.addr.reverse"
 
 
@@ -38,17 +41,17 @@ class NameService:
         self.registry = registry
 
     def resolve(self, name: str) -> str | None:
-        """The address that a name means; None when it means none.
+        """The address of a name; None when it has none.
 
         Raises:
-            ValidationError: It is no name.
+            ValidationError: It is not a valid name.
         """
         node = name_hash(check_domain(name))
         address = self._ask(node, ENS_RESOLVER.addr, node)
         return None if address is None or int(address, 16) == 0 else to_address(address)
 
     def lookup(self, address: str) -> str | None:
-        """The name of an address, once that name means the address; None when there is none."""
+        """The name of an address, if that name has this address; None otherwise."""
         node = name_hash(reverse_name(address))
         name = self._ask(node, ENS_RESOLVER.name, node)
         return name if name and self.resolve(name) == address else None
@@ -63,11 +66,11 @@ class NameService:
         return to_address(call(self._rpc, self.registry, ENS_REGISTRY.owner, name_hash(name)))
 
     def resolver(self, name: str) -> str:
-        """The contract that answers for a name; the null address when none does."""
+        """The contract that answers for a name; the null address when there is none."""
         return self._resolver(name_hash(name))
 
     def workerpool_url(self, workerpool: str) -> str | None:
-        """The API of a workerpool, as its name tells; None when nobody knows."""
+        """The API of a workerpool, from the records of its name; None when there is no such record."""
         name = self.lookup(workerpool)
         url = self.text(name, WORKERPOOL_URL_KEY) if name else ""
         return url if url.startswith(("http://", "https://")) else None
@@ -76,7 +79,7 @@ class NameService:
         return to_address(call(self._rpc, self.registry, ENS_REGISTRY.resolver, node))
 
     def _ask(self, node: bytes, question: Function, *args: Any) -> Any:
-        """What a name's resolver answers; None without a resolver, or when it does not know the question."""
+        """The answer of a name's resolver; None without a resolver, or when it does not know the function."""
         resolver = self._resolver(node)
         if resolver == NULL_ADDRESS:
             return None

@@ -1,4 +1,4 @@
-"""What a transaction pays for gas: EIP-1559, legacy and gas-free chains."""
+"""What a transaction pays for gas: on EIP-1559, legacy and gas-free chains."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from iexec_lab.ethereum.rpc import Request
 
-# Where a node does not say which tip is usual: 1 gwei.
+# For a node that does not say which tip is usual: 1 gwei.
 DEFAULT_TIP = 10**9
 
 FEE_REQUESTS: Sequence[Request] = (
@@ -28,12 +28,12 @@ def fee_fields(
 ) -> dict[str, int]:
     """Fee fields of a transaction, in wei a gas, from the answers to ``FEE_REQUESTS``.
 
-    A gas-free chain is paid 0, whatever the user says. A price of the user's is the legacy price, or both
-    EIP-1559 fields where the chain has a base fee. Without one: twice the base fee and the usual tip, or the
-    node's legacy price.
+    A gas-free chain gets 0, whatever the user says. The user's price is the legacy price, or both EIP-1559
+    fields on a chain with a base fee. Without a price: twice the base fee plus the usual tip, or the node's
+    legacy price.
 
     Raises:
-        CallError: The node does not say what it wants.
+        CallError: The node does not name a price.
     """
     if free_gas:
         return {"gasPrice": 0}

@@ -1,4 +1,4 @@
-"""The PoCo hub as a reader sees it: protocol objects for ids, one round trip a question."""
+"""Reading the PoCo hub: protocol objects for ids, one round trip a question."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 MOST_CATEGORIES = 1_000
-"""More than any hub has: how many there are to read, the node says."""
+"""More than any hub has; the node states how many there are to read."""
 
 
 class Ratios(NamedTuple):
@@ -53,8 +53,8 @@ class Fees(NamedTuple):
 class Hub:
     """One deployment of PoCo; ids are 0x text, amounts nRLC, times seconds since 1970.
 
-    Every method raises CallError when the node can not be asked. Unknown deals and tasks are zeros, as the
-    contract gives them: ask ``.exists``.
+    Every method raises CallError when the node cannot be asked. Unknown deals and tasks are all zeros, as
+    in the contract: check ``.exists``.
     """
 
     def __init__(self, rpc: Provider, address: str) -> None:
@@ -65,7 +65,7 @@ class Hub:
         return f"Hub({self.address!r})"
 
     def domain(self) -> Domain:
-        """The EIP-712 domain that the contract says orders are signed for; a claim of the node."""
+        """The EIP-712 domain of orders, as the node reports it."""
         return _domain(self._one(HUB.domain))
 
     def whereabouts(self) -> tuple[int, Domain]:
@@ -79,7 +79,7 @@ class Hub:
         return to_address(self._one(HUB.token))
 
     def registries(self) -> Mapping[str, str]:
-        """Resource kind -> address of its registry; asked once."""
+        """Resource kind -> address of its registry; read once."""
         return self._registries
 
     @cached_property
@@ -133,7 +133,7 @@ class Hub:
         return self.view_categories([index])[0]
 
     def view_categories(self, indices: Iterable[int] | None = None) -> list[Category]:
-        """The categories asked for; all there are when none is named."""
+        """The categories with these indices; all of them for None."""
         wanted = range(self._few_categories()) if indices is None else indices
         return [Category.from_abi(values) for values in self._many(HUB.viewCategory, wanted)]
 
@@ -171,7 +171,7 @@ class Hub:
         return [kind for kind, known in zip(self.registries(), read(self.rpc, calls), strict=True) if known]
 
     def owners(self, addresses: Iterable[str]) -> list[str]:
-        """Owner of each contract; CallError when one is none."""
+        """Owner of each contract; CallError when one has no owner."""
         calls = [Call(to_address(address), OWNABLE.owner) for address in addresses]
         return [to_address(owner) for owner in read(self.rpc, calls)]
 
@@ -194,7 +194,7 @@ class Hub:
         return [verdict is True for verdict in attempt(self.rpc, calls)]
 
     def compute_deal_volume(self, app: Order, dataset: Order, workerpool: Order, request: Order) -> int:
-        """How many tasks these orders have volume left for; whether they match is not looked at."""
+        """How many tasks these orders have volume left for; whether they match is not checked."""
         return int(self._orders(HUB.computeDealVolume, (app, dataset, workerpool, request)))
 
     def try_match(self, app: Order, dataset: Order, workerpool: Order, request: Order, *, sender: str) -> str:
@@ -206,14 +206,14 @@ class Hub:
         return to_bytes32(self._orders(HUB.matchOrders, (app, dataset, workerpool, request), sender))
 
     def check_dataset_compatibility(self, dataset: Order, deal_id: str) -> None:
-        """CallError, with the reason, when a running deal without dataset can not use this dataset order."""
+        """Raise CallError, with the reason, when a running deal without dataset cannot use this order."""
         read(
             self.rpc,
             [Call(self.address, HUB.assertDatasetDealCompatibility, (dataset.to_tuple(), _word(deal_id)))],
         )
 
     def now(self) -> int:
-        """The chain's clock, which the deadlines are compared with."""
+        """The chain's clock, seconds since 1970; deadlines are compared with it."""
         return block_time(self.rpc)
 
     @property

@@ -1,4 +1,7 @@
-"""Events of the past, however long and however much the node gives at once."""
+"""Past events, over any range, however little the node gives at once.
+
+Ours because web3's ``get_logs`` sends a single query: a node with a limit refuses it, and nothing halves it.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,8 @@ if TYPE_CHECKING:
     from iexec_lab.ethereum.rpc import Provider
 
 TIMEOUT = 120.0
-"""Seconds in all for the logs of any number of blocks: how many there are, the node says."""
-# Public nodes give 1,000 to 100,000 blocks or 10,000 logs at once; they say so when it was too much.
+"""Seconds in all for the logs of any number of blocks; the node states how many there are."""
+# Public nodes give 1,000 to 100,000 blocks or 10,000 logs at once, and refuse more.
 FIRST_SPAN = 10_000
 
 
@@ -39,11 +42,11 @@ def read_logs(
         topics: As in ``eth_getLogs``: text, alternatives, or None for any.
         from_block: First block.
         to_block: Last block; the newest when None.
-        newest_first: Go back in time, for who stops at the first hit.
+        newest_first: Go back in time, to stop at the first hit.
         timeout: Seconds in all.
 
     Raises:
-        CallError: The node can not be asked, refuses even a single block, or is too slow for so many.
+        CallError: The node cannot be asked, refuses even a single block, or is too slow.
     """
     deadline = time.monotonic() + timeout
     last = to_int(rpc.request("eth_blockNumber")) if to_block is None else to_block

@@ -1,4 +1,7 @@
-"""Numbers for the transactions of one account, so that those of several threads do not collide."""
+"""Nonces of one account, so that the transactions of several threads do not collide.
+
+Ours because web3 asks the node for each nonce: two threads that ask before either has sent get the same one.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,14 @@ if TYPE_CHECKING:
     from iexec_lab.ethereum.rpc import Provider
 
 
-# A node that has not counted a transaction after so many seconds has not got it.
+# Seconds after which a transaction that the node has not counted is taken for lost.
 FORGET_AFTER = 120
 
 
 class Nonces:
-    """The numbers in flight of one account on one chain.
+    """The nonces in flight of one account on one chain.
 
-    ``lock`` is held from choosing a number until the node has the transaction, so that they arrive in order.
+    ``lock`` is held from choosing a nonce until the node has the transaction, so that they arrive in order.
     """
 
     def __init__(self) -> None:
@@ -27,7 +30,7 @@ class Nonces:
         self._in_flight: dict[int, float] = {}
 
     def next(self, rpc: Provider, address: str) -> int:
-        """The node's count, or the number after the last of ours that it may not have counted yet."""
+        """The node's count, or the nonce after our last one that it may not have counted yet."""
         counted = to_int(rpc.request("eth_getTransactionCount", address, "pending"))
         recent = time.monotonic() - FORGET_AFTER
         with self.lock:
@@ -38,7 +41,7 @@ class Nonces:
             self._in_flight[number] = time.monotonic()
 
     def end(self, number: int) -> None:
-        """The transaction is mined, or never will be."""
+        """Forget a nonce: its transaction is mined, or never will be."""
         with self.lock:
             self._in_flight.pop(number, None)
 
@@ -48,7 +51,7 @@ _all_lock = threading.Lock()
 
 
 def nonces_of(rpc: Provider, address: str) -> Nonces:
-    """The one ``Nonces`` of this process for an account; the node's name tells apart chains of equal id."""
+    """The only ``Nonces`` of this process for an account; the node's name tells chains of equal id apart."""
     key = (rpc.chain_id, address.lower(), rpc.name)
     with _all_lock:
         return _all.setdefault(key, Nonces())

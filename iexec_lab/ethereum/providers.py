@@ -1,7 +1,8 @@
 """Public providers of Ethereum mainnet: which there are, and how several of them act as one node.
 
-``chain.json`` names them by key (``alchemy``, ``etherscan``, ``infura``); once one has a key, those without
-one are not used, as in the official SDK. ``quorum`` is how many have to give the same answer.
+``chain.json`` names them (``alchemy``, ``etherscan``, ``infura``); once one has a key, those without are not
+used, as in the official SDK. ``quorum`` is how many must give the same answer. Ours because no provider of
+web3 compares the answers of several nodes.
 """
 
 from __future__ import annotations
@@ -34,24 +35,24 @@ ALCHEMY = "https://eth-mainnet.g.alchemy.com/v2/"
 INFURA = "https://mainnet.infura.io/v3/"
 ETHERSCAN = "https://api.etherscan.io/v2/api"
 
-# With a quorum "latest" becomes one block number for all; these take it as their last parameter.
+# With a quorum, "latest" becomes one block number for all; these methods take it as last parameter.
 _AT_LATEST = {"eth_call", "eth_getBalance", "eth_getCode", "eth_getStorageAt", "eth_getTransactionCount"}
-# Honest nodes differ here, so one of the answers is chosen instead of counting them.
+# Honest nodes differ here, so one answer is chosen instead of counting equal ones.
 _CHOICE: Mapping[str, Callable[[list[int]], int]] = {
     "eth_blockNumber": min,
     "eth_estimateGas": max,
     "eth_gasPrice": lambda values: sorted(values)[len(values) // 2],
     "eth_maxPriorityFeePerGas": lambda values: sorted(values)[len(values) // 2],
 }
-# What identifies a block, a transaction or a receipt; nodes add fields of their own.
+# What identifies a block, a transaction or a receipt; nodes add other fields.
 _IDENTITY = ("hash", "blockHash", "transactionHash", "status", "number", "stateRoot")
 
 
 def open_providers(keys: Mapping[str, Any] | None = None, *, timeout: float = 30) -> Provider:
-    """Ethereum mainnet through the providers that have a key, or else those that need none.
+    """Ethereum mainnet through the providers that have a key, else through those that need none.
 
     Raises:
-        ConfigurationError: More are asked to agree than there are.
+        ConfigurationError: The quorum is above the number of providers.
     """
     settings = dict(keys or {})
     quorum = int(settings.pop("quorum", 1) or 1)
@@ -84,8 +85,8 @@ def _infura(key: str | Mapping[str, str], timeout: float) -> Rpc:
 class ProviderSet:
     """Several providers of one chain.
 
-    With a quorum of 1 the first that answers is believed; with more, so many must say the same. A transaction
-    goes to all of them: it is the same transaction wherever it arrives.
+    With a quorum of 1 the first answer counts; with more, that many must agree. A transaction goes to all of
+    them: it is the same transaction wherever it arrives.
     """
 
     def __init__(self, providers: Sequence[Provider], quorum: int = 1) -> None:
@@ -113,7 +114,7 @@ class ProviderSet:
         if method.startswith("eth_send"):
             return _of_all(self._all(lambda provider: provider.attempt(method, *params)))
         if method == "eth_getTransactionByHash":
-            # Who does not know a transaction may only be late; one that knows it is enough.
+            # A provider that does not know a transaction may be late; one that knows it is enough.
             answers = self._all(lambda provider: provider.attempt(method, *params))
             return min(answers, key=lambda answer: (isinstance(answer, RpcFault), answer is None))
         if self.quorum > 1:
@@ -181,7 +182,7 @@ class ProviderSet:
         return RpcFault(
             0,
             f"The providers disagree on {method} ({opinions})",
-            hint="Ask again in a moment; if they still differ, one of them is wrong: change providers.",
+            hint="Try again in a moment; if they still differ, one of them is wrong: change providers.",
             url=self.name,
         )
 
@@ -191,7 +192,7 @@ class ProviderSet:
 
 
 class Etherscan(Rpc):
-    """The part of JSON-RPC that Etherscan's API offers; the rest is refused as "not served"."""
+    """The part of JSON-RPC that Etherscan's API offers; other methods are refused as "not served"."""
 
     # method -> the API's names of the parameters, in order; an object of call fields stands as "call"
     _SERVED: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -261,7 +262,7 @@ def _text(value: Any) -> str:
 
 
 def _batch(provider: Provider, requests: Sequence[Request]) -> list[Any]:
-    """A batch in which a provider that can not be asked counts as one that has no answers."""
+    """A batch; a provider that cannot be asked gives a fault for each request."""
     try:
         return provider.batch(requests)
     except CallError as error:
@@ -277,9 +278,9 @@ def _rank(answer: Any) -> int:
 
 
 def _of_all(answers: Sequence[Any]) -> Any | RpcFault:
-    """What all of them together say of a transaction that each of them was given.
+    """The joint answer about a transaction that each of them was given.
 
-    One that took it is enough. A no counts only when all say so: one whose answer was lost may have it.
+    One that took it is enough. A refusal counts only when all refuse: one whose answer was lost may have it.
     """
     best = min(answers, key=_rank)
     if not isinstance(best, RpcFault):

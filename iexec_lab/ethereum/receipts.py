@@ -1,4 +1,8 @@
-"""From a transaction's hash to its receipt: deliver the signed bytes, wait, and say why it failed."""
+"""From signed bytes to a receipt: deliver, wait, and say why a transaction failed.
+
+Ours because web3's ``wait_for_transaction_receipt`` asks for one hash at a time, every 0.1 s; it neither
+sends a forgotten transaction again nor notices that another one took its nonce.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +27,11 @@ if TYPE_CHECKING:
     from iexec_lab.ethereum.rpc import Provider
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 1.0
-# How often a transaction without receipt is looked for, and how long the node may be away meanwhile.
+# Seconds between looks for a transaction without receipt; seconds for which the node may be away.
 REVIEW_EVERY = 5.0
 NODE_MAY_BE_AWAY = 60.0
 REVIEWED_AT_ONCE = 8
-# How long a transaction that no node admits to have is looked for.
+# Seconds for which a transaction that no node shows is looked for.
 DOUBTED_FOR = 60.0
 DELIVERY_PAUSES = (0.1, 0.5, 1.0, 2.0)
 
@@ -36,7 +40,7 @@ HINT_LOOK_FIRST = "It may still be mined: look the hash up before you send it ag
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A mined transaction; ``status`` is True when it did what it was sent for."""
+    """A mined transaction; ``status`` is True when it did not revert."""
 
     tx_hash: str
     block_number: int
@@ -47,10 +51,10 @@ class Receipt:
 
     @classmethod
     def from_json(cls, answer: dict[str, Any]) -> Receipt:
-        """The receipt of a mined transaction; CallError when the node's answer is none."""
+        """The receipt of a mined transaction; CallError when the node's answer is not a receipt."""
         receipt = to_receipt(answer)
         if receipt is None:
-            raise CallError("The node answered a receipt that is none")
+            raise CallError("The node sent an invalid receipt")
         status = receipt.get("status")
         return cls(
             tx_hash=receipt["transactionHash"],
@@ -76,12 +80,12 @@ class Pending:
 
     Attributes:
         tx_hash: Its hash.
-        sender: Whose it is.
+        sender: Its account.
         call: Its fields in JSON-RPC form.
-        nonce: Its number, known when it was signed here.
-        raw: The signed bytes, known when it was signed here.
-        doubtful: No node has said yet that it has it.
-        before: Hashes of the same with lower fees, of which at most one can be mined.
+        nonce: Its nonce, if it was signed here.
+        raw: The signed bytes, if it was signed here.
+        doubtful: No node has confirmed yet that it has it.
+        before: Hashes of the same transaction with lower fees; at most one of them all can be mined.
     """
 
     tx_hash: str
@@ -97,7 +101,7 @@ class Delivery(NamedTuple):
     """How the node took a transaction.
 
     Attributes:
-        fault: None when it has it, else why not.
+        fault: None when the node has it, else why not.
         doubtful: It may have it in spite of the fault.
     """
 
@@ -108,9 +112,9 @@ class Delivery(NamedTuple):
 def deliver(rpc: Provider, raw: str, tx_hash: str) -> Delivery:
     """Give the node a signed transaction.
 
-    After whatever is no clear yes the hash is looked up. When the answer was lost the very same bytes are
-    sent again, which can not make a second transaction. Once lost, a later no tells nothing of the first
-    delivery.
+    Unless the answer is a clear yes, the hash is looked up. When the answer was lost, the same bytes are sent
+    again, which cannot make a second transaction. After a lost answer, a later refusal says nothing about the
+    first delivery.
     """
     delivery = Delivery(None)
     for pause in DELIVERY_PAUSES:
@@ -139,7 +143,7 @@ def _odd(rpc: Provider, answer: Any) -> RpcFault:
 
 
 def who_has(rpc: Provider, sender: str, nonce: int, *, waiting: bool) -> str | None:
-    """The hash of the transaction that has a number, as ``holder`` gives it; looked for a while."""
+    """The hash of the transaction with a nonce, as ``holder`` gives it; tried for a few seconds."""
     for pause in DELIVERY_PAUSES:
         found = holder(rpc, sender, nonce, waiting=waiting)
         if found is not None:
@@ -158,11 +162,11 @@ def wait_for(
 ) -> list[Receipt]:
     """Receipts, in order, each ``confirms`` blocks deep (1: its own block); failed transactions included.
 
-    Asks at once, after 20 ms, and ever less often down to once a second. What is there by then is put into
-    ``found`` even when others do not come.
+    Asks at once, after 20 ms, and ever less often down to once a second. Receipts go into ``found`` as they
+    come, even when others never do.
 
     Raises:
-        TransactionError: One was replaced, or is not mined or not confirmed in time; it holds the hash.
+        TransactionError: One was replaced, or not mined or confirmed in time; it holds the hash.
     """
     watch = _Watch(rpc, confirms, timeout)
     found = {} if found is None else found
@@ -176,10 +180,10 @@ def wait_for(
 
 
 class _Watch:
-    """What is known of transactions that are waited for, by their hashes.
+    """The state of awaited transactions, by hash.
 
-    ``mined`` are the receipts as last seen: a block can be dropped again. ``instead`` are the hashes of those
-    with lower fees that were mined in the place of the ones waited for.
+    ``mined`` holds the receipts as last seen: a block can be dropped again. ``instead`` holds the hashes of
+    those with lower fees that were mined in place of the awaited ones.
     """
 
     def __init__(self, rpc: Provider, confirms: int, timeout: float) -> None:
@@ -191,7 +195,7 @@ class _Watch:
         self.seen: set[str] = set()
 
     def look(self, missing: Sequence[Pending]) -> dict[str, Receipt]:
-        # The head comes first: a receipt that is read after it stands in that chain or in a later one.
+        # The head comes first: a receipt read after it is in that chain or a later one.
         requests: list[tuple[str, list[Any]]] = [("eth_blockNumber", [])] if self.confirms > 1 else []
         requests += [("eth_getTransactionReceipt", [self._hash(each)]) for each in missing]
         try:
@@ -204,7 +208,7 @@ class _Watch:
         trouble: CallError | None = None
         for each, answer in zip(missing, answers, strict=True):
             if isinstance(answer, RpcFault) and not (answer.lost or answer.retry):
-                self.answered = time.monotonic()  # several nodes that do not agree yet are not away
+                self.answered = time.monotonic()  # nodes that do not agree yet are not away
                 continue
             try:
                 receipt = self._read(each, answer)
@@ -236,7 +240,7 @@ class _Watch:
         self.delay = min(self.delay * 2, LONGEST_PAUSE)
 
     def review(self, waiting: Pending) -> None:
-        """A transaction that the node forgot is given to it again; one whose number is used up is dead."""
+        """Send a forgotten transaction again; fail when another one has used its nonce."""
         if waiting.raw is None or waiting.nonce is None:
             return
         try:
@@ -259,7 +263,7 @@ class _Watch:
                 f"another one of {waiting.sender} has its nonce {waiting.nonce}",
                 tx_hash=waiting.tx_hash,
                 details={"mined in its place": mined},
-                hint="Was it sped up or cancelled in another wallet? Look before you send again.",
+                hint="It may have been sped up or cancelled in another wallet: look before you send again.",
             )
 
     def _hash(self, waiting: Pending) -> str:
@@ -269,7 +273,7 @@ class _Watch:
         """The receipt in an answer; None before it is mined.
 
         Raises:
-            CallError: It is a fault, or no receipt of this transaction.
+            CallError: The answer is a fault, or not a receipt of this transaction.
         """
         answer = checked(answer, "eth_getTransactionReceipt")
         if answer is None or (isinstance(answer, dict) and not answer.get("blockNumber")):
@@ -284,7 +288,7 @@ class _Watch:
             self.reviewed = -math.inf  # its block was dropped: does the node still have it?
 
     def _is_deep(self, waiting: Pending, receipt: Receipt, head: int | None) -> bool:
-        """Is it as deep as wanted, in the block in which it was seen before?"""
+        """Is it deep enough, in the same block as before?"""
         before = self.mined.get(waiting.tx_hash)
         self.mined[waiting.tx_hash] = receipt
         if head is None:
@@ -307,7 +311,7 @@ class _Watch:
 
 
 def failed(rpc: Provider, pending: Pending, receipt: Receipt) -> TransactionError:
-    """Why a mined transaction did nothing, found by running it again at its block."""
+    """Why a mined transaction failed, found by running it again at its block."""
     ran_out = receipt.gas_used >= to_int(pending.call.get("gas", 1 << 62))
     for block in (receipt.block_number, receipt.block_number - 1):
         call = {
@@ -344,7 +348,7 @@ def revert_error(
 
 
 def known(rpc: Provider, tx_hash: str) -> bool | None:
-    """Does the node know the transaction? None when it can not be asked, or shows another one."""
+    """Does the node know the transaction? None when it cannot be asked, or shows another transaction."""
     answer = rpc.attempt("eth_getTransactionByHash", tx_hash)
     if answer is None:
         return False

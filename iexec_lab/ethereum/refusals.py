@@ -1,4 +1,7 @@
-"""How nodes word it when they do not take a transaction (geth, anvil, Nitro, Nethermind, Besu)."""
+"""The words in which nodes refuse a transaction (geth, anvil, Nitro, Nethermind, Besu).
+
+Ours because JSON-RPC has no codes for them, and web3 passes the words on: here 32 of them get a meaning.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,15 @@ if TYPE_CHECKING:
 
 
 class Refusal(Enum):
-    KNOWN = "the node has this very transaction already"
-    NONCE_USED = "another transaction has used its number"
-    NONCE_TAKEN = "another pending transaction has its number"
-    FEE_TOO_LOW = "it offers less than the chain asks now"
-    FUNDS = "the account can not pay for it"
+    KNOWN = "the node already has this transaction"
+    NONCE_USED = "another transaction has used its nonce"
+    NONCE_TAKEN = "another pending transaction has its nonce"
+    FEE_TOO_LOW = "it offers less than the chain now asks"
+    FUNDS = "the account cannot pay for it"
     THROTTLED = "the node is too busy to look at it"
-    LOST = "nobody knows whether it arrived"
+    LOST = "it may have arrived or not"
     INVALID = "no node takes such a transaction"
-    OTHER = "refused in words that are not known here: a node between may have it all the same"
+    OTHER = "refused in unknown words: a node in between may have it all the same"
 
 
 _WORDS = (
@@ -62,12 +65,12 @@ _WORDS = (
         ),
     ),
 )
-# JSON-RPC's own: no request, no such method, wrong parameters, no JSON.
+# Codes of JSON-RPC: invalid request, no such method, wrong parameters, not JSON.
 _NOT_CARRIED_OUT = {-32600, -32601, -32602, -32700}
 
 
 def refusal(fault: RpcFault) -> Refusal:
-    """What kind of no this is."""
+    """The kind of a refusal."""
     words = fault.message.lower()
     for kind, texts in _WORDS:
         if any(text in words for text in texts):
@@ -76,7 +79,7 @@ def refusal(fault: RpcFault) -> Refusal:
         return Refusal.LOST
     if fault.retry:
         return Refusal.THROTTLED
-    # Without a code no node has answered: nobody listened, or somebody at the door said no.
+    # Without a code no node has answered: nothing listened, or a proxy refused.
     is_sure = fault.reverted or fault.code == 0 or fault.code in _NOT_CARRIED_OUT
     return Refusal.INVALID if is_sure else Refusal.OTHER
 

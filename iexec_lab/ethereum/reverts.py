@@ -1,4 +1,8 @@
-"""Why a contract said no: revert data to the contract's own words, and those to plain ones."""
+"""Why a contract reverted: from revert data to the contract's words, and from those to plain ones.
+
+Ours because web3 decodes ``Error`` and ``Panic`` alone and leaves other errors as hex; here are 30 custom
+errors, and plain sentences for the 28 codes of ``matchOrders``.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +52,7 @@ _PANICS = {
     0x01: "an assertion failed",
     0x11: "an amount would fall below zero or overflow",
     0x12: "division by zero",
-    0x21: "a number is no value of its enumeration",
+    0x21: "a number is not a value of its enumeration",
     0x22: "a stored byte array is damaged",
     0x31: "pop on an empty array",
     0x32: "an index is out of range",
@@ -94,21 +98,21 @@ _MEANINGS = {
     ),
     "IexecEscrow: Transfer to empty address": "The receiver is the zero address.",
     "Create2: Failed on deploy": (
-        "The same owner already deployed exactly this; change the name to deploy another."
+        "The same owner has already deployed exactly this: change the name to deploy another one."
     ),
     "Ownable: caller is not the owner": "Only the contract's owner may do this.",
     "caller is not the owner": "Only the owner of this app, dataset or workerpool may do this.",
     "invalid-sender-or-signature": (
-        "Only the order's owner may sign or cancel it, or whoever holds the owner's signature."
+        "Only the order's owner, or a holder of the owner's signature, may sign or cancel it."
     ),
-    "invalid-signature-format": "A signature has to be 65 bytes, or 64 in the compact form.",
+    "invalid-signature-format": "A signature must have 65 bytes, or 64 in the compact form.",
     "invalid-array-length": "The two lists differ in length.",
     "fallback-disabled": "The contract has no such function; is the hub address right?",
     "native-transfer-failed": "The receiver did not accept the coins.",
     "task-pending": "The task has no result yet.",
     "wrong-token": "Only the RLC token may call this.",
     "not-configured": "The contract is not configured yet.",
-    "already-configured": "The contract is configured already.",
+    "already-configured": "The contract is already configured.",
     "Operation not supported on this chain": "This network's contract does not offer the operation.",
     "PocoBoost: Bad trust level": "Boost deals have a trust of at most 1.",
     "PocoBoost: Deadline reached": "The result came after the deal's deadline; the deal can be claimed.",
@@ -124,7 +128,7 @@ _WORDS = re.compile(r"revert(?:ed)?(?: with reason string)?:?\s+['\"]?(?P<reason
 
 
 def decode_revert(data: bytes) -> str | None:
-    """The reason in revert data, in the contract's words; None when it holds none.
+    """The reason in revert data, in the contract's words; None when there is no reason.
 
     A custom error reads ``Name(argument=value, ...)``, an unknown one ``custom error 0x<selector>``.
     """
@@ -149,7 +153,7 @@ def decode_revert(data: bytes) -> str | None:
 
 
 def meaning(reason: str | None) -> str | None:
-    """A plain sentence for a reason of the iExec contracts; None for one that speaks for itself."""
+    """A plain sentence for a reason of the iExec contracts; None for one that needs no explanation."""
     if reason is None:
         return None
     if code := _MATCH_CODE.search(reason):
@@ -167,7 +171,7 @@ def is_revert(code: int, message: str) -> bool:
 
 
 def fault_reason(message: str, data: Any) -> str | None:
-    """The reason in a JSON-RPC error: from its data, however the node wraps it, else from its message."""
+    """The reason in a JSON-RPC error: from its data, in any wrapping, else from its message."""
     raw = _revert_data(data)
     if raw is not None and (reason := decode_revert(raw)):
         return reason
@@ -177,7 +181,7 @@ def fault_reason(message: str, data: Any) -> str | None:
 
 
 def _revert_data(data: Any) -> bytes | None:
-    """Nodes write ``0x…``, ``Reverted 0x…``, or an object that has such text under ``data`` or ``result``."""
+    """Bytes in ``0x…``, in ``Reverted 0x…``, or in an object with such text under ``data`` or ``result``."""
     if isinstance(data, dict):
         for name in ("data", "result", "originalError", "output"):
             if (found := _revert_data(data.get(name))) is not None:

@@ -1,4 +1,9 @@
-"""JSON-RPC to an Ethereum node: single requests and batches, reads tried again, transactions never."""
+"""JSON-RPC to an Ethereum node: single requests and batches; reads are repeated, transactions never.
+
+Ours because web3 takes 15 times as long to import (837 modules against 150), bounds each read of the socket
+instead of the exchange, and sends a batch in one piece: here it is cut to what nodes take, 100 requests or
+1.9 MB, and to half of that whenever a node refuses.
+"""
 
 from __future__ import annotations
 
@@ -49,14 +54,14 @@ _READS = (
 
 
 class Provider(Protocol):
-    """What the rest of this room asks of a node, or of a set of nodes."""
+    """A node, or a set of nodes, as the rest of this room uses it."""
 
     @property
     def chain_id(self) -> int: ...
 
     @property
     def name(self) -> str:
-        """Who answers, without keys."""
+        """The node's name, without keys."""
 
     def attempt(self, method: str, *params: Any) -> Any | RpcFault: ...
 
@@ -71,8 +76,8 @@ class Rpc:
     Args:
         url: Address of the node.
         timeout: Seconds that one exchange may take in all.
-        session: A ``requests`` session to use, e.g. one with a proxy or certificates of its own.
-        attempts: How often a read is asked when the node is down or limits requests, within ``timeout``.
+        session: A ``requests`` session to use, e.g. one with its own proxy or certificates.
+        attempts: How often a read is tried when the node is down or limits requests, within ``timeout``.
         pause: Seconds before the second attempt; doubled each time, with jitter.
         headers: Sent with every request, e.g. an authorisation.
 
@@ -109,10 +114,10 @@ class Rpc:
 
     @property
     def chain_id(self) -> int:
-        """``eth_chainId``, asked once.
+        """``eth_chainId``, read once.
 
         Raises:
-            CallError: The node can not be asked.
+            CallError: The node cannot be asked.
         """
         if self._chain_id is None:
             self._chain_id = to_int(self.request("eth_chainId"))
@@ -130,7 +135,7 @@ class Rpc:
         return answer
 
     def attempt(self, method: str, *params: Any) -> Any | RpcFault:
-        """The result, or the fault that stands in its place; only reads are asked again."""
+        """The result, or the fault in its place; only reads are tried again."""
         payload = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
         attempts = self._attempts if method.startswith(_READS) else 1
 
@@ -185,7 +190,7 @@ class Rpc:
             return self._ask_throttled_again(requests, answer)
         if answer.lost or answer.retry:
             raise answer.error(requests[0][0])
-        # The node answered, but not to a batch of this size: it takes smaller ones, or none.
+        # The node answered, but refused a batch of this size: it takes smaller ones, or none.
         middle = len(requests) // 2
         self._max_batch = min(self._max_batch, max(middle, 1))
         return self._batch(requests[:middle]) + self._batch(requests[middle:])
@@ -201,7 +206,7 @@ class Rpc:
         found = {
             answer["id"]: answer
             for answer in answers
-            if isinstance(answer, dict) and type(answer.get("id")) is int  # True is no number of a request
+            if isinstance(answer, dict) and type(answer.get("id")) is int  # True is not the id of a request
         }
         results = []
         for number, (method, _) in enumerate(requests):
@@ -214,11 +219,11 @@ class Rpc:
     def _read(self, method: str, result: Any) -> Any | RpcFault:
         try:
             return read_answer(method, result)
-        except CallError as error:  # what a request did that was answered so, nobody knows
+        except CallError as error:  # what such a request did is not known
             return RpcFault(0, error.message, lost=True, hint=error.hint, url=self.name)
 
     def _ask_throttled_again(self, requests: list[tuple[str, list[Any]]], results: list[Any]) -> list[Any]:
-        """A node may serve a part of a batch and refuse the rest as too fast."""
+        """Repeat the requests of a batch that the node refused as too many."""
         for place, result in enumerate(results):
             if isinstance(result, RpcFault) and is_throttled(result.code, result.message):
                 method, params = requests[place]
@@ -235,7 +240,7 @@ class Rpc:
         return post(self._session, self.url, payload, self.timeout, content_type, deadline=deadline)
 
     def _again(self, ask: Callable[[float], Any | RpcFault], attempts: int) -> Any | RpcFault:
-        """Ask until there is an answer; all attempts together get the time-out."""
+        """Ask until there is an answer; all attempts share the time-out."""
         deadline = time.monotonic() + self.timeout
         answer = ask(deadline)
         for number in range(attempts - 1):
@@ -253,6 +258,6 @@ def _new_session(url: str, headers: Mapping[str, str]) -> requests.Session:
     from iexec_lab.http_deadline import PatientSession
 
     session = PatientSession(pooled=16)
-    session.trust_env = not is_loopback(url)  # no proxy knows the way to our own loopback
+    session.trust_env = not is_loopback(url)  # no proxy can reach our loopback
     session.headers.update(headers)
     return session

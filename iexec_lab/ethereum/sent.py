@@ -1,6 +1,6 @@
-"""What was signed and given away: so that nobody who stops in the middle is left in the dark.
+"""Records of sent transactions, so that an interrupt or error can name them.
 
-with recording() as sent: ...     ``sent`` lists the transactions of this block, also when it is left early
+with recording() as sent: ...     ``sent`` lists the transactions of this block, even if it is left early
 with telling(): ...               an interrupt or error that leaves this block names them
 """
 
@@ -16,14 +16,14 @@ from iexec_lab.errors import IexecError, JobError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-NAMED = 10  # hashes that a text names
+NAMED = 10  # hashes that a text lists
 
 _records: ContextVar[tuple[list[Sent], ...]] = ContextVar("records", default=())
 
 
 @dataclass(slots=True)
 class Sent:
-    """A signed transaction that some node was given; ``block`` is where it was mined, once that is known."""
+    """A signed transaction given to some node; ``block`` is the block that has it, once known."""
 
     tx_hash: str
     block: int | None = None
@@ -34,7 +34,7 @@ class Sent:
 
 
 class Interrupted(KeyboardInterrupt):
-    """Stopped after something was sent; the text names it. ``tx_hashes`` are its transactions, in order."""
+    """Stopped after something was sent; the text names it. ``tx_hashes`` lists what was sent."""
 
     def __init__(self, sent: Sequence[Sent], hint: str = "Look before you send again.") -> None:
         super().__init__(f"Interrupted. {sentence(sent)} {hint}")
@@ -47,7 +47,7 @@ class Interrupted(KeyboardInterrupt):
 
 @contextmanager
 def recording() -> Iterator[list[Sent]]:
-    """List what is sent in this block; blocks in it add to it too."""
+    """List what is sent in this block, nested blocks included."""
     sent: list[Sent] = []
     token = _records.set((*_records.get(), sent))
     try:
@@ -58,7 +58,7 @@ def recording() -> Iterator[list[Sent]]:
 
 @contextmanager
 def telling() -> Iterator[None]:
-    """What leaves this block after something was sent names it: a plain interrupt becomes ``Interrupted``."""
+    """Make interrupts and errors name what was sent; a plain interrupt becomes ``Interrupted``."""
     with recording() as sent:
         try:
             yield
@@ -72,20 +72,20 @@ def telling() -> Iterator[None]:
 
 
 def note_signed(tx_hash: str) -> None:
-    """A transaction is about to be given to a node."""
+    """Note that a transaction is about to be given to a node."""
     for sent in _records.get():
         if all(each.tx_hash != tx_hash for each in sent):
             sent.append(Sent(tx_hash))
 
 
 def note_refused(*tx_hashes: str) -> None:
-    """No pool has them."""
+    """Note that no pool has them."""
     for sent in _records.get():
         sent[:] = [each for each in sent if each.tx_hash not in tx_hashes]
 
 
 def note_mined(tx_hash: str, block: int) -> None:
-    """It stands in a block."""
+    """Note that it is in a block."""
     note_signed(tx_hash)
     for sent in _records.get():
         for each in sent:
@@ -94,7 +94,7 @@ def note_mined(tx_hash: str, block: int) -> None:
 
 
 def name_in(error: IexecError, sent: Sequence[Sent]) -> None:
-    """Add to an error the transactions that it does not name yet; one about tasks names their deal."""
+    """Add to an error the transactions that it does not name yet; an error about tasks names their deal."""
     if isinstance(error, JobError):
         return
     told = " ".join(map(str, [error.message, *error.details.values()]))

@@ -1,4 +1,8 @@
-"""Sending transactions of one account: gas, fees, numbers, signature, delivery, receipt."""
+"""Sending transactions of one account: gas, fees, nonce, signature, delivery, receipt.
+
+Ours because web3's ``send_transaction`` (besides 18 times the import time of ``protocol``) sends once: a lost
+answer leaves the user without the hash, and a second try with a new nonce can pay twice.
+"""
 
 from __future__ import annotations
 
@@ -38,17 +42,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Receipt", "Sender", "Transaction"]
 
-# An estimate is for the state of now; what is not used is not paid.
+# An estimate is for the present state; unused gas is not paid.
 GAS_MARGIN_PERCENT = 20
-# Two processes that mean to send the same thing twice must not sign the same transaction once.
+# Two processes that each send the same thing must not sign one and the same transaction.
 GAS_SPREAD = 1000
-# Numbers tried when other processes send from the same account at the same time.
+# Nonces tried while other processes send from the same account.
 NUMBERS_TRIED = 10
 TIMEOUT = 600.0
 
 
 class Transaction(NamedTuple):
-    """What to do: call data to a contract, or plain coins; value in wei."""
+    """Call data for a contract, or plain coins; value in wei."""
 
     to: str
     data: bytes = b""
@@ -61,7 +65,7 @@ class Sender:
     Args:
         rpc: The node.
         signer: A key, or a wallet that sends by itself.
-        gas_price: Wei a gas: the legacy price, or both EIP-1559 fields; None lets the chain say.
+        gas_price: Wei a gas: the legacy price, or both EIP-1559 fields; None takes the chain's.
         confirms: Blocks to wait for, the transaction's own included; at least 1.
         free_gas: The chain takes no gas: legacy transactions at price 0, whatever ``gas_price`` says.
         timeout: Seconds to wait for a transaction.
@@ -104,12 +108,12 @@ class Sender:
     ) -> Receipt:
         """Send one transaction and wait until it is confirmed.
 
-        ``gas`` and ``fees`` (as ``fees()`` gives them) are for who must know the cost to the wei beforehand;
-        what could cost more than ``most`` wei, value and gas together, is not signed.
+        ``gas`` and ``fees`` (as from ``fees()``) fix the cost to the wei beforehand. A transaction that could
+        cost more than ``most`` wei, value and gas together, is not signed.
 
         Raises:
-            TransactionError: It was refused, reverted (``reason``), or nothing is known of it; when it was
-                sent, ``tx_hash`` says which it is.
+            TransactionError: It was refused, reverted (``reason``), or its fate is unknown; if it was sent,
+                ``tx_hash`` is its hash.
             Interrupted: A ``KeyboardInterrupt`` that names what was sent.
         """
         with telling():
@@ -118,7 +122,7 @@ class Sender:
     def send_many(
         self, transactions: Iterable[Transaction | tuple[Any, ...]], *, most: int | None = None
     ) -> list[Receipt]:
-        """Send transactions that do not depend on each other, then wait for all; receipts in order.
+        """Send independent transactions, then wait for all; receipts in order.
 
         Nothing is sent when one of them would revert; ``most`` is for each of them, as for ``send``.
 
@@ -141,7 +145,7 @@ class Sender:
             return self.wait(sent)
 
     def _wait_out(self, sent: Sequence[Pending], error: ChainError) -> None:
-        """Wait for what was sent before an error, and say in the error what came of it."""
+        """Wait for what was sent before an error, and add the outcome to the error."""
         try:
             self.wait(sent)
         except TransactionError as other:
@@ -158,7 +162,7 @@ class Sender:
         fees: Mapping[str, int] | None = None,
         most: int | None = None,
     ) -> Pending:
-        """Send one transaction and do not wait; give the answer to ``wait``."""
+        """Send one transaction without waiting; pass the result to ``wait``."""
         [call] = self._prepare([self._call(Transaction(to, data, value))])
         return self._submit(call if gas is None else call | {"gas": gas}, fees, most)
 
@@ -184,7 +188,7 @@ class Sender:
             return receipts
 
     def _settle(self, pending: Sequence[Pending], found: Mapping[str, Receipt]) -> None:
-        """Numbers are free of what is mined, and of what nobody admits to have; others stay in flight."""
+        """Free the nonces of transactions that are mined or that no node shows; others stay in flight."""
         nonces = nonces_of(self.rpc, self.address)
         for each in pending:
             receipt = found.get(each.tx_hash)
@@ -195,7 +199,7 @@ class Sender:
                 nonces.end(each.nonce)
 
     def _with_others(self, error: TransactionError, receipts: Sequence[Receipt]) -> TransactionError:
-        """An error about one of several also says what came of the others."""
+        """Add the outcome of the others to an error about one of several."""
         others = [
             f"{receipt.tx_hash} ({'done' if receipt.status else 'failed'})"
             for receipt in receipts
@@ -246,7 +250,7 @@ class Sender:
         if isinstance(self.signer, KeySigner):
             return self._submit_signed(self.signer, call, most)
         if not isinstance(self.signer, SendingSigner):
-            raise TransactionError(f"The wallet of {self.address} can sign, but not send transactions")
+            raise TransactionError(f"The wallet of {self.address} can sign, but cannot send transactions")
         fields = {name: hex(value) if isinstance(value, int) else value for name, value in call.items()}
         if self.gas_price is None and not self.free_gas:
             for name in _FEE_FIELDS:
@@ -256,11 +260,11 @@ class Sender:
         return Pending(tx_hash, self.address, _shown(call))
 
     def _submit_signed(self, signer: KeySigner, call: dict[str, Any], most: int | None) -> Pending:
-        """Sign with the next number and deliver; a number that another process took is not tried twice.
+        """Sign with the next nonce and deliver; a nonce that another process took is not tried twice.
 
-        Another number is taken only when every delivery was clearly refused, and the transaction of this
-        account that has the number is seen: then this one is in no pool, or can never be mined. A higher fee
-        is offered with the same number, of which at most one transaction can be mined.
+        Another nonce is taken only when every delivery was clearly refused, and this account's transaction
+        with the old nonce is seen: then ours is in no pool, or can never be mined. A higher fee is offered
+        with the same nonce, for which at most one transaction can be mined.
         """
         nonces = nonces_of(self.rpc, self.address)
         fields = {name: value for name, value in call.items() if name != "from"}
@@ -282,7 +286,7 @@ class Sender:
                     raise self._refused(fault, kind, call)
                 else:
                     holds = who_has(self.rpc, self.address, number, waiting=kind is Refusal.NONCE_TAKEN)
-                    if holds is None or holds in tried:  # nobody else's, as far as is shown
+                    if holds is None or holds in tried:  # no other transaction is shown to have it
                         nonces.begin(number)
                         return replace(tried.get(holds or "", pending), doubtful=True)
                     note_refused(*tried)
@@ -294,7 +298,7 @@ class Sender:
     def _deliver(
         self, signer: KeySigner, fields: dict[str, Any], call: dict[str, Any], before: frozenset[str]
     ) -> tuple[Pending, RpcFault | None]:
-        """Sign and deliver: the transaction on its way, or the fault for which it is in no pool.
+        """Sign and deliver: the transaction, with None or the fault that kept it out of every pool.
 
         Raises:
             TransactionError: It may be in a pool: sent, fate unknown.
@@ -314,7 +318,7 @@ class Sender:
         if fault is None:
             return pending, None
         if doubtful and refusal(fault) in _TAKEN:
-            return replace(pending, doubtful=True), None  # by this very one, as likely as not
+            return replace(pending, doubtful=True), None  # perhaps by this very transaction
         nonces.end(number)
         if doubtful:
             raise self._unknown(fault, tx_hash)
@@ -348,26 +352,26 @@ _TAKEN = frozenset({Refusal.NONCE_USED, Refusal.NONCE_TAKEN})
 
 
 def _check_cost(fields: Mapping[str, Any], most: int | None) -> None:
-    """What a node says of gas may have changed since it was shown."""
+    """Refuse a cost above ``most``: the node's gas price may have risen since it was shown."""
     cost = fields["value"] + fields["gas"] * gas_price_of(fields)
     if most is not None and cost > most:
         raise TransactionError(
             f"The transaction could cost {format_ether(cost)} ether now, far more than was shown",
-            details={"the most that is taken for what was shown": f"{format_ether(most)} ether"},
-            hint="Nothing was signed. Look at the price of gas and try again, or name one: --gas-price.",
+            details={"limit for what was shown": f"{format_ether(most)} ether"},
+            hint="Nothing was signed. Try again when gas is cheaper, or set a price: --gas-price.",
         )
 
 
 _FEE_FIELDS = ("gasPrice", "maxFeePerGas", "maxPriorityFeePerGas")
 
 _HINTS = {
-    Refusal.FUNDS: "The account needs more of the chain's coin, to pay for gas and for what it sends.",
-    Refusal.FEE_TOO_LOW: "Offer a higher gas price, or let the chain say (no gas price option).",
-    Refusal.NONCE_USED: "Another program keeps sending from this account; try again.",
-    Refusal.NONCE_TAKEN: "Another program keeps sending from this account; try again.",
+    Refusal.FUNDS: "Send more of the chain's coin to the account, for gas and for what it sends.",
+    Refusal.FEE_TOO_LOW: "Offer a higher gas price, or leave --gas-price out to take the chain's.",
+    Refusal.NONCE_USED: "Another program keeps sending from this account: try again.",
+    Refusal.NONCE_TAKEN: "Another program keeps sending from this account: try again.",
 }
 
 
 def _shown(call: dict[str, Any]) -> dict[str, Any]:
-    """The call in JSON-RPC form, to run it again when it failed."""
+    """The call in JSON-RPC form, to run it again if it fails."""
     return {name: hex(value) if isinstance(value, int) else value for name, value in call.items()}

@@ -1,4 +1,4 @@
-"""One JSON-RPC exchange over HTTP: bounded in time and size, and never ending in a library's exception."""
+"""One JSON-RPC exchange over HTTP: bounded in time and size, without a library's exceptions."""
 
 from __future__ import annotations
 
@@ -26,10 +26,12 @@ _RETRY_STATUS = {408, 425, 429, 500, 502, 503, 504}
 # Infura, Alchemy and others: limit exceeded.
 _RETRY_CODES = {-32005, -32016, 429}
 
-HINT_UNREACHABLE = "Is the node up, and its address right? Try again, or set another host in chain.json."
-HINT_SANDBOX = "Nothing listens there. Start the market on loopback: iexec-lab sandbox start."
+HINT_UNREACHABLE = (
+    "Check that the node is up and its address right; then try again, or set another host in chain.json."
+)
+HINT_SANDBOX = "Nothing listens there. Start the market on loopback: iexec-lab sandbox start"
 HINT_SLOW = "The node is slow or far away: try again, or set another host in chain.json."
-HINT_LIMIT = "The node limits requests: wait a little, or set a host of your own in chain.json."
+HINT_LIMIT = "The node limits requests: wait a little, or set your own host in chain.json."
 HINT_KEY = "The node refuses this access: check the key in the host or in providers of chain.json."
 
 
@@ -38,10 +40,10 @@ class RpcFault:
     """Why a JSON-RPC request has no result.
 
     Attributes:
-        code: The node's error code; 0 when no answer of the node was understood.
-        lost: Nothing is known about the request's effect: it or its answer got lost.
+        code: The node's error code; 0 without an intelligible answer.
+        lost: The request or its answer got lost, so its effect is unknown.
         retry: Asking again may help.
-        wait: Seconds that the server asked to wait before that.
+        wait: Seconds that the server asked to wait first.
     """
 
     code: int
@@ -76,7 +78,7 @@ class RpcFault:
 
 
 def check_url(url: str) -> str:
-    """The address of a node; ConfigurationError when it can be none."""
+    """The address of a node; ConfigurationError for an impossible one."""
     try:
         parts = urlsplit(url)
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
@@ -96,10 +98,10 @@ def post(
     *,
     deadline: float | None = None,
 ) -> Any | RpcFault:
-    """The JSON value that the node answers; a fault when there is none.
+    """The JSON value of the node's answer; a fault when there is none.
 
     A JSON-RPC error object is an answer, whatever the HTTP status. ``deadline`` (monotonic seconds) is for
-    who has used up some of the time-out.
+    callers that have used up some of the time-out.
     """
     from http.client import HTTPException
 
@@ -127,17 +129,17 @@ def post(
         message = f"Ethereum node at {shown} sent more than {MAX_ANSWER >> 20} MiB"
         return RpcFault(0, message, lost=True, hint=HINT_NOT_A_NODE, url=shown)
     except requests.exceptions.SSLError:
-        message = f"Ethereum node at {shown} has no TLS, or a certificate that is not trusted"
+        message = f"Ethereum node at {shown} has no TLS, or its certificate is not trusted"
         return RpcFault(0, message, hint=HINT_NOT_A_NODE, url=shown)
     except (
         requests.exceptions.RequestException,
         urllib3.exceptions.HTTPError,
         HTTPException,
         OSError,
-        ValueError,  # a redirection to what is no address: it is read even where it is not followed
+        ValueError,  # a redirection to an invalid address: it is read even when it is not followed
     ) as error:
         late = (requests.exceptions.Timeout, urllib3.exceptions.ReadTimeoutError, TimeoutError)
-        # While connecting or sending, a time-out is told as a broken connection; the cause tells them apart.
+        # A time-out while connecting or sending looks like a broken connection; the cause tells them apart.
         if any(isinstance(cause, late) for cause in causes(error)):
             message = f"Ethereum node at {shown} did not answer within {timeout:g} s"
             return RpcFault(0, message, lost=True, retry=True, hint=HINT_SLOW, url=shown)
@@ -194,7 +196,7 @@ def _status_fault(response: requests.Response, shown: str, words: str) -> RpcFau
     hint = HINT_LIMIT if status == 429 else HINT_KEY if status in {401, 403} else HINT_UNREACHABLE
     wait = _retry_after(response)
     message = f"Ethereum node at {shown} answered {status} {plain(words)}".rstrip()
-    # A server error may come after the request had its effect; a 4xx comes instead of it.
+    # A server error may follow the request's effect; a 4xx means that there was none.
     return RpcFault(
         0, message, lost=status >= 500, retry=status in _RETRY_STATUS, wait=wait, hint=hint, url=shown
     )
@@ -209,9 +211,9 @@ def _retry_after(response: requests.Response) -> float:
 def _unreachable(error: Exception, shown: str) -> RpcFault:
     refused = "refused" in str(error).lower()
     loopback = is_loopback(shown)
-    words = "can not be reached" if refused or "resol" in str(error).lower() else "broke the connection"
+    words = "cannot be reached" if refused or "resol" in str(error).lower() else "broke the connection"
     hint = HINT_SANDBOX if refused and loopback else HINT_UNREACHABLE
-    # Nothing was sent when nobody listens; asking a closed loopback port again is a waste of time.
+    # Nothing was sent when nothing listens; asking a closed loopback port again is a waste of time.
     return RpcFault(
         0,
         f"Ethereum node at {shown} {words}",
@@ -227,7 +229,7 @@ class _TooLargeError(Exception):
 
 
 def _read(raw: HTTPResponse, deadline: float) -> bytes:
-    """The whole body; a time-out when it drips on past the deadline."""
+    """The whole body; TimeoutError when it drips on past the deadline."""
     body = bytearray()
     while chunk := raw.read1(_CHUNK, decode_content=True):
         body += chunk

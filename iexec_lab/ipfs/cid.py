@@ -1,6 +1,7 @@
-"""The content identifiers that kubo hands out by default: sha2-256 and the codecs ``raw`` and ``dag-pb``.
+"""The content identifiers that kubo makes by default: sha2-256 and the codecs ``raw`` and ``dag-pb``.
 
-Source: the multiformats specifications (CID, multibase, multihash, multicodec).
+Source: the multiformats specifications (CID, multibase, multihash, multicodec). Ours for the reason in
+``protocol/cid.py``, on which it builds.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class Cid:
         """Read a CID in any of the bases gateways accept (58, 32, 36, 16).
 
         Raises:
-            ValidationError: not a CID, or one of another hash or codec than sha2-256 with dag-pb or raw.
+            ValidationError: not a CID, or not one of sha2-256 with dag-pb or raw.
         """
         try:
             return cls.from_bytes(_decode(text))
@@ -50,7 +51,7 @@ class Cid:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Cid:
-        """The binary form, as dag-pb links hold it."""
+        """Read the binary form, as in dag-pb links."""
         if len(data) == 34 and data.startswith(_SHA2_256):
             return cls(0, DAG_PB, data[2:])
         if len(data) != 36 or data[0] != 1 or data[1] not in {RAW, DAG_PB} or data[2:4] != _SHA2_256:
@@ -68,7 +69,7 @@ class Cid:
 
 
 def _decode(text: str) -> bytes:
-    """The bytes of a CID; bases with one letter case are read in either."""
+    """The bytes of a CID; bases of a single letter case are read in either case."""
     plain = text.lower() if text[:1] in "BFK" else text
     if plain.startswith("f"):
         return bytes.fromhex(plain[1:])

@@ -1,7 +1,8 @@
-"""Folders too large for one block: a tree of shards, as kubo makes it when the links have more than 256 KiB.
+"""Folders too large for one block: a tree of shards, as kubo makes it beyond 256 KiB of links.
 
 Source: the UnixFS specification (HAMTDirectory). Each level takes eight bits of the MurmurHash3 of a name; a
-shard holds an entry where only one has these bits, else a further shard.
+slot holds an entry when only one name has these bits, else a further shard. Ours for the reason in
+``unixfs.py``.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _C1, _C2 = 0x87C37B91114253D5, 0x4CF5AD432745937F
 
 
 class Shard(NamedTuple):
-    """One node of the tree: slot (0 to 255) to the one entry there, or to the shard below."""
+    """One node of the tree: slot (0 to 255) -> its only entry, or the shard below."""
 
     slots: dict[int, Link | Shard]
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Link(NamedTuple):
-    """A child: ``tsize`` is the size of all its blocks, ``filesize`` that of its content."""
+    """A child; ``tsize`` is the size of all its blocks, ``filesize`` the size of its content, in bytes."""
 
     cid: Cid
     tsize: int

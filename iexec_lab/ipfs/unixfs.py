@@ -2,6 +2,10 @@
 
 Source: the IPLD dag-pb and UnixFS specifications. A file is cut into chunks of 262,144 bytes; more than
 one chunk makes a balanced tree of at most 174 links a node; a folder is one node, links sorted by name.
+
+Ours because no Python library both builds and reads such blocks: ``py-ipld-dag`` 0.2 has dag-pb without
+UnixFS, ``aleph-cid`` 0.1 computes kubo's CIDs but reads no block (both agree on folders of 3, 1,200 and 9,000
+files).
 """
 
 from __future__ import annotations
@@ -35,7 +39,7 @@ class Put(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A decoded dag-pb block with its UnixFS part; ``sizes`` are the content sizes of the links of a file."""
+    """A decoded dag-pb block with its UnixFS part; ``sizes`` are the content sizes of a file's links."""
 
     kind: str
     data: bytes
@@ -46,7 +50,7 @@ class Node:
 
 @dataclass(slots=True)
 class FileBuilder:
-    """Builds the blocks of one file from its bytes, holding one chunk and one node a level.
+    """Builds the blocks of one file from its bytes; holds one chunk, and one node a level.
 
     ``raw_leaves`` defaults to what kubo does: on for version 1, off for version 0.
     """
@@ -103,7 +107,7 @@ class FileBuilder:
 
 
 def build_directory(entries: Mapping[str, Link], put: Put, version: int = 0) -> Link:
-    """A folder over finished children: one node, or a tree of shards when that would be too large."""
+    """A folder of finished children: one node, or a tree of shards when that would be too large."""
     links = [link._replace(name=name) for name, link in entries.items()]
     if is_large(links):
         return _build_shard(shard(links), put, version)
@@ -112,7 +116,7 @@ def build_directory(entries: Mapping[str, Link], put: Put, version: int = 0) -> 
 
 
 def _build_shard(tree: Shard, put: Put, version: int) -> Link:
-    """Links are named by their slot, two digits, and by the entry there, if it is one."""
+    """Links are named by their slot, two digits, and the name of the entry there, if any."""
     links = [
         child._replace(name=f"{slot:02X}{child.name}")
         if isinstance(child, Link)
@@ -132,7 +136,7 @@ def _put_folder(links: list[Link], data: bytes, put: Put, version: int) -> Link:
 
 
 def encode_node(links: list[Link], data: bytes) -> bytes:
-    """dag-pb: links first, then data, as the specification demands."""
+    """A dag-pb block: links first, then data, as the specification requires."""
     parts = []
     for link in links:
         body = (
@@ -171,7 +175,7 @@ def decode_node(block: bytes) -> Node:
 
 
 def file_size(cid: Cid, block: bytes) -> int | None:
-    """Bytes of the file whose root is this block; None when it is no file's."""
+    """Bytes of the file whose root is this block; None when it is not the root of a file."""
     if cid.codec == RAW:
         return len(block)
     try:

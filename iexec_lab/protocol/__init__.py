@@ -1,4 +1,4 @@
-"""Facts of the iExec protocol: orders, tags, parameters, identifiers, states. Nothing here does I/O."""
+"""Facts of the iExec protocol: orders, tags, parameters, identifiers, states. No I/O."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Bulks: one request over many datasets, whose orders travel as documents on IPFS instead of on chain.
+"""Bulks: one request over many datasets, whose orders are documents on IPFS instead of data on chain.
 
-Every task of a bulk takes one slice, a JSON array of dataset orders; the root document is the JSON array of
-the slices' CIDs, and its own CID goes into the request's parameters as ``bulk_cid``.
+Each task of a bulk takes one slice, a JSON array of dataset orders. The root document is the JSON array of
+the slices' CIDs; its own CID goes into the request's parameters as ``bulk_cid``.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ MAX_DATASETS_PER_TASK: Final = 100
 def check_bulk_order(
     order: DatasetOrder | dict[str, Any], *, frameworks: Sequence[str] = TEE_FRAMEWORKS
 ) -> dict[str, Any]:
-    """A dataset order as it goes into a slice: signed, free, and good for any number of uses.
+    """A dataset order as it goes into a slice: signed, free, and usable any number of times.
 
-    An object that has the normal form keeps its key order; another one is rebuilt backwards, as the SDK does.
+    An object in normal form keeps its key order; any other is rebuilt backwards, as the SDK does.
 
     Raises:
-        ValidationError: the order can not be used in a bulk.
+        ValidationError: the order cannot be used in a bulk.
     """
     given = order.to_json() if isinstance(order, DatasetOrder) else order
 
     def check(name: str, value: Any) -> None:
-        # SDK 8.22.0 made orders with one less; they are accepted since 8.22.1.
+        # SDK 8.22.0 made orders with one less; 8.22.1 and later accept them.
         if name == "volume" and value < DATASET_INFINITE_VOLUME - 1:
             raise _not_for_bulk(name, given, f"DATASET_INFINITE_VOLUME ({DATASET_INFINITE_VOLUME})")
         if name == "datasetprice" and value != 0:
@@ -58,7 +58,7 @@ def bulk_slices(
         frameworks: TEE frameworks that tags may name.
 
     Raises:
-        ValidationError: there is no order, one of them can not be used, or the slice size is not 1 to 100.
+        ValidationError: no orders, one of them cannot be used, or the slice size is not 1 to 100.
     """
     if isinstance(max_per_task, bool) or not isinstance(max_per_task, int):
         raise type_error("maxDatasetPerTask", "number", max_per_task)

@@ -1,6 +1,6 @@
-"""What is hashed and signed besides orders: secrets for the SMS, logins, and the messages of workers.
+"""What is hashed and signed besides orders: secrets for the SMS, logins, messages of workers.
 
-All of these but the login are signed with ``personal_sign`` over the 32 raw bytes.
+All but the login are signed with ``personal_sign`` over the 32 raw bytes.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ class LoginSigner(Protocol):
 
 
 def sms_challenge(kind: SecretKind, address: str, name: str | None, value: str) -> bytes:
-    """The 32 bytes that allow a secret to be stored in the SMS.
+    """The 32 bytes to sign for storing a secret in the SMS.
 
     Args:
         kind: ``web3`` is a dataset's key, ``web2`` a named secret of a wallet, ``app`` an app's only secret.
         address: The dataset, app or wallet that the secret belongs to.
         name: For ``web2`` and ``requester``.
-        value: The secret as it is sent.
+        value: The secret, as sent.
     """
     if kind == "app":
         name = _APP_SECRET_NAME
@@ -59,23 +59,23 @@ def login_data(
     """Domain, types and message of a service's challenge, which comes bare or in a ``data`` field.
 
     Only the shape that all iExec services use is a login: one type ``Challenge`` with one text, in a domain
-    without contract and salt. What is returned is built anew from what was checked.
+    without contract or salt. The returned objects are built anew from checked values.
 
     Args:
         challenge: The service's answer.
-        name: Of the service, as its domain must have it (``iExec Gateway``); None takes any.
-        chain_id: Of the network, which the domain must name too; None takes any.
+        name: The name that the domain must have (``iExec Gateway``); None takes any.
+        chain_id: The network's id, which the domain must name too; None takes any.
 
     Raises:
         SignatureError: ``Failed to get authorization: Error: Unexpected challenge format``; ``details`` say
-            what it is instead.
+            what is wrong with it.
     """
     data = challenge.get("data") or challenge if isinstance(challenge, dict) else {}
     domain, types, message = (_part(data, part) for part in ("domain", "types", "message"))
-    _require(data.get("primaryType", _LOGIN) == _LOGIN, "its primary type is no Challenge")
+    _require(data.get("primaryType", _LOGIN) == _LOGIN, "its primary type is not Challenge")
     _require(
         {kind for kind in types if kind != _DOMAIN} == {_LOGIN} and types[_LOGIN] == _LOGIN_FIELDS,
-        "its types are not that of a Challenge with one text",
+        "its types are not those of a Challenge with one text",
     )
     _require(set(domain) <= set(_LOGIN_DOMAIN), "its domain has a contract, a salt or more")
     _require(_fits_domain(types.get(_DOMAIN) or []), "the type of its domain has a contract, a salt or more")
@@ -85,7 +85,8 @@ def login_data(
     )
     version = domain.get("version")
     _require(
-        version is None or (isinstance(version, str) and len(version) <= _LONGEST_VERSION), "no such version"
+        version is None or (isinstance(version, str) and len(version) <= _LONGEST_VERSION),
+        "its version is not a short text",
     )
     text: Any = message.get("challenge")
     _require(set(message) == {"challenge"} and isinstance(text, str), "its message is not one text")
@@ -99,7 +100,7 @@ def login_token(
     """The signed answer to a service's challenge: ``<digest>_<signature>_<address>``; see ``login_data``.
 
     Raises:
-        SignatureError: It is no login, or can not be signed.
+        SignatureError: It is not a login, or cannot be signed.
     """
     domain, types, message = login_data(challenge, name=name, chain_id=chain_id)
     try:
@@ -119,7 +120,7 @@ def _require(condition: bool, otherwise: str) -> None:
     if not condition:
         raise SignatureError(
             "Failed to get authorization: Error: Unexpected challenge format",
-            details={"what came is no login": otherwise},
+            details={"not a login": otherwise},
             hint="Nothing was signed.",
         )
 
@@ -131,17 +132,17 @@ def _fits_domain(members: Any) -> bool:
 
 
 def _is_chain(said: Any, chain_id: int) -> bool:
-    """The market writes the id as text, the others as a number."""
+    """The market writes the id as text, other services as a number."""
     return not isinstance(said, bool) and said in (chain_id, str(chain_id))
 
 
 def authorization_hash(worker: str, task: str, enclave_challenge: str) -> bytes:
-    """What the scheduler signs so that a worker may contribute to a task, 32 bytes.
+    """What the scheduler signs to let a worker contribute to a task, 32 bytes.
 
     Args:
         worker: The worker's address.
         task: The task's id, 32 bytes as 0x text.
-        enclave_challenge: Address of the enclave's key; the null address without one.
+        enclave_challenge: Address of the enclave's key; the null address without an enclave.
     """
     return keccak(_address(worker) + _word(task) + _address(enclave_challenge))
 
@@ -152,7 +153,7 @@ def result_hash(task: str, digest: str | bytes) -> bytes:
 
 
 def result_seal(worker: str, task: str, digest: str | bytes) -> bytes:
-    """What proves that this worker knew the result, 32 bytes."""
+    """Proof that this worker knew the result, 32 bytes."""
     return keccak(_address(worker) + _word(task) + _word(digest))
 
 

@@ -15,5 +15,3 @@ DATASET_INFINITE_VOLUME: Final = 2**53 - 1
 #: Operations of ``manage…Order`` on the hub.
 SIGN: Final = 0
 CLOSE: Final = 1
-
-#: TEE frameworks the SDKs have known, in the order in which their error messages list them.

@@ -28,10 +28,10 @@ def create_order(
     requester: str | None = None,
     default_tag: str = NULL_BYTES32,
 ) -> Order:
-    """An unsigned order from the fields that are given, in any accepted form; others get the SDK's defaults.
+    """An unsigned order from the given fields, in any accepted form; the others get the SDK's defaults.
 
     Prices default to 0, volume to 1, restrictions to none, the beneficiary to the requester; a request's
-    parameters become their canonical text. A value of None counts as not given, unknown names are ignored.
+    parameters become their canonical text. None counts as not given; unknown names are ignored.
 
     Args:
         kind: ``apporder``, ``datasetorder``, ``workerpoolorder`` or ``requestorder``.
@@ -41,7 +41,7 @@ def create_order(
         default_tag: Bits that are added to the tag, as SDK 9 adds tee and tdx (``TDX_TAG``).
 
     Raises:
-        ValidationError: a field is missing or can not be right.
+        ValidationError: a field is missing or invalid.
     """
     order = ORDERS[kind]
     given = {name: values[name] for name in order.layout if values.get(name) is not None}
@@ -52,7 +52,7 @@ def create_order(
     elif order is WorkerpoolOrder and not {"workerpool", "category"} <= given.keys():
         raise ValidationError("Missing parameter", hint="a workerpoolorder needs workerpool and category")
     needed = {field.name for field in fields(order) if field.default is MISSING}
-    # In the order in which the SDK writes them, so that with several mistakes the same one is named.
+    # In the SDK's order of writing, so that of several mistakes the same one is named.
     for name in order.written:
         if name == "tag":
             checked.setdefault(name, _tag(order, given, frameworks, default_tag))

@@ -16,7 +16,7 @@ def keccak(data: bytes) -> bytes:
 
 @cache
 def _function() -> Callable[[bytes], bytes]:
-    # Finding a back end takes eth_hash 60 ms, which only those who hash should pay.
+    # eth_hash takes 60 ms to find a back end: only those who hash should pay for it.
     from eth_hash.auto import keccak as function
 
     return function

@@ -1,4 +1,4 @@
-"""Identifiers that the hub derives and never lists."""
+"""Identifiers that the hub computes and never lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Importing eth_account, and what imports it, without its side effect."""
+"""Import eth_account, and what imports it, without its side effect."""
 
 from __future__ import annotations
 

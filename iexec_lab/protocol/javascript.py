@@ -2,6 +2,10 @@
 
 Orders hash the text of their parameters, so two writers must agree on every character; and error messages of
 the official SDK show values the way JavaScript prints them.
+
+Ours because ``json.dumps`` differs: of 10,000 decimals up to a million with at most 7 places it wrote 1,430
+unlike JavaScript (``1.0`` for ``1``, ``1e-05`` for ``0.00001``), and it does not sort index keys.
+``json.loads`` bounds neither nesting nor size: see ``check_shape``.
 """
 
 from __future__ import annotations
@@ -22,9 +26,9 @@ _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 _STEPS: Final = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _NO_MARKS: Final = bytes(set(range(256)) - set(b'[]{},"'))
 _MAX_INDEX: Final = 2**32 - 2
-# A level takes two frames of the stack, of which Python allows 1,000.
+# A level takes two stack frames, and Python allows 1,000.
 _MAX_DEPTH: Final = 200
-# Commas and brackets: a value takes up to 80 bytes of memory for each, as "[]" and "{}" do.
+# Commas and brackets: each stands for up to 80 bytes of memory, as in "[]" and "{}".
 _MAX_MARKS: Final = 4_000_000
 
 
@@ -48,7 +52,7 @@ def _printed_leaves(value: Any, quotes: bool, depth: int) -> Any:
 
 
 def type_error(path: str, kind: str, value: Any) -> ValidationError:
-    """What the SDK says about a value of another type."""
+    """The SDK's error for a value of another type."""
     return ValidationError(
         f"{path} must be a `{kind}` type, but the final value was: `{print_value(value)}`."
     )
@@ -58,7 +62,7 @@ def dumps(value: Any) -> str:
     """``JSON.stringify``: no spaces, raw non-ASCII, keys that are array indices first in ascending order.
 
     Raises:
-        ValidationError: something in the value has no JSON form.
+        ValidationError: a part of the value has no JSON form.
     """
     return _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", _write(value, _MAX_DEPTH))
 
@@ -83,16 +87,16 @@ def _write(value: Any, depth: int) -> str:
 
 
 def _place(item: tuple[str, Any]) -> int:
-    """Where a key stands in a JavaScript object: indices by value, then all others as they came."""
+    """The place of a key in a JavaScript object: indices by value, then all others in their order."""
     key = item[0]
     return min(int(key), _MAX_INDEX + 1) if _INDEX.fullmatch(key) else _MAX_INDEX + 1
 
 
 def loads(text: str | bytes, *, numbers_only: bool = True) -> Any:
-    """``JSON.parse``: no NaN, no Infinity, unless ``numbers_only`` is False.
+    """``JSON.parse``: NaN and Infinity only when ``numbers_only`` is False.
 
     Raises:
-        ValueError: the text is not JSON, or not UTF-8, or what ``check_shape`` refuses.
+        ValueError: the text is not JSON, not UTF-8, or ``check_shape`` refuses it.
     """
     data = text if isinstance(text, bytes) else text.encode(errors="surrogatepass")
     check_shape(data)
@@ -103,17 +107,17 @@ def loads(text: str | bytes, *, numbers_only: bool = True) -> Any:
 
 
 def check_shape(data: bytes) -> None:
-    """Refuse JSON that takes a process down: 64 MB of ``[`` overflow the stack, of ``[],`` fill the memory.
+    """Refuse JSON that kills a process: 64 MB of ``[`` overflow the stack, 64 MB of ``[],`` fill the memory.
 
     Python's parser follows nesting on the C stack; eth_account and web3 (through py_ecc), which notebooks
-    import, lift the recursion limit that would stop it.
+    import, raise the recursion limit that would stop it.
 
     Raises:
-        ValueError: nested deeper, or of more values, than anything sensible is.
+        ValueError: nested deeper than 200 levels, or of more than four million values.
     """
     if b"\\" in data:
         data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
-    # Two quotes with nothing between begin and end a string, or join two: either way they change nothing.
+    # Two quotes with nothing between them are an empty string, or join two: neither changes the count.
     marks = data.translate(None, _NO_MARKS).replace(b'""', b"")
     if marks.count(b'"') > _MAX_MARKS:
         raise ValueError("JSON has too many values")

@@ -1,7 +1,7 @@
-"""Which orders fit together: the checks that need nothing but the orders themselves.
+"""Which orders fit together: the checks that need only the orders themselves.
 
-They are those of the official SDK before it matches orders, in its words; the hub makes the same ones and
-answers with a code. Ownership, signatures, stakes and what is left of each order are for the chain to say.
+These are the official SDK's checks before it matches orders, in its words; the hub makes the same ones and
+answers with a code. Ownership, signatures, stakes and remaining volumes are for the chain to check.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ def check_match(
     *,
     frameworks: Sequence[str] = TEE_FRAMEWORKS,
 ) -> str:
-    """Refuse orders that the hub could not match; gives the tag that the deal needs.
+    """Refuse orders that the hub could not match; return the tag that the deal needs.
 
     Args:
         app: The app order.
         workerpool: The workerpool order.
         request: The request order.
-        dataset: The dataset order; without one the null order.
+        dataset: The dataset order; the null order without a dataset.
         frameworks: TEE frameworks that tags may name; ``("tdx",)`` gives the rules of SDK 9.
 
     Raises:
-        ValidationError: the first reason why they do not fit.
+        ValidationError: the orders do not fit; the message is the first reason.
     """
     tag = check_deal_tag(app.tag, dataset.tag, request.tag, frameworks=frameworks)
     _check_addresses(app, dataset, workerpool, request)

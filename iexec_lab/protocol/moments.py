@@ -1,4 +1,4 @@
-"""Times: seconds since 1970 on chain, ISO 8601 text in the answers of services."""
+"""Times: seconds since 1970 on chain, ISO 8601 text from services."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 from iexec_lab.errors import ValidationError
 from iexec_lab.plain_text import plain
 
-#: What pandas holds in nanoseconds ends in the year 2262.
+#: pandas' nanoseconds end in the year 2262.
 _END: Final = datetime(2262, 1, 1, tzinfo=UTC)
 _START: Final = datetime.fromtimestamp(0, UTC)
 _LAST: Final = int(_END.timestamp())
@@ -16,13 +16,13 @@ _DIGITS: Final = 20
 
 
 def to_moment(value: Any) -> datetime | None:
-    """The moment, UTC; 0 is none.
+    """The moment, UTC; None for 0.
 
     Args:
-        value: Seconds since 1970, as a number or decimal text, or ISO 8601 text, or a moment.
+        value: Seconds since 1970 (number or decimal text), ISO 8601 text, or a datetime.
 
     Raises:
-        ValidationError: ``<value> is no time``: it is nothing of these, or not between 1970 and 2262.
+        ValidationError: ``<value> is not a time``: none of these, or not between 1970 and 2262.
     """
     found = _read(value)
     if found == 0:
@@ -31,7 +31,7 @@ def to_moment(value: Any) -> datetime | None:
         return datetime.fromtimestamp(found, UTC)
     if isinstance(found, datetime) and _START <= found < _END:
         return found
-    raise ValidationError(f"{plain(value, 80)} is no time")
+    raise ValidationError(f"{plain(value, 80)} is not a time")
 
 
 def _read(value: Any) -> int | datetime | None:

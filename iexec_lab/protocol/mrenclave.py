@@ -1,6 +1,9 @@
 """Enclave configuration of an app: the ``mrenclave`` bytes on chain, UTF-8 of a JSON object.
 
-SDK 8 checks the object; SDK 9, which has no enclaves with such a configuration any more, takes any text.
+SDK 8 checks the object; SDK 9, which no longer has enclaves with such a configuration, takes any text.
+
+Ours because messages and precedence are those of the SDK's yup schema, to the letter (16 vectors in
+``tests/vectors/mrenclave.json``); with a Python schema library each message would be rewritten all the same.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ _PREFIXED: Final = re.compile(r"0x[0-9a-f]+|0o[0-7]+|0b[01]+", re.IGNORECASE)
 def encode_mrenclave(
     value: Any = None, *, frameworks: Sequence[str] = TEE_FRAMEWORKS, path: str = "this"
 ) -> bytes:
-    """The bytes to store: an object as JSON with its own key order, a text as it stands, nothing as no bytes.
+    """The bytes to store: an object as JSON in its own key order, text unchanged, no bytes for None.
 
     Args:
         value: An object, its JSON text or bytes, or None.
@@ -33,7 +36,7 @@ def encode_mrenclave(
         path: What errors call the value.
 
     Raises:
-        ValidationError: the configuration misses something or has too much.
+        ValidationError: a key is missing, unknown or invalid.
     """
     not_valid = f"{path} is not a valid mrenclave"
     if value is None or value == "":
@@ -66,7 +69,7 @@ def _utf8(text: str, not_valid: str) -> bytes:
 
 
 def decode_mrenclave(data: bytes) -> dict[str, Any] | str | None:
-    """The stored configuration; its text when it is no JSON object, None when there is none."""
+    """The stored configuration; its text when it is not a JSON object, None when there are no bytes."""
     if not data:
         return None
     text = data.decode(errors="replace")
@@ -86,7 +89,7 @@ def check_mrenclave(value: Any, *, frameworks: Sequence[str] = TEE_FRAMEWORKS, p
         path: What errors call the value.
 
     Raises:
-        ValidationError: with the wording of the SDK.
+        ValidationError: in the SDK's words.
     """
     if not isinstance(value, dict):
         if value is None:
@@ -135,7 +138,7 @@ def _check_heap_size(value: Any) -> None:
             f"{key} must be a `number` type, but the final value was: `NaN` "
             f"(cast from the value `{print_value(value)}`)."
         )
-    if isinstance(size, float) and not size.is_integer():  # neither are the infinities
+    if isinstance(size, float) and not size.is_integer():  # infinities are not integers either
         raise ValidationError(f"{key} must be an integer")
     if size < 0:
         raise ValidationError(f"{key} must be greater than or equal to 0")
@@ -144,7 +147,7 @@ def _check_heap_size(value: Any) -> None:
 
 
 def _to_number(value: Any) -> float | None:
-    """The value as JavaScript casts it to a number; None for what is none."""
+    """The value as JavaScript casts it to a number; None for NaN."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppOrder(Order):
-    """An app owner's leave to run the app at a price."""
+    """An app owner's permission to run the app at a price."""
 
     kind = "apporder"
     struct = "AppOrder"
@@ -43,7 +43,7 @@ class AppOrder(Order):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetOrder(Order):
-    """A dataset owner's leave to use the dataset at a price."""
+    """A dataset owner's permission to use the dataset at a price."""
 
     kind = "datasetorder"
     struct = "DatasetOrder"
@@ -115,9 +115,9 @@ class WorkerpoolOrder(Order):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestOrder(Order):
-    """A requester's wish: what to run, for how much at most, and what to do with the result.
+    """A requester's wish: what to run, the most to pay, and what to do with the result.
 
-    ``params`` is JSON text; it is hashed as it stands.
+    ``params`` is JSON text, hashed unchanged.
     """
 
     kind = "requestorder"

@@ -1,9 +1,11 @@
 """Parameters of a request: which keys there are, what they may hold, and the one text that is hashed.
 
-``canonical_params`` is for making a request: values are cast, unknown keys dropped, defaults added.
-``check_params`` is for a request that exists: nothing may need a change. Wording and precedence are those of
-the official SDK, whose checker walks the keys backwards; ``sdk`` chooses between what 8.22.5 and 9.0.1 do
-differently.
+``canonical_params`` makes the text of a new request: values are cast, unknown keys dropped, defaults added.
+``check_params`` checks an existing request, which may need no change.
+
+Ours because wording, casts and precedence are those of the SDK's yup schema, which walks the keys backwards
+(62 vectors in ``tests/vectors/params.json``); a Python schema library casts otherwise, and each message would
+be rewritten all the same. ``sdk`` chooses between 8.22.5 and 9.0.1 where they differ.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ PARAM_KEYS: Final = (
     "iexec_secrets",
     "iexec_result_storage_proxy",
 )
-#: Where results can be kept, in the order in which each SDK lists them.
+#: Where results can be kept, in each SDK's order.
 STORAGE_PROVIDERS: Final[Mapping[int, tuple[str, ...]]] = {8: ("ipfs", "dropbox"), 9: ("dropbox", "ipfs")}
 
 _ABSENT: Final = object()
@@ -47,12 +49,12 @@ def canonical_params(
 
     Args:
         params: An object, its JSON text, or plain text, which becomes ``iexec_args``.
-        tag: The order's tag: secrets and other storage than IPFS need its TEE bit.
+        tag: The order's tag; secrets, and storage other than IPFS, need its TEE bit.
         callback: The order's callback: with one, no storage provider is needed.
         sdk: 8 knows ``iexec_result_storage_proxy``, 9 drops it.
 
     Raises:
-        ValidationError: a value can not be right.
+        ValidationError: a value is invalid.
     """
     return dumps(_validate(_parse({} if params is None else params), tag, callback, sdk, strict=False))
 
@@ -60,13 +62,13 @@ def canonical_params(
 def check_params(
     params: Any, *, tag: str = NULL_BYTES32, callback: str = NULL_ADDRESS, sdk: Sdk = 8
 ) -> dict[str, Any]:
-    """The parameters of an existing request as an object, once nothing about them needs a change.
+    """The parameters of an existing request as an object; they must need no change.
 
     Args:
         params: An object or its JSON text.
         tag: The order's tag.
         callback: The order's callback: with one, no storage provider is needed.
-        sdk: Whose rules, as for ``canonical_params``.
+        sdk: As for ``canonical_params``.
 
     Raises:
         ValidationError: an unknown key, a value of another type, no storage provider where one is needed.
@@ -75,7 +77,7 @@ def check_params(
 
 
 def read_params(text: str) -> dict[str, Any]:
-    """The parameters in a deal, whatever its requester wrote; no JSON object means ``iexec_args``."""
+    """The parameters of a deal, whatever it holds; text that is not a JSON object is ``iexec_args``."""
     try:
         value = loads(text)
     except ValueError:
@@ -129,7 +131,7 @@ class _Context:
 
 
 def _text(key: str, value: Any, context: _Context) -> Any:
-    """The value as text; numbers and booleans are cast when a request is made."""
+    """The value as text; numbers and booleans are cast unless ``strict``."""
     if value is None:
         raise ValidationError(f"{key} cannot be null")
     if value is _ABSENT or isinstance(value, str):

@@ -1,7 +1,9 @@
-"""Apps, datasets, workerpools and categories as they are given to the registries and the hub.
+"""Apps, datasets, workerpools and categories as the registries and the hub take them.
 
-Each function takes the object of a project file and gives the arguments of the creating call, in its order.
-Fields are checked from last to first, as the SDK does, so that the same one is named when several are wrong.
+Each function turns the object of a project file into the arguments of the creating call, in order. Fields
+are checked from last to first, as in the SDK, so that of several mistakes the same one is named.
+
+Ours for the same reason as ``params``: messages and precedence of the SDK's yup schema.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ def app_arguments(
     """``createApp``: owner, name, type, multiaddr, checksum, mrenclave.
 
     Raises:
-        ValidationError: a field is missing or can not be right.
+        ValidationError: a field is missing or cannot be right.
     """
     fields = _object(app)
     mrenclave = encode_mrenclave(fields.get("mrenclave"), frameworks=frameworks, path="mrenclave")
@@ -45,7 +47,7 @@ def dataset_arguments(dataset: Any) -> tuple[str, str, bytes, bytes]:
     """``createDataset``: owner, name, multiaddr, checksum.
 
     Raises:
-        ValidationError: a field is missing or can not be right.
+        ValidationError: a field is missing or cannot be right.
     """
     fields = _object(dataset)
     checksum = _required(fields, "checksum", _checksum)
@@ -58,7 +60,7 @@ def workerpool_arguments(workerpool: Any) -> tuple[str, str]:
     """``createWorkerpool``: owner, description.
 
     Raises:
-        ValidationError: a field is missing or can not be right.
+        ValidationError: a field is missing or cannot be right.
     """
     fields = _object(workerpool)
     description = _text(fields, "description")
@@ -69,7 +71,7 @@ def category_arguments(category: Any) -> tuple[str, str, int]:
     """``createCategory``: name, description, seconds of the work clock.
 
     Raises:
-        ValidationError: a field is missing or can not be right.
+        ValidationError: a field is missing or cannot be right.
     """
     fields = _object(category)
     seconds = _required(fields, "workClockTimeRef", to_uint256)

@@ -1,4 +1,4 @@
-"""Names under which the SMS keeps what results need."""
+"""Names under which the SMS keeps the secrets that results need."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ IPFS_TOKEN: Final = "iexec-result-iexec-ipfs-token"  # noqa: S105  a name
 
 
 def storage_token_name(provider: str | None = None, *, sdk: Literal[8, 9] = 8) -> str | None:
-    """The secret that holds the token of a storage provider, None when none is needed.
+    """The name of the secret with a storage provider's token; None when no token is needed.
 
-    With SDK 8 IPFS wants the result proxy's token; SDK 9 has no result proxy any more.
+    With SDK 8 IPFS needs the result proxy's token; SDK 9 no longer has a result proxy.
 
     Raises:
         ValidationError: ``"<provider>" not supported`` (SDK 8 only).

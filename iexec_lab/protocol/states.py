@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 TASK_STATUSES: Final = ("UNSET", "ACTIVE", "REVEALING", "COMPLETED", "FAILED")
 UNSET, ACTIVE, REVEALING, COMPLETED, FAILED = range(len(TASK_STATUSES))
 TIMEOUT: Final = "TIMEOUT"
-"""What a task that has not ended is called once its final deadline is over."""
+"""The status of an unfinished task after its final deadline."""
 CONTRIBUTION_STATUSES: Final = ("UNSET", "CONTRIBUTED", "PROVED", "REJECTED")
 
-#: Deadlines after the start of a deal, or after consensus for the reveal, in units of the category's
-#: duration.
+#: Deadlines in units of the category's duration: after the start of a deal; for the reveal, after the
+#: consensus.
 CONTRIBUTION_RATIO: Final = 7
 REVEAL_RATIO: Final = 2
 FINAL_RATIO: Final = 10
 
-#: More tasks than a deal has that anybody lists one by one: a node can name any number.
+#: More tasks than anybody lists one by one; a node can claim any number.
 MAX_TASKS: Final = 100_000
 
 
@@ -115,7 +115,7 @@ class Deal:
         """Ids of the deal's tasks, by index.
 
         Raises:
-            ValidationError: they are more than ``MAX_TASKS``.
+            ValidationError: there are more than ``MAX_TASKS``.
         """
         if self.bot_size > MAX_TASKS:
             raise ValidationError(
@@ -125,11 +125,11 @@ class Deal:
         return [task_id(deal_id, index) for index in self.indices]
 
     def final_time(self, category_seconds: int, ratio: int = FINAL_RATIO) -> int:
-        """When tasks that are not completed can be claimed, seconds since 1970.
+        """When unfinished tasks can be claimed, seconds since 1970.
 
         Args:
             category_seconds: The category's ``work_clock_time_ref``.
-            ratio: Times that; the hub's constant.
+            ratio: The hub's constant; the deadline is that many times ``category_seconds`` after the start.
         """
         return self.start_time + ratio * category_seconds
 
@@ -161,7 +161,7 @@ class Deal:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One execution of a deal, as far as it was initialised on chain.
+    """One execution of a deal, once it is initialised on chain.
 
     ``status`` is an index of ``TASK_STATUSES``; ``time_ref`` is in seconds, deadlines in seconds since 1970.
     """
@@ -210,11 +210,11 @@ class Task:
         return self.deal_id != NULL_BYTES32
 
     def timed_out(self, now: int) -> bool:
-        """True when the final deadline is over and there is no result."""
+        """True when the final deadline is over and the task is not completed."""
         return self.status != COMPLETED and now >= self.final_deadline
 
     def status_name(self, now: int) -> str:
-        """A name of ``TASK_STATUSES``, or ``TIMEOUT`` for a task that could be claimed at that time."""
+        """A name of ``TASK_STATUSES``, or ``TIMEOUT`` for a task that can be claimed at that time."""
         if self.status < COMPLETED and self.timed_out(now):
             return TIMEOUT
         return _name(TASK_STATUSES, self.status)
@@ -266,7 +266,7 @@ class Category:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """RLC that a wallet keeps on the hub, in nRLC: free stake, and what running deals lock."""
+    """RLC that a wallet keeps on the hub, in nRLC: free stake, and stake locked by running deals."""
 
     stake: int
     locked: int
@@ -301,12 +301,12 @@ class Contribution:
 
 
 def _name(names: tuple[str, ...], status: int) -> str:
-    """The name of a status; a number that no contract of today returns is shown as it is."""
+    """The name of a status; an unknown number is shown as it is."""
     return names[status] if 0 <= status < len(names) else str(status)
 
 
 def decode_results(results: bytes) -> dict[str, Any]:
-    """The JSON object in a task's result bytes; anything unreadable is ``{"storage": "none"}``."""
+    """The JSON object in a task's result bytes; ``{"storage": "none"}`` when they cannot be read."""
     try:
         value = loads(results.decode()) if results else None
     except ValueError:

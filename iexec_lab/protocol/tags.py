@@ -1,8 +1,7 @@
-"""Tags: 256 bits that say what a task needs, and how the tag of a deal comes about.
+"""Tags: 256 bits that say what a task needs, and how the tag of a deal is made.
 
-Bit 0 asks for an enclave, bits 1 to 3 name the framework of that enclave, bit 8 asks for a GPU. Which
-frameworks are accepted depends on the SDK: 8.22.5 has scone and gramine, 9.0.1 has tdx only; ``frameworks``
-says which rules are meant.
+Bit 0 asks for an enclave, bits 1 to 3 name its framework, bit 8 asks for a GPU. Which frameworks are accepted
+depends on the SDK: 8.22.5 has scone and gramine, 9.0.1 has tdx only; ``frameworks`` chooses the rules.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ _ALL_BITS: Final = 2**256 - 1
 
 
 def encode_tag(names: str | Iterable[str], *, frameworks: Sequence[str] = TEE_FRAMEWORKS) -> str:
-    """The tag of a list of names, or of names joined by commas; ``""`` names nothing.
+    """The tag of a list of names, or of names joined by commas; ``""`` is ignored.
 
     Raises:
         ValidationError: ``Unknown tag <name>``.
@@ -70,7 +69,7 @@ def tag_name(bit: int, *, frameworks: Sequence[str] = TEE_FRAMEWORKS) -> str | i
 
 
 def sum_tags(*tags: str, width: int = 256) -> str:
-    """Bitwise or of tags. SDK 8.22.5 looks at the low 255 bits only: ``width=255``."""
+    """Bitwise or of tags. SDK 8.22.5 uses the low 255 bits only: ``width=255``."""
     bits = 0
     for tag in tags:
         bits |= _to_int(tag)
@@ -88,17 +87,17 @@ def missing_bits(tag: str, required: str) -> list[int]:
 
 
 def missing_tags(tag: str, required: str) -> list[str]:
-    """Names (or bit numbers as text) of what ``tag`` lacks of ``required``."""
+    """Names (or bit numbers as text) of the bits of ``required`` that ``tag`` lacks."""
     return [str(tag_name(bit)) for bit in missing_bits(tag, required)]
 
 
 def is_tag_within(tag: str, least: str = NULL_BYTES32, most: str | None = None) -> bool:
-    """True when a search with these minimal and maximal tags finds the tag.
+    """True when a search with this minimal and maximal tag finds the tag.
 
     Args:
         tag: 32 bytes as 0x text, as are the others.
         least: Bits that must be set.
-        most: Bits that may be set; None for all.
+        most: Bits that may be set; None allows all.
     """
     return not missing_bits(tag, least) and (most is None or not missing_bits(most, tag))
 
@@ -115,7 +114,7 @@ def tee_framework(tag: str, *, frameworks: Sequence[str] = TEE_FRAMEWORKS) -> st
 
 
 def to_tag(value: Any, *, frameworks: Sequence[str] = TEE_FRAMEWORKS) -> str:
-    """A tag in any accepted form (names, comma list, 0x text, 32 bytes) as bytes32, whatever it means.
+    """A tag in any form (names, comma list, 0x text, 32 bytes) as bytes32; its meaning is not checked.
 
     Raises:
         ValidationError: ``<value> is not a valid tag. <why>`` or ``tag must be bytes32 hex string``.
@@ -141,22 +140,21 @@ def check_tag(
     allow_agnostic: bool = False,
     ignore_legacy: bool = False,
 ) -> str:
-    """The tag as bytes32, once its TEE bits make sense.
+    """The tag as bytes32, after a check that its TEE bits make sense.
 
     Args:
         value: Any accepted form of a tag.
         frameworks: The TEE frameworks that may be named.
         allow_agnostic: Accept ``tee`` without a framework, as in dataset orders, request orders and searches.
-        ignore_legacy: Do not mind bits of frameworks that are no longer accepted, as in dataset orders of
-        SDK 9.
+        ignore_legacy: Accept bits of frameworks that are no longer accepted, as in dataset orders of SDK 9.
 
     Raises:
-        ValidationError: the value is no tag, or its TEE bits contradict each other.
+        ValidationError: the value is not a tag, or its TEE bits contradict each other.
     """
     tag = to_tag(value, frameworks=frameworks)
     bits = int(tag, 16)
     active = [name for name in frameworks if bits >> TAG_BITS[name] & 1]
-    # tdx never was withdrawn: an SDK that lacks it does not know the bit and lets it pass.
+    # tdx is not legacy: an SDK without it does not know the bit and lets it pass.
     legacy = [name for name in ("gramine", "scone") if name not in frameworks and bits >> TAG_BITS[name] & 1]
     if legacy and not ignore_legacy:
         raise ValidationError(f"Unsupported legacy TEE framework tag ({', '.join(map(repr, legacy))})")
@@ -172,17 +170,17 @@ def check_tag(
 
 
 def deal_tag(app_tag: str, dataset_tag: str, request_tag: str) -> str:
-    """The tag that the hub (6.1.0) stores in a deal: everything that app, dataset and request ask for."""
+    """The tag that the hub (6.1.0) stores in a deal: all that app, dataset and request ask for."""
     return sum_tags(app_tag, dataset_tag, request_tag)
 
 
 def check_deal_tag(
     app_tag: str, dataset_tag: str, request_tag: str, *, frameworks: Sequence[str] = TEE_FRAMEWORKS
 ) -> str:
-    """The tag that a deal of these orders would need, once it makes sense.
+    """The tag that a deal of these orders needs, after a check that it makes sense.
 
-    With tdx the framework of a dataset order does not count (SDK 8.23 and later); SDK 9, which has nothing
-    but tdx, wants every deal to be a tdx one.
+    With tdx the framework of a dataset order does not count (SDK 8.23 and later); SDK 9, which has only tdx,
+    requires tdx in every deal.
 
     Raises:
         ValidationError: ``Matching order would produce an invalid deal tag. <why>`` and SDK 9's own sentence.
@@ -203,7 +201,7 @@ def check_deal_tag(
 
 
 def _is_known(name: str, frameworks: Sequence[str]) -> bool:
-    # scone and gramine are named by every SDK, accepted or not; tdx only by those that accept it.
+    # Every SDK names scone and gramine, accepted or not; only those that accept tdx name it.
     return name in TAG_BITS and (name != "tdx" or name in frameworks)
 
 

@@ -1,7 +1,10 @@
 """EIP-712: hashes of typed structures.
 
-The four orders have hand-written hashes (``orders.py``); this is for what services send us to sign, whose
-types are not known in advance, and for the domain that all of them share.
+The four orders have hand-written hashes (``order.py``); this is for what services send us to sign, whose
+types are not known in advance, and for the domain that all orders share.
+
+Ours because ``eth_account.messages`` takes 12 times as long to import as this whole room (455 modules against
+123), and pads a ``bytes32`` of one byte in silence; here it is refused.
 """
 
 from __future__ import annotations
@@ -93,7 +96,7 @@ def hash_typed_data(
         primary_type: None takes the one type that no other type uses.
 
     Raises:
-        ValidationError: the types do not fit together or the message does not fit the types.
+        ValidationError: the types contradict each other, or the message does not fit them.
     """
     if not isinstance(domain, dict) or not isinstance(types, dict) or not isinstance(message, dict):
         raise ValidationError("typed data needs domain, types and message")
@@ -103,7 +106,7 @@ def hash_typed_data(
 
 
 def find_primary_type(types: Mapping[str, Any]) -> str:
-    """The type that is not a member of another one.
+    """The type that no other type uses.
 
     Raises:
         ValidationError: there is none, or more than one.

@@ -1,6 +1,6 @@
-"""From what people and services write to addresses, 32-byte words and unsigned integers.
+"""Addresses, 32-byte words and unsigned integers, read from what people and services write.
 
-Messages are those of the official SDK, which shows the value as it was given.
+Messages are those of the official SDK, which shows the value as given.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MAX_DIGITS: Final = len(str(MAX_UINT256))
 
 @lru_cache(maxsize=4096)
 def _checksum(text: str) -> str | None:
-    """EIP-55 form of 40 hex digits, with or without 0x, in any case; None when it is something else."""
+    """EIP-55 form of 40 hex digits, with or without 0x, in any case; None for anything else."""
     lower = text.lower()
     if _ADDRESS.fullmatch(lower) is None:
         return None
@@ -40,7 +40,7 @@ def _checksum(text: str) -> str | None:
 
 
 def to_address(value: Any, *, resolve: Callable[[str], str | None] | None = None) -> str:
-    """The EIP-55 form of an address; a wrong checksum and a missing 0x are accepted, 20 bytes too.
+    """The EIP-55 form of an address; a wrong checksum, a missing 0x and 20 bytes are accepted.
 
     Args:
         value: Text or 20 bytes.
@@ -108,13 +108,13 @@ def to_number(value: Any) -> int:
     """An integer of at most 256 bits, given as int or as decimal text.
 
     Raises:
-        ValidationError: ``<value> is no number``.
+        ValidationError: ``<value> is not a number``.
     """
     if isinstance(value, str) and len(value) <= _MAX_DIGITS and _NUMBER.fullmatch(value):
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and -MAX_UINT256 <= value <= MAX_UINT256:
         return value
-    raise ValidationError(f"{plain(value, 80)} is no number")
+    raise ValidationError(f"{plain(value, 80)} is not a number")
 
 
 def to_signature(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""The login that market, workerpool and result proxy want before they let a wallet in."""
+"""The login that market, workerpool and result proxy require of a wallet."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from iexec_lab.services.http import Http
     from iexec_lab.wallet.gate import Gate
 
-# The names in the domains of their challenges: a service can not have a login to another one signed.
+# The names in the domains of their challenges: no service can get a login to another one signed.
 MARKET: Final = "iExec Gateway"
 WORKERPOOL: Final = "iExec Core"
 RESULT_PROXY: Final = "iExec Result Repository"
@@ -19,7 +19,7 @@ def log_in(http: Http, path: str, name: str, gate: Gate) -> str:
 
     Raises:
         ServiceError: The service was not reached.
-        SignatureError: What it wants signed is no login to it, or the wallet refused.
+        SignatureError: Its challenge is not a login to it, or the wallet refused.
     """
     challenge = http.get_json(path, {"address": gate.address, "chainId": gate.place.chain_id})
     return gate.login(challenge, name=name, service=f"{http.error.service} at {http.shown}")

@@ -1,4 +1,4 @@
-"""Compass: which workerpool answers where."""
+"""Compass, the directory of workerpool APIs."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ LONGEST_URL: Final = 500
 
 
 class Compass:
-    """One Compass, the directory of workerpool APIs."""
+    """One Compass."""
 
     def __init__(self, url: str, *, timeout: float = TIMEOUT) -> None:
         self._http = Http(url, CompassError, timeout=timeout)
 
     def api_url(self, chain_id: int, workerpool: str) -> str | None:
-        """The address of a workerpool's API; None when Compass does not know the pool, or tells no address.
+        """The address of a workerpool's API; None when Compass does not know the pool, or gives no address.
 
-        It is a stranger's: see ``is_api_url``.
+        It comes from a stranger: see ``is_api_url``.
 
         Raises:
-            CompassError: it was not reached or failed.
+            CompassError: it could not be reached or failed.
         """
         try:
             answer = self._http.get_json(f"/{chain_id}/workerpools/{to_address(workerpool)}")
@@ -35,9 +35,9 @@ class Compass:
 
 
 def is_api_url(value: Any) -> bool:
-    """Whether a directory's word can be the address of an API: http(s), a host, no password, no query.
+    """Whether an address from a directory can be that of an API: http(s), a host, no password, no query.
 
-    It is a stranger's: it is asked for tasks and logs, and given a signed login challenge, nothing else.
+    It comes from a stranger: it is asked for tasks and logs and gets a signed login challenge, nothing else.
     """
     if not isinstance(value, str) or not value.isascii() or not value.isprintable() or " " in value:
         return False

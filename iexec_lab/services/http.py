@@ -1,6 +1,9 @@
-"""The rules all services share: addresses, queries, time-outs, retries, limits, errors.
+"""The rules that all services share: addresses, queries, time-outs, retries, limits, errors.
 
-Wording of the errors and the meaning of status codes are those of the official SDK.
+The words of the errors and the meaning of status codes are those of the official SDK.
+
+Ours because urllib3's ``Retry`` gives each attempt the whole time-out: at a silent server, two retries with a
+time-out of 2 s took 6.5 s, here 2.0 s. It bounds neither the size of an answer nor the time of its body.
 """
 
 from __future__ import annotations
@@ -35,16 +38,16 @@ TIMEOUT = 30.0
 """Seconds for a call with its retries and its whole answer."""
 RETRIES = 2
 MAX_ANSWER = 64 << 20
-"""Bytes of the largest answer that is read into memory."""
+"""Bytes of the largest answer read into memory."""
 SLOWEST = 16 << 10
-"""Bytes a second below which a long transfer is given up."""
+"""Bytes a second below which a long transfer is abandoned."""
 
 _PASSING = {429, 502, 503, 504}
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a service said: any status below 500."""
+    """A service's answer, of any status below 500."""
 
     status: int
     reason: str
@@ -62,7 +65,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """``repeatable``: it changes nothing, or nothing more the second time."""
+    """``repeatable``: it changes nothing, or nothing more when repeated."""
 
     method: str
     url: str
@@ -75,16 +78,16 @@ class Http:
     """Calls to one service.
 
     Args:
-        base_url: Address of the service. As with the official SDK its path is dropped: endpoints start at the
+        base_url: Address of the service. As in the official SDK its path is dropped: endpoints start at the
             root.
-        error: Class of the errors for a service that is not reached or fails.
+        error: Class of the errors for a service that cannot be reached or fails.
         timeout: Seconds for one call, retries included.
-        retries: How often a call that changes nothing is repeated when the network or a proxy failed, and any
-            call that was refused as one too many (429).
+        retries: How often a call that changes nothing is repeated after a failure of the network or a proxy,
+            and any call after a 429 (too many requests).
         max_bytes: Size of the largest answer.
 
     Raises:
-        ConfigurationError: the address is no http(s) URL, or holds a password.
+        ConfigurationError: the address is not an http(s) URL, or holds a password.
     """
 
     def __init__(
@@ -123,11 +126,11 @@ class Http:
         *,
         allowance: Allowance | None = None,
     ) -> Any:
-        """GET; the JSON of a 2xx answer, which is one of several where there is an ``allowance`` for them.
+        """GET; the JSON of a 2xx answer. Several calls may share an ``allowance``.
 
         Raises:
-            ServiceError: of the class given: the service was not reached or failed (5xx).
-            ApiError: it said no, or did not answer with JSON.
+            ServiceError: of the given class: the service could not be reached or failed (5xx).
+            ApiError: it refused, or did not answer with JSON.
         """
         headers = {"Accept": "application/json", **(headers or {})}
         return self.read_json(self.call("GET", path, query, headers=headers, allowance=allowance))
@@ -161,18 +164,18 @@ class Http:
         """One request; the whole answer, whatever its status below 500.
 
         Args:
-            method: GET and HEAD may be repeated; others when ``safe`` says that they change nothing.
-            path: From the root, names in it percent-encoded where they hold ``/``, ``?`` or ``#``.
+            method: GET and HEAD may be repeated; others if ``safe`` says that they change nothing.
+            path: From the root; names in it are percent-encoded if they hold ``/``, ``?`` or ``#``.
             query: Sent sorted by name; None is left out, booleans are ``true`` and ``false``.
-            body: A mapping goes as JSON, text as text/plain, bytes and pieces of bytes as they are.
-            headers: Sent as they are.
+            body: A mapping is sent as JSON, text as text/plain, bytes and pieces of bytes unchanged.
+            headers: Sent unchanged.
             safe: See method.
-            long: A large body, which gets a second more for every 16 KiB.
-            allowance: Time and size of this call together with others.
+            long: A large body: each 16 KiB adds a second.
+            allowance: Time and size for this call and others together.
 
         Raises:
-            ServiceError: of the class given: no answer in time, or 5xx, or more than ``max_bytes``.
-            ValidationError: path, query or body can not be written as UTF-8.
+            ServiceError: of the given class: no answer in time, or 5xx, or more than ``max_bytes``.
+            ValidationError: path, query or body cannot be written as UTF-8.
         """
         from iexec_lab.services.transport import pieces
 
@@ -202,9 +205,9 @@ class Http:
         long: bool = False,
         until: float | None = None,
     ) -> T:
-        """As ``call``, but ``read`` makes the value of the open response; it runs again on a retry.
+        """As ``call``, but ``read`` turns the open response into the value; it runs again on a retry.
 
-        ``until`` is the latest end (monotonic seconds), where it is not the time-out's.
+        ``until`` (monotonic seconds) is the latest end, if it comes before that of the time-out.
         """
         from iexec_lab.http_deadline import Patience, allow
         from iexec_lab.services.transport import TransportError
@@ -232,7 +235,7 @@ class Http:
             time.sleep(pause)
 
     def read_json(self, answer: Answer) -> Any:
-        """The JSON of an answer; ApiError as the official SDK words it."""
+        """The JSON of an answer; ApiError in the official SDK's words."""
         if "application/json" not in answer.headers.get("Content-Type", ""):
             raise self.api_error("The http response is not of JSON type", answer)
         try:
@@ -248,7 +251,7 @@ class Http:
         raise self.api_error(f"API error: {words or answer.status_line}", answer)
 
     def api_error(self, message: str, answer: Answer | None = None, *, hint: str | None = None) -> ApiError:
-        """What to raise when the service answered and its answer is no use."""
+        """The error for an answer that is of no use."""
         details = {"service": self.error.service, "url": self.shown}
         if answer:
             details["status"] = answer.status_line
@@ -259,7 +262,7 @@ class Http:
         from iexec_lab.http_deadline import retry_after
         from iexec_lab.services.transport import TransportError, open_response
 
-        # A body must not wander to another address, it may be a secret.
+        # A body must not go to another address: it may be a secret.
         follow = request.method in {"GET", "HEAD"}
         with open_response(
             request.method, request.url, request.data, request.headers, follow=follow
@@ -274,7 +277,7 @@ class Http:
 
     def _explain(self, failure: TransportError, url: str) -> ServiceError:
         where = url.partition("?")[0]
-        hint = None if failure.wait is None else f"It asks to be left alone for {failure.wait:.0f} s."
+        hint = None if failure.wait is None else f"Try again in {failure.wait:.0f} s, as the service asks."
         if failure.status == 429:
             details = {"service": self.error.service, "url": where}
             return ApiError(f"API error: {failure.words}", url=where, status=429, details=details, hint=hint)
@@ -290,7 +293,7 @@ class Http:
 
 
 def answer_head(response: requests.Response, body: bytes = b"") -> Answer:
-    """An answer without reading more of the response."""
+    """The answer, without reading more of the response."""
     return Answer(response.status_code, plain(response.reason or ""), response.headers, body)
 
 
@@ -318,5 +321,5 @@ def _encode(body: Body | None) -> tuple[bytes | Iterator[bytes] | None, str | No
 
 
 def _backoff(attempt: int) -> float:
-    """Seconds before the next attempt; random, so that many callers do not come back at once."""
+    """Seconds before the next attempt; random, so that callers do not all come back at once."""
     return 0.25 * (1 << attempt) * random.uniform(0.5, 1)  # noqa: S311 -- no secret

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 MAX_DOWNLOAD = 4 << 30
 """Bytes of the largest download, unless the caller says otherwise."""
 UNSIZED = 64 << 20
-"""Bytes that are read, at most, of what nobody knows the size of; more is looked up in the root block."""
+"""Bytes read at most of a file of unknown size; beyond this the root block is asked for the size."""
 _RAW_BLOCK = "application/vnd.ipld.raw"
-_DIGITS = 20  # of a length that can be
-_PIECE = 64 << 10  # small, so that slow lines show progress within the time-out
+_DIGITS = 20  # of a possible length
+_PIECE = 64 << 10  # small, so that slow lines make progress within the time-out
 _LOCATION = re.compile(r"/?(?![A-Za-z0-9+.-]+:)[^/?#]")
 _CID = re.compile(r"[0-9A-Za-z]{46,100}")
 
@@ -34,7 +34,7 @@ _CID = re.compile(r"[0-9A-Za-z]{46,100}")
 class Ipfs:
     """A gateway to read from and, where there is one, a node to upload to.
 
-    All methods raise IpfsError when IPFS is not reached or fails, and ApiError when it says no.
+    All methods raise IpfsError when IPFS cannot be reached or fails, and ApiError when it refuses.
     """
 
     def __init__(self, gateway: str, node: str | None = None, *, timeout: float = TIMEOUT) -> None:
@@ -50,26 +50,26 @@ class Ipfs:
         progress: Progress | None = None,
         max_bytes: int = MAX_DOWNLOAD,
     ) -> int:
-        """Write what the gateway has at ``location`` to a file; the number of bytes.
+        """Write the gateway's content at ``location`` to a file; return the number of bytes.
 
         Args:
-            location: ``/ipfs/<cid>`` with a path behind it if need be, as in a task's result.
-            target: A path, which holds the whole file in the end or what it held before; or an open file.
-            progress: Called with bytes so far and bytes in all, or None where that is not known.
+            location: ``/ipfs/<cid>``, with a path after it if needed, as in a task's result.
+            target: A path, which gets the whole file or keeps what it had; or an open file.
+            progress: Called with the bytes so far and in all (None when unknown).
             max_bytes: More is refused.
 
-        What is large or of unannounced size is held to what the root block behind the CID says; where the
-        gateway does not give that block, to what was announced, else to 64 MiB within the plain time-out.
+        A large file, or one of unannounced size, must have the size in the root block of its CID. If the
+        gateway does not give that block, the announced size counts, else 64 MiB within the plain time-out.
 
         Raises:
             ValidationError: the location leads away from the gateway.
-            CryptoError: the file can not be written.
+            CryptoError: the file cannot be written.
         """
         from iexec_lab.crypto import open_target
 
         if not _LOCATION.match(location):
             raise ValidationError(
-                f"{location} is no location on an IPFS gateway", hint="It reads /ipfs/<cid>."
+                f"{location} is not a location on an IPFS gateway", hint="Write it as /ipfs/<cid>."
             )
         path = "/" + location.lstrip("/")
 
@@ -94,12 +94,12 @@ class Ipfs:
                         progress(done, total)
             return done
 
-        # Encoded as it is stored: then Content-Length is the size of the file.
+        # Without compression Content-Length is the size of the file.
         headers = {"Accept": "application/zip", "Accept-Encoding": "identity"}
         return self._gateway.exchange("GET", path, None, read, headers=headers, long=True)
 
     def _size(self, path: str, head: Answer) -> int | None:
-        """Bytes of what is to come; None when nobody knows, and then they earn no more time."""
+        """Bytes to come; None when unknown, and then they earn no more time."""
         from iexec_lab.http_deadline import current
 
         announced, allowed = _length(head), current()
@@ -107,7 +107,7 @@ class Ipfs:
             return announced
         promised = self._promised(path, allowed.left() if allowed else TIMEOUT)
         if promised is not None and announced not in {None, promised}:
-            message = f"The gateway announces {announced} bytes for {path}, whose CID stands for {promised}"
+            message = f"The gateway announces {announced} bytes for {path}, but its CID stands for {promised}"
             raise self._gateway.api_error(message, head)
         size = announced if promised is None else promised
         if allowed:
@@ -115,7 +115,7 @@ class Ipfs:
         return size
 
     def _promised(self, path: str, timeout: float) -> int | None:
-        """Bytes of the file that a CID stands for, by its root block; None when nobody gives that."""
+        """Bytes of the file that a CID stands for, by its root block; None without that block."""
         words = path.strip("/").split("/")
         if len(words) != 2 or words[0] != "ipfs":
             return None
@@ -134,15 +134,15 @@ class Ipfs:
         return self._gateway.call("HEAD", f"/ipfs/{_check_cid(cid)}").ok
 
     def add(self, source: bytes | Path | str | BinaryIO, *, check: bool = True) -> str:
-        """Upload a file (a path, an open file or its bytes) to the node; its CID (version 0).
+        """Upload a file (a path, an open file or its bytes) to the node; return its CID (version 0).
 
         Args:
             source: What to upload.
-            check: Make sure that the gateway gives it out.
+            check: Make sure that the gateway serves it.
 
         Raises:
-            ConfigurationError: no node is known.
-            CryptoError: the file can not be read.
+            ConfigurationError: no node is configured.
+            CryptoError: the file cannot be read.
         """
         if self._node is None:
             raise ConfigurationError(
@@ -176,7 +176,7 @@ def _length(head: Answer) -> int | None:
 
 
 def _rewind(target: Path | str | BinaryIO) -> None:
-    """An open file is written anew on each attempt."""
+    """Empty an open file, which each attempt writes anew."""
     if not isinstance(target, (str, Path)) and target.seekable():
         target.seek(0)
         target.truncate()

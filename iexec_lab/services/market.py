@@ -37,14 +37,14 @@ RESOURCE_FIELDS = {
     "workerpoolorder": "workerpool",
     "requestorder": "requester",
 }
-"""The field of an order that names what it is about."""
+"""The field of an order that names its subject."""
 
 
 @dataclass(frozen=True, slots=True)
 class OrderPage:
-    """One page of the order book; ``count`` is the number of all orders that match, as the market says.
+    """One page of the order book; ``count`` is the number of all matching orders, as the market says.
 
-    ``left_out`` rows were no orders of the kind that was asked for.
+    ``left_out`` counts the rows that were not orders of this kind.
     """
 
     count: int
@@ -55,9 +55,9 @@ class OrderPage:
 
 @dataclass(frozen=True, slots=True)
 class DealPage:
-    """One page of deals as the market tells them; ``count`` is the number of all that match, as it says.
+    """One page of deals; ``count`` is the number of all matching deals, as the market says.
 
-    ``left_out`` rows were no deals.
+    ``left_out`` counts the rows that were not deals.
     """
 
     count: int
@@ -68,7 +68,7 @@ class DealPage:
 
 @dataclass(frozen=True, slots=True)
 class _List:
-    """A list of the API: its path, the key of its entries, what makes an entry itself, how one is read."""
+    """A list of the API: its path, the key of its entries, the field that identifies one, how one is read."""
 
     path: str
     key: str
@@ -78,7 +78,7 @@ class _List:
 
 
 class _Page(NamedTuple):
-    """What the market answers for a list; ``total`` is how many it says there are."""
+    """The market's answer for a list; ``total`` is how many entries it says there are."""
 
     total: int
     items: list[Any]
@@ -144,11 +144,11 @@ ORDERBOOK_FILTERS: Mapping[str, tuple[str, ...]] = {
     ),
     "requestorder": (*_COMMON, "beneficiary", "category", "max_trust", "workerpool_strict"),
 }
-"""The filters of each list. A flag that is not given is sent as false, as the market expects.
+"""The filters of each list. A missing flag is sent as false, as the market expects.
 
-``app``, ``dataset``, ``workerpool`` and ``requester`` other than the list's own are restrictions. Left out:
-only orders open to all match. An address: orders open to all or to it match, with the strict flag only those
-to it. ``any``: all match.
+``app``, ``dataset``, ``workerpool`` and ``requester`` other than the list's own are restrictions. Without
+one, only orders open to all match. With an address, orders open to all or to it match; with the strict flag,
+only those open to it. With ``any``, all match.
 """
 
 _ONE_OF = {"apporder": ("app", "app_owner"), "datasetorder": ("dataset", "dataset_owner")}
@@ -163,7 +163,7 @@ DEAL_FILTERS = (
 class Market:
     """One market; ``chain_id`` goes with every call.
 
-    All methods raise MarketError when the market is not reached or fails, and ApiError when it says no.
+    All methods raise MarketError when the market cannot be reached or fails, and ApiError when it refuses.
     """
 
     def __init__(self, url: str, chain_id: int, *, timeout: float = TIMEOUT) -> None:
@@ -174,7 +174,7 @@ class Market:
         """A token for one call of ``publish`` or ``unpublish``.
 
         Raises:
-            SignatureError: What the market wants signed is no login to it.
+            SignatureError: The market's challenge is not a login to it.
         """
         return log_in(self._http, "/challenge", MARKET, gate)
 
@@ -188,7 +188,7 @@ class Market:
             **filters: See ``ORDERBOOK_FILTERS``; None counts as not given.
 
         Raises:
-            ValidationError: a filter the list does not have, or a value it can not have.
+            ValidationError: an unknown filter, or an invalid value.
         """
         return OrderPage(*self._one(_orderbook(kind, filters), page, page_size))
 
@@ -196,12 +196,12 @@ class Market:
         """All open orders, or the best ``limit``; pages are fetched side by side.
 
         Raises:
-            MarketError: It took longer than the time-out, or the market tells more than 128 MB.
+            MarketError: It took longer than the time-out, or the answers have more than 128 MB.
         """
         return OrderPage(*self._all(_orderbook(kind, filters), limit))
 
     def order(self, kind: str, order_hash: str) -> OrderRow:
-        """A published order, open or not, by its hash, as the market tells it: hash it again before use."""
+        """A published order, open or not, by its hash, in the market's words: hash it again before use."""
         wanted = to_bytes32(order_hash)
         found = self._http.get_json(f"/{_known(kind)}s/{wanted}", {"chainId": self.chain_id})
         if not isinstance(found, dict) or not found.get("ok"):
@@ -210,11 +210,11 @@ class Market:
             return order_row(kind, self.chain_id, found)
         except ValidationError as error:
             raise self._http.api_error(
-                f"The market's answer is no {kind} {wanted}: {error.message}"
+                f"The market's answer is not {kind} {wanted}: {error.message}"
             ) from None
 
     def publish(self, kind: str, order: Mapping[str, Any], token: str) -> str:
-        """Publish a signed order (its JSON form); the order's hash."""
+        """Publish a signed order (its JSON form); return its hash."""
         answer = self._write("POST", kind, {"order": order}, token)
         published = answer.get("published")
         hashes = self._hashes([published.get("orderHash")]) if isinstance(published, dict) else []
@@ -231,13 +231,13 @@ class Market:
         resource: str | None = None,
         target: str | None = None,
     ) -> list[str]:
-        """Take orders off the market; the hashes of those taken off.
+        """Take orders off the market; return their hashes.
 
         Args:
             kind: As for ``orderbook``.
             token: From ``log_in``.
             order_hash: One order.
-            resource: Orders about this app, dataset, workerpool or by this requester.
+            resource: Orders for this app, dataset or workerpool, or by this requester.
             target: With a resource: ``unpublish_last`` (default) or ``unpublish_all``.
         """
         _known(kind)
@@ -256,7 +256,7 @@ class Market:
         Args:
             page: From 0.
             page_size: 10 to 1000.
-            **filters: See ``DEAL_FILTERS``; each must be met exactly.
+            **filters: See ``DEAL_FILTERS``; each must match exactly.
         """
         return DealPage(*self._one(_deals(filters), page, page_size))
 
@@ -276,7 +276,7 @@ class Market:
         try:
             return [to_bytes32(each) for each in told] if isinstance(told, list) else []
         except ValidationError as error:
-            raise self._http.api_error(f"The market names no order: {plain(error.message, 80)}") from None
+            raise self._http.api_error(f"The market gave no order hash: {plain(error.message, 80)}") from None
 
     def _page(self, wanted: _List, page: int, page_size: int, allowance: Allowance | None = None) -> _Page:
         if page_size < SMALLEST_PAGE:
@@ -291,13 +291,13 @@ class Market:
         return _Page(int(count), items, bool(known.get("nextPage")))
 
     def _one(self, wanted: _List, page: int, page_size: int) -> tuple[int, list[Any], bool, int]:
-        """A page by itself: what ``OrderPage`` and ``DealPage`` hold."""
+        """A single page, as the fields of ``OrderPage`` and ``DealPage``."""
         found = self._page(wanted, page, page_size)
         rows = self._rows(wanted, found.items)
         return found.total, rows, found.has_more, len(found.items) - len(rows)
 
     def _rows(self, wanted: _List, items: Sequence[Any]) -> list[Any]:
-        """The items that are rows of the list; the others are left out, and counted by the caller."""
+        """The items that are rows of the list; the caller counts the others."""
         rows = []
         for item in items:
             try:
@@ -307,9 +307,9 @@ class Market:
         return rows
 
     def _all(self, wanted: _List, limit: int | None) -> tuple[int, list[Any], bool, int]:
-        """Pages are read while they bring rows: ``count`` says where to stop, never how much to expect."""
+        """Read pages while they bring rows: ``count`` says where to stop, never how much to expect."""
         if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
-            raise ValidationError(f"{to_text(limit)} is not a valid limit", hint="A whole number.")
+            raise ValidationError(f"{to_text(limit)} is not a valid limit", hint="Give a whole number.")
         size = LARGEST_PAGE if limit is None else min(max(limit, SMALLEST_PAGE), LARGEST_PAGE)
         allowance = Allowance(MarketError, self._http.timeout, MAX_LIST)
 
@@ -323,7 +323,7 @@ class Market:
         with closing(further(read, -(-enough // size) - 1)) as more:
             for page in chain([first], more):
                 before, rows = len(found), self._rows(wanted, page.items)
-                # The list may move while its pages are read: an entry then stands on two of them.
+                # The list may move while its pages are read, so that an entry is on two of them.
                 found.update((row[wanted.identity].lower(), row) for row in rows)
                 left_out += len(page.items) - len(rows)
                 is_end = len(page.items) < size or len(found) == before
@@ -341,7 +341,7 @@ def _orderbook(kind: str, filters: Mapping[str, Any]) -> _List:
     if needed and not any(name in query for name in needed):
         raise ValidationError(f"{' or '.join(needed)} is required")
     for name in ("minTrust", "minVolume"):
-        if query.get(name) == 0:  # asks for nothing; the market takes no 0 there
+        if query.get(name) == 0:  # means nothing; the market refuses a 0 there
             del query[name]
     flags: dict[str, str | int] = {_FILTERS[name][0]: False for name in known if _FILTERS[name][1] is _flag}
     return _List(f"/{kind}s", "orders", "orderHash", flags | query, partial(order_row, kind))
@@ -355,7 +355,7 @@ def _read_filters(what: str, filters: Mapping[str, Any], known: Sequence[str]) -
     query = {}
     for name, value in filters.items():
         if name not in known:
-            raise ValidationError(f"{what} have no filter {name}", hint=f"They have: {', '.join(known)}.")
+            raise ValidationError(f"{what} have no filter {name}", hint=f"Use one of: {', '.join(known)}.")
         if value is not None:
             key, read = _FILTERS[name]
             query[key] = read(value)
@@ -364,12 +364,14 @@ def _read_filters(what: str, filters: Mapping[str, Any], known: Sequence[str]) -
 
 def _known(kind: str) -> str:
     if kind not in RESOURCE_FIELDS:
-        raise ValidationError(f"{kind} is no kind of order", hint=f"Kinds: {', '.join(RESOURCE_FIELDS)}.")
+        raise ValidationError(
+            f"{kind} is not a kind of order", hint=f"Use one of: {', '.join(RESOURCE_FIELDS)}."
+        )
     return kind
 
 
 def _is_page(count: Any, items: Any) -> bool:
-    """A number, and a list that has at least one object if it has anything."""
+    """True for a count, and a list that is empty or has at least one object."""
     if type(count) is not int or not 0 <= count < _MAX_COUNT or not isinstance(items, list):
         return False
     return not items or any(isinstance(item, dict) for item in items)

@@ -1,8 +1,8 @@
-"""Orders and deals as a market tells them, checked field by field: the JSON of a stranger becomes rows.
+"""Orders and deals from a market, checked field by field: the JSON of a stranger becomes rows.
 
-A row is what the market said (``--raw`` prints it), less the fields that nobody knows; each field that is
-there is of its kind. Whether a row is *true* is another question: who uses an order by its hash hashes it
-again (``client/matching/published.py``), and ``docs/trust.md`` says what is believed.
+A row is what the market said (``--raw`` prints it) without unknown fields; every field has the right type.
+Whether a row is *true* is another question: an order that is used by its hash is hashed again
+(``client/matching/published.py``), and ``docs/trust.md`` says what is believed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _MOMENT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15}Z").fullma
 
 
 class OrderRow(TypedDict):
-    """An order that was published; all but ``order`` and its hash is the market's word."""
+    """A published order; all but ``order`` and its hash is the market's claim."""
 
     order: dict[str, Any]
     orderHash: str
@@ -50,7 +50,7 @@ class OrderRow(TypedDict):
 
 
 class DealRow(TypedDict, total=False):
-    """A deal in the market's words; the hub's are those of ``Hub.view_deal``."""
+    """A deal as the market describes it; ``Hub.view_deal`` gives the hub's own description."""
 
     dealid: str
     chainId: int | str
@@ -98,14 +98,14 @@ def _is_uint(value: Any) -> bool:
 
 
 def _is_count(value: Any) -> bool:
-    """Fits into the columns that hold counts."""
+    """True for a number that fits the columns of counts."""
     if type(value) is int:
         return 0 <= value < 2**63
     return isinstance(value, str) and _NUMBER(value) is not None and int(value) < 2**63
 
 
 def _is_text(value: Any) -> bool:
-    """Text that can be written as UTF-8; the hub hashes it as such."""
+    """True for text that UTF-8 can hold; the hub hashes it as UTF-8."""
     if not isinstance(value, str):
         return False
     try:
@@ -116,7 +116,7 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_params(value: Any) -> bool:
-    """JSON text, as every order that a market takes has it."""
+    """True for JSON text, which every order on a market has."""
     if not _is_text(value):
         return False
     try:
@@ -202,9 +202,9 @@ def _order_fields(kind: str) -> Mapping[str, Check]:
 
 @cache
 def _usual(kind: str) -> Callable[[Any, int], bool]:
-    """Whether a row is as markets write them, nothing more and nothing less: one match for all its values.
+    """A test whether a row is exactly as markets write them, with one match for all values.
 
-    This is for speed alone; what it does not know is looked at field by field.
+    This is only for speed; other rows are checked field by field.
     """
     fields = {name: fits for name, fits in _order_fields(kind).items() if fits is not _is_params}
     free = _order_fields(kind).keys() - fields.keys()
@@ -218,7 +218,7 @@ def _usual(kind: str) -> Callable[[Any, int], bool]:
     }
     forms = [*(_FORMS[fits] for fits in fields.values()), *told.values()]
     match = re.compile(" ".join(forms)).fullmatch
-    # %r sets text in quotes: a number is digits only if it is a number.
+    # %r puts text in quotes, so that only a number matches as digits.
     shape = " ".join("%r" if form == _NUMBER_FORM else "%s" for form in forms)
     get_order, get_told = itemgetter(*fields), itemgetter(*told)
     order_size, row_size = len(fields) + len(free), len(told) + 1
@@ -243,12 +243,12 @@ def order_row(kind: str, chain_id: int, told: Any) -> OrderRow:
     """A published order of this kind and chain.
 
     Raises:
-        ValidationError: It is none; the text names the field.
+        ValidationError: It is not one; the text names the field.
     """
     if _usual(kind)(told, chain_id):
         return told  # type: ignore[no-any-return]
     if not isinstance(told, dict):
-        raise ValidationError(f"{plain(told, 80)} is no {kind}")
+        raise ValidationError(f"{plain(told, 80)} is not a valid {kind}")
     order = _order_json(kind, told.get("order"))
     for name in ("orderHash", "remaining"):
         if name not in told:
@@ -281,10 +281,10 @@ def deal_row(chain_id: int, told: Any) -> DealRow:
     """A deal of this chain.
 
     Raises:
-        ValidationError: It is none, or its id is not that of its request order.
+        ValidationError: It is not one, or its id is not that of its request order.
     """
     if not isinstance(told, dict):
-        raise ValidationError(f"{plain(told, 80)} is no deal")
+        raise ValidationError(f"{plain(told, 80)} is not a deal")
     if not _is_word(told.get("dealid")):
         raise _unfit("dealid", told.get("dealid"))
     row: dict[str, Any] = {}
@@ -307,7 +307,7 @@ def _party(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _checked_chain(value: Any, chain_id: int) -> int | str:
-    """The chain that was asked for; here the market writes numbers, there text.
+    """The expected chain; the market writes its id as a number or as text.
 
     Raises:
         ValidationError: It is another one.
@@ -320,4 +320,4 @@ def _checked_chain(value: Any, chain_id: int) -> int | str:
 def _unfit(name: str, value: Any) -> ValidationError:
     if value is None:
         return ValidationError(f"{name} is missing")
-    return ValidationError(f"{name} can not be {plain(value, 80)}")
+    return ValidationError(f"{name} cannot be {plain(value, 80)}")

@@ -1,4 +1,4 @@
-"""Reading a long list page by page: side by side, as long as pages bring rows, within one allowance."""
+"""Reading the pages of a long list side by side, while they bring rows, within one allowance."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ P = TypeVar("P")
 
 @dataclass(slots=True)
 class Allowance:
-    """What one call may take in all, however many answers it needs.
+    """What one call may take in all, in any number of answers.
 
     Attributes:
         error: Class of the errors.
@@ -46,7 +46,7 @@ class Allowance:
         """Count bytes that were read.
 
         Raises:
-            ServiceError: They are too many, or came too late.
+            ServiceError: There are too many, or they came too late.
         """
         with self._lock:
             self._taken += size
@@ -61,7 +61,7 @@ class Allowance:
 
 
 def further(read: Callable[[int], P], last: int) -> Generator[P, None, None]:
-    """Pages 1 to ``last`` in their order; no more than ``TOGETHER`` are asked for before they are wanted."""
+    """Pages 1 to ``last`` in order; at most ``TOGETHER`` are fetched ahead."""
     if last < 1:
         return
     from concurrent.futures import ThreadPoolExecutor

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from iexec_lab.wallet.gate import Gate
 
 
-#: A JWT; only that it is one printable word of sensible length is looked at: workers use it, not we.
+#: A JWT; it is only checked to be one printable word of sensible length: workers use it, not we.
 _TOKEN: Final = re.compile("[!-~]{1,8192}")
 
 
@@ -25,12 +25,12 @@ class ResultProxy:
         self._http = Http(url, ResultProxyError, timeout=timeout)
 
     def login(self, gate: Gate) -> str:
-        """A token (JWT) that workers may upload the wallet's results with; it is pushed to the SMS.
+        """A token (JWT) with which workers may upload the wallet's results; it is pushed to the SMS.
 
         Raises:
-            ResultProxyError: the proxy was not reached or failed.
-            ApiError: ``Result Proxy login failed: <status>``, or what it gave is no token.
-            SignatureError: What the proxy wants signed is no login to it.
+            ResultProxyError: the proxy could not be reached or failed.
+            ApiError: ``Result Proxy login failed: <status>``, or its answer is not a token.
+            SignatureError: The proxy's challenge is not a login to it.
         """
         token = log_in(self._http, "/results/challenge", RESULT_PROXY, gate)
         answer = self._http.call("POST", "/results/login", {"chainId": gate.place.chain_id}, body=token)

@@ -1,6 +1,6 @@
-"""The secret management service (SMS): what secrets exist, and pushing new ones.
+"""The secret management service (SMS): which secrets exist, and pushing new ones.
 
-A secret is pushed as plain text with the owner's signature over it; nobody can read it back.
+A secret is pushed as plain text with its owner's signature over it; nobody can read it back.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Sms:
     """One SMS.
 
-    All methods raise SmsError when it is not reached or fails, and ApiError when it says no.
+    All methods raise SmsError when it cannot be reached or fails, and ApiError when it refuses.
     """
 
     def __init__(self, url: str, *, timeout: float = TIMEOUT) -> None:
@@ -33,14 +33,14 @@ class Sms:
         return self._exists(*_place("web3", dataset))
 
     def push_dataset_secret(self, dataset: str, value: str, gate: Gate) -> None:
-        """Store a dataset's key, once and for all; the wallet owns the dataset."""
+        """Store a dataset's key, once and for all; the wallet must own the dataset."""
         self._push_once("web3", dataset, value, gate)
 
     def has_app_secret(self, app: str) -> bool:
         return self._exists(*_place("app", app))
 
     def push_app_secret(self, app: str, value: str, gate: Gate) -> None:
-        """Store the secret of an app, once and for all; the wallet owns the app."""
+        """Store the secret of an app, once and for all; the wallet must own the app."""
         self._push_once("app", app, value, gate)
 
     def has_web2(self, owner: str, name: str) -> bool:
@@ -48,10 +48,10 @@ class Sms:
         return self._exists(*_place("web2", owner, name))
 
     def push_web2(self, name: str, value: str, gate: Gate, *, update: bool = False) -> bool:
-        """Store a named secret of the wallet; with ``update`` also in the place of an older one.
+        """Store a named secret of the wallet; with ``update``, replace an older one.
 
         Returns:
-            True when there was an older one.
+            True when it replaced an older one.
         """
         path, query = _place("web2", gate.address, name)
         exists = self._exists(path, query)
@@ -98,7 +98,7 @@ class Sms:
 
     def _accept(self, answer: Answer) -> None:
         if not answer.ok:
-            # The blank stays where a server gives no words: so the official SDK puts it.
+            # The blank stays when a server gives no reason, as in the official SDK.
             message = f"SMS answered with unexpected status: {answer.status} {answer.reason}"
             raise self._http.api_error(message, answer)
 
@@ -107,7 +107,7 @@ class Sms:
 
 
 def _place(kind: SecretKind, address: str, name: str | None = None) -> tuple[str, Query]:
-    """Path and query of a secret; slashes in a name stay, as with the official SDK."""
+    """Path and query of a secret; slashes in a name stay, as in the official SDK."""
     address = to_address(address)
     if kind == "web3":
         return "/secrets/web3", {"secretAddress": address}

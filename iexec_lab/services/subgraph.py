@@ -1,4 +1,4 @@
-"""Subgraphs: the history of PoCo and of vouchers, asked in GraphQL.
+"""Subgraphs: the history of PoCo and of vouchers, queried in GraphQL.
 
 Prices, balances and values of a subgraph are in RLC (not nRLC), as decimal text; ids are in lower case.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 PAGE: Final = 1000
-"""Rows of the largest page a subgraph gives."""
+"""Rows of a subgraph's largest page."""
 
 VOUCHER_INFO: Final = """
 query getVoucherInfo($id: ID!) {
@@ -61,7 +61,7 @@ query totals {
 
 
 class Subgraph:
-    """One subgraph; unlike with other services, the path of ``url`` counts."""
+    """One subgraph; unlike for other services, the path of ``url`` counts."""
 
     def __init__(self, url: str, *, timeout: float = TIMEOUT) -> None:
         self._http = Http(url, SubgraphError, timeout=timeout)
@@ -75,8 +75,8 @@ class Subgraph:
         """The ``data`` of a GraphQL query.
 
         Raises:
-            SubgraphError: not reached, or it says that the query is wrong.
-            ApiError: the answer is no JSON.
+            SubgraphError: it could not be reached, or says that the query is wrong.
+            ApiError: the answer is not JSON.
         """
         body: dict[str, Any] = {"query": text.strip(), "variables": dict(variables or {})}
         if operation:
@@ -93,8 +93,8 @@ class Subgraph:
     def rows(self, text: str, where: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """All rows of a list query of this module, page after page; ``where`` is its filter.
 
-        Each row has an ``id``; its other fields are as they were told.
-        A subgraph that never ends is asked as long as its rows are taken.
+        Each row has an ``id``; its other fields are unchecked. An endless subgraph is read while rows are
+        taken.
         """
         last = ""
         while True:
@@ -107,7 +107,7 @@ class Subgraph:
             last = rows[-1]["id"]
 
     def malformed(self) -> SubgraphError:
-        return self._error("the answer has not the shape that was asked for")
+        return self._error("the answer does not have the shape of the query")
 
     def _error(self, words: str) -> SubgraphError:
         shown = self._http.shown
@@ -127,8 +127,8 @@ class PocoSubgraph(Subgraph):
         """Deals in the order of their ids.
 
         Args:
-            since: First moment (unix seconds).
-            until: Moment after the last.
+            since: First moment, seconds since 1970.
+            until: End, not included, seconds since 1970.
             **parties: Addresses as ``app``, ``dataset``, ``workerpool``, ``requester``, ``beneficiary``.
         """
         where: dict[str, Any] = {
@@ -141,7 +141,7 @@ class PocoSubgraph(Subgraph):
         return self.rows(DEALS, where)
 
     def tasks(self, deal_id: str) -> Iterator[dict[str, Any]]:
-        """The tasks of a deal that were initialised."""
+        """The initialised tasks of a deal."""
         return self.rows(TASKS, {"deal": to_bytes32(deal_id)})
 
     def totals(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The pooled HTTP session of all services, and the causes of its failures in words.
+"""The pooled HTTP session of all services, and the causes of failures in words.
 
 ``requests`` and ``urllib3`` are imported with this module, so import it late.
 """
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
     import requests
 
-_POOLED = 16  # connections kept for a host: as many as pages fetched at once
+_POOLED = 16  # connections kept for a host, enough for the pages fetched at once
 _CONNECT = 10.0  # seconds for one address of a host
-_PIECE = 16 << 10  # what a slow transfer brings in a second
+_PIECE = 16 << 10  # bytes that a slow transfer brings in a second
 
 _NETWORK = (RequestException, urllib3_errors.HTTPError, HTTPException, OSError, ValueError)
 
@@ -46,21 +46,21 @@ _CAUSES: tuple[tuple[tuple[type[BaseException], ...], str, bool], ...] = (
     ((ConnectTimeout,), "no connection in time", True),
     ((TimeoutError, Timeout, urllib3_errors.TimeoutError), "no whole answer in time", True),
     ((TooManyRedirects,), "too many redirections", False),
-    ((InvalidSchema, InvalidURL, LocationValueError), "a redirection to what is no HTTP address", False),
+    ((InvalidSchema, InvalidURL, LocationValueError), "a redirection to an invalid HTTP address", False),
     (
         (ConnectionError, urllib3_errors.ProtocolError, ChunkedEncodingError),
         "the connection ended before the whole answer was there",
         True,
     ),
 )
-"""Kinds of exceptions, what to call them, and whether it may pass; the first that fits counts."""
+"""Kinds of exceptions, words for them, and whether they may pass; the first that fits counts."""
 
 
 class TransportError(Exception):
     """An exchange without an answer.
 
-    ``words`` tell why and name no address, ``passing`` that another attempt may fare better, ``status`` is
-    there when a proxy or the server itself said so, ``wait`` when it said how many seconds to stay away.
+    ``words`` say why, without an address; ``passing``: another attempt may succeed; ``status``: what a proxy
+    or the server answered, if anything; ``wait``: how many seconds it asked to wait.
     """
 
     def __init__(
@@ -77,14 +77,14 @@ class TransportError(Exception):
 def session(*, nearby: bool) -> requests.Session:
     """One of the two sessions of this process; threads may share it.
 
-    No proxy knows the way to services that are ``nearby``: those of the sandbox.
+    Services that are ``nearby`` (those of the sandbox) are reached without a proxy.
     """
     made = PatientSession(_POOLED)
     made.trust_env = not nearby
     made.headers["User-Agent"] = f"iexec-lab/{_version()}"
     made.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     made.max_redirects = 5
-    # Without this, requests puts what ~/.netrc says in the place of our Authorization headers.
+    # Without this, requests replaces our Authorization headers by those of ~/.netrc.
     made.auth = lambda request: request
     return made
 
@@ -127,7 +127,7 @@ def pieces(response: requests.Response, limit: int) -> Iterator[bytes]:
     """The decoded body.
 
     Raises:
-        TransportError: it is cut off, late, or has more than ``limit`` bytes.
+        TransportError: it is cut off, late, or longer than ``limit`` bytes.
     """
     size = 0
     allowed = current()
@@ -144,7 +144,7 @@ def pieces(response: requests.Response, limit: int) -> Iterator[bytes]:
 
 
 def _explain(error: Exception) -> TransportError:
-    """Name the cause; the libraries' own texts hold the whole address."""
+    """Name the cause; the libraries' own texts contain the whole address."""
     found = tuple(causes(error))
     for kinds, words, passing in _CAUSES:
         if any(isinstance(cause, kinds) for cause in found):

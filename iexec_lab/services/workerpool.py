@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class WorkerpoolApi:
     """One scheduler; ``url`` comes from Compass, or from ENS on older chains.
 
-    All methods raise WorkerpoolError when it is not reached or fails, and ApiError when it says no.
+    All methods raise WorkerpoolError when it cannot be reached or fails, and ApiError when it refuses.
     """
 
     def __init__(self, url: str, *, timeout: float = TIMEOUT) -> None:
@@ -27,7 +27,7 @@ class WorkerpoolApi:
     def task(self, task_id: str) -> dict[str, Any]:
         """``{task: {status, statusHistory}, replicates: [{worker, exitCode, status, statusHistory}]}``.
 
-        What the scheduler does not tell, or tells in another form, is None; all of it is its word only.
+        What the scheduler omits, or gives in another form, is None; all of it is only its claim.
         """
         task = self._object(self._http.get_json(f"/tasks/{to_bytes32(task_id)}"))
         return {
@@ -49,10 +49,10 @@ class WorkerpoolApi:
     def logs(self, task_id: str, gate: Gate) -> Rows:
         """``[{worker, stdout, stderr}]``; the gate's wallet is the deal's requester.
 
-        Entries that name no worker are left out; what is no text is None.
+        Entries without a worker are left out; an output that is not text is None.
 
         Raises:
-            SignatureError: What the scheduler wants signed is no login to it.
+            SignatureError: The scheduler's challenge is not a login to it.
         """
         headers = {"Authorization": log_in(self._http, "/tasks/logs/challenge", WORKERPOOL, gate)}
         answer = self._object(self._http.get_json(f"/tasks/{to_bytes32(task_id)}/logs", headers=headers))
@@ -80,12 +80,12 @@ class WorkerpoolApi:
 
 
 def _word(value: Any) -> str | None:
-    """A word of the scheduler, on one line."""
+    """Text of the scheduler, on one line."""
     return plain(value) if isinstance(value, str) else None
 
 
 def _output(value: Any) -> str | None:
-    """What a program printed, whole, in characters that can be written."""
+    """The whole output of a program, in valid Unicode."""
     if not isinstance(value, str) or value.isascii():
         return value if isinstance(value, str) else None
     return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -96,7 +96,7 @@ def _number(value: Any) -> int | None:
 
 
 def _history(value: Any) -> list[dict[str, Any]] | None:
-    """Steps that have a status; what else is told of a step is a word or a number."""
+    """Steps that have a status; their other values are text or numbers."""
     if not isinstance(value, list):
         return None
     return [

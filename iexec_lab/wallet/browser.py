@@ -1,7 +1,6 @@
 """A wallet in a browser (EIP-1193): it signs and sends, and no private key comes near this process.
 
-How a request gets to the browser and back is the business of ``ask``: a notebook widget, or
-``page.PageWallet``.
+``ask`` brings a request to the browser and its answer back: a notebook widget, or ``page.PageWallet``.
 """
 
 from __future__ import annotations
@@ -34,19 +33,19 @@ _HINTS = {
 
 
 _LOOK_FIRST = (
-    "It may have been sent, or still be approved: look into the wallet before you send it again. "
-    "The same is not asked for twice before it is answered there or its page is loaded anew."
+    "It may have been sent, or may still be approved: look in the wallet before you send it again. "
+    "The same request is not made twice until the wallet answers or its page is reloaded."
 )
 
 
 class WalletRefusal(Exception):  # noqa: N818 -- not an error for users: BrowserSigner says what it means
-    """The wallet's answer to one request when that is no result; raised by ``ask``.
+    """The wallet's answer to one request when there is no result; raised by ``ask``.
 
     Attributes:
         code: Of EIP-1193.
-        message: The wallet's words, or ours where it gave none.
-        may_be_sent: A page has the request, and what became of it is not known.
-        tx_hash: What was sent in spite of it.
+        message: The wallet's words, or ours if it gave none.
+        may_be_sent: A page has the request, and its outcome is not known.
+        tx_hash: The transaction that was sent all the same.
     """
 
     def __init__(
@@ -60,14 +59,14 @@ class WalletRefusal(Exception):  # noqa: N818 -- not an error for users: Browser
 
     @classmethod
     def from_json(cls, error: Any) -> WalletRefusal:
-        """From ``{"code": ..., "message": ...}``, of which a page can send anything."""
+        """From ``{"code": ..., "message": ...}``; a page can send anything."""
         fields = error if isinstance(error, dict) else {}
         code = fields.get("code")
         return cls(code if isinstance(code, int) else -32603, str(fields.get("message") or "no reason given"))
 
 
 class LeftInWallet(KeyboardInterrupt):
-    """Interrupted while the wallet was asked to send something, which it may still do."""
+    """Interrupted during a request to send something, which the wallet may still do."""
 
     def __init__(self) -> None:
         super().__init__(f"Interrupted while the wallet was asked to send a transaction. {_LOOK_FIRST}")
@@ -82,8 +81,8 @@ class BrowserSigner:
 
     Args:
         ask: ``ask(method, params)`` gives the wallet's result or raises ``WalletRefusal``.
-        address: The account that has to sign; None takes the wallet's first.
-        chain: ``wallet_addEthereumChain``'s object for the chain that the wallet may not know: ``chainId``,
+        address: The account that must sign; None takes the wallet's first.
+        chain: ``wallet_addEthereumChain``'s object for a chain that the wallet may not know: ``chainId``,
             ``chainName``, ``rpcUrls``, ``nativeCurrency``.
     """
 
@@ -99,7 +98,7 @@ class BrowserSigner:
 
     @cached_property
     def address(self) -> str:
-        """The account; the wallet asks its user once whether it may be known.
+        """The account; the wallet asks its user once for permission to show it.
 
         Raises:
             WalletError: The user said no, there is no wallet, or it has another account.
@@ -123,7 +122,7 @@ class BrowserSigner:
     def sign_typed_data(
         self, domain: Mapping[str, Any], types: TypedMembers, message: Mapping[str, Any]
     ) -> str:
-        """EIP-712, shown by the wallet member by member.
+        """EIP-712; the wallet shows it member by member.
 
         Raises:
             SignatureError: Refused, or signed by another account.
@@ -149,11 +148,11 @@ class BrowserSigner:
         return self._checked(personal_digest(data), self._request("personal_sign", params, SignatureError))
 
     def send_transaction(self, transaction: Mapping[str, Any]) -> str:
-        """Let the wallet send; gives the hash.
+        """Let the wallet send; return the hash.
 
         Raises:
-            TransactionError: Refused, not answered, or the answer is no hash.
-            LeftInWallet: A ``KeyboardInterrupt`` while the wallet was asked.
+            TransactionError: Refused, not answered, or the answer is not a hash.
+            LeftInWallet: A ``KeyboardInterrupt`` during the request.
         """
         fields = {"from": self.address, **transaction}
         if "chainId" in fields:
@@ -171,12 +170,12 @@ class BrowserSigner:
             return to_bytes32(answer)
         except ValidationError:
             raise TransactionError(
-                "The browser wallet did not answer a transaction hash",
-                hint="Look into the wallet whether it was sent, before you send it again.",
+                "The browser wallet did not answer with a transaction hash",
+                hint="Look in the wallet whether it was sent before you send it again.",
             ) from None
 
     def use_chain(self, chain_id: int, error: type[IexecError] = WalletError) -> None:
-        """Have the wallet on this chain, which its user may have to allow; else ``error`` is raised."""
+        """Switch the wallet to this chain, which its user may have to allow; raise ``error`` on failure."""
         if self._current_chain(error) == chain_id:
             return
         wanted = {"chainId": hex(chain_id)}
@@ -208,14 +207,14 @@ class BrowserSigner:
             raise error(refusal.message, details={"request": method}, hint=_HINTS.get(refusal.code)) from None
 
     def _checked(self, digest: bytes, signature: Any) -> str:
-        """The signature, if it is this account's; one of another length is a smart account's own business."""
+        """The signature, if this account made it; one of another length is a smart account's, unchecked."""
         text = signature.lower() if isinstance(signature, str) else ""
         try:
             size = len(bytes.fromhex(text.removeprefix("0x"))) if text.startswith("0x") else 0
         except ValueError:
             size = 0
         if size == 0:
-            raise SignatureError("The browser wallet did not answer a signature")
+            raise SignatureError("The browser wallet did not answer with a signature")
         if size != 65:
             return text
         try:

@@ -1,7 +1,7 @@
 """The gate: every signature and every transaction of a session is made here.
 
-It knows what is signed (a login, a secret for the SMS, an order, a transaction) and where it will be good
-(chain and hub). There is no way to have it sign anything else, whatever a service or a node answers.
+It knows what is signed (a login, a secret for the SMS, an order, a transaction) and where that will be valid
+(chain and hub). It signs nothing else, whatever a service or a node answers.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where signatures are good: a network by its own facts, of the table or of ``chain.json``.
+    """Where signatures are valid: a network as the table or ``chain.json`` describes it.
 
     Attributes:
         network: Its name.
         chain_id: Of its chain.
         hub: Address of its PoCo contract.
-        real_value: What is signed there is worth money.
-        careful: What of it is not as the table of networks has it, in sentences.
+        real_value: Signatures for it are worth money.
+        careful: How it differs from the table of networks, in sentences.
     """
 
     network: str
@@ -50,38 +50,38 @@ class Place:
         return _domain(self.chain_id, self.hub)
 
     def check_chain(self, chain_id: int) -> None:
-        """Compare the chain with what a node says of itself.
+        """Compare the chain with the one that a node reports.
 
         Raises:
             ConfigurationError: The node is on another chain.
         """
         if chain_id != self.chain_id:
             raise ConfigurationError(
-                f"Network {self.network} is chain {self.chain_id}, its node is on another",
+                f"Network {self.network} is chain {self.chain_id}, but its node is on another",
                 details={"chain id": plain(chain_id)},
-                hint="Nothing was signed. Look at id and host of the chain in chain.json.",
+                hint="Nothing was signed. Check id and host of the chain in chain.json.",
             )
 
     def check_domain(self, domain: Domain) -> None:
-        """Compare the domain with what a node says of the hub.
+        """Compare the domain with the one that a node reports for the hub.
 
         Raises:
-            ConfigurationError: The hub signs for another one.
+            ConfigurationError: They differ.
         """
         if domain != self.domain:
             raise ConfigurationError(
-                f"The hub of network {self.network} signs for another domain",
+                f"The hub of network {self.network} has another signing domain",
                 details={
                     "expected": self.domain.to_json(),
                     "the node says": {name: plain(value) for name, value in domain.to_json().items()},
                 },
-                hint="Nothing was signed. Look at id, hub and host of the chain in chain.json.",
+                hint="Nothing was signed. Check id, hub and host of the chain in chain.json.",
             )
 
 
 @lru_cache(maxsize=8)
 def _domain(chain_id: int, hub: str) -> Domain:
-    """Its separator is a hash, computed once."""
+    """The domain; its separator is a hash, computed once."""
     return Domain(chain_id, hub)
 
 
@@ -90,7 +90,7 @@ class Gate:
 
     Args:
         signer: The unlocked wallet.
-        place: Where its signatures are to be good.
+        place: Where its signatures are valid.
         before_order: Makes sure that the node is at this place; raises ConfigurationError when it is not.
         before_transaction: The same for the chain alone, which is all that a transaction names.
     """
@@ -113,19 +113,19 @@ class Gate:
 
     @property
     def address(self) -> str:
-        """Of the wallet, EIP-55."""
+        """The wallet's address, EIP-55."""
         return self._signer.address
 
     def login(self, challenge: Any, *, name: str, service: str) -> str:
-        """The answer to a service's challenge, ``<digest>_<signature>_<address>``; good for that login alone.
+        """The answer to a service's challenge, ``<digest>_<signature>_<address>``; valid for that login only.
 
         Args:
             challenge: What the service answered.
             name: The name that its domain must have.
-            service: The service for people, with its address.
+            service: The service's name and address, for messages.
 
         Raises:
-            SignatureError: The challenge is anything else than a login to this service on this chain.
+            SignatureError: The challenge is not a login to this service on this chain.
         """
         try:
             return login_token(challenge, self._signer, name=name, chain_id=self.place.chain_id)
@@ -142,7 +142,7 @@ class Gate:
 
         Raises:
             ConfigurationError: The node is not at this place.
-            ValidationError: A request of somebody else.
+            ValidationError: A request order of another wallet.
         """
         self._before_order()
         return order.sign(self.place.domain, self._signer)
@@ -151,13 +151,13 @@ class Gate:
         """The wallet for a ``Sender``: it signs or sends transactions for this chain only.
 
         Raises:
-            TransactionError: The wallet can sign, but not send transactions.
+            TransactionError: The wallet can sign, but cannot send transactions.
         """
         if isinstance(self._signer, KeySigner):
             return _Keyed(self._signer, self.place, self._before_transaction)
         if isinstance(self._signer, SendingSigner):
             return _Sending(self._signer, self.place, self._before_transaction)
-        raise TransactionError(f"The wallet of {self.address} can sign, but not send transactions")
+        raise TransactionError(f"The wallet of {self.address} can sign, but cannot send transactions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,7 @@ class _Keyed:
 
 @dataclass(frozen=True, slots=True)
 class _Sending:
-    """Has a wallet send transactions on one chain."""
+    """Lets a wallet send transactions on one chain."""
 
     signer: SendingSigner
     place: Place
@@ -197,7 +197,7 @@ class _Sending:
 
 
 def _require_chain(transaction: Mapping[str, Any], place: Place) -> None:
-    """A transaction without a chain id would be good on every chain."""
+    """Refuse another chain; a transaction without a chain id would be valid on every chain."""
     named = transaction.get("chainId")
     if named not in (place.chain_id, hex(place.chain_id)):
         raise TransactionError(

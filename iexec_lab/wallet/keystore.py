@@ -1,7 +1,8 @@
-"""Wallet files: the same directories, names, look-up order and formats as the official command line's.
+"""Wallet files: the directories, names, look-up order and formats of the official command line.
 
 A keystore file is "Web3 Secret Storage" version 3, encrypted under a password; ``wallet.json`` in the working
 directory holds a bare key. ``cwd`` stands for the working directory, so that a project elsewhere has its own.
+Ours because ``eth_account`` writes and finds no files.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _DEFAULT_FOLDERS = {
 
 @dataclass(frozen=True, slots=True)
 class WalletFile:
-    """One wallet file; nothing is read before it is asked for."""
+    """One wallet file; it is read only when needed."""
 
     path: Path
     encrypted: bool = True
@@ -47,7 +48,7 @@ class WalletFile:
         """The JSON object in the file.
 
         Raises:
-            WalletError: The file can not be read, or holds something else.
+            WalletError: The file cannot be read, or holds something else.
         """
         try:
             content = loads(read_regular(self.path).decode("utf-8-sig"))
@@ -61,17 +62,17 @@ class WalletFile:
 
     @property
     def address(self) -> str:
-        """The address that the file names, EIP-55; no password is needed.
+        """The address in the file, EIP-55; no password is needed.
 
         Raises:
-            WalletError: The file can not be read, or names no address.
+            WalletError: The file cannot be read, or has no address.
         """
         content = self.read()
         address = content.get("address")
         if address is None and not self.encrypted and "privateKey" in content:
             return self.unlock().address
         if not is_address(address):
-            raise WalletError(f"{self.name} names no address", details={"file": self.path})
+            raise WalletError(f"{self.name} has no address", details={"file": self.path})
         return to_address(address)
 
     def unlock(self, password: str | None = None) -> LocalSigner:
@@ -91,7 +92,7 @@ class WalletFile:
 
 @dataclass(frozen=True, slots=True)
 class SavedWallet:
-    """A file just written and what is in it; the content of an unencrypted one includes the private key."""
+    """A file just written and its content, which includes the private key when it is not encrypted."""
 
     path: Path
     address: str
@@ -105,7 +106,7 @@ def keystore_dir(option: str | os.PathLike[str] | None = None, *, cwd: Path = Pa
     """The directory that ``--keystoredir`` means: ``global`` (the default), ``local`` or a path.
 
     Raises:
-        WalletError: No directory can be called so.
+        WalletError: The name is impossible.
     """
     if option is None or option == "global":
         return Path.home() / _DEFAULT_FOLDERS.get(sys.platform, "")
@@ -120,7 +121,7 @@ def list_wallets(folder: Path) -> list[WalletFile]:
     """The keystore files of a directory, newest first by the time in their names.
 
     Raises:
-        WalletError: The directory can not be read.
+        WalletError: The directory cannot be read.
     """
     try:
         names = sorted(path.name for path in folder.iterdir())
@@ -138,7 +139,7 @@ def find_wallet(
     keystoredir: str | os.PathLike[str] | None = None,
     cwd: Path = Path(),
 ) -> WalletFile:
-    """The wallet that the options mean.
+    """The wallet that the options select.
 
     In this order: the file named; the newest file of the address named; ``wallet.json`` in the working
     directory, even when a keystore directory is given; the newest file of the keystore directory.
@@ -171,7 +172,7 @@ def read_address(
     keystoredir: str | os.PathLike[str] | None = None,
     cwd: Path = Path(),
 ) -> str | None:
-    """The address of the wallet that the options mean; None when there is none that can be read."""
+    """The address of the wallet that the options select; None when it cannot be read."""
     try:
         return find_wallet(
             wallet_file=wallet_file, wallet_address=wallet_address, keystoredir=keystoredir, cwd=cwd
@@ -190,11 +191,11 @@ def save_wallet(
 ) -> SavedWallet:
     """Write the key to a new file, mode 0600.
 
-    With a password a keystore file in the keystore directory (made when missing); without one,
+    With a password: a keystore file in the keystore directory (created when missing); without one:
     ``wallet.json`` in the working directory.
 
     Raises:
-        WalletError: The file exists and may not be replaced, or can not be written.
+        WalletError: The file exists and must not be replaced, or cannot be written.
     """
     content: dict[str, Any]
     if password:
@@ -272,7 +273,7 @@ def _find_address(address: str, folder: Path) -> WalletFile:
 
 
 def _write_private(path: Path, text: str) -> None:
-    """Write beside the target, then put it in place, so that a reader never meets half a key."""
+    """Write beside the target, then rename, so that a reader never sees half a key."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.unlink(missing_ok=True)
     try:
@@ -288,7 +289,7 @@ def _write_private(path: Path, text: str) -> None:
 
 
 def _refused(error: OSError, action: str, path: Path) -> WalletError:
-    """The words in which Node reports the same failure; who has no wallet yet is told how to get one."""
+    """The failure in Node's words; for a missing file the hint says how to create a wallet."""
     code = error.errno or errno.EIO
     words = error.strerror or os.strerror(code)
     return WalletError(

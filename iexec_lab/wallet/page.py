@@ -1,9 +1,8 @@
 """A page on loopback that hands requests to the browser's wallet: for terminals, scripts and any notebook.
 
-The address of the page holds a secret, so nobody else on the machine or the web can ask or answer. It is not
-given to the browser on its command line, which all users of the machine can read, but in a file that only its
-owner can. The page stays open and fetches one request after the other; exactly one page gets each request,
-once.
+The page's address holds a secret, so nobody else on the machine or the web can ask or answer. It is not on
+the browser's command line, which all users of the machine can read, but in a file that only its owner can
+read. The page stays open and fetches one request after the other; exactly one page gets each request, once.
 """
 
 from __future__ import annotations
@@ -93,8 +92,8 @@ class _Asked:
     number: str = field(default_factory=lambda: secrets.token_hex(8))
     handed: bool = False
     reply: dict[str, Any] | None = None
-    lost: bool = False  # with the page that had it
-    closed: bool = False  # that page says so itself
+    lost: bool = False  # together with its page
+    closed: bool = False  # the page said so itself
 
     @property
     def ended(self) -> bool:
@@ -102,13 +101,13 @@ class _Asked:
 
 
 class PageWallet:
-    """``ask`` of a ``BrowserSigner``, by way of a page in the user's browser.
+    """``ask`` of a ``BrowserSigner``, through a page in the user's browser.
 
     Args:
-        open_page: Called with the page's address whenever no page is open, e.g. ``print``. By default the
-            browser opens a file that leads there.
+        open_page: Called with the page's address when no page is open, e.g. ``print``. By default the browser
+            opens a file that leads there.
         timeout: Seconds the user may take for one request.
-        base: How the page is reached when not on loopback, with ``{port}``: a proxy's path.
+        base: The page's address when it is not on loopback, with ``{port}``: a proxy's path.
     """
 
     def __init__(
@@ -138,7 +137,7 @@ class PageWallet:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def __call__(self, method: str, params: list[Any]) -> Any:
-        """The wallet's result; WalletRefusal when it has none or nobody answers."""
+        """The wallet's result; WalletRefusal when there is none, or no answer."""
         with self._turn:
             self._left.check(method, params)
             asked = _Asked(method, params)
@@ -161,7 +160,7 @@ class PageWallet:
         with self._changed:
             self._asked = asked
             self._changed.notify_all()
-            # A page that has just answered comes back for more; one that does not was closed.
+            # A page that has just answered comes back for more; otherwise it was closed.
             waiting = self._pages > 0 or time.monotonic() - self._seen < REOPEN_AFTER
             taken = waiting and self._changed.wait_for(lambda: asked.handed, REOPEN_AFTER)
         if not taken:
@@ -178,7 +177,7 @@ class PageWallet:
         webbrowser.open(door.as_uri())
 
     def close(self) -> None:
-        """Let the page end and stop listening."""
+        """Tell the page to end, and stop listening."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -194,20 +193,20 @@ class PageWallet:
         self.close()
 
     def serves(self, path: str, host: str, name: str) -> bool:
-        """Is this our page's own address? Another Host is a foreign page that was bound to our address."""
+        """Is this our page's address? Another Host header means a foreign page bound to our address."""
         return host in self._hosts and secrets.compare_digest(
             path.encode(), f"/{self._token}/{name}".encode()
         )
 
     def opened(self) -> None:
-        """A page was loaded anew: what the page before it was asked is lost with it."""
+        """Note a reload: the request that the earlier page had is lost."""
         with self._changed:
             if self._asked is not None and self._asked.handed:
                 self._asked.lost = True
                 self._changed.notify_all()
 
     def gone(self, number: Any) -> None:
-        """A page was closed while its wallet was asked."""
+        """Note that a page was closed during a request to its wallet."""
         with self._changed:
             self._left.gone(number)
             if self._asked is not None and self._asked.number == number:
@@ -215,7 +214,7 @@ class PageWallet:
                 self._changed.notify_all()
 
     def next(self) -> dict[str, Any] | None:
-        """The request that waits, for one page; None when there is none for a while or for ever."""
+        """The waiting request, for one page; None when none comes in time, or after ``close``."""
         until = time.monotonic() + LONG_POLL
         with self._changed:
             self._pages += 1
@@ -234,7 +233,7 @@ class PageWallet:
         return None
 
     def answer(self, reply: dict[str, Any]) -> None:
-        """Take the page's answer if it is for what was asked."""
+        """Take a page's answer, if it is to the current request."""
         with self._changed:
             self._left.answered(reply.get("id"), reply)
             if (

@@ -1,8 +1,8 @@
 """Signers: what signs for an address.
 
 Every signer signs typed data and messages. A signer that holds its key also signs digests and transactions;
-one that lives elsewhere (a browser wallet) sends its transactions itself. Sessions use them through the gate
-(``gate.py``) only.
+one that lives elsewhere (a browser wallet) sends its transactions itself. Sessions use signers only through
+the gate (``gate.py``).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Signer(Protocol):
 
 @runtime_checkable
 class KeySigner(Protocol):
-    """What signs transactions here: its key is in this process."""
+    """A signer of transactions whose key is in this process."""
 
     @property
     def address(self) -> str: ...
@@ -52,23 +52,23 @@ class KeySigner(Protocol):
 
 @runtime_checkable
 class SendingSigner(Protocol):
-    """What sends its transactions itself, as an EIP-1193 wallet does."""
+    """A signer that sends its transactions itself, as an EIP-1193 wallet does."""
 
     @property
     def address(self) -> str: ...
 
     def send_transaction(self, transaction: Mapping[str, Any]) -> str:
-        """The transaction's hash; its nonce, gas and fees are the wallet's business where they are absent."""
+        """The transaction's hash; the wallet chooses nonce, gas and fees where they are absent."""
 
 
 class LocalSigner:
-    """Signs with a private key held in memory; the key never leaves it but by ``export_key``.
+    """Signs with a private key held in memory; only ``export_key`` gives the key away.
 
     Args:
         private_key: 32 bytes, or 64 hexadecimal digits with or without 0x.
 
     Raises:
-        WalletError: the key is not one of the curve; the message does not repeat it.
+        WalletError: the key is not valid on the curve; the message does not repeat it.
     """
 
     __slots__ = ("_key", "address")
@@ -94,13 +94,13 @@ class LocalSigner:
     @classmethod
     def generate(cls) -> Self:
         """A new random key."""
-        return cls(os.urandom(32))  # a draw outside the curve is less likely than a wrong computation
+        return cls(os.urandom(32))  # a draw outside the curve is less likely than a computing error
 
     def __repr__(self) -> str:
         return f"LocalSigner({self.address!r})"
 
     def __reduce__(self) -> NoReturn:
-        raise WalletError("A signer is not pickled: its private key would be in the file")
+        raise WalletError("A signer cannot be pickled: its private key would be in the file")
 
     def export_key(self) -> str:
         """The private key as 0x text, for a keystore file or ``wallet show --show-private-key``."""
@@ -113,7 +113,7 @@ class LocalSigner:
 
     def sign_digest(self, digest: bytes) -> str:
         if len(digest) != 32:
-            raise SignatureError(f"A digest has 32 bytes, this has {len(digest)}")
+            raise SignatureError(f"A digest has 32 bytes, this one has {len(digest)}")
         return sign_digest(self._key(), digest)
 
     def sign_message(self, data: bytes) -> str:
@@ -122,19 +122,19 @@ class LocalSigner:
     def sign_typed_data(
         self, domain: Mapping[str, Any], types: TypedMembers, message: Mapping[str, Any]
     ) -> str:
-        """As every signer does; ValidationError when the three do not fit together."""
+        """Sign EIP-712; ValidationError when the three do not fit together."""
         return self.sign_digest(hash_typed_data(domain, types, message))
 
     def sign_transaction(self, transaction: Mapping[str, Any]) -> str:
         try:
             signed = _account().sign_transaction(dict(transaction), self._key())
         except (TypeError, ValueError) as error:
-            raise SignatureError(f"The transaction can not be signed: {error}") from None
+            raise SignatureError(f"The transaction cannot be signed: {error}") from None
         return "0x" + bytes(signed.raw_transaction).hex()
 
 
 def parse_private_key(private_key: str | bytes) -> bytes:
-    """32 bytes of a private key; WalletError (which does not repeat the value) when it is none."""
+    """The 32 bytes of a private key; WalletError (which does not repeat the value) when it is not a key."""
     try:
         key = (
             bytes.fromhex(private_key.strip().removeprefix("0x"))

@@ -138,7 +138,7 @@ def test_settings(lab, iexec_sandbox):
     assert list(lab.network.settings().columns) == ["name", "value"]
     with pytest.raises(ConfigurationError, match="voucherHubAddress option not set"):
         lab.network.setting("voucherHub")
-    with pytest.raises(ConfigurationError, match="colour is no setting"):
+    with pytest.raises(ConfigurationError, match="colour is not a setting"):
         lab.network.setting("colour")
 
 

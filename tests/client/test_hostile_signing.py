@@ -173,7 +173,7 @@ def test_a_node_that_is_not_where_chain_json_says(victim, iexec_sandbox, app, ch
         if chain_id is not None:  # all that a transaction is good for
             works.append(lambda: lab.account.approve(1, app, force=True))
         for work in works:
-            with pytest.raises(ConfigurationError, match=r"is on another|signs for another domain"):
+            with pytest.raises(ConfigurationError, match=r"is on another|another signing domain"):
                 work()
     assert lab.session.signer.nothing
 

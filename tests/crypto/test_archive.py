@@ -126,7 +126,7 @@ def test_entries_that_are_in_each_others_way(tmp_path):
         twice = make([("x", b"1"), ("x", b"2")])
     with pytest.raises(CryptoError, match="the same entry twice"):
         extract_archive(twice, tmp_path / "out")
-    with pytest.raises(CryptoError, match="can not write"):
+    with pytest.raises(CryptoError, match="cannot write"):
         extract_archive(make([("x", b"1"), ("x/y", b"2")]), tmp_path / "out")
     assert names(tmp_path) == []
 
@@ -146,7 +146,7 @@ def test_damaged_archives_are_refused(tmp_path):
     for data in (b"", b"no zip", good[:-30], bytes(flipped)):
         with pytest.raises(CryptoError, match="the zip archive is damaged"):
             extract_archive(data, tmp_path / "out")
-    with pytest.raises(CryptoError, match="can not read"):
+    with pytest.raises(CryptoError, match="cannot read"):
         extract_archive(tmp_path / "none.zip", tmp_path / "out")
     assert names(tmp_path) == []
 
@@ -305,7 +305,7 @@ def test_entries_that_share_bytes_are_refused(tmp_path):
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_other_methods_than_deflate_are_not_unpacked(tmp_path, method):
-    with pytest.raises(CryptoError, match="compressed in a way that is not known"):
+    with pytest.raises(CryptoError, match="uses a compression that is not supported"):
         extract_archive(make([("x", b"y" * 1000)], method), tmp_path / "out")
     assert names(tmp_path) == []
 

@@ -173,11 +173,11 @@ def test_stopping_half_way_leaves_nothing_behind(tmp_path):
 
 
 def test_missing_files_and_folders(tmp_path):
-    with pytest.raises(CryptoError, match=r"can not read .*: No such file"):
+    with pytest.raises(CryptoError, match=r"cannot read .*: No such file"):
         encrypt_dataset(tmp_path / "none", tmp_path / "x", KEY)
-    with pytest.raises(CryptoError, match=r"can not write .*: No such file"):
+    with pytest.raises(CryptoError, match=r"cannot write .*: No such file"):
         encrypt_dataset(b"x", tmp_path / "none" / "x", KEY)
-    with pytest.raises(CryptoError, match=r"can not read .*: Is a directory"):
+    with pytest.raises(CryptoError, match=r"cannot read .*: Is a directory"):
         decrypt_dataset(tmp_path, tmp_path / "x", KEY)
     with pytest.raises(ValidationError, match="Invalid file buffer"):
         encrypt_dataset(io.StringIO("text"), io.BytesIO(), KEY)
@@ -232,7 +232,7 @@ def test_links_in_a_folder_are_refused(tmp_path):
         encrypt_dataset(folder, tmp_path / "x.enc", KEY)
     (folder / "b").unlink()
     os.mkfifo(folder / "b")
-    with pytest.raises(CryptoError, match="b is no regular file"):
+    with pytest.raises(CryptoError, match="b is not a regular file"):
         encrypt_dataset(folder, tmp_path / "x.enc", KEY)
     assert names(tmp_path) == ["folder"]
 
@@ -241,18 +241,18 @@ def test_what_a_folder_can_not_hold(tmp_path):
     folder = tmp_path / "folder"
     folder.mkdir()
     os.mkfifo(folder / "pipe")
-    with pytest.raises(CryptoError, match="pipe is no regular file"):
+    with pytest.raises(CryptoError, match="pipe is not a regular file"):
         encrypt_dataset(folder, io.BytesIO())
     (folder / "pipe").unlink()
     with contextlib.suppress(OSError):  # not every file system has such names
         Path(os.fsdecode(os.fsencode(folder) + b"/\xff")).write_text("x")
-        with pytest.raises(CryptoError, match="is no Unicode name"):
+        with pytest.raises(CryptoError, match="is not a Unicode name"):
             encrypt_dataset(folder, io.BytesIO())
 
 
 def test_the_target_is_not_in_the_folder(tmp_path):
     (tmp_path / "a").write_text("x")
-    with pytest.raises(CryptoError, match="the target lies in the folder"):
+    with pytest.raises(CryptoError, match="the target is inside the folder"):
         encrypt_dataset(tmp_path, tmp_path / "a.enc")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
@@ -272,7 +272,7 @@ def test_a_file_that_grows_or_shrinks_meanwhile_is_refused(tmp_path):
 
 def test_devices_and_pipes_are_no_targets(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(CryptoError, match="no regular file"):
+    with pytest.raises(CryptoError, match="not a regular file"):
         encrypt_dataset(b"x", tmp_path / "pipe")
     assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
 

@@ -106,7 +106,7 @@ def test_failing_leaves_nothing_and_the_old_file(tmp_path):
 
 
 def test_a_folder_that_is_not_there(tmp_path):
-    with pytest.raises(CryptoError, match="can not write"), open_target(tmp_path / "no" / "x"):
+    with pytest.raises(CryptoError, match="cannot write"), open_target(tmp_path / "no" / "x"):
         pass
 
 

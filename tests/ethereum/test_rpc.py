@@ -151,14 +151,14 @@ def test_a_node_that_is_not_there(server):
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
-        with pytest.raises(CallError, match="can not be reached") as caught:
+        with pytest.raises(CallError, match="cannot be reached") as caught:
             quick(url).request("eth_chainId")
     assert "sandbox start" in caught.value.hint
 
 
 def test_a_host_that_does_not_exist(monkeypatch):
     monkeypatch.setenv("no_proxy", "*")
-    with pytest.raises(CallError, match="can not be reached"):
+    with pytest.raises(CallError, match="cannot be reached"):
         quick("http://nowhere.invalid", attempts=1).request("eth_chainId")
 
 

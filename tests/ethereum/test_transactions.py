@@ -481,7 +481,7 @@ def test_what_was_sent_before_an_error_is_told(rpc, proxied):
 
 
 def test_after_an_unknown_fate_the_same_number_is_used_again(rpc, proxied):
-    """At most one of two transactions with one number is mined: who tries again can not pay twice."""
+    """At most one of two transactions with one number is mined: who tries again cannot pay twice."""
     server, sender = proxied
     server.always = by_method(eth_sendRawTransaction=drop)
     with pytest.raises(TransactionError, match="sent, fate unknown"):
@@ -697,7 +697,7 @@ def test_a_wallet_that_can_only_sign(rpc, signers):
         def sign_message(self, data):
             raise NotImplementedError
 
-    with pytest.raises(TransactionError, match="can sign, but not send"):
+    with pytest.raises(TransactionError, match="can sign, but cannot send"):
         Sender(rpc, Signing()).send(TO)
 
 

@@ -53,7 +53,7 @@ def test_a_transaction_that_may_still_be_approved_is_not_asked_for_twice(wallet)
     first = refusal(wallet)
     assert "did not answer within" in first.message
     assert first.may_be_sent
-    assert "still waits in the wallet" in refusal(wallet).message
+    assert "is still waiting in the wallet" in refusal(wallet).message
     page.say("reply", id=page.asked[0], result="0xlate")
     assert refusal(wallet).tx_hash == "0xlate"
     page.claim()
@@ -65,7 +65,7 @@ def test_a_page_that_is_loaded_anew_takes_its_request_with_it(wallet):
     page.claim()
     assert refusal(wallet).may_be_sent
     page.say("hello", tab="another", page="new")
-    assert "still waits" in refusal(wallet).message
+    assert "still waiting" in refusal(wallet).message
     page.say("hello", tab="tab", page="new")
     page.claim()
     assert "did not answer within" in refusal(wallet).message

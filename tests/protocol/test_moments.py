@@ -48,7 +48,7 @@ def test_zero_is_no_time():
     ],
 )
 def test_what_is_no_time(value):
-    with pytest.raises(ValidationError, match="is no time"):
+    with pytest.raises(ValidationError, match="is not a time"):
         to_moment(value)
 
 

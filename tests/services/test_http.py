@@ -131,7 +131,7 @@ def test_one_told_to_stay_away_for_long_says_so():
         with pytest.raises(ApiError) as caught:
             http(server).get_json("/a")
         assert caught.value.message == "API error: 429 Too Many Requests"
-        assert caught.value.hint == "It asks to be left alone for 60 s."
+        assert caught.value.hint == "Try again in 60 s, as the service asks."
         assert len(server.requests) == 1
 
 
@@ -329,7 +329,7 @@ def test_a_redirection_out_of_http_is_an_error_of_ours(place):
         with pytest.raises(MarketError) as caught:
             http(server).get_json("/a")
         assert caught.value.details["cause"] in {
-            "a redirection to what is no HTTP address",
+            "a redirection to an invalid HTTP address",
             "no answer that can be understood",
         }
 

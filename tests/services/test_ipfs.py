@@ -57,7 +57,7 @@ def test_a_location_without_slash_starts_at_the_root(tmp_path):
     "location", ["http://127.0.0.1:9/x", "//127.0.0.1:9/x", "file:///etc/hostname", "", "?x"]
 )
 def test_a_location_elsewhere_is_refused(location, tmp_path):
-    with pytest.raises(ValidationError, match="is no location on an IPFS gateway"):
+    with pytest.raises(ValidationError, match="is not a location on an IPFS gateway"):
         Ipfs("http://127.0.0.1:9").download(location, tmp_path / "x")
     assert list(tmp_path.iterdir()) == []
 
@@ -153,7 +153,7 @@ def test_a_download_that_moves_may_take_longer_than_the_time_out(tmp_path, monke
 
 
 def test_a_place_that_can_not_be_written_is_told(tmp_path):
-    with FaultyServer(answer=content) as server, pytest.raises(CryptoError, match="can not write"):
+    with FaultyServer(answer=content) as server, pytest.raises(CryptoError, match="cannot write"):
         Ipfs(server.url).download(LOCATION, tmp_path / "no" / "x")
 
 
@@ -224,7 +224,7 @@ def test_an_upload_without_a_cid_is_an_error(answer):
 
 
 def test_a_file_that_can_not_be_read_and_a_node_that_is_not_there(tmp_path):
-    with pytest.raises(CryptoError, match="can not read"):
+    with pytest.raises(CryptoError, match="cannot read"):
         Ipfs("http://127.0.0.1:9", "http://127.0.0.1:9").add(tmp_path / "none")
     with pytest.raises(ConfigurationError, match="No IPFS node"):
         Ipfs("http://127.0.0.1:9").add(b"x")
@@ -317,7 +317,7 @@ def test_a_length_is_compared_with_what_the_cid_stands_for(tmp_path, monkeypatch
 
     with FaultyServer(always=gateway(block, lying)) as server, pytest.raises(ApiError) as caught:
         Ipfs(server.url).download(f"/ipfs/{cid}", tmp_path / "x")
-    said = f"The gateway announces {4 << 30} bytes for /ipfs/{cid}, whose CID stands for 5000"
+    said = f"The gateway announces {4 << 30} bytes for /ipfs/{cid}, but its CID stands for 5000"
     assert caught.value.message == said
 
 

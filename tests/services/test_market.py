@@ -244,7 +244,7 @@ def test_the_markets_own_words_come_through():
         ("datasetorder", {"dataset_owner": APP, "bulk_only": "yes"}, "must be True or False"),
         ("workerpoolorder", {"category": -1}, "-1 is not a valid uint256"),
         ("workerpoolorder", {"max_tag": "sgx"}, "sgx is not a valid tag"),
-        ("cookieorder", {}, "cookieorder is no kind of order"),
+        ("cookieorder", {}, "cookieorder is not a kind of order"),
     ],
 )
 def test_a_wrong_filter_is_refused_before_any_call(kind, filters, message, stub):

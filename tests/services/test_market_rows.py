@@ -58,17 +58,17 @@ def test_a_deal_is_well_formed_or_refused(told):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"chainId": 42161}, "chainId can not be 42161"),
-        ({"chainId": True}, "chainId can not be True"),
-        ({"orderHash": "0x12"}, "orderHash can not be 0x12"),
-        ({"remaining": -1}, "remaining can not be -1"),
-        ({"remaining": 10**400}, "remaining can not be 1000"),
+        ({"chainId": 42161}, "chainId cannot be 42161"),
+        ({"chainId": True}, "chainId cannot be True"),
+        ({"orderHash": "0x12"}, "orderHash cannot be 0x12"),
+        ({"remaining": -1}, "remaining cannot be -1"),
+        ({"remaining": 10**400}, "remaining cannot be 1000"),
         ({"remaining": None}, "remaining is missing"),
-        ({"status": "\x1b[2J"}, "status can not be  [2J"),
-        ({"publicationTimestamp": "2026-02-30T11:33:22.976Z"}, "publicationTimestamp can not be"),
-        ({"signer": "0x"}, "signer can not be 0x"),
-        ({"bulk": "yes"}, "bulk can not be yes"),
-        ({"order": []}, "order can not be []"),
+        ({"status": "\x1b[2J"}, "status cannot be  [2J"),
+        ({"publicationTimestamp": "2026-02-30T11:33:22.976Z"}, "publicationTimestamp cannot be"),
+        ({"signer": "0x"}, "signer cannot be 0x"),
+        ({"bulk": "yes"}, "bulk cannot be yes"),
+        ({"order": []}, "order cannot be []"),
     ],
 )
 def test_the_field_that_is_wrong_is_named(change, words):
@@ -80,15 +80,15 @@ def test_the_field_that_is_wrong_is_named(change, words):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"appprice": 1.5}, "order.appprice can not be 1.5"),
-        ({"appprice": -1}, "order.appprice can not be -1"),
-        ({"appprice": True}, "order.appprice can not be True"),
-        ({"volume": 2**256}, "order.volume can not be 1157920892373"),
-        ({"app": "0x12"}, "order.app can not be 0x12"),
+        ({"appprice": 1.5}, "order.appprice cannot be 1.5"),
+        ({"appprice": -1}, "order.appprice cannot be -1"),
+        ({"appprice": True}, "order.appprice cannot be True"),
+        ({"volume": 2**256}, "order.volume cannot be 1157920892373"),
+        ({"app": "0x12"}, "order.app cannot be 0x12"),
         ({"app": None}, "order.app is missing"),
-        ({"tag": "tee"}, "order.tag can not be tee"),
-        ({"sign": "0x1"}, "order.sign can not be 0x1"),
-        ({"salt": "0x"}, "order.salt can not be 0x"),
+        ({"tag": "tee"}, "order.tag cannot be tee"),
+        ({"sign": "0x1"}, "order.sign cannot be 0x1"),
+        ({"salt": "0x"}, "order.salt cannot be 0x"),
     ],
 )
 def test_the_field_of_the_order_that_is_wrong_is_named(change, words):
@@ -103,7 +103,7 @@ def test_the_field_of_the_order_that_is_wrong_is_named(change, words):
 def test_parameters_are_json_text(params):
     row = row_of("requestorder")
     row["order"]["params"] = params
-    with pytest.raises(ValidationError, match=r"order\.params can not be"):
+    with pytest.raises(ValidationError, match=r"order\.params cannot be"):
         order_row("requestorder", CHAIN_ID, row)
 
 

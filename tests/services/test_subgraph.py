@@ -42,9 +42,9 @@ def test_a_query_is_repeated_for_it_changes_nothing():
             "Subgraph error: no field x; nor y",
         ),
         ('{"errors": ["odd"], "data": null}', "Subgraph error: odd"),
-        ("{}", "Subgraph error: the answer has not the shape that was asked for"),
-        ("[]", "Subgraph error: the answer has not the shape that was asked for"),
-        ('{"data": []}', "Subgraph error: the answer has not the shape that was asked for"),
+        ("{}", "Subgraph error: the answer does not have the shape of the query"),
+        ("[]", "Subgraph error: the answer does not have the shape of the query"),
+        ('{"data": []}', "Subgraph error: the answer does not have the shape of the query"),
     ],
 )
 def test_what_is_no_data_is_an_error(body, words):

@@ -139,12 +139,12 @@ def test_who_may_have_sent_looks_first():
     lost = WalletRefusal(4900, "The browser did not answer within 120 s", may_be_sent=True, tx_hash=HASH)
     with pytest.raises(TransactionError, match="did not answer") as caught:
         BrowserSigner(FakeWallet(eth_sendTransaction=lost)).send_transaction({})
-    assert "look into the wallet before you send it again" in caught.value.hint
+    assert "look in the wallet before you send it again" in caught.value.hint
     assert caught.value.tx_hash == HASH
     away = WalletRefusal(4900, "No page with a wallet shows this notebook")
     with pytest.raises(TransactionError) as caught:
         BrowserSigner(FakeWallet(eth_sendTransaction=away)).send_transaction({})
-    assert "look into" not in caught.value.hint
+    assert "look in the wallet" not in caught.value.hint
 
 
 def test_an_interrupt_while_the_wallet_is_asked_says_look_first():
@@ -153,7 +153,7 @@ def test_an_interrupt_while_the_wallet_is_asked_says_look_first():
             raise KeyboardInterrupt
         return [LocalSigner(KEY).address]
 
-    with pytest.raises(LeftInWallet, match="look into the wallet") as caught:
+    with pytest.raises(LeftInWallet, match="look in the wallet") as caught:
         BrowserSigner(ask).send_transaction({})
     assert isinstance(caught.value, KeyboardInterrupt)
     assert caught.value._render_traceback_() == [str(caught.value)]
@@ -180,7 +180,7 @@ def test_a_signature_of_another_account_is_refused():
 
 @pytest.mark.parametrize("answer", [None, "", "0x", "hello", "0xzz", 7, {}])
 def test_an_answer_that_is_no_signature(answer):
-    with pytest.raises(SignatureError, match="did not answer a signature"):
+    with pytest.raises(SignatureError, match="did not answer with a signature"):
         BrowserSigner(FakeWallet(personal_sign=answer)).sign_message(b"x")
 
 

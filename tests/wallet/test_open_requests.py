@@ -25,7 +25,7 @@ def again(**changed):
 )
 def test_the_same_transaction_is_not_asked_for_again(left, changed):
     for _ in range(2):
-        with pytest.raises(WalletRefusal, match="still waits in the wallet") as caught:
+        with pytest.raises(WalletRefusal, match="is still waiting in the wallet") as caught:
             left.check(SENDS, again(**changed))
         assert caught.value.may_be_sent
 
@@ -42,7 +42,7 @@ def test_signatures_may_be_asked_for_again(left):
 
 def test_a_late_approval_is_told_once(left):
     left.answered("one", {"result": "0xhash"})
-    with pytest.raises(WalletRefusal, match="approved after its time: 0xhash") as caught:
+    with pytest.raises(WalletRefusal, match="approved late: 0xhash") as caught:
         left.check(SENDS, SEND)
     assert caught.value.tx_hash == "0xhash"
     left.check(SENDS, SEND)
@@ -68,7 +68,7 @@ def test_it_ends_with_its_page(left):
 def test_answers_to_nothing_change_nothing(left, number):
     left.answered(number, {"result": "0xhash"})
     left.gone(number)
-    with pytest.raises(WalletRefusal, match="still waits"):
+    with pytest.raises(WalletRefusal, match="still waiting"):
         left.check(SENDS, SEND)
 
 

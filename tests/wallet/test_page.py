@@ -165,12 +165,12 @@ def test_a_transaction_that_may_still_be_approved_is_not_asked_for_twice(serve, 
     wallet = serve(browser, timeout=0.05)
     found = until(lambda: refusal(wallet), lambda found: found.may_be_sent)
     assert "did not answer within" in found.message
-    with pytest.raises(WalletRefusal, match="still waits in the wallet"):
+    with pytest.raises(WalletRefusal, match="is still waiting in the wallet"):
         wallet("eth_sendTransaction", [{**SEND[0], "gas": "0x9999"}])
     [answer] = until(lambda: [*browser.answers.values()])  # it was handed out, but not read yet perhaps
     assert [asked["method"] for asked in browser.asked] == ["eth_sendTransaction"]
     answer.give(result="0xlate")
-    found = until(lambda: refusal(wallet), lambda found: "after its time" in found.message)
+    found = until(lambda: refusal(wallet), lambda found: "approved late" in found.message)
     assert found.tx_hash == "0xlate"
     assert len(browser.asked) == 1
 
@@ -204,7 +204,7 @@ def test_an_interrupted_request_stays_open(serve):
     wallet = serve(interrupt)
     with pytest.raises(KeyboardInterrupt):
         wallet("eth_sendTransaction", SEND)
-    assert "still waits" in refusal(wallet).message
+    assert "still waiting" in refusal(wallet).message
 
 
 def test_what_no_page_took_is_not_open(serve):

@@ -85,7 +85,7 @@ def test_a_transaction_is_signed_by_its_sender(fees):
 
 
 def test_a_transaction_that_can_not_be_signed_is_refused():
-    with pytest.raises(SignatureError, match="can not be signed"):
+    with pytest.raises(SignatureError, match="cannot be signed"):
         LocalSigner(KEY).sign_transaction({"chainId": 134, "nonce": "many"})
 
 
@@ -125,7 +125,7 @@ def test_the_key_is_shown_nowhere(key):
     assert key.hex() not in shown
     assert repr(key) not in shown
     for attempt in (pickle.dumps, copy.copy, copy.deepcopy):
-        with pytest.raises(WalletError, match="not pickled"):
+        with pytest.raises(WalletError, match="cannot be pickled"):
             attempt(signer)
 
 

@@ -87,9 +87,9 @@ class TestAnotherOrder:
     def test_of_another_kind_is_refused(self, lab, liar, cheap):
         wanted = cheap.hash(lab.session.domain)
         liar.said = told(lab, cheap)
-        with pytest.raises(ApiError, match=r"The market's answer is no datasetorder .*: order.dataset is"):
+        with pytest.raises(ApiError, match=r"The market's answer is not datasetorder .*: order.dataset is"):
             lab.order.show("dataset", wanted)
-        with pytest.raises(ApiError, match="The market's answer is no workerpoolorder"):
+        with pytest.raises(ApiError, match="The market's answer is not workerpoolorder"):
             lab.order.cancel(kind="workerpool", order_hash=wanted, force=True)
 
     @pytest.mark.parametrize("field", ["appprice", "volume", "salt", "app", "tag", "requesterrestrict"])
