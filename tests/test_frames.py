@@ -236,7 +236,7 @@ def test_flags_are_true_false_or_missing():
     assert [rows["timed_out"][0], rows["timed_out"][1]] == [True, False]
     assert pd.isna(rows["timed_out"][2])
     for value in (1, 0, "true"):
-        with pytest.raises(IexecError, match=f"timed_out can not be read: {value} is neither true nor false"):
+        with pytest.raises(IexecError, match=f"timed_out cannot be read: {value} is neither true nor false"):
             build("task", [{"taskTimedOut": value}])
 
 

@@ -48,28 +48,28 @@ class TestUnreadable:
     def test_a_folder(self, folder, monkeypatch, function, name):
         self.lock(monkeypatch, function, name)
         for read in (list_folder, folder_size, lambda path: list(write_folder(path))):
-            with pytest.raises(CryptoError, match=f"can not read {folder}: Permission denied") as caught:
+            with pytest.raises(CryptoError, match=f"cannot read {folder}: Permission denied") as caught:
                 read(folder)
             assert str(caught.value.details["file"]).endswith(name)
 
     def test_a_file(self, folder, monkeypatch):
         self.lock(monkeypatch, "open", "secret.txt")
-        with pytest.raises(CryptoError, match=r"can not read .*secret\.txt: Permission denied"):
+        with pytest.raises(CryptoError, match=r"cannot read .*secret\.txt: Permission denied"):
             list(write_folder(folder))
 
     def test_no_folder(self, tmp_path):
         for read in (list_folder, lambda path: list(write_folder(path))):
-            with pytest.raises(CryptoError, match=r"can not read .*nowhere: No such file or directory"):
+            with pytest.raises(CryptoError, match=r"cannot read .*nowhere: No such file or directory"):
                 read(tmp_path / "nowhere")
 
     def test_what_else_is_no_file(self, folder):
         (folder / "link").symlink_to("open.txt")
         with pytest.raises(CryptoError, match=r"^link is a symbolic link$") as caught:
             list(write_folder(folder))
-        assert caught.value.hint == "leave it out or copy what it is"
+        assert caught.value.hint == "Leave it out, or put a copy of its target there."
         (folder / "link").unlink()
         os.mkfifo(folder / "locked" / "pipe")
-        with pytest.raises(CryptoError, match=r"^locked/pipe is no regular file$"):
+        with pytest.raises(CryptoError, match=r"^locked/pipe is not a regular file$"):
             list(write_folder(folder))
 
 

@@ -135,8 +135,8 @@ class TestLogin:
             "the type of its domain",
         ),
         ({"types": {**CHALLENGE["types"], "EIP712Domain": "x"}}, "the type of its domain"),
-        ({"domain": {**CHALLENGE["domain"], "version": 1}}, "no such version"),
-        ({"domain": {**CHALLENGE["domain"], "version": "1" * 1000}}, "no such version"),
+        ({"domain": {**CHALLENGE["domain"], "version": 1}}, "its version is not a short text"),
+        ({"domain": {**CHALLENGE["domain"], "version": "1" * 1000}}, "its version is not a short text"),
         ({"message": {"challenge": 5}}, "its message"),
         ({"message": {"challenge": "x", "more": 1}}, "its message"),
         ({"message": {"more": "x"}}, "its message"),
@@ -152,7 +152,7 @@ class TestLogin:
             for read in (login_data, lambda told: login_token(told, Signer())):
                 with pytest.raises(SignatureError, match="Unexpected challenge format") as caught:
                     read(answer)
-                assert caught.value.details["what came is no login"].startswith(why)
+                assert caught.value.details["not a login"].startswith(why)
                 assert caught.value.hint == "Nothing was signed."
 
     @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ class TestLogin:
             for read in (login_data, lambda answer, **more: login_token(answer, Signer(), **more)):
                 with pytest.raises(SignatureError) as caught:
                     read(told, **options)
-                assert caught.value.details["what came is no login"] == why
+                assert caught.value.details["not a login"] == why
         for odd in (True, None, "0x86", 134.5):
             other = {**CHALLENGE, "domain": {**CHALLENGE["domain"], "chainId": odd}}
             with pytest.raises(SignatureError):
