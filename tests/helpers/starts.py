@@ -28,7 +28,7 @@ FIXTURES = {
     "world",
     "start_anvil",
     "deployed",
-    "make_ledgers",
+    "make_nodes",
     "universe",
     "chromium",
 }
