@@ -8,7 +8,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from iexec_lab import doors
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from IPython.core.interactiveshell import InteractiveShell
 
     from iexec_lab.client.iexec import IExec, connect
@@ -35,6 +39,21 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+def _draw_form(lab: IExec, command: str, values: Mapping[str, Any]) -> Any:
+    from iexec_lab.notebook.forms import lab_form
+
+    return lab_form(lab, command, **values)
+
+
+def _widget_wallet() -> Any:
+    from iexec_lab.notebook.browser_wallet import WidgetWallet
+
+    return WidgetWallet()
+
+
+doors.draw_form, doors.widget_wallet = _draw_form, _widget_wallet
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

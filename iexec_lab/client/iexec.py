@@ -7,10 +7,10 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from iexec_lab import doors
 from iexec_lab.client.jobs.job import Job
 from iexec_lab.client.nouns._noun import Frame, Noun
 from iexec_lab.client.nouns._pandas import pd
@@ -102,8 +102,7 @@ class IExec(Nouns, Noun):
             command: Words of the command line.
             **values: Options to fill in at first.
         """
-        # By name: forms are drawn from commands, and commands run on this class.
-        return import_module("iexec_lab.notebook.forms").lab_form(self, command, **values)
+        return doors.draw_form(self, command, values)
 
     @cached_property
     def web3(self) -> Web3:

@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from iexec_lab import doors
 from iexec_lab.errors import AbortedError, WalletError
 from iexec_lab.protocol import is_address
 from iexec_lab.wallet.keystore import create_wallet, find_wallet, read_address
@@ -110,10 +111,6 @@ def browser_wallet(network: Network) -> Wallet:
     """
     from iexec_lab.wallet.browser import BrowserSigner
 
-    if "ipykernel" in sys.modules:
-        from iexec_lab.notebook.browser_wallet import WidgetWallet as Pages
-    else:
-        from iexec_lab.wallet.page import PageWallet as Pages  # type: ignore[assignment]
     coin = "xRLC" if network.native else "ETH"
     chain = {
         "chainId": hex(network.id),
@@ -121,7 +118,12 @@ def browser_wallet(network: Network) -> Wallet:
         "rpcUrls": [network.host],
         "nativeCurrency": {"name": coin, "symbol": coin, "decimals": 18},
     }
-    pages = Pages()
+    if "ipykernel" in sys.modules:
+        pages = doors.widget_wallet()
+    else:
+        from iexec_lab.wallet.page import PageWallet
+
+        pages = PageWallet()
     wallet = Wallet("browser", held=BrowserSigner(pages, chain=chain))
     try:
         wallet.address  # noqa: B018 -- it asks

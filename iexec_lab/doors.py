@@ -1,0 +1,16 @@
+"""What the client asks of the notebook, which stands above it and is built on it.
+
+The package itself hands it in when it is imported (``__init__.py``), so that no room imports one above.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+draw_form: Callable[[Any, str, Mapping[str, Any]], Any]
+"""Draws a command as a form: lab, words of the command, options to fill in."""
+widget_wallet: Callable[[], Any]
+"""The wallet of the page that shows the notebook."""
