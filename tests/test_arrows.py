@@ -46,8 +46,8 @@ MAY_IMPORT = {
     "cli": BASE | {"commands", "project"},
     "notebook": EDGE | {"wallet", "client", "frames", "project", "commands", "notebook"},
 }
-# One door is opened upwards, lazily, because users expect it: `connect("sandbox")` finds or starts the market.
-# What the client asks of the notebook is handed in (`doors.py`).
+# One door is opened upwards, lazily: `connect("sandbox")` finds or starts the market. What the client asks of
+# the notebook is handed in (`doors.py`).
 DOORS = {("client.iexec", "sandbox")}
 WINGS = {
     # one way only: verbs lead to deals and to jobs, both to the session; jobs and matching do not meet
