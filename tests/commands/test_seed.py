@@ -14,6 +14,8 @@ import pytest
 from helpers.pseudo_terminal import on_terminal
 from helpers.waiting import until
 
+from iexec_lab.sandbox.control import Sandbox
+
 PROGRAM = [sys.executable, "-m", "iexec_lab"]
 HASH = re.compile(r"0x[0-9a-f]{64}")
 
@@ -64,6 +66,13 @@ class Shell:
         content = json.loads(path.read_text())
         content[noun] |= values
         path.write_text(json.dumps(content))
+
+
+@pytest.fixture(scope="module")
+def iexec_sandbox():
+    """A sandbox of their own: the free orders of the manual must not surprise other tests."""
+    with Sandbox() as handle:
+        yield handle
 
 
 @pytest.fixture

@@ -10,6 +10,15 @@ from pathlib import Path
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
+from iexec_lab.sandbox.control import Sandbox
+
+
+@pytest.fixture(scope="module")
+def iexec_sandbox():
+    """A sandbox of their own: the free orders of the manual must not surprise other tests."""
+    with Sandbox() as handle:
+        yield handle
+
 
 @pytest.fixture
 def cell(tmp_path, monkeypatch, iexec_sandbox):
