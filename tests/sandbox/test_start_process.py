@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from helpers.places import PACKAGE
+from helpers.places import ROOT
 from helpers.sandbox.processes import alive, children
 from helpers.waiting import until
 
@@ -22,7 +22,7 @@ from iexec_lab.errors import SandboxError
 from iexec_lab.sandbox import Sandbox, control, start_process
 from iexec_lab.sandbox.state.registry import lock_owner
 
-ROOT = PACKAGE.parent
+pytestmark = pytest.mark.sandbox
 
 
 def test_without_its_libraries_a_sandbox_says_what_to_install(tmp_path):
