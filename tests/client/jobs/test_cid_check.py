@@ -111,12 +111,12 @@ class TestResult:
         ]
         for way in ways:
             for options in ({}, {"verify": True}):
-                with pytest.raises(IpfsError, match="The gateway gave other content than /ipfs/Qm"):
+                with pytest.raises(IpfsError, match="The gateway served other content than /ipfs/Qm"):
                     way(**options)
             assert way(verify=False).text() == "something else"
 
     def test_a_download_that_is_shown_is_checked(self, lab, job, liar):
-        with pytest.raises(IpfsError, match="The gateway gave other content than /ipfs/Qm"):
+        with pytest.raises(IpfsError, match="The gateway served other content than /ipfs/Qm"):
             lab.task.show(job.task_ids[0], download="shown")
         assert not (lab.session.folder / "shown.zip").exists()
 
