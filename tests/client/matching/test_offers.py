@@ -291,7 +291,7 @@ class TestNothing:
     def test_no_app_order_for_an_enclave(self):
         error = self.fits(wish=Wish(tag=TDX_TAG))
         assert error.message == f"No order available for app {APP}"
-        assert error.hint == "The deal needs the tag tee,tdx, none of the app's 1 orders has it."
+        assert error.hint == "The deal needs the tag tee,tdx, but none of the app's 1 orders has it."
         offers = Offers([app_order(), app_order(tag=TEE)], [], [pool_order()])
         error = self.fits(wish=Wish(tag=TDX_TAG), offers=offers)
         assert error.message.startswith("No workerpoolorder")
