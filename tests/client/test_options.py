@@ -102,7 +102,7 @@ import inspect, json, pathlib, sys, typing
 from types import SimpleNamespace
 from iexec_lab.client.iexec import IExec
 from iexec_lab.client.matching.request import Request
-from iexec_lab.client.matching.run_options import RunOptions
+from iexec_lab.client.matching.run_options import ExecutionOptions
 from iexec_lab.client.nouns._sale_options import SALES
 from iexec_lab.client.options import with_defaults
 from iexec_lab.commands import complete, parser, tree
@@ -122,9 +122,8 @@ for verb, words in ((lab.app.run, ["app", "run"]), (lab.app.request_execution, [
     }
 words = ["app", "run", "--moonli"]
 found["completion"] = list(complete.candidates(words[:-1], words[-1], seen=Seen(), folder=pathlib.Path()))
-values = with_defaults(RunOptions, {"moonlight": "x"})
-for name in ("skip_preflight_check", "use_voucher", "voucher_address", "watch"):
-    del values[name]
+values = with_defaults(ExecutionOptions, {"moonlight": "x"})
+del values["skip_preflight_check"]
 network = SimpleNamespace(frameworks=("tdx",))
 try:
     Request.read(SimpleNamespace(to_address=str, network=network), "app", values)
