@@ -18,14 +18,20 @@ if TYPE_CHECKING:
     from iexec_lab.client.iexec import IExec, connect
     from iexec_lab.client.jobs.job import Job
     from iexec_lab.client.jobs.result import Result
+    from iexec_lab.client.jobs.status import JobStatus
+    from iexec_lab.client.nouns._run import RunPlan
+    from iexec_lab.client.plan import Plan
     from iexec_lab.sandbox.control import Sandbox
 
-__all__ = ["IExec", "Job", "Result", "Sandbox", "connect"]
+__all__ = ["IExec", "Job", "JobStatus", "Plan", "Result", "RunPlan", "Sandbox", "connect"]
 
 _HOMES = {
     "IExec": "iexec_lab.client.iexec",
     "Job": "iexec_lab.client.jobs.job",
-    "Result": "iexec_lab.client.jobs.job",
+    "JobStatus": "iexec_lab.client.jobs.status",
+    "Plan": "iexec_lab.client.plan",
+    "Result": "iexec_lab.client.jobs.result",
+    "RunPlan": "iexec_lab.client.nouns._run",
     "Sandbox": "iexec_lab.sandbox.control",
     "connect": "iexec_lab.client.iexec",
 }

@@ -181,14 +181,14 @@ def _tell(outcome: Outcome, *, is_raw: bool) -> int:
 
 
 def _print(outcome: Outcome) -> None:
-    from iexec_lab.commands.readable import humane
+    from iexec_lab.commands.readable import readable
     from iexec_lab.commands.text import render, safe
     from iexec_lab.looks import GREEN, RED
 
     style = _style(sys.stdout)
     if outcome.said:
         print(style.paint(GREEN, "✔ ") + safe(outcome.said))
-    shown = humane(_unsaid(outcome)) if outcome.shown is None else outcome.shown
+    shown = readable(_unsaid(outcome)) if outcome.shown is None else outcome.shown
     text = render(shown, style, width=_width())
     if text:
         print(text)

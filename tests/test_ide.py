@@ -11,6 +11,7 @@ from helpers.places import ROOT, TESTS
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
+import iexec_lab
 from iexec_lab.client.iexec import IExec
 from iexec_lab.client.nouns._table import NOUNS
 
@@ -55,6 +56,11 @@ def test_tab_in_ipython(use_jedi):
     assert "run" in offered("lab.app.ru")
     assert offered("lab.orderbook.w") >= {"workerpool"}
     assert any(each.startswith("encrypt_result") for each in offered("lab.app.run('0x', encr"))
+
+
+@pytest.mark.parametrize("name", iexec_lab.__all__)
+def test_every_public_name_is_there(name):
+    assert getattr(iexec_lab, name).__name__ == name
 
 
 def said(program: str) -> set[str]:

@@ -26,9 +26,9 @@ COMPLAINT = "needs @pytest.mark.sandbox, since it starts"
     ],
     ids=" ".join,
 )
-def test_nothing_of_a_sandbox_is_started_without_the_mark(command):
+def test_nothing_of_a_sandbox_is_started_without_the_mark(command, tmp_path):
     with pytest.raises(pytest.fail.Exception, match=COMPLAINT):
-        subprocess.run(command, check=False)
+        subprocess.run(command, cwd=tmp_path, check=False)  # what starts nevertheless writes there
     assert starts.forget()
 
 

@@ -25,6 +25,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin,
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+AMOUNT_FORMS = '1500000000 (nRLC), ``"1.5 RLC"`` or ``["1.5", "RLC"]``'
+"""How an amount of RLC is written in Python, for ``Opt.python``."""
+
 F = TypeVar("F", bound="Callable[..., Any]")
 
 _STAND_IN = re.compile(r"^( *)\*\*(?:options|filters): .*\n", re.MULTILINE)

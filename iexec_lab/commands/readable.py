@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from iexec_lab.protocol import NULL_ADDRESS
 from iexec_lab.units import format_rlc
 
-_NULL_ADDRESS = "0x" + 40 * "0"
 _TAG_DIGITS = 66
 _TIMES = {
     "contributionDeadline",
@@ -20,12 +20,12 @@ _TIMES = {
 _NRLC = {"price", "stake", "locked", "workerStake"}
 
 
-def humane(value: Any, name: str = "") -> Any:
+def readable(value: Any, name: str = "") -> Any:
     """The answer as a person wants to read it; ``name`` is its key."""
     if isinstance(value, dict):
-        return {key: humane(item, key) for key, item in value.items()}
+        return {key: readable(item, key) for key, item in value.items()}
     if isinstance(value, list):
-        return [humane(item) for item in _without_empty_columns(value)]
+        return [readable(item) for item in _without_empty_columns(value)]
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         return value
     return _word(name, str(value))
@@ -40,14 +40,14 @@ def _word(name: str, text: str) -> str:
         from iexec_lab.protocol import decode_tag
 
         return ",".join(decode_tag(text)) or "none"
-    return "none" if text == _NULL_ADDRESS else text
+    return "none" if text == NULL_ADDRESS else text
 
 
 def _without_empty_columns(rows: list[Any]) -> list[Any]:
     """Rows without the restrictions that none of them has."""
     if not rows or not all(isinstance(row, dict) for row in rows):
         return rows
-    used = {key for row in rows for key, item in row.items() if item != _NULL_ADDRESS}
+    used = {key for row in rows for key, item in row.items() if item != NULL_ADDRESS}
     return [{key: item for key, item in row.items() if key in used} for row in rows]
 
 

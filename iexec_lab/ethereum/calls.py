@@ -91,12 +91,6 @@ def attempt(rpc: Provider, calls: Sequence[Call], *, block: str = "latest") -> l
     return [value(each, answer) for each, answer in zip(calls, answers, strict=True)]
 
 
-def balances(rpc: Provider, addresses: Iterable[str]) -> list[int]:
-    """Coins of each address, in wei."""
-    answers = rpc.batch([("eth_getBalance", [address, "latest"]) for address in addresses])
-    return [to_int(checked(answer, "eth_getBalance")) for answer in answers]
-
-
 def has_code(rpc: Provider, addresses: Iterable[str]) -> list[bool]:
     """Is each address a contract?"""
     answers = rpc.batch([("eth_getCode", [address, "latest"]) for address in addresses])

@@ -34,22 +34,6 @@ class Ratios(NamedTuple):
     final: int
 
 
-class Fees(NamedTuple):
-    """Shares that the contract takes or locks.
-
-    Attributes:
-        workerpool_stake: Percent of the workerpool price that its owner stakes for each task.
-        kitty: Percent of the kitty that a finalised task is given.
-        kitty_min: But not less than this, nRLC.
-        callback_gas: Gas that a result's callback may use.
-    """
-
-    workerpool_stake: int
-    kitty: int
-    kitty_min: int
-    callback_gas: int
-
-
 class Hub:
     """One deployment of PoCo; ids are 0x text, amounts nRLC, times seconds since 1970.
 
@@ -92,11 +76,6 @@ class Hub:
     def ratios(self) -> Ratios:
         functions = (HUB.contribution_deadline_ratio, HUB.reveal_deadline_ratio, HUB.final_deadline_ratio)
         return Ratios(*read(self.rpc, [Call(self.address, function) for function in functions]))
-
-    @cached_property
-    def fees(self) -> Fees:
-        functions = (HUB.workerpool_stake_ratio, HUB.kitty_ratio, HUB.kitty_min, HUB.callbackgas)
-        return Fees(*read(self.rpc, [Call(self.address, function) for function in functions]))
 
     def view_deal(self, deal_id: str) -> Deal:
         return self.view_deals([deal_id])[0]

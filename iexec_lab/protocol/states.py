@@ -24,10 +24,8 @@ TIMEOUT: Final = "TIMEOUT"
 """The status of an unfinished task after its final deadline."""
 CONTRIBUTION_STATUSES: Final = ("UNSET", "CONTRIBUTED", "PROVED", "REJECTED")
 
-#: Deadlines in units of the category's duration: after the start of a deal; for the reveal, after the
-#: consensus.
+#: Deadlines after the start of a deal, in units of its category's duration.
 CONTRIBUTION_RATIO: Final = 7
-REVEAL_RATIO: Final = 2
 FINAL_RATIO: Final = 10
 
 #: More tasks than anybody lists one by one; a node can claim any number.

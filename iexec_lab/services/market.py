@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from iexec_lab.errors import MarketError, ValidationError
 from iexec_lab.plain_text import plain
@@ -153,11 +153,25 @@ only those open to it. With ``any``, all match.
 
 _ONE_OF = {"apporder": ("app", "app_owner"), "datasetorder": ("dataset", "dataset_owner")}
 
-DEAL_FILTERS = (
-    *("requester", "beneficiary", "app", "dataset", "workerpool", "category"),
-    *("app_owner", "dataset_owner", "workerpool_owner"),
-    *("apporder_hash", "datasetorder_hash", "workerpoolorder_hash", "requestorder_hash"),
-)
+
+class DealFilters(TypedDict, total=False):
+    """Filters of a list of deals besides the requester; each must be met exactly."""
+
+    beneficiary: str
+    app: str
+    dataset: str
+    workerpool: str
+    category: int
+    app_owner: str
+    dataset_owner: str
+    workerpool_owner: str
+    apporder_hash: str
+    datasetorder_hash: str
+    workerpoolorder_hash: str
+    requestorder_hash: str
+
+
+DEAL_FILTERS = ("requester", *DealFilters.__annotations__)
 
 
 class Market:

@@ -74,9 +74,9 @@ def test_a_field_without_its_words_is_a_fault_of_ours():
 
 
 def test_an_option_that_nothing_reads_is_no_silent_nothing(lab):
-    values = with_defaults(ExecutionOptions, {}) | {"label": "x"}
+    values = with_defaults(ExecutionOptions, {}) | {"moonlight": "x"}
     del values["skip_preflight_check"]
-    with pytest.raises(TypeError, match="nothing reads them: label"):
+    with pytest.raises(TypeError, match="nothing reads them: moonlight"):
         Request.read(lab.session, lab.session.address, values)
 
 
@@ -96,13 +96,13 @@ def test_command_lines_have_what_verbs_have(command, options):
         assert (f"--{name.replace('_', '-')}" in flags) is not opt.python_only
 
 
-ONE_LINE = '    label: Annotated[str | None, Opt("text", "a name for the run", shows="name")]\n'
+ONE_LINE = '    moonlight: Annotated[str | None, Opt("text", "a name for the run", shows="name")]\n'
 FACES = """
 import inspect, json, pathlib, sys, typing
 from types import SimpleNamespace
 from iexec_lab.client.iexec import IExec
 from iexec_lab.client.matching.request import Request
-from iexec_lab.client.matching.run_options import RunOptions
+from iexec_lab.client.matching.run_options import ExecutionOptions
 from iexec_lab.client.nouns._sale_options import SALES
 from iexec_lab.client.options import with_defaults
 from iexec_lab.commands import complete, parser, tree
@@ -113,18 +113,17 @@ lab, found = IExec(None), {}
 for verb, words in ((lab.app.run, ["app", "run"]), (lab.app.request_execution, ["app", "request-execution"])):
     command, _ = tree.find(words)
     found[words[1]] = {
-        "parsed": parser.parse(command, ["--label", "x"]).label,
-        "help": "--label <name>" in parser.help_text(command),
-        "signature": "label" in inspect.signature(verb).parameters,
-        "hints": str(typing.get_type_hints(verb)["label"]),
-        "page": "label: A name for the run." in inspect.getdoc(verb),
-        "form": "--label" in form(" ".join(words), print, values={"label": "x"}).line,
+        "parsed": parser.parse(command, ["--moonlight", "x"]).moonlight,
+        "help": "--moonlight <name>" in parser.help_text(command),
+        "signature": "moonlight" in inspect.signature(verb).parameters,
+        "hints": str(typing.get_type_hints(verb)["moonlight"]),
+        "page": "moonlight: A name for the run." in inspect.getdoc(verb),
+        "form": "--moonlight" in form(" ".join(words), print, values={"moonlight": "x"}).line,
     }
-words = ["app", "run", "--la"]
+words = ["app", "run", "--moonli"]
 found["completion"] = list(complete.candidates(words[:-1], words[-1], seen=Seen(), folder=pathlib.Path()))
-values = with_defaults(RunOptions, {"label": "x"})
-for name in ("skip_preflight_check", "use_voucher", "voucher_address", "watch"):
-    del values[name]
+values = with_defaults(ExecutionOptions, {"moonlight": "x"})
+del values["skip_preflight_check"]
 network = SimpleNamespace(frameworks=("tdx",))
 try:
     Request.read(SimpleNamespace(to_address=str, network=network), "app", values)
@@ -151,5 +150,5 @@ def test_an_option_added_in_one_place_is_in_all_faces(tmp_path):
             "parsed": "x",
             "hints": "str | None",
         }
-    assert found["completion"] == ["--label"]
-    assert found["verb"] == "declared as options, and nothing reads them: label"
+    assert found["completion"] == ["--moonlight"]
+    assert found["verb"] == "declared as options, and nothing reads them: moonlight"

@@ -5,13 +5,12 @@ Nothing here is executed.
 
 from __future__ import annotations
 
+import sys
 from typing import assert_type
 
 import pandas as pd
 
-from iexec_lab import IExec, Job, Result, Sandbox, connect
-from iexec_lab.client.jobs.status import JobStatus
-from iexec_lab.client.nouns._run import RunPlan
+from iexec_lab import IExec, Job, JobStatus, Plan, Result, RunPlan, Sandbox, connect
 from iexec_lab.errors import IexecError, OrderError
 from iexec_lab.protocol import AppOrder, DatasetOrder, RequestOrder, WorkerpoolOrder
 from iexec_lab.sandbox.control import Handle
@@ -34,6 +33,7 @@ with Sandbox() as sandbox:
 
 assert_type(lab.app.run("0x...", dry_run=True), RunPlan)
 assert_type(lab.app.run("0x...", dry_run=True).frame(), pd.DataFrame)
+assert_type(lab.app.run("0x...", dry_run="--dry" in sys.argv), Job | RunPlan)
 assert_type(lab.app.run("0x...", volume=3, secret={1: "a"}, app_price="1 RLC", watch=True), Job)
 assert_type(lab.app.request_execution("0x...", category=1), str)
 assert_type(lab.job("0x...").why(), str | None)
@@ -55,6 +55,14 @@ def told(status: JobStatus) -> None:
 
 job.wait(60, progress=told)
 
+
+def cheap(plan: Plan) -> bool:
+    """An answer of ours to the question of ``connect``."""
+    return plan.cost_nrlc < 1_000_000_000
+
+
+assert_type(connect(confirm=cheap), IExec)
+
 # -- the market ---------------------------------------------------------------------------------------------
 
 assert_type(lab.orderbook.app(dataset="any", limit=5), pd.DataFrame)
@@ -65,6 +73,7 @@ assert_type(lab.app.show("0x..."), pd.DataFrame)
 assert_type(lab.app.publish("0x...", price="0.1 RLC"), str)
 assert_type(lab.dataset.encrypt(), pd.DataFrame)
 assert_type(lab.deal.show("0x..."), pd.DataFrame)
+assert_type(lab.deal.list(app="0x...", category=0, limit=5), pd.DataFrame)
 assert_type(lab.deal.task_ids("0x..."), list[str])
 assert_type(lab.task.result("0x..."), Result)
 assert_type(lab.account.deposit("1 RLC"), pd.DataFrame)

@@ -1,15 +1,13 @@
 """The options of a run: one declaration for ``app run`` and ``app request-execution``.
 
-Add an option here and read it in ``request.py``: then every face has it. An option that nothing reads is an
-error.
+Add an option here and read it in ``request.py``, or in ``nouns/_run.py`` if only ``RunOptions`` has it: then
+every face has it. An option that nothing reads is an error.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypedDict
 
-from iexec_lab.client.options import Opt
-
-_PRICE = '1500000000 (nRLC), ``"1.5 RLC"`` or ``["1.5", "RLC"]``'
+from iexec_lab.client.options import AMOUNT_FORMS, Opt
 
 
 class ExecutionOptions(TypedDict, total=False):
@@ -91,7 +89,7 @@ class ExecutionOptions(TypedDict, total=False):
         Opt(
             "amount",
             "highest price for the app",
-            _PRICE,
+            AMOUNT_FORMS,
             "in nRLC unless a unit follows",
             shows="amount unit",
             variadic=True,
@@ -102,7 +100,7 @@ class ExecutionOptions(TypedDict, total=False):
         Opt(
             "amount",
             "highest price for the dataset",
-            _PRICE,
+            AMOUNT_FORMS,
             "in nRLC unless a unit follows",
             shows="amount unit",
             variadic=True,
@@ -113,7 +111,7 @@ class ExecutionOptions(TypedDict, total=False):
         Opt(
             "amount",
             "highest price for the workerpool",
-            _PRICE,
+            AMOUNT_FORMS,
             "in nRLC unless a unit follows",
             shows="amount unit",
             variadic=True,

@@ -9,6 +9,7 @@ from iexec_lab.client.matching.check import check_solvency
 from iexec_lab.errors import OrderError
 from iexec_lab.ethereum.contracts import EVENTS, HUB, VOUCHER
 from iexec_lab.protocol import to_address, to_bytes32
+from iexec_lab.protocol.states import FINAL_RATIO
 
 if TYPE_CHECKING:
     from iexec_lab.client.matching.check import Match
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from iexec_lab.client.session import Session
 
 GAS_OF_A_MATCH = 750_000  # roughly; unsigned orders cannot be tried on the node
-DEADLINE_FACTOR = 10  # a deal ends after this many times the longest run of its category
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def fill_plan(session: Session, match: Match, volume: int, cost: int, sponsor: S
     terms |= {
         "workerpool_price_nrlc": match.workerpool.price,
         "tasks": volume,
-        "deadline_seconds": DEADLINE_FACTOR * seconds,
+        "deadline_seconds": FINAL_RATIO * seconds,
     }
     if sponsor:
         terms |= {"voucher": sponsor.address, "sponsored_nrlc": match.task_cost * volume - cost}

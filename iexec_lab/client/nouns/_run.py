@@ -13,13 +13,14 @@ from iexec_lab.client.jobs.job import Job
 from iexec_lab.client.matching import offers, preflight, signing
 from iexec_lab.client.matching.request import Request
 from iexec_lab.client.matching.run_options import ExecutionOptions, RunOptions
-from iexec_lab.client.matching.send import DEADLINE_FACTOR, GAS_OF_A_MATCH, check_payment, send_match
+from iexec_lab.client.matching.send import GAS_OF_A_MATCH, check_payment, send_match
 from iexec_lab.client.matching.sponsor import Sponsor
 from iexec_lab.client.options import with_defaults
 from iexec_lab.client.permit import spend
 from iexec_lab.client.plan import most_of
 from iexec_lab.errors import BalanceError
 from iexec_lab.protocol import NULL_ADDRESS, decode_tag
+from iexec_lab.protocol.states import FINAL_RATIO
 from iexec_lab.units import format_rlc
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def _plan(session: Session, request: Request, sponsor: Sponsor | None, *, shown:
         "deals": len(matches),
         "category": first.workerpool.category,
         "longest_run_seconds": seconds,
-        "deadline_seconds": DEADLINE_FACTOR * seconds,
+        "deadline_seconds": FINAL_RATIO * seconds,
         "tag": ",".join(decode_tag(first.tag)) or "none",
         "params": first.request.params,
         "notes": "; ".join(found.notes) or None,

@@ -2,9 +2,8 @@
 
 from typing import Annotated, Any, TypedDict
 
-from iexec_lab.client.options import Opt
+from iexec_lab.client.options import AMOUNT_FORMS, Opt
 
-_AMOUNT = '1500000000 (nRLC), ``"1.5 RLC"`` or ``["1.5", "RLC"]``'
 _UNCHECKED = Opt("flag", "do not check secrets and tags before signing", default=False)
 
 
@@ -20,7 +19,7 @@ class SaleOptions(TypedDict, total=False):
         Opt(
             "amount",
             "price of one execution",
-            _AMOUNT,
+            AMOUNT_FORMS,
             "in nRLC unless a unit follows (0)",
             default=0,
             shows="amount unit",

@@ -205,6 +205,17 @@ class Apps(Asset):
         **options: Unpack[RunOptions],
     ) -> RunPlan: ...
 
+    @overload
+    def run(
+        self,
+        app: str,
+        *,
+        dry_run: bool,
+        progress: Callable[[JobStatus], None] | None = None,
+        force: bool = False,
+        **options: Unpack[RunOptions],
+    ) -> Job | RunPlan: ...
+
     @takes(RunOptions)
     def run(
         self,

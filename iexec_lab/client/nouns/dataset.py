@@ -24,7 +24,7 @@ class Datasets(Asset):
 
     _FRAMES: ClassVar = {
         "show": Frame("dataset"),
-        "encrypt": Frame("encrypted_file", lambda plain: plain["encryptedFiles"]),
+        "encrypt": Frame("encrypted_file", lambda facts: facts["encryptedFiles"]),
     }
 
     kind = "dataset"

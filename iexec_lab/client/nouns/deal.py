@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from iexec_lab.client.jobs.job import Job
 from iexec_lab.client.jobs.polling import look, look_again, looks, read_deals
@@ -17,17 +17,17 @@ from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.ethereum.rpc import to_int
 from iexec_lab.protocol import NULL_ADDRESS, to_bytes32
 from iexec_lab.protocol.states import ACTIVE, REVEALING, UNSET
-from iexec_lab.services.market import DealPage
+from iexec_lab.services.market import DealFilters, DealPage
 
 CLAIM_GAS = 55_000
 INITIALIZE_AND_CLAIM_GAS = 250_000
 """Gas that one task may take in claimArray and initializeAndClaimArray, as the official SDK estimates it."""
 
 
-def _claim_rows(plain: dict[str, Any]) -> list[dict[str, Any]]:
-    hashes = ", ".join(sent["txHash"] for sent in plain["transactions"])
+def _claim_rows(facts: dict[str, Any]) -> list[dict[str, Any]]:
+    hashes = ", ".join(sent["txHash"] for sent in facts["transactions"])
     return [
-        {"index": index, "task_id": task_id, "tx_hash": hashes} for index, task_id in plain["claimed"].items()
+        {"index": index, "task_id": task_id, "tx_hash": hashes} for index, task_id in facts["claimed"].items()
     ]
 
 
@@ -35,8 +35,8 @@ class Deals(Noun):
     """``lab.deal``: look at deals and their tasks, list them, claim what nobody finished."""
 
     _FRAMES: ClassVar = {
-        "show": Frame("deal", one=lambda plain: plain["deal"]),
-        "tasks": Frame("task", lambda plain: plain),
+        "show": Frame("deal", one=lambda facts: facts["deal"]),
+        "tasks": Frame("task", lambda facts: facts),
         "claim": Frame("claim", _claim_rows),
         "list": Frame("deal", lambda page: page.deals),
     }
@@ -177,7 +177,7 @@ class Deals(Noun):
         limit: int | None = None,
         page: int | None = None,
         page_size: int = 20,
-        **filters: Any,
+        **filters: Unpack[DealFilters],
     ) -> pd.DataFrame:
         """Deals that the market knows, newest first.
 

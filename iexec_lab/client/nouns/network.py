@@ -18,7 +18,7 @@ class NetworkNoun(Noun):
 
     _FRAMES: ClassVar = {
         "show": Frame("network"),
-        "settings": Frame("setting", lambda plain: [{"name": n, "value": v} for n, v in plain.items()]),
+        "settings": Frame("setting", lambda facts: [{"name": n, "value": v} for n, v in facts.items()]),
     }
 
     def show(self) -> pd.DataFrame:

@@ -40,8 +40,8 @@ class Tasks(Noun):
     """
 
     _FRAMES: ClassVar = {
-        "show": Frame("task", one=lambda plain: plain["task"]),
-        "wait": Frame("task", one=lambda plain: plain["task"]),
+        "show": Frame("task", one=lambda facts: facts["task"]),
+        "wait": Frame("task", one=lambda facts: facts["task"]),
         "logs": Frame("log", lambda rows: rows),
         "claim": Frame("receipt"),
     }

@@ -30,7 +30,7 @@ class Wallets(Noun):
         "show": Frame("wallet"),
         "send_ether": Frame("receipt"),
         "send_rlc": Frame("receipt"),
-        "sweep": Frame("sweep", lambda plain: [plain]),
+        "sweep": Frame("sweep", lambda facts: [facts]),
     }
 
     @property

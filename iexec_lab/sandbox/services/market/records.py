@@ -55,20 +55,20 @@ def deal_document(
     app, dataset, workerpool, trust, category, tag, requester, beneficiary, callback, params, *rest = deal
     start_time, bot_first, bot_size, worker_stake, scheduler_reward_ratio, _sponsor = rest
     return {
-        "dealid": _hex(match["dealid"]),
+        "dealid": to_hex(match["dealid"]),
         "chainId": chain_id,
         "app": _party(app),
         "dataset": _party(dataset),
         "workerpool": _party(workerpool),
-        "appHash": _hex(match["appHash"]),
-        "datasetHash": _hex(match["datasetHash"]),
-        "workerpoolHash": _hex(match["workerpoolHash"]),
-        "requestHash": _hex(match["requestHash"]),
+        "appHash": to_hex(match["appHash"]),
+        "datasetHash": to_hex(match["datasetHash"]),
+        "workerpoolHash": to_hex(match["workerpoolHash"]),
+        "requestHash": to_hex(match["requestHash"]),
         "requester": to_address(requester),
         "beneficiary": to_address(beneficiary),
         "callback": to_address(callback),
         "params": params.decode(errors="replace"),
-        "tag": _hex(tag),
+        "tag": to_hex(tag),
         "category": category,
         "trust": trust,
         "volume": match["volume"],
@@ -114,5 +114,5 @@ def _party(part: Any) -> dict[str, Any]:
     return {"pointer": to_address(pointer), "owner": to_address(owner), "price": price}
 
 
-def _hex(data: bytes) -> str:
+def to_hex(data: bytes) -> str:
     return "0x" + data.hex()

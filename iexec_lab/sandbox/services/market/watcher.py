@@ -16,7 +16,7 @@ from iexec_lab.ethereum.abi import Event, Function
 from iexec_lab.ethereum.contracts import DEAL, ERC721_EVENTS, EVENTS, HUB, REGISTRY
 from iexec_lab.protocol import NULL_ADDRESS, to_address
 from iexec_lab.sandbox.services.market.kinds import APP, DATASET, WORKERPOOL
-from iexec_lab.sandbox.services.market.records import add_category, add_deal, forget
+from iexec_lab.sandbox.services.market.records import add_category, add_deal, forget, to_hex
 from iexec_lab.sandbox.services.market.store import counter, set_counter
 
 if TYPE_CHECKING:
@@ -115,12 +115,12 @@ class Watcher:
         for event, args, record in found.events:
             if event is EVENTS.OrdersMatched:
                 for name in _MATCH_HASHES:
-                    order_hash = _hex(args[name])
+                    order_hash = to_hex(args[name])
                     messages += book.settle(order_hash, found.consumed[order_hash])
-                deal = found.deals[_hex(args["dealid"])]
+                deal = found.deals[to_hex(args["dealid"])]
                 messages += add_deal(book.db, self._ctx.chain_id, args, deal, record, found.times)
             elif event in _CLOSED:
-                messages += book.cancel(_hex(args[_CLOSED[event]]))
+                messages += book.cancel(to_hex(args[_CLOSED[event]]))
             elif event is EVENTS.CreateCategory:
                 add_category(book.db, args, record, found.times)
         for payer, stake in found.stakes.items():
@@ -171,10 +171,10 @@ class Findings:
         payers = self._payers()
         accounts = await _read(ctx, {payer: (ctx.hub, HUB.viewAccount, (payer,)) for payer in payers})
         self.stakes = {payer: stake for payer, (stake, _) in accounts.items()}
-        hashes = {_hex(args[name]) for args in matches for name in _MATCH_HASHES}
+        hashes = {to_hex(args[name]) for args in matches for name in _MATCH_HASHES}
         hashes |= {row["hash"] for payer in payers for row in book.backed_by(payer)}
         self.consumed = await consumed_volumes(ctx, hashes)
-        deals = {_hex(args["dealid"]): args["dealid"] for args in matches}
+        deals = {to_hex(args["dealid"]): args["dealid"] for args in matches}
         self.deals = await _read(
             ctx, {name: (ctx.hub, _VIEW_DEAL, (value,)) for name, value in deals.items()}
         )
@@ -222,7 +222,3 @@ async def _read(ctx: Context, calls: Mapping[str, tuple[str, Function, Any]]) ->
     for start in range(0, len(wanted), _CALLS):
         answers += await ctx.chain.calls(wanted[start : start + _CALLS])
     return dict(zip(names, answers, strict=True))
-
-
-def _hex(data: bytes) -> str:
-    return "0x" + data.hex()
