@@ -31,7 +31,7 @@ ORDERBOOK = """
 from iexec_lab import connect
 from iexec_lab.networks import sandbox_network
 network = sandbox_network(chain_id={chain_id}, hub="{hub}", native=False, urls={urls})
-connect(network).orderbook.workerpool{plain}(category=0)
+connect(network).orderbook.{verb}(category=0)
 """
 LOAD = f"{SHELL}; shell.extension_manager.load_extension('iexec_lab')"
 
@@ -69,9 +69,9 @@ def main() -> None:
     print(f"{'%load_ext iexec_lab':<24}{loaded - shell:>8.0f}   above bare IPython ({shell:.0f}; bar: 100)")
     print(f"import iexec_lab imports {imported('import iexec_lab')}")
     with Sandbox() as handle:
-        for plain, form in ((".plain", "as plain values"), ("", "as a DataFrame")):
+        for verb, form in (("_fetch_workerpool", "for --raw"), ("workerpool", "as a DataFrame")):
             code = ORDERBOOK.format(
-                chain_id=handle.chain_id, hub=handle.hub, urls=dict(handle.urls), plain=plain
+                chain_id=handle.chain_id, hub=handle.hub, urls=dict(handle.urls), verb=verb
             )
             print(f"reading an order book {form} imports {imported(code)}")
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from iexec_lab import doors
-from iexec_lab.client.jobs.job import Job
 from iexec_lab.client.nouns._noun import Frame, Noun
 from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.nouns._table import Nouns
@@ -28,6 +27,7 @@ from iexec_lab.wallet.signer import Signer
 if TYPE_CHECKING:
     from web3 import Web3
 
+    from iexec_lab.client.jobs.job import Job
     from iexec_lab.sandbox.control import Handle
 
 SANDBOX = "sandbox"

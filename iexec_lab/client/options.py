@@ -16,11 +16,10 @@ from __future__ import annotations
 
 import inspect
 import re
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache, wraps
 from types import FunctionType, NoneType
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,11 +29,10 @@ AMOUNT_FORMS = '1500000000 (nRLC), ``"1.5 RLC"`` or ``["1.5", "RLC"]``'
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
-_STAND_IN = re.compile(r"^( *)\*\*(?:options|filters): .*\n", re.MULTILINE)
+_STAND_IN = r"(?m)^( *)\*\*(?:options|filters): .*\n"  # compiled where verbs are made: --help makes none
 
 
-@dataclass(frozen=True)
-class Opt:
+class Opt(NamedTuple):
     """What people need to know about one option besides its name and type.
 
     Attributes:
@@ -107,7 +105,7 @@ def takes(options: type, **defaults: Any) -> Callable[[F], F]:
         hints = {name: hint for name, hint in method.__annotations__.items() if name not in _STARS}
         returned = {"return": hints.pop("return")} if "return" in hints else {}
         called.__annotations__ = hints | types | returned
-        called.__doc__ = _STAND_IN.sub(lambda found: _described(known, found[1]), method.__doc__ or "")
+        called.__doc__ = re.sub(_STAND_IN, lambda found: _described(known, found[1]), method.__doc__ or "")
         return called  # type: ignore[return-value]
 
     return decorate

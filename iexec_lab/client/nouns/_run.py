@@ -93,6 +93,8 @@ def publish_request(session: Session, app: str, options: Mapping[str, Any], *, f
     """Sign a request at its own prices and publish it; return its order hash."""
     values = with_defaults(ExecutionOptions, options, **REQUEST_DEFAULTS)
     unchecked, category = values.pop("skip_preflight_check"), values["category"]
+    if not values["dataset"]:
+        values["dataset_price"] = 0  # the price of nothing
     request = Request.read(session, app, values)
     known = offers.look_up(session, request)
     order = offers.draft_request(
@@ -101,7 +103,7 @@ def publish_request(session: Session, app: str, options: Mapping[str, Any], *, f
         tag=offers.wanted_tag(session, request, known).tag,
         category=category,
         app_price=request.app_price or 0,
-        dataset_price=(request.dataset_price or 0) if values["dataset"] else 0,
+        dataset_price=request.dataset_price or 0,
         workerpool_price=request.workerpool_price or 0,
         workerpool=request.workerpool,
     )

@@ -195,14 +195,15 @@ class Ens(Noun):
             yield "setNameTxHash", sent
 
     def workerpool_url(self, workerpool: str) -> str | None:
-        """The API of a workerpool from its ENS name; None when it is unknown."""
-        return self.session.ens.workerpool_url(workerpool)
+        """The API of a workerpool (address or ENS name) from its ENS name; None when it is unknown."""
+        pool = self.session.to_address(workerpool)
+        return self.session.ens.workerpool_url(pool)
 
     def set_workerpool_url(self, workerpool: str, url: str, *, force: bool = False) -> str:
         """Write the API of a workerpool into its name; return the transaction's hash.
 
         Args:
-            workerpool: Address of the workerpool.
+            workerpool: Address or ENS name of the workerpool.
             url: URL of its API.
             force: Do it without asking.
 
@@ -210,7 +211,7 @@ class Ens(Noun):
             IexecError: The workerpool has no name, or the wallet does not own it.
             AbortedError: It was not confirmed.
         """
-        name = self.session.ens.lookup(workerpool)
+        name = self.lookup(workerpool)
         if name is None:
             raise IexecError(
                 f"No ENS name reverse resolution configured for {workerpool}",

@@ -124,6 +124,21 @@ class TestWorkerpoolUrl:
         ens.workerpool.set_api_url("https://pool.example", session.address)
         assert ens.workerpool.api_url(session.address) == "https://pool.example"
 
+    def test_a_pool_may_be_written_in_lower_case_or_by_its_name(self, ens, unique):
+        label, address = unique[-8:], ens.session.address.lower()
+        ens.ens.register(label)
+        ens.ens.set_workerpool_url(address, "https://pool.example")
+        assert ens.ens.workerpool_url(address) == "https://pool.example"
+        name = f"{label}.users.iexec.eth"
+        ens.ens.set_workerpool_url(name, "https://other.example")
+        assert ens.ens.workerpool_url(name) == "https://other.example"
+
+    def test_what_is_not_an_address(self, ens):
+        with pytest.raises(ValidationError):
+            ens.ens.workerpool_url("0x12")
+        with pytest.raises(ValidationError):
+            ens.ens.set_workerpool_url("0x12", "https://pool.example")
+
 
 def test_unknown_names(ens, other):
     assert ens.ens.resolve("nobody.eth") is None
@@ -134,6 +149,8 @@ def test_unknown_names(ens, other):
 def test_networks_without(lab):
     with pytest.raises(ConfigurationError, match=r"^ENS is not available on network sandbox$"):
         lab.ens.resolve("me.eth")
+    with pytest.raises(ValidationError, match=r"^0x12 is not a valid ethereum address$"):
+        lab.ens.workerpool_url("0x12")  # checked first
     lab.session.network = replace(lab.session.network, unsupported=frozenset())
     with pytest.raises(ConfigurationError, match=r"^Network does not support ENS$"):
         lab.ens.lookup(lab.session.address)

@@ -82,7 +82,8 @@ network = sandbox_network(chain_id={iexec_sandbox.chain_id}, hub="{iexec_sandbox
                           urls={dict(iexec_sandbox.urls)!r})
 page = fetch(connect(network), "orderbook.workerpool", category=0).facts
 assert page.orders
-print([name for name in ("web3", "pandas", "eth_account", "IPython") if name in sys.modules])
+heavy = ("web3", "pandas", "eth_account", "IPython", "iexec_lab.crypto", "iexec_lab.ipfs")
+print([name for name in heavy if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "[]", done.stderr

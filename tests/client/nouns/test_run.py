@@ -266,3 +266,11 @@ class TestRequestExecution:
         shown = facts(lab, "order.show", "requestorder", order_hash)["order"]
         assert (shown["volume"], shown["tag"]) == (2, encode_tag("gpu"))
         lab.order.unpublish("requestorder", order_hash)
+
+    @pytest.mark.parametrize("price", [7, "no price"])
+    def test_without_a_dataset_its_price_means_nothing(self, lab, offered, price):
+        order_hash = lab.app.request_execution(
+            offered, app_price=3, workerpool_price="0.2 RLC", dataset_price=price
+        )
+        assert facts(lab, "order.show", "requestorder", order_hash)["order"]["datasetmaxprice"] == 0
+        lab.order.unpublish("requestorder", order_hash)
