@@ -14,11 +14,12 @@ class Detached(KeyboardInterrupt):
 
     Attributes:
         line: The command that comes back to it, without the program's name.
+        back: How to come back, in a sentence.
     """
 
-    def __init__(self, text: str, line: str = "") -> None:
-        super().__init__(text)
-        self.line = line
+    def __init__(self, text: str, line: str = "", back: str = "") -> None:
+        super().__init__(f"{text} {back}".strip())
+        self.line, self.back = line, back
 
     def _render_traceback_(self) -> list[str]:
         return [str(self)]

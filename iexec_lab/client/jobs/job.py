@@ -131,7 +131,7 @@ class Job:
             self.status,
             ended,
             what="The tasks",
-            left=Detached(self._reattach(), self._line()),
+            left=self._left(),
             timeout=timeout,
             progress=progress,
         )
@@ -148,17 +148,17 @@ class Job:
                     break
                 await asyncio.sleep(pause)
         except asyncio.CancelledError:
-            raise detached_await()(self._reattach()) from None
+            raise detached_await()(str(self._left())) from None
         except ChainError as error:
-            raise out_of_sight(error, detached_await()(self._reattach())) from error
+            raise out_of_sight(error, self._left()) from error
         return self
 
     def _line(self) -> str:
         return f"deal show {self.deal_id} --watch"
 
-    def _reattach(self) -> str:
+    def _left(self) -> Detached:
         again = f'lab.job("{self.deal_id}").wait() or {typed(self._line())}'
-        return f"Detached; the job goes on. Reattach: {again}"
+        return Detached("Detached; the job goes on.", self._line(), f"Reattach: {again}")
 
     def result(self, index: int = 0, *, wait: bool = True, verify: bool = True) -> Result:
         """The result of one task, downloaded, checked, and decrypted where we hold the key.

@@ -173,7 +173,7 @@ def watch(
                 raise JobError(
                     f"{what} did not end within {timeout:g} seconds; the job goes on",
                     details={"status": seen},
-                    hint=_way_back(left),
+                    hint=left.back,
                 )
     except KeyboardInterrupt:
         raise left from None
@@ -182,16 +182,10 @@ def watch(
     raise AssertionError  # looks never end
 
 
-def out_of_sight(error: ChainError, left: BaseException) -> JobError:
+def out_of_sight(error: ChainError, left: Detached) -> JobError:
     """What to raise when the node stays away while work goes on."""
     return JobError(
         f"The node does not answer; the job goes on: {error.message}",
         details=error.details,
-        hint=_way_back(left),
+        hint=left.back,
     )
-
-
-def _way_back(left: BaseException) -> str:
-    """How to come back, without the sentence on why one left."""
-    text = str(left)
-    return text.removeprefix("Detached; the job goes on. ").removeprefix("Detached; the task goes on. ")

@@ -291,13 +291,13 @@ class Tasks(Noun):
     ) -> TaskView:
         look_again = self._looker(self._look(taskid))
         line = f"task show {taskid} --watch"
-        back = f"Detached; the task goes on. Come back: lab.task.wait({taskid!r}) or {typed(line)}"
+        back = f"Come back: lab.task.wait({taskid!r}) or {typed(line)}"
         return watch(
             self.session,
             look_again,
             lambda seen: seen.ended,
             what="The task",
-            left=Detached(back, line),
+            left=Detached("Detached; the task goes on.", line, back),
             timeout=timeout,
             progress=progress,
         )

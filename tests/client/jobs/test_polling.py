@@ -26,7 +26,7 @@ def view(number, *, now=0, final=100, name="0x1"):
 
 LOCAL = SimpleNamespace(network=SimpleNamespace(host="http://127.0.0.1:1"))
 FAR = SimpleNamespace(network=SimpleNamespace(host="https://node.example"))
-LEFT = Detached("Come back: lab.job(...)", "deal show 0x")
+LEFT = Detached("Detached.", "deal show 0x", "Come back: lab.job(...)")
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_without_a_timeout_it_waits_for_long(clock):
 def test_an_interrupt_says_how_to_come_back(clock):
     with pytest.raises(Detached) as caught:
         waiting("a", KeyboardInterrupt())
-    assert (caught.value.line, str(caught.value)) == ("deal show 0x", "Come back: lab.job(...)")
+    assert (caught.value.line, str(caught.value)) == ("deal show 0x", "Detached. Come back: lab.job(...)")
 
 
 def test_a_node_that_is_away_for_a_moment_is_looked_for_again(clock):
