@@ -30,7 +30,7 @@ check: $(VENV)/.installed
 	$(MAKE) --no-print-directory --jobs=2 lint quick
 
 quick: $(VENV)/.installed
-	$(PYTEST) -q --hypothesis-profile=quick -m "not sandbox and not slow" $(ARGS)
+	$(PYTEST) -q --hypothesis-profile=quick -m "not sandbox and not slow" --ignore=tests/interop --ignore=tests/browser $(ARGS)
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

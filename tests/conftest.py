@@ -37,11 +37,12 @@ FIRST = ("interop", "browser", "test_examples.py", "sandbox", "client", "noteboo
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Two for each core, since sandboxes are waited for; one without them; none for a few tests."""
+    """Two for each core, since sandboxes are waited for; hardly more without them; none for a few tests."""
     options = config.option
     if options.keyword or getattr(options, "lf", False) or any("::" in word for word in config.args):
         return 0
-    return (os.cpu_count() or 1) * (1 if "not sandbox" in options.markexpr else 2)
+    cores = os.cpu_count() or 1
+    return cores + 1 if "not sandbox" in options.markexpr else 2 * cores
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -13,6 +13,8 @@ from hypothesis import given
 
 from iexec_lab import cli
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def iexec(tmp_path):

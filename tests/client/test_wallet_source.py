@@ -11,6 +11,8 @@ from iexec_lab.wallet.browser import WalletRefusal
 from iexec_lab.wallet.keystore import save_wallet
 from iexec_lab.wallet.signer import LocalSigner
 
+pytestmark = pytest.mark.slow
+
 KEY = "0x" + "11" * 32
 SIGNER = LocalSigner(KEY)
 

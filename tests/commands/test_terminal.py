@@ -8,6 +8,8 @@ import sys
 import pytest
 from helpers.pseudo_terminal import on_terminal
 
+pytestmark = pytest.mark.slow
+
 ASK = "from iexec_lab.commands.terminal import Terminal; print('answer', Terminal().confirm('Really?'))"
 SECRET = "from iexec_lab.commands.terminal import Terminal; print('answer', Terminal().secret('Password'))"
 WORK = """

@@ -22,6 +22,8 @@ from iexec_lab.crypto import generate_keypair, load_private_key, public_key_secr
 from iexec_lab.crypto.keys import load_public_key, rsa_decrypt, rsa_encrypt
 from iexec_lab.errors import CryptoError
 
+pytestmark = pytest.mark.slow
+
 
 def names(folder):
     return sorted(path.name for path in folder.iterdir())

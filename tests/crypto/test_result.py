@@ -17,6 +17,8 @@ from iexec_lab.crypto.keys import load_public_key, rsa_encrypt
 from iexec_lab.crypto.streams import CHUNK, PIECE, RING
 from iexec_lab.errors import CryptoError
 
+pytestmark = pytest.mark.slow
+
 
 def names(folder):
     return sorted(path.name for path in folder.iterdir())

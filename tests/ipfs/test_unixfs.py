@@ -17,6 +17,8 @@ from iexec_lab.ipfs.cid import DAG_PB, RAW, Cid
 from iexec_lab.ipfs.links import Link
 from iexec_lab.ipfs.unixfs import CHUNK_SIZE, FileBuilder, build_directory, decode_node, encode_node
 
+pytestmark = pytest.mark.slow
+
 FILES = json.loads((VECTORS / "unixfs.json").read_text())["vectors"]
 PERIOD = bytes((i * 31 + (i >> 8)) & 0xFF for i in range(65536))
 

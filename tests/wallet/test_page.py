@@ -21,6 +21,8 @@ from iexec_lab.wallet.browser import BrowserSigner, WalletRefusal
 from iexec_lab.wallet.page import PageWallet
 from iexec_lab.wallet.signer import LocalSigner
 
+pytestmark = pytest.mark.slow
+
 KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 
 

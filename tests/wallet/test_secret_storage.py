@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from iexec_lab.errors import IexecError, WalletError
 from iexec_lab.wallet.secret_storage import decrypt_key, encrypt_key
 
+pytestmark = pytest.mark.slow
+
 CHEAP = 2
 KEY = bytes.fromhex("7a28b5ba57c53603b0b07b56bba752f7784bf506fa95edc395f5cf6c7514fe9d")
 

@@ -20,6 +20,8 @@ from iexec_lab.sandbox.chain.anvil import Anvil
 from iexec_lab.sandbox.chain.leash import CAN_NOT_RUN
 from iexec_lab.sandbox.control import Sandbox
 
+pytestmark = pytest.mark.slow
+
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and a signal at the parent's death")
 
 

@@ -14,6 +14,8 @@ from helpers.waiting import until
 from iexec_lab.errors import SandboxError
 from iexec_lab.sandbox.work.app_process import KEPT_CHARACTERS, AppSupervisor, Command, can_isolate
 
+pytestmark = pytest.mark.slow
+
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and a subreaper")
 
 

@@ -18,6 +18,8 @@ from iexec_lab.sandbox.work.docker import Docker, container
 from iexec_lab.sandbox.work.results import FaultError
 from iexec_lab.sandbox.work.runtime import Runtime
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = [
     "--privileged",
     "-v/:/host",

@@ -19,6 +19,8 @@ from iexec_lab.sandbox.work.docker import Docker
 from iexec_lab.sandbox.work.results import FaultError
 from iexec_lab.sandbox.work.runtime import APP, Runtime, Workspace, split_arguments, task_environment
 
+pytestmark = pytest.mark.slow
+
 NOBODY = Resource(NULL_ADDRESS, NULL_ADDRESS, 0)
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 CHAIN_ID = 65535
 MAX = 2**53 - 1
 ADDRESSES = [NULL_ADDRESS, "0x" + "11" * 20, "0x" + "22" * 20]
