@@ -66,19 +66,25 @@ def declared(options: type) -> Mapping[str, Opt]:
     return {name: get_args(hint)[1] for name, hint in hints.items()}
 
 
-def with_defaults(options: type, given: Mapping[str, Any], **defaults: Any) -> dict[str, Any]:
+def on_a_line(options: type) -> Mapping[str, Opt]:
+    """Those of them that the command line has too."""
+    return {name: opt for name, opt in declared(options).items() if not opt.python_only}
+
+
+def with_defaults(options: type, given: Mapping[str, Any]) -> dict[str, Any]:
     """All options of such a class: those given, else the defaults."""
-    return {name: opt.default for name, opt in declared(options).items()} | defaults | dict(given)
+    return {name: opt.default for name, opt in declared(options).items()} | dict(given)
 
 
 def takes(options: type, **defaults: Any) -> Callable[[F], F]:
-    """Replace the ``**options`` of a method with those of a class.
+    """Replace the ``**options`` of a method with those of a class; the method gets all of them.
 
     Args:
         options: The ``TypedDict`` that declares them.
         **defaults: Defaults that differ for this method.
     """
     known, types = declared(options), get_type_hints(options)
+    unless_given = with_defaults(options, defaults)
 
     def decorate(method: F) -> F:
         assert isinstance(method, FunctionType)
@@ -90,16 +96,16 @@ def takes(options: type, **defaults: Any) -> Callable[[F], F]:
             for name in kwargs:
                 if name not in known and name not in own.parameters:
                     raise TypeError(_unknown(method.__name__, name, [*own.parameters, *known]))
-            return method(*args, **kwargs)
+            return method(*args, **unless_given | kwargs)
 
         more = [
             inspect.Parameter(
                 name,
                 inspect.Parameter.KEYWORD_ONLY,
-                default=defaults.get(name, opt.default),
+                default=unless_given[name],
                 annotation=_written(types[name]),
             )
-            for name, opt in known.items()
+            for name in known
         ]
         vars(called)["__signature__"] = own.replace(parameters=[*named, *more])
         hints = {name: hint for name, hint in method.__annotations__.items() if name not in _STARS}

@@ -91,12 +91,11 @@ BENEFICIARY_KEY = Option(
 )
 
 
-def declared_options(options: type, *but: str) -> tuple[Option, ...]:
-    """The options that a verb declares, as options of the command line; without those named."""
-    from iexec_lab.client.options import declared
+def declared_options(options: type) -> tuple[Option, ...]:
+    """The options that a verb declares, as options of the command line."""
+    from iexec_lab.client.options import on_a_line
 
-    found = declared(options).items()
-    return tuple(_of_line(name, opt) for name, opt in found if not opt.python_only and name not in but)
+    return tuple(_of_line(name, opt) for name, opt in on_a_line(options).items())
 
 
 def _of_line(name: str, opt: Opt) -> Option:

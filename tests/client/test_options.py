@@ -35,7 +35,7 @@ class Painter:
             twice: Once more.
             **options: Those of ``Colours``.
         """
-        return f"{wall} {twice} {with_defaults(Colours, options, depth=5)}"
+        return f"{wall} {twice} {options}"
 
 
 def test_a_method_takes_what_is_declared():

@@ -8,8 +8,6 @@ from typing import Any, ClassVar
 from iexec_lab.client.matching import preflight, signing
 from iexec_lab.client.nouns._noun import Frame, Noun
 from iexec_lab.client.nouns._pandas import pd
-from iexec_lab.client.nouns._sale_options import POOL_DEFAULTS, SALES
-from iexec_lab.client.options import with_defaults
 from iexec_lab.client.permit import send, spend
 from iexec_lab.errors import ConfigurationError, IexecError, ObjectNotFoundError, OrderError, ValidationError
 from iexec_lab.ethereum.abi import Function
@@ -124,11 +122,9 @@ class Asset(Noun):
         return hashes if all else hashes[0]
 
     def _publish(self, address: str, options: Mapping[str, Any], *, force: bool) -> str:
-        """Make, check, sign and publish one order of an asset."""
+        """Make, check, sign and publish one order of an asset; ``options`` are all of its sale."""
         session, kind = self.session, f"{self.kind}order"
-        terms = with_defaults(
-            SALES[self.kind], options, **(POOL_DEFAULTS if self.kind == "workerpool" else {})
-        )
+        terms = dict(options)
         skip_preflight_check = terms.pop("skip_preflight_check", False)
         values = {self.kind: address, f"{self.kind}price": terms.pop("price")}
         values |= {name.replace("_restrict", "restrict"): value for name, value in terms.items()}

@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING, Any
 from iexec_lab.client.jobs.job import Job
 from iexec_lab.client.matching import offers, preflight, signing
 from iexec_lab.client.matching.request import Request
-from iexec_lab.client.matching.run_options import ExecutionOptions, RunOptions
 from iexec_lab.client.matching.send import GAS_OF_A_MATCH, check_payment, send_match
 from iexec_lab.client.matching.sponsor import Sponsor
-from iexec_lab.client.options import with_defaults
 from iexec_lab.client.permit import spend
 from iexec_lab.client.plan import most_of
 from iexec_lab.errors import BalanceError
@@ -33,10 +31,6 @@ if TYPE_CHECKING:
     from iexec_lab.client.plan import Plan
     from iexec_lab.client.session import Session
     from iexec_lab.protocol import Order
-
-
-REQUEST_DEFAULTS = {"category": 0, "app_price": 0, "dataset_price": 0, "workerpool_price": 0}
-"""Defaults of a published request that differ from a run: it waits for a taker at its own prices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +70,11 @@ class RunPlan:
 
 
 def plan_run(session: Session, app: str, options: Mapping[str, Any], *, shown: bool) -> RunPlan:
-    """Choose the orders of a run and check them; gas and stake only if they will be shown."""
-    values = with_defaults(RunOptions, options)
+    """Choose the orders of a run and check them; gas and stake only if they will be shown.
+
+    ``options`` are all of ``RunOptions``.
+    """
+    values = dict(options)
     unchecked = values.pop("skip_preflight_check")
     use_voucher, voucher = values.pop("use_voucher"), values.pop("voucher_address")
     del values["watch"]  # the verb's own
@@ -90,8 +87,11 @@ def plan_run(session: Session, app: str, options: Mapping[str, Any], *, shown: b
 
 
 def publish_request(session: Session, app: str, options: Mapping[str, Any], *, force: bool) -> str:
-    """Sign a request at its own prices and publish it; return its order hash."""
-    values = with_defaults(ExecutionOptions, options, **REQUEST_DEFAULTS)
+    """Sign a request at its own prices and publish it; return its order hash.
+
+    ``options`` are all of ``ExecutionOptions``.
+    """
+    values = dict(options)
     unchecked, category = values.pop("skip_preflight_check"), values["category"]
     if not values["dataset"]:
         values["dataset_price"] = 0  # the price of nothing

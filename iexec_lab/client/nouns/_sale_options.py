@@ -69,5 +69,3 @@ class WorkerpoolSale(SaleOptions, total=False):
 
 SALES: dict[str, type] = {"app": AppSale, "dataset": DatasetSale, "workerpool": WorkerpoolSale}
 """Noun -> options of its ``publish``."""
-POOL_DEFAULTS = {"volume": 1}
-"""Defaults of a workerpool that differ: it promises work."""

@@ -11,7 +11,7 @@ from iexec_lab.client.matching.preflight import app_framework
 from iexec_lab.client.matching.run_options import ExecutionOptions, RunOptions
 from iexec_lab.client.nouns._asset import Asset
 from iexec_lab.client.nouns._noun import Frame
-from iexec_lab.client.nouns._run import REQUEST_DEFAULTS, RunPlan, carry_out, plan_run, publish_request
+from iexec_lab.client.nouns._run import RunPlan, carry_out, plan_run, publish_request
 from iexec_lab.client.nouns._sale_options import AppSale
 from iexec_lab.client.options import takes
 from iexec_lab.client.permit import spend
@@ -253,7 +253,7 @@ class Apps(Asset):
         job = carry_out(spend(self.session, plan.plan, force=force), plan)
         return job.wait(progress=progress) if options.get("watch") else job
 
-    @takes(ExecutionOptions, **REQUEST_DEFAULTS)
+    @takes(ExecutionOptions, category=0, app_price=0, dataset_price=0, workerpool_price=0)
     def request_execution(self, app: str, *, force: bool = False, **options: Unpack[ExecutionOptions]) -> str:
         """Publish a request at prices of your own, for anybody to fill; return its order hash.
 

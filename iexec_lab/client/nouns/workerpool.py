@@ -8,7 +8,7 @@ from iexec_lab.client.jobs.logs import workerpool_url
 from iexec_lab.client.nouns._asset import Asset
 from iexec_lab.client.nouns._noun import Frame
 from iexec_lab.client.nouns._pandas import pd
-from iexec_lab.client.nouns._sale_options import POOL_DEFAULTS, WorkerpoolSale
+from iexec_lab.client.nouns._sale_options import WorkerpoolSale
 from iexec_lab.client.nouns.ens import Ens
 from iexec_lab.client.options import takes
 from iexec_lab.errors import ServiceError, ValidationError
@@ -121,7 +121,7 @@ class Workerpools(Asset):
         tx_hash = Ens(self.session).set_workerpool_url(workerpool, api_url, force=force)
         return {"address": workerpool, "url": api_url, "txHash": tx_hash}
 
-    @takes(WorkerpoolSale, **POOL_DEFAULTS)
+    @takes(WorkerpoolSale, volume=1)
     def publish(self, address: str, *, force: bool = False, **options: Unpack[WorkerpoolSale]) -> str:
         """Sign an order that sells tasks of one size, and publish it; return its hash.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.client.matching.run_options import ExecutionOptions, RunOptions
-from iexec_lab.client.options import declared
+from iexec_lab.client.options import on_a_line
 from iexec_lab.commands import asset_commands
 from iexec_lab.commands.context import address_of
 from iexec_lab.commands.dry_run import planned
@@ -47,10 +47,9 @@ def run(context: Context, args: Namespace) -> Outcome:
 
     lab = context.lab(args)
     values = _given(context, args, RunOptions, lab.session.network.id)
+    values["watch"] = False  # waited for below, with progress
     with context.face.working("Preparing the deal"):
-        job = lab.app.run(
-            **values | {"watch": False}, dry_run=args.dry_run
-        )  # waited for below, with progress
+        job = lab.app.run(**values, dry_run=args.dry_run)
     if isinstance(job, RunPlan):
         return planned(job)
     return follow(context, lab, job, watch=args.watch or args.download is not None, download=args.download)
@@ -65,7 +64,7 @@ def request_execution(context: Context, args: Namespace) -> Outcome:
 
 def _given(context: Context, args: Namespace, options: type, chain_id: int) -> dict[str, Any]:
     """The options of a verb that were given, and the app."""
-    values = given(args, ("force", *(name for name, opt in declared(options).items() if not opt.python_only)))
+    values = given(args, ("force", *on_a_line(options)))
     values["app"] = address_of(context, "app", args.app, chain_id)
     for kind in ("dataset", "workerpool"):
         wanted = getattr(args, kind)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iexec_lab.client.nouns._book_filters import FILTERS
-from iexec_lab.client.options import declared
+from iexec_lab.client.options import on_a_line
 from iexec_lab.commands.handlers import done, given
 from iexec_lab.commands.options import CHAIN, declared_options
 from iexec_lab.commands.tree import Argument, Command
@@ -19,11 +19,9 @@ if TYPE_CHECKING:
 
 
 def _book(kind: str) -> Handler:
-    names = [name for name, opt in declared(FILTERS[kind]).items() if not opt.python_only]
-
     def handle(context: Context, args: Namespace) -> Outcome:
         lab = context.lab(args)
-        values = given(args, names)
+        values = given(args, on_a_line(FILTERS[kind]))
         values["limit"] = args.limit or context.rows
         if args.address:
             values[kind] = args.address
