@@ -6,7 +6,6 @@ A field that is missing in an answer is missing in the JSON.
 
 from __future__ import annotations
 
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,8 +28,6 @@ class Answer:
         return official_json(self.verb, self.facts)
 
     def to_value(self) -> Any:
-        if self.verb in _VALUES:
-            return _VALUES[self.verb](self.facts)
         name = self.verb.rpartition(".")[2]
         return self._of._value(name, self.facts)  # noqa: SLF001 - commands are the other half of a verb
 
@@ -89,12 +86,6 @@ def _voucher(facts: dict[str, Any]) -> dict[str, Any]:
 def _logs(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """The part of the official ``task debug --logs``."""
     return {"appLogs": [{key: row[key] for key in ("worker", "stdout", "stderr")} for row in rows]}
-
-
-def _opened(facts: dict[str, str]) -> Any:
-    from iexec_lab.client.jobs.result import Result
-
-    return Result(facts["resultsPath"])
 
 
 _TRANSFER = _only("amount", "from", "to", "txHash")
@@ -176,14 +167,3 @@ _OFFICIAL: dict[str, Shape] = {
     "workerpool.set_api_url": _only("address", "url", "txHash"),
 }
 """Verb -> official JSON; ``*`` is any noun that is not named itself."""
-
-_VALUES: dict[str, Callable[[Any], Any]] = {
-    "app.deploy": itemgetter("address"),
-    "dataset.deploy": itemgetter("address"),
-    "workerpool.deploy": itemgetter("address"),
-    "requester.check_secret": itemgetter("isSet"),
-    "result.push_encryption_key": lambda _facts: None,
-    "result.decrypt": _opened,
-    "storage.init": itemgetter("isInitialized"),
-}
-"""Verbs that return something other than a frame of their facts, or the facts themselves."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any, ClassVar
 
 from iexec_lab.client.matching import preflight, signing
@@ -22,6 +23,7 @@ class Asset(Noun):
     _FRAMES: ClassVar = {
         "transfer": Frame("receipt"),
     }
+    _PICKS: ClassVar = {"deploy": itemgetter("address")}
 
     kind: ClassVar[str]
     _create: ClassVar[Function]

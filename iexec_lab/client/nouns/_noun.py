@@ -8,7 +8,8 @@ finds the facts and the verb draws them:
 
     def _fetch_show(self, address=None) -> dict:        what commands call, for ``--raw`` without pandas
 
-``_FRAMES`` says how each is drawn; ``commands/official_json.py`` has the JSON that the official CLI prints.
+``_FRAMES`` says how each is drawn, ``_PICKS`` which part of its facts another verb returns;
+``commands/official_json.py`` has the JSON that the official CLI prints.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class Noun:
 
     session: Session
     _FRAMES: ClassVar[Mapping[str, Frame]] = {}
+    _PICKS: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -72,8 +74,10 @@ class Noun:
         return self._FRAMES[verb].draw(facts, self.session)
 
     def _value(self, verb: str, facts: Any) -> Any:
-        """What the verb returns for such facts; for commands."""
-        return self._draw(verb, facts) if verb in self._FRAMES else facts
+        """What the verb returns for such facts: a frame, a part of them, or themselves."""
+        if verb in self._FRAMES:
+            return self._draw(verb, facts)
+        return self._PICKS[verb](facts) if verb in self._PICKS else facts
 
     def __repr__(self) -> str:
         verbs = [name for name in dir(type(self)) if name[0] != "_" and callable(getattr(type(self), name))]

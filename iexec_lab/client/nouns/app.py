@@ -66,11 +66,10 @@ class Apps(Asset):
             OrderError: The same app is deployed already.
             AbortedError: It was not confirmed.
         """
-        return str(
-            self._fetch_deploy(
-                name, multiaddr, checksum, owner=owner, type=type, mrenclave=mrenclave, force=force
-            )["address"]
+        facts = self._fetch_deploy(
+            name, multiaddr, checksum, owner=owner, type=type, mrenclave=mrenclave, force=force
         )
+        return str(self._value("deploy", facts))
 
     def _fetch_deploy(
         self,

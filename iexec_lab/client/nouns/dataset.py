@@ -62,7 +62,8 @@ class Datasets(Asset):
             OrderError: The same dataset is deployed already.
             AbortedError: It was not confirmed.
         """
-        return str(self._fetch_deploy(name, multiaddr, checksum, owner=owner, force=force)["address"])
+        facts = self._fetch_deploy(name, multiaddr, checksum, owner=owner, force=force)
+        return str(self._value("deploy", facts))
 
     def _fetch_deploy(
         self,

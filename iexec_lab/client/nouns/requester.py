@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
+from typing import ClassVar
+
 from iexec_lab.client.nouns._noun import Noun
 
 
 class Requester(Noun):
     """``lab.requester``, also ``lab.secrets``: the wallet's secrets for the apps it runs."""
+
+    _PICKS: ClassVar = {"check_secret": itemgetter("isSet")}
 
     def push_secret(
         self, name: str, secret_value: str | None = None, tee_framework: str | None = None
@@ -42,7 +47,7 @@ class Requester(Noun):
         Raises:
             SmsError: The service was not reached.
         """
-        return bool(self._fetch_check_secret(name, address, tee_framework)["isSet"])
+        return bool(self._value("check_secret", self._fetch_check_secret(name, address, tee_framework)))
 
     def _fetch_check_secret(
         self, name: str, address: str | None = None, tee_framework: str | None = None

@@ -29,6 +29,10 @@ class Results(Noun):
     _FRAMES: ClassVar = {
         "generate_encryption_keypair": Frame("key_file"),
     }
+    _PICKS: ClassVar = {
+        "push_encryption_key": lambda _facts: None,
+        "decrypt": lambda facts: Result(facts["resultsPath"]),
+    }
 
     def generate_encryption_keypair(
         self,
@@ -162,15 +166,15 @@ class Results(Noun):
             CryptoError: A file is missing or damaged, or the key is not the beneficiary's.
             AbortedError: Replacing ``results.zip`` was refused.
         """
-        return Result(
-            self._fetch_decrypt(
-                path,
-                force=force,
-                beneficiary_keystoredir=beneficiary_keystoredir,
-                beneficiary_key_file=beneficiary_key_file,
-                overwrite=overwrite,
-            )["resultsPath"]
+        facts = self._fetch_decrypt(
+            path,
+            force=force,
+            beneficiary_keystoredir=beneficiary_keystoredir,
+            beneficiary_key_file=beneficiary_key_file,
+            overwrite=overwrite,
         )
+        opened: Result = self._value("decrypt", facts)
+        return opened
 
     def _fetch_decrypt(
         self,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from operator import itemgetter
 from pathlib import Path
+from typing import ClassVar
 
 from iexec_lab.client.nouns._noun import Noun
 from iexec_lab.errors import IexecError, ValidationError
@@ -13,6 +15,8 @@ from iexec_lab.services.result_proxy import ResultProxy
 
 class Storage(Noun):
     """``lab.storage``: where results and datasets are kept."""
+
+    _PICKS: ClassVar = {"init": itemgetter("isInitialized")}
 
     def init(
         self,
@@ -38,9 +42,10 @@ class Storage(Noun):
             IexecError: The provider needs no token, or has one already.
             SmsError, ResultProxyError: A service was not reached.
         """
-        return self._fetch_init(
+        facts = self._fetch_init(
             provider, force_update=force_update, token=token, tee_framework=tee_framework
-        )["isInitialized"]
+        )
+        return bool(self._value("init", facts))
 
     def _fetch_init(
         self,

@@ -49,7 +49,8 @@ class Workerpools(Asset):
             OrderError: The same workerpool is deployed already.
             AbortedError: It was not confirmed.
         """
-        return str(self._fetch_deploy(description, owner=owner, force=force)["address"])
+        facts = self._fetch_deploy(description, owner=owner, force=force)
+        return str(self._value("deploy", facts))
 
     def _fetch_deploy(
         self, description: str, *, owner: str | None = None, force: bool = False
