@@ -1,7 +1,8 @@
 """From the text of a cell to commands: POSIX quoting, one command per line, ``#`` comments.
 
 Quotes and spaces inside ``{frame["app"].iloc[0]}`` belong to the Python in it, and JSON needs no quotes
-around it: ``--params {"iexec_args": "hello"}``.
+around it: ``--params {"iexec_args": "hello"}``. Other Python in braces is held together, too: the
+error about it shows all of it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import re
 
 from iexec_lab.errors import UsageError
-from iexec_lab.notebook.variables import reference_at
+from iexec_lab.notebook.variables import expression_at, reference_at
 
 _QUOTES = "'\""
 _JOINED = "'\"'\"'"  # how shlex.join writes a single quote inside single quotes
@@ -59,7 +60,7 @@ def _piece(text: str, at: int) -> tuple[str | None, int]:
     if char in _QUOTES:
         return _quoted(text, at)
     if char == "{":
-        held = reference_at(text, at) or _json_at(text, at) or char
+        held = reference_at(text, at) or _json_at(text, at) or expression_at(text, at) or char
         return held, at + len(held)
     plain = _PLAIN.match(text, at)
     found = plain[0] if plain else char

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import shlex
+from decimal import Decimal
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -30,6 +33,13 @@ NAMES = {
     "key": "k",
     "words": "two words",
     "grid": {(1, "x"): 7},
+    "width": 8,
+    "odd": {"}:!r": "odd"},
+    "when": dt.time(7, 30),
+    "price": Decimal("1234.50"),
+    "quoted": 'a "b"',
+    "size": np.int64(3),
+    "s": "lower",
 }
 
 
@@ -51,22 +61,35 @@ NAMES = {
         ('{"a":{"b":1}}', '{"a":{"b":1}}'),
         ('{"iexec_args": "{words}"}', '{"iexec_args": "two words"}'),
         ("{}", "{}"),
-        ("{100}", "{100}"),
-        ("{a b}", "{a b}"),
-        ("{f(x)}", "{f(x)}"),
-        ("{a + n}", "{a + n}"),
-        ("{'a'}", "{'a'}"),
-        ("{None}", "{None}"),
         ("{{a}}", "{a}"),
         ('{{"k": {{"b": {n}}}}}', '{"k": {"b": 5}}'),
         ("{{{a}}}", "{0x1}"),
-        ("{", "{"),
-        ("}", "}"),
-        ("}}", "}}"),
-        ("{a", "{a"),
         ("${a}", "$0x1"),
         ('{grid[1, "x"]}', 7),
         ('{"s": {d}}', '{"s": {"k": ["x", "y"]}}'),
+        ("{{", "{"),
+        ("}}", "}"),
+        ("awk {{print $1}}", "awk {print $1}"),
+        ("{n:.2f}", "5.00"),
+        ("{n:>{width}}|", "       5|"),
+        ("{n: >4}", "   5"),
+        ("{words!r}", "'two words'"),
+        ("{words!r:>13}", "  'two words'"),
+        ("--x={d['k'][0]!s:^5}", "--x=  x  "),
+        ("{d['k'][0:1]}", ["x"]),
+        ("{d['k'][-1:]} {words[:3]}", '["y"] two'),
+        ("{d['k'][::-1]}", ["y", "x"]),
+        ("{odd['}:!r']}", "odd"),
+        ("{when:%H:%M}", "07:30"),
+        ("{price:,}", "1,234.50"),
+        ('{"n": {n}, "list": [{a}, {d}]}', '{"n": 5, "list": ["0x1", {"k": ["x", "y"]}]}'),
+        ('{"price": {n:.2f}, "name": {n:>3}}', '{"price": 5.00, "name":   5}'),
+        ('{"text": {words!r}}', '{"text": "\'two words\'"}'),
+        ('{"say": "{quoted}"}', '{"say": "a \\"b\\""}'),
+        ('{"iexec_args": "{\\"x\\": 1}"}', '{"iexec_args": "{\\"x\\": 1}"}'),
+        ('{"{a}": "{{n}}"}', '{"0x1": "{n}"}'),
+        ('{"size": {size}}', '{"size": 3}'),
+        ("size {size}", "size 3"),
     ],
 )
 def test_expand(token, value):
@@ -96,10 +119,90 @@ def test_what_is_not_there_is_named(token, message):
     assert "{{" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("token", "named", "advice"),
+    [
+        ("{s.upper()}", "{s.upper()}", "x = s.upper()"),
+        ("say {s.upper()}", "{s.upper()}", "{{s.upper()}}"),
+        ("{1+1}", "{1+1}", "x = 1+1"),
+        ("{100}", "{100}", "Assign it"),
+        ("{None}", "{None}", "Assign it"),
+        ("{f(x)}", "{f(x)}", "Assign it"),
+        ("{a + n}", "{a + n}", "Assign it"),
+        ("{a-b}", "{a-b}", "Assign it"),
+        ("{a,b}", "{a,b}", "Assign it"),
+        ("{'a'}", "{'a'}", "Assign it"),
+        ("{a if n else 1}", "{a if n else 1}", "Assign it"),
+        ("{n + 1:.2f}", "{n + 1:.2f}", "Assign it"),
+        ("{n == 5}", "{n == 5}", "Assign it"),
+        ("{n=}", "{n=}", "A variable is a name"),
+        ("{d[n + 1]}", "{d[n + 1]}", "Assign it"),
+        ("{a b}", "{a b}", "A variable is a name"),
+        ("awk {print $1}", "{print $1}", "{{print $1}}"),
+        ("{1..3}", "{1..3}", "{{1..3}}"),
+        ("{not json: 1}", "{not json: 1}", "double quotes"),
+        ("{'k': 1}", "{'k': 1}", "double quotes"),
+        ("{n: 1}", "{n: 1}", "double quotes"),
+        ("{k: {n}}", "{k: {n}}", "double quotes"),
+        ('{"k": 1,}', '{"k": 1,}', "It is no JSON"),
+        ('{"k"}', '{"k"}', "It is no JSON"),
+        ('{"k": {"j": {s.upper()}}}', "{s.upper()}", "x = s.upper()"),
+        ('{"k": "{s.upper()}"}', "{s.upper()}", "x = s.upper()"),
+        ("{a", "{a", "{{"),
+        ("x {", "{", "{{"),
+        ("a}", "a}", "}}"),
+        ("}{", "}", "}}"),
+        ('{"k": 1', '{"k": 1', "{{"),
+    ],
+)
+def test_what_is_neither_a_variable_nor_json_is_an_error(token, named, advice):
+    with pytest.raises(UsageError) as caught:
+        expand(token, NAMES)
+    assert caught.value.message.startswith(named)
+    assert advice in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (pd.DataFrame({"x": [1]}), "DataFrame"),
+        (pd.Series([1]), "Series"),
+        (np.arange(3), "ndarray"),
+        (object(), "object"),
+        (len, "builtin_function_or_method"),
+        (int, "type"),
+        (b"abc", "bytes"),
+        ({1, 2}, "set"),
+    ],
+)
+def test_a_value_that_is_no_text_is_passed_whole_and_in_no_text(value, kind):
+    assert expand("{value}", {"value": value}) is value
+    for token in ("--app={value}", '{"k": [{value}]}'):
+        with pytest.raises(UsageError, match=rf"\{{value\}} is a {kind}, which is no text"):
+            expand(token, {"value": value})
+
+
+@pytest.mark.parametrize("token", ["{words:.2f}", "{a:d}", "{d:>5}"])
+def test_a_format_that_a_value_does_not_have(token):
+    with pytest.raises(UsageError, match="has no format"):
+        expand(token, NAMES)
+
+
+def test_json_has_no_nan():
+    with pytest.raises(UsageError, match="can not be JSON"):
+        expand('{"k": {d}}', {"d": {"x": float("nan")}})
+
+
+def test_the_value_of_a_variable_is_not_told():
+    with pytest.raises(UsageError) as caught:
+        expand("{d[key]}", {"d": {}, "key": "hunter2"})
+    assert "hunter2" not in str(caught.value)
+
+
 @pytest.mark.parametrize("missing", [None, float("nan"), pd.NA, pd.NaT])
-@pytest.mark.parametrize("token", ["{cell}", "--app={cell}"])
+@pytest.mark.parametrize("token", ["{cell}", "--app={cell}", "{cell:.2f}", "{cell!r}"])
 def test_a_missing_value_is_an_error(token, missing):
-    with pytest.raises(UsageError, match=r"\{cell\} has no value"):
+    with pytest.raises(UsageError, match=r"\{cell.*\} has no value"):
         expand(token, {"cell": missing})
 
 
