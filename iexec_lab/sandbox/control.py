@@ -23,11 +23,12 @@ from iexec_lab.sandbox.state.paths import state_folder
 from iexec_lab.sandbox.state.registry import lock_owner, running
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
 
     from iexec_lab.networks import Network
     from iexec_lab.sandbox.chain.accounts import Account
+    from iexec_lab.sandbox.state.apps import LocalApp
     from iexec_lab.sandbox.state.registry import Record
 
 
@@ -104,6 +105,41 @@ class Handle:
             raise ValidationError(f"{seconds} seconds are no way forward")
         head = request(self.urls["rpc"], "sandbox_forward", seconds)
         return int(head["timestamp"], 16)
+
+    def add_app(
+        self,
+        image: str,
+        folder: str | os.PathLike[str],
+        entrypoint: str | Sequence[str] | None = None,
+        *,
+        dockerfile: str | os.PathLike[str] | None = None,
+        install: bool = False,
+    ) -> LocalApp:
+        """Run a folder in the place of a Docker image.
+
+        Args:
+            image: The image's name, as in the app's multiaddr: "me/my-app:1.0"; without a tag, all tags.
+            folder: The app's files, kept by reference.
+            entrypoint: What to run, if not what the Dockerfile says, or ``app.py``: "server.py --fast".
+            dockerfile: The Dockerfile, from the folder, if it is not ``Dockerfile``.
+            install: Install the packages that it asks for, in an environment of its own.
+
+        Raises:
+            ValidationError: No image name, no such folder, nothing in it to run, or nothing to install.
+            SandboxError: The packages can not be installed.
+        """
+        from iexec_lab.sandbox.state.apps import Apps
+
+        names = Path(folder), None if dockerfile is None else Path(dockerfile)
+        return Apps(self.folder / "apps").add(
+            image, names[0], entrypoint, dockerfile=names[1], install=install
+        )
+
+    def remove_app(self, image: str) -> None:
+        """Forget the folder of an image, and its environment; ObjectNotFoundError when there is none."""
+        from iexec_lab.sandbox.state.apps import Apps
+
+        Apps(self.folder / "apps").remove(image)
 
     def chain_json(self, version: int = 9) -> dict[str, Any]:
         """The object for ``chains.<name>`` of a ``chain.json``, for the official CLI of that major version.

@@ -55,6 +55,8 @@ SUPERVISOR = (*PROGRAM, *_DOCKER)
 """The parent of apps, which asks Docker to kill a container; what an app itself gets, runtime.py says."""
 DOCKER = (*SUPERVISOR, *_CERTIFICATES, *_PROXIES)
 NPM = (*PROGRAM, *_CERTIFICATES, *_PROXIES, "npm_config_*", "NPM_CONFIG_*", "NODE_OPTIONS", "XDG_*")
+PIP = (*PROGRAM, *_CERTIFICATES, *_PROXIES, "PIP_*", "XDG_*", "CC", "CXX", "CFLAGS", "LDFLAGS")
+"""It builds packages, whose authors' programs run meanwhile."""
 DAEMON = (*DOCKER, *NPM, "PYTHON*", "VIRTUAL_ENV", "CONDA_PREFIX", "IEXEC_LAB_*")
 """It starts all others."""
 

@@ -151,21 +151,45 @@ def forward(context: Context, args: Namespace) -> Outcome:
 
 @_named
 def app_add(context: Context, args: Namespace) -> Outcome:
+    folder = context.folder / args.folder
+    with context.face.working("Installing the app's packages" if args.install else "Reading the app") as step:
+        added = _apps(args).add(
+            args.image,
+            folder,
+            args.entrypoint,
+            dockerfile=args.dockerfile,
+            install=args.install,
+            tell=step.update,
+        )
+    notes = added.notes()
+    for note in notes:
+        context.face.note(note)
+    raw: dict[str, Any] = {"image": added.image, "folder": str(added.folder)}
+    if added.environment:
+        raw["environment"] = str(added.environment)
+    if notes:
+        raw["notes"] = notes
+    return Outcome(raw, lambda: added, f"{added.image} runs {added.folder}.", shown="")
+
+
+@_named
+def app_remove(context: Context, args: Namespace) -> Outcome:  # noqa: ARG001 - the signature of a handler
+    _apps(args).remove(args.image)
+    return Outcome(
+        {"image": args.image, "removed": True}, lambda: True, f"{args.image} is forgotten.", shown=""
+    )
+
+
+def _apps(args: Namespace) -> Any:
     from iexec_lab.sandbox.state.apps import Apps
     from iexec_lab.sandbox.state.paths import state_folder
 
-    folder = context.folder / args.folder
-    added = Apps(state_folder(args.name) / "apps").add(args.image, folder, args.entrypoint)
-    raw = {"image": added.image, "folder": str(added.folder)}
-    return Outcome(raw, lambda: raw, f"{added.image} runs {added.folder}.", shown="")
+    return Apps(state_folder(args.name) / "apps")
 
 
 @_named
 def app_list(context: Context, args: Namespace) -> Outcome:  # noqa: ARG001 - the signature of a handler
-    from iexec_lab.sandbox.state.apps import Apps
-    from iexec_lab.sandbox.state.paths import state_folder
-
-    apps = Apps(state_folder(args.name) / "apps").list()
+    apps = _apps(args).list()
     rows = [{"image": app.image, "folder": str(app.folder)} for app in apps]
     return Outcome({"apps": rows}, lambda: _frame(rows), f"{len(rows)} app(s) of your own.")
 
@@ -276,9 +300,27 @@ COMMANDS = (
         ),
         options=(
             _NAME,
-            Option("--entrypoint", "text", "what to run in that folder (app.py)", shows="command"),
+            Option(
+                "--entrypoint",
+                "text",
+                "what to run in that folder (its Dockerfile's, app.py)",
+                shows="command",
+            ),
+            Option("--dockerfile", "path", "the Dockerfile, from that folder (Dockerfile)", shows="file"),
+            flag("--install", "install the packages that it asks for, in an environment of its own"),
         ),
         example="sandbox app add me/my-app:1.0 ./my-app",
+        notes="ENTRYPOINT, CMD, ENV, WORKDIR and COPY of a Dockerfile hold, RUN is not carried out. "
+        "--install reads RUN pip install and npm, else requirements.txt, pyproject.toml and package.json; "
+        "add the app again when they changed.",
+    ),
+    Command(
+        ("sandbox", "app", "remove"),
+        "forget the folder of an image, and its environment",
+        app_remove,
+        args=(Argument("image", "text", "name of the image", required=True),),
+        options=(_NAME,),
+        example="sandbox app remove me/my-app:1.0",
     ),
     Command(
         ("sandbox", "app", "list"),

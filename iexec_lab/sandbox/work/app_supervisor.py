@@ -11,7 +11,8 @@ it. On its socket the supervisor is sent one line of JSON:
     stdout, stderr      files for the last ``KEEP`` bytes of each stream
     root                an empty folder to build a private root in, or null for the plain file system
     binds               [[folder, path inside]] shown at that path of the private root, writable
-    layers              [[folder, path inside]] shown there with writes thrown away
+    layers              [[folder, path inside]] shown there with writes thrown away; over what the machine
+                        has at that path, if it has a folder there; a file or a link only in the root
     on_kill             a command to run when the app is killed, or null
     disk                [folder, bytes]: the app is killed when its disk has less left
 
@@ -120,7 +121,8 @@ def build_root(root: str, binds: list[list[str]], layers: list[list[str]]) -> No
     enter_namespace()
     mount("none", "/", "", MS_REC | MS_PRIVATE)
     mount("tmpfs", root, "tmpfs", 0, "mode=755")
-    taken = {path.split("/")[1] for _, path in binds + layers}
+    added = [path for _, path in layers if not os.path.isdir(path)]  # noqa: PTH112
+    taken = {path.split("/")[1] for path in [path for _, path in binds] + added}
     for entry in os.scandir("/"):
         target = root + entry.path
         if entry.name in taken:
@@ -136,27 +138,48 @@ def build_root(root: str, binds: list[list[str]], layers: list[list[str]]) -> No
     for folder, path in binds:
         mount(folder, place(root, path), "", MS_BIND | MS_REC)
     for number, (folder, path) in enumerate(layers):
-        show_layer(root, folder, path, number)
+        if path in added:
+            show_layer(root, folder, path, number)
+        else:
+            show_layer_over(root, folder, path, number)
     os.chroot(root)
 
 
 def show_layer(root: str, folder: str, path: str, number: int) -> None:
     """A folder that the app may write to without changing it; read-only where overlays fail."""
-    target = place(root, path)
-    upper, work = place(root, f"/.layer/{number}/upper"), place(root, f"/.layer/{number}/work")
-    if not set(folder) & set(":,\\"):
+    if os.path.islink(folder):  # noqa: PTH114
+        os.symlink(os.readlink(folder), root + path)
+        return
+    if os.path.isfile(folder):  # noqa: PTH113
+        os.close(os.open(root + path, os.O_CREAT | os.O_WRONLY, 0o644))
+    else:
+        target = place(root, path)
         with contextlib.suppress(OSError):
-            mount(
-                "overlay",
-                target,
-                "overlay",
-                0,
-                f"lowerdir={folder},upperdir={upper},workdir={work},userxattr",
-            )
+            overlay(root, [folder], target, number)
             return
-    mount(folder, target, "", MS_BIND)
+    mount(folder, root + path, "", MS_BIND)
     with contextlib.suppress(OSError):
-        mount("none", target, "", MS_BIND | MS_REMOUNT | MS_RDONLY)
+        mount("none", root + path, "", MS_BIND | MS_REMOUNT | MS_RDONLY)
+
+
+def show_layer_over(root: str, folder: str, path: str, number: int) -> None:
+    """What is in a folder, over what the machine has at that path; mounts below it are shown again."""
+    with open("/proc/self/mountinfo") as file:
+        points = [line.split()[4] for line in file]
+    overlay(root, [folder, path], root + path, number)
+    for point in points:
+        if point.startswith(path + "/") and not point.startswith(root):
+            with contextlib.suppress(OSError):  # nor is what can not be shown again
+                mount(point, root + point, "", MS_BIND | MS_REC)
+
+
+def overlay(root: str, lowest: list[str], target: str, number: int) -> None:
+    """Mount folders over each other, the first one on top, what is written going to the root's own memory."""
+    if set("".join(lowest)) & set(":,\\"):
+        raise OSError(f"no overlay for {lowest}")
+    upper, work = place(root, f"/.layer/{number}/upper"), place(root, f"/.layer/{number}/work")
+    options = f"lowerdir={':'.join(lowest)},upperdir={upper},workdir={work},userxattr"
+    mount("overlay", target, "overlay", 0, options)
 
 
 def become_app(spec: dict[str, Any], streams: tuple[int, int], report: int) -> NoReturn:

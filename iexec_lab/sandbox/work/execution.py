@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from iexec_lab.crypto import encrypt_result
 from iexec_lab.errors import CryptoError, SandboxError
 from iexec_lab.sandbox.work import results
+from iexec_lab.sandbox.work.advice import advice
 from iexec_lab.sandbox.work.app_process import KEPT_CHARACTERS
 from iexec_lab.sandbox.work.enclave import NOTICE, Session, open_session
 from iexec_lab.sandbox.work.inputs import Inputs
@@ -137,7 +138,7 @@ class Executor:
             self._save_logs(work, [f"APP_COMPUTE_FAILED: {error}"])
             raise FaultError("APP_COMPUTE_FAILED", str(error)) from error
         shown_as = self._runtime.shown(app, self.workspace(work))[1]
-        return await self._finish(work, ended, session, shown_as), ended.exit_code
+        return await self._finish(work, ended, session, shown_as, advice(app, ended)), ended.exit_code
 
     async def upload(self, work: Assignment) -> str:
         """Put the archive into the sandbox's IPFS; the link that goes on chain.
@@ -175,7 +176,9 @@ class Executor:
     async def _fetch(self, work: Assignment) -> Inputs:
         return await self._inputs.fetch(work.terms, work.index, self.workspace(work).inputs)
 
-    async def _finish(self, work: Assignment, ended: Ended, session: Session, shown_as: str) -> Result:
+    async def _finish(
+        self, work: Assignment, ended: Ended, session: Session, shown_as: str, advised: str | None
+    ) -> Result:
         """What is done after the app: names, digest, archive, and in TEE deals the upload."""
         notes, space = _notes(work.terms, ended), self.workspace(work)
         try:
@@ -191,7 +194,7 @@ class Executor:
                 raise
             return Result(None)
         finally:
-            self._save_logs(work, notes, ended.stdout, ended.stderr)
+            self._save_logs(work, [*notes, advised] if advised else notes, ended.stdout, ended.stderr)
 
     async def _error_result(self, work: Assignment, faults: list[FaultError], session: Session) -> Result:
         """A result that tells what could not be fetched; a callback can not be given one."""

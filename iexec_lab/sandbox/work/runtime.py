@@ -17,9 +17,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from iexec_lab.errors import ValidationError
+from iexec_lab.sandbox.state.recipe import PATH
 from iexec_lab.sandbox.state.untidy_folders import remove_tree
 from iexec_lab.sandbox.work.app_process import Command, can_isolate
 from iexec_lab.sandbox.work.docker import IN, Docker, container
+from iexec_lab.sandbox.work.layout import lay_out, layers, translated
 from iexec_lab.sandbox.work.results import OUT, FaultError
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from iexec_lab.sandbox.state.apps import Apps, LocalApp
+    from iexec_lab.sandbox.state.recipe import Recipe
     from iexec_lab.sandbox.work.app_process import AppSupervisor, Ended
     from iexec_lab.sandbox.work.deal import DealTerms
 
@@ -58,6 +61,11 @@ class Workspace:
         return self.folder / "scratch"
 
     @property
+    def tree(self) -> Path:
+        """The app's files as its Dockerfile places them."""
+        return self.folder / "image"
+
+    @property
     def archive(self) -> Path:
         return self.folder / "result.zip"
 
@@ -69,7 +77,7 @@ class Workspace:
 
     def clear(self) -> None:
         """Delete what the app left, once it is in the archive."""
-        for path in (self.outputs, self.scratch):
+        for path in (self.outputs, self.scratch, self.tree):
             remove_tree(path)
 
     def remove(self) -> None:
@@ -101,7 +109,7 @@ class Runtime:
         try:
             app = self._apps.find(image)
             if app:
-                app.argv(APP)
+                await asyncio.to_thread(app.launch, APP, [])
                 await self._try_isolation()
                 return app
         except ValidationError as error:
@@ -136,7 +144,7 @@ class Runtime:
             name = f"iexec-{env['IEXEC_TASK_ID'][2:18]}-{os.urandom(4).hex()}"
             command = container(app, name, arguments, env, (workspace.inputs, workspace.outputs))
         else:
-            command = self._local(app, arguments, env, workspace)
+            command = await asyncio.to_thread(self._local, app, arguments, env, workspace)
         least = least_free(shutil.disk_usage(workspace.folder).free)
         command = replace(command, limit=terms.time_limit, least_free=least)
         return await self._supervisor.run(command, workspace.folder)
@@ -144,16 +152,45 @@ class Runtime:
     def _local(
         self, app: LocalApp, arguments: list[str], env: Mapping[str, str], workspace: Workspace
     ) -> Command:
-        root = APP if self._isolated else os.fspath(app.folder)
         self._cache.mkdir(parents=True, exist_ok=True)
-        return Command(
-            argv=[*app.argv(root), *arguments],
-            env={**self._environment(workspace), **env},
-            cwd=root,
-            isolated=bool(self._isolated),
-            binds={workspace.inputs: IN, workspace.outputs: OUT},
-            layers={app.folder: APP},
-        )
+        own = self._environment(workspace)
+        if app.environment:
+            own |= {"VIRTUAL_ENV": os.fspath(app.environment)}
+            own["PATH"] = os.pathsep.join((os.fspath(app.environment / "bin"), own["PATH"]))
+        launch = app.launch(APP if self._isolated else os.fspath(app.folder), arguments)
+        binds = {workspace.inputs: IN, workspace.outputs: OUT}
+        if launch.recipe is None:
+            return Command(
+                argv=launch.argv,
+                env={**own, **env},
+                cwd=APP if self._isolated else os.fspath(app.folder),
+                isolated=bool(self._isolated),
+                binds=binds,
+                layers={app.folder: APP},
+            )
+        return self._by_recipe(launch.argv, launch.recipe, app.modules, {**own, **env}, workspace, binds)
+
+    def _by_recipe(
+        self,
+        argv: list[str],
+        recipe: Recipe,
+        modules: Path | None,
+        env: dict[str, str],
+        workspace: Workspace,
+        binds: Mapping[Path, str],
+    ) -> Command:
+        """With the files where the Dockerfile puts them; without isolation, at these paths below a folder."""
+        tree = workspace.tree
+        lay_out(recipe, tree, modules, link=bool(self._isolated))
+        given = dict(recipe.environment)
+        path = [entry for entry in given.pop("PATH", "").split(":") if entry and entry not in PATH.split(":")]
+        if self._isolated:
+            env = {**given, **env, "PATH": ":".join([*path, env["PATH"]])}
+            return Command(argv, env, recipe.folder, isolated=True, binds=binds, layers=layers(tree))
+        here = {name: translated(value, tree) for name, value in given.items()}
+        env = {**here, **env, "PATH": ":".join([*(translated(entry, tree) for entry in path), env["PATH"]])}
+        argv = [translated(word, tree) for word in argv]
+        return Command(argv, env, os.fspath(tree) + recipe.folder)
 
     def _environment(self, workspace: Workspace) -> dict[str, str]:
         """What a container would have of its own; nothing of the sandbox's environment, which holds keys."""
