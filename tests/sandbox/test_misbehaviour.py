@@ -85,6 +85,12 @@ class TestFailures:
         assert end_of(replicate)[0] == "COMPUTE_FAILED"
         assert statuses(buyer.wait(task)["dateStatusList"])[-3:] == ["RUNNING", "RUNNING_FAILED", "FAILED"]
 
+    def test_what_is_not_installed_is_the_last_line_of_the_logs(self, buyer, run, tmp_path):
+        task, _ = run("import no_such_module_here")
+        last = buyer.stderr(task).splitlines()[-1]
+        assert last.startswith("[iexec-lab] the Python module no_such_module_here is not installed")
+        assert last.endswith(f" {tmp_path / 'app'} --install")
+
     def test_a_tee_app_that_ends_badly_waits_for_the_deadline(self, buyer, run):
         task, replicate = run("sys.exit(1)", tag=TDX)
         assert end_of(replicate) == ("CONTRIBUTE_AND_FINALIZE_FAILED", "DETERMINISM_HASH_NOT_FOUND")

@@ -28,6 +28,7 @@ _COMMAND = re.compile(
     r"^(?:\S*?sh: )?(?:\S+: )?(?:line \d+: |\d+: )?(\S+?): (?:command )?not found$", re.MULTILINE
 )
 _ENV = re.compile(r"env: \W?([\w./+-]+)(\\r|\r)?\W?: No such file")
+_CARRIAGE_RETURNS = ("\r: not found", "\r': command not found", "$'\\r': command not found")
 _DENIED = re.compile(r"^.*?(\S+): Permission denied$", re.MULTILINE)
 
 
@@ -55,7 +56,7 @@ def _module(app: LocalApp, said: str) -> str | None:
 
 def _program(exit_code: int, said: str) -> str | None:
     """A program that the app starts."""
-    if "\r: not found" in said or "\r': command not found" in said:
+    if any(mark in said for mark in _CARRIAGE_RETURNS):
         return _windows("a script of the app")
     if exit_code == _NOT_FOUND and (found := _ENV.search(said)):
         return _windows("a script of the app") if found[2] else _command(found[1])

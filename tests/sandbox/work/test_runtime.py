@@ -5,17 +5,19 @@ import json
 import os
 import stat
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from iexec_lab.protocol import NULL_ADDRESS, NULL_BYTES32, Deal, Resource
-from iexec_lab.sandbox.state.apps import Apps
+from iexec_lab.sandbox.state.apps import Apps, LocalApp
 from iexec_lab.sandbox.state.untidy_folders import remove_tree
 from iexec_lab.sandbox.work.app_process import AppSupervisor, can_isolate
 from iexec_lab.sandbox.work.deal import DealTerms
 from iexec_lab.sandbox.work.docker import Docker
+from iexec_lab.sandbox.work.layout import lay_out
 from iexec_lab.sandbox.work.results import FaultError
 from iexec_lab.sandbox.work.runtime import APP, Runtime, Workspace, split_arguments, task_environment
 
@@ -181,6 +183,75 @@ class TestIsolated:
         ended = execute(tmp_path, space, folder, terms(), isolated=True)
         assert (ended.exit_code, ended.stderr) == (0, "")
         assert (space.outputs / "copy").read_text() == "42"
+
+
+DOCKERFILE = """
+FROM python:3.11
+ENV GREETING="hello you" HERE=/srv/data
+WORKDIR /srv/work
+COPY main.py /opt/tool/main.py
+COPY data /srv/data
+COPY --chmod=755 go.sh /usr/local/bin/iexec-lab-go
+ENTRYPOINT ["iexec-lab-go", "first"]
+CMD ["default"]
+"""
+GO = """#!/bin/sh
+cat "$HERE/known.txt"
+echo written > "$HERE/known.txt"
+exec python3 "$TOOL/opt/tool/main.py" "$@"
+"""
+
+
+@pytest.mark.parametrize("isolated", [True, False])
+class TestDockerfile:
+    """The folder's files stand where COPY puts them, and the folder stays as it was."""
+
+    @pytest.fixture
+    def folder(self, folder):
+        (folder / "data").mkdir()
+        (folder / "data" / "known.txt").write_text("known")
+        (folder / "go.sh").write_text(GO)
+        (folder / "main.py").write_text(SHOW)
+        (folder / "Dockerfile").write_text(DOCKERFILE)
+        return folder
+
+    def test_entry_point_environment_and_folder(self, tmp_path, space, folder, isolated):
+        env = {} if isolated else {"TOOL": str(space.tree)}
+        ended = execute(tmp_path, space, folder, terms(iexec_args="x 'y z'"), isolated=isolated, env=env)
+        assert (ended.exit_code, ended.stderr) == (0, "")
+        shown = json.loads(ended.stdout.removeprefix("known"))
+        root = "" if isolated else str(space.tree)
+        assert shown["argv"] == ["first", "x", "y z"]
+        assert shown["cwd"] == f"{root}/srv/work"
+        assert shown["env"]["GREETING"] == "hello you"
+        assert shown["env"]["HERE"] == f"{root}/srv/data"
+        assert (folder / "data" / "known.txt").read_text() == "known"
+        assert os.access(folder / "go.sh", os.X_OK) is False
+
+    def test_command_without_arguments_and_what_the_machine_has_is_kept(
+        self, tmp_path, space, folder, isolated
+    ):
+        (folder / "go.sh").write_text("#!/bin/sh\necho $@; LC_ALL=C ls -A /usr/local >&2; cat /dev/null")
+        ended = execute(tmp_path, space, folder, terms(), isolated=isolated)
+        assert (ended.exit_code, ended.stdout) == (0, "first default\n")
+        assert ended.stderr.split() == sorted(path.name for path in Path("/usr/local").iterdir())
+
+    def test_a_file_in_the_root(self, tmp_path, space, folder, isolated):
+        (folder / "Dockerfile").write_text('FROM x\nCOPY main.py /\nENTRYPOINT python /main.py "$HOSTNAME"a')
+        ended = execute(tmp_path, space, folder, terms(), isolated=isolated)
+        assert json.loads(ended.stdout)["argv"] == ["a"]
+
+    def test_modules_of_node_are_beside_the_app(self, tmp_path, space, folder, isolated):
+        modules = tmp_path / "environment" / "node_modules" / "greeting"
+        modules.mkdir(parents=True)
+        (modules / "index.js").write_text("module.exports = 'hello'")
+        (folder / "Dockerfile").unlink()
+        (folder / "app.js").write_text("console.log(require('greeting'), process.cwd())")
+        app = LocalApp("me/app", folder, environment=tmp_path / "environment")
+        recipe = app.launch(APP, []).recipe
+        lay_out(recipe, space.tree, app.modules, link=isolated)
+        assert (space.tree / APP[1:] / "node_modules" / "greeting" / "index.js").exists()
+        assert not (folder / "node_modules").exists()
 
 
 class TestPlain:
