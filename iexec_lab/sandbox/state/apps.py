@@ -125,7 +125,13 @@ class LocalApp:
     def _by_recipe(self, recipe: Recipe, root: str, arguments: list[str]) -> list[str]:
         entry, *rest = self.entrypoint or ("",)
         if not entry and (recipe.entrypoint or recipe.command):
-            return runnable(recipe.argv(arguments), recipe, self.environment)
+            try:
+                return runnable(recipe.argv(arguments), recipe, self.environment)
+            except ValidationError as error:
+                if recipe.entrypoint or not arguments:
+                    raise
+                about = "the arguments took the place of the Dockerfile's CMD, because it has no ENTRYPOINT"
+                raise ValidationError(f"{error}; {about}", hint="Make its CMD an ENTRYPOINT.") from None
         if not entry:
             entry = self._entry_of(recipe)
         if not is_file(self.folder / entry):

@@ -26,7 +26,7 @@ _INITS = ("tini", "dumb-init", "catatonit", "docker-init")
 _USERS = ("gosu", "su-exec")
 NODE_SUFFIXES = (".js", ".mjs", ".cjs")
 _NO_SCRIPT = ("-m", "-c", "-e", "--eval", "-p", "--print", "-V", "--version", "-v", "-h", "--help", "-")
-_WITH_VALUE = ("-W", "-X", "-r", "--require", "--import", "--loader")
+_WITH_VALUE = ("-W", "-X", "-o", "-r", "--require", "--import", "--loader")
 _SHELLS = ("sh", "bash", "ash", "dash")
 
 

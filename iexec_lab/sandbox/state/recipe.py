@@ -9,6 +9,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
+import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from posixpath import basename, join, normpath
@@ -298,8 +299,9 @@ def _below(path: str, folder: str) -> str | None:
 
 def _about_runs(done: Done) -> list[str]:
     notes = []
-    if done.system:
-        names = ", ".join(dict.fromkeys(done.system))
+    missing = [name for name in dict.fromkeys(done.system) if not shutil.which(name)]
+    if missing:
+        names = ", ".join(missing)
         notes.append(f"System packages of its image are not installed here: {_short(names)}.")
     if done.others:
         lines = "; ".join(_short(line, 50) for line in dict.fromkeys(done.others))

@@ -121,7 +121,7 @@ def build_root(root: str, binds: list[list[str]], layers: list[list[str]]) -> No
     enter_namespace()
     mount("none", "/", "", MS_REC | MS_PRIVATE)
     mount("tmpfs", root, "tmpfs", 0, "mode=755")
-    added = [path for _, path in layers if not os.path.isdir(path)]  # noqa: PTH112
+    added = [path for _, path in layers if not is_shown(path)]
     taken = {path.split("/")[1] for path in [path for _, path in binds] + added}
     for entry in os.scandir("/"):
         target = root + entry.path
@@ -143,6 +143,11 @@ def build_root(root: str, binds: list[list[str]], layers: list[list[str]]) -> No
         else:
             show_layer_over(root, folder, path, number)
     os.chroot(root)
+
+
+def is_shown(path: str) -> bool:
+    """True for a folder of the machine that the app could look into, which is not to be hidden from it."""
+    return os.path.isdir(path) and os.access(path, os.R_OK | os.X_OK)  # noqa: PTH112
 
 
 def show_layer(root: str, folder: str, path: str, number: int) -> None:

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iexec_lab.sandbox.state.untidy_folders import remove_tree
+from iexec_lab.sandbox.work.app_supervisor import is_shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iexec_lab.sandbox.state.recipe import Copy, Recipe
 
+_PATH = re.compile(r"(?<![\w.$}/-])(?:/[\w.@+-]+)+")
 _OURS = {"iexec_in", "iexec_out", "proc", "sys", "dev"}
 
 
@@ -49,7 +51,7 @@ def layers(tree: Path) -> dict[Path, str]:
             if not path and child.name in _OURS:
                 continue
             place = os.path.realpath(f"{path}/{child.name}")
-            if child.is_symlink() or not child.is_dir() or not os.path.isdir(place):  # noqa: PTH112
+            if child.is_symlink() or not child.is_dir() or not is_shown(place):
                 found[child] = f"{path}/{child.name}"  # only in the root: elsewhere its folder is laid over
             elif _adds(child, place):
                 found[child] = place
@@ -59,13 +61,21 @@ def layers(tree: Path) -> dict[Path, str]:
 
 
 def translated(text: str, tree: Path) -> str:
-    """A text with the app's paths in the container as they are below ``tree``."""
-    names = "|".join(re.escape(child.name) for child in sorted(tree.iterdir(), reverse=True))
-    return (
-        re.sub(rf"(?<![\w.$}}/-])/(?:{names})(?![\w.-])", lambda found: f"{tree}{found[0]}", text)
-        if names
-        else text
-    )
+    """A text with the app's paths in the container as they are below ``tree``; those of the machine stay."""
+
+    def place(found: re.Match[str]) -> str:
+        path = found[0]
+        inside, outside = _known(os.fspath(tree), path), _known("", path)
+        is_ours = inside > outside or (inside == outside == path.count("/") and (tree / path[1:]).is_file())
+        return f"{tree}{path}" if is_ours else path
+
+    return _PATH.sub(place, text)
+
+
+def _known(root: str, path: str) -> int:
+    """How many parts of a path there are below ``root``."""
+    parts = path.split("/")
+    return max(n for n in range(len(parts)) if os.path.exists(root + "/".join(parts[: n + 1]) or "/"))  # noqa: PTH110
 
 
 def _adds(folder: Path, place: str) -> bool:

@@ -16,7 +16,7 @@ import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from iexec_lab.errors import ValidationError
+from iexec_lab.errors import SandboxError, ValidationError
 from iexec_lab.sandbox.state.recipe import PATH
 from iexec_lab.sandbox.state.untidy_folders import remove_tree
 from iexec_lab.sandbox.work.app_process import Command, can_isolate
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from iexec_lab.sandbox.state.apps import Apps, LocalApp
-    from iexec_lab.sandbox.state.recipe import Recipe
+    from iexec_lab.sandbox.state.apps import Apps, Launch, LocalApp
     from iexec_lab.sandbox.work.app_process import AppSupervisor, Ended
     from iexec_lab.sandbox.work.deal import DealTerms
 
@@ -39,6 +38,8 @@ _RESERVE = 128 << 20
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _WORD = re.compile(rf"(?:[^ '\"]|{_QUOTED.pattern})+")
 _BALANCED = re.compile(rf"(?:[^'\"]|{_QUOTED.pattern})*")
+_PATHS = ("PATH", "LD_LIBRARY_PATH")
+"""What a Dockerfile sets of them comes before what is there, for the programs are those of this machine."""
 _INHERITED = ("LD_LIBRARY_PATH", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
@@ -157,40 +158,47 @@ class Runtime:
         if app.environment:
             own |= {"VIRTUAL_ENV": os.fspath(app.environment)}
             own["PATH"] = os.pathsep.join((os.fspath(app.environment / "bin"), own["PATH"]))
-        launch = app.launch(APP if self._isolated else os.fspath(app.folder), arguments)
-        binds = {workspace.inputs: IN, workspace.outputs: OUT}
+        try:
+            launch = app.launch(APP if self._isolated else os.fspath(app.folder), arguments)
+        except ValidationError as error:  # arguments in the place of CMD, or an edit since it was prepared
+            raise SandboxError(f"{error} ({error.hint})") from None
         if launch.recipe is None:
             return Command(
                 argv=launch.argv,
                 env={**own, **env},
                 cwd=APP if self._isolated else os.fspath(app.folder),
                 isolated=bool(self._isolated),
-                binds=binds,
+                binds={workspace.inputs: IN, workspace.outputs: OUT},
                 layers={app.folder: APP},
             )
-        return self._by_recipe(launch.argv, launch.recipe, app.modules, {**own, **env}, workspace, binds)
+        return self._by_recipe(launch, app.modules, own, env, workspace)
 
     def _by_recipe(
         self,
-        argv: list[str],
-        recipe: Recipe,
+        launch: Launch,
         modules: Path | None,
-        env: dict[str, str],
+        own: Mapping[str, str],
+        env: Mapping[str, str],
         workspace: Workspace,
-        binds: Mapping[Path, str],
     ) -> Command:
         """With the files where the Dockerfile puts them; without isolation, at these paths below a folder."""
-        tree = workspace.tree
+        tree, recipe = workspace.tree, launch.recipe
+        assert recipe is not None
         lay_out(recipe, tree, modules, link=bool(self._isolated))
-        given = dict(recipe.environment)
-        path = [entry for entry in given.pop("PATH", "").split(":") if entry and entry not in PATH.split(":")]
-        if self._isolated:
-            env = {**given, **env, "PATH": ":".join([*path, env["PATH"]])}
-            return Command(argv, env, recipe.folder, isolated=True, binds=binds, layers=layers(tree))
-        here = {name: translated(value, tree) for name, value in given.items()}
-        env = {**here, **env, "PATH": ":".join([*(translated(entry, tree) for entry in path), env["PATH"]])}
-        argv = [translated(word, tree) for word in argv]
-        return Command(argv, env, os.fspath(tree) + recipe.folder)
+        argv, given = launch.argv, dict(recipe.environment)
+        if not self._isolated:
+            argv = [translated(word, tree) for word in argv]
+            given = {name: translated(value, tree) for name, value in given.items()}
+        for name in _PATHS:
+            entries = [
+                entry for entry in given.get(name, "").split(":") if entry not in {"", *PATH.split(":")}
+            ]
+            given[name] = ":".join([*entries, *filter(None, [own.get(name)])])
+        env = {**own, **{name: value for name, value in given.items() if value or name not in _PATHS}, **env}
+        if not self._isolated:
+            return Command(argv, env, os.fspath(tree) + recipe.folder)
+        binds = {workspace.inputs: IN, workspace.outputs: OUT}
+        return Command(argv, env, recipe.folder, isolated=True, binds=binds, layers=layers(tree))
 
     def _environment(self, workspace: Workspace) -> dict[str, str]:
         """What a container would have of its own; nothing of the sandbox's environment, which holds keys."""

@@ -321,16 +321,25 @@ def test_a_script_that_nothing_can_start(tmp_path, folder, first, says, dockerfi
 
 def test_what_is_not_as_in_the_image_is_noted(tmp_path, folder):
     dockerfile = (
-        "FROM python:2.7\nRUN apt-get update && apt-get install -y --no-install-recommends ffmpeg zip \\\n"
+        "FROM python:2.7\nRUN apt-get update && apt-get install -y --fix-missing libmpeg-x libzip-x sh \\\n"
         " && rm -rf /var/lib/apt/lists/*\nRUN pip install requests && npm run build\nCOPY app.py /\n"
         "CMD python /app.py"
     )
     notes = " ".join(Apps(tmp_path / "register").add("me/app", fill(folder, dockerfile, "app.py")).notes())
-    assert "System packages of its image are not installed here: ffmpeg, zip." in notes
+    assert "System packages of its image are not installed here: libmpeg-x, libzip-x." in notes
     assert "RUN is not carried out here: npm run build." in notes
     assert "add --install" in notes
     assert "CMD and no ENTRYPOINT" in notes
     assert "not by Python 2.7" in notes
+
+
+def test_arguments_that_take_the_place_of_a_command(tmp_path, folder):
+    app = Apps(tmp_path / "register").add("me/app", fill(folder, "FROM x\nCMD true"))
+    with pytest.raises(
+        ValidationError, match=r"no-such-word.*took the place of the Dockerfile's CMD"
+    ) as caught:
+        app.launch("/app", ["no-such-word"])
+    assert caught.value.hint == "Make its CMD an ENTRYPOINT."
 
 
 class TestWhichDockerfile:

@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from iexec_lab.errors import SandboxError
 from iexec_lab.protocol import NULL_ADDRESS, NULL_BYTES32, Deal, Resource
 from iexec_lab.sandbox.state.apps import Apps, LocalApp
 from iexec_lab.sandbox.state.untidy_folders import remove_tree
 from iexec_lab.sandbox.work.app_process import AppSupervisor, can_isolate
 from iexec_lab.sandbox.work.deal import DealTerms
 from iexec_lab.sandbox.work.docker import Docker
-from iexec_lab.sandbox.work.layout import lay_out
+from iexec_lab.sandbox.work.layout import lay_out, translated
 from iexec_lab.sandbox.work.results import FaultError
 from iexec_lab.sandbox.work.runtime import APP, Runtime, Workspace, split_arguments, task_environment
 
@@ -236,6 +237,21 @@ class TestDockerfile:
         assert (ended.exit_code, ended.stdout) == (0, "first default\n")
         assert ended.stderr.split() == sorted(path.name for path in Path("/usr/local").iterdir())
 
+    def test_its_environment_is_that_of_the_dockerfile_before_ours(self, tmp_path, space, folder, isolated):
+        lines = "ENV LANG=fr IEXEC_TASK_ID=x PATH=/srv/data:$PATH LD_LIBRARY_PATH=/srv/lib"
+        text = f'FROM x\n{lines}\nCOPY main.py data /srv/data/\nENTRYPOINT ["python", "/srv/data/main.py"]'
+        (folder / "Dockerfile").write_text(text)
+        shown = json.loads(execute(tmp_path, space, folder, terms(), isolated=isolated).stdout)["env"]
+        root = "" if isolated else str(space.tree)
+        assert (shown["LANG"], shown["IEXEC_TASK_ID"]) == ("fr", "0x" + "cd" * 32)
+        assert shown["PATH"].split(":")[:2] == [f"{root}/srv/data", str(Path(sys.executable).parent)]
+        assert shown["LD_LIBRARY_PATH"].split(":")[0] == "/srv/lib"
+
+    def test_arguments_that_are_no_command(self, tmp_path, space, folder, isolated):
+        (folder / "Dockerfile").write_text("FROM x\nCMD true")
+        with pytest.raises(SandboxError, match=r"no-such-word.*took the place of"):
+            execute(tmp_path, space, folder, terms(iexec_args="no-such-word"), isolated=isolated)
+
     def test_a_file_in_the_root(self, tmp_path, space, folder, isolated):
         (folder / "Dockerfile").write_text('FROM x\nCOPY main.py /\nENTRYPOINT python /main.py "$HOSTNAME"a')
         ended = execute(tmp_path, space, folder, terms(), isolated=isolated)
@@ -432,3 +448,14 @@ def test_a_folder_is_removed_whatever_the_app_did_to_it(tmp_path):
     remove_tree(folder)
     remove_tree(folder)
     assert not folder.exists()
+
+
+def test_paths_of_the_app_and_of_the_machine(tmp_path):
+    for name in ("app/src/a.py", "usr/local/bin/own", "main.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    text = "python /app/src/a.py --out=/app/new /usr/local/bin/own /bin/sh /usr/bin /main.py x/main.py http://a/b"
+    assert translated(text, tmp_path) == (
+        f"python {tmp_path}/app/src/a.py --out={tmp_path}/app/new {tmp_path}/usr/local/bin/own /bin/sh /usr/bin "
+        f"{tmp_path}/main.py x/main.py http://a/b"
+    )
