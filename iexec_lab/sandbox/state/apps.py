@@ -126,7 +126,7 @@ class LocalApp:
         entry, *rest = self.entrypoint or ("",)
         if not entry and (recipe.entrypoint or recipe.command):
             try:
-                return runnable(recipe.argv(arguments), recipe, self.environment)
+                return runnable(recipe.argv(arguments), recipe, self.environment, scripts=not arguments)
             except ValidationError as error:
                 if recipe.entrypoint or not arguments:
                     raise

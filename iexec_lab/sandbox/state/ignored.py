@@ -10,13 +10,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+BUILT = ("dist", "build", "out", "target", "bin", "lib")
+"""Folders that builds write to."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """Patterns in their order; one that is an exception shows again what those before it hide."""
+    """Patterns in their order; one that is an exception shows again what those before it hide.
+
+    ``built``: folders that a build fills are seen, for RUN would fill them in the container.
+    """
 
     root: Path
     patterns: tuple[tuple[re.Pattern[str], bool], ...] = ()
+    built: bool = False
 
     @classmethod
     def of(cls, root: Path, dockerfile: Path) -> Ignored:
@@ -33,6 +40,8 @@ class Ignored:
         if not self.patterns or not path.is_relative_to(self.root):
             return False
         name = path.relative_to(self.root).as_posix()
+        if self.built and name.partition("/")[0] in BUILT:
+            return False
         hidden = False
         for pattern, is_exception in self.patterns:
             if hidden == is_exception and pattern.fullmatch(name):

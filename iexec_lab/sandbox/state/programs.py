@@ -45,8 +45,12 @@ def node() -> str | None:
     return os.fspath(path) if path and path.exists() else None
 
 
-def runnable(words: list[str], recipe: Recipe, environment: Path | None) -> list[str]:
+def runnable(
+    words: list[str], recipe: Recipe, environment: Path | None, *, scripts: bool = True
+) -> list[str]:
     """The command with the programs of this machine; paths of the app's files stay those of the container.
+
+    ``scripts`` also asks for the files that interpreters run, which may be a run's arguments and inputs.
 
     Raises:
         ValidationError: the program is neither in the folder nor here, or what it should run is not there.
@@ -60,9 +64,10 @@ def runnable(words: list[str], recipe: Recipe, environment: Path | None) -> list
         return [*_own(path, found, recipe, environment), *rest]
     base = basename(name)
     if base in _SHELLS and len(rest) > 1 and rest[0].startswith("-") and rest[0].endswith("c"):
-        _check_text(rest[1], recipe)
+        if scripts:
+            _check_text(rest[1], recipe)
         return [_program(name, recipe, environment), rest[0], _text(rest[1], environment), *rest[2:]]
-    if PYTHON.fullmatch(base) or base in {"node", "nodejs", *_SHELLS}:
+    if scripts and (PYTHON.fullmatch(base) or base in {"node", "nodejs", *_SHELLS}):
         _check_script(base, rest, recipe)
     return [_program(name, recipe, environment), *rest]
 
@@ -141,10 +146,14 @@ def _program(name: str, recipe: Recipe, environment: Path | None) -> str:
     own = next((path for folder in folders if recipe.find(path := normpath(join("/", folder, base)))), None)
     if "/" not in name and own:
         return own
-    inside = [os.fspath(environment / "bin")] if environment else []
-    if found := shutil.which(base, path=os.pathsep.join([*inside, os.environ.get("PATH", os.defpath)])):
+    inside = [environment / "bin", environment / "node_modules" / ".bin"] if environment else []
+    if found := shutil.which(base, path=os.pathsep.join([*map(os.fspath, inside), *_path()])):
         return found
     raise _missing(name, "the Dockerfile", recipe.base)
+
+
+def _path() -> list[str]:
+    return os.environ.get("PATH", os.defpath).split(os.pathsep)
 
 
 def _missing(name: str, where: str, image: str = "") -> ValidationError:

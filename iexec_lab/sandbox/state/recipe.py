@@ -129,8 +129,8 @@ def recipe_of(context: Path, file: Path) -> Recipe:
         raise ValidationError(f"{file} can not be read: {error.strerror}") from None
     dockerfile = read(text)
     ignored = Ignored.of(context, file)
-    folders = _Build(context, ignored, dockerfile, set(_FOLDERS)).all_folders()
-    return _Build(context, ignored, dockerfile, folders).last()
+    folders, builds = _Build(context, ignored, dockerfile, set(_FOLDERS)).look_ahead()
+    return _Build(context, replace(ignored, built=builds), dockerfile, folders).last()
 
 
 class _Build:
@@ -148,10 +148,13 @@ class _Build:
         self._new = self._recipe
         self._done = Done([], [], [], [], [])
         self._count = 0
+        self._builds = False
 
-    def all_folders(self) -> set[str]:
+    def look_ahead(self) -> tuple[set[str], bool]:
+        """The folders that there will be, and whether a RUN line would build something."""
         self.last()
-        return self._folders | {folder for folder in self._done.folders if "$" not in folder}
+        folders = {folder for folder in self._done.folders if "$" not in folder}
+        return self._folders | folders, self._builds
 
     def last(self) -> Recipe:
         """The recipe of the last stage."""
@@ -181,7 +184,7 @@ class _Build:
         known = self._stages.get(image.lower())
         if known is None:
             self._recipe = Recipe(self._new.context, self._new.ignored, base=image)
-            self._done = Done(self._done.installs, [], self._done.folders, [], [])
+            self._done = replace(self._done, executable=[], system=[])
         else:
             copied = {name: list(getattr(known, name)) for name in ("copies", "notes", "missing")}
             self._recipe = replace(known, environment=dict(known.environment), **copied)  # type: ignore[arg-type]
@@ -215,6 +218,7 @@ class _Build:
         texts = instruction.documents or (instruction.text,)
         for text in texts:
             look(text, self._recipe.folder, self._done)
+        self._builds = self._builds or bool(self._done.others)
 
     def _command(self, instruction: Instruction) -> list[str]:
         listed = json_list(instruction.text)

@@ -30,6 +30,8 @@ _OF_NO_INTEREST = {
     *("rm", "set", "true", "umask", "useradd", "update-ca-certificates", "ldconfig", "chmod", "mkdir"),
     *("python", "python3", "[", "test", "date", "pwd", "id", "sh"),
 }
+_TIDYING = (["cache"], ["clean"], ["config"], ["prune"], ["update"])
+"""Verbs of package managers."""
 _SYSTEM = {"apt-get", "apt", "apk", "yum", "dnf", "microdnf", "zypper"}
 _KEEPS_VALUE = {"-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--trusted-host"}
 _DROPS_VALUE = {"-t", "--target", "--prefix", "--root", "--cache-dir", "--platform", "--timeout", "--retries"}
@@ -100,7 +102,7 @@ def look(text: str, folder: str, done: Done) -> None:
             done.installs.append(install)
         elif name in _SYSTEM:
             done.system += _packages(rest)
-        elif name not in _OF_NO_INTEREST:
+        elif name not in _OF_NO_INTEREST and rest[:1] not in _TIDYING:
             done.others.append(" ".join(words))
 
 

@@ -157,7 +157,8 @@ class Runtime:
         own = self._environment(workspace)
         if app.environment:
             own |= {"VIRTUAL_ENV": os.fspath(app.environment)}
-            own["PATH"] = os.pathsep.join((os.fspath(app.environment / "bin"), own["PATH"]))
+            programs = (app.environment / "bin", app.environment / "node_modules" / ".bin")
+            own["PATH"] = os.pathsep.join((*map(os.fspath, programs), own["PATH"]))
         try:
             launch = app.launch(APP if self._isolated else os.fspath(app.folder), arguments)
         except ValidationError as error:  # arguments in the place of CMD, or an edit since it was prepared

@@ -342,6 +342,35 @@ def test_arguments_that_take_the_place_of_a_command(tmp_path, folder):
     assert caught.value.hint == "Make its CMD an ENTRYPOINT."
 
 
+def test_what_was_built_in_the_folder_stands_for_what_run_would_build(tmp_path, folder):
+    dockerfile = """
+FROM node:14 AS builder
+WORKDIR /app
+COPY . .
+RUN npm ci && npm run build
+FROM node:14
+WORKDIR /app
+COPY --from=builder /app/build build/
+CMD ["node", "build/app.js"]
+"""
+    fill(folder, dockerfile)
+    (folder / ".dockerignore").write_text("build\n")
+    with pytest.raises(ValidationError, match=r"/app/build/app.js.*is not copied") as caught:
+        Apps(tmp_path / "register").add("me/app", folder)
+    assert "/app/build (from builder)" in caught.value.hint
+    fill(folder, dockerfile, "build/app.js")
+    app = Apps(tmp_path / "register").add("me/app", folder)
+    assert app.argv("/app")[1:] == ["build/app.js"]
+    assert app.notes()[0] == "RUN is not carried out here: npm run build."
+
+
+def test_a_script_that_only_a_run_has(tmp_path, folder):
+    app = Apps(tmp_path / "register").add(
+        "me/app", fill(folder, 'FROM x\nENTRYPOINT ["/usr/local/bin/python"]')
+    )
+    assert app.launch("/app", ["/iexec_in/a.py"]).argv == [sys.executable, "/iexec_in/a.py"]
+
+
 class TestWhichDockerfile:
     def test_the_one_that_is_named(self, tmp_path, folder):
         fill(

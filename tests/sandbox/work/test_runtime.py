@@ -454,8 +454,10 @@ def test_paths_of_the_app_and_of_the_machine(tmp_path):
     for name in ("app/src/a.py", "usr/local/bin/own", "main.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    text = "python /app/src/a.py --out=/app/new /usr/local/bin/own /bin/sh /usr/bin /main.py x/main.py http://a/b"
+    text = (
+        "python /app/src/a.py -o=/app/new /usr/local/bin/own /bin/sh /usr/bin /main.py x/main.py http://a/b"
+    )
     assert translated(text, tmp_path) == (
-        f"python {tmp_path}/app/src/a.py --out={tmp_path}/app/new {tmp_path}/usr/local/bin/own /bin/sh /usr/bin "
+        f"python {tmp_path}/app/src/a.py -o={tmp_path}/app/new {tmp_path}/usr/local/bin/own /bin/sh /usr/bin "
         f"{tmp_path}/main.py x/main.py http://a/b"
     )
