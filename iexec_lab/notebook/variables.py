@@ -244,11 +244,8 @@ def _value(group: str, reference: Reference, names: Mapping[str, Any]) -> Any:
     try:
         value = _read(reference.node, names)
     except (AttributeError, LookupError, TypeError, ValueError) as error:
-        problem = (
-            f"name '{error.args[0]}' is not defined"
-            if isinstance(error, _UnknownNameError)
-            else _problem(reference.node, error)
-        )
+        unknown = isinstance(error, _UnknownNameError)
+        problem = f"name '{error.args[0]}' is not defined" if unknown else _problem(reference.node, error)
         raise UsageError(
             f"{group}: {problem}", hint=f"Write {{{{{group[1:-1].strip()}}}}} for this text in braces."
         ) from error

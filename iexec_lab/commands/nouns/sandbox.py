@@ -169,7 +169,7 @@ def app_add(context: Context, args: Namespace) -> Outcome:
         raw["environment"] = str(added.environment)
     if notes:
         raw["notes"] = notes
-    return Outcome(raw, lambda: added, f"{added.image} runs {added.folder}.", shown="")
+    return Outcome(raw, lambda: raw, f"{added.image} runs {added.folder}.", shown="")
 
 
 @_named

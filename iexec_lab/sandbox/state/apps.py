@@ -153,11 +153,11 @@ class LocalApp:
         """How a file of the folder is run, for being shown at ``inside``."""
         if path.suffix == ".py":
             return [python(self.environment), inside]
+        if path.suffix in NODE_SUFFIXES and (found := node()):
+            return [found, inside]
         if os.access(path, os.X_OK):
             check_script(os.fspath(path), path)
             return [inside]
-        if path.suffix in NODE_SUFFIXES and (found := node()):
-            return [found, inside]
         raise ValidationError(
             f"{path.relative_to(self.folder)} of {self.folder} is not executable", hint=f"chmod +x {path}"
         )

@@ -415,8 +415,10 @@ class TestWhichDockerfile:
         assert app.argv("/app")[-1] == "/b.py"
 
 
-def test_javascript_without_a_dockerfile(tmp_path, folder):
+@pytest.mark.parametrize("mode", [0o644, 0o755])
+def test_javascript_without_a_dockerfile(tmp_path, folder, mode):
     (folder / "index.js").touch()
+    (folder / "index.js").chmod(mode)
     argv = Apps(tmp_path / "register").add("me/app", folder).argv("/app")
     assert Path(argv[0]).name == "node"
     assert argv[1:] == ["/app/index.js"]
