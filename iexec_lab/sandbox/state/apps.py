@@ -110,7 +110,7 @@ class LocalApp:
         """What people should know who registered it: what is not as in its container."""
         recipe = self.recipe()
         notes = list(recipe.notes) if recipe else []
-        if recipe and not self.environment and wanted(self.folder, recipe):
+        if not self.environment and wanted(self.folder, recipe):
             notes.append("Its packages are not installed: add --install for an environment with them.")
         if recipe and recipe.command and not (recipe.entrypoint or self.entrypoint):
             notes.append(

@@ -180,11 +180,22 @@ def _check_script(base: str, words: list[str], recipe: Recipe) -> None:
     endings = ("", *NODE_SUFFIXES, "/index.js") if base in {"node", "nodejs"} else ("",)
     if "$" in word or any(recipe.find(path + ending) is not None for ending in endings):
         return
-    missing = f" It lacks {', '.join(recipe.missing[:5])}, too." if recipe.missing else ""
     raise ValidationError(
         f"{plain(path)}, which the Dockerfile runs, is not copied from {recipe.context}",
-        hint=f"What RUN or another image would bring is not here.{missing} Build it into the folder, "
-        "give the folder that the image is built from, or name another command with --entrypoint.",
+        hint=_from_where(recipe),
+    )
+
+
+def _from_where(recipe: Recipe) -> str:
+    """How to get at the files that a Dockerfile copies and that are not there."""
+    above = recipe.context.parent
+    if recipe.missing and all((above / name).exists() for name in recipe.missing):
+        copies = f"The Dockerfile copies from the folder above: add {above}"
+        return f"{copies} with --dockerfile {recipe.context.name}/..."
+    missing = f" It lacks {', '.join(map(plain, recipe.missing[:5]))}, too." if recipe.missing else ""
+    return (
+        f"What RUN or another image would bring is not here.{missing} Build it into the folder, "
+        "give the folder that the image is built from, or name another command with --entrypoint."
     )
 
 

@@ -342,6 +342,14 @@ def test_arguments_that_take_the_place_of_a_command(tmp_path, folder):
     assert caught.value.hint == "Make its CMD an ENTRYPOINT."
 
 
+def test_packages_that_are_not_installed_are_noted(tmp_path, folder):
+    (folder / "app.py").touch()
+    apps = Apps(tmp_path / "register")
+    assert apps.add("me/app", folder).notes() == []
+    (folder / "requirements.txt").write_text("some-package\n")
+    assert "add --install" in apps.find("me/app").notes()[0]
+
+
 def test_what_was_built_in_the_folder_stands_for_what_run_would_build(tmp_path, folder):
     dockerfile = """
 FROM node:14 AS builder
@@ -388,6 +396,12 @@ class TestWhichDockerfile:
     def test_the_only_one(self, tmp_path, folder, name):
         fill(folder, 'FROM x\nCOPY lib/a.py /\nENTRYPOINT ["python3", "/a.py"]', "lib/a.py", at=name)
         assert added(tmp_path, folder)[0] == ["PYTHON", "/a.py"]
+
+    def test_the_folder_that_it_is_built_from(self, tmp_path, folder):
+        fill(folder, "FROM x\nCOPY ./src /app\nCMD python /app/app.py", "src/app.py", at="tee/Dockerfile")
+        with pytest.raises(ValidationError) as caught:
+            added(tmp_path, folder / "tee")
+        assert f"add {folder} with --dockerfile tee/" in caught.value.hint
 
     def test_none_of_several(self, tmp_path, folder):
         fill(folder, "FROM x", at="a.Dockerfile")
