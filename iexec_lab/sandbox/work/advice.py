@@ -5,6 +5,7 @@ One line, read off how it ended; it becomes the last line of the app's log, behi
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from typing import TYPE_CHECKING
@@ -69,7 +70,12 @@ def _program(exit_code: int, said: str) -> str | None:
 
 
 def _install(app: LocalApp, what: str, file: str) -> str:
-    line = f"iexec-lab sandbox app add {shlex.quote(app.image)} {shlex.quote(str(app.folder))} --install"
+    words = ["iexec-lab", "sandbox", "app", "add", app.image, os.fspath(app.folder)]
+    if app.entrypoint:
+        words += ["--entrypoint", shlex.join(app.entrypoint)]
+    if app.dockerfile:
+        words += ["--dockerfile", os.path.relpath(app.dockerfile, app.folder)]
+    line = shlex.join([*words, "--install"])
     if app.environment:
         return f"{what} is not in the app's environment: add its package to {file}, then: {line}"
     try:

@@ -31,6 +31,9 @@ def test_a_python_module(app):
     assert advice(app, Ended(1, "", TRACEBACK.format("cowsay"))) == (
         f"the Python module cowsay is not installed: make an environment for the app with: {line}"
     )
+    other = LocalApp("me/app:1", app.folder, ("x.py", "a b"), app.folder / "tee" / "Dockerfile")
+    options = "--entrypoint 'x.py '\"'\"'a b'\"'\"'' --dockerfile tee/Dockerfile --install"
+    assert advice(other, Ended(1, "", TRACEBACK.format("a"))).endswith(options)
     installed = LocalApp("me/app:1", app.folder, environment=app.folder / "env")
     assert "is not in the app's environment: add its package" in advice(
         installed, Ended(1, "", TRACEBACK.format("a"))
