@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _BRACES = re.compile(r"\{\{|\}\}|[{}]")
 _IN_JSON = re.compile(r'"(?:[^"\\]|\\.)*"|\{(?!\s*["}])', re.DOTALL)
 _CONVERSIONS: dict[str, Callable[[Any], Any]] = {"": lambda value: value, "r": repr, "s": str, "a": ascii}
-_WHOLE = ("bytes", "bytearray", "set", "frozenset", "generator", "module", "Table", "LazyFrame")
+_WHOLE = ("set", "frozenset", "generator", "module", "Table", "LazyFrame")
 """Types of values whose text nobody means."""
 
 
@@ -199,6 +199,8 @@ def _text(group: str, value: Any) -> str:
     """
     if isinstance(value, (dict, list, tuple)):
         return _dumps(group, value)
+    if isinstance(value, (bytes, bytearray)):
+        return f"0x{value.hex()}"  # as where they are a whole word
     kind: Any = type(value)
     anonymous = kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__
     is_frame = hasattr(value, "dtypes") or (hasattr(value, "dtype") and getattr(value, "ndim", 0) > 0)

@@ -40,6 +40,7 @@ NAMES = {
     "quoted": 'a "b"',
     "size": np.int64(3),
     "s": "lower",
+    "hash": b"\0\xff",
 }
 
 
@@ -90,6 +91,8 @@ NAMES = {
         ('{"{a}": "{{n}}"}', '{"0x1": "{n}"}'),
         ('{"size": {size}}', '{"size": 3}'),
         ("size {size}", "size 3"),
+        ("hash {hash}", "hash 0x00ff"),
+        ('{"hash": {hash}}', '{"hash": "0x00ff"}'),
     ],
 )
 def test_expand(token, value):
@@ -171,7 +174,6 @@ def test_what_is_neither_a_variable_nor_json_is_an_error(token, named, advice):
         (object(), "object"),
         (len, "builtin_function_or_method"),
         (int, "type"),
-        (b"abc", "bytes"),
         ({1, 2}, "set"),
     ],
 )
