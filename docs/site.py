@@ -22,9 +22,13 @@ ROOT: Final = DOCS.parent
 REPOSITORY: Final[str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Source"]
 
 PARTS: Final[dict[str, tuple[str, ...]]] = {
-    "Notebooks": ("examples/quickstart.ipynb", "examples/sell_a_dataset.ipynb", "examples/parameter_sweep.ipynb"),
+    "Notebooks": (
+        "examples/quickstart.ipynb",
+        "examples/sell_a_dataset.ipynb",
+        "examples/parameter_sweep.ipynb",
+    ),
     "Reference": ("docs/commands.md", "docs/api.md", "docs/differences.md", "docs/sandbox.md"),
-    "Help": ("docs/troubleshooting.md",),
+    "Help": ("docs/troubleshooting.md", "docs/wallets.md"),
     "Trust": ("docs/security.md", "docs/trust.md", "SECURITY.md"),
     "Making it": ("docs/architecture.md", "CONTRIBUTING.md", "CHANGELOG.md"),
 }
@@ -36,10 +40,13 @@ LINK: Final = re.compile(r"(?<=\]\()(?!https?:|mailto:|#)([^)\s#]*)((?:#[^)\s]*)
 
 
 def page_name(source: str) -> str:
-    return "index" if source == HOME else Path(source).stem.lower()
+    """Its name on the site: there are two pages on security."""
+    return {HOME: "index", "SECURITY.md": "reporting"}.get(source) or Path(source).stem.lower()
 
 
-NAMES: Final = {source: page_name(source) for source in (HOME, *(page for part in PARTS.values() for page in part))}
+NAMES: Final = {
+    source: page_name(source) for source in (HOME, *(page for part in PARTS.values() for page in part))
+}
 
 
 class LinkError(Exception):
@@ -74,8 +81,7 @@ def nouns() -> str:
     sections = []
     for noun in NOUNS:
         home = next(
-            path
-            for path in re.findall(r"from (\S+) import (\w+)", inspect.getsource(vars(Nouns)[noun].func))
+            path for path in re.findall(r"from (\S+) import (\w+)", inspect.getsource(vars(Nouns)[noun].func))
         )
         sections.append(
             f"### lab.{noun}\n\n{vars(Nouns)[noun].func.__doc__}\n\n"

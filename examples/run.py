@@ -43,6 +43,14 @@ def tidy(cells: nbformat.NotebookNode) -> None:
         cell.pop("attachments", None)
 
 
+def check_private(cells: nbformat.NotebookNode) -> None:
+    """Refuse outputs that name a folder of this machine."""
+    outputs = str([cell.outputs for cell in cells.cells if cell.cell_type == "code"])
+    for place in (Path.home(), Path(__file__).resolve().parents[1]):
+        if str(place) in outputs:
+            sys.exit(f"an output tells where it ran: {place}")
+
+
 def execute(notebook: Path, output: Path, *, save: bool) -> tuple[float, Path]:
     """Run ``notebook`` in its own folder; return the seconds it took and its HTML page."""
     cells = nbformat.read(notebook, as_version=4)
@@ -67,6 +75,7 @@ def execute(notebook: Path, output: Path, *, save: bool) -> tuple[float, Path]:
     seconds = time.monotonic() - started
     if save:
         tidy(cells)
+        check_private(cells)
         nbformat.write(cells, notebook)
     output.mkdir(parents=True, exist_ok=True)
     nbformat.write(cells, output / notebook.name)
