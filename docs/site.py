@@ -1,8 +1,8 @@
 """Build the site into ``build/site``: ``python docs/site.py``.
 
-The pages are those of the repository, where they also read well: the README, ``docs/``, the notebooks with
-their outputs, the change log. Here they are laid side by side, a link to a page of the site becomes one within
-it, any other a link into the repository, and a link to nothing is an error.
+The pages are those of the repository, where they also read well: the README, ``docs/``, the notebooks
+with their outputs, the change log. Here they are laid side by side; a link to a page of the site becomes
+one within it, any other a link into the repository, and a link to nothing is an error.
 """  # noqa: INP001 - a script
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
 }
 """The pages, by the heading that they stand under. The README is the first page."""
 
+MEMBERS: Final = "   :members:\n   :inherited-members: Noun"
 NOUNS_HERE: Final = "<!-- the nouns of lab -->"
 HOME: Final = "README.md"
 LINK: Final = re.compile(r"(?<=\]\()(?!https?:|mailto:|#)([^)\s#]*)((?:#[^)\s]*)?)(?=\))")
@@ -80,13 +81,13 @@ def nouns() -> str:
 
     sections = []
     for noun in NOUNS:
-        home = next(
-            path for path in re.findall(r"from (\S+) import (\w+)", inspect.getsource(vars(Nouns)[noun].func))
-        )
-        sections.append(
-            f"### lab.{noun}\n\n{vars(Nouns)[noun].func.__doc__}\n\n"
-            f"```{{eval-rst}}\n.. autoclass:: {'.'.join(home)}\n   :members:\n   :inherited-members: Noun\n```"
-        )
+        made = vars(Nouns)[noun].func
+        [home] = re.findall(r"from (\S+) import (\w+)", inspect.getsource(made))
+        sections += [
+            f"### lab.{noun}",
+            made.__doc__,
+            f"```{{eval-rst}}\n.. autoclass:: {'.'.join(home)}\n{MEMBERS}\n```",
+        ]
     return "\n\n".join(sections)
 
 

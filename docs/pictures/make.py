@@ -1,4 +1,4 @@
-"""Take the picture of the README: a notebook in JupyterLab, run for real. ``python docs/pictures/make.py``."""  # noqa: INP001
+"""Take the picture of the README: a notebook in JupyterLab, run for real: ``make picture``."""  # noqa: INP001
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from iexec_lab.sandbox import control  # noqa: E402
 CELLS = (
     "%load_ext iexec_lab\n%iexec connect sandbox",
     "%%iexec\ninit --skip-wallet\napp init\napp deploy",
-    "pools = %iexec orderbook workerpool --category 0\n"
-    'pools[["workerpool", "workerpool_price_nrlc", "trust", "remaining", "tag"]]',
+    """pools = %iexec orderbook workerpool --category 0
+pools[["workerpool", "workerpool_price_nrlc", "trust", "remaining", "tag"]]""",
     'job = %iexec app run --args "hello" --watch\njob',
     'print(job.result().text("result.txt"))',
 )

@@ -1,7 +1,7 @@
 """One epidemic per task: an iExec app for a sweep over a parameter.
 
-Arguments: the lowest and the highest number of people whom one infected person infects (R0). The tasks of a deal share that
-range evenly between them: each computes one value, and knows which by its place in the deal.
+Arguments: the lowest and the highest number of people whom one infected person infects (R0). The tasks of a
+deal share that range evenly: each computes one value, and knows which by its place in the deal.
 Output: ``epidemic.csv`` of one row in the result.
 """
 
@@ -18,8 +18,8 @@ PEOPLE, FIRST_CASES, DAYS_ILL = 2_000, 5, 7
 
 
 def epidemic(r0: float, seed: int) -> dict[str, float]:
-    """Day by day until nobody is ill: how many fell ill in all, how many at once, and for how long it went on."""
-    chance = random.Random(seed)
+    """Day by day until nobody is ill: how many fell ill, how many at once, and for how long it went on."""
+    chance = random.Random(seed)  # noqa: S311 - chance, not secrets
     healthy, ill, recovered = PEOPLE - FIRST_CASES, FIRST_CASES, 0
     day = peak = 0
     while ill:
