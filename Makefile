@@ -1,7 +1,7 @@
 # `make demo` and `make test` need Python 3.11+, pip and make; everything else goes into .venv.
 PYTHON ?= python3
 VENV := .venv
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 ARGS ?=
 ROOM ?= client
 # A file of tests stays on one worker, since its tests share what they started; those that take longest begin.
@@ -9,17 +9,29 @@ PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 # Each worker, and each of the thousands of programs that tests start, would compile everything anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test check quick lint format mutants bench clean
+.PHONY: demo notebooks picture docs test check quick lint format mutants bench clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit('iexec-lab needs Python 3.11 or newer; try make PYTHON=python3.12') if sys.version_info < (3, 11) else None"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable ".[fast,sandbox,plot,analytics]" --group demo --group test --group lint
+	$(BIN)/python -m pip install --quiet --editable ".[fast,sandbox,plot,analytics]" --group demo --group docs --group test --group lint
 	touch $@
 
 demo: $(VENV)/.installed
 	$(BIN)/python examples/run.py examples/quickstart.ipynb --output build
+
+# The notebooks of examples/ anew, with their outputs.
+notebooks: $(VENV)/.installed
+	for each in examples/*.ipynb; do $(BIN)/python examples/run.py $$each --output build --save || exit 1; done
+
+# The picture of the README: a real JupyterLab in Chromium.
+picture: $(VENV)/.installed
+	$(BIN)/python docs/pictures/make.py
+
+# The site, in build/site; a link to nothing is an error.
+docs: $(VENV)/.installed
+	$(BIN)/python docs/site.py
 
 # All tests, on all cores; some of them with make test ARGS="-k name".
 test: $(VENV)/.installed

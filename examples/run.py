@@ -1,11 +1,13 @@
 """Execute a notebook on a fresh sandbox, keep it and an HTML page, and say what was done.
 
 python examples/run.py examples/quickstart.ipynb --output build
+python examples/run.py examples/quickstart.ipynb --save      # keep the outputs in the notebook itself
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import shutil
 import sys
@@ -23,7 +25,33 @@ from nbconvert import HTMLExporter
 from iexec_lab.sandbox import control
 
 
-def execute(notebook: Path, output: Path) -> tuple[float, Path]:
+def code_hash(cells: nbformat.NotebookNode) -> str:
+    """The sha256 of all code, kept beside the outputs that it wrote."""
+    code = "\0".join(cell.source for cell in cells.cells if cell.cell_type == "code")
+    return hashlib.sha256(code.encode()).hexdigest()
+
+
+def tidy(cells: nbformat.NotebookNode) -> None:
+    """What the next run would change for no reason is left out, and where the notebook ran is not told."""
+    cells.metadata = {
+        "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+        "iexec_lab": {"code_sha256": code_hash(cells)},
+    }
+    for cell in cells.cells:
+        cell.metadata = {}
+        cell.pop("attachments", None)
+
+
+def check_private(cells: nbformat.NotebookNode) -> None:
+    """Refuse outputs that name a folder of this machine."""
+    outputs = str([cell.outputs for cell in cells.cells if cell.cell_type == "code"])
+    for place in (Path.home(), Path(__file__).resolve().parents[1]):
+        if str(place) in outputs:
+            sys.exit(f"an output tells where it ran: {place}")
+
+
+def execute(notebook: Path, output: Path, *, save: bool) -> tuple[float, Path]:
     """Run ``notebook`` in its own folder; return the seconds it took and its HTML page."""
     cells = nbformat.read(notebook, as_version=4)
     started = time.monotonic()
@@ -45,6 +73,10 @@ def execute(notebook: Path, output: Path) -> tuple[float, Path]:
         finally:
             run_sync(manager.shutdown_kernel)(now=True)
     seconds = time.monotonic() - started
+    if save:
+        tidy(cells)
+        check_private(cells)
+        nbformat.write(cells, notebook)
     output.mkdir(parents=True, exist_ok=True)
     nbformat.write(cells, output / notebook.name)
     page = output / f"{notebook.stem}.html"
@@ -66,11 +98,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("notebook", type=Path)
     parser.add_argument("--output", type=Path, default=Path("build"))
+    parser.add_argument("--save", action="store_true", help="keep the outputs in the notebook itself")
     options = parser.parse_args()
     state = tempfile.mkdtemp(prefix="iexec-lab-demo-")
     os.environ["IEXEC_LAB_STATE"] = state
     try:
-        seconds, page = execute(options.notebook.resolve(), options.output)
+        seconds, page = execute(options.notebook.resolve(), options.output, save=options.save)
         tasks = tasks_completed()
     finally:
         control.stop()

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers import starts
@@ -56,6 +58,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _rank(item: pytest.Item) -> int:
     folder = item.path.relative_to(TESTS).parts[0]
     return FIRST.index(folder) if folder in FIRST else len(FIRST)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What this machine could not run: the reason of a skip says what it needs, and how to get that."""
+    left_out = Counter(str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", []))
+    if left_out:
+        terminalreporter.section("left out on this machine")
+    for reason, times in left_out.most_common():
+        terminalreporter.line(f"{times} tests: {reason.removeprefix('Skipped: ')}")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -6,6 +6,7 @@ import json
 import re
 import runpy
 import shlex
+import tomllib
 
 import pytest
 from helpers.places import PACKAGE, ROOT
@@ -63,10 +64,50 @@ def test_differences_names_what_is_only_here():
     assert len(text.splitlines()) < 80
 
 
-def test_pages_link_to_what_is_there():
-    for page in PAGES:
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
-            assert (page.parent / target).exists(), (page.name, target)
+SITE = runpy.run_path(str(DOCS / "site.py"))
+
+
+def test_every_page_is_on_the_site():
+    assert {ROOT / source for source in SITE["NAMES"]} >= {*PAGES, *(ROOT / "examples").glob("*.ipynb")}
+
+
+@pytest.mark.parametrize("source", sorted(SITE["NAMES"]))
+def test_a_page_links_to_what_is_there(source):
+    """``make docs`` also looks for the headings that links name."""
+    page = ROOT / source
+    text = page.read_text()
+    on_site = SITE["site_links"](text, source)
+    assert not re.search(r"\]\((?!https?:|#)[^)]*/", re.sub(r"docs/pictures/", "", on_site))
+
+
+def test_a_link_to_nothing_is_an_error():
+    with pytest.raises(SITE["LinkError"], match=r"docs/differences\.md links to \.\./nothing\.md"):
+        SITE["site_links"]("[so](sandbox.md) [it](../nothing.md)", "docs/differences.md")
+
+
+def test_the_readme_leads_into_the_repository_from_anywhere():
+    """What an index of packages shows has no folder that links could be relative to."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    shown = (ROOT / "README.md").read_text()
+    for change in settings["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]["substitutions"]:
+        shown = re.sub(change["pattern"], change["replacement"], shown)
+    targets = re.findall(r"\]\(([^)]+)\)", shown)
+    assert all(target.startswith("https://") for target in targets)
+    inside = [
+        match for target in targets if (match := re.match(r".*/iexec-lab/(?:blob/)?main/([^#?]+)", target))
+    ]
+    assert len(inside) > 10
+    assert all((ROOT / match[1]).exists() for match in inside)
+
+
+def test_the_repository_has_one_address():
+    urls = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]
+    owner = urls["Source"].removeprefix("https://github.com/")
+    for page in (*PAGES, ROOT / "pyproject.toml", ROOT / "CHANGELOG.md"):
+        found = re.findall(
+            r"(?:github\.com|githubusercontent\.com|/gh)/([\w-]+/iexec-lab)\b", page.read_text()
+        )
+        assert set(found) <= {owner}, page.name
 
 
 SECURITY = (DOCS / "security.md").read_text()

@@ -80,7 +80,9 @@ def test_a_folder_that_can_not_be_written(tmp_path):
     try:
         drop = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
         if drop and not shutil.which("setpriv"):
-            pytest.skip("root writes everywhere, and there is no setpriv here")
+            pytest.skip(
+                "root writes everywhere: needs setpriv (Debian: util-linux), or another user"
+            )
         ran = subprocess.run(
             [*drop, *PROGRAM, "app", "init", "--raw"],
             cwd=tmp_path,
@@ -92,7 +94,7 @@ def test_a_folder_that_can_not_be_written(tmp_path):
     finally:
         tmp_path.chmod(0o755)
     if drop and not ran.stderr.startswith("{"):
-        pytest.skip("root writes everywhere, and nobody can not run this Python here")
+        pytest.skip("root writes everywhere: needs a Python that all may read, or another user")
     assert ran.returncode == 1
     answer = json.loads(ran.stderr)
     assert answer["error"]["message"] == "Cannot write iexec.json: Permission denied"

@@ -121,7 +121,7 @@ def can_mount():
     return shutil.which("unshare") and subprocess.run(probe, check=False, capture_output=True).returncode == 0
 
 
-@pytest.mark.skipif(not can_mount(), reason="needs the right to mount")
+@pytest.mark.skipif(not can_mount(), reason="needs the right to mount (run as root, outside a container)")
 @pytest.mark.parametrize("used", [False, True])
 def test_a_read_only_folder(home, used):
     folder = state_folder()

@@ -223,7 +223,7 @@ class TestPrivateRoot:
                 return await can_isolate(supervisor)
 
         if not asyncio.run(main()):
-            pytest.skip("this machine has no user namespaces to spare")
+            pytest.skip("needs user namespaces (Linux: sysctl user.max_user_namespaces)")
 
     def test_folders_appear_where_they_are_wanted_and_keep_what_is_written(self, tmp_path):
         (tmp_path / "in").mkdir()

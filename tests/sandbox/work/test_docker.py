@@ -122,7 +122,10 @@ def test_what_is_asked_about_an_image_ends_the_options_before(engine):
     assert engine() == [["image", "inspect", "--", "me/app:1"], ["pull", "--", "me/app:1"]]
 
 
-@pytest.mark.skipif(shutil.which("docker") is None, reason="needs the docker command, not its engine")
+@pytest.mark.skipif(
+    shutil.which("docker") is None,
+    reason="needs the docker command, not its engine (Debian: apt-get install docker.io)",
+)
 def test_the_real_command_line_understands_it(tmp_path):
     """It parses all of it, and only then finds no engine at an address where there is none."""
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "DOCKER_HOST": f"unix://{tmp_path}/none"}

@@ -153,7 +153,7 @@ def execute(tmp_path, space, folder, wanted, *, isolated, env=None):
     async def main():
         async with AppSupervisor() as supervisor:
             if isolated and not await can_isolate(supervisor):
-                pytest.skip("this machine has no user namespaces to spare")
+                pytest.skip("needs user namespaces (Linux: sysctl user.max_user_namespaces)")
             apps = Apps(tmp_path / "register")
             apps.add("me/app", folder)
             runtime = Runtime(supervisor, apps, tmp_path / "cache", isolated=isolated)
