@@ -105,6 +105,7 @@ def spend(session: Session, plan: Plan, *, force: bool = False) -> Permit:
         raise AbortedError("Operation aborted by user.")
     if plan.real_value:
         forget()  # somebody may have thought about it for long
+        session.foresee_signing()
     return permit
 
 

@@ -132,7 +132,7 @@ class Ahead:
         return id(self), method, json.dumps(list(params))
 
     def request(self, method: str, *params: Any) -> Any:
-        if _look.get() is None:
+        if _look.get() is None or method.startswith("eth_send"):
             return self.provider.request(method, *params)
         [answer] = self.batch([(method, params)])
         if isinstance(answer, RpcFault):
@@ -161,7 +161,7 @@ class Ahead:
 
     def _ask(self, look: _Look, missing: Sequence[Request]) -> list[Any]:
         """Ask for what is missing, and for what is to come along; what is both will be needed twice."""
-        along = look.along(id(self))
+        along = look.along(id(self)) if getattr(self.provider, "batches", True) else {}
         now = [self.key(*request) for request in missing]
         beside = {key: request for key, request in along.items() if key not in now}
         began, sent = time.monotonic(), self._sent

@@ -144,7 +144,9 @@ class Asset(Noun):
         if not skip_preflight_check:
             preflight.require(session, order)
         plan = session.plan(f"{self.kind} publish", signs=[order], **signing.order_terms(order))
-        return signing.publish(session, signing.sign(spend(session, plan, force=force), order), login)
+        permit = spend(session, plan, force=force)
+        login = login or signing.begin_login(session, asked=False)
+        return signing.publish(session, signing.sign(permit, order), login)
 
     def _foresee(self, views: Iterable[Function], asset: str) -> None:
         """Let views of an asset come along with the next reads."""
