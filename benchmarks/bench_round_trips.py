@@ -165,9 +165,9 @@ def main() -> int:
         seller.app.publish(app, tag="tee,tdx")  # all that SDK 9 buys
 
         def new() -> IExec:
-            return open_lab(handle, LocalSigner(user.key), Path(folder))
+            return open_lab(handle, LocalSigner(near.users[1].key), Path(folder))
 
-        lab = new()
+        lab = open_lab(handle, LocalSigner(user.key), Path(folder))
         once(lab, app, "warm up", control)
         key = f"0x{user.key.hex()}"
         values = {"key": key, "urls": dict(handle.urls), "hub": handle.hub, "app": app, "control": control}

@@ -105,6 +105,11 @@ class Session:
     def registries(self) -> Mapping[str, str]:
         return self.hub.registries()
 
+    @property
+    def knows_registries(self) -> bool:
+        """Whether ``registries`` were read already."""
+        return "registries" in vars(self)
+
     @cached_property
     def token(self) -> str:
         """Address of the RLC token; the null address on a native chain.

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
+from helpers.faulty_server import FaultyServer, status
 from helpers.labs import CHECKSUM, IMAGE, open_lab
 from helpers.trips import far_away, fewest
 from helpers.waiting import until
 
 from iexec_lab.client.iexec import connect
+from iexec_lab.errors import MarketError, OrderError
 from iexec_lab.wallet.signer import LocalSigner
 
 DEAL_IN = 5
@@ -48,9 +51,9 @@ def world(iexec_sandbox, tmp_path_factory):
 
 VERBS = {
     # verb: what to do with a lab, round trips of a lab just opened, and of one that was used before
-    "app run": (lambda lab, world: lab.app.run(world.app), DEAL_IN + 1, DEAL_IN),
-    "app run of one's own app": (lambda lab, world: lab.app.run(world.own), DEAL_IN + 1, DEAL_IN),
-    "app run --dry-run": (lambda lab, world: lab.app.run(world.app, dry_run=True), 3, 2),
+    "app run": (lambda lab, world: lab.app.run(world.app), DEAL_IN, DEAL_IN),
+    "app run of one's own app": (lambda lab, world: lab.app.run(world.own), DEAL_IN, DEAL_IN),
+    "app run --dry-run": (lambda lab, world: lab.app.run(world.app, dry_run=True), 2, 2),
     "order fill": (
         lambda lab, world: lab.order.fill(world.app_order, world.pool_order, params="{}"),
         DEAL_IN + 1,
@@ -104,6 +107,29 @@ def test_a_job_that_has_ended_is_not_asked_for_again(world):
     job.wait()
     assert job.status().ended
     assert world.trips.count == 0
+
+
+def test_of_several_failures_the_first_in_order_is_told(world):
+    """The books of orders are asked for beside the look-up, and each beside the others."""
+
+    def broken(exchange):
+        if "/apporders" in exchange.request.path:
+            time.sleep(0.2)  # the other book fails long before
+        status(500)(exchange)
+
+    with FaultyServer(always=broken) as market:
+        urls = dict(world.sandbox.urls) | {"market": market.url}
+        user = LocalSigner(world.sandbox.users[0].key)
+        lab = open_lab(replace(world.sandbox, urls=urls), user, world.folder)
+        for _ in ("cold", "warm"):
+            with pytest.raises(OrderError, match=f"^No app deployed at address {user.address}$"):
+                lab.app.run(user.address)
+            with pytest.raises(MarketError) as caught:
+                lab.app.run(world.app)
+            assert caught.value.details["url"].endswith("/apporders")
+            with pytest.raises(MarketError) as caught:
+                lab.app.run(world.own)  # needs no order of its app
+            assert caught.value.details["url"].endswith("/workerpoolorders")
 
 
 def test_what_was_read_before_somebody_was_asked_is_read_anew(world):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from iexec_lab.client.matching import preflight, signing
 from iexec_lab.client.matching.cheapest import Wish, choose
 from iexec_lab.client.matching.check import Match, Mismatch, check_match
-from iexec_lab.errors import CallError, OrderError, ValidationError
+from iexec_lab.errors import CallError, OrderError, ServiceError, ValidationError
 from iexec_lab.ethereum.calls import Call, attempt
 from iexec_lab.ethereum.contracts import APP, OWNABLE, REGISTRY
 from iexec_lab.protocol import (
@@ -87,6 +87,21 @@ def look_up(session: Session, request: Request) -> Known:
     return Known(dict(zip(named, owners, strict=True)), preflight.mrenclave_text(_value(answers[-1])))
 
 
+def _glance(session: Session, request: Request) -> Known | None:
+    """As ``look_up``, together with the registries: which of them are known comes later, in ``check_match``.
+
+    None when something named is no contract of its kind.
+    """
+    named = request.resources
+    session.hub.foresee_registries()
+    calls = [*(Call(address, OWNABLE.owner) for address in named.values())]
+    *owners, mrenclave = attempt(session.rpc, [*calls, Call(request.app, APP.m_appMREnclave)])
+    if any(isinstance(answer, CallError) for answer in (*owners, mrenclave)):
+        return None
+    known = dict(zip(named, map(to_address, owners), strict=True))
+    return Known(known, preflight.mrenclave_text(_value(mrenclave)))
+
+
 def _value(answer: Any) -> Any:
     """What a contract answered; its error raised."""
     if isinstance(answer, CallError):
@@ -157,7 +172,23 @@ def find_matches(session: Session, request: Request, beside: Callable[[Match], N
     """
     books = _begin_books(session, request)
     session.foresee_signing()
-    known = look_up(session, request)
+    known = None if session.knows_registries else _glance(session, request)
+    if known is None:
+        return _find_matches(session, request, look_up(session, request), books, beside)
+    try:
+        return _find_matches(session, request, known, books, beside)
+    except (OrderError, ServiceError):
+        look_up(session, request)  # that there is no such app is the first to be told
+        raise
+
+
+def _find_matches(
+    session: Session,
+    request: Request,
+    known: Known,
+    books: Mapping[str, Begun[list[Any]]],
+    beside: Callable[[Match], None] | None,
+) -> Found:
     offers, confidential = _read_offers(session, request, known, books)
     wanted = wanted_tag(session, request, known, confidential=confidential)
     wish = Wish(
