@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from iexec_lab.client.plan import Rehearsed, is_rehearsal
 from iexec_lab.errors import AbortedError, SignatureError
+from iexec_lab.ethereum.ahead import forget
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -102,6 +103,9 @@ def spend(session: Session, plan: Plan, *, force: bool = False) -> Permit:
         )
     if not session.confirm(plan):
         raise AbortedError("Operation aborted by user.")
+    if plan.real_value:
+        forget()  # somebody may have thought about it for long
+        session.foresee_signing()
     return permit
 
 

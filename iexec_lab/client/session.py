@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from iexec_lab.client.plan import Plan
+from iexec_lab.client import side_by_side
+from iexec_lab.client.plan import Plan, is_rehearsal
 from iexec_lab.client.wallet_source import ask_in_terminal
 from iexec_lab.errors import ConfigurationError, IexecError, ValidationError, WalletError
 from iexec_lab.networks import ENS
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from iexec_lab.client.jobs.status import JobDeal
+    from iexec_lab.client.side_by_side import Begun
     from iexec_lab.client.wallet_source import Wallet
     from iexec_lab.ethereum.ens import NameService
     from iexec_lab.ethereum.hub import Hub
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 R = TypeVar("R")
-THREADS = 8
 
 
 class Session:
@@ -75,9 +75,10 @@ class Session:
 
     @cached_property
     def rpc(self) -> Provider:
+        from iexec_lab.ethereum.ahead import Ahead
         from iexec_lab.ethereum.connect import open_rpc
 
-        return open_rpc(self.network, timeout=self.timeout)
+        return Ahead(open_rpc(self.network, timeout=self.timeout))
 
     @cached_property
     def hub(self) -> Hub:
@@ -103,6 +104,11 @@ class Session:
     @cached_property
     def registries(self) -> Mapping[str, str]:
         return self.hub.registries()
+
+    @property
+    def knows_registries(self) -> bool:
+        """Whether ``registries`` were read already."""
+        return "registries" in vars(self)
 
     @cached_property
     def token(self) -> str:
@@ -202,6 +208,24 @@ class Session:
             self.place.check_domain(domain)
             self._at_place = True
 
+    def foresee_signing(self) -> None:
+        """Let what ``require_place`` and ``require_chain`` ask come along with the next reads."""
+        from iexec_lab.ethereum.ahead import expect
+
+        if not self._at_place:
+            expect(self.rpc, self.hub.whereabouts_requests())
+
+    def foresee_sending(self, to: str, data: bytes = b"", value: int = 0) -> None:
+        """Let what is asked before this transaction is sent come along with the next reads.
+
+        Where RLC has value somebody is asked first, and everything is read anew then.
+        """
+        from iexec_lab.ethereum.transactions import Transaction, foresee
+
+        if not (self.network.real_value or is_rehearsal()):
+            self.foresee_signing()
+            foresee(self.rpc, self.address, Transaction(to, data, value), free_gas=not self.network.use_gas)
+
     @cached_property
     def sender(self) -> Sender:
         """Sends for the wallet. Only a ``Permit`` uses it, and a permit needs a plan that was agreed to."""
@@ -296,6 +320,13 @@ class Session:
         """Wei for gas that nobody counted: None (not known), 0 on chains that take none."""
         return None if self.network.use_gas else 0
 
+    def foresee_gas_price(self) -> None:
+        """Let what ``price_of`` asks come along with the next reads."""
+        from iexec_lab.ethereum.ahead import expect
+
+        if self.network.use_gas and not self.gas_price:
+            expect(self.rpc, [("eth_gasPrice", [])])
+
     def price_of(self, gas: int) -> int | None:
         """Wei that this much gas costs at today's price; None when the node cannot tell."""
         if not self.network.use_gas:
@@ -305,13 +336,13 @@ class Session:
         except (IexecError, TypeError, ValueError):
             return None
 
+    def begin(self, *works: Callable[[], T]) -> list[Begun[T]]:
+        """Begin independent pieces of work in threads; each result is asked for where it is needed."""
+        return side_by_side.begin(*works)
+
     def each(self, work: Callable[[T], R], items: Iterable[T]) -> list[R]:
         """``work`` on every item in threads; results in order, the first error raised."""
-        held = list(items)
-        if len(held) < 2:
-            return [work(item) for item in held]
-        with ThreadPoolExecutor(min(THREADS, len(held))) as pool:
-            return list(pool.map(work, held))
+        return side_by_side.each(work, items)
 
     def together(self, *works: Callable[[], Any]) -> list[Any]:
         """Independent pieces of work in threads; results in order, the first error raised."""

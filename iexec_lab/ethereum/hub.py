@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iexec_lab.errors import CallError
+from iexec_lab.ethereum.ahead import expect
 from iexec_lab.ethereum.answers import HINT_NOT_A_NODE, to_int
 from iexec_lab.ethereum.calls import Call, attempt, block_time, checked, read
 from iexec_lab.ethereum.contracts import HUB, OWNABLE, REGISTRY
@@ -18,12 +19,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from iexec_lab.ethereum.abi import Function
-    from iexec_lab.ethereum.rpc import Provider
+    from iexec_lab.ethereum.rpc import Provider, Request
     from iexec_lab.protocol.order import Order
 
 
 MOST_CATEGORIES = 1_000
 """More than any hub has; the node states how many there are to read."""
+
+
+USUAL_CATEGORIES = range(5)
+"""Those that every network has; asked for before a deal tells which one it is of."""
+
+_REGISTRIES = (HUB.appregistry, HUB.datasetregistry, HUB.workerpoolregistry)
+_RATIOS = (HUB.contribution_deadline_ratio, HUB.reveal_deadline_ratio, HUB.final_deadline_ratio)
 
 
 class Ratios(NamedTuple):
@@ -44,6 +52,7 @@ class Hub:
     def __init__(self, rpc: Provider, address: str) -> None:
         self.rpc = rpc
         self.address = to_address(address)
+        self._categories: dict[int, Category] = {}
 
     def __repr__(self) -> str:
         return f"Hub({self.address!r})"
@@ -54,9 +63,12 @@ class Hub:
 
     def whereabouts(self) -> tuple[int, Domain]:
         """What the node says of itself in one round trip: chain id, and the domain of the hub."""
-        call = Call(self.address, HUB.domain)
-        chain_id, said = self.rpc.batch([("eth_chainId", []), call.request()])
-        return to_int(checked(chain_id, "eth_chainId")), _domain(call.decode(said))
+        chain_id, said = self.rpc.batch(self.whereabouts_requests())
+        return to_int(checked(chain_id, "eth_chainId")), _domain(Call(self.address, HUB.domain).decode(said))
+
+    def whereabouts_requests(self) -> list[Request]:
+        """What ``whereabouts`` asks."""
+        return [("eth_chainId", []), Call(self.address, HUB.domain).request()]
 
     def token(self) -> str:
         """The RLC token; the null address on a native chain."""
@@ -68,14 +80,39 @@ class Hub:
 
     @cached_property
     def _registries(self) -> Mapping[str, str]:
-        functions = (HUB.appregistry, HUB.datasetregistry, HUB.workerpoolregistry)
-        found = read(self.rpc, [Call(self.address, function) for function in functions])
+        found = read(self.rpc, [Call(self.address, function) for function in _REGISTRIES])
         return dict(zip(("app", "dataset", "workerpool"), map(to_address, found), strict=True))
 
     @cached_property
     def ratios(self) -> Ratios:
-        functions = (HUB.contribution_deadline_ratio, HUB.reveal_deadline_ratio, HUB.final_deadline_ratio)
-        return Ratios(*read(self.rpc, [Call(self.address, function) for function in functions]))
+        return Ratios(*read(self.rpc, [Call(self.address, function) for function in _RATIOS]))
+
+    def categories(self, indices: Iterable[int]) -> dict[int, Category]:
+        """Categories by index, each read once: a hub never changes one."""
+        wanted = list(indices)
+        missing = [index for index in wanted if index not in self._categories]
+        self._categories |= zip(missing, self.view_categories(missing), strict=True)
+        return {index: self._categories[index] for index in wanted}
+
+    def foresee_terms(self, *indices: int) -> None:
+        """Let what never changes, the ratios and these categories, come along with the next reads.
+
+        Without indices those that every network has, as long as none is known.
+        """
+        calls = [] if "ratios" in vars(self) else [Call(self.address, function) for function in _RATIOS]
+        wanted = indices or (() if self._categories else USUAL_CATEGORIES)
+        missing = [index for index in wanted if index not in self._categories]
+        calls += [Call(self.address, HUB.viewCategory, (index,)) for index in missing]
+        expect(self.rpc, [call.request() for call in calls])
+
+    def foresee_registries(self) -> None:
+        """The same for the addresses of the registries."""
+        if "_registries" not in vars(self):
+            expect(self.rpc, [Call(self.address, function).request() for function in _REGISTRIES])
+
+    def foresee_account(self, address: str) -> None:
+        """Let ``view_account`` come along with the next reads."""
+        expect(self.rpc, [Call(self.address, HUB.viewAccount, (to_address(address),)).request()])
 
     def view_deal(self, deal_id: str) -> Deal:
         return self.view_deals([deal_id])[0]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from iexec_lab.ethereum.rpc import to_int
 
 if TYPE_CHECKING:
-    from iexec_lab.ethereum.rpc import Provider
+    from iexec_lab.ethereum.rpc import Provider, Request
 
 
 # Seconds after which a transaction that the node has not counted is taken for lost.
@@ -31,7 +31,8 @@ class Nonces:
 
     def next(self, rpc: Provider, address: str) -> int:
         """The node's count, or the nonce after our last one that it may not have counted yet."""
-        counted = to_int(rpc.request("eth_getTransactionCount", address, "pending"))
+        method, params = count_request(address)
+        counted = to_int(rpc.request(method, *params))
         recent = time.monotonic() - FORGET_AFTER
         with self.lock:
             return max([counted, *(number + 1 for number, sent in self._in_flight.items() if sent > recent)])
@@ -44,6 +45,11 @@ class Nonces:
         """Forget a nonce: its transaction is mined, or never will be."""
         with self.lock:
             self._in_flight.pop(number, None)
+
+
+def count_request(address: str) -> Request:
+    """What ``Nonces.next`` asks."""
+    return "eth_getTransactionCount", [address, "pending"]
 
 
 _all: dict[tuple[int, str, str], Nonces] = {}

@@ -101,6 +101,10 @@ class ProviderSet:
         return ", ".join(provider.name for provider in self.providers)
 
     @property
+    def batches(self) -> bool:
+        return all(getattr(provider, "batches", True) for provider in self.providers)
+
+    @property
     def chain_id(self) -> int:
         return to_int(self.request("eth_chainId"))
 
@@ -213,6 +217,7 @@ class Etherscan(Rpc):
         super().__init__(url, timeout=timeout, attempts=attempts)
         self._key = key
         self._chain_id = MAINNET
+        self._max_batch = 1
 
     def attempt(self, method: str, *params: Any) -> Any | RpcFault:
         if method == "eth_chainId":

@@ -2,8 +2,6 @@
 
 "Nonce too low" is a mere claim of the node. It may be late, it may be about the very transaction that was
 just sent, and it may be a lie. Before another nonce is taken, the transaction with the old one must be seen.
-
-RLP is written out here, in 15 lines, because library ``rlp`` takes 4 times as long to import as ``protocol``.
 """
 
 from __future__ import annotations
@@ -14,6 +12,7 @@ from iexec_lab.errors import CallError, ValidationError
 from iexec_lab.ethereum.rpc import to_int
 from iexec_lab.protocol.hashing import keccak
 from iexec_lab.protocol.signatures import recover_address
+from iexec_lab.wallet.raw_transaction import enveloped
 
 if TYPE_CHECKING:
     from iexec_lab.ethereum.rpc import Provider
@@ -79,13 +78,13 @@ def proved(transaction: Any, sender: str, nonce: int, chain_id: int) -> str | No
         kind, fields, parity = _signed_fields(transaction, chain_id)
         r, s = to_int(transaction["r"]), to_int(transaction["s"])
         ending = [chain_id, 0, 0] if kind == 0 else []
-        digest = keccak(_enveloped(kind, [*fields, *ending]))
+        digest = keccak(enveloped(kind, [*fields, *ending]))
         signature = r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes([27 + parity])
         # Of the two equivalent signatures nodes take only the one with the lower s.
         if s > _HALF_ORDER or recover_address(digest, signature).lower() != sender.lower():
             return None
         last = chain_id * 2 + 35 + parity if kind == 0 else parity
-        return "0x" + keccak(_enveloped(kind, [*fields, last, r, s])).hex()
+        return "0x" + keccak(enveloped(kind, [*fields, last, r, s])).hex()
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, CallError, ValidationError):
         return None
 
@@ -110,26 +109,5 @@ def _signed_fields(transaction: dict[str, Any], chain_id: int) -> tuple[int, lis
     return kind, fields, parity
 
 
-def _enveloped(kind: int, fields: list[Any]) -> bytes:
-    return (bytes([kind]) if kind else b"") + _rlp(fields)
-
-
 def _bytes(text: str) -> bytes:
     return bytes.fromhex(text.removeprefix("0x"))
-
-
-def _rlp(value: Any) -> bytes:
-    """RLP of integers, bytes and lists of them."""
-    if isinstance(value, int):
-        value = value.to_bytes((value.bit_length() + 7) // 8, "big")
-    if isinstance(value, list):
-        return _prefixed(b"".join(map(_rlp, value)), 0xC0)
-    return value if len(value) == 1 and value[0] < 0x80 else _prefixed(value, 0x80)
-
-
-def _prefixed(payload: bytes, first: int) -> bytes:
-    size = len(payload)
-    if size < 56:
-        return bytes([first + size]) + payload
-    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes([first + 55 + len(length)]) + length + payload

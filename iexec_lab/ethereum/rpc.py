@@ -113,6 +113,11 @@ class Rpc:
         return shown_url(self.url)
 
     @property
+    def batches(self) -> bool:
+        """Whether several reads take no longer than one, as far as the node has shown."""
+        return self._max_batch > 1
+
+    @property
     def chain_id(self) -> int:
         """``eth_chainId``, read once.
 

@@ -12,9 +12,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iexec_lab.errors import ChainError, TransactionError, ValidationError
+from iexec_lab.ethereum.ahead import expect, one_look
 from iexec_lab.ethereum.calls import checked
 from iexec_lab.ethereum.fees import FEE_REQUESTS, fee_fields, gas_price_of
-from iexec_lab.ethereum.nonces import nonces_of
+from iexec_lab.ethereum.nonces import count_request, nonces_of
 from iexec_lab.ethereum.receipts import (
     HINT_LOOK_FIRST,
     Pending,
@@ -37,7 +38,7 @@ from iexec_lab.wallet.signer import KeySigner, SendingSigner
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from iexec_lab.ethereum.rpc import Provider
+    from iexec_lab.ethereum.rpc import Provider, Request
     from iexec_lab.wallet.signer import Signer
 
 __all__ = ["Receipt", "Sender", "Transaction"]
@@ -57,6 +58,22 @@ class Transaction(NamedTuple):
     to: str
     data: bytes = b""
     value: int = 0
+
+
+def foresee(rpc: Provider, sender: str, transaction: Transaction, *, free_gas: bool = False) -> None:
+    """Let what ``Sender.send`` asks about a transaction come along with the next reads."""
+    requests: list[Request] = [("eth_estimateGas", [_call(sender, transaction)]), count_request(sender)]
+    expect(rpc, requests if free_gas else [*requests, *FEE_REQUESTS])
+
+
+def _call(sender: str, transaction: Transaction) -> dict[str, Any]:
+    """The fields of ``eth_call`` and ``eth_estimateGas``."""
+    call: dict[str, Any] = {"from": sender, "to": to_address(transaction.to)}
+    if transaction.data:
+        call["data"] = "0x" + transaction.data.hex()
+    if transaction.value:
+        call["value"] = hex(transaction.value)
+    return call
 
 
 class Sender:
@@ -130,11 +147,11 @@ class Sender:
             TransactionError: As ``send``; those already sent are waited for before it is raised.
             Interrupted: As ``send``.
         """
-        calls = [self._call(Transaction(*each)) for each in transactions]
+        calls = [_call(self.address, Transaction(*each)) for each in transactions]
         if not calls:
             return []
         sent: list[Pending] = []
-        with telling():
+        with telling(), one_look():
             try:
                 for call in self._prepare(calls):
                     sent.append(self._submit(call, most=most))  # noqa: PERF401 -- kept when a later one fails
@@ -163,8 +180,9 @@ class Sender:
         most: int | None = None,
     ) -> Pending:
         """Send one transaction without waiting; pass the result to ``wait``."""
-        [call] = self._prepare([self._call(Transaction(to, data, value))])
-        return self._submit(call if gas is None else call | {"gas": gas}, fees, most)
+        with one_look():
+            [call] = self._prepare([_call(self.address, Transaction(to, data, value))])
+            return self._submit(call if gas is None else call | {"gas": gas}, fees, most)
 
     def wait(self, pending: Sequence[Pending]) -> list[Receipt]:
         """Wait for transactions of ``submit``.
@@ -214,18 +232,10 @@ class Sender:
         answers = [] if self.free_gas else self.rpc.batch(FEE_REQUESTS)
         return fee_fields(answers, gas_price=self.gas_price, free_gas=self.free_gas)
 
-    def _call(self, transaction: Transaction) -> dict[str, Any]:
-        """The fields of ``eth_call`` and ``eth_estimateGas``."""
-        call: dict[str, Any] = {"from": self.address, "to": to_address(transaction.to)}
-        if transaction.data:
-            call["data"] = "0x" + transaction.data.hex()
-        if transaction.value:
-            call["value"] = hex(transaction.value)
-        return call
-
     def _prepare(self, calls: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """Add gas and fees to each call; one round trip for all."""
-        requests: list[tuple[str, Sequence[Any]]] = [("eth_estimateGas", [call]) for call in calls]
+        requests: list[Request] = [("eth_estimateGas", [call]) for call in calls]
+        expect(self.rpc, [count_request(self.address)])
         answers = self.rpc.batch(requests if self.free_gas else [*requests, *FEE_REQUESTS])
         estimates, fee_answers = answers[: len(calls)], answers[len(calls) :]
         for call, estimate in zip(calls, estimates, strict=True):

@@ -16,7 +16,7 @@ from iexec_lab.errors import MarketError, ValidationError
 from iexec_lab.plain_text import plain
 from iexec_lab.protocol import to_address, to_bytes32, to_tag, to_uint256
 from iexec_lab.protocol.javascript import to_text
-from iexec_lab.services.auth import MARKET, log_in
+from iexec_lab.services.auth import MARKET, ask_challenge, log_in
 from iexec_lab.services.http import TIMEOUT, Http
 from iexec_lab.services.market_rows import DealRow, OrderRow, deal_row, order_row
 from iexec_lab.services.pages import MAX_LIST, Allowance, further
@@ -184,13 +184,17 @@ class Market:
         self.chain_id = chain_id
         self._http = Http(url, MarketError, timeout=timeout)
 
-    def log_in(self, gate: Gate) -> str:
-        """A token for one call of ``publish`` or ``unpublish``.
+    def challenge(self, address: str) -> Any:
+        """What a wallet has to sign for one ``log_in``."""
+        return ask_challenge(self._http, "/challenge", address, self.chain_id)
+
+    def log_in(self, gate: Gate, challenge: Any = None) -> str:
+        """A token for one call of ``publish`` or ``unpublish``; the challenge is asked for unless given.
 
         Raises:
             SignatureError: The market's challenge is not a login to it.
         """
-        return log_in(self._http, "/challenge", MARKET, gate)
+        return log_in(self._http, "/challenge", MARKET, gate, challenge)
 
     def orderbook(self, kind: str, *, page: int = 0, page_size: int = PAGE_SIZE, **filters: Any) -> OrderPage:
         """One page of open orders, best price first.

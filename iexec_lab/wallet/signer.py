@@ -14,6 +14,7 @@ from iexec_lab.errors import SignatureError, WalletError
 from iexec_lab.protocol.imports import keeping_recursion_limit
 from iexec_lab.protocol.signatures import curve, key_address, personal_digest, sign_digest
 from iexec_lab.protocol.typed_data import hash_typed_data
+from iexec_lab.wallet.raw_transaction import is_usual, signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -127,10 +128,13 @@ class LocalSigner:
 
     def sign_transaction(self, transaction: Mapping[str, Any]) -> str:
         try:
-            signed = _account().sign_transaction(dict(transaction), self._key())
-        except (TypeError, ValueError) as error:
+            if is_usual(transaction):
+                raw = signed(transaction, self.sign_digest)
+            else:
+                raw = bytes(_account().sign_transaction(dict(transaction), self._key()).raw_transaction)
+        except (TypeError, ValueError, AttributeError) as error:
             raise SignatureError(f"The transaction cannot be signed: {error}") from None
-        return "0x" + bytes(signed.raw_transaction).hex()
+        return "0x" + raw.hex()
 
 
 def parse_private_key(private_key: str | bytes) -> bytes:
@@ -150,7 +154,7 @@ def parse_private_key(private_key: str | bytes) -> bytes:
 
 
 def _account() -> type[Account]:
-    """eth_account's class, imported when first needed."""
+    """eth_account's class, imported when first needed: for transactions that we never make ourselves."""
     with keeping_recursion_limit():
         from eth_account import Account
 

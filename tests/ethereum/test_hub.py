@@ -5,6 +5,7 @@ from helpers.faulty_server import FaultyServer
 from helpers.poco_world import word
 
 from iexec_lab.errors import CallError
+from iexec_lab.ethereum.ahead import Ahead, one_look
 from iexec_lab.ethereum.calls import Call, attempt, block_time, call, has_code, read
 from iexec_lab.ethereum.contracts import APP, ERC721_EVENTS, EVENTS, HUB, OWNABLE, REGISTRY, RLC, WORKERPOOL
 from iexec_lab.ethereum.hub import Hub
@@ -64,6 +65,30 @@ def test_a_deal_of_100_tasks_takes_a_handful_of_round_trips(world):
         hub.view_category(deal.category)
         assert len(tasks) == 100
         assert len(proxy.requests) == 3
+
+
+def test_what_never_changes_is_read_once_and_along_with_other_reads(world):
+    deal_id, _ = world.match(world.orders())
+    with FaultyServer(upstream=world.rpc.url) as proxy:
+        hub = Hub(Ahead(Rpc(proxy.url)), world.hub.address)
+        with one_look():
+            hub.foresee_terms()
+            hub.foresee_registries()
+            assert hub.view_deal(deal_id).exists
+            assert len(proxy.requests) == 1
+            assert hub.categories([1, 0])[1] == world.hub.view_category(1)
+            assert (hub.ratios, hub.registries()) == (world.hub.ratios, world.hub.registries())
+            assert len(proxy.requests) == 1
+            hub.foresee_terms()  # all that is usual is known
+            hub.foresee_terms(1)
+            hub.foresee_registries()
+            hub.view_deal(deal_id)
+            assert isinstance(proxy.requests[-1].json(), dict)  # no batch: nothing came along
+        assert list(hub.categories([1, 0])) == [1, 0]
+        assert hub.categories([]) == {}
+        assert len(proxy.requests) == 2
+        with pytest.raises(CallError, match="reverted"):
+            hub.categories([0, 9])
 
 
 def test_categories(world):

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iexec_lab.errors import SignatureError, WalletError
-from iexec_lab.protocol import recover_address
+from iexec_lab.protocol import recover_address, to_address
 from iexec_lab.wallet.signer import KeySigner, LocalSigner, SendingSigner
 
 KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
@@ -62,6 +62,60 @@ def test_typed_data_is_signed_as_eth_account_signs_it(key, text, number):
     theirs = Account.sign_message(encode_typed_data(domain, types, message), key)
     ours = LocalSigner(key).sign_typed_data(domain, types, message)
     assert ours == "0x" + theirs.signature.hex().removeprefix("0x")
+
+
+numbers = st.one_of(st.integers(0, 300), st.integers(0, 2**64 - 1))
+
+
+@given(
+    keys,
+    st.fixed_dictionaries(
+        {
+            "chainId": st.integers(1, 2**63),
+            "nonce": numbers,
+            "gas": numbers,
+            "value": st.one_of(numbers, st.integers(0, 2**256 - 1)),
+            "to": st.binary(min_size=20, max_size=20).map(lambda data: to_address("0x" + data.hex())),
+            "data": st.binary(max_size=300).map(lambda data: "0x" + data.hex()),
+        }
+    ),
+    st.one_of(
+        st.fixed_dictionaries({"gasPrice": numbers}),
+        st.fixed_dictionaries({"maxFeePerGas": numbers, "maxPriorityFeePerGas": numbers}),
+    ),
+)
+def test_transactions_are_signed_as_eth_account_signs_them(key, fields, fees):
+    theirs = Account.sign_transaction(fields | fees, key).raw_transaction
+    assert LocalSigner(key).sign_transaction(fields | fees) == "0x" + bytes(theirs).hex()
+
+
+def test_other_kinds_of_transactions_are_signed_too():
+    fields = {"chainId": 1, "nonce": 0, "gas": 21000, "gasPrice": 1, "value": 0, "data": "0x"}
+    listed = [{"address": "0x" + "22" * 20, "storageKeys": []}]
+    raw = LocalSigner(KEY).sign_transaction({**fields, "to": "0x" + "11" * 20, "accessList": listed})
+    assert raw.startswith("0x01")
+    assert Account.recover_transaction(raw) == ADDRESS
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"nonce": "many"},
+        {"nonce": -1},
+        {"value": 2**256},
+        {"gas": 1.5},
+        {"gas": True},
+        {"to": "0x11"},
+        {"to": None},
+        {"data": "0xabc"},
+        {"data": b""},
+        {"chainId": None},
+    ],
+)
+def test_a_field_that_is_not_valid_is_refused(wrong):
+    fields = {"chainId": 1, "nonce": 0, "gas": 21000, "gasPrice": 1, "value": 0, "data": "0x"}
+    with pytest.raises(SignatureError, match="cannot be signed"):
+        LocalSigner(KEY).sign_transaction({**fields, "to": "0x" + "11" * 20, **wrong})
 
 
 @pytest.mark.parametrize(
@@ -144,12 +198,15 @@ def test_the_environment_may_hold_the_key(monkeypatch):
     assert "deadbeef" not in str(caught.value.lines())
 
 
-def test_signing_digests_and_messages_imports_neither_web3_nor_eth_account():
+def test_signing_imports_neither_web3_nor_eth_account():
     code = f"""
 import sys
 from iexec_lab.wallet import keystore
 from iexec_lab.wallet.signer import LocalSigner
 LocalSigner({KEY!r}).sign_message(b"x")
+LocalSigner({KEY!r}).sign_transaction(
+    dict(chainId=1, nonce=0, gas=21000, gasPrice=1, to="0x" + "11" * 20, value=0, data="0x")
+)
 print([name for name in ("web3", "eth_account", "pandas") if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -161,8 +218,9 @@ def test_signing_a_transaction_leaves_the_recursion_limit_alone():
 import sys
 from iexec_lab.wallet.signer import LocalSigner
 LocalSigner({KEY!r}).sign_transaction(
-    dict(chainId=1, nonce=0, gas=21000, gasPrice=1, to="0x" + "11" * 20, value=0, data="0x")
+    dict(chainId=1, nonce=0, gas=21000, gasPrice=1, to="0x" + "11" * 20, value=0, data="0x", accessList=[])
 )
+assert "eth_account" in sys.modules
 print(sys.getrecursionlimit())
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -9,11 +9,21 @@ from typing import TYPE_CHECKING, Any
 from iexec_lab.client.jobs.detached import Detached, detached_await, typed
 from iexec_lab.client.jobs.download import fetch_result
 from iexec_lab.client.jobs.logs import fetch_logs
-from iexec_lab.client.jobs.polling import look, look_again, out_of_sight, patiently, pauses, read_deals, watch
+from iexec_lab.client.jobs.polling import (
+    foresee_first,
+    look,
+    look_again,
+    out_of_sight,
+    patiently,
+    pauses,
+    read_deals,
+    watch,
+)
 from iexec_lab.client.jobs.result import Result
 from iexec_lab.client.jobs.status import JobDeal, JobStatus, TaskRef
 from iexec_lab.client.jobs.why import reason
 from iexec_lab.errors import ChainError, ObjectNotFoundError
+from iexec_lab.ethereum.ahead import one_look
 from iexec_lab.services.rows import Rows
 
 if TYPE_CHECKING:
@@ -91,9 +101,15 @@ class Job:
     def status(self) -> JobStatus:
         """All tasks as they are now; one round trip."""
         last = self._last.tasks if self._last else ()
-        views = look_again(self._session, self._refs, last) if last else look(self._session, self._refs)
+        with one_look():
+            self._foresee()
+            views = look_again(self._session, self._refs, last) if last else look(self._session, self._refs)
         self._last = JobStatus(tuple(views))
         return self._last
+
+    def _foresee(self) -> None:
+        if "deals" not in vars(self):
+            foresee_first(self._session, self.deal_ids)
 
     @property
     def done(self) -> bool:
@@ -174,10 +190,12 @@ class Job:
             IpfsError: The gateway was not reached, or served other content.
             Detached: Interrupted while waiting. The job goes on.
         """
-        self._ref(index)
-        if wait:
-            self._watch(lambda status: status.tasks[index].ended, None, None)
-        view = self.status().tasks[index]
+        with one_look():
+            self._foresee()
+            self._ref(index)
+            if wait:
+                self._watch(lambda status: status.tasks[index].ended, None, None)
+            view = self.status().tasks[index]
         return fetch_result(self._session, view, self._beneficiary(view.deal_id), verify=verify)
 
     def results(self, *, wait: bool = True, verify: bool = True) -> list[Result]:

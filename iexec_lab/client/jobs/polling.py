@@ -8,43 +8,65 @@ from urllib.parse import urlsplit
 
 from iexec_lab.client.jobs.status import JobDeal, TaskRef, TaskView
 from iexec_lab.errors import CallError, ChainError, JobError, ObjectNotFoundError
+from iexec_lab.ethereum.ahead import expect, one_look
 from iexec_lab.ethereum.calls import Call, checked
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.ethereum.rpc import to_int
 from iexec_lab.plain_text import plain
-from iexec_lab.protocol import TASK_STATUSES, Deal, Task
+from iexec_lab.protocol import TASK_STATUSES, Deal, Task, task_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from iexec_lab.client.jobs.detached import Detached
     from iexec_lab.client.session import Session
+    from iexec_lab.ethereum.rpc import Request
 
 PATIENCE = 60.0
 """Seconds that a node may be away before the wait ends with an error."""
 
+
+_NEWEST: Request = ("eth_getBlockByNumber", ["latest", False])
 
 T = TypeVar("T")
 
 
 def look(session: Session, refs: Sequence[TaskRef]) -> list[TaskView]:
     """The tasks as they are now, in one batch with the chain's clock."""
-    hub = session.network.hub
-    calls = [Call(hub, HUB.viewTask, (bytes.fromhex(ref.task_id[2:]),)) for ref in refs]
-    newest = ("eth_getBlockByNumber", ["latest", False])
-    *answers, head = session.rpc.batch([*(call.request() for call in calls), newest])
+    calls = [_view(session, ref.task_id) for ref in refs]
+    *answers, head = session.rpc.batch([*(call.request() for call in calls), _NEWEST])
     block = checked(head, "eth_getBlockByNumber")
     now = to_int(block.get("timestamp") if isinstance(block, dict) else None)
     tasks = [Task.from_abi(call.decode(answer)) for call, answer in zip(calls, answers, strict=True)]
-    for ref, task in zip(refs, tasks, strict=True):
-        if task.exists and (task.deal_id != ref.deal_id or task.index != ref.index):
-            raise another_task(ref.task_id, task)
-        if task.status >= len(TASK_STATUSES):
-            raise CallError(f"The node gives task {ref.task_id} an unknown status: {plain(task.status, 80)}")
-    return [
-        TaskView(ref.task_id, ref.deal_id, ref.index, task, now, ref.final_time)
-        for ref, task in zip(refs, tasks, strict=True)
-    ]
+    return [seen(ref, task, now) for ref, task in zip(refs, tasks, strict=True)]
+
+
+def seen(ref: TaskRef, task: Task, now: int) -> TaskView:
+    """The task as the node showed it at a moment of the chain's clock.
+
+    Raises:
+        CallError: It is another one, or its status is unknown.
+    """
+    if task.exists and (task.deal_id != ref.deal_id or task.index != ref.index):
+        raise another_task(ref.task_id, task)
+    if task.status >= len(TASK_STATUSES):
+        raise CallError(f"The node gives task {ref.task_id} an unknown status: {plain(task.status, 80)}")
+    return TaskView(ref.task_id, ref.deal_id, ref.index, task, now, ref.final_time)
+
+
+def foresee_now(session: Session) -> None:
+    """Let the chain's clock come along with the next reads."""
+    expect(session.rpc, [_NEWEST])
+
+
+def foresee_first(session: Session, deal_ids: Sequence[str]) -> None:
+    """Let a first look at the deals' first tasks come along with the deals, whose sizes are not known yet."""
+    expect(session.rpc, [_view(session, task_id(deal_id, 0)).request() for deal_id in deal_ids])
+    foresee_now(session)
+
+
+def _view(session: Session, task_id: str) -> Call:
+    return Call(session.network.hub, HUB.viewTask, (bytes.fromhex(task_id[2:]),))
 
 
 def another_task(task_id: str, task: Task) -> CallError:
@@ -57,9 +79,10 @@ def another_task(task_id: str, task: Task) -> CallError:
 
 
 def look_again(session: Session, refs: Sequence[TaskRef], last: Sequence[TaskView]) -> list[TaskView]:
-    """As ``look``, but tasks that had ended are not asked for again."""
+    """As ``look``, but tasks that had ended are not asked for again, and nothing is once all had."""
     ended = {view.task_id: view for view in last if view.ended}
-    fresh = {view.task_id: view for view in look(session, [ref for ref in refs if ref.task_id not in ended])}
+    left = [ref for ref in refs if ref.task_id not in ended]
+    fresh = {view.task_id: view for view in (look(session, left) if left else ())}
     return [ended.get(ref.task_id) or fresh[ref.task_id] for ref in refs]
 
 
@@ -108,6 +131,18 @@ def read_deals(
         ObjectNotFoundError: One of them does not exist.
     """
     hub = session.hub
+    with one_look():
+        hub.foresee_terms()
+        return _read_deals(session, deal_ids, tx_hashes, only)
+
+
+def _read_deals(
+    session: Session,
+    deal_ids: Sequence[str],
+    tx_hashes: Sequence[str | None],
+    only: Callable[[Deal], bool] | None,
+) -> list[JobDeal]:
+    hub = session.hub
     deals = hub.view_deals(deal_ids)
     if only is not None:
         pairs = [*zip(deal_ids, deals, strict=True)]
@@ -118,8 +153,7 @@ def read_deals(
     for deal_id, deal in zip(deal_ids, deals, strict=True):
         if not deal.exists:
             raise ObjectNotFoundError("deal", deal_id, session.network.id)
-    numbers = sorted({deal.category for deal in deals})
-    categories = dict(zip(numbers, hub.view_categories(numbers), strict=True))
+    categories = hub.categories(sorted({deal.category for deal in deals}))
     ratio = hub.ratios.final
     hashes = tx_hashes or [None] * len(deals)
     found = [
@@ -131,10 +165,11 @@ def read_deals(
 
 
 def looks(session: Session, look: Callable[[], T]) -> Iterator[T]:
-    """Yield what each look sees; the caller ends it."""
+    """Yield what each look sees; the caller ends it. What a look takes is a part of the pause after it."""
     for pause in pauses(session):
+        began = time.monotonic()
         yield patiently(look)
-        time.sleep(pause)
+        time.sleep(max(began + pause - time.monotonic(), 0))
 
 
 def watch(

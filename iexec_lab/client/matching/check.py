@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import BalanceError, CallError, OrderError, ValidationError
+from iexec_lab.ethereum.ahead import expect, one_look
 from iexec_lab.ethereum.calls import Call, attempt
-from iexec_lab.ethereum.contracts import ERC734, HUB, OWNABLE, REGISTRY
+from iexec_lab.ethereum.contracts import APP, ERC734, HUB, OWNABLE, REGISTRY
 from iexec_lab.protocol import (
     NULL_ADDRESS,
     NULL_DATASET_ORDER,
@@ -105,7 +106,8 @@ def check_match(session: Session, match: Match) -> int:
     """Run all checks but the payment; return how many tasks the deal would have.
 
     Two batches of reads: registries, owners and volumes, then signatures, groups and the workerpool's stake.
-    Orders that are not signed yet are ours: their signature and volume are taken for granted.
+    They are one where the owners are those who signed. Orders that are not signed yet are ours: their
+    signature and volume are taken for granted.
 
     Raises:
         Mismatch: The first thing that does not fit.
@@ -117,8 +119,10 @@ def check_match(session: Session, match: Match) -> int:
         for order in match.used
         if order.signature is not None
     }
-    owners, consumed = _read_facts(session, resources, signed)
-    valid, strangers, stake = _read_verdicts(session, match, owners, signed)
+    with one_look():
+        _foresee_verdicts(session, match, resources, signed)
+        owners, consumed = _read_facts(session, resources, signed)
+        valid, strangers, stake = _read_verdicts(session, match, owners, signed)
     for kind, good in valid.items():
         if not good:
             raise Mismatch(f"{kind} invalid sign", kind)
@@ -153,6 +157,23 @@ def check_terms(network: Network, match: Match) -> None:
         raise Mismatch(error.message, details=error.details, hint=error.hint) from error
 
 
+def foresee_plan(session: Session, match: Match, *, priced: bool) -> None:
+    """Let what comes after the check of a match come along with it: payment, category, owners who sign.
+
+    ``priced``: the price of gas will be asked for too.
+    """
+    hub = session.hub
+    hub.foresee_account(match.request.requester)
+    hub.foresee_terms(match.workerpool.category)
+    calls = [Call(match.app.app, APP.m_appMREnclave)]
+    calls += [Call(order.resource, OWNABLE.owner) for order in match.unsigned if order.kind != "requestorder"]
+    expect(session.rpc, [call.request() for call in calls])
+    if priced:
+        session.foresee_gas_price()
+    if match.unsigned:
+        session.foresee_signing()
+
+
 def _read_facts(
     session: Session, resources: Sequence[Order], signed: Mapping[str, tuple[Order, bytes]]
 ) -> tuple[dict[str, str], dict[str, int]]:
@@ -173,23 +194,58 @@ def _read_facts(
     return owners, dict(zip(signed, map(_number, answers[2 * count :]), strict=True))
 
 
-def _read_verdicts(
-    session: Session, match: Match, owners: Mapping[str, str], signed: Mapping[str, tuple[Order, bytes]]
-) -> tuple[dict[str, bool], list[Mismatch], int]:
-    """Which signatures the hub accepts, which restrictions are not met, and the workerpool owner's stake."""
+def _foresee_verdicts(
+    session: Session,
+    match: Match,
+    resources: Sequence[Order],
+    signed: Mapping[str, tuple[Order, bytes]],
+) -> None:
+    """Ask for the verdicts along with the facts, as if whoever signed an order owned what it is about."""
+    wallet, likely = session.address, dict[str, str]()
+    for order in resources:
+        if order.kind in signed:
+            try:
+                likely[order.kind] = order.signer(session.domain)
+            except ValidationError:
+                return  # presigned, or a smart account's: only its owner, once known, tells
+        else:
+            likely[order.kind] = wallet
+    calls = _verdict_calls(session, match, likely, signed, _limited(match))
+    expect(session.rpc, [call.request() for call in calls])
+
+
+def _limited(match: Match) -> list[tuple[str, str, str, str]]:
+    """The restrictions that the address met does not meet by itself: it may be in a group."""
+    return [found for found in restrictions(match) if found[2] != found[3]]
+
+
+def _verdict_calls(
+    session: Session,
+    match: Match,
+    owners: Mapping[str, str],
+    signed: Mapping[str, tuple[Order, bytes]],
+    limited: Sequence[tuple[str, str, str, str]],
+) -> list[Call]:
+    """For each signed order its signature, for each restriction its group; then the pool owner's account."""
     hub = session.network.hub
     calls = []
     for kind, (order, digest) in signed.items():
         signer = owners.get(kind, match.request.requester)
         signature = bytes.fromhex((order.signature or "0x")[2:])
         calls.append(Call(hub, HUB.verifyPresignatureOrSignature, (signer, digest, signature)))
-    limited = [found for found in restrictions(match) if found[2] != found[3]]
     for _, _, allowed, met in limited:
         calls.append(
             Call(allowed, ERC734.keyHasPurpose, (bytes.fromhex(met[2:]).rjust(32, b"\0"), GROUP_MEMBER))
         )
-    calls.append(Call(hub, HUB.viewAccount, (owners["workerpoolorder"],)))
-    *answers, account = attempt(session.rpc, calls)
+    return [*calls, Call(hub, HUB.viewAccount, (owners["workerpoolorder"],))]
+
+
+def _read_verdicts(
+    session: Session, match: Match, owners: Mapping[str, str], signed: Mapping[str, tuple[Order, bytes]]
+) -> tuple[dict[str, bool], list[Mismatch], int]:
+    """Which signatures the hub accepts, which restrictions are not met, and the workerpool owner's stake."""
+    limited = _limited(match)
+    *answers, account = attempt(session.rpc, _verdict_calls(session, match, owners, signed, limited))
     valid = {kind: verdict is True for kind, verdict in zip(signed, answers, strict=False)}
     strangers = [
         Mismatch(
@@ -225,13 +281,19 @@ def _staked_volume(order: WorkerpoolOrder, stake: int) -> int:
     return stake // per_task
 
 
-def check_solvency(session: Session, match: Match, volume: int, *, sponsored: int = 0) -> None:
-    """The requester's stake must pay for all tasks; ``sponsored`` nRLC come from elsewhere.
+def check_solvency(
+    session: Session, match: Match, volume: int, *, sponsored: int = 0, stake: int | None = None
+) -> None:
+    """The requester's stake must pay for all tasks; it is read unless given.
+
+    ``sponsored`` nRLC come from elsewhere.
 
     Raises:
         BalanceError: It does not.
     """
-    cost, stake = match.task_cost, session.hub.view_account(match.request.requester).stake
+    cost = match.task_cost
+    if stake is None:
+        stake = session.hub.view_account(match.request.requester).stake
     details = {"stake": f"{format_rlc(stake)} RLC", "cost": f"{format_rlc(cost * volume)} RLC"}
     advice = "If you are the requester, you should deposit to top up your account"
     hint = f"Run: account deposit {format_rlc(cost * volume - sponsored - stake)} RLC"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iexec_lab.client.matching import preflight, signing
 from iexec_lab.client.matching.cheapest import Wish, choose
 from iexec_lab.client.matching.check import Match, Mismatch, check_match
-from iexec_lab.errors import CallError, OrderError, ValidationError
+from iexec_lab.errors import CallError, OrderError, ServiceError, ValidationError
 from iexec_lab.ethereum.calls import Call, attempt
 from iexec_lab.ethereum.contracts import APP, OWNABLE, REGISTRY
 from iexec_lab.protocol import (
@@ -24,11 +25,12 @@ from iexec_lab.protocol import (
 from iexec_lab.units import format_rlc
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from iexec_lab.client.matching.cheapest import Choice
     from iexec_lab.client.matching.request import Request
     from iexec_lab.client.session import Session
+    from iexec_lab.client.side_by_side import Begun
     from iexec_lab.protocol import AppOrder, DatasetOrder, RequestOrder, WorkerpoolOrder
 
 TRIES = 20
@@ -83,6 +85,21 @@ def look_up(session: Session, request: Request) -> Known:
             raise OrderError(f"No {kind} deployed at address {address}")
     owners = map(to_address, answers[len(named) : -1])
     return Known(dict(zip(named, owners, strict=True)), preflight.mrenclave_text(_value(answers[-1])))
+
+
+def _glance(session: Session, request: Request) -> Known | None:
+    """As ``look_up``, together with the registries: which of them are known comes later, in ``check_match``.
+
+    None when something named is no contract of its kind.
+    """
+    named = request.resources
+    session.hub.foresee_registries()
+    calls = [*(Call(address, OWNABLE.owner) for address in named.values())]
+    *owners, mrenclave = attempt(session.rpc, [*calls, Call(request.app, APP.m_appMREnclave)])
+    if any(isinstance(answer, CallError) for answer in (*owners, mrenclave)):
+        return None
+    known = dict(zip(named, map(to_address, owners), strict=True))
+    return Known(known, preflight.mrenclave_text(_value(mrenclave)))
 
 
 def _value(answer: Any) -> Any:
@@ -142,14 +159,37 @@ def draft_request(
     return signing.draft(session, "requestorder", values)  # type: ignore[return-value]
 
 
-def find_matches(session: Session, request: Request) -> Found:
+def find_matches(session: Session, request: Request, beside: Callable[[Match], None] | None = None) -> Found:
     """The cheapest matches for all tasks; a stale order is passed over for the next one.
+
+    Args:
+        session: Where to look.
+        request: What is wished for.
+        beside: Called with the first match before it is checked, to begin what takes time.
 
     Raises:
         OrderError: Nothing on the market fits; the message says what is missing.
     """
-    known = look_up(session, request)
-    offers, confidential = _read_offers(session, request, known)
+    books = _begin_books(session, request)
+    session.foresee_signing()
+    known = None if session.knows_registries else _glance(session, request)
+    if known is None:
+        return _find_matches(session, request, look_up(session, request), books, beside)
+    try:
+        return _find_matches(session, request, known, books, beside)
+    except (OrderError, ServiceError):
+        look_up(session, request)  # that there is no such app is the first to be told
+        raise
+
+
+def _find_matches(
+    session: Session,
+    request: Request,
+    known: Known,
+    books: Mapping[str, Begun[list[Any]]],
+    beside: Callable[[Match], None] | None,
+) -> Found:
+    offers, confidential = _read_offers(session, request, known, books)
     wanted = wanted_tag(session, request, known, confidential=confidential)
     wish = Wish(
         tag=wanted.tag,
@@ -172,6 +212,8 @@ def find_matches(session: Session, request: Request) -> Found:
         if choice.tag != wish.tag and not notes:
             notes = (f"tag {','.join(decode_tag(choice.tag))}: the dataset is used in an enclave",)
         match = _to_match(session, request, choice, left)
+        if beside and not matches:
+            beside(match)
         try:
             volume = min(left, check_match(session, match))
         except Mismatch as error:
@@ -188,50 +230,54 @@ def find_matches(session: Session, request: Request) -> Found:
     raise _nothing_fits(request, wish, offers, done=request.volume - left)
 
 
-def _read_offers(session: Session, request: Request, known: Known) -> tuple[Offers, bool]:
-    """Every order of the market that could be used, and whether the dataset has a key in the SMS."""
-    wallet, owners = session.address, known.owners
-    dataset = request.dataset if "dataset" in owners else None
-    pool = request.workerpool if "workerpool" in owners else None
-
-    def apps() -> list[Any]:
-        if owners["app"] == wallet:
-            return []
-        restrictions = {"requester": wallet, "dataset": dataset, "workerpool": pool or "any"}
-        return read_book(session, "apporder", app=request.app, **restrictions)
-
-    def datasets() -> list[Any]:
-        if dataset is None or owners["dataset"] == wallet:
-            return []
+def _begin_books(session: Session, request: Request) -> dict[str, Begun[list[Any]]]:
+    """Begin to read the order books, kind -> orders; whether they are needed is known later."""
+    wallet, named = session.address, request.resources
+    dataset, pool = named.get("dataset"), named.get("workerpool")
+    filters: dict[str, dict[str, Any]] = {
+        "app": {"app": request.app, "requester": wallet, "dataset": dataset, "workerpool": pool or "any"}
+    }
+    if dataset is not None:
         restrictions = {"requester": wallet, "app": request.app, "workerpool": pool or "any"}
-        return read_book(session, "datasetorder", dataset=dataset, **restrictions)
+        filters["dataset"] = {"dataset": dataset, **restrictions}
+    filters["workerpool"] = {
+        "workerpool": pool,
+        "category": request.category,
+        "app": request.app,
+        "dataset": dataset,
+        "requester": wallet,
+        "min_tag": request.tag,
+        "min_trust": request.trust or None,
+    }
+    works = [partial(read_book, session, f"{kind}order", **wanted) for kind, wanted in filters.items()]
+    return dict(zip(filters, session.begin(*works), strict=True))
 
-    def pools() -> list[Any]:
-        if owners.get("workerpool") == wallet:
-            return []
-        return read_book(
-            session,
-            "workerpoolorder",
-            workerpool=pool,
-            category=request.category,
-            app=request.app,
-            dataset=dataset,
-            requester=wallet,
-            min_tag=request.tag,
-            min_trust=request.trust or None,
-        )
 
-    def confidential() -> bool:
-        if dataset is None or session.network.tdx_only or (request.tag and has_tag(request.tag, "tee")):
-            return False
-        configured, framework = session.network.sms, _framework(session, known)
-        if not configured:
-            return False
-        usual = framework if {"default", framework} & set(configured) else None
-        return session.sms(usual).has_dataset_secret(dataset)
+def _read_offers(
+    session: Session, request: Request, known: Known, books: Mapping[str, Begun[list[Any]]]
+) -> tuple[Offers, bool]:
+    """Every order of the market that could be used, and whether the dataset has a key in the SMS.
 
-    *books, is_confidential = session.together(apps, datasets, pools, confidential)
-    return Offers(*books), is_confidential
+    What the wallet owns needs no order of the market.
+    """
+    [confidential] = session.begin(lambda: _is_confidential(session, request, known))
+    found = {
+        kind: [] if known.owners.get(kind) == session.address else book.result()
+        for kind, book in books.items()
+    }
+    return Offers(found["app"], found.get("dataset", []), found["workerpool"]), confidential.result()
+
+
+def _is_confidential(session: Session, request: Request, known: Known) -> bool:
+    """Whether the SMS has a key of the dataset; asked where a deal could do without an enclave."""
+    dataset = request.resources.get("dataset")
+    if dataset is None or session.network.tdx_only or (request.tag and has_tag(request.tag, "tee")):
+        return False
+    configured, framework = session.network.sms, _framework(session, known)
+    if not configured:
+        return False
+    usual = framework if {"default", framework} & set(configured) else None
+    return session.sms(usual).has_dataset_secret(dataset)
 
 
 def read_book(session: Session, kind: str, **filters: Any) -> list[Any]:

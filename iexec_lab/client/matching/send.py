@@ -30,20 +30,30 @@ class Settled:
     tx_hash: str
 
 
-def check_payment(session: Session, match: Match, volume: int, sponsor: Sponsor | None) -> int:
-    """What the requester's account pays, nRLC.
+def check_payment(
+    session: Session, match: Match, volume: int, sponsor: Sponsor | None, *, stake: int | None = None
+) -> int:
+    """What the requester's account pays, nRLC; ``stake`` is what it holds, if that is known.
 
     Raises:
         BalanceError: It does not hold that much.
     """
     if sponsor is not None:
         return sponsor.check(session, match, volume)
-    check_solvency(session, match, volume)
+    check_solvency(session, match, volume, stake=stake)
     return match.task_cost * volume
 
 
-def fill_plan(session: Session, match: Match, volume: int, cost: int, sponsor: Sponsor | None = None) -> Plan:
-    """What a deal costs, who is paid, how long it takes."""
+def fill_plan(
+    session: Session,
+    match: Match,
+    volume: int,
+    cost: int,
+    sponsor: Sponsor | None = None,
+    *,
+    stake: int | None = None,
+) -> Plan:
+    """What a deal costs, who is paid, how long it takes; ``stake`` is what the requester's account holds."""
     is_ours = match.request.requester == session.address
     terms: dict[str, Any] = {"requester": match.request.requester, "app": match.app.app}
     if match.uses_dataset:
@@ -51,7 +61,8 @@ def fill_plan(session: Session, match: Match, volume: int, cost: int, sponsor: S
     terms |= {"workerpool": match.workerpool.workerpool, "app_price_nrlc": match.app.price}
     if match.uses_dataset:
         terms["dataset_price_nrlc"] = match.dataset.price
-    seconds = session.hub.view_category(match.workerpool.category).work_clock_time_ref
+    category = match.workerpool.category
+    seconds = session.hub.categories([category])[category].work_clock_time_ref
     terms |= {
         "workerpool_price_nrlc": match.workerpool.price,
         "tasks": volume,
@@ -60,7 +71,9 @@ def fill_plan(session: Session, match: Match, volume: int, cost: int, sponsor: S
     if sponsor:
         terms |= {"voucher": sponsor.address, "sponsored_nrlc": match.task_cost * volume - cost}
     if is_ours:
-        terms["stake_left_nrlc"] = session.hub.view_account(match.request.requester).stake - cost
+        if stake is None:
+            stake = session.hub.view_account(match.request.requester).stake
+        terms["stake_left_nrlc"] = stake - cost
     gas = session.price_of(GAS_OF_A_MATCH)
     return session.plan(
         "order fill", cost_nrlc=cost if is_ours else 0, cost_wei=gas, signs=match.unsigned, **terms

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from iexec_lab.client.plan import is_rehearsal
 from iexec_lab.errors import MarketError, OrderError, ValidationError
 from iexec_lab.protocol import (
     ORDERS,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from iexec_lab.client.permit import Permit
     from iexec_lab.client.session import Session
+    from iexec_lab.client.side_by_side import Begun
 
 AnyOrder = AppOrder | DatasetOrder | WorkerpoolOrder | RequestOrder
 T = TypeVar("T", bound=AnyOrder)
@@ -76,15 +78,23 @@ def sign(permit: Permit, order: T) -> T:
     return permit.sign(order)
 
 
-def publish(session: Session, order: AnyOrder) -> str:
-    """Publish a signed order on the market; return its hash.
+def begin_login(session: Session, *, asked: bool) -> Begun[Any] | None:
+    """Begin the market's challenge for ``publish``, unless it would grow old while somebody is asked."""
+    if asked or is_rehearsal():
+        return None
+    [login] = session.begin(lambda: session.market.challenge(session.address))
+    return login
+
+
+def publish(session: Session, order: AnyOrder, login: Begun[Any] | None = None) -> str:
+    """Publish a signed order on the market; return its hash. ``login`` is its challenge, if that was begun.
 
     Raises:
         ValidationError: It is not signed.
         MarketError, ApiError: The market was not reached, or refused, or says that it published another.
     """
     require_signed(order)
-    token = session.market.log_in(session.gate)
+    token = session.market.log_in(session.gate, login.result() if login else None)
     published = session.market.publish(order.kind, order.to_json(), token)
     own = order.hash(session.domain)
     if published != own:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from operator import itemgetter
 from typing import Any, ClassVar
 
@@ -12,8 +12,9 @@ from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.permit import send, spend
 from iexec_lab.errors import ConfigurationError, IexecError, ObjectNotFoundError, OrderError, ValidationError
 from iexec_lab.ethereum.abi import Function
+from iexec_lab.ethereum.ahead import expect, one_look
 from iexec_lab.ethereum.calls import Call, read
-from iexec_lab.ethereum.contracts import ERC721_EVENTS, REGISTRY
+from iexec_lab.ethereum.contracts import ERC721_EVENTS, OWNABLE, REGISTRY
 from iexec_lab.protocol import NULL_ADDRESS, decode_multiaddr, is_address, to_address, to_uint256
 
 
@@ -30,6 +31,8 @@ class Asset(Noun):
     #: Its arguments, as they are named in ``iexec.json``.
     _terms: ClassVar[tuple[str, ...]]
     _predicted: ClassVar[Function]
+    #: What ``preflight`` reads of it before an order is signed.
+    _checked: ClassVar[tuple[Function, ...]] = ()
     #: Official field name -> view function of the asset's contract.
     _views: ClassVar[Mapping[str, Function]]
 
@@ -58,7 +61,10 @@ class Asset(Noun):
         return self._draw("show", self._fetch_show(address_or_index, user))
 
     def _fetch_show(self, address_or_index: str | int, user: str | None = None) -> dict[str, Any]:
-        return self._read(self._find(address_or_index, user))
+        with one_look():
+            if is_address(address_or_index):
+                self._foresee(self._views.values(), to_address(address_or_index))
+            return self._read(self._find(address_or_index, user))
 
     def count(self, user: str | None = None) -> int:
         """How many of this kind ``user`` (default: the wallet) owns."""
@@ -131,16 +137,27 @@ class Asset(Noun):
         values = {self.kind: address, f"{self.kind}price": terms.pop("price")}
         values |= {name.replace("_restrict", "restrict"): value for name, value in terms.items()}
         order = signing.draft(session, kind, values)
+        session.foresee_signing()
+        self._foresee([OWNABLE.owner, *self._checked], order.resource)
+        login = signing.begin_login(session, asked=session.network.real_value and not force)
         self._require(order.resource)
         if not skip_preflight_check:
             preflight.require(session, order)
         plan = session.plan(f"{self.kind} publish", signs=[order], **signing.order_terms(order))
-        return signing.publish(session, signing.sign(spend(session, plan, force=force), order))
+        permit = spend(session, plan, force=force)
+        login = login or signing.begin_login(session, asked=False)
+        return signing.publish(session, signing.sign(permit, order), login)
+
+    def _foresee(self, views: Iterable[Function], asset: str) -> None:
+        """Let views of an asset come along with the next reads."""
+        expect(self.session.rpc, [Call(asset, view).request() for view in views])
 
     def _deploy(self, args: tuple[Any, ...], *, force: bool) -> dict[str, Any]:
         """Create the entry with these creation arguments."""
-        session = self.session
+        session, data = self.session, self._create.encode(*args)
+        session.foresee_signing()
         address = self._predict(args)
+        session.foresee_sending(self.registry, data)
         if self.deployed(address):
             raise OrderError(
                 f"{self.kind.capitalize()} already deployed at address {address}",
@@ -148,7 +165,6 @@ class Asset(Noun):
             )
         terms = {name: _text(name, value) for name, value in zip(self._terms, args, strict=True)}
         details = {"registry": self.registry, "address": address, **terms}
-        data = self._create.encode(*args)
         receipt = send(session, f"{self.kind} deploy", self.registry, data, details=details, force=force)
         for log in receipt.logs:
             if ERC721_EVENTS.Transfer.matches(log) and to_address(log["address"]) == to_address(

@@ -18,6 +18,7 @@ from functools import wraps
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from iexec_lab.ethereum.ahead import one_look
 from iexec_lab.ethereum.sent import telling
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class Noun:
 def _telling(method: FunctionType) -> Callable[..., Any]:
     @wraps(method)
     def told(*args: Any, **kwargs: Any) -> Any:
-        with telling():
+        with telling(), one_look():
             return method(*args, **kwargs)
 
     return told

@@ -7,22 +7,27 @@ orders that fit each other are taken. A deal that needs an enclave asks for one 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.client.jobs.job import Job
 from iexec_lab.client.matching import offers, preflight, signing
+from iexec_lab.client.matching.check import foresee_plan
 from iexec_lab.client.matching.request import Request
 from iexec_lab.client.matching.send import GAS_OF_A_MATCH, check_payment, send_match
 from iexec_lab.client.matching.sponsor import Sponsor
 from iexec_lab.client.permit import spend
 from iexec_lab.client.plan import most_of
 from iexec_lab.errors import BalanceError
+from iexec_lab.ethereum.ahead import expect
+from iexec_lab.ethereum.calls import Call
+from iexec_lab.ethereum.contracts import APP
 from iexec_lab.protocol import NULL_ADDRESS, decode_tag
 from iexec_lab.protocol.states import FINAL_RATIO
 from iexec_lab.units import format_rlc
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     import pandas as pd
 
@@ -30,6 +35,7 @@ if TYPE_CHECKING:
     from iexec_lab.client.permit import Permit
     from iexec_lab.client.plan import Plan
     from iexec_lab.client.session import Session
+    from iexec_lab.client.side_by_side import Begun
     from iexec_lab.protocol import Order
 
 
@@ -80,9 +86,16 @@ def plan_run(session: Session, app: str, options: Mapping[str, Any], *, shown: b
     del values["watch"]  # the verb's own
     request = Request.read(session, app, values)
     sponsor = Sponsor.find(session, voucher) if use_voucher or voucher else None
-    plan = _plan(session, request, sponsor, shown=shown or session.network.real_value)
+    shown = shown or session.network.real_value
+    begun: list[Begun[None]] = []
+
+    def beside(match: Match) -> None:
+        foresee_plan(session, match, priced=shown)
+        begun[:] = [] if unchecked else begin_requirements(session, match)
+
+    plan = _plan(session, request, sponsor, beside, shown=shown)
     if not unchecked:
-        check_requirements(session, plan.matches[0])
+        end_requirements(session, plan.matches[0], begun)
     return plan
 
 
@@ -96,6 +109,10 @@ def publish_request(session: Session, app: str, options: Mapping[str, Any], *, f
     if not values["dataset"]:
         values["dataset_price"] = 0  # the price of nothing
     request = Request.read(session, app, values)
+    session.foresee_signing()
+    session.hub.foresee_account(session.address)
+    expect(session.rpc, [Call(request.app, APP.m_appMREnclave).request()])
+    login = signing.begin_login(session, asked=session.network.real_value and not force)
     known = offers.look_up(session, request)
     order = offers.draft_request(
         session,
@@ -119,26 +136,42 @@ def publish_request(session: Session, app: str, options: Mapping[str, Any], *, f
         )
     terms = signing.order_terms(order)
     plan = session.plan("app request-execution", cost_nrlc=cost, signs=[order], **terms)
-    return signing.publish(session, signing.sign(spend(session, plan, force=force), order))
+    return signing.publish(session, signing.sign(spend(session, plan, force=force), order), login)
 
 
-def check_requirements(session: Session, match: Match) -> None:
-    """The preflight checks of a deal, all under the tag of the deal; asked in parallel.
+def begin_requirements(session: Session, match: Match) -> list[Begun[None]]:
+    """Begin those preflight checks of a deal that ask services, while the node is asked other things."""
+    asking = [order for order in match.used if order.kind in {"datasetorder", "requestorder"}]
+    return session.begin(*(partial(preflight.check, session, order, tag=match.tag) for order in asking))
+
+
+def end_requirements(session: Session, match: Match, begun: Iterable[Begun[None]]) -> None:
+    """The preflight checks of a deal, all under the tag of the deal.
 
     Raises:
         OrderError: A secret is missing, or the app is built for another TEE framework.
     """
-    checked = [order for order in match.used if order.kind != "workerpoolorder"]
-    session.each(lambda order: preflight.check(session, order, tag=match.tag), checked)
+    preflight.check(session, match.app, tag=match.tag)
+    for check in begun:
+        check.result()
 
 
-def _plan(session: Session, request: Request, sponsor: Sponsor | None, *, shown: bool) -> RunPlan:
+def _plan(
+    session: Session,
+    request: Request,
+    sponsor: Sponsor | None,
+    beside: Callable[[Match], None],
+    *,
+    shown: bool,
+) -> RunPlan:
     """Choose orders for all tasks and say what they cost; gas and stake only if they will be shown."""
-    found = offers.find_matches(session, request)
+    found = offers.find_matches(session, request, beside)
     matches = [match for match, _ in found.matches]
-    cost = sum(check_payment(session, match, volume, sponsor) for match, volume in found.matches)
     first = matches[0]
-    seconds = session.hub.view_category(first.workerpool.category).work_clock_time_ref
+    stake = None if sponsor and not shown else session.hub.view_account(first.request.requester).stake
+    cost = sum(check_payment(session, match, volume, sponsor, stake=stake) for match, volume in found.matches)
+    category = first.workerpool.category
+    seconds = session.hub.categories([category])[category].work_clock_time_ref
     details: dict[str, Any] = {
         "app": first.app.app,
         "dataset": first.dataset.dataset if first.uses_dataset else None,
@@ -160,9 +193,9 @@ def _plan(session: Session, request: Request, sponsor: Sponsor | None, *, shown:
         details["voucher"] = sponsor.address
         details["sponsored_nrlc"] = total - cost
     gas = None
-    if shown:
+    if shown and stake is not None:
         gas = session.price_of(GAS_OF_A_MATCH * len(matches))
-        details["stake_left_nrlc"] = session.hub.view_account(first.request.requester).stake - cost
+        details["stake_left_nrlc"] = stake - cost
     terms = {name: value for name, value in details.items() if value is not None}
     ours = dict.fromkeys(order for match in matches for order in match.unsigned)
     plan = session.plan("app run", cost_nrlc=cost, cost_wei=gas, signs=ours, **terms)

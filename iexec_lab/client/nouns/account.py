@@ -85,6 +85,11 @@ class Accounts(Noun):
     def _fetch_deposit(self, amount: Any, unit: str = "nRLC", *, force: bool = False) -> dict[str, Any]:
         nrlc = _positive(amount, unit, "Deposit")
         session = self.session
+        if session.network.native:
+            to, data, value = session.network.hub, NATIVE_HUB.deposit.encode(), nrlc * WEI_PER_NRLC
+        else:
+            to, data, value = session.token, RLC.approveAndCall.encode(session.network.hub, nrlc, b""), 0
+        session.foresee_sending(to, data, value)
         held = wallet_nrlc(session, session.signer.address)
         details = {"amount_nrlc": nrlc, "wallet_left_nrlc": held - nrlc}
         if held < nrlc:
@@ -93,22 +98,9 @@ class Accounts(Noun):
                 details={"amount": f"{format_rlc(nrlc)} RLC", "wallet": f"{format_rlc(held)} RLC"},
                 hint=_funding_hint(session),
             )
-        if session.network.native:
-            receipt = send(
-                session,
-                "account deposit",
-                session.network.hub,
-                NATIVE_HUB.deposit.encode(),
-                nrlc * WEI_PER_NRLC,
-                cost_nrlc=nrlc,
-                details=details,
-                force=force,
-            )
-        else:
-            data = RLC.approveAndCall.encode(session.network.hub, nrlc, b"")
-            receipt = send(
-                session, "account deposit", session.token, data, cost_nrlc=nrlc, details=details, force=force
-            )
+        receipt = send(
+            session, "account deposit", to, data, value, cost_nrlc=nrlc, details=details, force=force
+        )
         return _receipt(nrlc, receipt.tx_hash)
 
     def withdraw(self, amount: Any, unit: str = "nRLC", *, force: bool = False) -> pd.DataFrame:
@@ -130,7 +122,8 @@ class Accounts(Noun):
 
     def _fetch_withdraw(self, amount: Any, unit: str = "nRLC", *, force: bool = False) -> dict[str, Any]:
         nrlc = _positive(amount, unit, "Withdraw")
-        session = self.session
+        session, data = self.session, HUB.withdraw.encode(nrlc)
+        session.foresee_sending(session.network.hub, data)
         stake = session.hub.view_account(session.signer.address).stake
         if stake < nrlc:
             raise BalanceError(
@@ -138,14 +131,7 @@ class Accounts(Noun):
                 details={"amount": f"{format_rlc(nrlc)} RLC", "stake": f"{format_rlc(stake)} RLC"},
             )
         details = {"amount_nrlc": nrlc, "stake_left_nrlc": stake - nrlc}
-        receipt = send(
-            session,
-            "account withdraw",
-            session.network.hub,
-            HUB.withdraw.encode(nrlc),
-            details=details,
-            force=force,
-        )
+        receipt = send(session, "account withdraw", session.network.hub, data, details=details, force=force)
         return _receipt(nrlc, receipt.tx_hash)
 
     def approve(self, amount: Any, spender: str, unit: str = "nRLC", *, force: bool = False) -> pd.DataFrame:

@@ -28,6 +28,7 @@ class Apps(Asset):
     _create = APP_REGISTRY.createApp
     _terms = ("owner", "name", "type", "multiaddr", "checksum", "mrenclave")
     _predicted = APP_REGISTRY.predictApp
+    _checked = (APP.m_appMREnclave,)
     _views = {  # noqa: RUF012
         "appChecksum": APP.m_appChecksum,
         "appMREnclave": APP.m_appMREnclave,

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Unpack
 
 from iexec_lab.client.jobs.job import Job
-from iexec_lab.client.jobs.polling import look, look_again, looks, read_deals
+from iexec_lab.client.jobs.polling import foresee_first, foresee_now, look, look_again, looks, read_deals
 from iexec_lab.client.jobs.status import JobDeal, JobStatus, TaskView, date
 from iexec_lab.client.nouns._noun import Frame, Noun
 from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.permit import Permit, spend
 from iexec_lab.errors import JobError
+from iexec_lab.ethereum.ahead import one_look
 from iexec_lab.ethereum.calls import latest_block
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.ethereum.rpc import to_int
@@ -62,9 +63,11 @@ class Deals(Noun):
     def _fetch_show(
         self, dealid: str, *, watch: bool = False, progress: Callable[[JobStatus], None] | None = None
     ) -> dict[str, Any]:
-        [held] = read_deals(self.session, [to_bytes32(dealid)])
-        if not watch:
-            return {"deal": _deal_json(held, self.session.hub.now())}
+        with one_look():
+            foresee_now(self.session)
+            [held] = read_deals(self.session, [to_bytes32(dealid)])
+            if not watch:
+                return {"deal": _deal_json(held, self.session.hub.now())}
         job = Job(self.session, [held.deal_id]).wait(progress=progress)
         status = job.status()
         return {
@@ -88,8 +91,11 @@ class Deals(Noun):
         return self._draw("tasks", self._fetch_tasks(dealid))
 
     def _fetch_tasks(self, dealid: str) -> list[dict[str, Any]]:
-        [held] = read_deals(self.session, [to_bytes32(dealid)])
-        return [view.to_json() for view in look(self.session, held.refs())]
+        wanted = to_bytes32(dealid)
+        with one_look():
+            foresee_first(self.session, [wanted])
+            [held] = read_deals(self.session, [wanted])
+            return [view.to_json() for view in look(self.session, held.refs())]
 
     def task_ids(self, dealid: str) -> list[str]:
         """Ids of the deal's tasks, by index.

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from iexec_lab.client.jobs.job import Job
 from iexec_lab.client.matching import preflight, signing
-from iexec_lab.client.matching.check import check_match
+from iexec_lab.client.matching.check import check_match, foresee_plan
 from iexec_lab.client.matching.given import kind_of, known_kind, read_match, read_order
 from iexec_lab.client.matching.published import fetch_order, is_signed
 from iexec_lab.client.matching.send import check_payment, fill_plan, send_match
@@ -15,7 +15,7 @@ from iexec_lab.client.matching.signing import AnyOrder
 from iexec_lab.client.matching.sponsor import Sponsor
 from iexec_lab.client.nouns._noun import Frame, Noun
 from iexec_lab.client.nouns._pandas import pd
-from iexec_lab.client.nouns._run import check_requirements
+from iexec_lab.client.nouns._run import begin_requirements, end_requirements
 from iexec_lab.client.permit import send, spend
 from iexec_lab.client.plan import most_of
 from iexec_lab.errors import MarketError, OrderError
@@ -357,12 +357,16 @@ class Orders(Noun):
         if requestorder is None and params is None:
             raise OrderError("Missing requestorder", hint="Give one, or params=... to make one.")
         match = read_match(self.session, apporder, workerpoolorder, requestorder, datasetorder, params)
+        foresee_plan(session, match, priced=True)
+        begun = [] if skip_preflight_check else begin_requirements(session, match)
         volume = check_match(session, match)
         if not skip_preflight_check:
-            check_requirements(session, match)
+            end_requirements(session, match, begun)
         sponsor = self._sponsor(voucher_address) if use_voucher or voucher_address else None
-        cost = check_payment(session, match, volume, sponsor)
-        permit = spend(session, fill_plan(session, match, volume, cost, sponsor), force=force)
+        stake = None if sponsor else session.hub.view_account(match.request.requester).stake
+        cost = check_payment(session, match, volume, sponsor, stake=stake)
+        plan = fill_plan(session, match, volume, cost, sponsor, stake=stake)
+        permit = spend(session, plan, force=force)
         if match.request.signature is None:
             match = replace(match, request=signing.sign(permit, match.request))
         deal = send_match(permit, match, sponsor)

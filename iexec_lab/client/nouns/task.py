@@ -15,13 +15,22 @@ from iexec_lab.client.jobs.download import (
     read_key,
 )
 from iexec_lab.client.jobs.logs import fetch_logs, workerpool_api
-from iexec_lab.client.jobs.polling import another_task, look, looks, read_deals, watch
+from iexec_lab.client.jobs.polling import (
+    another_task,
+    foresee_now,
+    look,
+    looks,
+    read_deals,
+    seen,
+    watch,
+)
 from iexec_lab.client.jobs.result import Result
-from iexec_lab.client.jobs.status import TaskRef, TaskView, date
+from iexec_lab.client.jobs.status import JobDeal, TaskRef, TaskView, date
 from iexec_lab.client.nouns._noun import Frame, Noun
 from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.permit import send
 from iexec_lab.errors import JobError, ObjectNotFoundError, ServiceError
+from iexec_lab.ethereum.ahead import one_look
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.protocol import task_id as id_of_task
 from iexec_lab.protocol import to_bytes32
@@ -174,7 +183,7 @@ class Tasks(Noun):
         """
         view = self._look(taskid)
         check_downloadable(view)
-        beneficiary = self.session.hub.view_deal(view.deal_id).beneficiary
+        beneficiary = self._deal(view.deal_id).deal.beneficiary
         return fetch_result(self.session, view, beneficiary, verify=verify, progress=progress)
 
     def logs(self, taskid: str) -> pd.DataFrame:
@@ -192,7 +201,7 @@ class Tasks(Noun):
 
     def _fetch_logs(self, taskid: str) -> Rows:
         view = self._look(taskid)
-        found = fetch_logs(self.session, view.task_id, self.session.hub.view_deal(view.deal_id))
+        found = fetch_logs(self.session, view.task_id, self._deal(view.deal_id).deal)
         rows = [{"taskid": view.task_id, "index": view.index, **entry} for entry in found]
         return Rows.of(rows, found.left_out)
 
@@ -213,7 +222,7 @@ class Tasks(Noun):
             ObjectNotFoundError: No such task.
         """
         view = self._look(taskid)
-        deal = self.session.hub.view_deal(view.deal_id)
+        deal = self._deal(view.deal_id).deal
         shown: dict[str, Any] = {"onchainData": view.to_json()}
         try:
             shown["offchainData"] = workerpool_api(self.session, deal.workerpool.pointer).task(view.task_id)
@@ -263,16 +272,24 @@ class Tasks(Noun):
         return {"txHash": receipt.tx_hash}
 
     def _look(self, taskid: str) -> TaskView:
-        task_id = to_bytes32(taskid)
-        task = self.session.hub.view_task(task_id)
-        if task.exists:
-            if task_id != id_of_task(task.deal_id, task.index):
-                raise another_task(task_id, task)
-            [deal] = read_deals(self.session, [task.deal_id])
-            ref = TaskRef(task_id, task.deal_id, task.index, deal.final_time)
-        else:
-            ref = self._not_begun(task_id)
-        return look(self.session, [ref])[0]
+        session, task_id = self.session, to_bytes32(taskid)
+        with one_look():
+            foresee_now(session)
+            session.hub.foresee_terms()
+            task = session.hub.view_task(task_id)
+            if task.exists:
+                if task_id != id_of_task(task.deal_id, task.index):
+                    raise another_task(task_id, task)
+                deal = self._deal(task.deal_id)
+                ref = TaskRef(task_id, task.deal_id, task.index, deal.final_time)
+            else:
+                ref = self._not_begun(task_id)
+            return seen(ref, task, session.hub.now())
+
+    def _deal(self, deal_id: str) -> JobDeal:
+        """A deal, read once: it never changes."""
+        known = self.session.deals_seen.get(deal_id)
+        return known or read_deals(self.session, [deal_id])[0]
 
     def _not_begun(self, task_id: str) -> TaskRef:
         """A task that no scheduler has initialised yet: its deal, not the hub, tells its id."""
@@ -305,7 +322,7 @@ class Tasks(Noun):
 
     def _decrypt(self, path: Path, view: TaskView, folder: str | None, name: str | None) -> None:
         """Replace an encrypted zip by the decrypted one."""
-        beneficiary = self.session.hub.view_deal(view.deal_id).beneficiary
+        beneficiary = self._deal(view.deal_id).deal.beneficiary
         key = beneficiary_key_file(self.session, beneficiary, folder, name)
         if not is_file(key):
             raise JobError(

@@ -82,7 +82,9 @@ def test_members_of_a_group_are_those_with_purpose_4(lab, hello, match):
     place(Rpc(lab.session.network.host), GROUP, contract({ERC734.keyHasPurpose: answer("bool", True)}))
     grouped = replace(match, app=lab.order.sign("apporder", app=hello, requesterrestrict=GROUP))
     session = SimpleNamespace(
-        **{name: getattr(lab.session, name) for name in ("network", "registries", "domain", "hub")},
+        **{
+            name: getattr(lab.session, name) for name in ("network", "registries", "domain", "hub", "address")
+        },
         rpc=Watched(),
     )
     assert check_match(session, grouped) == 1

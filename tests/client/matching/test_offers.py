@@ -12,7 +12,7 @@ from iexec_lab.client.matching.cheapest import Choice, Wish
 from iexec_lab.client.matching.check import Mismatch
 from iexec_lab.client.matching.offers import Known, Offers, read_book, wanted_tag
 from iexec_lab.client.matching.request import Request
-from iexec_lab.errors import OrderError
+from iexec_lab.errors import IexecError, MarketError, OrderError
 from iexec_lab.frameworks import TEE_FRAMEWORKS
 from iexec_lab.networks import NETWORKS, TDX_TAG
 from iexec_lab.protocol import (
@@ -56,6 +56,20 @@ def test_offers_that_are_no_orders_are_left_out(spoilt):
         assert [order.salt for order in found] == [asked["order"]["salt"]] * (len(entries) - 1)
 
 
+class Done:
+    """Work that was begun, and has ended."""
+
+    def __init__(self, work):
+        try:
+            value = work()
+            self.result = lambda: value
+        except IexecError as error:
+            self.error = error
+
+    def result(self):
+        raise self.error
+
+
 def session_of(*, frameworks=TEE_FRAMEWORKS, sms=None, has_key=True, books=None, **options):
     """A session that notes which order books and which secret services it is asked for."""
     asked = SimpleNamespace(books=[], sms=[])
@@ -79,7 +93,7 @@ def session_of(*, frameworks=TEE_FRAMEWORKS, sms=None, has_key=True, books=None,
         network=network,
         address=ME,
         market=SimpleNamespace(orderbook_all=book),
-        together=lambda *works: [work() for work in works],
+        begin=lambda *works: [Done(work) for work in works],
         sms=service,
         asked=asked,
         **options,
@@ -143,7 +157,8 @@ class TestBooks:
 
     def read(self, session, owners, mrenclave="", **values):
         request = request_of(**values)
-        return offering._read_offers(session, request, Known(owners, mrenclave))
+        books = offering._begin_books(session, request)
+        return offering._read_offers(session, request, Known(owners, mrenclave), books)
 
     def test_what_is_named_narrows_every_book(self):
         session = session_of()
@@ -185,10 +200,20 @@ class TestBooks:
             {"dataset": DATASET, "requester": ME, "app": APP, "workerpool": "any"},
         )
 
-    def test_nobody_is_asked_for_orders_of_what_is_ours(self):
+    @pytest.mark.parametrize("ours", ["app", "dataset", "workerpool"])
+    def test_what_is_ours_needs_no_order_of_the_market(self, ours):
+        def broken(kind, **filters):
+            if kind == f"{ours}order":
+                raise MarketError("no answer")
+            return OrderPage(0, [], has_more=False)
+
         session = session_of()
-        self.read(session, dict.fromkeys(self.OWNERS, ME), dataset=DATASET, workerpool=POOL)
-        assert session.asked.books == []
+        session.market = SimpleNamespace(orderbook_all=broken)
+        named = {"dataset": DATASET, "workerpool": POOL}
+        found, _ = self.read(session, self.OWNERS | {ours: ME}, **named)
+        assert found == Offers([], [], [])
+        with pytest.raises(MarketError):
+            self.read(session, self.OWNERS, **named)
 
     @pytest.mark.parametrize(
         ("sms", "mrenclave", "asked"),

@@ -62,7 +62,7 @@ def session_of(now=0, stake=0, **more):
         hub=SimpleNamespace(
             now=lambda: now,
             view_account=lambda owner: SimpleNamespace(stake=stake if owner == ME else -1),
-            view_category=lambda _category: SimpleNamespace(work_clock_time_ref=300),
+            categories=lambda numbers: {each: SimpleNamespace(work_clock_time_ref=300) for each in numbers},
         ),
         price_of=lambda gas: gas * 2,
         plan=lambda action, **terms: SimpleNamespace(action=action, **terms),
