@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from iexec_lab.sandbox.ending import end
+from iexec_lab.sandbox.services.callers import NOBODY
 from iexec_lab.sandbox.services.market.book import Book
 from iexec_lab.sandbox.services.market.docs import docs_page
 from iexec_lab.sandbox.services.market.feed import Feed
@@ -70,6 +71,8 @@ async def _answer(request: web.Request, market: Market, limiter: RateLimiter | N
     headers = {"Vary": "Origin"}
     if _is_preflight(request):
         return _preflight(request, headers)
+    if request.method == "OPTIONS":  # no preflight, and the real service marks its answer for nobody
+        headers["Access-Control-Allow-Origin"] = NOBODY
     limits = limiter.count(request) if limiter else {}
     if "Retry-After" in limits:
         refusal = {"ok": False, "error": "Rate limit exceeded"}

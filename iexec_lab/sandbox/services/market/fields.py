@@ -65,8 +65,8 @@ def read_fields(fields: Mapping[str, Field], values: Any, prefix: str = "") -> d
             f"{where} must be a `object` type, but the final value was: `{print_value(values)}`."
         )
     for name, field in fields.items():
-        if field.read is bytes32 and isinstance(values.get(name), list | dict):
-            raise TypeError(f"{prefix}{name} has no lower case")
+        if field.read is bytes32 and isinstance(value := values.get(name), list | dict):
+            bytes32(prefix + name, value)
     clean = {}
     for name, field in reversed(list(fields.items())):
         path = prefix + name
@@ -108,6 +108,8 @@ def _address(given: str, message: str) -> str:
 
 
 def bytes32(path: str, value: Any) -> str:
+    if isinstance(value, list | dict):
+        raise TypeError(f"{path} has no lower case")  # the real service stumbles too: status 500
     given = to_text(value).lower()
     if not _BYTES32.fullmatch(given):
         raise InvalidRequestError(f"{path} must be a bytes32 hexstring")
