@@ -53,7 +53,7 @@ async def answer_as_kubo(
     except web.HTTPNotFound:
         is_elsewhere = request.path.startswith(PREFIX) and _ELSEWHERE.fullmatch(request.path[len(PREFIX) :])
         return _not_allowed() if is_elsewhere else plain_error(404, "404 page not found")
-    except BadRequestError as error:
+    except (BadRequestError, web.RequestPayloadError) as error:
         return plain_error(400, str(error))
     except (IexecError, ValueError, OSError, RecursionError) as error:
         if isinstance(error, ConnectionError) or request.transport is None:

@@ -45,6 +45,8 @@ async def _answer(
         if refused.status < HTTPStatus.BAD_REQUEST or refused.text != f"{refused.status}: {refused.reason}":
             raise
         return _error(request, refused.status)
+    except web.RequestPayloadError:  # compressed, or so it said
+        return _error(request, 400)
     except ConnectionError:
         raise
     except Exception:

@@ -113,13 +113,13 @@ methods = st.sampled_from(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "P
 
 @pytest.fixture(scope="module")
 def addresses(tmp_path_factory):
+    registries = dict.fromkeys(("app", "dataset", "workerpool"), ADDRESS)
     with ExitStack() as stack:
-        yield {
-            name: stack.enter_context(
-                serving(create, make_context(tmp_path_factory.mktemp(name), ChainDouble()))
-            )
-            for name, create in SERVICES.items()
-        }
+        found = {}
+        for name, create in SERVICES.items():
+            context = make_context(tmp_path_factory.mktemp(name), ChainDouble(), registries=registries)
+            found[name] = stack.enter_context(serving(create, context))
+        yield found
 
 
 def ask(address, method, target, given, body):
