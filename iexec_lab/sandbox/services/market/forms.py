@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from typing import Any, Final
-from urllib.parse import unquote_plus
+from urllib.parse import unquote
 
 _MOST_PARAMETERS: Final = 1000
 _DEEPEST: Final = 5
@@ -43,7 +43,18 @@ def _split(part: str) -> tuple[str, str]:
     """Name and value; an equals sign within brackets belongs to the name."""
     at = part.find("]=") + 1 or part.find("=")
     name, value = (part, "") if at < 0 else (part[:at], part[at + 1 :])
-    return unquote_plus(name, errors="replace"), unquote_plus(value, errors="replace")
+    return _decode(name), _decode(value)
+
+
+def _decode(text: str) -> str:
+    """Percent-encoded UTF-8; where it is wrong, the text stays as it is."""
+    plain = text.replace("+", " ")
+    if re.search("%(?![0-9a-fA-F]{2})", plain):
+        return plain
+    try:
+        return unquote(plain, errors="strict")
+    except UnicodeDecodeError:
+        return plain
 
 
 def _path(name: str) -> list[str]:
@@ -62,10 +73,13 @@ def _path(name: str) -> list[str]:
 def _put(into: dict[str, Any], path: list[str], value: Any) -> None:
     """Set a value; a list is kept by index until it is complete."""
     *above, last = path
-    for name in above:
+    for each in above:
+        name = each or str(len(into))
         child = into.setdefault(name, {})
         if not isinstance(child, dict):
-            child = into[name] = dict(enumerate(map(str, _listed(child))))
+            # A value and a part of an object under one name: a list of both.
+            values, child = _listed(child), {}
+            into[name] = [*values, child]
         into = child
     if last == "":
         for item in _listed(value):
@@ -86,4 +100,5 @@ def _as_list(value: Any) -> Any:
 
 
 def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+    complete = _as_list(value)
+    return complete if isinstance(complete, list) else [complete]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from iexec_lab.protocol import NULL_ADDRESS, hash_typed_data
+from iexec_lab.sandbox.services.market.forms import read_form
 
 if TYPE_CHECKING:
     from helpers.sandbox.market_world import World
@@ -242,6 +243,19 @@ def test_compressed_bodies(world: World) -> None:
 )
 def test_forms_are_read_too(world: World, body: str, expected: str) -> None:
     assert read(world, body, "application/x-www-form-urlencoded").startswith(expected)
+
+
+def test_names_in_a_form() -> None:
+    """What qs 6 makes of them, with dots allowed."""
+    assert read_form("order[app]=x&order[tag]=y") == {"order": {"app": "x", "tag": "y"}}
+    assert read_form("a.b.c=1&a[b].d=2") == {"a": {"b": {"c": "1", "d": "2"}}}
+    assert read_form("a=1&a=2&b[]=3&c[]=4&c=5") == {"a": ["1", "2"], "b": ["3"], "c": ["4", "5"]}
+    assert read_form("a[1]=y&a[0]=x&b[25]=z") == {"a": ["x", "y"], "b": {"25": "z"}}
+    assert read_form("a=1&a[b]=2&c[][d]=3") == {"a": ["1", {"b": "2"}], "c": [{"d": "3"}]}
+    assert read_form("&a+b=c%2Bd&e&=f&g=%zz+%ff") == {"a b": "c+d", "e": "", "g": "%zz %ff"}
+    assert read_form("a[b][c][d][e][f][g][h]=1")["a"]["b"]["c"]["d"]["e"]["f"] == {"[g][h]": "1"}
+    assert read_form("__proto__[a]=1&toString=2&x[constructor]=3") == {}
+    assert read_form("a%5Bb%5D=1&c[d=e]=f") == {"a": {"b": "1"}, "c": {"d=e": "f"}}
 
 
 def test_who_only_reads_may_send_no_malformed_body_either(world: World) -> None:
