@@ -141,22 +141,23 @@ def ask(address, method, target, given, body):
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_no_request_makes_a_service_fail(addresses, name):
-    @settings(deadline=None, suppress_health_check=list(HealthCheck))
+    tries = min(60, settings().max_examples)
+
+    @settings(max_examples=tries, deadline=None, suppress_health_check=list(HealthCheck))
     @given(methods, st.sampled_from(PATHS[name]) | targets, headers, bodies)
     @example("POST", PATHS[name][0], {"Content-Type": "application/json"}, b'"\xff"')
     @example("PUT", PATHS[name][0], {}, b"\xff")
     def check(method, target, given_headers, body):
         status, kind, said = ask(addresses[name], method, target, given_headers, body)
-        if name == "market" and kind.startswith("application/json") and status == 500:
+        lines = said.splitlines() if kind.startswith("application/json") else []
+        told = [json.loads(line) for line in lines]
+        if status == 500 and name == "market" and kind.startswith("application/json"):
             # A malformed body, as there.
-            assert json.loads(said) == {"ok": False, "error": "Internal error"}
+            assert told == [{"ok": False, "error": "Internal error"}] or method == "HEAD"
             assert body
-        elif name in KUBO_SAYS_500 and status == 500:
-            assert set(json.loads(said)) == {"Message", "Code", "Type"}
+        elif status == 500 and name in KUBO_SAYS_500:
+            assert [set(each) for each in told] == [{"Message", "Code", "Type"}]
         else:
             assert status < 500 or (status == 501 and name == "market")
-        if kind.startswith("application/json") and said and not kind.endswith("x"):
-            for each in said.splitlines():
-                json.loads(each)
 
     check()
