@@ -174,6 +174,11 @@ def decode_node(block: bytes) -> Node:
     return Node(kind, data, size, tuple(sizes), tuple(links))
 
 
+def unixfs_part(block: bytes) -> bytes:
+    """What a dag-pb block holds besides its links."""
+    return next((value for number, value in _fields(block) if number == 1 and isinstance(value, bytes)), b"")
+
+
 def file_size(cid: Cid, block: bytes) -> int | None:
     """Bytes of the file whose root is this block; None when it is not the root of a file."""
     if cid.codec == RAW:

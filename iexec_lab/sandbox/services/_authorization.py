@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import ChainError
 from iexec_lab.ethereum.contracts import HUB, OWNABLE
@@ -19,6 +19,8 @@ from iexec_lab.protocol import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from iexec_lab.sandbox.context import Context
 
 
@@ -36,10 +38,9 @@ class Authorization:
         return personal_digest(authorization_hash(self.worker, self.task, self.enclave))
 
 
-def read_authorization(body: bytes) -> Authorization | None:
-    """The workerpool's authorisation in a request; an absent task counts as the null word."""
+def read_authorization(given: Mapping[str, Any]) -> Authorization | None:
+    """The workerpool's authorisation in a request, None if it lacks something; no task is the null word."""
     try:
-        given = json.loads(body)
         signature = given["signature"]
         return Authorization(
             worker=to_address(given["workerWallet"]),
@@ -47,13 +48,7 @@ def read_authorization(body: bytes) -> Authorization | None:
             enclave=to_address(given["enclaveChallenge"]),
             signature=str(signature["value"] if isinstance(signature, dict) else signature),
         )
-    except (
-        AttributeError,
-        KeyError,
-        TypeError,
-        ValueError,
-        RecursionError,
-    ):  # ValidationError is a ValueError
+    except (KeyError, TypeError, ValueError):  # ValidationError is a ValueError
         return None
 
 
@@ -84,3 +79,9 @@ async def workerpool_owner(context: Context, deal: Deal) -> str | None:
 def word(value: str) -> bytes:
     """32 bytes from their 0x text."""
     return bytes.fromhex(value[2:])
+
+
+def chain_time(context: Context) -> float:
+    """The chain's time, seconds since 1970: this machine's, or the newest block's where that is ahead."""
+    head = getattr(context.chain, "head", None)  # nothing before it is connected
+    return max(time.time(), head.timestamp if head else 0)

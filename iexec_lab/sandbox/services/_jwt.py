@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from iexec_lab.sandbox.state.disk import damaged, write_file
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 _ALGORITHM = "HS256"
 _KEY_SIZE = 32
-_LIFE = 366 * 24 * 3600  # seconds; an 8.x client stores its token for all later results
 
 
 class TokenSigner:
@@ -26,22 +25,22 @@ class TokenSigner:
         if len(self._key) < _KEY_SIZE:
             raise damaged(path, "the key is too short")
 
-    def make(self, audience: str) -> str:
-        """A token for a wallet's address."""
+    def make(self, audience: str, end: int) -> str:
+        """A token for a wallet's address, good until ``end`` (seconds since 1970)."""
         import jwt  # only now: no start of a sandbox waits for it
 
-        now = int(time.time())
-        claims = {"aud": audience, "iat": now, "exp": now + _LIFE, "jti": secrets.token_hex(8)}
+        claims = {"aud": audience, "iat": int(time.time()), "exp": end, "jti": secrets.token_hex(8)}
         return jwt.encode(claims, self._key, _ALGORITHM)
 
-    def audience(self, token: str) -> str | None:
-        """Whom a token was made for; None when it is not ours or too old."""
+    def audience(self, token: str, now: float) -> str | None:
+        """Whom a token was made for; None when it is not ours, or ended before ``now``."""
         import jwt
 
-        # A clock that was set back makes nothing of ours too young, and any wallet may be the audience.
-        checks = {"require": ["aud", "exp"], "verify_aud": False, "verify_iat": False}
+        # The chain's time counts, not this machine's; and any wallet may be the audience.
+        checks = dict.fromkeys(("verify_aud", "verify_iat", "verify_exp"), False)
         try:
-            claims = jwt.decode(token, self._key, [_ALGORITHM], options=checks)  # type: ignore[arg-type]
-        except (jwt.InvalidTokenError, UnicodeError, RecursionError):
+            options: Any = {"require": ["aud", "exp"], **checks}
+            claims = jwt.decode(token, self._key, [_ALGORITHM], options=options)
+            return str(claims["aud"]) if now < int(claims["exp"]) else None
+        except (jwt.InvalidTokenError, TypeError, ValueError, RecursionError):
             return None
-        return str(claims["aud"])

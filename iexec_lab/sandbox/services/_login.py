@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from iexec_lab.protocol import hash_typed_data, is_signed_by
+from iexec_lab.protocol import hash_typed_data
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def login_challenge(service: str, chain_id: int | str, text: str) -> dict[str, Any]:
@@ -28,7 +31,16 @@ def login_digest(challenge: dict[str, Any]) -> bytes:
     return hash_typed_data(challenge["domain"], challenge["types"], challenge["message"])
 
 
-def is_proof(challenge: dict[str, Any], digest: str, signature: str, address: str) -> bool:
-    """Whether the owner of ``address`` signed the challenge, whose digest is given with the signature."""
+def is_proof(
+    challenge: dict[str, Any],
+    digest: str,
+    signature: str,
+    address: str,
+    is_signature: Callable[[str, bytes, str], bool],
+) -> bool:
+    """Whether the owner of ``address`` signed the challenge, whose digest is given with the signature.
+
+    ``is_signature`` judges it as the real service does: (address, digest, signature).
+    """
     expected = login_digest(challenge)
-    return digest == f"0x{expected.hex()}" and is_signed_by(address, expected, signature)
+    return digest == f"0x{expected.hex()}" and is_signature(address, expected, signature)

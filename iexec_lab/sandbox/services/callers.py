@@ -22,6 +22,8 @@ _HOST = re.compile(rf"{_NAME}(?::(?P<port>[0-9]{{1,5}}))?", _ANY_CASE)
 _ORIGIN = re.compile(rf"https?://{_NAME}(?::[0-9]{{1,5}})?", _ANY_CASE)
 _REFERER = re.compile(rf"{_ORIGIN.pattern}(?:[/?#].*)?", _ANY_CASE)
 _HTTP_PORT = 80
+NOBODY = "nobody"
+"""As ``Access-Control-Allow-Origin`` of an answer: no page may read it, not even one of this machine."""
 _OWN_SITES = {"none", "same-origin", "same-site"}
 """Nobody's, or of the host that was asked, which is loopback."""
 
@@ -46,8 +48,8 @@ async def _refuse_strangers(
 
 
 async def _mark_readable(request: web.Request, response: web.StreamResponse) -> None:
-    response.headers.popall("Access-Control-Allow-Origin", None)
-    if "Origin" not in request.headers or not _is_from_here(request):
+    told = response.headers.popall("Access-Control-Allow-Origin", [])
+    if NOBODY in told or "Origin" not in request.headers or not _is_from_here(request):
         return
     response.headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
     if "origin" not in response.headers.get("Vary", "").lower():

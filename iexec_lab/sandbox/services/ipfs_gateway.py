@@ -13,10 +13,14 @@ from aiohttp import web
 
 from iexec_lab.errors import ValidationError
 from iexec_lab.sandbox.services._cors import answer_preflights
+from iexec_lab.sandbox.services._kubo import plain_error
+from iexec_lab.sandbox.services.ipfs_formats import answer_in, wanted_format
 from iexec_lab.sandbox.services.ipfs_node import stream
 from iexec_lab.sandbox.state.blobs import AbsentError, BlobStore
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from iexec_lab.ipfs.cid import Cid
     from iexec_lab.ipfs.unixfs import Node
     from iexec_lab.sandbox.context import Context
@@ -42,9 +46,26 @@ async def create(context: Context) -> web.Application:
     app = web.Application()
     app[_STORE] = BlobStore(context.folder / "ipfs")
     answer_preflights(app, "GET, HEAD, OPTIONS", exposed=_EXPOSED, status=204)
+    app.middlewares.append(_elsewhere)
     app.router.add_get("/ipfs/{cid}", _get)
     app.router.add_get("/ipfs/{cid}/{path:.*}", _get)
     return app
+
+
+@web.middleware
+async def _elsewhere(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Other methods and paths, in the words of kubo's gateway."""
+    if request.method == "OPTIONS":
+        return web.Response()
+    try:
+        return await handler(request)
+    except web.HTTPMethodNotAllowed:
+        told = {"Allow": "GET, HEAD, OPTIONS"}
+        return plain_error(405, f"Method {request.method} not allowed: read only access", told)
+    except web.HTTPNotFound:
+        return plain_error(404, "404 page not found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +84,9 @@ async def _get(request: web.Request) -> web.StreamResponse:
     root, below = request.match_info["cid"], request.match_info.get("path", "")
     path = quote(f"/ipfs/{root}/{below}" if below else f"/ipfs/{root}")
     try:
+        wanted = wanted_format(request)
+        if wanted:
+            return await answer_in(wanted, request, store, (root, below))
         cid, node = await asyncio.to_thread(store.resolve, root, below)
         name = below.rstrip("/").rpartition("/")[2]
         if node.kind == "directory":

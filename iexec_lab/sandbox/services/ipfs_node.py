@@ -1,7 +1,7 @@
 """The IPFS node: the part of kubo's RPC that its clients use to add and read files.
 
 What would change a CID without being understood here (other hashes, chunkers, layouts) is refused. Everything
-added stays: pins are accepted and mean nothing.
+added stays, pinned or not. ``ipfs_commands.py`` has what only reads.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
 from aiohttp import web
@@ -19,6 +19,8 @@ from iexec_lab.ipfs.cid import Cid
 from iexec_lab.ipfs.links import Link
 from iexec_lab.ipfs.unixfs import CHUNK_SIZE, MAX_BLOCK, FileBuilder, build_directory
 from iexec_lab.sandbox.services._cors import answer_preflights
+from iexec_lab.sandbox.services._kubo import PREFIX, BadRequestError, answer_as_kubo, arguments, flag, integer
+from iexec_lab.sandbox.services.ipfs_commands import Commands, split_path
 from iexec_lab.sandbox.state.blobs import BlobStore
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 _FOREIGN = ("trickle", "nocopy", "fscache", "inline", "preserve-mode", "preserve-mtime", "to-files")
 _EXPOSED = "X-Chunked-Output, X-Content-Length, X-Stream-Output"
 _STORE = web.AppKey("store", BlobStore)
+_COMMANDS = web.AppKey("commands", Commands)
 
 Tree = dict[str, "Link | Tree"]
 
@@ -39,29 +42,26 @@ async def create(context: Context) -> web.Application:
     """The node; its blocks are those of the gateway."""
     app = web.Application(client_max_size=0)
     app[_STORE] = BlobStore(context.folder / "ipfs")
+    commands = app[_COMMANDS] = Commands(app[_STORE])
     answer_preflights(app, "POST", exposed=_EXPOSED, status=204)
     for name, handler in (
         ("add", _add),
         ("cat", _cat),
-        ("ls", _ls),
         ("block/get", _block_get),
         ("block/stat", _block_stat),
-        ("version", _version),
+        ("ls", commands.ls),
+        ("get", commands.get),
+        ("id", commands.id),
+        ("dag/get", commands.dag_get),
+        ("files/stat", commands.files_stat),
+        ("pin/add", commands.pin_add),
+        ("pin/ls", commands.pin_ls),
+        ("pin/rm", commands.pin_rm),
+        ("version", commands.version),
     ):
-        app.router.add_post(f"/api/v0/{name}", handler)
-    app.middlewares.append(_errors)
+        app.router.add_post(f"{PREFIX}{name}", handler)
+    app.middlewares.append(answer_as_kubo)
     return app
-
-
-@web.middleware
-async def _errors(request: web.Request, handler: Any) -> web.StreamResponse:
-    """Errors as kubo says them: status 500 and JSON."""
-    try:
-        response: web.StreamResponse = await handler(request)
-    except (IexecError, ValueError, OSError) as error:
-        said = {"Message": str(error), "Code": 0, "Type": "error"}
-        return web.json_response(said, status=500)
-    return response
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,7 @@ class AddOptions:
     wrap: bool = False
     only_hash: bool = False
     progress: bool = False
+    pin: bool = True
 
     @classmethod
     def read(cls, query: Mapping[str, str]) -> AddOptions:
@@ -83,7 +84,7 @@ class AddOptions:
             ValidationError: an option that would give another CID than asked for.
         """
         for name in _FOREIGN:
-            if _flag(query, name):
+            if flag(query, name):
                 raise ValidationError(f"the sandbox's IPFS node has no option {name}")
         if query.get("hash", "sha2-256") != "sha2-256":
             raise ValidationError("the sandbox's IPFS node only knows the hash sha2-256")
@@ -92,16 +93,13 @@ class AddOptions:
             raise ValidationError(f"unknown CID version: {version}")
         return cls(
             version=int(version),
-            raw_leaves=_flag(query, "raw-leaves") if "raw-leaves" in query else None,
+            raw_leaves=flag(query, "raw-leaves") if "raw-leaves" in query else None,
             chunk_size=_chunk_size(query.get("chunker", "")),
-            wrap=_flag(query, "wrap-with-directory"),
-            only_hash=_flag(query, "only-hash"),
-            progress=_flag(query, "progress"),
+            wrap=flag(query, "wrap-with-directory"),
+            only_hash=flag(query, "only-hash"),
+            progress=flag(query, "progress"),
+            pin=flag(query, "pin", default=True),
         )
-
-
-def _flag(query: Mapping[str, str], name: str) -> bool:
-    return query.get(name, "false").lower() in {"", "true", "1", "t"}
 
 
 def _chunk_size(chunker: str) -> int:
@@ -123,6 +121,7 @@ class _Adding:
     options: AddOptions
     tree: Tree = field(default_factory=dict)
     response: web.StreamResponse | None = None
+    tops: list[Link] = field(default_factory=list)
 
     def put(self, cid: Cid, block: bytes) -> None:
         if not self.options.only_hash:
@@ -132,9 +131,13 @@ class _Adding:
         reader = await self.request.multipart()
         while (part := await reader.next()) is not None:
             await self.part(part)  # type: ignore[arg-type]
-        await self.folders(self.tree, "")
+        root = await self.folders(self.tree, "")
         if self.response is None:
             raise ValidationError("file argument 'path' is required")
+        if self.options.pin and not self.options.only_hash:
+            links = [each for each in self.tree.values() if isinstance(each, Link)] + self.tops
+            for link in [root] if self.options.wrap else links:
+                await asyncio.to_thread(self.request.app[_COMMANDS].pins.add, link.cid)
         await self.response.write_eof()
         return self.response
 
@@ -170,6 +173,8 @@ class _Adding:
             below = f"{path}/{name}" if path else name
             links[name] = child if isinstance(child, Link) else await self.folders(child, below)
         root = build_directory(links, self.put if path or self.options.wrap else _drop, self.options.version)
+        if path and "/" not in path:
+            self.tops.append(root)
         if path or (self.options.wrap and tree):
             await self.say(Name=path, Hash=str(root.cid), Size=str(root.tsize))
         return root
@@ -197,8 +202,10 @@ def _folder(tree: Tree, path: list[str]) -> Tree:
 
 
 async def _add(request: web.Request) -> web.StreamResponse:
-    if not request.content_type.startswith("multipart/"):
-        raise ValidationError("file argument 'path' is required")
+    if request.content_type != "multipart/form-data":
+        raise BadRequestError("file argument 'path' is required")
+    if "boundary=" not in request.headers["Content-Type"]:
+        raise BadRequestError("no multipart boundary param in Content-Type")
     adding = _Adding(request, AddOptions.read(request.query))
     try:
         return await adding.run()
@@ -212,46 +219,32 @@ async def _add(request: web.Request) -> web.StreamResponse:
 
 
 async def _cat(request: web.Request) -> web.StreamResponse:
-    cid, path = _argument(request)
-    start, length = int(request.query.get("offset", 0)), request.query.get("length")
-    if start < 0 or (length is not None and int(length) < 0):
-        raise ValidationError("cannot specify negative offset or length")
-    stop = None if length is None else start + int(length)
-    pieces = request.app[_STORE].chunks(cid, path, start, stop)
+    [path, *_] = arguments(request, "ipfs-path")
+    start, length = integer(request.query, "offset") or 0, integer(request.query, "length")
+    if start < 0:
+        raise ValidationError("cannot specify negative offset")
+    if length is not None and length < 0:
+        raise ValidationError("cannot specify negative length")
+    stop = None if length is None else start + length
+    pieces = request.app[_STORE].chunks(*split_path(path), start, stop)
     return await stream(request, pieces, {"Content-Type": "text/plain", "X-Stream-Output": "1"})
 
 
-async def _ls(request: web.Request) -> web.Response:
-    store = request.app[_STORE]
-    _, node = await asyncio.to_thread(store.resolve, *_argument(request))
-    links = [
-        {"Name": link.name, "Hash": str(link.cid), "Size": link.tsize, "Type": 0, "Target": ""}
-        for link in node.links
-    ]
-    return web.json_response({"Objects": [{"Hash": request.query["arg"], "Links": links}]})
-
-
 async def _block_get(request: web.Request) -> web.Response:
-    block = request.app[_STORE].get_block(Cid.parse(_argument(request)[0]))
-    return web.Response(body=block, headers={"X-Stream-Output": "1"})
+    _, block = await _block(request)
+    return web.Response(body=block, content_type="text/plain", headers={"X-Stream-Output": "1"})
 
 
 async def _block_stat(request: web.Request) -> web.Response:
-    cid = Cid.parse(_argument(request)[0])
-    return web.json_response({"Key": str(cid), "Size": len(request.app[_STORE].get_block(cid))})
+    cid, block = await _block(request)
+    return web.json_response({"Key": str(cid), "Size": len(block)})
 
 
-async def _version(_: web.Request) -> web.Response:
-    said = {"Version": "0.39.0-sandbox", "Commit": "", "Repo": "0", "System": "", "Golang": ""}
-    return web.json_response(said)
-
-
-def _argument(request: web.Request) -> tuple[str, str]:
-    """CID and path of ``arg``, which may start with /ipfs/."""
-    cid, _, path = request.query.get("arg", "").removeprefix("/ipfs/").partition("/")
-    if not cid:
-        raise ValidationError('argument "ipfs-path" is required')
-    return cid, path
+async def _block(request: web.Request) -> tuple[Cid, bytes]:
+    root, below = split_path(arguments(request, "cid")[0])
+    store = request.app[_STORE]
+    cid = (await asyncio.to_thread(store.resolve, root, below))[0] if below else Cid.parse(root)
+    return cid, await asyncio.to_thread(store.get_block, cid)
 
 
 async def stream(

@@ -9,8 +9,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import json
 import secrets
+import tempfile
+import zipfile
+import zlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -21,13 +24,14 @@ from iexec_lab.protocol import (
     NULL_ADDRESS,
     Contribution,
     enclave_hash,
-    is_signed_by,
     personal_digest,
     result_hash,
+    tee_framework,
     to_address,
     to_bytes32,
 )
 from iexec_lab.sandbox.services._authorization import (
+    chain_time,
     read_authorization,
     view_deal,
     view_task,
@@ -37,8 +41,17 @@ from iexec_lab.sandbox.services._authorization import (
 from iexec_lab.sandbox.services._cors import answer_preflights
 from iexec_lab.sandbox.services._jwt import TokenSigner
 from iexec_lab.sandbox.services._login import is_proof, login_challenge
+from iexec_lab.sandbox.services._signatures import is_by_r_and_s, is_web3j_signature
+from iexec_lab.sandbox.services._spring import (
+    answer_as_spring,
+    bad_request,
+    read_json_object,
+    read_text,
+    required_header,
+)
 from iexec_lab.sandbox.state.blobs import BlobStore
 from iexec_lab.sandbox.state.disk import open_db
+from iexec_lab.sandbox.work.results import FaultError, compute
 from iexec_lab.services.auth import RESULT_PROXY
 
 if TYPE_CHECKING:
@@ -52,7 +65,13 @@ CREATE TABLE IF NOT EXISTS workers (
     task TEXT NOT NULL, worker TEXT NOT NULL, enclave TEXT NOT NULL, PRIMARY KEY (task, worker)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS results (task TEXT PRIMARY KEY, cid TEXT NOT NULL) WITHOUT ROWID;
+-- The token that counts: of a task's worker, or of a login of 8.x, which is kept for all later results.
+CREATE TABLE IF NOT EXISTS tokens (
+    wallet TEXT NOT NULL, login INTEGER NOT NULL, token TEXT NOT NULL, PRIMARY KEY (wallet, login)
+) WITHOUT ROWID;
 """
+_LARGEST_CONTENT = 1 << 30
+_LOGIN_SECONDS = 366 * 24 * 3600
 _ACTIVE, _REVEALING = 1, 2
 _PROVED = 2
 
@@ -62,6 +81,7 @@ async def create(context: Context) -> web.Application:
     proxy = _Proxy(context)
     app = web.Application(client_max_size=LARGEST_RESULT)
     answer_preflights(app, "GET,HEAD,POST")
+    answer_as_spring(app)
     app.add_routes(
         [
             web.get("/version", proxy.version),
@@ -98,9 +118,9 @@ class _Proxy:
         try:
             address = to_address(request.query["address"])
         except (KeyError, ValidationError):
-            return web.Response(status=400)
+            raise bad_request(request) from None
         if request.query.get("chainId") != str(self._context.chain_id):
-            return web.Response(status=400)
+            raise bad_request(request)
         self._challenges[address] = login_challenge(
             RESULT_PROXY, self._context.chain_id, secrets.token_urlsafe(32)
         )
@@ -108,55 +128,60 @@ class _Proxy:
 
     async def login(self, request: web.Request) -> web.Response:
         """A token for whoever signed its challenge: ``<digest>_<signature>_<address>``."""
-        digest, _, rest = (await request.text()).partition("_")
+        digest, _, rest = (await read_text(request)).partition("_")
         signature, _, wallet = rest.partition("_")
         try:
             address = to_address(wallet)
         except ValidationError:
             return web.Response(status=401)
         challenge = self._challenges.get(address)
-        if challenge is None or not is_proof(challenge, digest, signature, address):
+        if challenge is None or not is_proof(challenge, digest, signature, address, is_by_r_and_s):
             return web.Response(status=401)
         del self._challenges[address]
-        return web.Response(text=self._tokens.make(address))
+        end = int(chain_time(self._context)) + _LOGIN_SECONDS
+        return web.Response(text=self._token(address, end, login=True))
 
     async def token(self, request: web.Request) -> web.Response:
-        """A token for a worker whom the workerpool's owner authorised."""
-        given = read_authorization(await request.read())
-        header = request.headers.get("Authorization", "")
-        if given is None or not is_signed_by(given.worker, given.digest, header):
+        """A token for a worker whom the workerpool's owner authorised; the same one until it ends."""
+        signature = required_header(request, "Authorization")
+        given = read_authorization(await read_json_object(request))
+        if given is None or not is_web3j_signature(given.worker, given.digest, signature):
             return web.Response(status=401)
         task = await view_task(self._context, given.task)
-        deal = await view_deal(self._context, task.deal_id) if task else None
-        owner = await workerpool_owner(self._context, deal) if deal else None
-        if owner is None or not is_signed_by(owner, given.digest, given.signature):
+        if task is None or chain_time(self._context) >= task.final_deadline:
             return web.Response(status=401)
-        row = (given.task, given.worker, given.enclave)
+        deal = await view_deal(self._context, task.deal_id)
+        if deal is None or (given.enclave != NULL_ADDRESS) != (tee_framework(deal.tag) is not None):
+            return web.Response(status=401)
+        owner = await workerpool_owner(self._context, deal)
+        if owner is None or not is_web3j_signature(owner, given.digest, given.signature):
+            return web.Response(status=401)
         with self.db:
-            self.db.execute("INSERT OR REPLACE INTO workers VALUES (?, ?, ?)", row)
-        return web.Response(text=self._tokens.make(given.worker))
+            row = (given.task, given.worker, given.enclave)
+            self.db.execute("INSERT OR IGNORE INTO workers VALUES (?, ?, ?)", row)
+        return web.Response(text=self._token(given.worker, task.final_deadline))
 
     async def upload(self, request: web.Request) -> web.Response:
         """Take the result of a task, once."""
-        wallet = self._wallet(request)
+        token = required_header(request, "Authorization")
+        result = await read_json_object(request)
+        archive = _archive(request, result)
+        wallet = self._wallet(token)
         if wallet is None:
             return web.Response(status=401)
         try:
-            result = json.loads(await request.read())
-            task, digest = to_bytes32(result["chainTaskId"]), to_bytes32(result["deterministHash"])
-            archive = base64.b64decode(result["zip"], validate=True)
-            seal = str(result.get("enclaveSignature") or "")
-        except (AttributeError, KeyError, TypeError, ValueError, binascii.Error, RecursionError):
-            return web.Response(status=400)
-        if not archive or self._cid(task) or not await self._may_upload(wallet, task, digest, seal):
-            return web.Response(status=400)
+            task = to_bytes32(result.get("chainTaskId"))
+        except ValidationError:
+            return web.Response(status=401)
+        if self._cid(task) or not await self._may_upload(wallet, task, archive, result):
+            return web.Response(status=401)
         cid = await asyncio.to_thread(self._blobs.add, archive)
         with self.db:
             done = self.db.execute("INSERT INTO results VALUES (?, ?) ON CONFLICT DO NOTHING", (task, cid))
-        return web.Response(text=f"/ipfs/{cid}") if done.rowcount else web.Response(status=400)
+        return web.Response(text=f"/ipfs/{cid}") if done.rowcount else web.Response(status=401)
 
     async def check(self, request: web.Request) -> web.Response:
-        if self._wallet(request) is None:
+        if self._wallet(required_header(request, "Authorization")) is None:
             return web.Response(status=401)
         return web.Response(status=204 if self._cid(request.match_info["task"]) else 404)
 
@@ -164,30 +189,87 @@ class _Proxy:
         cid = self._cid(request.match_info["task"])
         return web.Response(text=cid) if cid else web.Response(status=404)
 
-    def _wallet(self, request: web.Request) -> str | None:
-        """Whose token a request carries."""
-        return self._tokens.audience(request.headers.get("Authorization", ""))
+    def _token(self, wallet: str, end: int, *, login: bool = False) -> str:
+        """The wallet's token: the one it has, or a new one where that ended."""
+        query = "SELECT token FROM tokens WHERE wallet = ? AND login = ?"
+        row = self.db.execute(query, (wallet, login)).fetchone()
+        if row and self._tokens.audience(row["token"], chain_time(self._context)) == wallet:
+            return str(row["token"])
+        token = self._tokens.make(wallet, end)
+        with self.db:
+            self.db.execute("INSERT OR REPLACE INTO tokens VALUES (?, ?, ?)", (wallet, login, token))
+        return token
+
+    def _wallet(self, token: str) -> str | None:
+        """Whose token it is; None when it ended or was never given out."""
+        wallet = self._tokens.audience(token, chain_time(self._context))
+        query = "SELECT 1 FROM tokens WHERE wallet = ? AND token = ?"
+        return wallet if self.db.execute(query, (wallet, token)).fetchone() else None
 
     def _cid(self, task: str) -> str | None:
         row = self.db.execute("SELECT cid FROM results WHERE task = ?", (task.lower(),)).fetchone()
         return None if row is None else str(row["cid"])
 
-    async def _may_upload(self, worker: str, task_id: str, digest: str, seal: str) -> bool:
-        """An enclave's result while the task is active, a plain one when the worker has revealed it."""
+    async def _may_upload(self, wallet: str, task_id: str, archive: bytes, result: dict[str, Any]) -> bool:
+        """A plain result once the worker has revealed it; an enclave's while the task is active."""
+        task = await view_task(self._context, task_id)
+        deal = await view_deal(self._context, task.deal_id) if task else None
+        if task is None or deal is None:
+            return False
+        if tee_framework(deal.tag) is None:
+            return task.status == _REVEALING and await self._is_revealed(wallet, task_id, archive)
+        return (
+            bool(archive)
+            and task.status == _ACTIVE
+            and (wallet == deal.requester or self._is_sealed(wallet, task_id, result))
+        )
+
+    def _is_sealed(self, worker: str, task_id: str, result: dict[str, Any]) -> bool:
+        """Whether the enclave that the worker was given signed the result's digest."""
         query = "SELECT enclave FROM workers WHERE task = ? AND worker = ?"
         row = self.db.execute(query, (task_id, worker)).fetchone()
-        task = await view_task(self._context, task_id)
-        if row is None or task is None:
+        try:
+            digest = to_bytes32(result.get("deterministHash"))
+        except ValidationError:
             return False
-        if row["enclave"] != NULL_ADDRESS:
-            signed = personal_digest(enclave_hash(task_id, worker, digest))
-            return task.status == _ACTIVE and is_signed_by(row["enclave"], signed, seal)
-        if task.status != _REVEALING:
-            return False
+        signed = personal_digest(enclave_hash(task_id, worker, digest))
+        seal = str(result.get("enclaveSignature"))
+        return row is not None and is_web3j_signature(row["enclave"], signed, seal)
+
+    async def _is_revealed(self, worker: str, task_id: str, archive: bytes) -> bool:
+        """Whether the worker revealed what is in the archive; the digest in the request does not count."""
         try:
             call = self._context.chain.call(self._context.hub, HUB.viewContribution, word(task_id), worker)
             contribution = Contribution.from_abi(await call)
         except (ChainError, ValueError):
             return False
-        revealed = contribution.status == _PROVED
-        return revealed and word(contribution.result_hash) == result_hash(task_id, digest)
+        if contribution.status != _PROVED:
+            return False
+        digest = await asyncio.to_thread(_digest, archive)
+        return digest is not None and word(contribution.result_hash) == result_hash(task_id, digest)
+
+
+def _archive(request: web.Request, result: dict[str, Any]) -> bytes:
+    """The archive in a request; none where it is missing."""
+    given = result.get("zip")
+    if given is None:
+        return b""
+    try:
+        return base64.b64decode(given, validate=True)
+    except (TypeError, ValueError, binascii.Error):
+        raise bad_request(request) from None
+
+
+def _digest(archive: bytes) -> bytes | None:
+    """The digest of the result in an archive; None where it has none."""
+    with tempfile.TemporaryDirectory(prefix="iexec-lab-") as folder:
+        try:
+            with tempfile.TemporaryFile() as file:
+                file.write(archive)
+                with zipfile.ZipFile(file) as packed:
+                    if sum(each.file_size for each in packed.infolist()) > _LARGEST_CONTENT:
+                        return None
+                    packed.extractall(folder)
+            return compute(Path(folder), callback=False).digest
+        except (FaultError, OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error):
+            return None

@@ -6,9 +6,7 @@ encrypted on disk, but the key lies beside it: nothing here protects a real secr
 
 from __future__ import annotations
 
-import json
 import re
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,8 +14,10 @@ from aiohttp import web
 
 from iexec_lab.errors import ChainError
 from iexec_lab.ethereum.contracts import OWNABLE
-from iexec_lab.protocol import is_address, is_signed_by, personal_digest, sms_challenge
+from iexec_lab.protocol import is_address, personal_digest, sms_challenge
 from iexec_lab.sandbox.services._cors import answer_preflights
+from iexec_lab.sandbox.services._signatures import is_web3j_signature
+from iexec_lab.sandbox.services._spring import answer_as_spring, bad_request, read_text, required_header
 from iexec_lab.sandbox.services.sms_tee import add_tee_routes
 from iexec_lab.sandbox.state.secrets import SecretStore
 
@@ -32,6 +32,7 @@ LONGEST_SECRET = 4096
 
 _LARGEST_REQUEST = 16 << 20
 _REQUESTER_KEY = re.compile(r"[0-9A-Za-z_-]{1,64}")
+_BAD_KEY = "Secret key should contain at most 64 characters from [0-9A-Za-z-_]"
 
 
 async def create(context: Context) -> web.Application:
@@ -39,6 +40,7 @@ async def create(context: Context) -> web.Application:
     store = SecretStore(context.folder / "sms")
     app = web.Application(client_max_size=_LARGEST_REQUEST)
     answer_preflights(app, "HEAD,POST,PUT")
+    answer_as_spring(app)
     _SecretRoutes(context, store).add_to(app)
     add_tee_routes(app, context, store)
 
@@ -69,20 +71,19 @@ class _SecretRoutes:
         app.router.add_put(paths["web2"], partial(self._push, "web2", update=True))
 
     async def _check(self, kind: SecretKind, request: web.Request) -> web.Response:
-        found = self._store.has(kind, *_addressee(kind, request))
+        owner, name = _addressee(kind, request)
+        if kind == "requester" and not _REQUESTER_KEY.fullmatch(name or ""):
+            return _refusal(kind, 400, _BAD_KEY)
+        found = self._store.has(kind, owner, name)
         return web.Response(status=204) if found else _refusal(kind, 404, "Secret not found")
 
     async def _push(self, kind: SecretKind, request: web.Request, *, update: bool = False) -> web.Response:
         owner, name = _addressee(kind, request)
-        signature = request.headers.get("Authorization")
-        value = (await request.read()).decode(errors="replace")
-        if signature is None or not value:
-            raise bad_request(request)
+        signature, value = required_header(request, "Authorization"), await read_text(request)
         if not await self._is_allowed(kind, owner, name, value, signature):
             return _refusal(kind, 401, "Invalid authorization")
         if kind == "requester" and not _REQUESTER_KEY.fullmatch(name or ""):
-            words = "Secret key should contain at most 64 characters from [0-9A-Za-z-_]"
-            return _refusal(kind, 400, words)
+            return _refusal(kind, 400, _BAD_KEY)
         if len(value.encode()) > LONGEST_SECRET:
             status = 400 if kind == "requester" else 413
             return _refusal(kind, status, "Secret size should not exceed 4 Kb")
@@ -101,7 +102,7 @@ class _SecretRoutes:
             return False
         signer = await self._chain_owner(owner) if kind in {"web3", "app"} else owner
         digest = personal_digest(sms_challenge(kind, owner, name, value))
-        return signer is not None and is_signed_by(signer, digest, signature)
+        return signer is not None and is_web3j_signature(signer, digest, signature)
 
     async def _chain_owner(self, resource: str) -> str | None:
         try:
@@ -130,14 +131,3 @@ def _refusal(kind: SecretKind, status: int, words: str) -> web.Response:
     if kind in {"web2", "web3"}:
         return web.Response(status=status)
     return web.json_response({"error": [words]}, status=status)
-
-
-def bad_request(request: web.Request) -> web.HTTPBadRequest:
-    """What the real service's framework says to a request without a header, parameter or body it needs."""
-    said = {
-        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "status": 400,
-        "error": "Bad Request",
-        "path": request.path,
-    }
-    return web.HTTPBadRequest(text=json.dumps(said), content_type="application/json")

@@ -15,7 +15,6 @@ from aiohttp import web
 from iexec_lab.errors import ValidationError
 from iexec_lab.protocol import (
     NULL_BYTES32,
-    is_signed_by,
     personal_digest,
     task_hash,
     tee_framework,
@@ -27,6 +26,8 @@ from iexec_lab.sandbox.services._authorization import (
     view_task,
     workerpool_owner,
 )
+from iexec_lab.sandbox.services._signatures import is_web3j_signature
+from iexec_lab.sandbox.services._spring import bad_request, read_json_object, required_header
 from iexec_lab.sandbox.work.enclave import enclave_of
 
 if TYPE_CHECKING:
@@ -64,8 +65,8 @@ async def _framework(_: web.Request) -> web.Response:
 
 async def _properties(request: web.Request) -> web.Response:
     framework, version = request.match_info["framework"].upper(), request.match_info.get("version")
-    if framework not in VERSIONS:
-        return web.Response(status=409)
+    if framework not in VERSIONS:  # and no 409: each framework is served here
+        raise bad_request(request)
     version = version or VERSIONS[framework][0]
     if version not in VERSIONS[framework]:
         return web.Response(status=404)
@@ -82,7 +83,7 @@ async def _properties(request: web.Request) -> web.Response:
 
 async def _challenge(context: Context, store: SecretStore, request: web.Request) -> web.Response:
     """The address of a task's enclave, for the workerpool's owner."""
-    signature = request.headers.get("Authorization", "")
+    signature = required_header(request, "Authorization")
     try:
         task_id = to_bytes32(request.match_info["task"])
     except ValidationError:
@@ -91,7 +92,7 @@ async def _challenge(context: Context, store: SecretStore, request: web.Request)
         owner = await _scheduler(context, task_id)
     except _DeniedError:
         return web.Response(status=401)
-    if not is_signed_by(owner, personal_digest(task_hash(task_id)), signature):
+    if not is_web3j_signature(owner, personal_digest(task_hash(task_id)), signature):
         return web.Response(status=401)
     return web.Response(text=enclave_of(store, task_id).address)
 
@@ -110,14 +111,14 @@ async def _session(context: Context, store: SecretStore, request: web.Request) -
 
 async def _authorise(context: Context, request: web.Request) -> str:
     """The task of a session request; checks in the order of the real service."""
-    given = read_authorization(await request.read())
-    signature = request.headers.get("Authorization", "")
-    if given is None or not is_signed_by(given.worker, given.digest, signature):
+    signature = required_header(request, "Authorization")
+    given = read_authorization(await read_json_object(request))
+    if given is None or not is_web3j_signature(given.worker, given.digest, signature):
         raise _DeniedError("INVALID_AUTHORIZATION")
     if given.task == NULL_BYTES32:
         raise _DeniedError(_DENIED + "EMPTY_PARAMS_UNAUTHORIZED")
     owner = await _scheduler(context, given.task)
-    if not is_signed_by(owner, given.digest, given.signature):
+    if not is_web3j_signature(owner, given.digest, given.signature):
         raise _DeniedError(_DENIED + "INVALID_SIGNATURE")
     return given.task
 

@@ -21,6 +21,8 @@ from iexec_lab.sandbox.chain.clock import Clock
 from iexec_lab.sandbox.ending import end
 from iexec_lab.sandbox.services._cors import answer_preflights
 from iexec_lab.sandbox.services._login import is_proof, login_challenge
+from iexec_lab.sandbox.services._signatures import is_by_r_and_s
+from iexec_lab.sandbox.services._spring import answer_as_spring, bad_request
 from iexec_lab.sandbox.state.apps import Apps
 from iexec_lab.sandbox.state.blobs import BlobStore
 from iexec_lab.sandbox.state.secrets import SecretStore
@@ -100,6 +102,7 @@ async def create(context: Context) -> web.Application:
             stack.push_async_callback(end, asyncio.create_task(work))
         app = web.Application()
         answer_preflights(app, "GET")
+        answer_as_spring(app)
         _Api(context, shop, slots).add_to(app)
         running = stack.pop_all()
 
@@ -225,7 +228,7 @@ class _Api:
         try:
             address = to_address(request.query["address"])
         except (KeyError, ValidationError):
-            raise web.HTTPBadRequest(text="") from None
+            raise bad_request(request) from None
         made, challenge = self._challenges.get(address, (float("-inf"), {}))
         if time.monotonic() - made > CHALLENGE_SECONDS:
             # It comes bare, and its chain id is a number.
@@ -262,14 +265,11 @@ class _Api:
             address = to_address(wallet)
         except ValueError:  # ValidationError is one
             raise web.HTTPUnauthorized(text="") from None
-        requester = self._store.requester(task)
-        if requester is None:
-            raise web.HTTPNotFound(text="")
-        if address != requester:
+        if address != self._store.requester(task):  # nobody is the requester of an unknown task
             raise web.HTTPForbidden(text="")
         made, challenge = self._challenges.get(address, (float("-inf"), {}))
         expired = time.monotonic() - made > CHALLENGE_SECONDS
-        if expired or not is_proof(challenge, digest, signature, address):
+        if expired or not is_proof(challenge, digest, signature, address, is_by_r_and_s):
             raise web.HTTPUnauthorized(text="")
         return task
 

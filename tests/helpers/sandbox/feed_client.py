@@ -92,9 +92,9 @@ class Client:
             async with self.session.get(self.url, params=self.query) as response:
                 # A session that ended between two polls is not known any more.
                 packets = (await response.text()).split(MARK) if response.status == 200 else ["1"]
+            if packets == ["6"]:
+                return
             for packet in packets:
-                if packet == "6":
-                    return
                 await self._take(packet)
 
     async def _listen_socket(self) -> None:

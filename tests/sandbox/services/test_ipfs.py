@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ from iexec_lab.services.ipfs import Ipfs
 
 HELLO = "QmT78zSuBmuS4z925WZfrqQ1qHaJ56DQaTfyMUF7F8ff5o"
 ABSENT = "QmbFMke1KXqnYyBBWxB74N4c5SBnJMVAiMNRcGu6x1AwQH"
+NOWHERE = ABSENT[:-1] + "R"
 EMPTY_FOLDER = "QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn"
 LARGE = os.urandom(3 * CHUNK_SIZE + 17)
 
@@ -337,25 +339,204 @@ def test_what_would_give_another_cid_is_refused(services, options):
 
 
 @pytest.mark.parametrize(
-    "send",
+    ("send", "status", "words"),
     [
-        {"data": b"x"},
-        {"data": b"x", "headers": {"Content-Type": "multipart/form-data; boundary=b"}},
-        {"data": b"x", "headers": {"Content-Type": "multipart/form-data"}},
-        {"data": b"--b--\r\n", "headers": {"Content-Type": "multipart/form-data; boundary=b"}},
-        {"files": {"file": ("..%2Fx", b"x")}},
-        {"files": {"file": ("x", b"target", "application/symlink")}},
-        {"files": [("file", ("a", b"1")), ("file", ("a%2Fb", b"2"))]},
+        ({"data": b"x"}, 400, "file argument 'path' is required\n"),
+        ({}, 400, "file argument 'path' is required\n"),
+        (
+            {"data": b"x", "headers": {"Content-Type": "multipart/form-data"}},
+            400,
+            "no multipart boundary param in Content-Type\n",
+        ),
+        ({"data": b"x", "headers": {"Content-Type": "multipart/form-data; boundary=b"}}, 500, None),
+        ({"data": b"--b--\r\n", "headers": {"Content-Type": "multipart/form-data; boundary=b"}}, 500, None),
+        ({"files": {"file": ("..%2Fx", b"x")}}, 500, None),
+        ({"files": {"file": ("x", b"target", "application/symlink")}}, 500, None),
+        ({"files": [("file", ("a", b"1")), ("file", ("a%2Fb", b"2"))]}, 500, None),
     ],
-    ids=["no-form", "no-boundary-in-body", "no-boundary", "nothing", "above", "symlink", "file-and-folder"],
 )
-def test_a_form_that_can_not_be_added_fails(services, send):
+def test_a_form_that_can_not_be_added_fails(services, send, status, words):
     try:
         answer = requests.post(f"{services[0]}/api/v0/add", timeout=30, **send)
     except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
         return  # the first line was out already
-    assert answer.status_code == 500
-    assert answer.json()["Type"] == "error"
+    assert answer.status_code == status
+    if words:
+        assert answer.text == words
+    else:
+        assert answer.json()["Type"] == "error"
+
+
+def call(node, name, **query):
+    query = {key.replace("_", "-"): value for key, value in query.items()}
+    return requests.post(f"{node}/api/v0/{name}", params=query, timeout=30)
+
+
+@pytest.mark.parametrize(
+    ("command", "argument"),
+    [
+        *((name, "ipfs-path") for name in ("cat", "ls", "get", "pin/add", "pin/rm")),
+        *((name, "cid") for name in ("block/get", "block/stat")),
+        ("dag/get", "ref"),
+        ("files/stat", "path"),
+    ],
+)
+def test_a_command_needs_its_argument(services, command, argument):
+    answer = call(services[0], command)
+    assert (answer.status_code, answer.text) == (400, f'argument "{argument}" is required\n')
+    assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+    wrong = call(services[0], command, arg="/nonsense")
+    assert (wrong.status_code, wrong.json()["Code"], wrong.json()["Type"]) == (500, 0, "error")
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ({"offset": "x"}, "Could not convert value 'x' to type 'int64' (for option '-offset')\n"),
+        ({"length": ""}, "Could not convert empty value to type 'int64' (for option '-length')\n"),
+    ],
+)
+def test_an_option_of_another_type(services, option, words):
+    answer = call(services[0], "cat", arg=HELLO, **option)
+    assert (answer.status_code, answer.text) == (400, words)
+    assert call(services[0], "ls", arg=EMPTY_FOLDER, stream="perhaps").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "words"),
+    [
+        ("GET", "/api/v0/version", 405, "405 - Method Not Allowed\n"),
+        ("PUT", "/api/v0/nonsense", 405, "405 - Method Not Allowed\n"),
+        ("POST", "/api/v0/swarm/peers", 405, "405 - Method Not Allowed\n"),
+        ("POST", "/api/v0/files/ls", 405, "405 - Method Not Allowed\n"),
+        ("POST", "/api/v0/name/publish", 405, "405 - Method Not Allowed\n"),
+        ("POST", "/api/v0/nonsense", 404, "404 page not found\n"),
+        ("POST", "/api/v0/version/x", 404, "404 page not found\n"),
+        ("POST", "/", 404, "404 page not found\n"),
+        ("OPTIONS", "/api/v0/version", 204, ""),
+    ],
+)
+def test_what_the_node_has_not(services, method, path, status, words):
+    answer = requests.request(method, services[0] + path, timeout=30)
+    assert (answer.status_code, answer.text) == (status, words)
+    if status in {204, 405}:
+        assert answer.headers["Allow"] == "OPTIONS, POST"
+
+
+@pytest.fixture
+def folder(services, tmp_path):
+    """The CID of a folder with a small file, a large one and an empty folder."""
+    place = tmp_path / "folder"
+    (place / "empty").mkdir(parents=True)
+    (place / "hello").write_text("hello world\n")
+    (place / "large").write_bytes(LARGE)
+    return services[2].add(place)
+
+
+def test_a_folder_is_listed_with_types_and_sizes(services, folder):
+    node, _, store = services
+    rows = [
+        {"Name": "empty", "Hash": EMPTY_FOLDER, "Size": 0, "Type": 1, "Target": ""},
+        {"Name": "hello", "Hash": HELLO, "Size": 12, "Type": 2, "Target": ""},
+        {"Name": "large", "Hash": store.add(LARGE), "Size": len(LARGE), "Type": 2, "Target": ""},
+    ]
+    assert call(node, "ls", arg=folder).json() == {"Objects": [{"Hash": folder, "Links": rows}]}
+    path = f"/ipfs/{folder}/empty"
+    both = call(node, "ls", arg=[folder, path]).json()["Objects"]
+    assert both == [{"Hash": folder, "Links": rows}, {"Hash": path, "Links": []}]
+    bare = call(node, "ls", arg=folder, size="false", resolve_type="false").json()["Objects"][0]["Links"]
+    assert [(row["Size"], row["Type"]) for row in bare] == [(0, 0)] * 3
+    lines = call(node, "ls", arg=folder, stream="true").text.splitlines()
+    assert [json.loads(line)["Objects"][0]["Links"] for line in lines] == [[row] for row in rows]
+    chunks = call(node, "ls", arg=store.add(LARGE)).json()["Objects"][0]["Links"]
+    assert [row["Size"] for row in chunks] == [CHUNK_SIZE, CHUNK_SIZE, CHUNK_SIZE, 17]
+
+
+def test_a_tar_of_a_folder_or_a_file(services, folder):
+    node, gateway, _ = services
+    with tarfile.open(fileobj=io.BytesIO(call(node, "get", arg=folder).content)) as archive:
+        names = [f"{folder}{each}" for each in ("", "/empty", "/hello", "/large")]
+        assert archive.getnames() == names
+        assert archive.extractfile(names[3]).read() == LARGE
+    for answer in (
+        call(node, "get", arg=f"/ipfs/{folder}/hello"),
+        requests.get(f"{gateway}/ipfs/{folder}/hello?format=tar", timeout=30),
+        get(gateway, f"/ipfs/{folder}/hello", Accept="application/x-tar"),
+    ):
+        assert answer.headers["Content-Type"] == "application/x-tar"
+        with tarfile.open(fileobj=io.BytesIO(answer.content)) as archive:
+            assert archive.extractfile("hello").read() == b"hello world\n"
+
+
+def test_sizes_of_a_path(services, folder):
+    node, _, store = services
+    hello = {"Hash": HELLO, "Size": 12, "CumulativeSize": 20, "Blocks": 0, "Type": "file"}
+    assert call(node, "files/stat", arg=f"/ipfs/{folder}/hello").json() == hello
+    about = call(node, "files/stat", arg=f"/ipfs/{folder}").json()
+    assert (about["Hash"], about["Type"], about["Size"], about["Blocks"]) == (folder, "directory", 0, 3)
+    assert about["CumulativeSize"] > len(LARGE)
+    raw = store.add(b"hello world\n", 1)
+    assert call(node, "files/stat", arg=f"/ipfs/{raw}").json()["CumulativeSize"] == 12
+    nothing = call(node, "files/stat", arg="/").json()
+    assert (nothing["Hash"], nothing["CumulativeSize"]) == (EMPTY_FOLDER, 4)
+    assert call(node, "files/stat", arg="/x").json()["Message"] == "file does not exist"
+    assert call(node, "files/stat", arg="x").json()["Message"] == "paths must start with a leading slash"
+
+
+def test_a_block_as_dag_json(services, folder):
+    node, _, store = services
+    assert call(node, "dag/get", arg=HELLO).json() == {
+        "Data": {"/": {"bytes": "CAISDGhlbGxvIHdvcmxkChgM"}},
+        "Links": [],
+    }
+    links = call(node, "dag/get", arg=folder).json()["Links"]
+    assert [(link["Name"], link["Hash"]) for link in links][:2] == [
+        ("empty", {"/": EMPTY_FOLDER}),
+        ("hello", {"/": HELLO}),
+    ]
+    raw = store.add(b"hello", 1)
+    assert call(node, "dag/get", arg=raw).json() == {"/": {"bytes": "aGVsbG8"}}
+    block = call(node, "block/get", arg=HELLO).content
+    assert call(node, "dag/get", arg=HELLO, output_codec="dag-pb").content == block
+    assert call(node, "dag/get", arg=HELLO, output_codec="dag-cbor").status_code == 500
+
+
+def test_pins(services, folder):
+    node, _, _ = services
+
+    def pinned(**query):
+        return call(node, "pin/ls", **query).json()["Keys"]
+
+    for cid in pinned(type="recursive"):  # of other tests
+        call(node, "pin/rm", arg=cid)
+    assert pinned() == {}
+    not_there = call(node, "pin/ls", arg=folder)
+    assert (not_there.status_code, not_there.json()["Message"]) == (500, f"path '{folder}' is not pinned")
+    assert call(node, "pin/add", arg=f"/ipfs/{folder}").json() == {"Pins": [folder]}
+    [line] = add(node, [("x", b"added")])
+    add(node, [("y", b"unpinned")], pin="false")
+    add(node, [("z", b"unstored")], only_hash="true")
+    assert pinned(type="recursive") == {
+        cid: {"Type": "recursive", "Name": ""} for cid in (folder, line["Hash"])
+    }
+    assert pinned()[HELLO] == {"Type": "indirect", "Name": ""}
+    assert pinned(arg=HELLO)[HELLO]["Type"] == f"indirect through {folder}"
+    assert call(node, "pin/add", arg=HELLO, recursive="false").json() == {"Pins": [HELLO]}
+    assert pinned(type="direct", quiet="true") == {HELLO: {"Type": "direct", "Name": ""}}
+    assert call(node, "pin/rm", arg=folder).json() == {"Pins": [folder]}
+    assert call(node, "pin/rm", arg=folder).json()["Message"] == "not pinned or pinned indirectly"
+    assert call(node, "pin/ls", type="some").status_code == 500
+    assert call(node, "pin/add", arg=NOWHERE).status_code == 500
+    wrapped = add(node, [("a", b"1"), ("b", b"2")], wrap_with_directory="true")[-1]["Hash"]
+    lines = call(node, "pin/ls", type="recursive", stream="true").text.splitlines()
+    assert {json.loads(each)["Cid"] for each in lines} == {line["Hash"], wrapped}
+
+
+def test_the_node_has_a_name(services):
+    about = call(services[0], "id").json()
+    assert set(about) == {"ID", "PublicKey", "Addresses", "AgentVersion", "Protocols"}
+    assert about["ID"].startswith("12D3Koo")
+    assert call(services[0], "id").json() == about
 
 
 def test_reading_over_the_nodes_api(services):
@@ -366,7 +547,6 @@ def test_reading_over_the_nodes_api(services):
     assert post("cat", arg=f"/ipfs/{cid}", offset=5, length=7).content == LARGE[5:12]
     assert post("cat", arg=ABSENT[:-1] + "R").status_code == 500
     assert post("cat", arg=cid, offset=-1).status_code == 500
-    assert post("cat").status_code == 500
     links = post("ls", arg=cid).json()["Objects"][0]["Links"]
     assert len(links) == 4
     assert post("block/stat", arg=cid).json() == {"Key": cid, "Size": len(post("block/get", arg=cid).content)}
@@ -511,6 +691,88 @@ def test_what_the_gateway_can_not_find(hello, path, status, words):
     answer = get(hello, path)
     assert answer.status_code == status
     assert words in answer.text
+
+
+def sections(car):
+    """The header of a CAR and its (CID, block) pairs."""
+
+    def number(at):
+        value = shift = 0
+        while True:
+            value |= (car[at] & 0x7F) << shift
+            shift, at = shift + 7, at + 1
+            if not car[at - 1] & 0x80:
+                return value, at
+
+    size, at = number(0)
+    header, at, found = car[at : at + size], at + size, []
+    while at < len(car):
+        size, at = number(at)
+        long = 34 if car[at] == 0x12 else 36
+        found.append((Cid.from_bytes(car[at : at + long]), car[at + long : at + size]))
+        at += size
+    return header, found
+
+
+def test_blocks_through_the_gateway(services, folder):
+    _, gateway, store = services
+    raw = requests.get(f"{gateway}/ipfs/{folder}/hello?format=raw", timeout=30)
+    assert raw.content == store.get_block(Cid.parse(HELLO))
+    assert raw.headers["Content-Type"] == "application/vnd.ipld.raw"
+    assert raw.headers["Etag"] == f'"{HELLO}.raw"'
+    assert f'filename="{HELLO}.bin"' in raw.headers["Content-Disposition"]
+    assert get(gateway, f"/ipfs/{HELLO}", Accept="application/vnd.ipld.raw;q=1").content == raw.content
+    same = {"If-None-Match": raw.headers["Etag"], "Accept": "application/vnd.ipld.raw"}
+    assert get(gateway, f"/ipfs/{HELLO}", **same).status_code == 304
+
+    answer = requests.get(f"{gateway}/ipfs/{folder}?format=car", timeout=30)
+    assert answer.headers["Content-Type"] == "application/vnd.ipld.car; version=1; order=dfs; dups=n"
+    header, blocks = sections(answer.content)
+    assert bytes(Cid.parse(folder)) in header
+    assert [str(cid) for cid, _ in blocks][:3] == [folder, EMPTY_FOLDER, HELLO]
+    assert len(blocks) == 4 + 4
+    assert all(store.get_block(cid) == block for cid, block in blocks)
+    for query, count in (("dag-scope=block", 1), ("dag-scope=entity", 1), ("dag-scope=all", 8)):
+        car = requests.get(f"{gateway}/ipfs/{folder}?format=car&{query}", timeout=30)
+        assert len(sections(car.content)[1]) == count
+    header, blocks = sections(requests.get(f"{gateway}/ipfs/{folder}/hello?format=car", timeout=30).content)
+    assert bytes(Cid.parse(folder)) in header
+    assert [str(cid) for cid, _ in blocks] == [folder, HELLO]
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("?format=dag-json", {}, 406),
+        ("?format=cbor", {}, 406),
+        ("", {"Accept": "application/vnd.ipld.dag-cbor"}, 406),
+        ("?format=nonsense", {}, 400),
+        ("?format=car&dag-scope=some", {}, 400),
+        ("?format=", {}, 200),
+        ("", {"Accept": "application/json, */*"}, 200),
+        ("", {"Accept": "application/zip"}, 200),
+        ("?format=raw", {"Accept": "application/x-tar"}, 200),
+    ],
+)
+def test_other_formats(hello, path, headers, status):
+    assert get(hello, f"/ipfs/{HELLO}{path}", **headers).status_code == status
+    answer = requests.head(f"{hello}/ipfs/{HELLO}{path}", headers=headers, timeout=30)
+    assert (answer.status_code, answer.content) == (status, b"")
+
+
+def test_formats_of_what_is_not_there(hello):
+    for kind in ("raw", "car", "tar"):
+        assert get(hello, f"/ipfs/{NOWHERE}?format={kind}").status_code == 404
+        assert get(hello, f"/ipfs/nonsense?format={kind}").status_code == 400
+        assert get(hello, f"/ipfs/{HELLO}/x?format={kind}").status_code == 404
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("POST", f"/ipfs/{HELLO}", 405), ("GET", "/", 404)])
+def test_what_the_gateway_does_not_do(hello, method, path, status):
+    answer = requests.request(method, hello + path, timeout=30)
+    assert answer.status_code == status
+    words = {404: "404 page not found\n", 405: "Method POST not allowed: read only access\n"}
+    assert answer.text == words[status]
 
 
 def test_a_browser_may_ask(hello, services):

@@ -150,7 +150,7 @@ def test_the_name_of_a_requesters_secret(service, name):
     )
     words = "Secret key should contain at most 64 characters from [0-9A-Za-z-_]"
     assert_refused(push(service, "requester", place=place), "requester", 400, words)
-    assert check(service, "", place[2]).status_code == 404
+    assert check(service, "", place[2]).status_code == 400
     place = (OWNER.address, "A-z_9" + "x" * 59, f"/requesters/{OWNER.address}/secrets/A-z_9{'x' * 59}")
     assert push(service, "requester", place=place).status_code == 204
 
@@ -187,6 +187,50 @@ def test_a_request_that_lacks_something_gets_the_frameworks_words(service, path,
     said = answer.json()
     assert set(said) == {"timestamp", "status", "error", "path"}
     assert (said["status"], said["error"], said["path"]) == (400, "Bad Request", path.partition("?")[0])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "allowed"),
+    [
+        ("GET", "/nowhere", 404, None),
+        ("GET", "/version/", 404, None),
+        ("GET", "/secrets/web2", 405, "HEAD,POST,PUT"),
+        ("DELETE", "/tee/framework", 405, "GET"),
+        ("OPTIONS", "/tee/framework", 200, "GET,HEAD,OPTIONS"),
+        ("OPTIONS", "/secrets/web3", 200, "HEAD,POST,OPTIONS"),
+        ("OPTIONS", "/nowhere", 404, None),
+    ],
+)
+def test_what_no_route_is_for(service, method, path, status, allowed):
+    answer = requests.request(method, service + path, timeout=10)
+    assert (answer.status_code, answer.headers.get("Allow")) == (status, allowed)
+    if status != 200:
+        said = answer.json()
+        assert (said["status"], said["path"]) == (status, path)
+
+
+def test_a_secret_is_read_by_its_charset(service):
+    value = "é"
+    signature = OWNER.sign_message(sms_challenge("web3", DATASET, None, value))
+    path = f"{service}{PLACES['web3'][2]}"
+
+    def post(charset, body):
+        headers = {"Authorization": signature, "Content-Type": f"text/plain; charset={charset}"}
+        return requests.post(path, data=body, headers=headers, timeout=10).status_code
+
+    assert post("klingon", b"x") == 415
+    assert post("utf-8", value.encode("latin-1")) == 401  # another secret than was signed
+    assert post("latin-1", value.encode("latin-1")) == 204
+
+
+@pytest.mark.parametrize("change", [lambda v: 55 - v, lambda v: v - 27, lambda v: v + 8, lambda v: v + 4])
+def test_the_last_byte_of_a_signature_is_what_web3j_takes(service, kind, change):
+    address, name, path = PLACES[kind]
+    signature = OWNER.sign_message(sms_challenge(kind, address, name, "x"))
+    v = int(signature[-2:], 16)
+    headers = {"Authorization": f"{signature[:-2]}{change(v):02x}"}
+    answer = requests.post(service + path, data="x", headers=headers, timeout=10)
+    assert answer.status_code == (204 if change(v) == v + 4 else 401)
 
 
 def test_a_browser_may_push(service, kind):
@@ -326,8 +370,9 @@ def test_the_scheduler_gets_the_enclave_of_a_task(tee, tmp_path):
     store.close()
     assert ask_challenge(tee).text == answer.text
     assert ask_challenge(tee, WORKER).status_code == 401
-    assert requests.post(f"{tee}/tee/challenges/{TASK}", timeout=10).status_code == 401
-    assert requests.post(f"{tee}/tee/challenges/foo", timeout=10).status_code == 401
+    assert requests.post(f"{tee}/tee/challenges/{TASK}", timeout=10).status_code == 400
+    signed = {"Authorization": "0x12"}
+    assert requests.post(f"{tee}/tee/challenges/foo", headers=signed, timeout=10).status_code == 401
 
 
 @pytest.mark.parametrize("tee", [READY], indirect=True)
@@ -374,9 +419,14 @@ def test_no_enclave_for_a_task_that_is_not_for_one(tee):
     assert (answer.status_code, answer.content) == (401, b"")
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"{}", b"[" * 100_000])
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"\xff"', b"[" * 100_000])
 def test_a_session_request_that_is_none(service, body):
-    answer = requests.post(f"{service}/tee/sessions", data=body, timeout=10)
+    url, signed = f"{service}/tee/sessions", {"Authorization": "0x12", "Content-Type": "application/json"}
+    assert requests.post(url, data=body, headers=signed, timeout=10).status_code == 400
+    assert requests.post(url, data=b"{}", timeout=10).status_code == 400
+    text = {**signed, "Content-Type": "text/plain"}
+    assert requests.post(url, data=b"{}", headers=text, timeout=10).status_code == 415
+    answer = requests.post(url, data=b"{}", headers=signed, timeout=10)
     assert (answer.status_code, answer.json()) == (401, {"error": "INVALID_AUTHORIZATION"})
 
 
@@ -387,7 +437,8 @@ def test_a_session_request_that_is_none(service, body):
         ("/tee/properties/scone/v5", 200),
         ("/tee/properties/GRAMINE/v0", 200),
         ("/tee/properties/TDX/v999", 404),
-        ("/tee/properties/SGX/v5", 409),
+        ("/tee/properties/SGX/v5", 400),
+        ("/tee/properties/SGX", 400),
     ],
 )
 def test_properties_of_the_frameworks(service, path, status):

@@ -143,7 +143,8 @@ class TestLogs:
 
     def test_of_nothing(self, buyer, base, task):
         headers = {"Authorization": token_of(buyer, base, buyer.user.signer)}
-        assert status_of(buyer, f"{base}/tasks/0x{'00' * 32}/logs", headers)[0] == 404
+        assert status_of(buyer, f"{base}/tasks/0x{'00' * 32}/logs", headers) == (403, b"")
+        assert status_of(buyer, f"{base}/tasks/nonsense/logs", headers) == (403, b"")
         url = f"{base}/tasks/{task}/replicates/{buyer.user.address}/logs"
         assert status_of(buyer, url, headers)[0] == 404
 

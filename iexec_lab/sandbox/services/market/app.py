@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
 from iexec_lab.sandbox.ending import end
+from iexec_lab.sandbox.services.callers import NOBODY
 from iexec_lab.sandbox.services.market.book import Book
 from iexec_lab.sandbox.services.market.docs import docs_page
 from iexec_lab.sandbox.services.market.feed import Feed
@@ -19,6 +21,7 @@ from iexec_lab.sandbox.services.market.refusals import Refusal
 from iexec_lab.sandbox.services.market.routes import Market, find_route
 from iexec_lab.sandbox.services.market.store import open_store, to_json
 from iexec_lab.sandbox.services.market.watcher import Watcher
+from iexec_lab.sandbox.services.market.wire import LARGEST_JSON, TooDeepError, path_of, read_body
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -57,7 +60,7 @@ async def create(ctx: Context, options: MarketOptions | None = None) -> web.Appl
     async def close_feed(_: web.Application) -> None:
         await feed.close()
 
-    app = web.Application()
+    app = web.Application(client_max_size=LARGEST_JSON)
     app.router.add_route("*", "/{path:.*}", handle)
     app.cleanup_ctx.append(follow_chain)
     app.on_shutdown.append(close_feed)
@@ -66,8 +69,10 @@ async def create(ctx: Context, options: MarketOptions | None = None) -> web.Appl
 
 async def _answer(request: web.Request, market: Market, limiter: RateLimiter | None) -> web.Response:
     headers = {"Vary": "Origin"}
-    if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+    if _is_preflight(request):
         return _preflight(request, headers)
+    if request.method == "OPTIONS":  # no preflight, and the real service marks its answer for nobody
+        headers["Access-Control-Allow-Origin"] = NOBODY
     limits = limiter.count(request) if limiter else {}
     if "Retry-After" in limits:
         refusal = {"ok": False, "error": "Rate limit exceeded"}
@@ -76,6 +81,11 @@ async def _answer(request: web.Request, market: Market, limiter: RateLimiter | N
         response = await _route(request, market)
     response.headers.update(headers | limits)
     return response
+
+
+def _is_preflight(request: web.Request) -> bool:
+    asked = request.headers.get("Origin") and request.headers.get("Access-Control-Request-Method")
+    return request.method == "OPTIONS" and bool(asked)
 
 
 def _preflight(request: web.Request, headers: Mapping[str, str]) -> web.Response:
@@ -88,7 +98,7 @@ def _preflight(request: web.Request, headers: Mapping[str, str]) -> web.Response
 
 async def _route(request: web.Request, market: Market) -> web.Response:
     """Find who answers; a known path with another verb says which verbs it has."""
-    verbs, parameter = find_route(request.path)
+    verbs, parameter = find_route(path_of(request))
     verb = "GET" if request.method == "HEAD" else request.method
     if verb in verbs:
         return await _run(request, market, verbs[verb], parameter)
@@ -106,6 +116,9 @@ async def _run(request: web.Request, market: Market, name: str, parameter: str) 
     if name == "docs":
         return web.Response(text=docs_page(), content_type="text/html", charset="utf-8")
     try:
+        if name != "version" and request.method in {"GET", "HEAD"}:
+            with suppress(TooDeepError):
+                await read_body(request)  # nobody needs it, but a malformed one fails here as there
         return web.json_response(text=await getattr(market, name)(request, parameter))
     except Refusal as refusal:
         status, message = refusal.status, refusal.message

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from iexec_lab.errors import ValidationError
 from iexec_lab.protocol import NULL_ADDRESS, to_address
 from iexec_lab.sandbox.services._login import is_proof, login_challenge, login_digest
+from iexec_lab.sandbox.services._signatures import is_ethers_signature
 from iexec_lab.sandbox.services.market.refusals import UnauthorizedError
 from iexec_lab.services.auth import MARKET
 
@@ -55,7 +56,7 @@ def authorize(db: sqlite3.Connection, chain_id: int, header: str | None) -> str:
     row = db.execute(query, (address, digest)).fetchone()
     if row is None or address == NULL_ADDRESS:
         raise UnauthorizedError
-    if not is_proof(_typed_data(chain_id, row["value"]), digest, signature, address):
+    if not is_proof(_typed_data(chain_id, row["value"]), digest, signature, address, is_ethers_signature):
         raise UnauthorizedError
     with db:
         db.execute("DELETE FROM challenges WHERE address = ?", (address,))

@@ -1,7 +1,7 @@
 """The feed: what happens at the market, told over socket.io to those who joined a room.
 
 python-socketio has the sessions, both transports, pings and rooms. Ours is what the real service, socket.io 4
-on Node, does otherwise: its answers to wrong requests, the end of a session that sends nonsense, ``leave``,
+on Node, does otherwise: its answers to wrong requests, which packets end a session and how, ``leave``,
 which looks at a field ``category`` that nobody sends, and ``leaveAll``, which does nothing.
 """
 
@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from aiohttp import web
 
 from iexec_lab.protocol.javascript import to_text
+from iexec_lab.sandbox.services.market import packets
+from iexec_lab.sandbox.services.market.packets import read_packet
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -29,17 +31,14 @@ MOST_WAITING: Final = 10_000
 """Messages that are kept for a client who does not read."""
 TOPICS: Final = ("orders", "deals")
 
-_CONNECT, _DISCONNECT, _EVENT, _ACK = range(4)
-_RESERVED: Final = {
-    "connect",
-    "connect_error",
-    "disconnect",
-    "disconnecting",
-    "newListener",
-    "removeListener",
-}
-"""Events that no client may send."""
 _CLOSE: Final = "1"
+_IGNORED: Final = ("0", "5", "6")
+"""Packets that begin so: open, upgrade and noop, when a client sends them at the wrong time."""
+_PING: Final = "2"
+_FAREWELL: Final = "6\x1e1"
+"""A noop, and the end."""
+_LINGER: Final = 30.0
+_UNDEFINED: Final = "undefined"
 _PACKETS: Final = tuple("0123456b")
 _SEPARATOR: Final = "\x1e"
 _METHODS: Final = "GET,HEAD,PUT,PATCH,POST,DELETE"
@@ -70,6 +69,7 @@ class Feed:
         self._chain_id = chain_id
         self._rooms = {f"{chain_id}:{topic}" for topic in TOPICS}
         self._polled: set[str] = set()
+        self._closing: dict[str, tuple[float, list[str]]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._server: Any = None
         self._obey: Callable[[str, str], Awaitable[None]]
@@ -103,6 +103,8 @@ class Feed:
             library = await asyncio.to_thread(importlib.import_module, "socketio")
             self._server = self._server or self._make_server(library)
         sid = request.query.get("sid")
+        if sid in self._closing:
+            return self._farewell(request, sid)
         if sid is None:
             answer: web.StreamResponse = await self._server.handle_request(request)
             return answer
@@ -123,10 +125,14 @@ class Feed:
                 return "Bad request"
             return None if request.query.get("EIO") == "4" else "Unsupported protocol version"
         session = self._sessions.get(sid)
-        if session is None or session.closed:
+        if sid in self._closing:
+            is_open = True
+        elif session is None or session.closed:
             return "Session ID unknown"
-        is_known = request.method in {"GET", "POST"} and session.connected
-        return "Bad request" if mixed or session.upgraded or not is_known else None
+        else:
+            is_open = session.connected and not session.upgraded
+        is_known = is_open and request.method in {"GET", "POST"}
+        return None if is_known and not mixed else "Bad request"
 
     async def _poll(self, request: web.Request, sid: str) -> web.StreamResponse:
         """Wait for what there is to tell. Two polls at once end the session."""
@@ -150,9 +156,12 @@ class Feed:
             session = self._sessions.get(sid)
             if session is None or session.closed:
                 break
-            if text == _CLOSE:  # the library would let a poll wait on
-                await self._end(sid)
+            if text.startswith(_CLOSE):  # the library would let a poll wait on
+                session.queue.put_nowait(packet(packet_type=importlib.import_module("engineio.packet").NOOP))
+                await self._end(sid, by_client=True)
                 break
+            if text.startswith(_IGNORED):
+                continue
             try:
                 await session.receive(packet(encoded_packet=text))
             except Exception:  # noqa: BLE001 -- the library has no error in common for what is no packet
@@ -184,8 +193,6 @@ class Feed:
             logger=log,
             engineio_logger=log,
         )
-        for event, obey in (("join", self._join), ("leave", self._leave), ("leaveAll", self._leave_all)):
-            server.on(event, obey)
         self._obey = server.eio.handlers["message"]
         server.eio.on("message", self._heed)
         server.eio.start_background_task = self._start_task
@@ -199,45 +206,92 @@ class Feed:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _end(self, sid: str) -> None:
+    async def _end(self, sid: str, *, by_client: bool = False) -> None:
         """End a session: who polls is told so, a WebSocket is closed."""
         session = self._sessions.pop(sid, None)
         if session is not None:
-            await session.close(wait=False, abort=session.upgraded)
+            await session.close(wait=False, abort=session.upgraded or by_client)
             session.queue.put_nowait(None)  # ends the task that writes
+
+    async def _refuse(self, sid: str) -> None:
+        """End a session for what it sent; where no poll waits, the next one is told."""
+        session = self._sessions.get(sid)
+        if session is None or session.upgraded or sid in self._polled:
+            return await self._end(sid)
+        waiting = []
+        while not session.queue.empty():
+            packet = session.queue.get_nowait()
+            waiting += [packet.encode()] if packet else []
+        await self._end(sid)
+        now = asyncio.get_running_loop().time()
+        self._closing = {each: state for each, state in self._closing.items() if state[0] > now}
+        self._closing[sid] = now + _LINGER, waiting
+        return None
+
+    def _farewell(self, request: web.Request, sid: str) -> web.Response:
+        """What a session that was refused still hears: what waited for it, then that it is over."""
+        _, waiting = self._closing[sid]
+        if request.method == "POST":
+            return web.Response(text="ok", content_type="text/html")
+        text = _SEPARATOR.join(waiting) or _FAREWELL
+        if waiting:
+            waiting.clear()
+        else:
+            del self._closing[sid]
+        return web.Response(text=text, content_type="text/plain", charset="UTF-8")
 
     async def _heed(self, sid: str, text: Any) -> None:
         """Act on a socket.io packet; one that the real service does not let pass ends the session."""
-        packet = _read(text)
-        is_connected = self._server.manager.sid_from_eio_sid(sid, "/") is not None
+        session = self._sessions.get(sid)
+        if session is None:
+            return
+        member = self._server.manager.sid_from_eio_sid(sid, "/")
+        if missing := getattr(session, "attachments", 0):
+            # An event with bytes: nobody listens to one, but its parts have to come.
+            session.attachments = missing - 1
+            if not isinstance(text, bytes) or (missing == 1 and member is None):
+                await self._refuse(sid)
+            return
+        packet = read_packet(text)
         if packet is None:
-            await self._end(sid)
-        elif packet.packet_type == _CONNECT and packet.namespace not in {None, "/"}:
+            await self._refuse(sid)
+        elif packet.attachments:
+            session.attachments = packet.attachments
+        else:
+            await self._obey_packet(sid, member, packet)
+
+    async def _obey_packet(self, sid: str, member: str | None, packet: packets.Packet) -> None:
+        """``member`` is the session within the one namespace, None before it connected."""
+        if packet.type == packets.CONNECT and packet.namespace != "/":
             await self._server.eio.send(sid, f'4{packet.namespace},{{"message":"Invalid namespace"}}')
-        elif packet.namespace not in {None, "/"} or is_connected == (packet.packet_type == _CONNECT):
-            await self._end(sid)
-        elif packet.packet_type != _ACK:  # nothing of ours asks for one
-            await self._obey(sid, text)
+        elif packet.namespace != "/" or (member is None) != (packet.type == packets.CONNECT):
+            await self._refuse(sid)
+        elif packet.type in {packets.CONNECT, packets.DISCONNECT}:
+            await self._obey(sid, str(packet.type))
+        elif packet.type == packets.EVENT and member:
+            await self._act(member, packet.data or [None], packet.id, sid)
+        elif packet.type != packets.ACK:  # nothing of ours asks for one
+            await self._refuse(sid)
 
-    # -- events: acknowledged with true, or not at all -----------------------------------------------------
-
-    async def _join(self, sid: str, data: Any = None, *_: Any) -> Any:
-        if not isinstance(data, dict) or not data.get("chainId") or not data.get("topic"):
-            return self._server.not_handled
-        room = f"{to_text(data['chainId'])}:{to_text(data['topic'])}"
-        if room in self._rooms:  # nobody speaks in others, and a client could fill the memory with them
-            await self._server.enter_room(sid, room)
-        return True
-
-    async def _leave(self, sid: str, data: Any = None, *_: Any) -> Any:
-        if not isinstance(data, dict):
-            return self._server.not_handled
-        category = to_text(data["category"]) if "category" in data else "undefined"
-        await self._server.leave_room(sid, f"{to_text(data.get('chainId'))}:{category}")
-        return True
-
-    async def _leave_all(self, _: str, data: Any = None, *__: Any) -> Any:
-        return True if isinstance(data, dict) else self._server.not_handled
+    async def _act(self, member: str, event: list[Any], number: str | None, sid: str) -> None:
+        """Do what an event says; with exactly one argument and a number it is acknowledged with true."""
+        name, *arguments = event
+        data = arguments[0] if arguments else None
+        if data is None or name not in {"join", "leave", "leaveAll"}:
+            return
+        given = data if isinstance(data, dict) else {}
+        chain = given.get("chainId", _UNDEFINED)
+        topic = given.get("topic" if name == "join" else "category", _UNDEFINED)
+        room = f"{to_text(chain)}:{to_text(topic)}"
+        if name == "join":
+            if not (_is_true(chain) and _is_true(topic)):
+                return
+            if room in self._rooms:  # nobody speaks in others, and a client could fill the memory with them
+                await self._server.enter_room(member, room)
+        elif name == "leave":
+            await self._server.leave_room(member, room)
+        if number is not None and len(arguments) == 1:
+            await self._server.eio.send(sid, f"3{number}[true]")
 
 
 class _WebSocket:
@@ -245,12 +299,15 @@ class _WebSocket:
 
     def __init__(self, talk: Callable[[_WebSocket], Awaitable[None]], _: Any) -> None:
         self._talk = talk
+        self._is_upgrade = False
         self._socket = web.WebSocketResponse(
             compress=False, max_msg_size=MAX_PAYLOAD, receive_timeout=PING_INTERVAL + PING_TIMEOUT
         )
 
     async def __call__(self, environ: Mapping[str, Any]) -> web.WebSocketResponse:
-        await self._socket.prepare(environ["aiohttp.request"])
+        request = environ["aiohttp.request"]
+        self._is_upgrade = "sid" in request.query
+        await self._socket.prepare(request)
         await self._talk(self)
         await self._socket.close()
         return self._socket
@@ -258,15 +315,19 @@ class _WebSocket:
     async def send(self, text: str) -> None:
         await self._socket.send_str(text)
 
-    async def wait(self) -> str:
-        """The next packet; OSError when there is none any more."""
-        try:
-            text = await self._socket.receive_str()
-        except TypeError as error:  # it was closed, or bytes came
-            raise ConnectionError("no text") from error
-        if not text.startswith(_PACKETS):
-            raise ConnectionError("no packet")
-        return text
+    async def wait(self) -> str | bytes:
+        """The next packet, or the bytes that belong to one; OSError when there is none any more."""
+        while True:
+            text = (await self._socket.receive()).data
+            if isinstance(text, bytes) and not self._is_upgrade:
+                return text
+            if not isinstance(text, str):  # it was closed
+                raise ConnectionError("no text")
+            if not text.startswith(_PACKETS) or (text.startswith(_PING) and not self._is_upgrade):
+                raise ConnectionError("no packet")
+            if self._is_upgrade or not text.startswith(_IGNORED):
+                self._is_upgrade = self._is_upgrade and text.startswith(_PING)
+                return text
 
     async def close(self) -> None:
         await self._socket.close()
@@ -283,23 +344,6 @@ def _preflight(request: web.Request) -> web.Response:
     return web.Response(status=204, headers=told)
 
 
-def _read(text: Any) -> Any:
-    """A socket.io packet that a client may send, by the checks of Node's parser; None for any other."""
-    if not isinstance(text, str):
-        return None
-    try:
-        packet = importlib.import_module("socketio.packet").Packet(encoded_packet=text)
-    except (ValueError, RecursionError):
-        return None
-    data = packet.data
-    is_valid = {
-        _CONNECT: data is None or isinstance(data, dict),
-        _DISCONNECT: data is None,
-        _EVENT: isinstance(data, list) and bool(data) and _is_event(data[0]),
-        _ACK: isinstance(data, list),
-    }
-    return packet if is_valid.get(packet.packet_type, False) else None
-
-
-def _is_event(name: Any) -> bool:
-    return isinstance(name, int) or (isinstance(name, str) and name not in _RESERVED)
+def _is_true(value: Any) -> bool:
+    """Whether JavaScript takes a value for true: empty lists and objects are."""
+    return isinstance(value, list | dict) or (value != _UNDEFINED and bool(value))

@@ -16,6 +16,7 @@ from typing import Any, Final
 from iexec_lab.errors import ValidationError
 from iexec_lab.protocol import to_address
 from iexec_lab.protocol.javascript import print_value, to_text
+from iexec_lab.sandbox.services.market.icap import is_icap
 from iexec_lab.sandbox.services.market.refusals import InvalidRequestError
 
 MAX_SAFE: Final = 2**53 - 1
@@ -51,16 +52,21 @@ def optional(read: Reader) -> Field:
 def read_fields(fields: Mapping[str, Field], values: Any, prefix: str = "") -> dict[str, Any]:
     """The clean values of those fields that are given.
 
-    Fields are looked at last to first, as yup does: of several faults the last field's is reported.
+    Fields are looked at last to first, as yup does: of several faults the last field's is reported. Values
+    are converted before any of them is judged, and where that stumbles it comes first.
 
     Raises:
         InvalidRequestError: with the message of one fault.
+        TypeError: a value that the real service can not convert: its status is 500.
     """
     if not isinstance(values, Mapping):
         where = prefix.rstrip(".") or "this"
         raise InvalidRequestError(
             f"{where} must be a `object` type, but the final value was: `{print_value(values)}`."
         )
+    for name, field in fields.items():
+        if field.read is bytes32 and isinstance(value := values.get(name), list | dict):
+            bytes32(prefix + name, value)
     clean = {}
     for name, field in reversed(list(fields.items())):
         path = prefix + name
@@ -83,7 +89,7 @@ def text(path: str, value: Any) -> str:
 
 
 def address(path: str, value: Any) -> str:
-    """An address in any case, returned in EIP-55 form."""
+    """An address in any case, returned in EIP-55 form; one of the ICAP (``XE…``) as it is given."""
     return _address(text(path, value), f"{path} is not a valid ethereum address")
 
 
@@ -93,6 +99,8 @@ def address_or_any(path: str, value: Any) -> str:
 
 
 def _address(given: str, message: str) -> str:
+    if is_icap(given):
+        return given
     try:
         return to_address(given)
     except ValidationError:

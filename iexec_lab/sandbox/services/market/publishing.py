@@ -11,6 +11,7 @@ from iexec_lab.errors import ChainError
 from iexec_lab.ethereum.contracts import ENTRY, HUB, REGISTRY
 from iexec_lab.protocol import NULL_ADDRESS, ORDERS, hash_typed_data, to_address
 from iexec_lab.sandbox.services.market.book import backing
+from iexec_lab.sandbox.services.market.icap import behind_icap
 from iexec_lab.sandbox.services.market.kinds import DATASET, REQUEST, WORKERPOOL, Kind
 from iexec_lab.sandbox.services.market.refusals import ChainFailedError, RuleError
 from iexec_lab.sandbox.services.market.schemas import TARGETS
@@ -103,14 +104,16 @@ class Publisher:
 
     def _hash(self, kind: Kind, order: Mapping[str, Any]) -> str:
         """The order's hash; like the real service, the market asks nothing of tags and parameters here."""
-        return "0x" + hash_typed_data(self._ctx.domain.to_json(), _types(kind), dict(order)).hex()
+        message = {name: behind_icap(value) for name, value in order.items() if name != "params"}
+        message |= {"params": order["params"]} if "params" in order else {}
+        return "0x" + hash_typed_data(self._ctx.domain.to_json(), _types(kind), message).hex()
 
     async def _signer(self, kind: Kind, order: Mapping[str, Any]) -> str:
         """Today's owner of the resource; a request's signer is its requester."""
         resource: str = order[kind.resource]
         if kind is REQUEST:
             return resource
-        registry = self._ctx.registries[kind.resource]
+        registry, resource = self._ctx.registries[kind.resource], behind_icap(resource)
         if not await self._read(registry, REGISTRY.isRegistered, resource):
             raise RuleError("Resource not deployed")
         return to_address(await self._read(resource, ENTRY.owner))

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from aiohttp.web import HTTPRequestEntityTooLarge
-
-from iexec_lab.protocol.javascript import loads
 from iexec_lab.sandbox.services.market import listing, schemas
 from iexec_lab.sandbox.services.market.challenges import authorize, challenge
 from iexec_lab.sandbox.services.market.kinds import KINDS, Kind
-from iexec_lab.sandbox.services.market.refusals import MalformedBodyError, UnknownObjectError
+from iexec_lab.sandbox.services.market.refusals import UnknownObjectError
 from iexec_lab.sandbox.services.market.store import count_open, counter, listed_order, single_order, to_json
 from iexec_lab.sandbox.services.market.watcher import CHECKPOINT, LAST_BLOCK
+from iexec_lab.sandbox.services.market.wire import decode_segment, path_of, query_of, read_body
 
 if TYPE_CHECKING:
     import asyncio
@@ -46,12 +44,15 @@ ROUTES: Final = {**_COLLECTIONS, **{f"{path}/:id": verbs for path, verbs in _ITE
 
 
 def find_route(path: str) -> tuple[Mapping[str, str], str]:
-    """The verbs of a path, each with the method of Market that answers, and the id that ends the path."""
-    known = path.lower().rstrip("/") if path != "/" else path
-    if known in _COLLECTIONS:
-        return _COLLECTIONS[known], ""
-    head, _, last = path.removesuffix("/").rpartition("/")
-    return (_ITEMS.get(head.lower(), {}), last) if last else ({}, "")
+    """The verbs of a path, each with the method of Market that answers, and the id that ends the path.
+
+    Case does not matter, nor one slash at the end. The id may be percent-encoded, the words before it not.
+    """
+    known = path.removesuffix("/")
+    if known.lower() in _COLLECTIONS:
+        return _COLLECTIONS[known.lower()], ""
+    head, _, last = known.rpartition("/")
+    return (_ITEMS.get(head.lower(), {}), decode_segment(last)) if last else ({}, "")
 
 
 class Market:
@@ -70,11 +71,11 @@ class Market:
         return to_json({"ok": True, "version": VERSION})
 
     async def challenge(self, request: web.Request, _: str) -> str:
-        wallet = schemas.read_challenge(_query(request), self._chain_id)
+        wallet = schemas.read_challenge(query_of(request), self._chain_id)
         return to_json({"ok": True, "data": challenge(self._db, self._chain_id, wallet)})
 
     async def categories(self, request: web.Request, _: str) -> str:
-        given = schemas.read_categories(_query(request), self._chain_id)
+        given = schemas.read_categories(query_of(request), self._chain_id)
         return listing.list_categories(self._db, given, self._chain_id)
 
     async def category(self, request: web.Request, name: str) -> str:
@@ -86,7 +87,7 @@ class Market:
         return '{"ok":true,' + listing.category_json(row, str(self._chain_id))[1:]
 
     async def deals(self, request: web.Request, _: str) -> str:
-        given = schemas.read_deals(_query(request), self._chain_id)
+        given = schemas.read_deals(query_of(request), self._chain_id)
         return listing.list_deals(self._db, given, self._chain_id)
 
     async def deal(self, request: web.Request, name: str) -> str:
@@ -99,7 +100,7 @@ class Market:
         return '{"ok":true,' + document[1:]
 
     async def ohlc(self, request: web.Request, _: str) -> str:
-        category = schemas.read_ohlc(_query(request), self._chain_id)
+        category = schemas.read_ohlc(query_of(request), self._chain_id)
         return to_json({"ok": True, "ohlc": listing.ohlc(self._db, category)})
 
     async def metrics(self, request: web.Request, _: str) -> str:
@@ -109,7 +110,7 @@ class Market:
 
     async def orders(self, request: web.Request, _: str) -> str:
         kind = _kind(request)
-        given = schemas.read_book(kind, _query(request), self._chain_id)
+        given = schemas.read_book(kind, query_of(request), self._chain_id)
         return listing.list_orders(self._db, kind, given, self._chain_id)
 
     async def order(self, request: web.Request, name: str) -> str:
@@ -140,13 +141,13 @@ class Market:
 
     async def _authorized(self, request: web.Request) -> tuple[Kind, Any, str]:
         """The body and the wallet of a request that changes something; its challenge is used up."""
-        body = await _read_body(request)
+        body = await read_body(request)
         self._check_chain(request)
         wallet = authorize(self._db, self._chain_id, request.headers.get("Authorization"))
         return _kind(request), body, wallet
 
     def _check_chain(self, request: web.Request) -> None:
-        schemas.read_chain(_query(request), self._chain_id)
+        schemas.read_chain(query_of(request), self._chain_id)
 
     def _row(self, order_hash: str) -> sqlite3.Row | None:
         query = "SELECT * FROM orders WHERE hash = ?"
@@ -155,34 +156,4 @@ class Market:
 
 
 def _kind(request: web.Request) -> Kind:
-    return _BY_PATH["/" + request.path.lower().split("/")[1]]
-
-
-def _query(request: web.Request) -> dict[str, Any]:
-    """The query as Node reads it: a name given twice has a list."""
-    given: dict[str, Any] = {}
-    for name, value in request.query.items():
-        known = given.get(name)
-        if known is None:
-            given[name] = value
-        else:
-            given[name] = [*(known if isinstance(known, list) else [known]), value]
-    return given
-
-
-async def _read_body(request: web.Request) -> Any:
-    """The body of a JSON request, ``{}`` for other content.
-
-    Raises:
-        MalformedBodyError: it is not a JSON object or list, or too long.
-    """
-    if request.content_type != "application/json":
-        return {}
-    try:
-        text = (await request.text()).strip()
-        body = loads(text) if text else {}
-    except (ValueError, HTTPRequestEntityTooLarge):
-        raise MalformedBodyError from None
-    if not isinstance(body, dict | list):
-        raise MalformedBodyError
-    return body
+    return _BY_PATH["/" + path_of(request).lower().split("/")[1]]

@@ -144,10 +144,15 @@ def _read_order(path: str, value: Any, kind: Kind) -> dict[str, Any]:
 
 
 def read_unpublish(kind: Kind, body: Any) -> tuple[str, str]:
-    """The target of a ``PUT`` and what it names: an order hash, or an address."""
-    target = read_fields({"target": optional(partial(fields.one_of, allowed=TARGETS))}, body).get(
-        "target", TARGETS[0]
+    """The target of a ``PUT`` and what it names: an order hash or an address; both are read if given."""
+    named = isinstance(body, dict) and body.get("target", TARGETS[0]) not in TARGETS[1:]
+    given = read_fields(
+        {
+            "orderHash": Field(fields.bytes32, required=named),
+            kind.resource: Field(fields.address, required=not named),
+            "target": optional(partial(fields.one_of, allowed=TARGETS)),
+        },
+        body,
     )
-    name = "orderHash" if target == TARGETS[0] else kind.resource
-    reader = fields.bytes32 if target == TARGETS[0] else fields.address
-    return target, read_fields({name: required(reader)}, body)[name]
+    target = given.get("target", TARGETS[0])
+    return target, given["orderHash" if target == TARGETS[0] else kind.resource]

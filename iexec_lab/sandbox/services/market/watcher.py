@@ -112,11 +112,16 @@ class Watcher:
 
     def _act(self, found: Findings) -> list[Message]:
         book, messages = self._book, []
+        matches = [args for event, args, _ in found.events if event is EVENTS.OrdersMatched]
+        requests = [to_hex(args["requestHash"]) for args in matches]
+        # First: a request that was just filled does not need the offers that were filled with it.
+        settled = {each: book.settle(each, found.consumed[each]) for each in requests}
         for event, args, record in found.events:
             if event is EVENTS.OrdersMatched:
                 for name in _MATCH_HASHES:
                     order_hash = to_hex(args[name])
                     messages += book.settle(order_hash, found.consumed[order_hash])
+                    messages += settled.pop(order_hash, [])
                 deal = found.deals[to_hex(args["dealid"])]
                 messages += add_deal(book.db, self._ctx.chain_id, args, deal, record, found.times)
             elif event in _CLOSED:

@@ -96,6 +96,34 @@ def test_a_match_is_told(world: World) -> None:
     talk(world, work)
 
 
+def test_a_match_of_all_there_is_tells_of_each_order_once(world: World) -> None:
+    app, dataset = world.deploy_app(world.alice), world.deploy_dataset(world.alice)
+    pool = world.deploy_workerpool(world.bob)
+    orders = [
+        world.app_order(app, world.alice, volume=2),
+        world.dataset_order(dataset, world.alice, volume=2),
+        world.workerpool_order(pool, world.bob, volume=2),
+        world.request_order(app, world.carol, dataset=dataset, volume=2),
+    ]
+    for order, owner in zip(orders, (world.alice, world.alice, world.bob, world.carol), strict=True):
+        world.publish(order, owner)
+
+    async def work() -> None:
+        async with Client(world.url, "websocket") as client:
+            await client.join("orders")
+            await client.join("deals")
+            await asyncio.to_thread(world.match, *orders)
+            told = []
+            while (packet := await client.packet()).startswith('2["') and "deal_created" not in packet:
+                told.append(json.loads(packet[1:]))
+            assert told == [[f"{order.kind}_unpublished", order.hash(world.domain)] for order in orders]
+            assert all(
+                world.order(order.kind, order.hash(world.domain))["status"] == "filled" for order in orders
+            )
+
+    talk(world, work)
+
+
 def test_cancelled_and_cleaned_orders_are_told(world: World) -> None:
     app = world.deploy_app(world.alice)
     order, request = world.app_order(app, world.alice), world.request_order(app, world.carol)

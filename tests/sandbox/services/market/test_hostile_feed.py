@@ -73,21 +73,21 @@ async def assert_ended(feed, client):
         "4x",
         "47",
         "40",
-        "42",
         "42{}",
         "42[]",
         "42[{}]",
+        "42[true]",
+        '42["join",NaN]',
+        '42["join"]x',
         '42["join"',
         '42["connect"]',
         '42["disconnect",1]',
         '42/admin,["join"]',
         '41"x"',
-        "43",
         '44{"message":"x"}',
-        '451-["join",{"_placeholder":true,"num":0}]',
-        "42" + "9" * 200 + '["join"]',
+        '450-["join"]',
+        '451["join"]',
         "42" + "[" * 100_000,
-        '42["join",' + "9" * 5000 + "]",
         "bAAAA",
     ],
     ids=lambda packet: packet[:20],
@@ -99,6 +99,100 @@ def test_nonsense_ends_the_session(transport, packet):
         await assert_ended(feed, client)
 
     talk(conversation, transport)
+
+
+@TRANSPORTS
+@pytest.mark.parametrize(
+    ("packets", "answers"),
+    [
+        (["42", "43", "42[1.5]", '42["foo"]', '421["foo"]', "431[]"], []),
+        (["42" + "9" * 200 + '["join"]', '42["join",' + "9" * 5000 + "]"], []),
+        (['421["join"]', '421["join",null]', '421["join",5]', '421["join",{"chainId":0,"topic":"x"}]'], []),
+        (['421["join",{"chainId":1,"topic":"x"},2]', '421["leave"]', '421["leaveAll",null]'], []),
+        (['421["join",{"chainId":[],"topic":{}}]', '422["leave",5]', '423["leaveAll",[]]'], ["1", "2", "3"]),
+        (['42007["leave",{}]', "42" + "1" * 20 + '["leave",{}]'], ["7", "11111111111111110000"]),
+        (["5", "0", "6"], []),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_what_is_odd_and_allowed(transport, packets, answers):
+    async def conversation(_, client):
+        for packet in packets:
+            await client.raw(packet)
+        for answer in answers:
+            assert await client.packet() == f"3{answer}[true]"
+        await client.join("orders")
+
+    talk(conversation, transport)
+
+
+@TRANSPORTS
+def test_an_event_with_bytes_waits_for_them(transport):
+    async def conversation(feed, client):
+        await client.join("orders")
+        for _ in range(2):
+            await client.raw('452-["join",{"_placeholder":true,"num":0}]')
+            for part in (b"a", b"b"):
+                if transport == "websocket":
+                    await client.socket.send_bytes(part)
+                else:
+                    await client.raw("bAAAA")
+        await client.join("orders")
+        await client.raw('451-["join",{"_placeholder":true,"num":0}]')
+        await client.raw("42" + JOIN)
+        await assert_ended(feed, client)
+
+    talk(conversation, transport)
+
+
+def test_who_does_not_poll_in_that_moment_is_told_with_the_next_poll():
+    async def conversation(feed, url):
+        async with aiohttp.ClientSession() as session:
+            url += "/ws/"
+            query = {"EIO": "4", "transport": "polling"}
+
+            async def poll():
+                async with session.get(url, params=query) as response:
+                    return response.status, await response.text()
+
+            async def push(packet):
+                async with session.post(url, params=query, data=packet) as response:
+                    return response.status, await response.text()
+
+            query["sid"] = json.loads((await poll())[1][1:])["sid"]
+            await push("40")
+            assert (await poll())[1].startswith('40{"sid"')
+            assert await push('421["leave",{}]') == (200, "ok")
+            assert await push("42{}") == (200, "ok")
+            assert await push('421["leave",{}]') == (200, "ok")
+            assert await poll() == (200, "431[true]")
+            assert await poll() == (200, f"6{MARK}1")
+            unknown = (400, '{"code":1,"message":"Session ID unknown"}')
+            assert await poll() == await push("3") == unknown
+            assert not feed._sessions
+
+    talk(conversation)
+
+
+def test_a_client_that_says_goodbye_ends_its_poll():
+    async def conversation(feed, url):
+        async with aiohttp.ClientSession() as session:
+            url += "/ws/"
+            query = {"EIO": "4", "transport": "polling"}
+            async with session.get(url, params=query) as response:
+                query["sid"] = json.loads((await response.text())[1:])["sid"]
+            poll = asyncio.ensure_future(session.get(url, params=query))
+            for _ in range(1000):
+                if feed._polled:
+                    break
+                await asyncio.sleep(0.01)
+            async with session.post(url, params=query, data="1") as response:
+                assert await response.text() == "ok"
+            async with await poll as response:
+                assert await response.text() == "6"
+            assert not feed._sessions
+
+    talk(conversation)
 
 
 @TRANSPORTS

@@ -43,6 +43,39 @@ def stake_of(world: World, address: str) -> int:
     return stake
 
 
+def test_an_address_may_be_an_icap_one(world: World) -> None:
+    """It stays as it was written: only the chain knows whose it is."""
+    app = world.deploy_app(world.alice)
+    order = world.app_order(app, world.alice)
+    written = icap(app)
+    body = {"order": {**order.to_json(), "app": written}}
+
+    status, answer = world.post("/apporders", body, world.alice)
+
+    assert (status, answer["published"]["order"]["app"]) == (200, written)
+    assert answer["published"]["orderHash"] == order.hash(world.domain)
+    assert answer["published"]["signer"] == world.alice.address
+    assert world.get("/apporders", app=app)[1]["count"] == 0
+    assert world.get("/apporders", app=written)[1]["count"] == 1
+    assert world.refusal(order, world.alice) == (403, "order already published")
+    assert world.get("/apporders", app=written.lower())[0] == 400
+    assert world.get("/apporders", app="XE00" + written[4:])[0] == 400
+    gone = {"target": "unpublish_all", "app": written}
+    assert world.put("/apporders", gone, world.alice)[1]["unpublished"] == [order.hash(world.domain)]
+    data = world.get("/challenge", address=icap(world.bob.address))
+    assert data[0] == 200
+
+
+def icap(address: str) -> str:
+    number, text = int(address, 16), ""
+    while number:
+        number, digit = divmod(number, 36)
+        text = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[digit] + text
+    text = text.rjust(30, "0")
+    rest = int("".join(str(int(each, 36)) for each in text + "XE00")) % 97
+    return f"XE{98 - rest:02d}{text}"
+
+
 def test_an_app_order_is_published(world: World, app: str) -> None:
     order = world.app_order(app, world.alice, appprice=5, volume=3, tag=TEE)
 

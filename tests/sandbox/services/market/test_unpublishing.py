@@ -70,6 +70,26 @@ def test_the_newest_or_all_of_a_resource(world: World, target: str) -> None:
     assert world.order("workerpoolorder", kept)["status"] == "open"
 
 
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ({"target": "unpublish_all", "orderHash": "bad"}, "orderHash must be a bytes32 hexstring"),
+        ({"target": "unpublish_last", "orderHash": None}, "orderHash cannot be null"),
+        (
+            {"target": "unpublish_orderHash", "orderHash": WORD, "app": "bad"},
+            "app is not a valid ethereum address",
+        ),
+        ({"orderHash": WORD, "app": None}, "app cannot be null"),
+        ({"target": None, "orderHash": WORD}, "target cannot be null"),
+    ],
+)
+def test_what_is_not_needed_is_validated_too(world: World, body: dict[str, object], error: str) -> None:
+    app = world.deploy_app(world.alice)
+    order_hash = world.publish(world.app_order(app, world.alice), world.alice)
+    assert world.put("/apporders", {"app": app, **body}, world.alice) == (400, {"ok": False, "error": error})
+    assert world.order("apporder", order_hash)["status"] == "open"
+
+
 def test_requests_are_named_by_their_requester(world: World) -> None:
     app = world.deploy_app(world.alice)
     world.publish(world.app_order(app, world.alice), world.alice)
