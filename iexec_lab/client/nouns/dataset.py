@@ -14,6 +14,7 @@ from iexec_lab.client.options import takes
 from iexec_lab.crypto import file_checksum, generate_dataset_key
 from iexec_lab.errors import CryptoError
 from iexec_lab.ethereum.contracts import DATASET, DATASET_REGISTRY
+from iexec_lab.project.dataset_entry import fill_encrypted
 from iexec_lab.project.encrypt_folder import KEYS, Overwrite, Progress, encrypt_folder
 from iexec_lab.protocol import NULL_BYTES32, dataset_arguments
 from iexec_lab.regular_files import read_regular
@@ -173,7 +174,8 @@ class Datasets(Asset):
         """Encrypt what is in ``datasets/original``, each file or folder with a key of its own.
 
         Needs no chain and no wallet. Keys are written as ``<name>.key`` and also as ``dataset.key`` (the last
-        one wins); folders are zipped.
+        one wins); folders are zipped. A dataset in ``iexec.json`` gets the last one's checksum, and its name
+        where it had the sample's.
 
         Args:
             force: Replace files without asking.
@@ -212,7 +214,7 @@ class Datasets(Asset):
         overwrite: Overwrite | None = None,
         progress: Progress | None = None,
     ) -> dict[str, Any]:
-        return encrypt_folder(
+        made = encrypt_folder(
             self.session.folder,
             force=force,
             dataset_keystoredir=dataset_keystoredir,
@@ -221,6 +223,8 @@ class Datasets(Asset):
             overwrite=overwrite,
             progress=progress,
         )
+        fill_encrypted(self.session.folder, made["encryptedFiles"][-1])
+        return made
 
     def prepare_bulk(self, orders: list[Any], max_dataset_per_task: int = 100) -> dict[str, Any]:
         """Upload dataset orders for a bulk, one request that uses many datasets.

@@ -40,6 +40,7 @@ def init(context: Context, args: Namespace) -> Outcome:
 
 def encrypt(context: Context, args: Namespace) -> Outcome:
     from iexec_lab import frames
+    from iexec_lab.project.dataset_entry import fill_encrypted
     from iexec_lab.project.encrypt_folder import encrypt_folder
 
     with context.face.working("Encrypting") as step:
@@ -50,6 +51,9 @@ def encrypt(context: Context, args: Namespace) -> Outcome:
             progress=lambda name, done, total: step.update(f"{name} {_percent(done, total)}"),
             **given(args, _FOLDERS),
         )
+    filled = fill_encrypted(context.folder, raw["encryptedFiles"][-1])
+    if filled:
+        context.face.note(filled)
     return Outcome(
         raw,
         lambda: frames.build("encrypted_file", raw["encryptedFiles"]),
@@ -80,7 +84,8 @@ COMMANDS = (
         encrypt,
         options=(OVERWRITE, *DATASET_FOLDERS),
         example="dataset encrypt",
-        notes="The answer has the checksum: put it into iexec.json before dataset deploy.",
+        notes="The dataset in iexec.json gets the checksum (of several files that of the last, whose key is\n"
+        "dataset.key); storage upload then fills in where the file is.",
     ),
     asset_commands.deploy("dataset"),
     asset_commands.show("dataset"),
