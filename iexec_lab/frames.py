@@ -212,6 +212,8 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
             running:count started_at:time=startTime final_deadline:time=finalTime""",
         "log": "task_id:hash=taskid index:count worker:address stdout:text stderr:text",
         "encrypted_file": "original:text encrypted:text key_file:text=key checksum:hash",
+        "published_file": """dataset:address=address order_hash:hash=orderHash price_nrlc:nrlc=price cid:text
+            checksum:hash key_file:text=key done:text skipped:text""",
         "key_file": """private_key_file:text=privateKeyFile public_key_file:text=publicKeyFile
             folder:text=secretPath""",
         "claim": "index:count task_id:hash tx_hash:hash",

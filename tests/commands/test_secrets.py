@@ -68,6 +68,25 @@ def test_what_was_encrypted_is_what_is_deployed(iexec):
     assert iexec.text(f"orderbook dataset {dataset} --quiet")[1] == ""
 
 
+def test_a_file_is_sold_with_one_line(iexec):
+    (iexec.folder / "table.csv").write_text(f"{time.time_ns()}")
+    line = "dataset publish-file table.csv --price 1 nRLC --tag tee,tdx"
+    plan = iexec(f"{line} --dry-run")
+    assert (plan["action"], plan["datasetprice_nrlc"]) == ("dataset publish-file", "1")
+    out, err = iexec.text(line)
+    key = iexec.folder / ".secrets/datasets/table.csv.key"
+    assert f"Keep its key, which nobody can make again: {key}" in err
+    assert key.read_text() not in out + err
+    again = iexec(line)
+    assert (again["done"], again["price"], again["key"]) == ([], "1", str(key))
+    assert again["orderHash"] in out
+    assert iexec("dataset show")["address"] == again["address"]
+    (iexec.folder / "iexec.json").unlink()
+    (iexec.folder / "deployed.json").unlink()
+    assert iexec(line)["done"] == []
+    assert not (iexec.folder / "deployed.json").exists()
+
+
 def test_a_sample_and_another_owner_are_told_before_they_are_deployed(iexec):
     somebody = "0x90F79bf6EB2c4f870365E785982E1f101E93b906"
     iexec("workerpool init")

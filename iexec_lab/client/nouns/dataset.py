@@ -6,10 +6,11 @@ import os
 from typing import Any, ClassVar, Unpack
 
 from iexec_lab.client.matching.bulk import prepare_bulk
+from iexec_lab.client.matching.file_sale import STEPS, publish_file
 from iexec_lab.client.nouns._asset import Asset
 from iexec_lab.client.nouns._noun import Frame
 from iexec_lab.client.nouns._pandas import pd
-from iexec_lab.client.nouns._sale_options import DatasetSale
+from iexec_lab.client.nouns._sale_options import DatasetSale, FileSale
 from iexec_lab.client.options import takes
 from iexec_lab.crypto import file_checksum, generate_dataset_key
 from iexec_lab.errors import CryptoError
@@ -20,12 +21,19 @@ from iexec_lab.protocol import NULL_BYTES32, dataset_arguments
 from iexec_lab.regular_files import read_regular
 
 
+def _told(facts: dict[str, Any]) -> dict[str, Any]:
+    """The steps of ``publish_file`` as words."""
+    words = {name: ", ".join(STEPS[step] for step in facts[name]) for name in ("done", "skipped")}
+    return {**facts, **words}
+
+
 class Datasets(Asset):
     """``lab.dataset``: encrypt, deploy, show and sell datasets."""
 
     _FRAMES: ClassVar = {
         "show": Frame("dataset"),
         "encrypt": Frame("encrypted_file", lambda facts: facts["encryptedFiles"]),
+        "publish_file": Frame("published_file", one=_told),
     }
 
     kind = "dataset"
@@ -112,6 +120,52 @@ class Datasets(Asset):
             AbortedError: It was not confirmed.
         """
         return self._publish(address, options, force=force)
+
+    @takes(FileSale, tag="tee")
+    def publish_file(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        force: bool = False,
+        progress: Progress | None = None,
+        **options: Unpack[FileSale],
+    ) -> pd.DataFrame:
+        """Sell a file as a dataset: encrypt, upload, deploy, give its key to the SMS, publish an order.
+
+        What is done already is left out, so the same call again changes nothing, and ends what was
+        interrupted. The key stays in ``.secrets/datasets`` of the project folder; without it nobody can
+        ever read the encrypted file.
+
+        Args:
+            path: The file, or a folder, which is zipped.
+            force: Do it without asking.
+            progress: Called with what is done, bytes done and bytes in total (None when unknown).
+            **options: Those of ``FileSale``; the tag is ``tee`` by default.
+
+        Returns:
+            DataFrame, one row: ``dataset`` (its address), ``order_hash``, ``price_nrlc``, ``cid``,
+                ``checksum``, ``key_file``, and what was ``done`` and ``skipped``.
+
+        Raises:
+            CryptoError: The file cannot be read, or nothing can be written beside it.
+            OrderError: The dataset belongs to another wallet, or a check failed.
+            IpfsError, SmsError, MarketError, ApiError: A service was not reached, or refused.
+            ConfigurationError: The network has no IPFS node or no SMS.
+            AbortedError: It was not confirmed.
+        """
+        facts = self._fetch_publish_file(path, force=force, progress=progress, **options)
+        return self._draw("publish_file", facts)
+
+    @takes(FileSale, tag="tee")
+    def _fetch_publish_file(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        force: bool = False,
+        progress: Progress | None = None,
+        **options: Unpack[FileSale],
+    ) -> dict[str, Any]:
+        return publish_file(self.session, self.session.folder / path, options, force=force, progress=progress)
 
     def check_secret(self, address: str, tee_framework: str | None = None) -> bool:
         """Whether the key of an encrypted dataset is in the secret management service (SMS).

@@ -5,6 +5,7 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import Any, ClassVar, Unpack
 
+from iexec_lab.client.matching.hidden import SHORT, hidden
 from iexec_lab.client.nouns._book_filters import (
     FILTERS,
     AppFilters,
@@ -12,7 +13,6 @@ from iexec_lab.client.nouns._book_filters import (
     RequesterFilters,
     WorkerpoolFilters,
 )
-from iexec_lab.client.nouns._hidden import SHORT, hidden
 from iexec_lab.client.nouns._noun import Frame, Noun
 from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.options import takes, with_defaults

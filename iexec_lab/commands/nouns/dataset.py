@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iexec_lab.client.nouns._sale_options import FileSale
+from iexec_lab.client.options import on_a_line
 from iexec_lab.commands import asset_commands
-from iexec_lab.commands.handlers import calling, given
+from iexec_lab.commands.dry_run import DRY_RUN, rehearsable
+from iexec_lab.commands.handlers import calling, done, given
 from iexec_lab.commands.options import (
     CHAIN,
     DATASET_FOLDERS,
+    FORCE,
     OVERWRITE,
+    SENDS,
     SIGNS,
     TEE_FRAMEWORK,
     WALLET_OPEN,
+    declared_options,
     flag,
 )
 from iexec_lab.commands.outcome import Outcome
-from iexec_lab.commands.tree import Command, Option
+from iexec_lab.commands.tree import Argument, Command, Option
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -61,6 +67,28 @@ def encrypt(context: Context, args: Namespace) -> Outcome:
     )
 
 
+def publish_file(context: Context, args: Namespace) -> Outcome:
+    lab, project = context.lab(args), context.project
+    in_project = project.has("iexec.json")
+    if in_project:
+        project.prepare_deployed()
+    with context.face.working("Publishing the file") as step:
+        outcome = done(
+            lab,
+            "dataset.publish_file",
+            "Dataset {address} is for sale: order {orderHash}.",
+            path=args.path,
+            force=args.force,
+            progress=lambda doing, done, total: step.update(f"{doing} {_percent(done, total)}".strip()),
+            **given(args, on_a_line(FileSale)),
+        )
+    if in_project:
+        project.save_deployed("dataset", lab.session.network.id, outcome.raw["address"])
+    if "encrypt" in outcome.raw["done"]:
+        context.face.note(f"Keep its key, which nobody can make again: {outcome.raw['key']}")
+    return outcome
+
+
 def _percent(done: int | None, total: int | None) -> str:
     return f"{100 * (done or 0) // total} %" if total else ""
 
@@ -93,6 +121,19 @@ COMMANDS = (
     asset_commands.publish(
         "dataset",
         example=f"dataset publish --tag tee,tdx --app-restrict {asset_commands.EXAMPLE}",
+    ),
+    Command(
+        ("dataset", "publish-file"),
+        "sell a file: encrypt, upload, deploy, give its key to the secret manager, publish",
+        rehearsable(publish_file),
+        args=(
+            Argument("path", "path", "the file, or a folder, which is zipped", required=True, shows="file"),
+        ),
+        options=(*SENDS, FORCE, DRY_RUN, *declared_options(FileSale)),
+        example=f"dataset publish-file table.csv --price 0.5 RLC --app-restrict {asset_commands.EXAMPLE}",
+        notes="What is done already is left out: the same line again changes nothing, and ends what was\n"
+        "interrupted. The key stays in .secrets/datasets. Without --tag, only enclaves get the data (tee).",
+        spends=True,
     ),
     asset_commands.unpublish("dataset"),
     asset_commands.transfer("dataset"),
