@@ -206,7 +206,7 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
             contribution_deadline:time=contributionDeadline reveal_deadline:time=revealDeadline
             final_deadline:time=finalDeadline consensus:word=consensusValue result_digest:word=resultDigest
             reveals:count=revealCounter winners:count=winnerCounter contributors:object
-            callback_result:text=resultsCallback""",
+            callback_result:text=resultsCallback datasets:object""",
         "job": """deal_id:hash=dealid app:address=app.pointer dataset:anyone=dataset.pointer
             workerpool:address=workerpool.pointer category:count size:count=botSize done:count failed:count
             running:count started_at:time=startTime final_deadline:time=finalTime""",

@@ -84,6 +84,25 @@ def test_dataset_providers(cell):
     cell("%iexec order cancel --dataset {order}")
 
 
+def test_files_are_sold_and_used_together(cell):
+    for name in ("one.csv", "two.csv"):
+        Path(name).write_text(f"{name} in {Path.cwd()}")
+        cell(f"sold = %iexec dataset publish-file {name} --volume 9007199254740991")
+        assert cell("sold.loc[0, 'done']").endswith("published")
+    assert cell("%iexec dataset publish-file two.csv --volume 9007199254740991").loc[0, "done"] == ""
+    cell("book = %iexec orderbook dataset any --bulk-only")
+    cell("book = book.sort_values('published_at').tail(2)")
+    cell("bulk = %iexec dataset prepare-bulk {book} --max-dataset-per-task 1")
+    assert cell("bulk")["volume"] == 2
+    assert cell("%iexec dataset prepare-bulk {book.order_hash} --max-dataset-per-task 1") == cell("bulk")
+    cell("%iexec app init")
+    rename("app")
+    cell("app = %iexec app deploy")
+    cell("%iexec account deposit 1 RLC")
+    cell("job = %iexec app run {app} --bulk {bulk} --watch")
+    assert cell("[list(each) for each in job.tasks.datasets] == [[name] for name in book.dataset]")
+
+
 def test_workerpools(cell):
     for kind, key in (("workerpool", "description"), ("app", "name")):
         cell(f"%iexec {kind} init")

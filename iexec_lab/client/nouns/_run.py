@@ -9,14 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from iexec_lab.client.jobs.bulks import read_bulk
 from iexec_lab.client.jobs.job import Job
 from iexec_lab.client.matching import offers, preflight, signing
+from iexec_lab.client.matching.bulk import check_bulk, prepare_bulk
 from iexec_lab.client.matching.request import Request
 from iexec_lab.client.matching.send import GAS_OF_A_MATCH, check_payment, send_match
 from iexec_lab.client.matching.sponsor import Sponsor
 from iexec_lab.client.permit import spend
 from iexec_lab.client.plan import most_of
 from iexec_lab.errors import BalanceError
+from iexec_lab.networks import BULK
 from iexec_lab.protocol import NULL_ADDRESS, decode_tag
 from iexec_lab.protocol.states import FINAL_RATIO
 from iexec_lab.units import format_rlc
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from iexec_lab.client.plan import Plan
     from iexec_lab.client.session import Session
     from iexec_lab.protocol import Order
+    from iexec_lab.protocol.bulk import Bulk
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +82,27 @@ def plan_run(session: Session, app: str, options: Mapping[str, Any], *, shown: b
     unchecked = values.pop("skip_preflight_check")
     use_voucher, voucher = values.pop("use_voucher"), values.pop("voucher_address")
     del values["watch"]  # the verb's own
-    request = Request.read(session, app, values)
+    request = Request.read(session, app, values | {"bulk": _bulk(session, values["bulk"])})
     sponsor = Sponsor.find(session, voucher) if use_voucher or voucher else None
     plan = _plan(session, request, sponsor, shown=shown or session.network.real_value)
     if not unchecked:
         check_requirements(session, plan.matches[0])
+        if request.bulk is not None:
+            check_bulk(session, plan.matches[0], request.bulk)
     return plan
+
+
+def _bulk(session: Session, given: Any) -> Bulk | None:
+    """The bulk of a run: one that is on IPFS, read and verified, or one made of orders."""
+    if given is None:
+        return None
+    session.network.require(BULK)
+    words = [given] if isinstance(given, str | dict) else given
+    if isinstance(words, list | tuple) and len(words) == 1:
+        cid = words[0].get("cid") if isinstance(words[0], dict) else words[0]
+        if isinstance(cid, str) and not cid.startswith("0x"):
+            return read_bulk(session, cid)
+    return prepare_bulk(session, words)
 
 
 def publish_request(session: Session, app: str, options: Mapping[str, Any], *, force: bool) -> str:
@@ -95,7 +114,7 @@ def publish_request(session: Session, app: str, options: Mapping[str, Any], *, f
     unchecked, category = values.pop("skip_preflight_check"), values["category"]
     if not values["dataset"]:
         values["dataset_price"] = 0  # the price of nothing
-    request = Request.read(session, app, values)
+    request = Request.read(session, app, values | {"bulk": _bulk(session, values["bulk"])})
     known = offers.look_up(session, request)
     order = offers.draft_request(
         session,
@@ -152,6 +171,7 @@ def _plan(session: Session, request: Request, sponsor: Sponsor | None, *, shown:
         "longest_run_seconds": seconds,
         "deadline_seconds": FINAL_RATIO * seconds,
         "tag": ",".join(decode_tag(first.tag)) or "none",
+        "datasets": len(request.bulk.orders) if request.bulk is not None else None,
         "params": first.request.params,
         "notes": "; ".join(found.notes) or None,
     }

@@ -280,22 +280,26 @@ class Datasets(Asset):
         fill_encrypted(self.session.folder, made["encryptedFiles"][-1])
         return made
 
-    def prepare_bulk(self, orders: list[Any], max_dataset_per_task: int = 100) -> dict[str, Any]:
+    def prepare_bulk(self, orders: Any, max_dataset_per_task: int = 100) -> dict[str, Any]:
         """Upload dataset orders for a bulk, one request that uses many datasets.
 
         Args:
-            orders: Signed dataset orders, free and of unlimited volume; objects or their JSON.
+            orders: Dataset orders, free and of unlimited volume: a DataFrame of the order book, its rows,
+                hashes of published orders, signed orders or their JSON, or a list of any of them.
             max_dataset_per_task: Datasets per task, 1 to 100.
 
         Returns:
-            ``{"cid", "volume"}``: what goes into ``params`` as ``bulk_cid``, and the number of tasks.
+            ``{"cid", "volume"}``: what ``lab.app.run(bulk=...)`` takes, and the number of tasks.
 
         Raises:
             ValidationError: No orders, or one that bulks cannot use.
+            OrderError: A published order is not (or no longer) its owner's, or used up.
             ConfigurationError: The network has no bulks, or no IPFS node.
+            MarketError, ApiError: The market was not reached, or does not know an order.
             IpfsError: The node was not reached, or refused.
         """
-        return prepare_bulk(self.session, orders, max_dataset_per_task)
+        made = prepare_bulk(self.session, orders, max_dataset_per_task)
+        return {"cid": made.cid, "volume": len(made.slices)}
 
     @staticmethod
     def generate_key() -> str:

@@ -138,6 +138,35 @@ COMMANDS = (
     asset_commands.unpublish("dataset"),
     asset_commands.transfer("dataset"),
     Command(
+        ("dataset", "prepare-bulk"),
+        "upload orders of many datasets, to use them all in one run",
+        calling(
+            "dataset.prepare_bulk",
+            doing="Uploading the orders",
+            said="Bulk {cid} for {volume} task(s): app run --bulk {cid}",
+        ),
+        args=(
+            Argument(
+                "orders",
+                "datasetorder",
+                "hashes of published dataset orders, free and of unlimited volume",
+                required=True,
+                shows="orderHash",
+                variadic=True,
+            ),
+        ),
+        options=(
+            *CHAIN,
+            Option(
+                "--max-dataset-per-task", "integer", "datasets of one task, 1 to 100 (100)", shows="count"
+            ),
+        ),
+        example="dataset prepare-bulk "
+        "0x3f0d1ba2e26e0a8b1d7e0d5a6c1f6f1d0a8c9bd0a1e2f3c4d5e6f7a8b9c0d1e2 --max-dataset-per-task 10",
+        notes="The orders are fetched from the market and verified. In a notebook {orders} may be a frame\n"
+        "of orderbook dataset any --bulk-only, or rows of one.",
+    ),
+    Command(
         ("dataset", "push-secret"),
         "give the dataset's key to the secret manager",
         calling(
