@@ -11,6 +11,7 @@ import zipfile
 import pytest
 
 from iexec_lab.crypto import decrypt_dataset, file_checksum
+from iexec_lab.services.market import Market
 
 
 def test_encrypt_deploy_and_share_a_dataset(iexec):
@@ -44,7 +45,7 @@ def test_encrypt_deploy_and_share_a_dataset(iexec):
     assert iexec(f"orderbook dataset {dataset}")["datasetOrders"][0]["orderHash"] == order
 
 
-def test_what_was_encrypted_is_what_is_deployed(iexec):
+def test_what_was_encrypted_is_what_is_deployed(iexec, monkeypatch):
     """No JSON is edited by hand; the sample's file is never deployed as ours."""
     iexec("dataset init --encrypted")
     name = f"table {time.time_ns()}.csv"
@@ -65,7 +66,9 @@ def test_what_was_encrypted_is_what_is_deployed(iexec):
     err = iexec.text(f"orderbook dataset {dataset}")[1]
     assert "1 more order is not listed: restricted to a requester. --requester any lists them" in err
     assert f"For this wallet: 1, with --requester {iexec.user}." in err
+    monkeypatch.delattr(Market, "orderbook")  # the remark's own request
     assert iexec.text(f"orderbook dataset {dataset} --quiet")[1] == ""
+    assert iexec(f"orderbook dataset {dataset}")["count"] == 0
 
 
 def test_a_file_is_sold_with_one_line(iexec):
