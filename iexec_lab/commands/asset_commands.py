@@ -105,7 +105,7 @@ def _tell_samples(context: Context, kind: str, values: dict[str, Any], wallet: s
     if refuse and useless is not None:
         raise useless
     for remark in dataset_entry.remarks(kind, values, wallet):
-        context.face.note(remark)
+        context.face.remark(remark)
 
 
 def _checked(kind: str, resource: dict[str, Any]) -> dict[str, Any]:

@@ -36,6 +36,7 @@ def cell(tmp_path, monkeypatch, iexec_sandbox):
         with redirect_stdout(printed), redirect_stderr(printed):
             result = shell.run_cell(code)
         assert result.success, (code, result.error_in_exec, printed.getvalue())
+        run.printed = printed.getvalue()
         return result.result
 
     run("%iexec init --unencrypted")
@@ -66,6 +67,21 @@ def test_dapp_developers(cell):
     assert cell("%iexec orderbook app {app}").loc[0, "order_hash"] == cell("order")
     cell("%iexec order show --app {order}")
     cell("%iexec order cancel --app {order}")
+
+
+def test_what_has_to_be_known_is_told_in_the_cell(cell):
+    def printed(line):
+        cell(line)
+        return cell.printed
+
+    cell("%iexec dataset init --encrypted")
+    Path("datasets/original/table.csv").write_text(f"{Path.cwd()}")
+    said = printed("made = %iexec dataset encrypt")
+    assert "Next: %iexec storage upload datasets/encrypted/table.csv.enc fills in multiaddr." in said
+    assert "%iexec dataset deploy" in printed("%iexec storage upload datasets/encrypted/table.csv.enc;")
+    assert printed("data = %iexec dataset deploy") == ""
+    cell("%iexec dataset publish {data} --app-restrict {data}")
+    assert "--app any lists them" in printed("book = %iexec orderbook dataset {data}")
 
 
 def test_dataset_providers(cell):

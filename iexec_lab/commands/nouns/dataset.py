@@ -59,7 +59,7 @@ def encrypt(context: Context, args: Namespace) -> Outcome:
         )
     filled = fill_encrypted(context.folder, raw["encryptedFiles"][-1])
     if filled:
-        context.face.note(filled)
+        context.face.remark(filled)
     return Outcome(
         raw,
         lambda: frames.build("encrypted_file", raw["encryptedFiles"]),
@@ -85,7 +85,7 @@ def publish_file(context: Context, args: Namespace) -> Outcome:
     if in_project:
         project.save_deployed("dataset", lab.session.network.id, outcome.raw["address"])
     if "encrypt" in outcome.raw["done"]:
-        context.face.note(f"Keep its key, which nobody can make again: {outcome.raw['key']}")
+        context.face.remark(f"Keep its key, which nobody can make again: {outcome.raw['key']}")
     return outcome
 
 

@@ -36,7 +36,7 @@ def _book(kind: str) -> Handler:
         outcome = outcome_of(answer)
         _tell_rest(context, outcome)
         if remark:
-            context.face.note(remark)
+            context.face.remark(remark)
         return outcome
 
     return handle

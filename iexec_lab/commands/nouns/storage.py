@@ -23,7 +23,7 @@ def upload(context: Context, args: Namespace) -> Outcome:
         outcome = done(lab, "storage.upload", "Uploaded to {multiaddr}.", path=args.path)
     filled = fill_uploaded(context.folder, args.path, outcome.raw["multiaddr"])
     if filled:
-        context.face.note(filled)
+        context.face.remark(filled)
     return outcome
 
 
