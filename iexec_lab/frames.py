@@ -206,12 +206,14 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
             contribution_deadline:time=contributionDeadline reveal_deadline:time=revealDeadline
             final_deadline:time=finalDeadline consensus:word=consensusValue result_digest:word=resultDigest
             reveals:count=revealCounter winners:count=winnerCounter contributors:object
-            callback_result:text=resultsCallback""",
+            callback_result:text=resultsCallback datasets:object""",
         "job": """deal_id:hash=dealid app:address=app.pointer dataset:anyone=dataset.pointer
             workerpool:address=workerpool.pointer category:count size:count=botSize done:count failed:count
             running:count started_at:time=startTime final_deadline:time=finalTime""",
         "log": "task_id:hash=taskid index:count worker:address stdout:text stderr:text",
         "encrypted_file": "original:text encrypted:text key_file:text=key checksum:hash",
+        "published_file": """dataset:address=address order_hash:hash=orderHash price_nrlc:nrlc=price cid:text
+            checksum:hash key_file:text=key done:text skipped:text""",
         "key_file": """private_key_file:text=privateKeyFile public_key_file:text=publicKeyFile
             folder:text=secretPath""",
         "claim": "index:count task_id:hash tx_hash:hash",

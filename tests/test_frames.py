@@ -197,6 +197,7 @@ def test_a_task_s_row():
         "winners": 2,
         "contributors": [ADDRESS],
         "callback_result": "0x",
+        "datasets": None,
     }
 
 

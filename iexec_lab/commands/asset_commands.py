@@ -80,6 +80,7 @@ def _deploy(kind: str) -> Handler:
         project = context.project
         values = _checked(kind, project.resource(kind))
         lab = context.lab(args)
+        _tell_samples(context, kind, values, lab.session.address, refuse=not (args.raw or args.force))
         project.prepare_deployed()
         with context.face.working(f"Deploying the {kind}"):
             outcome = done(lab, f"{kind}.deploy", f"Deployed {kind} {{address}}.", force=args.force, **values)
@@ -94,6 +95,17 @@ def _deploy(kind: str) -> Handler:
         return outcome
 
     return handle
+
+
+def _tell_samples(context: Context, kind: str, values: dict[str, Any], wallet: str, *, refuse: bool) -> None:
+    """Say what of ``iexec.json`` is still the sample's or somebody else's, before it is deployed."""
+    from iexec_lab.project import dataset_entry
+
+    useless = dataset_entry.refusal(kind, values)
+    if refuse and useless is not None:
+        raise useless
+    for remark in dataset_entry.remarks(kind, values, wallet):
+        context.face.remark(remark)
 
 
 def _checked(kind: str, resource: dict[str, Any]) -> dict[str, Any]:

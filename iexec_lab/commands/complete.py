@@ -114,7 +114,8 @@ def _after(command: Command, typed: list[str], last: str, known: _Known) -> list
     )
     if last.startswith("-"):
         return [*flags, *(["--help"] if "--help".startswith(last) else [])]
-    values = known.values(command.args[position], last) if position < len(command.args) else []
+    argument = command.argument(position)
+    values = known.values(argument, last) if argument is not None else []
     return [*values, *flags] if not last else values
 
 

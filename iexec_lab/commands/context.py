@@ -49,6 +49,10 @@ class Face(Protocol):
         """A line beside the answer: a warning, the next thing to do."""
         ...
 
+    def remark(self, text: str) -> None:
+        """What a person has to know whatever the answer is: what was so already, what was kept."""
+        ...
+
     def working(self, doing: str) -> AbstractContextManager[Step]:
         """Show that something takes time."""
         ...

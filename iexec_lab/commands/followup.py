@@ -23,6 +23,7 @@ __all__ = ["Interrupted", "hash_of", "recording", "stopped", "tell", "where_to_l
 _SHOWN_BY = {
     "app run": "jobs",
     "order fill": "jobs",
+    "dataset publish-file": "dataset count",
     "deal claim": "deal show {}",
     "task claim": "task show {}",
     **{f"{kind} deploy": f"{kind} count" for kind in ("app", "dataset", "workerpool")},

@@ -13,10 +13,11 @@ from iexec_lab.commands.outcome import Outcome
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from iexec_lab.client.iexec import IExec
     from iexec_lab.commands.context import Context
+    from iexec_lab.commands.official_json import Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,13 @@ def parameters(lab: IExec, verb: str) -> tuple[str, ...]:
 
 def done(lab: IExec, verb: str, said: str = "", args: Namespace | None = None, /, **values: Any) -> Outcome:
     """Call a verb of the lab and wrap its answer."""
-    answer = fetch(lab, verb, **values)
+    return outcome_of(fetch(lab, verb, **values), said, {**(vars(args) if args else {}), **values})
+
+
+def outcome_of(answer: Answer, said: str = "", values: Mapping[str, Any] | None = None) -> Outcome:
+    """The answer of a verb as that of a command; ``said`` may name its fields and ``values``."""
     raw = answer.to_official_json()
-    shared = {**(vars(args) if args else {}), **values, **raw}
-    said = said.format_map(shared)
+    said = said.format_map({**(values or {}), **raw})
     left_out = getattr(answer.facts, "left_out", 0)
     if left_out:
         said = f"{said} {left_out} left out: not what was asked for.".strip()

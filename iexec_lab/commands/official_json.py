@@ -110,6 +110,7 @@ _OFFICIAL: dict[str, Shape] = {
     "app.request_execution": _named("orderHash"),
     "category.create": _only("catid", "txHash"),
     "category.list": _named("categories"),
+    "dataset.publish_file": lambda facts: {**facts, "price": str(facts["price"])},
     "deal.tasks": _named("tasks"),
     "deal.list": lambda page: {"count": page.count, "deals": page.deals},
     "ens.resolve": _named("address"),

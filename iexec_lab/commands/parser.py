@@ -57,7 +57,11 @@ def build(command: Command) -> argparse.ArgumentParser:
     arguments = parser.add_argument_group("arguments")
     for argument in command.args:
         arguments.add_argument(
-            argument.dest, nargs="?", metavar=argument.shown, help=argument.help, default=argument.default
+            argument.dest,
+            nargs="*" if argument.variadic else "?",
+            metavar=argument.shown,
+            help=argument.help,
+            default=argument.default,
         )
     groups: dict[str, argparse._ArgumentGroup] = {}
     for option in (*command.options, *EVERYWHERE):
@@ -197,7 +201,8 @@ def _check_count(command: Command, positionals: list[str]) -> None:
         raise UsageError(
             f"missing required argument '{missing.label}'", usage=command.usage, hint=missing.help
         )
-    if len(positionals) > len(command.args):
+    is_open = any(argument.variadic for argument in command.args)
+    if len(positionals) > len(command.args) and not is_open:
         expected = f"Expected {len(command.args)} argument{'' if len(command.args) == 1 else 's'}"
         message = f"too many arguments for '{command.path[-1]}'. {expected} but got {len(positionals)}."
         raise UsageError(message, usage=command.usage, hint="Quote a value that has spaces.")

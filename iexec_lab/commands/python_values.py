@@ -67,10 +67,25 @@ def fitting_all(item: Argument | Option, values: list[Any]) -> list[str]:
     """
     words: list[str] = []
     for value in values:
-        for part in value if isinstance(value, _MANY) else [value]:
+        for part in _parts(item, value):
             word = as_word(part)
             words.append(fitting(item, part) if word is None else word)
     return words
+
+
+def _parts(item: Argument | Option, value: Any) -> Any:
+    """What a list holds; for orders also what a frame, a column or a row of the order book does."""
+    if isinstance(value, _MANY):
+        return value
+    if not item.kind.endswith("order") and item.kind != "bulk":
+        return [value]
+    if isinstance(value, dict):
+        return [value[key] for key in ("cid", "order_hash", "orderHash") if key in value][:1] or [value]
+    if hasattr(value, "columns") and "order_hash" in value.columns:
+        return list(value["order_hash"])
+    if hasattr(value, "iloc") and not hasattr(value, "columns"):
+        return [value["order_hash"]] if "order_hash" in value.index else list(value)
+    return [value]
 
 
 def _one_id(item: Argument | Option, job: Any) -> str:

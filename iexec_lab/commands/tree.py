@@ -10,6 +10,7 @@ Kinds say what a value is, for completion, forms and refusals:
     amount (RLC), ether (the chain's coin)
     address, user, app, dataset, workerpool          addresses
     apporder, datasetorder, workerpoolorder, requestorder   order hashes
+    bulk                                             a CID, or hashes of dataset orders
     deal, task, jobs, category                       ids
     file, folder, path                               places on disk
     chain, provider, name                            words with a known list, or free names
@@ -43,7 +44,10 @@ COMPLETE = "__complete"
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """A positional value; ``name`` is its attribute when parsed, ``shows`` its name in the manual."""
+    """A positional value; ``name`` is its attribute when parsed, ``shows`` its name in the manual.
+
+    A variadic one is the last and takes all words that are left, as a list.
+    """
 
     name: str
     kind: str
@@ -52,6 +56,7 @@ class Argument:
     default: str | None = None
     choices: tuple[str, ...] = ()
     shows: str = ""
+    variadic: bool = False
 
     @property
     def dest(self) -> str:
@@ -63,7 +68,8 @@ class Argument:
 
     @property
     def shown(self) -> str:
-        return f"<{self.label}>" if self.required else f"[{self.label}]"
+        label = f"{self.label}..." if self.variadic else self.label
+        return f"<{label}>" if self.required else f"[{label}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +139,12 @@ class Command:
     def usage(self) -> str:
         words = [PROGRAM, *self.path, *(argument.shown for argument in self.args)]
         return " ".join([*words, "[options]"])
+
+    def argument(self, position: int) -> Argument | None:
+        """The argument whose word stands at this position, from 0."""
+        if position < len(self.args):
+            return self.args[position]
+        return self.args[-1] if self.args and self.args[-1].variadic else None
 
     def option(self, flag: str) -> Option | None:
         """The option written ``flag``, in upper or lower case; None when unknown."""

@@ -11,7 +11,7 @@ files).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from iexec_lab.ipfs.cid import DAG_PB, RAW, Cid
 from iexec_lab.ipfs.hamt import FANOUT, HASH_CODE, Shard, is_large, shard
@@ -104,6 +104,15 @@ class FileBuilder:
         cid = Cid.of(block, version=self.version)
         self.put(cid, block)
         self._add(level + 1, Link(cid, len(block) + sum(link.tsize for link in links), size))
+
+
+def cid_of(file: BinaryIO, version: int = 0, *, raw_leaves: bool | None = None) -> Cid:
+    """The identifier that kubo gives a file by default; it is read from its beginning, nothing is stored."""
+    builder = FileBuilder(lambda _cid, _block: None, version, raw_leaves=raw_leaves)
+    file.seek(0)
+    while piece := file.read(CHUNK_SIZE):
+        builder.write(piece)
+    return builder.finish().cid
 
 
 def build_directory(entries: Mapping[str, Link], put: Put, version: int = 0) -> Link:

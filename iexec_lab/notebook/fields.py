@@ -103,7 +103,7 @@ class Field:
         if self.item.kind in SECRET_KINDS and hide:
             value = HIDDEN
         if isinstance(self.item, Argument):
-            return [value]
+            return shlex.split(value) if self.item.variadic else [value]
         if self.item.value == "none":
             return [self.item.flag]
         if self._unit is not None:
@@ -149,10 +149,9 @@ class Field:
             return f"{self.item.help} is missing" if self.is_needed else ""
         check = _CHECKS.get(self.item.kind)
         try:
-            if check is not None:
-                check(value, self)
-            if isinstance(self.item, Option) and self.item.variadic:
-                shlex.split(value)
+            for word in shlex.split(value) if self.item.variadic and self._unit is None else [value]:
+                if check is not None:
+                    check(word, self)
         except IexecError as error:
             return error.message
         except ValueError as error:

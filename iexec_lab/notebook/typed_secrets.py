@@ -31,6 +31,7 @@ _ALIKE: Final = 0.8
 _TAKES_HASHES = {
     *("apporder", "datasetorder", "workerpoolorder", "requestorder", "deal", "task", "jobs"),
     *("app", "dataset", "workerpool", "tag", "text", "json", "name", "url", "path", "folder"),
+    "bulk",
 }
 """Kinds whose 64 digits are not a private key, or whose own check explains better what is wrong."""
 
@@ -102,8 +103,8 @@ def refuse_what_looks_like_one(text: str) -> None:
 
 def _is_key(word: str, command: Command | None, option: Option | None, position: int) -> bool:
     """Whether a typed word is a private key, or stands where one belongs."""
-    args = command.args if command and option is None else ()
-    if position < len(args) and args[position].kind in tree.SECRET_KINDS:
+    argument = command.argument(position) if command and option is None else None
+    if argument is not None and argument.kind in tree.SECRET_KINDS:
         return bool(word) and not word.startswith("-")
     return bool(_PRIVATE_KEY.fullmatch(word)) and not _takes_hash(command, option, position)
 
@@ -114,4 +115,5 @@ def _takes_hash(command: Command | None, option: Option | None, position: int) -
         return False
     if option is not None and option.value != "none":
         return option.kind in _TAKES_HASHES and option.group != "wallet"
-    return position < len(command.args) and command.args[position].kind in _TAKES_HASHES
+    argument = command.argument(position)
+    return argument is not None and argument.kind in _TAKES_HASHES

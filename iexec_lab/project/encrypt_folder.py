@@ -66,14 +66,14 @@ def encrypt_folder(
         raise CryptoError(
             f'Input folder "{originals}" is empty, nothing to encrypt', hint="Put the files to encrypt there."
         )
-    targets = [encrypted / f"{source.name}{_suffix(source)}.enc" for source in sources]
+    targets = [encrypted / f"{source.name}{suffix_of(source)}.enc" for source in sources]
     if len(set(targets)) < len(targets):
         raise CryptoError(
             "A folder and a zip file of the same name would become the same encrypted file",
             details={"folder": originals},
             hint="Rename one of them.",
         )
-    places = [keys / f"{source.name}{_suffix(source)}.key" for source in sources]
+    places = [keys / f"{source.name}{suffix_of(source)}.key" for source in sources]
     for path in (*places, keys / "dataset.key", *targets):
         if exists(path) and not force and not (overwrite and overwrite(path)):
             raise AbortedError(
@@ -90,7 +90,8 @@ def encrypt_folder(
     }
 
 
-def _suffix(source: Path) -> str:
+def suffix_of(source: Path) -> str:
+    """What follows a name: folders are zipped."""
     return ".zip" if is_folder(source) else ""
 
 

@@ -198,7 +198,7 @@ class Project:
         """What ``dataset init --encrypted`` makes; key folders are closed to other users."""
         make_secret_folder(self.dataset_keys(keys))
         for folder in (self.original_datasets(original), self.encrypted_datasets(encrypted)):
-            _make_folder(folder)
+            make_folder(folder)
 
     def _folder(self, given: str | None, default: str) -> Path:
         return (self.folder / (given or default)).absolute()
@@ -217,10 +217,15 @@ class Project:
 
 def make_secret_folder(folder: Path) -> None:
     """Create a folder for keys, closed to other users; one that is there keeps its mode."""
-    _make_folder(folder, SECRET_FOLDER_MODE)
+    make_folder(folder, SECRET_FOLDER_MODE)
 
 
-def _make_folder(folder: Path, mode: int = 0o777) -> None:
+def make_folder(folder: Path, mode: int = 0o777) -> None:
+    """Create a folder, unless it is there.
+
+    Raises:
+        ConfigurationError: It cannot be made.
+    """
     try:
         possible(folder).parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(mode=mode, exist_ok=True)

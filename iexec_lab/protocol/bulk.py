@@ -6,18 +6,73 @@ the slices' CIDs; its own CID goes into the request's parameters as ``bulk_cid``
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.errors import ValidationError
 from iexec_lab.frameworks import TEE_FRAMEWORKS
 from iexec_lab.protocol.constants import DATASET_INFINITE_VOLUME
-from iexec_lab.protocol.javascript import dumps, print_value, type_error
+from iexec_lab.protocol.javascript import dumps, loads, print_value, type_error
 from iexec_lab.protocol.orders import DatasetOrder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 MAX_DATASETS_PER_TASK: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """A bulk whose documents are on IPFS: the CID of its root, and the orders of each task."""
+
+    cid: str
+    slices: tuple[tuple[DatasetOrder, ...], ...]
+
+    @property
+    def orders(self) -> list[DatasetOrder]:
+        """The orders of all tasks."""
+        return [order for orders in self.slices for order in orders]
+
+
+def bulk_cid(params: str) -> str | None:
+    """The CID of a deal's bulk, by its parameters; None where they name none."""
+    try:
+        found = loads(params)
+    except ValueError:
+        return None
+    cid = found.get("bulk_cid") if isinstance(found, dict) else None
+    return cid if isinstance(cid, str) and cid else None
+
+
+def read_root(text: bytes) -> list[str]:
+    """The CIDs of the slices.
+
+    Raises:
+        ValidationError: It is not the root document of a bulk.
+    """
+    cids = _array(text)
+    if not all(isinstance(cid, str) for cid in cids):
+        raise ValidationError("This is not the root of a bulk: it is not an array of CIDs")
+    return cids
+
+
+def read_slice(text: bytes) -> tuple[DatasetOrder, ...]:
+    """The orders of one task.
+
+    Raises:
+        ValidationError: They are not signed dataset orders.
+    """
+    return tuple(DatasetOrder.from_json(order, stage="signed", frameworks=None) for order in _array(text))
+
+
+def _array(text: bytes) -> list[Any]:
+    try:
+        found = loads(text)
+    except ValueError as error:
+        raise ValidationError("This is not a document of a bulk: it is not JSON") from error
+    if not isinstance(found, list):
+        raise ValidationError("This is not a document of a bulk: it is not an array")
+    return found
 
 
 def check_bulk_order(
@@ -81,4 +136,8 @@ def bulk_root(slice_cids: Sequence[str]) -> str:
 
 def _not_for_bulk(name: str, order: dict[str, Any], expected: str) -> ValidationError:
     shown = print_value(order[name], quotes=False)
-    return ValidationError(f"{name} ({shown}) is not valid for bulk datasetorder expected {expected}")
+    return ValidationError(
+        f"{name} ({shown}) is not valid for bulk datasetorder expected {expected}",
+        details={"dataset": order.get("dataset")},
+        hint="Bulks use free orders of unlimited volume: iexec-lab orderbook dataset any --bulk-only.",
+    )

@@ -133,6 +133,18 @@ class Ipfs:
         """Whether the gateway has it."""
         return self._gateway.call("HEAD", f"/ipfs/{_check_cid(cid)}").ok
 
+    def require_node(self) -> Http:
+        """The node to upload to.
+
+        Raises:
+            ConfigurationError: None is configured.
+        """
+        if self._node is None:
+            raise ConfigurationError(
+                "No IPFS node to upload to", hint='Add "ipfsNode" to the chain in chain.json.'
+            )
+        return self._node
+
     def add(self, source: bytes | Path | str | BinaryIO, *, check: bool = True) -> str:
         """Upload a file (a path, an open file or its bytes) to the node; return its CID (version 0).
 
@@ -144,10 +156,7 @@ class Ipfs:
             ConfigurationError: no node is configured.
             CryptoError: the file cannot be read.
         """
-        if self._node is None:
-            raise ConfigurationError(
-                "No IPFS node to upload to", hint='Add "ipfsNode" to the chain in chain.json.'
-            )
+        node = self.require_node()
         from iexec_lab.crypto.streams import open_source
 
         boundary = secrets.token_hex(16)
@@ -155,10 +164,10 @@ class Ipfs:
         query = {"stream-channels": True, "progress": False}
         with open_source(source) as (file, _):
             body = _multipart(file, boundary)
-            answer = self._node.call("POST", "/api/v0/add", query, body=body, headers=headers, long=True)
+            answer = node.call("POST", "/api/v0/add", query, body=body, headers=headers, long=True)
         cid = _added(answer.body) if answer.ok else None
         if cid is None:
-            raise self._node.api_error(f"Failed to upload: API error: {answer.status_line}", answer)
+            raise node.api_error(f"Failed to upload: API error: {answer.status_line}", answer)
         if check and not self.exists(cid):
             raise self._gateway.api_error(f"Failed to load uploaded file at {self.gateway}/ipfs/{cid}")
         return cid

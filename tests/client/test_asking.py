@@ -44,7 +44,7 @@ def test_what_the_official_cli_carries_out_unasked_is_one_list():
     assert {action.name for action in ACTIONS.values()} - ROUTINE == {
         *("account approve", "account deposit", "account withdraw"),
         *("app publish", "app request-execution", "app run", "app transfer", "app unpublish"),
-        *("dataset publish", "dataset transfer", "dataset unpublish"),
+        *("dataset publish", "dataset publish-file", "dataset transfer", "dataset unpublish"),
         *("workerpool publish", "workerpool transfer", "workerpool unpublish"),
         *("order cancel", "order fill", "order publish", "order unpublish"),
         *("ens configure", "ens register", "ens set-text"),
@@ -81,6 +81,7 @@ def test_what_is_signed_is_what_was_shown(stage, verb):
     assert f"chain: {plan.place.chain_id}, hub {plan.place.hub}" in str(plan)
     compare_orders(plan, signer.orders, action.orders)
     assert len(signer.logins) == action.logs_in
+    assert len(signer.secrets) == action.secrets
     compare_transactions(plan, signer.sent, action.calls(stage, plan))
     signer.forget()
 

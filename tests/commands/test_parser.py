@@ -51,6 +51,31 @@ def test_a_variadic_option_may_be_repeated_and_joined():
     assert parse("app publish --price=5 0x1").price == ["5"]
 
 
+def test_a_variadic_argument_takes_all_words_that_are_left():
+    args = parse("dataset prepare-bulk 0x1 --max-dataset-per-task 2 0x2 0x3 --chain dev")
+    assert (args.orders, args.max_dataset_per_task, args.chain) == (["0x1", "0x2", "0x3"], 2, "dev")
+    with pytest.raises(UsageError, match="missing required argument 'orderHash'"):
+        parse("dataset prepare-bulk")
+    assert "[options]" in find(["dataset", "prepare-bulk"])[0].usage
+    assert "<orderHash...>" in find(["dataset", "prepare-bulk"])[0].usage
+
+
+def test_orders_may_be_a_frame_its_rows_or_a_column():
+    frame = pd.DataFrame({"order_hash": ["0x1", "0x2"], "dataset": ["a", "b"]})
+    for values in (
+        [frame],
+        [frame.order_hash],
+        [list(frame.order_hash)],
+        [frame.iloc[0], frame.iloc[1].to_dict()],
+        ["0x1", frame.iloc[1]],
+    ):
+        assert parse(["dataset", "prepare-bulk", *values]).orders == ["0x1", "0x2"]
+        assert parse(["app", "run", "--bulk", *values]).bulk == ["0x1", "0x2"]
+    assert parse(["app", "run", "--bulk", {"cid": "Qm", "volume": 2}]).bulk == ["Qm"]
+    with pytest.raises(UsageError, match="cannot be a DataFrame"):
+        parse(["dataset", "prepare-bulk", pd.DataFrame({"a": [1]})])
+
+
 def test_a_value_may_start_with_a_dash():
     args = parse(["app", "run", "--args", "--help me", "--params", "-1"])
     assert args.args == "--help me"

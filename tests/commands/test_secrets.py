@@ -10,7 +10,8 @@ import zipfile
 
 import pytest
 
-from iexec_lab.crypto import decrypt_dataset
+from iexec_lab.crypto import decrypt_dataset, file_checksum
+from iexec_lab.services.market import Market
 
 
 def test_encrypt_deploy_and_share_a_dataset(iexec):
@@ -42,6 +43,62 @@ def test_encrypt_deploy_and_share_a_dataset(iexec):
     assert iexec.fails("dataset push-secret") == f"Secret already exists for {dataset} and can't be updated"
     order = iexec("dataset publish --tag tee,tdx --price 1 nRLC")["orderHash"]
     assert iexec(f"orderbook dataset {dataset}")["datasetOrders"][0]["orderHash"] == order
+
+
+def test_what_was_encrypted_is_what_is_deployed(iexec, monkeypatch):
+    """No JSON is edited by hand; the sample's file is never deployed as ours."""
+    iexec("dataset init --encrypted")
+    name = f"table {time.time_ns()}.csv"
+    (iexec.folder / "datasets/original" / name).write_text("a,b\n1,2\n")
+    assert "has its checksum. Next: iexec-lab storage upload 'data" in iexec.text("dataset encrypt")[1]
+    _, err = iexec.text("dataset deploy", 1)
+    assert "checksum of its own, but still the sample's multiaddr" in err
+    assert "storage upload" in err
+    file = f"datasets/encrypted/{name}.enc"
+    assert "Next: iexec-lab dataset deploy." in iexec.text(f"storage upload '{file}'")[1]
+    assert iexec.text("dataset deploy")[1] == ""
+    shown = iexec("dataset show")["dataset"]
+    assert shown["datasetName"] == name
+    assert shown["datasetChecksum"] == file_checksum(iexec.folder / file)
+    iexec("dataset push-secret")
+    iexec(f"dataset publish --tag tee --requester-restrict {iexec.user}")
+    dataset = iexec("dataset show")["address"]
+    err = iexec.text(f"orderbook dataset {dataset}")[1]
+    assert "1 more order is not listed: restricted to a requester. --requester any lists them" in err
+    assert f"For this wallet: 1, with --requester {iexec.user}." in err
+    monkeypatch.delattr(Market, "orderbook")  # the remark's own request
+    assert iexec.text(f"orderbook dataset {dataset} --quiet")[1] == ""
+    assert iexec(f"orderbook dataset {dataset}")["count"] == 0
+
+
+def test_a_file_is_sold_with_one_line(iexec):
+    (iexec.folder / "table.csv").write_text(f"{time.time_ns()}")
+    line = "dataset publish-file table.csv --price 1 nRLC --tag tee,tdx"
+    plan = iexec(f"{line} --dry-run")
+    assert (plan["action"], plan["datasetprice_nrlc"]) == ("dataset publish-file", "1")
+    out, err = iexec.text(line)
+    key = iexec.folder / ".secrets/datasets/table.csv.key"
+    assert f"Keep its key, which nobody can make again: {key}" in err
+    assert key.read_text() not in out + err
+    again = iexec(line)
+    assert (again["done"], again["price"], again["key"]) == ([], "1", str(key))
+    assert again["orderHash"] in out
+    assert iexec("dataset show")["address"] == again["address"]
+    (iexec.folder / "iexec.json").unlink()
+    (iexec.folder / "deployed.json").unlink()
+    assert iexec(line)["done"] == []
+    assert not (iexec.folder / "deployed.json").exists()
+
+
+def test_a_sample_and_another_owner_are_told_before_they_are_deployed(iexec):
+    somebody = "0x90F79bf6EB2c4f870365E785982E1f101E93b906"
+    iexec("workerpool init")
+    config = json.loads((iexec.folder / "iexec.json").read_text())
+    config["workerpool"] = {"owner": somebody, "description": f"pool {time.time_ns()}"}
+    (iexec.folder / "iexec.json").write_text(json.dumps(config))
+    out, err = iexec.text("workerpool deploy")
+    assert f"The owner in iexec.json is {somebody}, not this wallet ({iexec.user})" in err
+    assert "Deployed workerpool" in out
 
 
 def test_folders_by_option(iexec):

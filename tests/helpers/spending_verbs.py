@@ -66,25 +66,26 @@ class Recorder:
     def __init__(self):
         self._key = LocalSigner.generate()
         self.address = self._key.address
-        self.orders, self.logins, self.sent = [], [], []
+        self.orders, self.logins, self.secrets, self.sent = [], [], [], []
 
     def sign_typed_data(self, domain, types, message):
         (self.logins if "Challenge" in types else self.orders).append((domain, message))
         return self._key.sign_typed_data(domain, types, message)
 
     def sign_message(self, data):
-        raise AssertionError("no verb of the table signs a message")
+        self.secrets.append(data)
+        return self._key.sign_message(data)
 
     def sign_transaction(self, transaction):
         self.sent.append(transaction)
         return self._key.sign_transaction(transaction)
 
     def forget(self):
-        self.orders, self.logins, self.sent = [], [], []
+        self.orders, self.logins, self.secrets, self.sent = [], [], [], []
 
     @property
     def nothing(self):
-        return not (self.orders or self.logins or self.sent)
+        return not (self.orders or self.logins or self.secrets or self.sent)
 
 
 @dataclass
@@ -172,6 +173,7 @@ class Action:
         orders: How many orders it signs.
         logs_in: It logs in to the market.
         native: It is tried where RLC is the coin.
+        secrets: How many secrets it gives to the SMS.
     """
 
     name: str
@@ -180,6 +182,7 @@ class Action:
     orders: int = 0
     logs_in: bool = False
     native: bool = False
+    secrets: int = 0
 
 
 def plain(call):
@@ -219,6 +222,12 @@ def asset(kind, use):
         return lambda lab, **more: use(lab, address, **more)
 
     return prepare
+
+
+def selling_a_file(stage):
+    file = stage.folder / f"{unique()}.csv"
+    file.write_text(file.name)
+    return lambda lab, **more: lab.dataset.publish_file(file, price=9, volume=3, **more)
 
 
 def published(kind, use):
@@ -512,6 +521,9 @@ ACTIONS: dict[str, Action] = {
         )
         for kind in ("app", "dataset", "workerpool")
     },
+    "dataset.publish_file": Action(
+        "dataset publish-file", selling_a_file, created, orders=1, logs_in=True, secrets=1
+    ),
     "app.run": Action("app run", running, matched, orders=1),
     "app.request_execution": Action(
         "app request-execution",

@@ -36,6 +36,7 @@ def cell(tmp_path, monkeypatch, iexec_sandbox):
         with redirect_stdout(printed), redirect_stderr(printed):
             result = shell.run_cell(code)
         assert result.success, (code, result.error_in_exec, printed.getvalue())
+        run.printed = printed.getvalue()
         return result.result
 
     run("%iexec init --unencrypted")
@@ -68,6 +69,21 @@ def test_dapp_developers(cell):
     cell("%iexec order cancel --app {order}")
 
 
+def test_what_has_to_be_known_is_told_in_the_cell(cell):
+    def printed(line):
+        cell(line)
+        return cell.printed
+
+    cell("%iexec dataset init --encrypted")
+    Path("datasets/original/table.csv").write_text(f"{Path.cwd()}")
+    said = printed("made = %iexec dataset encrypt")
+    assert "Next: %iexec storage upload datasets/encrypted/table.csv.enc fills in multiaddr." in said
+    assert "%iexec dataset deploy" in printed("%iexec storage upload datasets/encrypted/table.csv.enc;")
+    assert printed("data = %iexec dataset deploy") == ""
+    cell("%iexec dataset publish {data} --app-restrict {data}")
+    assert "--app any lists them" in printed("book = %iexec orderbook dataset {data}")
+
+
 def test_dataset_providers(cell):
     cell("%iexec dataset init --encrypted")
     Path("datasets/original/myAwesomeDataset.file").write_text("1,2,3")
@@ -82,6 +98,25 @@ def test_dataset_providers(cell):
     cell("%iexec orderbook dataset {dataset}")
     cell("%iexec order show --dataset {order}")
     cell("%iexec order cancel --dataset {order}")
+
+
+def test_files_are_sold_and_used_together(cell):
+    for name in ("one.csv", "two.csv"):
+        Path(name).write_text(f"{name} in {Path.cwd()}")
+        cell(f"sold = %iexec dataset publish-file {name} --volume 9007199254740991")
+        assert cell("sold.loc[0, 'done']").endswith("published")
+    assert cell("%iexec dataset publish-file two.csv --volume 9007199254740991").loc[0, "done"] == ""
+    cell("book = %iexec orderbook dataset any --bulk-only")
+    cell("book = book.sort_values('published_at').tail(2)")
+    cell("bulk = %iexec dataset prepare-bulk {book} --max-dataset-per-task 1")
+    assert cell("bulk")["volume"] == 2
+    assert cell("%iexec dataset prepare-bulk {book.order_hash} --max-dataset-per-task 1") == cell("bulk")
+    cell("%iexec app init")
+    rename("app")
+    cell("app = %iexec app deploy")
+    cell("%iexec account deposit 1 RLC")
+    cell("job = %iexec app run {app} --bulk {bulk} --watch")
+    assert cell("[list(each) for each in job.tasks.datasets] == [[name] for name in book.dataset]")
 
 
 def test_workerpools(cell):

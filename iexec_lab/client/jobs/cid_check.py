@@ -10,7 +10,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from iexec_lab.ipfs.cid import RAW
-from iexec_lab.ipfs.unixfs import CHUNK_SIZE, FileBuilder
+from iexec_lab.ipfs.unixfs import CHUNK_SIZE, cid_of
 from iexec_lab.protocol.cid import DAG_PB, parse_cid
 
 if TYPE_CHECKING:
@@ -53,8 +53,4 @@ def _sha256(file: BinaryIO) -> bytes:
 
 def root_hash(file: BinaryIO, *, version: int, raw_leaves: bool) -> bytes:
     """The multihash of the root that kubo would give the file."""
-    builder = FileBuilder(lambda _cid, _block: None, version, raw_leaves=raw_leaves)
-    file.seek(0)
-    while piece := file.read(CHUNK_SIZE):
-        builder.write(piece)
-    return _SHA2_256 + builder.finish().cid.digest
+    return _SHA2_256 + cid_of(file, version, raw_leaves=raw_leaves).digest

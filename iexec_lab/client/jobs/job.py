@@ -6,6 +6,7 @@ import html
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from iexec_lab.client.jobs.bulks import task_rows
 from iexec_lab.client.jobs.detached import Detached, detached_await, typed
 from iexec_lab.client.jobs.download import fetch_result
 from iexec_lab.client.jobs.logs import fetch_logs
@@ -118,10 +119,11 @@ class Job:
 
     @property
     def tasks(self) -> pd.DataFrame:
-        """The tasks as they are now: a DataFrame, one row each, with ``status``, deadlines in UTC ..."""
+        """The tasks as they are now: a DataFrame, one row each, with ``status``, ``datasets`` ..."""
         from iexec_lab import frames
 
-        return frames.build("task", [view.to_json() for view in self.status().tasks], **self._session.about())
+        rows = task_rows(self._session, self.deals, self.status().tasks)
+        return frames.build("task", rows, **self._session.about())
 
     def wait(self, timeout: float | None = None, *, progress: Progress | None = None) -> Job:
         """Wait until all tasks have ended; return the job itself.

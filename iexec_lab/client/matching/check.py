@@ -233,10 +233,7 @@ def _verdict_calls(
         signer = owners.get(kind, match.request.requester)
         signature = bytes.fromhex((order.signature or "0x")[2:])
         calls.append(Call(hub, HUB.verifyPresignatureOrSignature, (signer, digest, signature)))
-    for _, _, allowed, met in limited:
-        calls.append(
-            Call(allowed, ERC734.keyHasPurpose, (bytes.fromhex(met[2:]).rjust(32, b"\0"), GROUP_MEMBER))
-        )
+    calls += [group_call(allowed, met) for _, _, allowed, met in limited]
     return [*calls, Call(hub, HUB.viewAccount, (owners["workerpoolorder"],))]
 
 
@@ -248,15 +245,25 @@ def _read_verdicts(
     *answers, account = attempt(session.rpc, _verdict_calls(session, match, owners, signed, limited))
     valid = {kind: verdict is True for kind, verdict in zip(signed, answers, strict=False)}
     strangers = [
-        Mismatch(
-            f"{kind} is restricted to {name} {allowed}",
-            None if kind == "requestorder" else kind,
-            details={name: met},
-        )
+        restricted(kind, name, allowed, met)
         for (kind, name, allowed, met), member in zip(limited, answers[len(signed) :], strict=True)
         if member is not True
     ]
     return valid, strangers, account[0] if isinstance(account, tuple) else 0
+
+
+def group_call(allowed: str, met: str) -> Call:
+    """Asks a contract that an order is restricted to whether an address is a member of its group."""
+    return Call(allowed, ERC734.keyHasPurpose, (bytes.fromhex(met[2:]).rjust(32, b"\0"), GROUP_MEMBER))
+
+
+def restricted(kind: str, name: str, allowed: str, met: str, **details: str) -> Mismatch:
+    """The error of an order that is for somebody else."""
+    return Mismatch(
+        f"{kind} is restricted to {name} {allowed}",
+        None if kind == "requestorder" else kind,
+        details={name: met, **details},
+    )
 
 
 def _number(value: Any) -> int:

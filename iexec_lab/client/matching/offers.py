@@ -112,12 +112,13 @@ def _value(answer: Any) -> Any:
 def wanted_tag(session: Session, request: Request, known: Known, *, confidential: bool = False) -> Wanted:
     """The tag that the request asks for; an enclave is added where the request makes no sense without one."""
     network = session.network
-    tag = sum_tags(request.tag or NULL_BYTES32, network.default_tag)
+    asked = sum_tags(request.tag or NULL_BYTES32, network.default_tag)
+    tag = sum_tags(asked, request.bulk_tag)
     framework = _framework(session, known)
     why = request.wants_enclave or ("the dataset is confidential" if confidential else None)
     if why is None and known.mrenclave and request.tag is None:
         why = f"the app is built for {framework}"
-    if why is None or has_tag(tag, "tee"):
+    if why is None or has_tag(asked, "tee"):
         return Wanted(tag)
     return Wanted(sum_tags(tag, encode_tag(["tee", framework])), (f"tag tee,{framework}: {why}",))
 
@@ -205,6 +206,7 @@ def _find_matches(
     _require_some(request, offers)
     matches: list[tuple[Match, int]] = []
     left, notes = request.volume, wanted.notes
+    too_small: Mismatch | None = None
     for _ in range(TRIES):
         choice = choose(wish, offers.apps, offers.datasets, offers.pools)
         if choice is None:
@@ -215,8 +217,9 @@ def _find_matches(
         if beside and not matches:
             beside(match)
         try:
-            volume = min(left, check_match(session, match))
+            volume = _room(request, left, check_match(session, match))
         except Mismatch as error:
+            too_small = error if isinstance(error, _TooSmall) else too_small
             wish = _without(wish, choice, error)
             continue
         match = replace(match, request=replace(match.request, volume=volume))
@@ -227,7 +230,27 @@ def _find_matches(
         wish = replace(
             wish, category=choice.workerpool.category, rejected=wish.rejected | _salts(choice.workerpool)
         )
-    raise _nothing_fits(request, wish, offers, done=request.volume - left)
+    raise too_small or _nothing_fits(request, wish, offers, done=request.volume - left)
+
+
+class _TooSmall(Mismatch):
+    pass
+
+
+def _room(request: Request, wanted: int, volume: int) -> int:
+    """How many of the wanted tasks the orders have room for.
+
+    Raises:
+        Mismatch: Too few for a bulk: task numbers name its slices, and begin anew in the next deal.
+    """
+    if volume < wanted and request.bulk is not None:
+        raise _TooSmall(
+            f"No workerpoolorder has room for the {wanted} tasks of the bulk",
+            "workerpoolorder",
+            details={"largest seen": volume},
+            hint="Put more datasets into each task: iexec-lab dataset prepare-bulk --max-dataset-per-task.",
+        )
+    return min(wanted, volume)
 
 
 def _begin_books(session: Session, request: Request) -> dict[str, Begun[list[Any]]]:

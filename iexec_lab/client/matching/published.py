@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.client.matching import signing
-from iexec_lab.errors import MarketError, ValidationError
+from iexec_lab.errors import MarketError, OrderError, ValidationError
 from iexec_lab.plain_text import plain
 from iexec_lab.protocol import to_bytes32
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from iexec_lab.client.matching.signing import AnyOrder
     from iexec_lab.client.session import Session
     from iexec_lab.services.market_rows import OrderRow
@@ -67,16 +69,52 @@ def is_signed(session: Session, order: AnyOrder) -> bool:
     Raises:
         CallError: The node was not reached.
     """
-    if order.kind == "requestorder":
-        signer: str | None = order.resource
-    else:
-        [signer] = session.hub.try_owners([order.resource])
-    if signer is None:
-        return False
+    return are_signed(session, [order])[0]
+
+
+def are_signed(session: Session, orders: Sequence[AnyOrder]) -> list[bool]:
+    """The same of each order; all owners are asked for together, and all signatures that need the hub."""
+    assets = list(dict.fromkeys(order.resource for order in orders if order.kind != "requestorder"))
+    owners = dict(zip(assets, session.hub.try_owners(assets), strict=True)) if assets else {}
+    signers = [order.resource if order.kind == "requestorder" else owners[order.resource] for order in orders]
+    verdicts = [_recovers(session, order, signer) for order, signer in zip(orders, signers, strict=True)]
+    claims = [
+        (signer, order.hash(session.domain), order.signature or "0x")
+        for order, signer, verdict in zip(orders, signers, verdicts, strict=True)
+        if signer is not None and not verdict
+    ]
+    told = iter(session.hub.verify_signatures(claims) if claims else ())
+    return [
+        verdict or (signer is not None and next(told))
+        for signer, verdict in zip(signers, verdicts, strict=True)
+    ]
+
+
+def _recovers(session: Session, order: AnyOrder, signer: str | None) -> bool:
     try:
-        if order.signer(session.domain) == signer:
-            return True
+        return signer is not None and order.signer(session.domain) == signer
     except ValidationError:
-        pass  # presigned, or a smart account's: the hub knows
-    claim = (signer, order.hash(session.domain), order.signature or "0x")
-    return session.hub.verify_signatures([claim])[0]
+        return False  # presigned, or a smart account's: the hub knows
+
+
+def fetch_signed(session: Session, kind: str, order_hashes: Sequence[Any]) -> list[AnyOrder]:
+    """Published orders that can still be used: signed by their owners, and something is left of them.
+
+    Raises:
+        ValidationError, ApiError, MarketError: As for ``fetch_order``.
+        OrderError: One is not (or no longer) its owner's, or used up.
+        CallError: The node was not reached.
+    """
+    found = session.each(lambda order_hash: fetch_order(session, kind, order_hash), order_hashes)
+    orders = [each.order for each in found]
+    if not orders:
+        return orders
+    signed, consumed = are_signed(session, orders), session.hub.view_consumed([each.hash for each in found])
+    for each, is_good, used in zip(found, signed, consumed, strict=True):
+        if not is_good or used >= each.order.volume:
+            raise OrderError(
+                f"{kind} invalid sign" if not is_good else f"{kind} is fully consumed",
+                details={"order": each.hash, kind.removesuffix("order"): each.order.resource},
+                hint="Leave this order out.",
+            )
+    return orders

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from iexec_lab.errors import ValidationError
 from iexec_lab.networks import TDX_TAG
-from iexec_lab.protocol import NULL_ADDRESS, canonical_params, to_tag, to_uint256
+from iexec_lab.protocol import (
+    NULL_ADDRESS,
+    NULL_BYTES32,
+    canonical_params,
+    has_tag,
+    strip_framework,
+    sum_tags,
+    to_tag,
+    to_uint256,
+)
 from iexec_lab.protocol.javascript import loads, to_text, type_error
 from iexec_lab.units import parse_rlc
 
@@ -18,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from iexec_lab.client.session import Session
+    from iexec_lab.protocol.bulk import Bulk
 
     Secrets = Mapping[Any, str] | Sequence[str]
 
@@ -42,6 +52,7 @@ class Request:
     app_price: int | None = None
     dataset_price: int | None = None
     workerpool_price: int | None = None
+    bulk: Bulk | None = None
 
     @classmethod
     def read(cls, session: Session, app: str, options: Mapping[str, Any]) -> Self:
@@ -53,9 +64,8 @@ class Request:
         left = dict(options)
         take = left.pop
         params = _base(take("params"))
-        volume = to_uint256(take("volume"))
-        if volume < 1:
-            raise ValidationError("volume must be greater than or equal to 1")
+        bulk = take("bulk")
+        volume = _volume(take("volume"), bulk)
         params |= dict(
             _params(
                 take("args"),
@@ -65,6 +75,8 @@ class Request:
                 encrypt_result=take("encrypt_result"),
             )
         )
+        if bulk is not None:
+            params["bulk_cid"] = bulk.cid
         canonical_params(params, tag=TDX_TAG)  # values only: whether an enclave is needed is checked later
         address = session.to_address
         request = cls(
@@ -81,7 +93,14 @@ class Request:
             app_price=_unless_none(parse_rlc, take("app_price")),
             dataset_price=_unless_none(parse_rlc, take("dataset_price")),
             workerpool_price=_unless_none(parse_rlc, take("workerpool_price")),
+            bulk=bulk,
         )
+        if bulk is not None and request.dataset != NULL_ADDRESS:
+            raise ValidationError(
+                "A bulk and a dataset exclude each other",
+                details={"dataset": request.dataset, "bulk": bulk.cid},
+                hint="Put the dataset into the bulk: iexec-lab dataset prepare-bulk.",
+            )
         if left:
             raise TypeError(f"declared as options, and nothing reads them: {', '.join(left)}")
         return request
@@ -93,11 +112,33 @@ class Request:
         return {kind: address for kind, address in named.items() if address != NULL_ADDRESS}
 
     @property
+    def bulk_tag(self) -> str:
+        """What all datasets of the bulk need; the framework of a dataset order does not count."""
+        orders = self.bulk.orders if self.bulk is not None else []
+        return sum_tags(NULL_BYTES32, *(strip_framework(order.tag) for order in orders))
+
+    @property
     def wants_enclave(self) -> str | None:
         """Why the parameters need a TEE; None when they do not."""
         if self.params.get("iexec_result_encryption") in {True, "true"}:
             return "the result is encrypted"
+        if self.bulk is not None and has_tag(self.bulk_tag, "tee"):
+            return "datasets of the bulk are confidential"
         return "secrets are used" if self.params.get("iexec_secrets") else None
+
+
+def _volume(given: Any, bulk: Bulk | None) -> int:
+    """How many tasks: as asked for, else one for each slice of the bulk, else one."""
+    most = len(bulk.slices) if bulk is not None else None
+    volume = to_uint256((most or 1) if given is None else given)
+    if volume < 1:
+        raise ValidationError("volume must be greater than or equal to 1")
+    if most is not None and volume > most:
+        raise ValidationError(
+            f"volume must be less than or equal to {most}, the tasks that the bulk is made for",
+            details={"volume": volume},
+        )
+    return volume
 
 
 def _unless_none(read: Callable[[Any], T], value: Any) -> T | None:

@@ -23,6 +23,16 @@ class ExecutionOptions(TypedDict, total=False):
             shows="address",
         ),
     ]
+    bulk: Annotated[
+        Any,
+        Opt(
+            "bulk",
+            "many datasets, some for each task: a bulk's CID, or hashes of dataset orders",
+            "what ``prepare_bulk`` returns or takes",
+            shows="cid",
+            variadic=True,
+        ),
+    ]
     workerpool: Annotated[
         str | None,
         Opt(
@@ -117,7 +127,7 @@ class ExecutionOptions(TypedDict, total=False):
             variadic=True,
         ),
     ]
-    volume: Annotated[int, Opt("integer", "how many tasks", default=1)]
+    volume: Annotated[int | None, Opt("integer", "how many tasks (1, with a bulk as many as it is made for)")]
 
 
 class RunOptions(ExecutionOptions, total=False):

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from iexec_lab.client.jobs.bulks import read_bulk
 from iexec_lab.client.jobs.job import Job
 from iexec_lab.client.matching import offers, preflight, signing
+from iexec_lab.client.matching.bulk import check_bulk, prepare_bulk
 from iexec_lab.client.matching.check import foresee_plan
 from iexec_lab.client.matching.request import Request
 from iexec_lab.client.matching.send import GAS_OF_A_MATCH, check_payment, send_match
@@ -22,6 +24,7 @@ from iexec_lab.errors import BalanceError
 from iexec_lab.ethereum.ahead import expect
 from iexec_lab.ethereum.calls import Call
 from iexec_lab.ethereum.contracts import APP
+from iexec_lab.networks import BULK
 from iexec_lab.protocol import NULL_ADDRESS, decode_tag
 from iexec_lab.protocol.states import FINAL_RATIO
 from iexec_lab.units import format_rlc
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from iexec_lab.client.session import Session
     from iexec_lab.client.side_by_side import Begun
     from iexec_lab.protocol import Order
+    from iexec_lab.protocol.bulk import Bulk
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ def plan_run(session: Session, app: str, options: Mapping[str, Any], *, shown: b
     unchecked = values.pop("skip_preflight_check")
     use_voucher, voucher = values.pop("use_voucher"), values.pop("voucher_address")
     del values["watch"]  # the verb's own
-    request = Request.read(session, app, values)
+    request = Request.read(session, app, values | {"bulk": _bulk(session, values["bulk"])})
     sponsor = Sponsor.find(session, voucher) if use_voucher or voucher else None
     shown = shown or session.network.real_value
     begun: list[Begun[None]] = []
@@ -96,7 +100,22 @@ def plan_run(session: Session, app: str, options: Mapping[str, Any], *, shown: b
     plan = _plan(session, request, sponsor, beside, shown=shown)
     if not unchecked:
         end_requirements(session, plan.matches[0], begun)
+        if request.bulk is not None:
+            check_bulk(session, plan.matches[0], request.bulk)
     return plan
+
+
+def _bulk(session: Session, given: Any) -> Bulk | None:
+    """The bulk of a run: one that is on IPFS, read and verified, or one made of orders."""
+    if given is None:
+        return None
+    session.network.require(BULK)
+    words = [given] if isinstance(given, str | dict) else given
+    if isinstance(words, list | tuple) and len(words) == 1:
+        cid = words[0].get("cid") if isinstance(words[0], dict) else words[0]
+        if isinstance(cid, str) and not cid.startswith("0x"):
+            return read_bulk(session, cid)
+    return prepare_bulk(session, words)
 
 
 def publish_request(session: Session, app: str, options: Mapping[str, Any], *, force: bool) -> str:
@@ -108,7 +127,7 @@ def publish_request(session: Session, app: str, options: Mapping[str, Any], *, f
     unchecked, category = values.pop("skip_preflight_check"), values["category"]
     if not values["dataset"]:
         values["dataset_price"] = 0  # the price of nothing
-    request = Request.read(session, app, values)
+    request = Request.read(session, app, values | {"bulk": _bulk(session, values["bulk"])})
     session.foresee_signing()
     session.hub.foresee_account(session.address)
     expect(session.rpc, [Call(request.app, APP.m_appMREnclave).request()])
@@ -185,6 +204,7 @@ def _plan(
         "longest_run_seconds": seconds,
         "deadline_seconds": FINAL_RATIO * seconds,
         "tag": ",".join(decode_tag(first.tag)) or "none",
+        "datasets": len(request.bulk.orders) if request.bulk is not None else None,
         "params": first.request.params,
         "notes": "; ".join(found.notes) or None,
     }

@@ -48,6 +48,15 @@ class DatasetSale(SaleOptions, total=False):
     skip_preflight_check: Annotated[bool, _UNCHECKED]
 
 
+class FileSale(DatasetSale, total=False):
+    """What ``dataset publish-file`` takes; the tag is ``tee`` unless given: only enclaves get the key."""
+
+    name: Annotated[
+        str | None,
+        Opt("text", "name of the dataset on chain; by default the file's", "for ever", shows="text"),
+    ]
+
+
 class WorkerpoolSale(SaleOptions, total=False):
     """The tag is what the workers offer. 30 % of the price is locked for each task."""
 

@@ -6,17 +6,25 @@ import os
 from typing import Any, ClassVar, Unpack
 
 from iexec_lab.client.matching.bulk import prepare_bulk
+from iexec_lab.client.matching.file_sale import STEPS, publish_file
 from iexec_lab.client.nouns._asset import Asset
 from iexec_lab.client.nouns._noun import Frame
 from iexec_lab.client.nouns._pandas import pd
-from iexec_lab.client.nouns._sale_options import DatasetSale
+from iexec_lab.client.nouns._sale_options import DatasetSale, FileSale
 from iexec_lab.client.options import takes
 from iexec_lab.crypto import file_checksum, generate_dataset_key
 from iexec_lab.errors import CryptoError
 from iexec_lab.ethereum.contracts import DATASET, DATASET_REGISTRY
+from iexec_lab.project.dataset_entry import fill_encrypted
 from iexec_lab.project.encrypt_folder import KEYS, Overwrite, Progress, encrypt_folder
 from iexec_lab.protocol import NULL_BYTES32, dataset_arguments
 from iexec_lab.regular_files import read_regular
+
+
+def _told(facts: dict[str, Any]) -> dict[str, Any]:
+    """The steps of ``publish_file`` as words."""
+    words = {name: ", ".join(STEPS[step] for step in facts[name]) for name in ("done", "skipped")}
+    return {**facts, **words}
 
 
 class Datasets(Asset):
@@ -25,6 +33,7 @@ class Datasets(Asset):
     _FRAMES: ClassVar = {
         "show": Frame("dataset"),
         "encrypt": Frame("encrypted_file", lambda facts: facts["encryptedFiles"]),
+        "publish_file": Frame("published_file", one=_told),
     }
 
     kind = "dataset"
@@ -112,6 +121,52 @@ class Datasets(Asset):
         """
         return self._publish(address, options, force=force)
 
+    @takes(FileSale, tag="tee")
+    def publish_file(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        force: bool = False,
+        progress: Progress | None = None,
+        **options: Unpack[FileSale],
+    ) -> pd.DataFrame:
+        """Sell a file as a dataset: encrypt, upload, deploy, give its key to the SMS, publish an order.
+
+        What is done already is left out, so the same call again changes nothing, and ends what was
+        interrupted. The key stays in ``.secrets/datasets`` of the project folder; without it nobody can
+        ever read the encrypted file.
+
+        Args:
+            path: The file, or a folder, which is zipped.
+            force: Do it without asking.
+            progress: Called with what is done, bytes done and bytes in total (None when unknown).
+            **options: Those of ``FileSale``; the tag is ``tee`` by default.
+
+        Returns:
+            DataFrame, one row: ``dataset`` (its address), ``order_hash``, ``price_nrlc``, ``cid``,
+                ``checksum``, ``key_file``, and what was ``done`` and ``skipped``.
+
+        Raises:
+            CryptoError: The file cannot be read, or nothing can be written beside it.
+            OrderError: The dataset belongs to another wallet, or a check failed.
+            IpfsError, SmsError, MarketError, ApiError: A service was not reached, or refused.
+            ConfigurationError: The network has no IPFS node or no SMS.
+            AbortedError: It was not confirmed.
+        """
+        facts = self._fetch_publish_file(path, force=force, progress=progress, **options)
+        return self._draw("publish_file", facts)
+
+    @takes(FileSale, tag="tee")
+    def _fetch_publish_file(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        force: bool = False,
+        progress: Progress | None = None,
+        **options: Unpack[FileSale],
+    ) -> dict[str, Any]:
+        return publish_file(self.session, self.session.folder / path, options, force=force, progress=progress)
+
     def check_secret(self, address: str, tee_framework: str | None = None) -> bool:
         """Whether the key of an encrypted dataset is in the secret management service (SMS).
 
@@ -173,7 +228,8 @@ class Datasets(Asset):
         """Encrypt what is in ``datasets/original``, each file or folder with a key of its own.
 
         Needs no chain and no wallet. Keys are written as ``<name>.key`` and also as ``dataset.key`` (the last
-        one wins); folders are zipped.
+        one wins); folders are zipped. A dataset in ``iexec.json`` gets the last one's checksum, and its name
+        where it had the sample's.
 
         Args:
             force: Replace files without asking.
@@ -212,7 +268,7 @@ class Datasets(Asset):
         overwrite: Overwrite | None = None,
         progress: Progress | None = None,
     ) -> dict[str, Any]:
-        return encrypt_folder(
+        made = encrypt_folder(
             self.session.folder,
             force=force,
             dataset_keystoredir=dataset_keystoredir,
@@ -221,23 +277,29 @@ class Datasets(Asset):
             overwrite=overwrite,
             progress=progress,
         )
+        fill_encrypted(self.session.folder, made["encryptedFiles"][-1])
+        return made
 
-    def prepare_bulk(self, orders: list[Any], max_dataset_per_task: int = 100) -> dict[str, Any]:
+    def prepare_bulk(self, orders: Any, max_dataset_per_task: int = 100) -> dict[str, Any]:
         """Upload dataset orders for a bulk, one request that uses many datasets.
 
         Args:
-            orders: Signed dataset orders, free and of unlimited volume; objects or their JSON.
+            orders: Dataset orders, free and of unlimited volume: a DataFrame of the order book, its rows,
+                hashes of published orders, signed orders or their JSON, or a list of any of them.
             max_dataset_per_task: Datasets per task, 1 to 100.
 
         Returns:
-            ``{"cid", "volume"}``: what goes into ``params`` as ``bulk_cid``, and the number of tasks.
+            ``{"cid", "volume"}``: what ``lab.app.run(bulk=...)`` takes, and the number of tasks.
 
         Raises:
             ValidationError: No orders, or one that bulks cannot use.
+            OrderError: A published order is not (or no longer) its owner's, or used up.
             ConfigurationError: The network has no bulks, or no IPFS node.
+            MarketError, ApiError: The market was not reached, or does not know an order.
             IpfsError: The node was not reached, or refused.
         """
-        return prepare_bulk(self.session, orders, max_dataset_per_task)
+        made = prepare_bulk(self.session, orders, max_dataset_per_task)
+        return {"cid": made.cid, "volume": len(made.slices)}
 
     @staticmethod
     def generate_key() -> str:

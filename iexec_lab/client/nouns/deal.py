@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Unpack
 
+from iexec_lab.client.jobs.bulks import task_rows
 from iexec_lab.client.jobs.job import Job
 from iexec_lab.client.jobs.polling import foresee_first, foresee_now, look, look_again, looks, read_deals
 from iexec_lab.client.jobs.status import JobDeal, JobStatus, TaskView, date
@@ -83,19 +84,24 @@ class Deals(Noun):
         """The tasks of a deal as they are now.
 
         Returns:
-            DataFrame, one row per task: ``task_id``, ``index``, ``status``, ``location`` of the result ...
+            DataFrame, one row per task: ``task_id``, ``index``, ``status``, ``location`` of the result,
+                ``datasets`` that it had ...
 
         Raises:
             ObjectNotFoundError: No such deal.
         """
-        return self._draw("tasks", self._fetch_tasks(dealid))
+        held, views = self._look(dealid)
+        return self._draw("tasks", task_rows(self.session, [held], views))
 
     def _fetch_tasks(self, dealid: str) -> list[dict[str, Any]]:
+        return [view.to_json() for view in self._look(dealid)[1]]
+
+    def _look(self, dealid: str) -> tuple[JobDeal, list[TaskView]]:
         wanted = to_bytes32(dealid)
         with one_look():
             foresee_first(self.session, [wanted])
             [held] = read_deals(self.session, [wanted])
-            return [view.to_json() for view in look(self.session, held.refs())]
+            return held, look(self.session, held.refs())
 
     def task_ids(self, dealid: str) -> list[str]:
         """Ids of the deal's tasks, by index.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import Any, ClassVar, Unpack
 
+from iexec_lab.client.matching.hidden import SHORT, hidden
 from iexec_lab.client.nouns._book_filters import (
     FILTERS,
     AppFilters,
@@ -117,6 +118,15 @@ class Orderbook(Noun):
         return self._read("requester", requester, filters)
 
     def _read(self, verb: str, wanted: str | None, filters: dict[str, Any]) -> OrderPage:
+        values = self._query(verb, wanted, filters)
+        limit, page, page_size = (values.pop(name) for name in ("limit", "page", "page_size"))
+        market, kind = self.session.market, _KINDS[verb]
+        if page is not None:
+            return market.orderbook(kind, page=page, page_size=page_size, **values)
+        return market.orderbook_all(kind, limit=limit, **values)
+
+    def _query(self, verb: str, wanted: str | None, filters: dict[str, Any]) -> dict[str, Any]:
+        """All filters of a list, by the names of ``Market.orderbook``; with ``limit`` and the page."""
         values = with_defaults(FILTERS[verb], filters)
         if verb in {"app", "dataset"} and not values[f"{verb}_owner"]:
             wanted = wanted or "any"  # these two lists need a name
@@ -124,11 +134,7 @@ class Orderbook(Noun):
         if verb == "dataset":
             del values["dataset_strict"]
         values |= self._tags(*(values.pop(name) for name in ("tag", "require_tag", "max_tag")))
-        limit, page, page_size = (values.pop(name) for name in ("limit", "page", "page_size"))
-        market, kind = self.session.market, _KINDS[verb]
-        if page is not None:
-            return market.orderbook(kind, page=page, page_size=page_size, **values)
-        return market.orderbook_all(kind, limit=limit, **values)
+        return values
 
     def _tags(self, tag: Any, require_tag: Any, max_tag: Any) -> dict[str, str | None]:
         """``tag`` sets both bounds and overrides the others."""
@@ -141,3 +147,15 @@ class Orderbook(Noun):
             return None if value is None else to_tag(value, frameworks=frameworks)
 
         return {"min_tag": bound(require_tag), "max_tag": bound(max_tag)}
+
+
+def not_listed(
+    book: Orderbook, verb: str, wanted: str | None, filters: dict[str, Any], listed: OrderPage
+) -> str | None:
+    """A sentence about the orders that restrictions keep from a short list; None when there are none."""
+    if len(listed.orders) >= SHORT or len(listed.orders) + listed.left_out < listed.count:
+        return None
+    values = book._query(verb, wanted, filters)  # noqa: SLF001 - the same module
+    for name in ("limit", "page", "page_size"):
+        del values[name]
+    return hidden(book.session, _KINDS[verb], values, listed)

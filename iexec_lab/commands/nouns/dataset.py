@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iexec_lab.client.nouns._sale_options import FileSale
+from iexec_lab.client.options import on_a_line
 from iexec_lab.commands import asset_commands
-from iexec_lab.commands.handlers import calling, given
+from iexec_lab.commands.dry_run import DRY_RUN, rehearsable
+from iexec_lab.commands.handlers import calling, done, given
 from iexec_lab.commands.options import (
     CHAIN,
     DATASET_FOLDERS,
+    FORCE,
     OVERWRITE,
+    SENDS,
     SIGNS,
     TEE_FRAMEWORK,
     WALLET_OPEN,
+    declared_options,
     flag,
 )
 from iexec_lab.commands.outcome import Outcome
-from iexec_lab.commands.tree import Command, Option
+from iexec_lab.commands.tree import Argument, Command, Option
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -40,6 +46,7 @@ def init(context: Context, args: Namespace) -> Outcome:
 
 def encrypt(context: Context, args: Namespace) -> Outcome:
     from iexec_lab import frames
+    from iexec_lab.project.dataset_entry import fill_encrypted
     from iexec_lab.project.encrypt_folder import encrypt_folder
 
     with context.face.working("Encrypting") as step:
@@ -50,11 +57,36 @@ def encrypt(context: Context, args: Namespace) -> Outcome:
             progress=lambda name, done, total: step.update(f"{name} {_percent(done, total)}"),
             **given(args, _FOLDERS),
         )
+    filled = fill_encrypted(context.folder, raw["encryptedFiles"][-1])
+    if filled:
+        context.face.remark(filled)
     return Outcome(
         raw,
         lambda: frames.build("encrypted_file", raw["encryptedFiles"]),
         f"Encrypted {len(raw['encryptedFiles'])} file(s).",
     )
+
+
+def publish_file(context: Context, args: Namespace) -> Outcome:
+    lab, project = context.lab(args), context.project
+    in_project = project.has("iexec.json")
+    if in_project:
+        project.prepare_deployed()
+    with context.face.working("Publishing the file") as step:
+        outcome = done(
+            lab,
+            "dataset.publish_file",
+            "Dataset {address} is for sale: order {orderHash}.",
+            path=args.path,
+            force=args.force,
+            progress=lambda doing, done, total: step.update(f"{doing} {_percent(done, total)}".strip()),
+            **given(args, on_a_line(FileSale)),
+        )
+    if in_project:
+        project.save_deployed("dataset", lab.session.network.id, outcome.raw["address"])
+    if "encrypt" in outcome.raw["done"]:
+        context.face.remark(f"Keep its key, which nobody can make again: {outcome.raw['key']}")
+    return outcome
 
 
 def _percent(done: int | None, total: int | None) -> str:
@@ -80,7 +112,8 @@ COMMANDS = (
         encrypt,
         options=(OVERWRITE, *DATASET_FOLDERS),
         example="dataset encrypt",
-        notes="The answer has the checksum: put it into iexec.json before dataset deploy.",
+        notes="The dataset in iexec.json gets the checksum (of several files that of the last, whose key is\n"
+        "dataset.key); storage upload then fills in where the file is.",
     ),
     asset_commands.deploy("dataset"),
     asset_commands.show("dataset"),
@@ -89,8 +122,50 @@ COMMANDS = (
         "dataset",
         example=f"dataset publish --tag tee,tdx --app-restrict {asset_commands.EXAMPLE}",
     ),
+    Command(
+        ("dataset", "publish-file"),
+        "sell a file: encrypt, upload, deploy, give its key to the secret manager, publish",
+        rehearsable(publish_file),
+        args=(
+            Argument("path", "path", "the file, or a folder, which is zipped", required=True, shows="file"),
+        ),
+        options=(*SENDS, FORCE, DRY_RUN, *declared_options(FileSale)),
+        example=f"dataset publish-file table.csv --price 0.5 RLC --app-restrict {asset_commands.EXAMPLE}",
+        notes="What is done already is left out: the same line again changes nothing, and ends what was\n"
+        "interrupted. The key stays in .secrets/datasets. Without --tag, only enclaves get the data (tee).",
+        spends=True,
+    ),
     asset_commands.unpublish("dataset"),
     asset_commands.transfer("dataset"),
+    Command(
+        ("dataset", "prepare-bulk"),
+        "upload orders of many datasets, to use them all in one run",
+        calling(
+            "dataset.prepare_bulk",
+            doing="Uploading the orders",
+            said="Bulk {cid} for {volume} task(s): app run --bulk {cid}",
+        ),
+        args=(
+            Argument(
+                "orders",
+                "datasetorder",
+                "hashes of published dataset orders, free and of unlimited volume",
+                required=True,
+                shows="orderHash",
+                variadic=True,
+            ),
+        ),
+        options=(
+            *CHAIN,
+            Option(
+                "--max-dataset-per-task", "integer", "datasets of one task, 1 to 100 (100)", shows="count"
+            ),
+        ),
+        example="dataset prepare-bulk "
+        "0x3f0d1ba2e26e0a8b1d7e0d5a6c1f6f1d0a8c9bd0a1e2f3c4d5e6f7a8b9c0d1e2 --max-dataset-per-task 10",
+        notes="The orders are fetched from the market and verified. In a notebook {orders} may be a frame\n"
+        "of orderbook dataset any --bulk-only, or rows of one.",
+    ),
     Command(
         ("dataset", "push-secret"),
         "give the dataset's key to the secret manager",

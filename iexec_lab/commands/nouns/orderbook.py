@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from iexec_lab.client.nouns._book_filters import FILTERS
 from iexec_lab.client.options import on_a_line
-from iexec_lab.commands.handlers import done, given
+from iexec_lab.commands.handlers import given, outcome_of
+from iexec_lab.commands.official_json import fetch
 from iexec_lab.commands.options import CHAIN, declared_options
 from iexec_lab.commands.tree import Argument, Command
 
@@ -20,14 +21,22 @@ if TYPE_CHECKING:
 
 def _book(kind: str) -> Handler:
     def handle(context: Context, args: Namespace) -> Outcome:
+        from iexec_lab.client.nouns.orderbook import not_listed
+
         lab = context.lab(args)
         values = given(args, on_a_line(FILTERS[kind]))
         values["limit"] = args.limit or context.rows
         if args.address:
             values[kind] = args.address
         with context.face.working("Reading the orderbook"):
-            outcome = done(lab, f"orderbook.{kind}", **values)
+            answer = fetch(lab, f"orderbook.{kind}", **values)
+            remark = None
+            if not (args.raw or args.quiet):
+                remark = not_listed(lab.orderbook, kind, values.pop(kind, None), values, answer.facts)
+        outcome = outcome_of(answer)
         _tell_rest(context, outcome)
+        if remark:
+            context.face.remark(remark)
         return outcome
 
     return handle

@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
-from iexec_lab.commands.handlers import calling
+from typing import TYPE_CHECKING
+
+from iexec_lab.commands.handlers import calling, done
 from iexec_lab.commands.options import FORCE_UPDATE, READS, SIGNS, TEE_FRAMEWORK, USER
 from iexec_lab.commands.tree import Argument, Command, Option
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from iexec_lab.commands.context import Context
+    from iexec_lab.commands.outcome import Outcome
+
+
+def upload(context: Context, args: Namespace) -> Outcome:
+    from iexec_lab.project.dataset_entry import fill_uploaded
+
+    lab = context.lab(args)
+    with context.face.working("Uploading"):
+        outcome = done(lab, "storage.upload", "Uploaded to {multiaddr}.", path=args.path)
+    filled = fill_uploaded(context.folder, args.path, outcome.raw["multiaddr"])
+    if filled:
+        context.face.remark(filled)
+    return outcome
+
 
 _PROVIDER = Argument("provider", "provider", "ipfs or dropbox; by default the network's")
 
@@ -36,10 +57,11 @@ COMMANDS = (
     Command(
         ("storage", "upload"),
         "put a file on the network's IPFS node",
-        calling("storage.upload", doing="Uploading", said="Uploaded to {multiaddr}."),
+        upload,
         args=(Argument("path", "file", "the file, encrypted if it is confidential", required=True),),
         options=READS,
         example="storage upload datasets/encrypted/table.csv.enc",
-        notes="Anyone can read it there; its address goes into the multiaddr of a dataset.",
+        notes="Anyone can read it there. If it is the encrypted file of the dataset in iexec.json,\n"
+        "its address is written there, as multiaddr.",
     ),
 )
