@@ -166,6 +166,14 @@ class Network:
         """All addresses and URLs that ``setting`` knows, by key; None for those the network lacks."""
         return {key: getattr(self, name) for key, name in _SETTINGS.items()}
 
+    def keeper(self, framework: str | None) -> str | None:
+        """The framework whose SMS has the secrets of what is built for this one; None for the network's own.
+
+        SDK 8.22 knows no tdx: an app without MREnclave has its secrets in the SMS of the default framework.
+        """
+        own = framework == "tdx" and not {"default", "tdx"} & self.sms.keys()
+        return None if own else framework
+
     def sms_url(self, framework: str | None = None) -> str:
         """The secret management service of a TEE framework (default: the network's own).
 
@@ -359,8 +367,11 @@ def _merge(key: str, entry: Mapping[str, Any], chain_id: int | None, providers: 
     if number == NETWORKS["bellecour"].id:
         changes["use_gas"] = False  # the chain takes no gas, whatever chain.json says
     if "defaultTeeFramework" in entry or not isinstance(entry.get("sms", ""), str):
-        # Only 8.x files have these keys, and 8.x accepts every framework on every chain.
+        # Only 8.x files have these keys; it accepts every framework on every chain, and prefers scone.
         changes |= {"frameworks": TEE_FRAMEWORKS, "default_tag": NO_TAG}
+        usual = entry.get("defaultTeeFramework") or base.default_tee_framework
+        if not {"default", usual} & changes.get("sms", base.sms).keys():
+            changes.setdefault("default_tee_framework", "scone")
     if changes.get("hub", base.hub).lower() != base.hub.lower():
         changes["rlc"] = None  # another hub may use another token
     network = replace(base, name=key, providers=dict(providers), real_value=False, **changes)

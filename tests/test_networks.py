@@ -100,6 +100,19 @@ class TestCustom:
         with pytest.raises(ConfigurationError, match="Missing sms for tee framework gramine"):
             network.sms_url("gramine")
 
+    @pytest.mark.parametrize("name", ["arbitrum-sepolia-testnet", "bellecour", "mine"])
+    def test_a_map_without_tdx_keeps_the_secrets_of_plain_apps_in_the_default_sms(self, name):
+        sms = {"scone": "http://s", "gramine": "http://g"}
+        values = {"id": "77", "host": "http://h", "hub": NETWORKS["bellecour"].hub} if name == "mine" else {}
+        network = custom_network(name, values | {"sms": sms})
+        assert network.keeper("tdx") is None
+        assert network.sms_url(network.keeper("tdx")) == "http://s"
+        assert network.sms_url(network.keeper("gramine")) == "http://g"
+        chosen = custom_network(name, values | {"sms": sms, "defaultTeeFramework": "gramine"})
+        assert chosen.sms_url(chosen.keeper("tdx")) == "http://g"
+        with pytest.raises(ConfigurationError, match="Missing sms for tee framework tdx"):
+            network.sms_url("tdx")  # asked for by name
+
     def test_a_custom_chain_needs_host_and_hub(self):
         with pytest.raises(ConfigurationError, match="Missing RPC host"):
             custom_network("dev", {"id": "65535", "hub": "0x1"})

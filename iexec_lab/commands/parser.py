@@ -1,7 +1,7 @@
 """From a declaration to an argparse parser, and from tokens to arguments.
 
 Tokens are read the way the official CLI (commander) reads them: a value option takes the next token whatever
-it looks like, a variadic one takes all up to the next dash, an optional value is a token without dash.
+it looks like, a variadic one goes on from there to the next dash, an optional value is a token without dash.
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ class _Help(argparse.RawDescriptionHelpFormatter):
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=34)
+
+    def add_usage(self, usage: Any, actions: Any, groups: Any, prefix: str | None = None) -> None:
+        super().add_usage(usage, actions, groups, "Usage: " if prefix is None else prefix)
 
     def _format_args(self, action: argparse.Action, default_metavar: str) -> str:
         if action.nargs == "+" and isinstance(action.metavar, str):
@@ -120,8 +123,8 @@ def parse(command: Command, tokens: Sequence[Any]) -> argparse.Namespace:
 def _keep_dashes(command: Command, values: argparse.Namespace) -> None:
     """To argparse ``--`` is never a value, even where it is one: ``--confirms --``."""
     for option in command.options:
-        if not option.variadic and getattr(values, option.dest) == []:
-            setattr(values, option.dest, "--")
+        if getattr(values, option.dest) == []:
+            setattr(values, option.dest, ["--"] if option.variadic else "--")
 
 
 def _put_back(command: Command, values: argparse.Namespace, objects: list[Any]) -> None:
@@ -156,13 +159,12 @@ def _sort(command: Command, tokens: list[str]) -> tuple[list[str], list[str]]:
         flag, equals, joined = word.partition("=")
         option = command.option(flag)
         if option is None or (equals and option.value == "none"):
-            raise _unknown_option(command, flag)
-        if option.variadic and not equals:
-            values = _leading_values(rest)
-            if not values:
-                raise _missing_value(command, option)
+            raise _unknown_option(command, word)
+        if option.variadic and not equals and rest:
+            # The first value may look like anything, as in ``--gas-price -1``; the list ends at a dash.
+            values = [rest[0], *_leading_values(rest[1:])]
             del rest[: len(values)]
-            options += [option.flag, *values]
+            options += [f"{option.flag}={value}" for value in values]
         elif option.value == "none" or (
             option.value == "optional" and not equals and not _leading_values(rest)
         ):
@@ -183,11 +185,11 @@ def _missing_value(command: Command, option: Option) -> UsageError:
     return UsageError(f"option '{option.shown}' argument missing", usage=command.usage)
 
 
-def _unknown_option(command: Command, flag: str) -> UsageError:
-    known = [option.flag for option in (*command.options, *EVERYWHERE)]
-    near = get_close_matches(flag, known, n=1)
+def _unknown_option(command: Command, word: str) -> UsageError:
+    known = [*(option.flag for option in (*command.options, *EVERYWHERE)), "--help"]
+    near = get_close_matches(word.partition("=")[0], known, n=1)
     hint = f"Did you mean {near[0]}?" if near else f"List the options: {PROGRAM} {command.name} --help."
-    return UsageError(f"unknown option '{flag}'", usage=command.usage, hint=hint)
+    return UsageError(f"unknown option '{word}'", usage=command.usage, hint=hint)
 
 
 def _check_count(command: Command, positionals: list[str]) -> None:
@@ -262,7 +264,7 @@ def overview(path: Sequence[str] = ()) -> str:
     if not path:
         rows = list(NOUNS.items())
         head = [
-            f"usage: {PROGRAM} <command> [options]",
+            f"Usage: {PROGRAM} <command> [options]",
             "",
             "Apps, data and computing power.",
             "",
@@ -278,7 +280,7 @@ def overview(path: Sequence[str] = ()) -> str:
             )
             for command in found
         ]
-        head = [f"usage: {PROGRAM} {' '.join(path)} <command> [options]", ""]
+        head = [f"Usage: {PROGRAM} {' '.join(path)} <command> [options]", ""]
         tail = f"{PROGRAM} {' '.join(path)} <command> --help tells more and has an example."
     width = max((len(name) for name, _ in rows), default=0)
     lines = [f"  {name:<{width}}  {summary}" for name, summary in rows]

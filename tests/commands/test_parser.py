@@ -41,6 +41,23 @@ def test_variadic_options_end_at_the_next_dash():
     assert args.watch is True
 
 
+@pytest.mark.parametrize(
+    ("line", "name", "value"),
+    [
+        ("account deposit 1 --gas-price -1", "gas_price", ["-1"]),
+        ("account deposit 1 --gas-price -1 gwei", "gas_price", ["-1", "gwei"]),
+        ("account deposit 1 --gas-price --force", "gas_price", ["--force"]),
+        ("account deposit 1 --gas-price --", "gas_price", ["--"]),
+        ("app publish --price -1 RLC --force", "price", ["-1", "RLC"]),
+        ("app publish --price --raw", "price", ["--raw"]),
+        ("app run --secret -1=a 2=b", "secret", ["-1=a", "2=b"]),
+    ],
+)
+def test_a_value_that_is_wrong_is_not_a_value_that_is_missing(line, name, value):
+    """The first word after an option is its value, whatever it looks like, as with commander."""
+    assert getattr(parse(line), name) == value
+
+
 def test_variadic_options_take_positionals_like_commander():
     with pytest.raises(UsageError, match="missing required argument 'amount'"):
         parse("account deposit --gas-price 1 gwei 5")
@@ -96,14 +113,13 @@ def test_whole_numbers_become_int():
     ("line", "message"),
     [
         ("app show --foo", "unknown option '--foo'"),
-        ("app show --raw=1", "unknown option '--raw'"),
+        ("app show --raw=1", "unknown option '--raw=1'"),
         ("app show -x", "unknown option '-x'"),
         ("account deposit --raw", "missing required argument 'amount'"),
         ("account deposit 1 2 3", "too many arguments for 'deposit'. Expected 2 arguments but got 3."),
         ("app show 1 2", "too many arguments for 'show'. Expected 1 argument but got 2."),
         ("app show --chain", "option '--chain <name>' argument missing"),
         ("app publish --price", "option '--price <amount unit...>' argument missing"),
-        ("app publish --price --raw", "option '--price <amount unit...>' argument missing"),
         (
             "app init --tee-framework sgx",
             (

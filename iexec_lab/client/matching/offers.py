@@ -19,6 +19,7 @@ from iexec_lab.protocol import (
     encode_tag,
     has_tag,
     sum_tags,
+    tee_framework,
     to_address,
 )
 from iexec_lab.units import format_rlc
@@ -256,7 +257,9 @@ def _with_own(
 ) -> Offers:
     """Free orders for what the wallet owns, usable by it alone; they are signed once the gate is passed."""
     wallet, owners = session.address, known.owners
-    tags = dict.fromkeys((wish.tag, sum_tags(wish.tag, wish.framework)))
+    tags = [wish.tag]
+    if tee_framework(wish.tag) is None:
+        tags = list(dict.fromkeys((wish.tag, sum_tags(wish.tag, wish.framework))))
     private = {"volume": request.volume, "requesterrestrict": wallet}
 
     def own(kind: str, resource: str, tags: Any, **more: Any) -> list[Any]:

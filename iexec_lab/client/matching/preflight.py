@@ -104,7 +104,7 @@ def check_dataset(session: Session, order: Order, tag: str) -> None:
     """A dataset used in an enclave must have its key in the secret management service."""
     if order.resource == NULL_ADDRESS or not has_tag(tag, "tee"):
         return
-    if not session.sms(tee_framework(tag)).has_dataset_secret(order.resource):
+    if not _sms(session, tag).has_dataset_secret(order.resource):
         raise _no_dataset_key(order.resource)
 
 
@@ -117,7 +117,7 @@ def check_request(session: Session, order: RequestOrder, tag: str) -> None:
 
     def sms() -> Sms:
         """Found when it is needed: a network without one can run what needs no secrets."""
-        return session.sms(tee_framework(tag))
+        return _sms(session, tag)
 
     def encryption_key() -> None:
         if not sms().has_web2(order.beneficiary, RESULT_ENCRYPTION_KEY):
@@ -155,6 +155,11 @@ def check_request(session: Session, order: RequestOrder, tag: str) -> None:
     names = (params.get("iexec_secrets") or {}).values()
     asked = [check for check, is_needed in needed.items() if is_needed]
     session.together(*asked, *(partial(secret, name) for name in names))
+
+
+def _sms(session: Session, tag: str) -> Sms:
+    """The SMS that a deal with this tag gets its secrets from."""
+    return session.sms(session.network.keeper(tee_framework(tag)))
 
 
 def _no_dataset_key(dataset: str) -> OrderError:

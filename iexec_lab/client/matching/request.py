@@ -128,7 +128,7 @@ def _params(
     *,
     encrypt_result: bool,
 ) -> Iterator[tuple[str, Any]]:
-    """Keys of ``params`` that have an option of their own."""
+    """Keys of ``params`` that have an option of their own, in the order of the official CLI: it is signed."""
     if args is not None:
         yield "iexec_args", args
     if input_files is not None:
@@ -138,10 +138,10 @@ def _params(
         )
     if secret:
         yield "iexec_secrets", _secrets(secret)
-    if encrypt_result:
-        yield "iexec_result_encryption", True
     if storage_provider is not None:
         yield "iexec_result_storage_provider", storage_provider
+    if encrypt_result:
+        yield "iexec_result_encryption", True
 
 
 def _secrets(secret: Secrets) -> dict[str, str]:
