@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from iexec_lab.client.plan import Plan
-from iexec_lab.client.wallet_source import ask_in_terminal
+from iexec_lab.client.wallet_source import ask_in_terminal, typed
 from iexec_lab.errors import ConfigurationError, IexecError, ValidationError, WalletError
 from iexec_lab.networks import ENS
 from iexec_lab.protocol import NULL_ADDRESS, to_address
@@ -160,7 +160,7 @@ class Session:
         Raises:
             WalletError: There is none, or the password is wrong.
         """
-        return self.wallet.signer(self.ask)
+        return self.wallet.signer(self.ask_secret or ask_in_terminal)
 
     @property
     def gate(self) -> Gate:
@@ -258,12 +258,12 @@ class Session:
         return {"chain": self.network.name, "chain_id": self.network.id, "contract": self.network.hub}
 
     def ask(self, prompt: str) -> str:
-        """A secret typed by the user.
+        """A secret typed by the user; never empty.
 
         Raises:
             AbortedError: Nobody is there to type it.
         """
-        return (self.ask_secret or ask_in_terminal)(prompt)
+        return typed(self.ask_secret or ask_in_terminal, prompt)
 
     def plan(
         self,

@@ -370,10 +370,10 @@ def _save(
     unencrypted: bool,
     force: bool,
 ) -> dict[str, Any]:
-    if not password and not unencrypted:
+    if password is None and not unencrypted:
         raise ValidationError("A password is needed", hint="Or write the bare key with --unencrypted.")
     saved = keystore.save_wallet(signer, password, keystoredir=keystoredir, cwd=cwd, overwrite=force)
     name = saved.path
-    if keystoredir not in {None, "global"} or not password:
+    if keystoredir not in {None, "global"} or password is None:
         name = saved.path.relative_to(cwd) if saved.path.is_relative_to(cwd) else saved.path
     return {"wallet": saved.content, "fileName": str(name), "address": saved.address}
