@@ -136,7 +136,7 @@ class Session:
         if not self.wallet.address:
             raise WalletError(
                 "Failed to load wallet address from keystore: Wallet file not found",
-                hint='Create a wallet with "wallet create".',
+                hint="Make a wallet: iexec-lab wallet create.",
             )
         return self.wallet.address
 

@@ -34,7 +34,7 @@ from iexec_lab.client.jobs.detached import Detached
 from iexec_lab.commands import followup, parser, tree
 from iexec_lab.commands.context import Context
 from iexec_lab.commands.recent import Seen
-from iexec_lab.errors import IexecError, UsageError
+from iexec_lab.errors import IexecError, UsageError, in_notebook
 from iexec_lab.notebook import typed_secrets
 from iexec_lab.notebook.cells import split
 from iexec_lab.notebook.display import RawAnswer
@@ -200,7 +200,7 @@ def _help(command: Command | None, words: Sequence[Any], taken: int) -> str:
 
 def _here(text: str) -> str:
     """Command lines in a text, as they are typed in a notebook."""
-    return text.replace(f"{tree.PROGRAM} ", "%iexec ")
+    return in_notebook(text)
 
 
 def _take_output(tokens: list[str]) -> tuple[list[str], str | None]:

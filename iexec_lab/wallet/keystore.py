@@ -23,7 +23,7 @@ from iexec_lab.wallet.secret_storage import decrypt_key, encrypt_key, stated_add
 from iexec_lab.wallet.signer import LocalSigner
 
 UNENCRYPTED_NAME = "wallet.json"
-_NO_WALLET = 'Create a wallet with "wallet create", or set IEXEC_PRIVATE_KEY.'
+_NO_WALLET = "Make a wallet: iexec-lab wallet create; or set IEXEC_PRIVATE_KEY."
 
 _DEFAULT_FOLDERS = {
     "linux": ".ethereum/keystore",

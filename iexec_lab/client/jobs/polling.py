@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from iexec_lab.client.jobs.status import JobDeal, TaskRef, TaskView
@@ -15,7 +15,7 @@ from iexec_lab.plain_text import plain
 from iexec_lab.protocol import TASK_STATUSES, Deal, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from iexec_lab.client.jobs.detached import Detached
     from iexec_lab.client.session import Session
@@ -170,10 +170,8 @@ def watch(
             if ended(seen):
                 return seen
             if end is not None and time.monotonic() >= end:
-                raise JobError(
-                    f"{what} did not end within {timeout:g} seconds; the job goes on",
-                    details={"status": seen},
-                    hint=left.back,
+                raise _left_behind(
+                    f"{what} did not end within {timeout:g} seconds; the job goes on", {"status": seen}, left
                 )
     except KeyboardInterrupt:
         raise left from None
@@ -184,8 +182,11 @@ def watch(
 
 def out_of_sight(error: ChainError, left: Detached) -> JobError:
     """What to raise when the node stays away while work goes on."""
-    return JobError(
-        f"The node does not answer; the job goes on: {error.message}",
-        details=error.details,
-        hint=left.back,
-    )
+    words = f"The node does not answer; the job goes on: {error.message}"
+    return _left_behind(words, error.details, left)
+
+
+def _left_behind(words: str, details: Mapping[str, Any], left: Detached) -> JobError:
+    error = JobError(words, details=details, hint=left.back)
+    error.line = left.line
+    return error

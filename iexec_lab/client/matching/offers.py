@@ -282,12 +282,12 @@ def _require_some(request: Request, offers: Offers) -> None:
     if not offers.apps:
         raise OrderError(
             f"No order available for app {request.app}",
-            hint="Its owner has to publish one: app publish.",
+            hint="Its owner has to publish one: iexec-lab app publish.",
         )
     if request.dataset != NULL_ADDRESS and not offers.datasets:
         raise OrderError(
             f"No order available for dataset {request.dataset}",
-            hint="Its owner has to publish one, for this app and this wallet: dataset publish.",
+            hint="Its owner has to publish one, for this app and this wallet: iexec-lab dataset publish.",
         )
     if not offers.pools:
         raise _no_pool(request)

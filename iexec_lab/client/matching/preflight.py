@@ -124,7 +124,8 @@ def check_request(session: Session, order: RequestOrder, tag: str) -> None:
             raise OrderError(
                 "Beneficiary result encryption key is not set in the SMS. Result encryption will fail.",
                 details={"beneficiary": order.beneficiary},
-                hint="Run: result generate-encryption-keypair, then result push-encryption-key.",
+                hint="Run: iexec-lab result generate-encryption-keypair, "
+                "then iexec-lab result push-encryption-key.",
             )
 
     def storage_token() -> None:
@@ -132,7 +133,7 @@ def check_request(session: Session, order: RequestOrder, tag: str) -> None:
             raise OrderError(
                 'Requester storage token is not set for selected provider "dropbox". '
                 "Result archive upload will fail.",
-                hint="Run: storage init dropbox.",
+                hint="Run: iexec-lab storage init dropbox.",
             )
 
     def dataset_key() -> None:
@@ -144,7 +145,7 @@ def check_request(session: Session, order: RequestOrder, tag: str) -> None:
             raise OrderError(
                 f'Requester secret "{name}" is not set for requester {order.requester} in the SMS. '
                 "Requester secret provisioning will fail.",
-                hint=f"Run: requester push-secret {name}.",
+                hint=f"Run: iexec-lab requester push-secret {name}.",
             )
 
     needed = {
@@ -165,5 +166,5 @@ def _sms(session: Session, tag: str) -> Sms:
 def _no_dataset_key(dataset: str) -> OrderError:
     return OrderError(
         f"Dataset encryption key is not set for dataset {dataset} in the SMS. Dataset decryption will fail.",
-        hint="Its owner has to run: dataset push-secret.",
+        hint="Its owner has to run: iexec-lab dataset push-secret.",
     )

@@ -91,7 +91,8 @@ def publish(session: Session, order: AnyOrder) -> str:
         raise MarketError(
             f"Market API error: The market was given {order.kind} {own} but names another",
             details={"named": published},
-            hint=f"Anyone who saw the order can use it: order cancel closes it. See first: order show {own}.",
+            hint="Anyone who saw the order can use it: iexec-lab order cancel closes it. "
+            f"See first: iexec-lab order show {own}.",
         )
     return own
 
@@ -103,7 +104,9 @@ def require_signed(order: AnyOrder) -> None:
         ValidationError: It has none.
     """
     if order.signature is None:
-        raise ValidationError("sign is a required field", hint=f"Sign the {order.kind} first: order sign.")
+        raise ValidationError(
+            "sign is a required field", hint=f"Sign the {order.kind} first: iexec-lab order sign."
+        )
 
 
 def order_terms(order: AnyOrder) -> dict[str, Any]:

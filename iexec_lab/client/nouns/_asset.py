@@ -180,7 +180,7 @@ class Asset(Noun):
         if address == NULL_ADDRESS:
             raise ConfigurationError(
                 "Missing option --user <address> or wallet",
-                hint='Name the owner with --user, or create a wallet with "wallet create".',
+                hint="Name the owner with --user, or make a wallet: iexec-lab wallet create.",
             )
         return address
 

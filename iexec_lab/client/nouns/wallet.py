@@ -128,7 +128,7 @@ class Wallets(Noun):
         if session.network.native:
             raise ProjectError(
                 "sendETH() is disabled on sidechain, use sendRLC()",
-                hint="Send the coin of this chain with wallet send-RLC.",
+                hint="Send the coin of this chain with iexec-lab wallet send-RLC.",
             )
         wei = parse_ether(amount, unit)
         wallet = session.signer.address
