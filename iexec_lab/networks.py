@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from iexec_lab.errors import ConfigurationError
 from iexec_lab.frameworks import TEE_FRAMEWORKS
 from iexec_lab.plain_text import plain
+from iexec_lab.retired import retired_hint
 from iexec_lab.urls import is_loopback, shown_url
 
 if TYPE_CHECKING:
@@ -133,6 +134,14 @@ class Network:
             if address and address.lower() != (theirs[what] or "").lower():
                 found.append(f"the {what} of {known.name} is {theirs[what] or 'unknown'}")
         return tuple(found)
+
+    @property
+    def funding_hint(self) -> str | None:
+        """How to get RLC and ether where both are free; None elsewhere."""
+        if self.real_value or not is_loopback(self.host):
+            return None
+        on_sandbox = "" if self.name.partition(":")[0] == "sandbox" else "On a sandbox: "
+        return f"{on_sandbox or 'Get more: '}iexec-lab sandbox fund."
 
     @property
     def tdx_only(self) -> bool:
@@ -326,10 +335,8 @@ def resolve_network(name: str | int) -> Network:
     """
     network = builtin(name)
     if network is None:
-        raise ConfigurationError(
-            f"Unknown network {name}",
-            hint=f"Known networks: sandbox, {', '.join(NETWORKS)}; or write a chain.json.",
-        )
+        hint = f"{retired_hint(name)}Known networks: sandbox, {', '.join(NETWORKS)}; or write a chain.json."
+        raise ConfigurationError(f"Unknown network {name}", hint=hint)
     return network
 
 
@@ -376,11 +383,12 @@ def _merge(key: str, entry: Mapping[str, Any], chain_id: int | None, providers: 
         changes["rlc"] = None  # another hub may use another token
     network = replace(base, name=key, providers=dict(providers), real_value=False, **changes)
     if not network.host:
-        raise ConfigurationError(
-            f'Missing RPC host, no "host" key in "chain.json" and no default value for chain {number or key}'
-        )
+        sentence = 'Missing RPC host, no "host" key in "chain.json" and no default value for chain'
+        hint = retired_hint(key) or retired_hint(number) or f'Add "host" to chain {key} of chain.json.'
+        raise ConfigurationError(f"{sentence} {number or key}", hint=hint)
     if not network.hub:
-        raise ConfigurationError("missing hubAddress key", hint=f'Add "hub" to chain {key} of chain.json.')
+        hint = retired_hint(key) or retired_hint(number) or f'Add "hub" to chain {key} of chain.json.'
+        raise ConfigurationError("missing hubAddress key", hint=hint)
     return network
 
 
@@ -389,7 +397,8 @@ def _host(host: str) -> str:
     if known is not None:
         return known.host
     if not host.startswith("http"):
-        raise ConfigurationError("Invalid provider host name or url")
+        hint = retired_hint(host) or "host is the URL of the chain's node, with http:// or https://."
+        raise ConfigurationError("Invalid provider host name or url", hint=hint)
     return host
 
 

@@ -214,6 +214,7 @@ class Session:
             gas_price=self.gas_price,
             confirms=self.confirms,
             free_gas=not self.network.use_gas,
+            no_funds=self.network.funding_hint,
         )
 
     @cached_property

@@ -224,7 +224,7 @@ def _read_integers(command: Command, values: argparse.Namespace) -> None:
         if item.kind in _INTEGERS and isinstance(value, str):
             if not (value.isascii() and value.isdecimal() and len(value) <= _MOST_DIGITS):
                 raise ValidationError(
-                    f"{value} is not a valid uint256", hint=f"Give {item.shown} a whole number."
+                    f"{value} is not a valid uint256", hint=f"Give {item.shown} a whole number, not negative."
                 )
             setattr(values, item.dest, int(value))
 

@@ -13,12 +13,13 @@ import json
 import math
 import re
 import warnings
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 _MISSING = object()
@@ -122,15 +123,33 @@ def _value(text: str, names: Mapping[str, Any]) -> Any:
     try:
         value = _read(node, names)
     except (AttributeError, LookupError, TypeError) as error:
-        problem = (
-            f"name '{error.args[0]}' is not defined" if isinstance(error, _UnknownNameError) else str(error)
-        )
+        unknown = isinstance(error, _UnknownNameError)
+        problem = f"name '{error.args[0]}' is not defined" if unknown else str(error)
+        advice = _advice(error.args[0], names) if unknown else ""
         raise UsageError(
-            f"{{{text}}}: {problem}", hint=f"Write {{{{{text.strip()}}}}} for this text in braces."
+            f"{{{text}}}: {problem}", hint=f"{advice}Write {{{{{text.strip()}}}}} for this text in braces."
         ) from error
     if _is_nothing(value):
         raise UsageError(f"{{{text}}} has no value: it is {value}", hint="Give it one, or leave it out.")
     return value
+
+
+def _advice(name: str, names: Mapping[str, Any]) -> str:
+    """What to do about a name that no cell has defined."""
+    known = [each for each in names if not each.startswith("_")]
+    near = get_close_matches(name, known, 1)
+    meant = f"Did you mean {near[0]}? " if near else ""
+    return f"{meant}Run the cell that gives {name} its value. "
+
+
+def forgotten_braces(message: str, tokens: Sequence[str], names: Mapping[str, Any]) -> str | None:
+    """Advice on a value that was refused and is the name of a variable: ``app`` or ``$app`` for ``{app}``."""
+    for token in tokens:
+        name = token.removeprefix("$")
+        refused = name in names and re.search(rf"(?<!\w){re.escape(token)} is not a", message)
+        if name.isidentifier() and refused:
+            return f"Write {{{name}}} for the value of the variable {name}."
+    return None
 
 
 def _is_nothing(value: Any) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import ConfigurationError, ProjectError
 from iexec_lab.project import chains, jsonfile, templates
+from iexec_lab.project.old_keys import key_hint
 from iexec_lab.regular_files import is_file, possible
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ class Project:
         document = jsonfile.read(self.folder / DEPLOYED) or {}
         for kind, addresses in document.items():
             if kind not in RESOURCE_KINDS:
-                raise _invalid(f'Unknown key "{kind}"', DEPLOYED)
+                raise _invalid(f'Unknown key "{kind}"', DEPLOYED, hint=key_hint(kind, RESOURCE_KINDS))
             for chain_id, address in _expect_object(addresses, kind, DEPLOYED).items():
                 if not re.fullmatch(r"[0-9]+", chain_id):
                     raise _invalid(f"{chain_id} is not a valid chain id", DEPLOYED)
@@ -228,8 +229,8 @@ def _make_folder(folder: Path, mode: int = 0o777) -> None:
         raise ConfigurationError(f"Cannot create folder {folder}: {error.strerror}") from error
 
 
-def _invalid(message: str, name: str) -> ProjectError:
-    return ProjectError(f"ValidationError: {message} in {name}")
+def _invalid(message: str, name: str, *, hint: str | None = None) -> ProjectError:
+    return ProjectError(f"ValidationError: {message} in {name}", hint=hint)
 
 
 def _part(document: dict[str, Any], key: str, name: str) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from iexec_lab.client.jobs.status import JobDeal, TaskRef, TaskView
-from iexec_lab.errors import CallError, ChainError, JobError, ObjectNotFoundError
+from iexec_lab.client.what_is import not_found
+from iexec_lab.errors import CallError, ChainError, JobError
 from iexec_lab.ethereum.calls import Call, checked
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.ethereum.rpc import to_int
@@ -117,7 +118,7 @@ def read_deals(
         return []
     for deal_id, deal in zip(deal_ids, deals, strict=True):
         if not deal.exists:
-            raise ObjectNotFoundError("deal", deal_id, session.network.id)
+            raise not_found(session, "deal", deal_id)
     numbers = sorted({deal.category for deal in deals})
     categories = dict(zip(numbers, hub.view_categories(numbers), strict=True))
     ratio = hub.ratios.final

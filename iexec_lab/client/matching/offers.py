@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from iexec_lab.client.session import Session
     from iexec_lab.protocol import AppOrder, DatasetOrder, RequestOrder, WorkerpoolOrder
 
+_NAMED = 20
+"""How many categories an error lists."""
 TRIES = 20
 """How many choices may turn out stale, or too small for all tasks, before we give up."""
 
@@ -163,7 +165,7 @@ def find_matches(session: Session, request: Request) -> Found:
         workerpool_price=request.workerpool_price,
     )
     offers = _with_own(session, request, known, offers, wish, confidential=confidential)
-    _require_some(request, offers)
+    _require_some(session, request, offers)
     matches: list[tuple[Match, int]] = []
     left, notes = request.volume, wanted.notes
     for _ in range(TRIES):
@@ -278,7 +280,7 @@ def _with_own(
     return offers
 
 
-def _require_some(request: Request, offers: Offers) -> None:
+def _require_some(session: Session, request: Request, offers: Offers) -> None:
     if not offers.apps:
         raise OrderError(
             f"No order available for app {request.app}",
@@ -290,7 +292,16 @@ def _require_some(request: Request, offers: Offers) -> None:
             hint="Its owner has to publish one, for this app and this wallet: iexec-lab dataset publish.",
         )
     if not offers.pools:
-        raise _no_pool(request)
+        raise _no_pool(request, _category_hint(session, request.category))
+
+
+def _category_hint(session: Session, category: int | None) -> str | None:
+    """The categories there are, when this is none of them."""
+    if category is None or category < (count := session.hub.count_category()) or count > _NAMED:
+        return None
+    names = [each.name for each in session.hub.view_categories(range(count))]
+    listed = ", ".join(f"{number} ({name})" for number, name in enumerate(names))
+    return f"There is no category {category}. Categories: {listed}."
 
 
 def _no_pool(request: Request, hint: str | None = None) -> OrderError:

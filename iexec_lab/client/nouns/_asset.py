@@ -140,6 +140,11 @@ class Asset(Noun):
     def _deploy(self, args: tuple[Any, ...], *, force: bool) -> dict[str, Any]:
         """Create the entry with these creation arguments."""
         session = self.session
+        if args[0] == NULL_ADDRESS:
+            raise ValidationError(
+                "The owner is the null address, which is nobody's",
+                hint="Make it the address of a wallet: iexec-lab wallet show tells yours.",
+            )
         address = self._predict(args)
         if self.deployed(address):
             raise OrderError(

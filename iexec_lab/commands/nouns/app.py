@@ -22,6 +22,7 @@ from iexec_lab.commands.options import (
     flag,
 )
 from iexec_lab.commands.tree import Argument, Command, Option
+from iexec_lab.errors import ValidationError
 from iexec_lab.frameworks import TEE_FRAMEWORKS
 
 if TYPE_CHECKING:
@@ -45,6 +46,11 @@ def init(context: Context, args: Namespace) -> Outcome:
 def run(context: Context, args: Namespace) -> Outcome:
     from iexec_lab.client.nouns._run import RunPlan
 
+    if args.callback and args.download is not None:
+        raise ValidationError(
+            "With --callback the result goes to that contract: there will be nothing to download",
+            hint="Leave out one of the two; --watch waits for the tasks.",
+        )
     lab = context.lab(args)
     values = _given(context, args, RunOptions, lab.session.network.id)
     values["watch"] = False  # waited for below, with progress

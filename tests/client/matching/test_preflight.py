@@ -250,7 +250,7 @@ class TestDataset:
                 OrderError, match=r"^Dataset requirements check failed: Dataset encryption"
             ) as caught:
                 preflight.check(Asked(), self.ORDER, tag=tag)
-            assert caught.value.hint == "Its owner has to run: dataset push-secret."
+            assert caught.value.hint == "Its owner has to run: iexec-lab dataset push-secret."
             assert "--skip-preflight-check" in caught.value.message
 
     def test_else_nobody_is_asked(self):
