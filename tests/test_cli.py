@@ -143,6 +143,14 @@ def test_a_line_that_does_not_parse_begins_as_in_the_official_cli(line, begins, 
     assert "Usage: iexec" in err
 
 
+def test_a_result_that_goes_to_a_contract_can_not_be_downloaded(iexec):
+    """Told before anything is paid, or even asked."""
+    contract = "0x" + "ab" * 20
+    done = iexec("app", "run", contract, "--callback", contract, "--download", "x")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "there will be nothing to download\n  → Leave out one of the two" in done.stderr
+
+
 def test_an_answer_for_people(iexec):
     iexec("init", "--skip-wallet")
     done = iexec("category", "init")

@@ -136,7 +136,7 @@ class Session:
         if not self.wallet.address:
             raise WalletError(
                 "Failed to load wallet address from keystore: Wallet file not found",
-                hint="Make a wallet: iexec-lab wallet create.",
+                hint=self.wallet.missing() or "Make a wallet: iexec-lab wallet create.",
             )
         return self.wallet.address
 
@@ -246,7 +246,7 @@ class Session:
 
         self.network.require(ENS)
         if not self.network.ens_registry:
-            raise ConfigurationError("Network does not support ENS")
+            raise ConfigurationError("Network does not support ENS", hint="Give the address itself.")
         return NameService(self.rpc, self.network.ens_registry)
 
     def sms(self, framework: str | None = None) -> Sms:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from iexec_lab import doors
 from iexec_lab.errors import AbortedError, WalletError
 from iexec_lab.protocol import is_address
-from iexec_lab.wallet.keystore import create_wallet, find_wallet, read_address
+from iexec_lab.wallet.keystore import create_wallet, find_wallet, keystore_dir, read_address
 from iexec_lab.wallet.signer import LocalSigner, Signer
 
 if TYPE_CHECKING:
@@ -43,6 +43,16 @@ class Wallet:
     def address(self) -> str | None:
         """EIP-55 address, read without a password; None when there is no wallet."""
         return self.held.address if self.held else read_address(**self.options)
+
+    def missing(self) -> str | None:
+        """Why there is no address, where the wallet was named: what the folder holds instead."""
+        named = self.options.get("wallet_file")
+        try:
+            find_wallet(**self.options)
+        except WalletError as error:
+            return error.hint
+        folder = keystore_dir(self.options.get("keystoredir"), cwd=self.options["cwd"])
+        return f"{folder} holds no wallet file {named}." if named else None
 
     def signer(self, ask: Callable[[str], str]) -> Signer:
         """The signer, unlocked once with the password given or asked for.

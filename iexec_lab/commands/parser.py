@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from difflib import get_close_matches
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from iexec_lab.commands.python_values import as_word, fitting, fitting_all
@@ -109,7 +110,7 @@ def parse(command: Command, tokens: Sequence[Any]) -> argparse.Namespace:
         return f"{_OBJECT}{len(objects) - 1}"
 
     options, positionals = _sort(command, [held(token) for token in tokens])
-    _check_count(command, positionals)
+    _check_count(command, positionals, tokens)
     separator = ["--"] if positionals else []
     values = build(command).parse_args([*options, *separator, *positionals])
     _keep_dashes(command, values)
@@ -187,12 +188,13 @@ def _missing_value(command: Command, option: Option) -> UsageError:
 
 def _unknown_option(command: Command, word: str) -> UsageError:
     known = [*(option.flag for option in (*command.options, *EVERYWHERE)), "--help"]
-    near = get_close_matches(word.partition("=")[0], known, n=1)
-    hint = f"Did you mean {near[0]}?" if near else f"List the options: {PROGRAM} {command.name} --help."
+    bare = {name.lstrip("-"): name for name in known}
+    near = get_close_matches(word.partition("=")[0].lstrip("-"), bare, n=1)
+    hint = f"Did you mean {bare[near[0]]}?" if near else f"List the options: {PROGRAM} {command.name} --help."
     return UsageError(f"unknown option '{word}'", usage=command.usage, hint=hint)
 
 
-def _check_count(command: Command, positionals: list[str]) -> None:
+def _check_count(command: Command, positionals: list[str], tokens: Sequence[Any]) -> None:
     needed = [argument for argument in command.args if argument.required]
     if len(positionals) < len(needed):
         missing = needed[len(positionals)]
@@ -202,7 +204,17 @@ def _check_count(command: Command, positionals: list[str]) -> None:
     if len(positionals) > len(command.args):
         expected = f"Expected {len(command.args)} argument{'' if len(command.args) == 1 else 's'}"
         message = f"too many arguments for '{command.path[-1]}'. {expected} but got {len(positionals)}."
-        raise UsageError(message, usage=command.usage, hint="Quote a value that has spaces.")
+        hint = _after_a_flag(command, positionals[-1], tokens) or "Quote a value that has spaces."
+        raise UsageError(message, usage=command.usage, hint=hint)
+
+
+def _after_a_flag(command: Command, word: str, tokens: Sequence[Any]) -> str:
+    """Advice on a surplus word behind a flag that takes none: ``--watch 5``."""
+    for before, after in pairwise(tokens):
+        option = command.option(before) if isinstance(before, str) else None
+        if option is not None and option.value == "none" and after == word:
+            return f"{option.flag} takes no value."
+    return ""
 
 
 def _check_choices(command: Command, values: argparse.Namespace) -> None:

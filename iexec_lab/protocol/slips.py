@@ -33,7 +33,7 @@ def address_hint(value: Any) -> str:
         or _stray_digit(text, 40)
         or _kept_at(text)
         or ("This network has no ENS: give the address itself." if text.endswith(".eth") else "")
-        or "An address is 0x and 40 hexadecimal digits."
+        or "An address is 0x and 40 hexadecimal digits. A value that has spaces is put in quotes."
     )
 
 

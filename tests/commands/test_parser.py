@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from iexec_lab.client.jobs.job import Job
 from iexec_lab.client.jobs.status import TaskRef
 from iexec_lab.commands import parser
-from iexec_lab.commands.tree import find
+from iexec_lab.commands.tree import find, walk
 from iexec_lab.errors import UsageError, ValidationError
 
 
@@ -233,3 +233,54 @@ def test_two_dashes_are_a_value_where_one_is_due():
 def test_numbers_that_no_option_takes(digits):
     with pytest.raises(ValidationError, match="is not a valid uint256"):
         parse(["account", "deposit", "1", "--confirms", digits])
+
+
+# What the official CLIs call the value of an option; their parser's sentences name it.
+OFFICIAL_VALUES = {
+    "--keystoredir": "<path>",
+    "--wallet-file": "<walletFileName>",
+    "--wallet-address": "<walletAddress>",
+    "--confirms": "<blockCount>",
+    "--gas-price": "<amount unit...>",
+    "--input-files": "<fileUrl>",
+    "--secret": "<secretMapping...>",
+    "--volume": "<volume>",
+    "--voucher-address": "<voucherAddress>",
+    "--download": "[fileName]",
+    "--secret-value": "<secretValue>",
+    "--dataset-keystoredir": "<path>",
+    "--original-dataset-dir": "<path>",
+    "--encrypted-dataset-dir": "<path>",
+    "--secret-path": "<secretPath>",
+    "--beneficiary-keystoredir": "<path>",
+    "--beneficiary-key-file": "<fileName>",
+    "--domain": "<domain>",
+    "--chain": "<name>",
+}
+
+
+def test_values_have_their_official_names():
+    shown = {
+        (option.flag, option.shown.partition(" ")[2])
+        for command in walk()
+        for option in command.options
+        if option.flag in OFFICIAL_VALUES and option.value != "none"
+    }
+    assert shown == set(OFFICIAL_VALUES.items())
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("app run 0x1 --watch 5", "--watch takes no value."),
+        ("deal show 0x1 --watch 5", "--watch takes no value."),
+        ("app run 0x1 hello world", "Quote a value that has spaces."),
+        ("app run --nope", "List the options: iexec-lab app run --help."),
+        ("app run --chian x", "Did you mean --chain?"),
+        ("app run --chian=x", "Did you mean --chain?"),
+    ],
+)
+def test_advice(line, hint):
+    with pytest.raises(UsageError) as caught:
+        parse(line)
+    assert caught.value.hint == hint

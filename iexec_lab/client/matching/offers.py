@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from iexec_lab.client.matching import preflight, signing
 from iexec_lab.client.matching.cheapest import Wish, choose
 from iexec_lab.client.matching.check import Match, Mismatch, check_match
+from iexec_lab.client.what_is import category_hint, what_lives_at
 from iexec_lab.errors import CallError, OrderError, ValidationError
 from iexec_lab.ethereum.calls import Call, attempt
 from iexec_lab.ethereum.contracts import APP, OWNABLE, REGISTRY
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from iexec_lab.client.session import Session
     from iexec_lab.protocol import AppOrder, DatasetOrder, RequestOrder, WorkerpoolOrder
 
-_NAMED = 20
-"""How many categories an error lists."""
 TRIES = 20
 """How many choices may turn out stale, or too small for all tasks, before we give up."""
 
@@ -83,7 +82,9 @@ def look_up(session: Session, request: Request) -> Known:
     answers = attempt(session.rpc, calls)
     for (kind, address), known in zip(named.items(), answers, strict=False):
         if known is not True:
-            raise OrderError(f"No {kind} deployed at address {address}")
+            raise OrderError(
+                f"No {kind} deployed at address {address}", hint=what_lives_at(session, address, kind)
+            )
     owners = map(to_address, answers[len(named) : -1])
     return Known(dict(zip(named, owners, strict=True)), preflight.mrenclave_text(_value(answers[-1])))
 
@@ -292,16 +293,7 @@ def _require_some(session: Session, request: Request, offers: Offers) -> None:
             hint="Its owner has to publish one, for this app and this wallet: iexec-lab dataset publish.",
         )
     if not offers.pools:
-        raise _no_pool(request, _category_hint(session, request.category))
-
-
-def _category_hint(session: Session, category: int | None) -> str | None:
-    """The categories there are, when this is none of them."""
-    if category is None or category < (count := session.hub.count_category()) or count > _NAMED:
-        return None
-    names = [each.name for each in session.hub.view_categories(range(count))]
-    listed = ", ".join(f"{number} ({name})" for number, name in enumerate(names))
-    return f"There is no category {category}. Categories: {listed}."
+        raise _no_pool(request, category_hint(session, request.category))
 
 
 def _no_pool(request: Request, hint: str | None = None) -> OrderError:

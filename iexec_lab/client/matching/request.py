@@ -156,7 +156,9 @@ def _secrets(secret: Secrets) -> dict[str, str]:
     for key, equals, name in pairs:
         if not equals:
             raise ValidationError(
-                f"'{key}' is not a valid secret mapping syntax (must be <appSecretKey>=<requesterSecretName>)"
+                f"'{key}' is not a valid secret mapping syntax "
+                "(must be <appSecretKey>=<requesterSecretName>)",
+                hint="As in --secret 1=name; iexec-lab requester push-secret name stores it before.",
             )
         if not re.fullmatch(r"[1-9]\d*", key):
             raise ValidationError(

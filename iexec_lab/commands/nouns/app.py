@@ -118,7 +118,7 @@ COMMANDS = (
                 "path",
                 "wait, then store the results here (<task>.zip)",
                 "optional",
-                shows="file",
+                shows="fileName",
             ),
             flag("--dry-run", "show orders and cost, sign nothing"),
         ),
@@ -154,7 +154,7 @@ COMMANDS = (
         args=(asset_commands.address("app"),),
         options=(
             *SIGNS,
-            Option("--secret-value", "secret", "the secret (asked for if omitted)", shows="text"),
+            Option("--secret-value", "secret", "the secret (asked for if omitted)", shows="secretValue"),
             TEE_FRAMEWORK,
         ),
         example="app push-secret",
