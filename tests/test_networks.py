@@ -223,3 +223,13 @@ def test_the_name_of_a_network_is_one_short_line(name):
     with pytest.raises(ConfigurationError, match="one line of at most 100 characters") as caught:
         custom_network(name, {"id": "42161"})
     assert all(line.isprintable() for line in caught.value.lines())
+
+
+def test_where_coins_are_free_it_is_said_how_to_get_them():
+    values = {"id": "77", "host": "http://127.0.0.1:1", "hub": NETWORKS["bellecour"].hub}
+    assert custom_network("sandbox", values).funding_hint == "Get more: iexec-lab sandbox fund."
+    assert custom_network("mine", values).funding_hint == "On a sandbox: iexec-lab sandbox fund."
+    assert custom_network("mine", values | {"host": "http://h"}).funding_hint is None
+    assert (
+        custom_network("mine", values | {"id": "134"}).funding_hint is None
+    )  # a fork: worth money elsewhere

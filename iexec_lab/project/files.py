@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import ConfigurationError, ProjectError
 from iexec_lab.project import chains, jsonfile, templates
-from iexec_lab.project.old_keys import key_hint
+from iexec_lab.project.old_keys import key_hint, renamed
 from iexec_lab.regular_files import is_file, possible
 
 if TYPE_CHECKING:
@@ -60,10 +60,11 @@ class Project:
 
     def resource(self, kind: str) -> dict[str, Any]:
         """The app, dataset, workerpool or category object of ``iexec.json``."""
-        value = self.config().get(kind)
+        config = self.config()
+        value = config.get(kind)
         if not value:
             message = f'Missing {kind} in "{CONFIG}". Did you forget to run "iexec {kind} init"?'
-            raise ProjectError(message, hint=f"Write a sample: iexec-lab {kind} init.")
+            raise ProjectError(message, hint=f"{renamed(config, kind)}Write a sample: iexec-lab {kind} init.")
         return _expect_object(value, kind, CONFIG)
 
     def save_resource(self, kind: str, value: Mapping[str, Any]) -> None:
@@ -82,7 +83,8 @@ class Project:
         if not orders.get(kind):
             flag = kind.removesuffix("order")
             message = f'Missing {kind}. You probably forgot to run "iexec order init --{flag}"'
-            raise ProjectError(message, hint=f"Write a sample: iexec-lab order init --{flag}.")
+            hint = f"{renamed(orders, kind)}Write a sample: iexec-lab order init --{flag}."
+            raise ProjectError(message, hint=hint)
         return _expect_object(orders[kind], kind, CONFIG)
 
     def save_order(self, kind: str, value: Mapping[str, Any]) -> None:

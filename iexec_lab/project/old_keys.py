@@ -41,6 +41,12 @@ _NOW: Final = {
 }
 
 
+def renamed(values: Iterable[str], wanted: str) -> str:
+    """A sentence about an older name of ``wanted`` among these keys; empty when there is none."""
+    old = next((key for key in values if _NOW.get(key, "").startswith(f'It is "{wanted}"')), None)
+    return f'"{old}" is called "{wanted}" now. ' if old else ""
+
+
 def key_hint(key: str, known: Iterable[str]) -> str:
     """What to do about an unknown key, where these are known."""
     names = list(known)
