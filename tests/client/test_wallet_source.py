@@ -95,6 +95,8 @@ def test_a_line_uses_an_empty_password(tmp_path):
     assert lab.session.signer.export_key() == KEY
     made = create_wallet(password="", keystoredir=str(tmp_path), cwd=tmp_path, force=True)
     assert "Crypto" in made["wallet"]
+    bare = create_wallet(password="", unencrypted=True, cwd=tmp_path)  # as the official CLI
+    assert "Crypto" not in bare["wallet"]
 
 
 def test_a_question_that_needs_words_is_asked_again():

@@ -370,7 +370,9 @@ def _save(
     unencrypted: bool,
     force: bool,
 ) -> dict[str, Any]:
-    if password is None and not unencrypted:
+    if not password and unencrypted:
+        password = None
+    elif password is None:
         raise ValidationError("A password is needed", hint="Or write the bare key with --unencrypted.")
     saved = keystore.save_wallet(signer, password, keystoredir=keystoredir, cwd=cwd, overwrite=force)
     name = saved.path

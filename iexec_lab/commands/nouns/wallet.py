@@ -50,7 +50,7 @@ def new_wallet(context: Context, args: Namespace) -> dict[str, Any]:
         AbortedError: no password, or ``wallet.json`` may not be replaced.
     """
     options: dict[str, Any] = {"keystoredir": args.keystoredir, "force": args.force}
-    if args.password is not None:
+    if args.password or (args.password is not None and not args.unencrypted):
         return {**options, "password": args.password}
     if not args.unencrypted:
         return {**options, "password": _new_password(context)}
