@@ -63,8 +63,9 @@ def _run(words: list[str]) -> int:
             return _help(words)
         args = parser.parse(command, words[taken:])
     except IexecError as error:
-        return _fail(error, words, is_raw=is_raw)
-    return _answer(command, args, words, is_raw=is_raw)
+        told = isinstance(error, UsageError) and not is_raw
+        return _misused(error) if told else _fail(error, words, is_raw=is_raw)
+    return _answer(command, args, words, is_raw=args.raw)
 
 
 def _answer(command: Command, args: Any, words: list[str], *, is_raw: bool) -> int:
@@ -139,7 +140,8 @@ def _help(words: list[str]) -> int:
         return 0
     asked = parser.wants_help(words)
     if not asked and len(words) > taken:
-        raise UsageError(f"unknown option '{words[taken]}'", usage=f"{tree.PROGRAM} <command> [options]")
+        line = " ".join([tree.PROGRAM, *words[:taken]])
+        raise UsageError(f"unknown option '{words[taken]}'", usage=f"{line} <command> [options]")
     print(parser.overview(words[:taken]), end="", file=sys.stdout if asked else sys.stderr)
     return 0 if asked else 1
 
@@ -169,7 +171,7 @@ def _style(stream: TextIO) -> Any:
 
 
 def _tell(outcome: Outcome, *, is_raw: bool) -> int:
-    failed = bool(outcome.failed)
+    failed = bool(outcome.failed) and not outcome.shows
     if is_raw:
         answer = {"ok": not failed, **outcome.raw}
         if failed and "failedTasks" not in outcome.raw:
@@ -210,6 +212,20 @@ def _width() -> int:
     return get_terminal_size((120, 24)).columns if sys.stdout.isatty() else 10_000
 
 
+def _misused(error: IexecError) -> int:
+    """Tell what is wrong with a line as the official CLI's parser does: scripts look for it."""
+    from iexec_lab.commands.terminal import safe_lines
+
+    hint = error.hint or ""
+    near = hint.startswith("Did you mean")
+    lines = [f"error: {error.message}", *([f"({hint})"] if near else [])]
+    usage = getattr(error, "usage", None)
+    lines += ["", f"Usage: {usage}"] if usage else []
+    lines += [f"  → {hint}"] if hint and not near else []
+    print(safe_lines("\n".join(lines)), file=sys.stderr)
+    return 1
+
+
 def _fail(error: IexecError, words: list[str], *, is_raw: bool, tx_hash: str | None = None) -> int:
     if is_raw:
         named = {"name": error.official_name, "message": error.message}
@@ -226,7 +242,7 @@ def _fail(error: IexecError, words: list[str], *, is_raw: bool, tx_hash: str | N
     for line in rest:
         print(safe_lines(line), file=sys.stderr)
     if isinstance(error, UsageError) and error.usage:
-        print(f"  usage: {error.usage}", file=sys.stderr)
+        print(f"  Usage: {error.usage}", file=sys.stderr)
     return 1
 
 

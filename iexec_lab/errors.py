@@ -35,6 +35,8 @@ from iexec_lab.plain_text import plain, plain_lines
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+PROGRAM = "iexec-lab"
+
 
 class IexecError(Exception):
     """What failed, with which values, and what to do next.
@@ -68,7 +70,12 @@ class IexecError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """IPython shows these lines in place of a traceback."""
-        return self.lines()
+        return [in_notebook(line) if line.startswith("  → ") else line for line in self.lines()]
+
+
+def in_notebook(text: str) -> str:
+    """Command lines in a text, as they are typed in a notebook."""
+    return text.replace(f"{PROGRAM} ", "%iexec ")
 
 
 def _indented(text: str) -> str:
@@ -128,9 +135,10 @@ class CryptoError(IexecError):
 
 
 class JobError(IexecError):
-    """``job`` is the job whose tasks failed, when there is one."""
+    """``job`` is the job whose tasks failed, if known; ``line`` the command that comes back to it."""
 
     job: Any = None
+    line: str = ""
 
 
 class SandboxError(IexecError):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from iexec_lab.errors import ConfigurationError
 from iexec_lab.frameworks import TEE_FRAMEWORKS
 from iexec_lab.plain_text import plain
+from iexec_lab.retired import retired_hint
 from iexec_lab.urls import is_loopback, shown_url
 
 if TYPE_CHECKING:
@@ -135,6 +136,14 @@ class Network:
         return tuple(found)
 
     @property
+    def funding_hint(self) -> str | None:
+        """How to get RLC and ether where both are free; None elsewhere."""
+        if self.real_value or not is_loopback(self.host):
+            return None
+        on_sandbox = "" if self.name.partition(":")[0] == "sandbox" else "On a sandbox: "
+        return f"{on_sandbox or 'Get more: '}iexec-lab sandbox fund."
+
+    @property
     def tdx_only(self) -> bool:
         """The rules of SDK 9: no other framework, no app with a MREnclave."""
         return self.frameworks == ("tdx",)
@@ -165,6 +174,14 @@ class Network:
     def settings(self) -> dict[str, str | None]:
         """All addresses and URLs that ``setting`` knows, by key; None for those the network lacks."""
         return {key: getattr(self, name) for key, name in _SETTINGS.items()}
+
+    def keeper(self, framework: str | None) -> str | None:
+        """The framework whose SMS has the secrets of what is built for this one; None for the network's own.
+
+        SDK 8.22 knows no tdx: an app without MREnclave has its secrets in the SMS of the default framework.
+        """
+        own = framework == "tdx" and not {"default", "tdx"} & self.sms.keys()
+        return None if own else framework
 
     def sms_url(self, framework: str | None = None) -> str:
         """The secret management service of a TEE framework (default: the network's own).
@@ -318,10 +335,8 @@ def resolve_network(name: str | int) -> Network:
     """
     network = builtin(name)
     if network is None:
-        raise ConfigurationError(
-            f"Unknown network {name}",
-            hint=f"Known networks: sandbox, {', '.join(NETWORKS)}; or write a chain.json.",
-        )
+        hint = f"{retired_hint(name)}Known networks: sandbox, {', '.join(NETWORKS)}; or write a chain.json."
+        raise ConfigurationError(f"Unknown network {name}", hint=hint)
     return network
 
 
@@ -359,17 +374,21 @@ def _merge(key: str, entry: Mapping[str, Any], chain_id: int | None, providers: 
     if number == NETWORKS["bellecour"].id:
         changes["use_gas"] = False  # the chain takes no gas, whatever chain.json says
     if "defaultTeeFramework" in entry or not isinstance(entry.get("sms", ""), str):
-        # Only 8.x files have these keys, and 8.x accepts every framework on every chain.
+        # Only 8.x files have these keys; it accepts every framework on every chain, and prefers scone.
         changes |= {"frameworks": TEE_FRAMEWORKS, "default_tag": NO_TAG}
+        usual = entry.get("defaultTeeFramework") or base.default_tee_framework
+        if not {"default", usual} & changes.get("sms", base.sms).keys():
+            changes.setdefault("default_tee_framework", "scone")
     if changes.get("hub", base.hub).lower() != base.hub.lower():
         changes["rlc"] = None  # another hub may use another token
     network = replace(base, name=key, providers=dict(providers), real_value=False, **changes)
     if not network.host:
-        raise ConfigurationError(
-            f'Missing RPC host, no "host" key in "chain.json" and no default value for chain {number or key}'
-        )
+        sentence = 'Missing RPC host, no "host" key in "chain.json" and no default value for chain'
+        hint = retired_hint(key) or retired_hint(number) or f'Add "host" to chain {key} of chain.json.'
+        raise ConfigurationError(f"{sentence} {number or key}", hint=hint)
     if not network.hub:
-        raise ConfigurationError("missing hubAddress key", hint=f'Add "hub" to chain {key} of chain.json.')
+        hint = retired_hint(key) or retired_hint(number) or f'Add "hub" to chain {key} of chain.json.'
+        raise ConfigurationError("missing hubAddress key", hint=hint)
     return network
 
 
@@ -378,7 +397,8 @@ def _host(host: str) -> str:
     if known is not None:
         return known.host
     if not host.startswith("http"):
-        raise ConfigurationError("Invalid provider host name or url")
+        hint = retired_hint(host) or "host is the URL of the chain's node, with http:// or https://."
+        raise ConfigurationError("Invalid provider host name or url", hint=hint)
     return host
 
 

@@ -34,6 +34,7 @@ ETHER_UNITS: Final[Mapping[str, int]] = {
     "eth": 18,
 }
 
+_LOOSE_AMOUNT = re.compile(r"([0-9]+(?:[.,][0-9]+)*|[.,][0-9]+) *([A-Za-z]*)")
 _DECIMAL: Final = re.compile(r"(-?)([0-9]*)(?:\.([0-9]*))?")
 _INTEGER: Final = re.compile(r"[-+]?[0-9]+")
 _PREFIXED: Final = re.compile(r"0x[0-9a-f]{1,80}|0o[0-7]{1,100}|0b[01]{1,300}", re.IGNORECASE)
@@ -117,8 +118,33 @@ def _parse(amount: Any, default_unit: str, units: Mapping[str, int]) -> int:
         value = _scale(number.lstrip("0") or "0", decimals)
     if value is None or value < 0:
         shown = " ".join(map(_item, amount)) if isinstance(amount, list | tuple) else to_text(amount)
-        raise ValidationError(f"{shown} is not a valid amount", hint=f"units are {', '.join(units)}")
+        hint = _amount_hint(shown.strip(), default_unit, units)
+        raise ValidationError(f"{shown} is not a valid amount", hint=hint)
     return value
+
+
+def _amount_hint(shown: str, default_unit: str, units: Mapping[str, int]) -> str:
+    """What to write in place of an amount that is none."""
+    known = f"Units are {', '.join(units)}."
+    found = _LOOSE_AMOUNT.fullmatch(shown)
+    if found is None:
+        example = f"A number and its unit, such as 1.5 {max(units, key=units.__getitem__)}. {known}"
+        return "An amount is not negative." if shown.startswith("-") else example
+    unit = found[2] or default_unit
+    if re.fullmatch("[0-9]{1,3}(,[0-9]{3})+", found[1]):
+        return f"Write it without commas: {found[1].replace(',', '')} {unit}."
+    number = found[1].replace(",", ".")
+    meant = unit if unit in units else next((each for each in units if each.lower() == unit.lower()), None)
+    if meant is None:
+        return known
+    if _scale(number, units[meant]) is not None:
+        return f"Write {number} {meant}."
+    if number.count(".") == 1:
+        larger = next((each for each in units if _scale(number, units[each]) is not None), None)
+        places = units[meant]
+        fraction = f"{meant} has {places} decimal places" if places else f"{meant} has no fractions"
+        return f"{fraction}." if larger is None else f"{fraction}; in {larger}: {number} {larger}."
+    return known
 
 
 def _convert(amount: Any, default_unit: str, units: Mapping[str, int], what: str) -> int:

@@ -17,7 +17,7 @@ from helpers.places import PACKAGE
 if TYPE_CHECKING:
     from pathlib import Path
 
-BASE = {"doors", "errors", "frameworks", "looks", "plain_text", "regular_files", "units", "urls"}
+BASE = {"doors", "errors", "frameworks", "looks", "plain_text", "regular_files", "retired", "units", "urls"}
 PURE = BASE | {"protocol"}
 EDGE = PURE | {"crypto", "ipfs", "networks", "http_deadline"}
 MAY_IMPORT = {
@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "looks": set(),
     "doors": set(),
     "frameworks": set(),
+    "retired": set(),
     "errors": {"plain_text"},
     "units": BASE,
     "protocol": PURE,

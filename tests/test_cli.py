@@ -54,7 +54,7 @@ def test_version_and_help(iexec):
         assert done.returncode == 0
         assert "orderbook" in done.stdout
     for words in (("app", "run", "--help"), ("help", "app", "run"), ("app", "help", "run")):
-        assert "usage: iexec-lab app run [appAddress] [options]" in iexec(*words).stdout
+        assert "Usage: iexec-lab app run [appAddress] [options]" in iexec(*words).stdout
 
 
 def test_an_unfinished_command_shows_what_may_follow_and_fails(iexec):
@@ -117,8 +117,38 @@ def test_a_failure_for_people_is_two_lines_and_a_hint(iexec):
         '✖ Missing "iexec.json" file, did you forget to run "iexec init"?\n  → Write it: iexec-lab init.\n'
     )
     done = iexec("app", "shwo")
-    assert "Did you mean" in done.stderr
-    assert "usage: iexec-lab app <command>" in done.stderr
+    assert done.stderr == (
+        "error: unknown command 'shwo'\n(Did you mean show?)\n\nUsage: iexec-lab app <command> [options]\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "begins"),
+    [
+        ("app run --forc", "error: unknown option '--forc'\n(Did you mean --force?)\n"),
+        ("app --raw=1", "error: unknown option '--raw=1'\n\nUsage: iexec-lab app <command> [options]\n"),
+        ("account deposit", "error: missing required argument 'amount'\n"),
+        ("deal show 1 2", "error: too many arguments for 'show'. Expected 1 argument but got 2.\n"),
+        ("app run --args", "error: option '--args <"),
+        ("nothing", "error: unknown command 'nothing'\n\nUsage: iexec-lab <command> [options]\n"),
+        ("app", "Usage: iexec-lab app <command> [options]\n"),
+        ("", "Usage: iexec-lab <command> [options]\n"),
+    ],
+)
+def test_a_line_that_does_not_parse_begins_as_in_the_official_cli(line, begins, capsys):
+    assert cli.main(line.split()) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(begins)
+    assert "Usage: iexec" in err
+
+
+def test_a_result_that_goes_to_a_contract_can_not_be_downloaded(iexec):
+    """Told before anything is paid, or even asked."""
+    contract = "0x" + "ab" * 20
+    done = iexec("app", "run", contract, "--callback", contract, "--download", "x")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "there will be nothing to download\n  → Leave out one of the two" in done.stderr
 
 
 def test_an_answer_for_people(iexec):

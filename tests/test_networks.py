@@ -100,6 +100,19 @@ class TestCustom:
         with pytest.raises(ConfigurationError, match="Missing sms for tee framework gramine"):
             network.sms_url("gramine")
 
+    @pytest.mark.parametrize("name", ["arbitrum-sepolia-testnet", "bellecour", "mine"])
+    def test_a_map_without_tdx_keeps_the_secrets_of_plain_apps_in_the_default_sms(self, name):
+        sms = {"scone": "http://s", "gramine": "http://g"}
+        values = {"id": "77", "host": "http://h", "hub": NETWORKS["bellecour"].hub} if name == "mine" else {}
+        network = custom_network(name, values | {"sms": sms})
+        assert network.keeper("tdx") is None
+        assert network.sms_url(network.keeper("tdx")) == "http://s"
+        assert network.sms_url(network.keeper("gramine")) == "http://g"
+        chosen = custom_network(name, values | {"sms": sms, "defaultTeeFramework": "gramine"})
+        assert chosen.sms_url(chosen.keeper("tdx")) == "http://g"
+        with pytest.raises(ConfigurationError, match="Missing sms for tee framework tdx"):
+            network.sms_url("tdx")  # asked for by name
+
     def test_a_custom_chain_needs_host_and_hub(self):
         with pytest.raises(ConfigurationError, match="Missing RPC host"):
             custom_network("dev", {"id": "65535", "hub": "0x1"})
@@ -210,3 +223,13 @@ def test_the_name_of_a_network_is_one_short_line(name):
     with pytest.raises(ConfigurationError, match="one line of at most 100 characters") as caught:
         custom_network(name, {"id": "42161"})
     assert all(line.isprintable() for line in caught.value.lines())
+
+
+def test_where_coins_are_free_it_is_said_how_to_get_them():
+    values = {"id": "77", "host": "http://127.0.0.1:1", "hub": NETWORKS["bellecour"].hub}
+    assert custom_network("sandbox", values).funding_hint == "Get more: iexec-lab sandbox fund."
+    assert custom_network("mine", values).funding_hint == "On a sandbox: iexec-lab sandbox fund."
+    assert custom_network("mine", values | {"host": "http://h"}).funding_hint is None
+    assert (
+        custom_network("mine", values | {"id": "134"}).funding_hint is None
+    )  # a fork: worth money elsewhere

@@ -117,6 +117,24 @@ def takes(options: type, **defaults: Any) -> Callable[[F], F]:
     return decorate
 
 
+def advising(method: F) -> F:
+    """The method; an argument that it does not take is answered with the one that was meant."""
+    assert isinstance(method, FunctionType)
+
+    @wraps(method)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(*args, **kwargs)
+        except TypeError:
+            known = inspect.signature(method).parameters  # not read before: every import would pay for it
+            strange = [name for name in kwargs if name not in known]
+            if not strange or any(each.kind is each.VAR_KEYWORD for each in known.values()):
+                raise
+            raise TypeError(_unknown(method.__name__, strange[0], [*known][1:])) from None
+
+    return called  # type: ignore[return-value]
+
+
 _STARS = {"options", "filters"}
 
 

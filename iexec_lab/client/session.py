@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from iexec_lab.client import side_by_side
 from iexec_lab.client.plan import Plan, is_rehearsal
-from iexec_lab.client.wallet_source import ask_in_terminal
+from iexec_lab.client.wallet_source import ask_in_terminal, typed
 from iexec_lab.errors import ConfigurationError, IexecError, ValidationError, WalletError
 from iexec_lab.networks import ENS
 from iexec_lab.protocol import NULL_ADDRESS, to_address
@@ -143,7 +143,7 @@ class Session:
         if not self.wallet.address:
             raise WalletError(
                 "Failed to load wallet address from keystore: Wallet file not found",
-                hint='Create a wallet with "wallet create".',
+                hint=self.wallet.missing() or "Make a wallet: iexec-lab wallet create.",
             )
         return self.wallet.address
 
@@ -167,7 +167,7 @@ class Session:
         Raises:
             WalletError: There is none, or the password is wrong.
         """
-        return self.wallet.signer(self.ask)
+        return self.wallet.signer(self.ask_secret or ask_in_terminal)
 
     @property
     def gate(self) -> Gate:
@@ -239,6 +239,7 @@ class Session:
             gas_price=self.gas_price,
             confirms=self.confirms,
             free_gas=not self.network.use_gas,
+            no_funds=self.network.funding_hint,
         )
 
     @cached_property
@@ -270,7 +271,7 @@ class Session:
 
         self.network.require(ENS)
         if not self.network.ens_registry:
-            raise ConfigurationError("Network does not support ENS")
+            raise ConfigurationError("Network does not support ENS", hint="Give the address itself.")
         return NameService(self.rpc, self.network.ens_registry)
 
     def sms(self, framework: str | None = None) -> Sms:
@@ -283,12 +284,12 @@ class Session:
         return {"chain": self.network.name, "chain_id": self.network.id, "contract": self.network.hub}
 
     def ask(self, prompt: str) -> str:
-        """A secret typed by the user.
+        """A secret typed by the user; never empty.
 
         Raises:
             AbortedError: Nobody is there to type it.
         """
-        return (self.ask_secret or ask_in_terminal)(prompt)
+        return typed(self.ask_secret or ask_in_terminal, prompt)
 
     def plan(
         self,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from iexec_lab import doors
 from iexec_lab.errors import AbortedError, WalletError
 from iexec_lab.protocol import is_address
-from iexec_lab.wallet.keystore import create_wallet, find_wallet, read_address
+from iexec_lab.wallet.keystore import create_wallet, find_wallet, keystore_dir, read_address
 from iexec_lab.wallet.signer import LocalSigner, Signer
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from iexec_lab.networks import Network
 
 ENV = "IEXEC_PRIVATE_KEY"
+_TRIES = 10
 
 
 @dataclass
@@ -43,6 +44,16 @@ class Wallet:
         """EIP-55 address, read without a password; None when there is no wallet."""
         return self.held.address if self.held else read_address(**self.options)
 
+    def missing(self) -> str | None:
+        """Why there is no address, where the wallet was named: what the folder holds instead."""
+        named = self.options.get("wallet_file")
+        try:
+            find_wallet(**self.options)
+        except WalletError as error:
+            return error.hint
+        folder = keystore_dir(self.options.get("keystoredir"), cwd=self.options["cwd"])
+        return f"{folder} holds no wallet file {named}." if named else None
+
     def signer(self, ask: Callable[[str], str]) -> Signer:
         """The signer, unlocked once with the password given or asked for.
 
@@ -53,7 +64,7 @@ class Wallet:
             file = find_wallet(**self.options)
             password = self.password
             if file.encrypted and password is None:
-                password = ask(f"Password of wallet {file.address}")
+                password = ask(f"Password of wallet {file.shown}")
             self.held = file.unlock(password)
         return self.held
 
@@ -146,11 +157,21 @@ def ask_in_terminal(prompt: str) -> str:
     from getpass import getpass
 
     try:
-        while not (answer := getpass(f"{prompt}: ")):
-            pass
+        return getpass(f"{prompt}: ")
     except (EOFError, NotImplementedError):
         raise nobody from None
-    return answer
+
+
+def typed(ask: Callable[[str], str], prompt: str) -> str:
+    """The answer to a question that an empty line does not answer; it is asked again.
+
+    Raises:
+        AbortedError: Nothing was typed, several times.
+    """
+    for _ in range(_TRIES):
+        if answer := ask(prompt):
+            return answer
+    raise AbortedError(f"Nothing was typed: {prompt}", hint="Give it as an option.")
 
 
 def _by_word(
@@ -160,7 +181,7 @@ def _by_word(
     if word == "new":
         return Wallet("new, in memory only", held=LocalSigner.generate())
     if word == "create":
-        secret = password or (ask or ask_in_terminal)("Password of the new wallet")
+        secret = typed(ask or ask_in_terminal, "Password of the new wallet") if password is None else password
         saved = create_wallet(secret, keystoredir=options["keystoredir"], cwd=options["cwd"])
         return Wallet(
             "new keystore file", options={**options, "wallet_file": saved.path.name}, password=secret

@@ -110,6 +110,8 @@ class Context:
         options = vars(args)
         chain = options.get("chain")
         wallet = {name: options[name] for name in WALLET if options.get(name)}
+        if options.get("password") is not None:
+            wallet["password"] = options["password"]  # an empty one is one
         price = tuple(options.get("gas_price") or ())
         confirms = options.get("confirms")
         if self.given is not None and not (chain or wallet or price or confirms):
@@ -117,7 +119,7 @@ class Context:
         chain, wallet = chain or self.network or self.default, wallet or self.wallet
         identity = {name: value for name, value in wallet.items() if name != "password"}
         key = (chain, tuple(identity.items()), price, confirms, self._stamp())
-        if key not in self._labs or wallet.get("password"):
+        if key not in self._labs or "password" in wallet:
             self._labs[key] = self._open(chain, wallet, price, confirms)
         return self._labs[key]
 

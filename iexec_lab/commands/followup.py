@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.commands import tree
-from iexec_lab.errors import AbortedError, UsageError
+from iexec_lab.errors import AbortedError, JobError, UsageError
 from iexec_lab.ethereum.sent import Interrupted, Sent, name_in, recording
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ _SHOWN_BY = {
 def tell(error: IexecError, sent: Sequence[Sent], words: Sequence[Any], *, stopped: bool = False) -> None:
     """Add to an error what was sent before it, and where to look when the outcome of that is open."""
     name_in(error, sent)
+    if isinstance(error, JobError) and error.line:
+        error.hint = f"Come back: {tree.PROGRAM} {error.line}"  # a line of Python is for Python
     if sent and (stopped or any(each.block is None for each in sent)):
         error.hint = " ".join(filter(None, [error.hint, where_to_look(words)]))
 

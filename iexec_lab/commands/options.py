@@ -17,9 +17,27 @@ def flag(name: str, help: str, group: str = "options") -> Option:  # noqa: A002 
 
 WALLET_OPEN = (
     Option("--password", "password", "password of the wallet file (asked for when needed)", group="wallet"),
-    Option("--wallet-file", "file", "name of a file in the keystore folder", shows="name", group="wallet"),
-    Option("--wallet-address", "user", "use the wallet with this address", shows="address", group="wallet"),
-    Option("--keystoredir", "folder", 'keystore folder, or "local" or "global"', group="wallet"),
+    Option(
+        "--wallet-file",
+        "file",
+        "name of a file in the keystore folder",
+        shows="walletFileName",
+        group="wallet",
+    ),
+    Option(
+        "--wallet-address",
+        "user",
+        "use the wallet with this address",
+        shows="walletAddress",
+        group="wallet",
+    ),
+    Option(
+        "--keystoredir",
+        "folder",
+        'keystore folder, or "local" or "global"',
+        shows="path",
+        group="wallet",
+    ),
 )
 WALLET_NEW = (
     Option(
@@ -29,7 +47,13 @@ WALLET_NEW = (
         group="wallet",
     ),
     flag("--unencrypted", "write wallet.json without encryption; for tests only", "wallet"),
-    Option("--keystoredir", "folder", 'keystore folder, or "local" or "global"', group="wallet"),
+    Option(
+        "--keystoredir",
+        "folder",
+        'keystore folder, or "local" or "global"',
+        shows="path",
+        group="wallet",
+    ),
 )
 CHAIN = (
     Option(
@@ -50,7 +74,11 @@ TRANSACTION = (
         group="network",
     ),
     Option(
-        "--confirms", "integer", "blocks to wait for after a transaction (1)", shows="blocks", group="network"
+        "--confirms",
+        "integer",
+        "blocks to wait for after a transaction (1)",
+        shows="blockCount",
+        group="network",
     ),
 )
 READS = (*WALLET_OPEN, *CHAIN)
@@ -75,19 +103,19 @@ FORCE_UPDATE = flag("--force-update", "replace what is stored")
 
 VOUCHER = (
     flag("--use-voucher", "pay with the wallet's voucher"),
-    Option("--voucher-address", "address", "pay with this voucher", shows="address"),
+    Option("--voucher-address", "address", "pay with this voucher", shows="voucherAddress"),
 )
 
 DATASET_FOLDERS = (
-    Option("--dataset-keystoredir", "folder", "where keys are stored (.secrets/datasets)"),
-    Option("--original-dataset-dir", "folder", "where clear files are (datasets/original)"),
-    Option("--encrypted-dataset-dir", "folder", "where encrypted files go (datasets/encrypted)"),
+    Option("--dataset-keystoredir", "folder", "where keys are stored (.secrets/datasets)", shows="path"),
+    Option("--original-dataset-dir", "folder", "where clear files are (datasets/original)", shows="path"),
+    Option("--encrypted-dataset-dir", "folder", "where encrypted ones go (datasets/encrypted)", shows="path"),
 )
 BENEFICIARY_FOLDER = Option(
-    "--beneficiary-keystoredir", "folder", "where result keys are (.secrets/beneficiary)"
+    "--beneficiary-keystoredir", "folder", "where result keys are (.secrets/beneficiary)", shows="path"
 )
 BENEFICIARY_KEY = Option(
-    "--beneficiary-key-file", "file", "name of the private key in that folder", shows="name"
+    "--beneficiary-key-file", "file", "name of the private key in that folder", shows="fileName"
 )
 
 

@@ -19,6 +19,7 @@ class Outcome:
         said: One line for a person.
         shown: What a terminal prints below that line; ``raw`` when None.
         failed: Sentences about parts that failed while the rest succeeded; the exit code is then 1.
+        shows: What failed is what was asked about, as in ``deal show``: the command itself succeeded.
         error: Raised where a value is wanted, when something failed.
     """
 
@@ -27,6 +28,7 @@ class Outcome:
     said: str = ""
     shown: Any = None
     failed: tuple[str, ...] = ()
+    shows: bool = False
     error: Exception | None = field(default=None, compare=False)
 
     @property

@@ -1,7 +1,7 @@
 """From a declaration to an argparse parser, and from tokens to arguments.
 
 Tokens are read the way the official CLI (commander) reads them: a value option takes the next token whatever
-it looks like, a variadic one takes all up to the next dash, an optional value is a token without dash.
+it looks like, a variadic one goes on from there to the next dash, an optional value is a token without dash.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from difflib import get_close_matches
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from iexec_lab.commands.python_values import as_word, fitting, fitting_all
@@ -35,6 +36,9 @@ class _Help(argparse.RawDescriptionHelpFormatter):
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=34)
+
+    def add_usage(self, usage: Any, actions: Any, groups: Any, prefix: str | None = None) -> None:
+        super().add_usage(usage, actions, groups, "Usage: " if prefix is None else prefix)
 
     def _format_args(self, action: argparse.Action, default_metavar: str) -> str:
         if action.nargs == "+" and isinstance(action.metavar, str):
@@ -110,7 +114,7 @@ def parse(command: Command, tokens: Sequence[Any]) -> argparse.Namespace:
         return f"{_OBJECT}{len(objects) - 1}"
 
     options, positionals = _sort(command, [held(token) for token in tokens])
-    _check_count(command, positionals)
+    _check_count(command, positionals, tokens)
     separator = ["--"] if positionals else []
     values = build(command).parse_args([*options, *separator, *positionals])
     _keep_dashes(command, values)
@@ -124,8 +128,8 @@ def parse(command: Command, tokens: Sequence[Any]) -> argparse.Namespace:
 def _keep_dashes(command: Command, values: argparse.Namespace) -> None:
     """To argparse ``--`` is never a value, even where it is one: ``--confirms --``."""
     for option in command.options:
-        if not option.variadic and getattr(values, option.dest) == []:
-            setattr(values, option.dest, "--")
+        if getattr(values, option.dest) == []:
+            setattr(values, option.dest, ["--"] if option.variadic else "--")
 
 
 def _put_back(command: Command, values: argparse.Namespace, objects: list[Any]) -> None:
@@ -160,13 +164,12 @@ def _sort(command: Command, tokens: list[str]) -> tuple[list[str], list[str]]:
         flag, equals, joined = word.partition("=")
         option = command.option(flag)
         if option is None or (equals and option.value == "none"):
-            raise _unknown_option(command, flag)
-        if option.variadic and not equals:
-            values = _leading_values(rest)
-            if not values:
-                raise _missing_value(command, option)
+            raise _unknown_option(command, word)
+        if option.variadic and not equals and rest:
+            # The first value may look like anything, as in ``--gas-price -1``; the list ends at a dash.
+            values = [rest[0], *_leading_values(rest[1:])]
             del rest[: len(values)]
-            options += [option.flag, *values]
+            options += [f"{option.flag}={value}" for value in values]
         elif option.value == "none" or (
             option.value == "optional" and not equals and not _leading_values(rest)
         ):
@@ -187,14 +190,15 @@ def _missing_value(command: Command, option: Option) -> UsageError:
     return UsageError(f"option '{option.shown}' argument missing", usage=command.usage)
 
 
-def _unknown_option(command: Command, flag: str) -> UsageError:
-    known = [option.flag for option in (*command.options, *EVERYWHERE)]
-    near = get_close_matches(flag, known, n=1)
-    hint = f"Did you mean {near[0]}?" if near else f"List the options: {PROGRAM} {command.name} --help."
-    return UsageError(f"unknown option '{flag}'", usage=command.usage, hint=hint)
+def _unknown_option(command: Command, word: str) -> UsageError:
+    known = [*(option.flag for option in (*command.options, *EVERYWHERE)), "--help"]
+    bare = {name.lstrip("-"): name for name in known}
+    near = get_close_matches(word.partition("=")[0].lstrip("-"), bare, n=1)
+    hint = f"Did you mean {bare[near[0]]}?" if near else f"List the options: {PROGRAM} {command.name} --help."
+    return UsageError(f"unknown option '{word}'", usage=command.usage, hint=hint)
 
 
-def _check_count(command: Command, positionals: list[str]) -> None:
+def _check_count(command: Command, positionals: list[str], tokens: Sequence[Any]) -> None:
     needed = [argument for argument in command.args if argument.required]
     if len(positionals) < len(needed):
         missing = needed[len(positionals)]
@@ -205,7 +209,17 @@ def _check_count(command: Command, positionals: list[str]) -> None:
     if len(positionals) > len(command.args) and not is_open:
         expected = f"Expected {len(command.args)} argument{'' if len(command.args) == 1 else 's'}"
         message = f"too many arguments for '{command.path[-1]}'. {expected} but got {len(positionals)}."
-        raise UsageError(message, usage=command.usage, hint="Quote a value that has spaces.")
+        hint = _after_a_flag(command, positionals[-1], tokens) or "Quote a value that has spaces."
+        raise UsageError(message, usage=command.usage, hint=hint)
+
+
+def _after_a_flag(command: Command, word: str, tokens: Sequence[Any]) -> str:
+    """Advice on a surplus word behind a flag that takes none: ``--watch 5``."""
+    for before, after in pairwise(tokens):
+        option = command.option(before) if isinstance(before, str) else None
+        if option is not None and option.value == "none" and after == word:
+            return f"{option.flag} takes no value."
+    return ""
 
 
 def _check_choices(command: Command, values: argparse.Namespace) -> None:
@@ -227,7 +241,7 @@ def _read_integers(command: Command, values: argparse.Namespace) -> None:
         if item.kind in _INTEGERS and isinstance(value, str):
             if not (value.isascii() and value.isdecimal() and len(value) <= _MOST_DIGITS):
                 raise ValidationError(
-                    f"{value} is not a valid uint256", hint=f"Give {item.shown} a whole number."
+                    f"{value} is not a valid uint256", hint=f"Give {item.shown} a whole number, not negative."
                 )
             setattr(values, item.dest, int(value))
 
@@ -267,7 +281,7 @@ def overview(path: Sequence[str] = ()) -> str:
     if not path:
         rows = list(NOUNS.items())
         head = [
-            f"usage: {PROGRAM} <command> [options]",
+            f"Usage: {PROGRAM} <command> [options]",
             "",
             "Apps, data and computing power.",
             "",
@@ -283,7 +297,7 @@ def overview(path: Sequence[str] = ()) -> str:
             )
             for command in found
         ]
-        head = [f"usage: {PROGRAM} {' '.join(path)} <command> [options]", ""]
+        head = [f"Usage: {PROGRAM} {' '.join(path)} <command> [options]", ""]
         tail = f"{PROGRAM} {' '.join(path)} <command> --help tells more and has an example."
     width = max((len(name) for name, _ in rows), default=0)
     lines = [f"  {name:<{width}}  {summary}" for name, summary in rows]

@@ -55,11 +55,9 @@ class Terminal:
         self._require_person(question, "Give it as an option, or answer on a terminal.")
         with self._pause():
             try:
-                while not (answer := getpass(f"{safe(question)}: ", stream=sys.stderr)):
-                    pass
+                return getpass(f"{safe(question)}: ", stream=sys.stderr)
             except (EOFError, KeyboardInterrupt) as error:
                 raise _nobody(question) from error
-            return answer
 
     def note(self, text: str) -> None:
         if not self.quiet:

@@ -243,5 +243,5 @@ def _unknown(word: Any, before: list[Any], known: list[str]) -> UsageError:
     word = word if isinstance(word, str) else type(word).__name__
     near = get_close_matches(word, known, n=1)
     line = " ".join([PROGRAM, *map(str, before)])
-    hint = f'Did you mean "{near[0]}"?' if near else f"List the commands: {line} --help."
+    hint = f"Did you mean {near[0]}?" if near else f"List the commands: {line} --help."
     return UsageError(f"unknown command '{word}'", usage=f"{line} <command> [options]", hint=hint)

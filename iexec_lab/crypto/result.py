@@ -128,9 +128,7 @@ def _find_entries(archive: zipfile.ZipFile, max_bytes: int) -> tuple[zipfile.Zip
     entries = {info.filename: info for info in archive.infolist()}
     for name in (KEY_ENTRY, PAYLOAD_ENTRY):
         if name not in entries:
-            raise CryptoError(
-                f"Missing {name} file in zip input file", hint="Give the zip of an encrypted result."
-            )
+            raise CryptoError(f"Missing {name} file in zip input file", hint=_what_it_is(entries))
     for name, limit in ((KEY_ENTRY, MAX_KEY_SIZE), (PAYLOAD_ENTRY, max_bytes)):
         size = entries[name].file_size
         if size > limit:
@@ -138,6 +136,13 @@ def _find_entries(archive: zipfile.ZipFile, max_bytes: int) -> tuple[zipfile.Zip
                 f"{name} is too large", details={"size": f"{size} bytes", "limit": f"{limit} bytes"}
             )
     return entries[KEY_ENTRY], entries[PAYLOAD_ENTRY]
+
+
+def _what_it_is(names: Iterable[str]) -> str:
+    """What a zip is that is no encrypted result, by the names in it."""
+    if "computed.json" in names:
+        return "This result is not encrypted, or was decrypted already: unzip it."
+    return "Give the zip of an encrypted result, as it was downloaded."
 
 
 def _unwrap(private_key: RSAPrivateKey, wrapped: bytes) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import CallError
-from iexec_lab.ethereum.calls import Call, attempt, call
+from iexec_lab.ethereum.calls import Call, attempt, has_code
 from iexec_lab.ethereum.contracts import ENS_REGISTRY, ENS_RESOLVER
 from iexec_lab.protocol import NULL_ADDRESS, check_domain, namehash, to_address
 from iexec_lab.protocol.ens import WORKERPOOL_URL_KEY
@@ -63,7 +63,7 @@ class NameService:
 
     def owner(self, name: str) -> str:
         """Who owns a name; the null address when nobody does."""
-        return to_address(call(self._rpc, self.registry, ENS_REGISTRY.owner, name_hash(name)))
+        return self._registered(ENS_REGISTRY.owner, name_hash(name))
 
     def resolver(self, name: str) -> str:
         """The contract that answers for a name; the null address when there is none."""
@@ -76,7 +76,16 @@ class NameService:
         return url if url.startswith(("http://", "https://")) else None
 
     def _resolver(self, node: bytes) -> str:
-        return to_address(call(self._rpc, self.registry, ENS_REGISTRY.resolver, node))
+        return self._registered(ENS_REGISTRY.resolver, node)
+
+    def _registered(self, question: Function, node: bytes) -> str:
+        """What the registry answers; the null address where it was never deployed, as on a fork."""
+        [answer] = attempt(self._rpc, [Call(self.registry, question, (node,))])
+        if isinstance(answer, CallError):
+            if has_code(self._rpc, [self.registry])[0]:
+                raise answer
+            return NULL_ADDRESS
+        return to_address(answer)
 
     def _ask(self, node: bytes, question: Function, *args: Any) -> Any:
         """The answer of a name's resolver; None without a resolver, or when it does not know the function."""

@@ -86,6 +86,7 @@ class Sender:
         confirms: Blocks to wait for, the transaction's own included; at least 1.
         free_gas: The chain takes no gas: legacy transactions at price 0, whatever ``gas_price`` says.
         timeout: Seconds to wait for a transaction.
+        no_funds: Advice when the account cannot pay, where there is better than to send it coins.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class Sender:
         confirms: int = 1,
         free_gas: bool = False,
         timeout: float = TIMEOUT,
+        no_funds: str | None = None,
     ) -> None:
         if confirms < 1:
             raise ValidationError("confirms must be greater than or equal to 1")
@@ -107,6 +109,7 @@ class Sender:
         self.gas_price = gas_price
         self.confirms = confirms
         self.free_gas = free_gas
+        self.no_funds = no_funds
         self.timeout = timeout
 
     @property
@@ -283,7 +286,7 @@ class Sender:
             number, tried = nonces.next(self.rpc, self.address), dict[str, Pending]()
             for attempt in range(NUMBERS_TRIED):
                 before = frozenset(tried)
-                _check_cost(fields, most)
+                _check_cost(fields, most, priced=self.gas_price is not None)
                 pending, fault = self._deliver(signer, {**fields, "nonce": number}, call, before)
                 if fault is None:
                     return pending
@@ -346,7 +349,12 @@ class Sender:
         details: dict[str, Any] = {"node": fault.url, "from": self.address}
         if kind is Refusal.FUNDS and "gas" in call:
             details["most the gas can cost (wei)"] = call["gas"] * gas_price_of(call)
-        return TransactionError(fault.message, details=details, hint=_HINTS.get(kind, fault.hint))
+        hint = _HINTS.get(kind, fault.hint)
+        if kind is Refusal.FUNDS and self.no_funds:
+            hint = self.no_funds
+        elif kind is Refusal.FEE_TOO_LOW and self.gas_price is None:
+            hint = "The chain asks for more by now: try again, or set a price with --gas-price."
+        return TransactionError(fault.message, details=details, hint=hint)
 
     def _unknown(self, fault: RpcFault, tx_hash: str) -> TransactionError:
         details = {"transaction": tx_hash, "node": fault.url, "from": self.address}
@@ -361,14 +369,15 @@ class Sender:
 _TAKEN = frozenset({Refusal.NONCE_USED, Refusal.NONCE_TAKEN})
 
 
-def _check_cost(fields: Mapping[str, Any], most: int | None) -> None:
+def _check_cost(fields: Mapping[str, Any], most: int | None, *, priced: bool) -> None:
     """Refuse a cost above ``most``: the node's gas price may have risen since it was shown."""
     cost = fields["value"] + fields["gas"] * gas_price_of(fields)
+    other = "offer less with --gas-price" if priced else "set a price: --gas-price"
     if most is not None and cost > most:
         raise TransactionError(
             f"The transaction could cost {format_ether(cost)} ether now, far more than was shown",
             details={"limit for what was shown": f"{format_ether(most)} ether"},
-            hint="Nothing was signed. Try again when gas is cheaper, or set a price: --gas-price.",
+            hint=f"Nothing was signed. Try again when gas is cheaper, or {other}.",
         )
 
 

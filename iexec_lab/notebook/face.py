@@ -68,9 +68,7 @@ class NotebookFace:
     def secret(self, question: str) -> str:
         if not self._kernel:
             return self._terminal.secret(question)
-        while not (answer := _ask(getpass, f"{question}: ", hint=_UNSEEN)):
-            pass
-        return answer
+        return _ask(getpass, f"{question}: ", hint=_UNSEEN)
 
     def note(self, text: str) -> None:
         """Notes name command lines; in a notebook the value speaks for itself."""

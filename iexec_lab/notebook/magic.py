@@ -34,13 +34,13 @@ from iexec_lab.client.jobs.detached import Detached
 from iexec_lab.commands import followup, parser, tree
 from iexec_lab.commands.context import Context
 from iexec_lab.commands.recent import Seen
-from iexec_lab.errors import IexecError, UsageError
+from iexec_lab.errors import IexecError, UsageError, ValidationError, in_notebook
 from iexec_lab.notebook import typed_secrets
 from iexec_lab.notebook.cells import split
 from iexec_lab.notebook.display import RawAnswer
 from iexec_lab.notebook.face import NotebookFace
 from iexec_lab.notebook.history import forget_input
-from iexec_lab.notebook.variables import expand
+from iexec_lab.notebook.variables import expand, forgotten_braces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -132,7 +132,11 @@ class IexecMagics(Magics):
         if tokens and tokens[0] in _PROGRAMS:
             tokens, values = tokens[1:], values[1:]
         typed_secrets.refuse(tokens, values)
-        return self.execute(values)
+        try:
+            return self.execute(values)
+        except ValidationError as error:
+            error.hint = forgotten_braces(error.message, tokens, names) or error.hint
+            raise
 
     def execute(self, words: Sequence[Any]) -> Any:
         """Run one command given as words; return its Python value.
@@ -200,7 +204,7 @@ def _help(command: Command | None, words: Sequence[Any], taken: int) -> str:
 
 def _here(text: str) -> str:
     """Command lines in a text, as they are typed in a notebook."""
-    return text.replace(f"{tree.PROGRAM} ", "%iexec ")
+    return in_notebook(text)
 
 
 def _take_output(tokens: list[str]) -> tuple[list[str], str | None]:

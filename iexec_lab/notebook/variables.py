@@ -14,13 +14,14 @@ import contextlib
 import json
 import math
 import re
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import UsageError
 from iexec_lab.notebook.braces import Reference, group_at, is_dict, is_python, parse, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 _BRACES = re.compile(r"\{\{|\}\}|[{}]")
 _IN_JSON = re.compile(r'"(?:[^"\\]|\\.)*"|\{(?!\s*["}])', re.DOTALL)
@@ -248,8 +249,10 @@ def _value(group: str, reference: Reference, names: Mapping[str, Any]) -> Any:
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         unknown = isinstance(error, _UnknownNameError)
         problem = f"name '{error.args[0]}' is not defined" if unknown else _problem(reference.node, error)
+        advice = _advice(error.args[0], names) if unknown else ""
         raise UsageError(
-            f"{group}: {problem}", hint=f"Write {{{{{group[1:-1].strip()}}}}} for this text in braces."
+            f"{group}: {problem}",
+            hint=f"{advice}Write {{{{{group[1:-1].strip()}}}}} for this text in braces.",
         ) from error
     if _is_nothing(value):
         raise UsageError(f"{group} has no value: it is {value}", hint="Give it one, or leave it out.")
@@ -263,6 +266,24 @@ def _problem(node: ast.expr, error: Exception) -> str:
         for part in ast.walk(node)
     )
     return "there is no such item" if isinstance(error, KeyError) and computed else str(error)
+
+
+def _advice(name: str, names: Mapping[str, Any]) -> str:
+    """What to do about a name that no cell has defined."""
+    known = [each for each in names if not each.startswith("_")]
+    near = get_close_matches(name, known, 1)
+    meant = f"Did you mean {near[0]}? " if near else ""
+    return f"{meant}Run the cell that gives {name} its value. "
+
+
+def forgotten_braces(message: str, tokens: Sequence[str], names: Mapping[str, Any]) -> str | None:
+    """Advice on a value that was refused and is the name of a variable: ``app`` or ``$app`` for ``{app}``."""
+    for token in tokens:
+        name = token.removeprefix("$")
+        refused = name in names and re.search(rf"(?<!\w){re.escape(token)} is not a", message)
+        if name.isidentifier() and refused:
+            return f"Write {{{name}}} for the value of the variable {name}."
+    return None
 
 
 def _is_nothing(value: Any) -> bool:

@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import ProjectError
 from iexec_lab.frameworks import TEE_FRAMEWORKS
 from iexec_lab.networks import NETWORKS, builtin
+from iexec_lab.project.old_keys import key_hint
+from iexec_lab.retired import retired_hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,14 +61,22 @@ def choose(document: Mapping[str, Any], name: str | None) -> ChainEntry:
     key = wanted if wanted in chains else _built_in(wanted)
     if key not in chains:
         known = ", ".join(chains) or "none"
-        raise ProjectError(
-            f'Missing "{wanted}" chain in "chain.json"', hint=f"Chains of this project: {known}."
-        )
+        hint = f"{retired_hint(wanted) or _meant(wanted, chains)}Chains of this project: {known}."
+        raise ProjectError(f'Missing "{wanted}" chain in "chain.json"', hint=hint)
     values = chains[key]
     known_as = NETWORKS.get(key)
     known_id = known_as.id if known_as else None
     chain_id = int(values["id"]) if "id" in values else known_id
     return ChainEntry(key, chain_id, dict(values), dict(document.get("providers") or {}), dict(chains))
+
+
+def _meant(wanted: str, chains: Mapping[str, Mapping[str, Any]]) -> str:
+    """A sentence about the chain that was meant: one of that id, or of a name like it."""
+    named = next((name for name, chain in chains.items() if str(chain.get("id")) == wanted), None)
+    if named is not None:
+        return f"Chain {wanted} is called {named} here. "
+    near = get_close_matches(wanted, [*chains, *NETWORKS, "sandbox"], 1)
+    return f"Did you mean {near[0]}? " if near else ""
 
 
 def _built_in(text: str) -> str:
@@ -89,8 +100,8 @@ def check(document: Mapping[str, Any]) -> None:
             _CHAIN[key](key, value)
 
 
-def _wrong(message: str) -> ProjectError:
-    return ProjectError(f"ValidationError: {message} in chain.json")
+def _wrong(message: str, *, hint: str | None = None) -> ProjectError:
+    return ProjectError(f"ValidationError: {message} in chain.json", hint=hint)
 
 
 def _mistyped(name: str, kind: str, value: Any) -> ProjectError:
@@ -102,7 +113,7 @@ def _mistyped(name: str, kind: str, value: Any) -> ProjectError:
 def _check_keys(value: Mapping[str, Any], known: Mapping[str, Any], where: str = "") -> None:
     for key in value:
         if key not in known:
-            raise _wrong(f'Unknown key "{key}"{where}')
+            raise _wrong(f'Unknown key "{key}"{where}', hint=key_hint(key, known))
 
 
 def _string(name: str, value: Any) -> None:

@@ -58,6 +58,7 @@ def encrypt_folder(
                 "Folders for dataset encryption are missing, did you forget to run "
                 '"iexec dataset init --encrypted"?',
                 details={"missing": needed},
+                hint="Make them: iexec-lab dataset init --encrypted.",
             )
     sources = sorted(
         path for path in originals.iterdir() if (is_file(path) or is_folder(path)) and not path.is_symlink()

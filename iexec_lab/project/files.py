@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import ConfigurationError, ProjectError
 from iexec_lab.project import chains, jsonfile, templates
+from iexec_lab.project.old_keys import key_hint, renamed
 from iexec_lab.regular_files import is_file, possible
 
 if TYPE_CHECKING:
@@ -59,10 +60,11 @@ class Project:
 
     def resource(self, kind: str) -> dict[str, Any]:
         """The app, dataset, workerpool or category object of ``iexec.json``."""
-        value = self.config().get(kind)
+        config = self.config()
+        value = config.get(kind)
         if not value:
             message = f'Missing {kind} in "{CONFIG}". Did you forget to run "iexec {kind} init"?'
-            raise ProjectError(message, hint=f"Write a sample: iexec-lab {kind} init.")
+            raise ProjectError(message, hint=f"{renamed(config, kind)}Write a sample: iexec-lab {kind} init.")
         return _expect_object(value, kind, CONFIG)
 
     def save_resource(self, kind: str, value: Mapping[str, Any]) -> None:
@@ -81,7 +83,8 @@ class Project:
         if not orders.get(kind):
             flag = kind.removesuffix("order")
             message = f'Missing {kind}. You probably forgot to run "iexec order init --{flag}"'
-            raise ProjectError(message, hint=f"Write a sample: iexec-lab order init --{flag}.")
+            hint = f"{renamed(orders, kind)}Write a sample: iexec-lab order init --{flag}."
+            raise ProjectError(message, hint=hint)
         return _expect_object(orders[kind], kind, CONFIG)
 
     def save_order(self, kind: str, value: Mapping[str, Any]) -> None:
@@ -154,7 +157,7 @@ class Project:
         document = jsonfile.read(self.folder / DEPLOYED) or {}
         for kind, addresses in document.items():
             if kind not in RESOURCE_KINDS:
-                raise _invalid(f'Unknown key "{kind}"', DEPLOYED)
+                raise _invalid(f'Unknown key "{kind}"', DEPLOYED, hint=key_hint(kind, RESOURCE_KINDS))
             for chain_id, address in _expect_object(addresses, kind, DEPLOYED).items():
                 if not re.fullmatch(r"[0-9]+", chain_id):
                     raise _invalid(f"{chain_id} is not a valid chain id", DEPLOYED)
@@ -233,8 +236,8 @@ def make_folder(folder: Path, mode: int = 0o777) -> None:
         raise ConfigurationError(f"Cannot create folder {folder}: {error.strerror}") from error
 
 
-def _invalid(message: str, name: str) -> ProjectError:
-    return ProjectError(f"ValidationError: {message} in {name}")
+def _invalid(message: str, name: str, *, hint: str | None = None) -> ProjectError:
+    return ProjectError(f"ValidationError: {message} in {name}", hint=hint)
 
 
 def _part(document: dict[str, Any], key: str, name: str) -> dict[str, Any]:

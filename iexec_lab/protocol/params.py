@@ -243,7 +243,8 @@ def _secrets(value: Any, context: _Context) -> Any:
 
 def _check_url(path: str, value: Any) -> None:
     if not isinstance(value, str) or _URL.match(value) is None:
-        raise ValidationError(f'{path} "{to_text(value)}" is not a valid URL')
+        hint = "Give a URL that begins with http; iexec-lab storage upload puts a file on IPFS."
+        raise ValidationError(f'{path} "{to_text(value)}" is not a valid URL', hint=hint)
 
 
 _CHECKS: Final[Mapping[str, Callable[[Any, _Context], Any]]] = {

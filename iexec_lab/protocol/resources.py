@@ -15,6 +15,7 @@ from iexec_lab.frameworks import TEE_FRAMEWORKS
 from iexec_lab.protocol.javascript import to_text, type_error
 from iexec_lab.protocol.mrenclave import encode_mrenclave
 from iexec_lab.protocol.multiaddr import encode_multiaddr
+from iexec_lab.protocol.slips import checksum_hint
 from iexec_lab.protocol.values import to_address, to_bytes32, to_uint256
 
 if TYPE_CHECKING:
@@ -114,4 +115,7 @@ def _app_type(value: Any) -> str:
 
 
 def _checksum(value: Any) -> bytes:
-    return bytes.fromhex(to_bytes32(value)[2:])
+    try:
+        return bytes.fromhex(to_bytes32(value)[2:])
+    except ValidationError as error:
+        raise ValidationError(error.message, hint=checksum_hint(value)) from None

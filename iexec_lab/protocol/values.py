@@ -14,6 +14,7 @@ from iexec_lab.plain_text import plain
 from iexec_lab.protocol.constants import MAX_UINT256
 from iexec_lab.protocol.hashing import keccak
 from iexec_lab.protocol.javascript import to_text
+from iexec_lab.protocol.slips import address_hint, id_hint, number_hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +61,7 @@ def to_address(value: Any, *, resolve: Callable[[str], str | None] | None = None
         value = value.hex()
     address = _checksum(value) if isinstance(value, str) else None
     if address is None:
-        raise ValidationError(f"{to_text(value)} is not a valid ethereum address")
+        raise ValidationError(f"{to_text(value)} is not a valid ethereum address", hint=address_hint(value))
     return address
 
 
@@ -83,7 +84,7 @@ def to_bytes32(value: Any) -> str:
             return lower
     elif isinstance(value, bytes | bytearray) and len(value) == 32:
         return "0x" + value.hex()
-    raise ValidationError(f"{to_text(value)} is not a bytes32 hexstring")
+    raise ValidationError(f"{to_text(value)} is not a bytes32 hexstring", hint=id_hint(value))
 
 
 def to_uint256(value: Any) -> int:
@@ -101,7 +102,7 @@ def to_uint256(value: Any) -> int:
             number = int(digits)
             if number <= MAX_UINT256:
                 return number
-    raise ValidationError(f"{to_text(value)} is not a valid uint256")
+    raise ValidationError(f"{to_text(value)} is not a valid uint256", hint=number_hint(value))
 
 
 def to_number(value: Any) -> int:

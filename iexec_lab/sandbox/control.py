@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import SandboxError, ValidationError
+from iexec_lab.networks import COMPASS, NETWORKS
 from iexec_lab.sandbox.start_process import PATIENCE, Options, end, launch, wait_unlocked
 from iexec_lab.sandbox.state.disk import using
 from iexec_lab.sandbox.state.paths import state_folder
@@ -141,12 +142,15 @@ class Handle:
 
         Apps(self.folder / "apps").remove(image)
 
-    def chain_json(self, version: int = 9) -> dict[str, Any]:
+    def chain_json(self, version: int | None = None) -> dict[str, Any]:
         """The object for ``chains.<name>`` of a ``chain.json``, for the official CLI of that major version.
 
-        9.x refuses keys that only 8.x knows.
+        9.x refuses keys that only 8.x knows; only 8.x knows Bellecour, and refuses a compass there.
         """
-        urls = self.urls
+        urls, imitated = self.urls, NETWORKS.get(self.preset or "")
+        without_compass = imitated is not None and COMPASS in imitated.unsupported
+        if version is None:
+            version = 8 if without_compass else 9
         chain: dict[str, Any] = {
             "id": str(self.chain_id),
             "host": urls["rpc"],
@@ -156,6 +160,8 @@ class Handle:
             "iexecGateway": urls["market"],
             "compass": urls["compass"],
         }
+        if without_compass:
+            del chain["compass"]
         if version < 9:
             chain |= {"resultProxy": urls["result_proxy"], "native": self.native, "useGas": not self.native}
         return chain

@@ -18,13 +18,12 @@ from typing import Any
 
 from iexec_lab.errors import WalletError
 from iexec_lab.protocol.javascript import loads
-from iexec_lab.protocol.values import is_address, to_address
 from iexec_lab.regular_files import exists, possible, read_regular
-from iexec_lab.wallet.secret_storage import decrypt_key, encrypt_key
+from iexec_lab.wallet.secret_storage import decrypt_key, encrypt_key, stated_address
 from iexec_lab.wallet.signer import LocalSigner
 
 UNENCRYPTED_NAME = "wallet.json"
-_NO_WALLET = 'Create a wallet with "wallet create", or set IEXEC_PRIVATE_KEY.'
+_NO_WALLET = "Make a wallet: iexec-lab wallet create; or set IEXEC_PRIVATE_KEY."
 
 _DEFAULT_FOLDERS = {
     "linux": ".ethereum/keystore",
@@ -62,18 +61,28 @@ class WalletFile:
 
     @property
     def address(self) -> str:
-        """The address in the file, EIP-55; no password is needed.
+        """The address in the file, else in its name, EIP-55; no password is needed.
 
         Raises:
             WalletError: The file cannot be read, or has no address.
         """
         content = self.read()
-        address = content.get("address")
-        if address is None and not self.encrypted and "privateKey" in content:
-            return self.unlock().address
-        if not is_address(address):
+        address = stated_address(content.get("address"))
+        if content.get("address") is None:
+            if not self.encrypted and "privateKey" in content:
+                return self.unlock().address
+            address = stated_address(self.name.rpartition("--")[2])
+        if address is None:
             raise WalletError(f"{self.name} has no address", details={"file": self.path})
-        return to_address(address)
+        return address
+
+    @property
+    def shown(self) -> str:
+        """Its address, or its name when it has none."""
+        try:
+            return self.address
+        except WalletError:
+            return self.name
 
     def unlock(self, password: str | None = None) -> LocalSigner:
         """The signer of the key in the file; the password only matters for an encrypted one.
@@ -191,14 +200,14 @@ def save_wallet(
 ) -> SavedWallet:
     """Write the key to a new file, mode 0600.
 
-    With a password: a keystore file in the keystore directory (created when missing); without one:
-    ``wallet.json`` in the working directory.
+    With a password, which may be empty: a keystore file in the keystore directory (created when missing);
+    with None: ``wallet.json`` in the working directory.
 
     Raises:
         WalletError: The file exists and must not be replaced, or cannot be written.
     """
     content: dict[str, Any]
-    if password:
+    if password is not None:
         folder, name = keystore_dir(keystoredir, cwd=cwd), keystore_name(signer.address)
         content = encrypt_key(bytes.fromhex(signer.export_key()[2:]), password)
     else:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import re
 import unicodedata
 import uuid
 from typing import Any, cast
@@ -23,6 +24,7 @@ from iexec_lab.protocol.signatures import key_address
 from iexec_lab.protocol.values import is_address, to_address
 from iexec_lab.wallet.signer import parse_private_key
 
+_VERSION = re.compile("3(?![0-9])")  # 3, "3", 3.0
 SCRYPT_N, SCRYPT_R, SCRYPT_P = 131072, 8, 1
 # A file can ask for any cost; no wallet needs a gigabyte or a minute.
 MAX_SCRYPT_MEMORY = 1 << 30
@@ -67,31 +69,47 @@ def decrypt_key(keystore: dict[str, Any], password: str) -> bytes:
         WalletError: ``incorrect password``, or the object is not a keystore of version 3.
     """
     try:
-        crypto = {name.lower(): value for name, value in keystore.items()}["crypto"]
-        if int(keystore["version"]) != 3 or crypto["cipher"] != "aes-128-ctr":
+        crypto = _lower(_lower(keystore)["crypto"])
+        if not _VERSION.match(str(keystore["version"])) or crypto["cipher"] != "aes-128-ctr":
             raise WalletError(f"Unsupported keystore: version {keystore['version']}, {crypto['cipher']}")
-        ciphertext = bytes.fromhex(crypto["ciphertext"])
-        mac, iv = bytes.fromhex(crypto["mac"]), bytes.fromhex(crypto["cipherparams"]["iv"])
-        derived = _derive(crypto["kdf"], crypto["kdfparams"], password)
+        ciphertext, mac = _data(crypto["ciphertext"]), _data(crypto["mac"])
+        iv = _data(_lower(crypto["cipherparams"])["iv"])
+        derived = _derive(str(crypto["kdf"]).lower(), _lower(crypto["kdfparams"]), password)
         if not hmac.compare_digest(keccak(derived[16:32] + ciphertext), mac):
             raise WalletError("incorrect password", hint="Type the password of this wallet again.")
         key = parse_private_key(_aes_ctr(derived[:16], iv, ciphertext))
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         raise WalletError("This is not a keystore file of version 3") from None
     stated = keystore.get("address") or ""
-    if stated and (not is_address(stated) or to_address(stated) != key_address(key)):
+    if stated and stated_address(stated) != key_address(key):
         raise WalletError("keystore address/privateKey mismatch")
     return key
 
 
+def stated_address(value: Any) -> str | None:
+    """The address in a keystore, EIP-55: with or without 0x, capitals as they come; None when it is none."""
+    digits = value.lower().removeprefix("0x") if isinstance(value, str) else ""
+    return to_address(f"0x{digits}") if is_address(f"0x{digits}") else None
+
+
+def _lower(part: Any) -> dict[str, Any]:
+    """An object of the file by its keys in lower case: tools write ``Crypto``, ``crypto``, ``KdfParams``."""
+    return {name.lower(): value for name, value in part.items()}
+
+
+def _data(text: str) -> bytes:
+    """Bytes in hexadecimal digits, with or without 0x."""
+    return bytes.fromhex(text[2:] if text[:2].lower() == "0x" else text)
+
+
 def _derive(kdf: str, params: dict[str, Any], password: str) -> bytes:
-    salt, size = bytes.fromhex(params["salt"]), int(params["dklen"])
+    salt, size = _data(params["salt"]), int(params["dklen"])
     if not 32 <= size <= 1024:
         raise ValueError("dklen")
     if kdf == "scrypt":
         return _scrypt(password, salt, int(params["n"]), int(params["r"]), int(params["p"]), size)
     if kdf == "pbkdf2":
-        rounds, digest = int(params["c"]), str(params["prf"]).removeprefix("hmac-")
+        rounds, digest = int(params["c"]), str(params["prf"]).rpartition("-")[2].lower()
         if not 0 < rounds <= MAX_PBKDF2_ROUNDS or digest not in {"sha256", "sha512"}:
             raise WalletError(f"Unsupported keystore: pbkdf2 with {digest}, {rounds} rounds")
         return hashlib.pbkdf2_hmac(digest, _password_bytes(password), salt, rounds, size)

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import json
 import sys
+from argparse import Namespace
+from types import SimpleNamespace
 
 import pytest
 
 from iexec_lab.client.iexec import connect
-from iexec_lab.client.wallet_source import Wallet, choose_wallet
+from iexec_lab.client.nouns.wallet import create_wallet
+from iexec_lab.client.wallet_source import Wallet, choose_wallet, typed
+from iexec_lab.commands.context import Context
 from iexec_lab.errors import AbortedError, WalletError
 from iexec_lab.wallet.browser import WalletRefusal
 from iexec_lab.wallet.keystore import save_wallet
@@ -69,6 +74,50 @@ def test_a_wallet_is_named_by_address_or_file(tmp_path, keystore, by):
     name = saved.address if by == "address" else saved.path.name
     wallet = choose_wallet(name, cwd=tmp_path, keystoredir=str(folder), password="pw")
     assert wallet.signer(never).export_key() == KEY
+
+
+def test_an_empty_password_is_one(tmp_path):
+    saved = save_wallet(LocalSigner(KEY), "", keystoredir=tmp_path)
+    assert saved.path.name != "wallet.json"
+    assert KEY[2:] not in saved.path.read_text()
+    wallet = choose_wallet(saved.address, cwd=tmp_path, keystoredir=str(tmp_path), password="")
+    assert wallet.signer(never).export_key() == KEY
+    asked = choose_wallet(saved.address, cwd=tmp_path, keystoredir=str(tmp_path))
+    assert asked.signer(lambda _: "").export_key() == KEY
+    made = choose_wallet("create", cwd=tmp_path, keystoredir=str(tmp_path), password="", ask=never)
+    assert made.signer(never).address == made.address
+
+
+def test_a_line_uses_an_empty_password(tmp_path):
+    saved = save_wallet(LocalSigner(KEY), "", keystoredir=tmp_path)
+    args = Namespace(chain="bellecour", password="", wallet_file=saved.path.name, keystoredir=str(tmp_path))
+    lab = Context(SimpleNamespace(secret=never), folder=tmp_path).lab(args)
+    assert lab.session.signer.export_key() == KEY
+    made = create_wallet(password="", keystoredir=str(tmp_path), cwd=tmp_path, force=True)
+    assert "Crypto" in made["wallet"]
+    bare = create_wallet(password="", unencrypted=True, cwd=tmp_path)  # as the official CLI
+    assert "Crypto" not in bare["wallet"]
+
+
+def test_a_question_that_needs_words_is_asked_again():
+    answers = iter(["", "", "words"])
+    assert typed(lambda _: next(answers), "Secret") == "words"
+    with pytest.raises(AbortedError, match="Nothing was typed: Secret"):
+        typed(lambda _: "", "Secret")
+
+
+def test_a_keystore_without_address_is_found_by_its_name(tmp_path):
+    saved = save_wallet(LocalSigner(KEY), "", keystoredir=tmp_path)
+    content = {name: value for name, value in saved.content.items() if name != "address"}
+    saved.path.write_text(json.dumps(content))
+    wallet = choose_wallet(None, cwd=tmp_path, keystoredir=str(tmp_path))
+    assert wallet.address == LocalSigner(KEY).address
+    other = tmp_path / "any.json"
+    other.write_text(json.dumps(content))
+    unnamed = choose_wallet(None, cwd=tmp_path, keystoredir=str(tmp_path), wallet_file="any.json")
+    asked = []
+    assert unnamed.signer(lambda prompt: asked.append(prompt) or "").export_key() == KEY
+    assert asked == ["Password of wallet any.json"]
 
 
 def test_the_password_is_asked_for_once(tmp_path, keystore):

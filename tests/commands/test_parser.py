@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from iexec_lab.client.jobs.job import Job
 from iexec_lab.client.jobs.status import TaskRef
 from iexec_lab.commands import parser
-from iexec_lab.commands.tree import find
+from iexec_lab.commands.tree import find, walk
 from iexec_lab.errors import UsageError, ValidationError
 
 
@@ -39,6 +39,23 @@ def test_variadic_options_end_at_the_next_dash():
     assert args.secret == ["1=a", "2=b"]
     assert args.gas_price == ["2", "gwei"]
     assert args.watch is True
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "value"),
+    [
+        ("account deposit 1 --gas-price -1", "gas_price", ["-1"]),
+        ("account deposit 1 --gas-price -1 gwei", "gas_price", ["-1", "gwei"]),
+        ("account deposit 1 --gas-price --force", "gas_price", ["--force"]),
+        ("account deposit 1 --gas-price --", "gas_price", ["--"]),
+        ("app publish --price -1 RLC --force", "price", ["-1", "RLC"]),
+        ("app publish --price --raw", "price", ["--raw"]),
+        ("app run --secret -1=a 2=b", "secret", ["-1=a", "2=b"]),
+    ],
+)
+def test_a_value_that_is_wrong_is_not_a_value_that_is_missing(line, name, value):
+    """The first word after an option is its value, whatever it looks like, as with commander."""
+    assert getattr(parse(line), name) == value
 
 
 def test_variadic_options_take_positionals_like_commander():
@@ -121,14 +138,13 @@ def test_whole_numbers_become_int():
     ("line", "message"),
     [
         ("app show --foo", "unknown option '--foo'"),
-        ("app show --raw=1", "unknown option '--raw'"),
+        ("app show --raw=1", "unknown option '--raw=1'"),
         ("app show -x", "unknown option '-x'"),
         ("account deposit --raw", "missing required argument 'amount'"),
         ("account deposit 1 2 3", "too many arguments for 'deposit'. Expected 2 arguments but got 3."),
         ("app show 1 2", "too many arguments for 'show'. Expected 1 argument but got 2."),
         ("app show --chain", "option '--chain <name>' argument missing"),
         ("app publish --price", "option '--price <amount unit...>' argument missing"),
-        ("app publish --price --raw", "option '--price <amount unit...>' argument missing"),
         (
             "app init --tee-framework sgx",
             (
@@ -242,3 +258,54 @@ def test_two_dashes_are_a_value_where_one_is_due():
 def test_numbers_that_no_option_takes(digits):
     with pytest.raises(ValidationError, match="is not a valid uint256"):
         parse(["account", "deposit", "1", "--confirms", digits])
+
+
+# What the official CLIs call the value of an option; their parser's sentences name it.
+OFFICIAL_VALUES = {
+    "--keystoredir": "<path>",
+    "--wallet-file": "<walletFileName>",
+    "--wallet-address": "<walletAddress>",
+    "--confirms": "<blockCount>",
+    "--gas-price": "<amount unit...>",
+    "--input-files": "<fileUrl>",
+    "--secret": "<secretMapping...>",
+    "--volume": "<volume>",
+    "--voucher-address": "<voucherAddress>",
+    "--download": "[fileName]",
+    "--secret-value": "<secretValue>",
+    "--dataset-keystoredir": "<path>",
+    "--original-dataset-dir": "<path>",
+    "--encrypted-dataset-dir": "<path>",
+    "--secret-path": "<secretPath>",
+    "--beneficiary-keystoredir": "<path>",
+    "--beneficiary-key-file": "<fileName>",
+    "--domain": "<domain>",
+    "--chain": "<name>",
+}
+
+
+def test_values_have_their_official_names():
+    shown = {
+        (option.flag, option.shown.partition(" ")[2])
+        for command in walk()
+        for option in command.options
+        if option.flag in OFFICIAL_VALUES and option.value != "none"
+    }
+    assert shown == set(OFFICIAL_VALUES.items())
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("app run 0x1 --watch 5", "--watch takes no value."),
+        ("deal show 0x1 --watch 5", "--watch takes no value."),
+        ("app run 0x1 hello world", "Quote a value that has spaces."),
+        ("app run --nope", "List the options: iexec-lab app run --help."),
+        ("app run --chian x", "Did you mean --chain?"),
+        ("app run --chian=x", "Did you mean --chain?"),
+    ],
+)
+def test_advice(line, hint):
+    with pytest.raises(UsageError) as caught:
+        parse(line)
+    assert caught.value.hint == hint

@@ -162,5 +162,5 @@ def test_a_closed_pipe_is_no_traceback(tmp_path):
     run(tmp_path, "init", "--skip-wallet")
     script = f"{sys.executable} -m iexec_lab app run --help | head -1"
     ran = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert ran.stdout.startswith("usage: iexec-lab app run")
+    assert ran.stdout.startswith("Usage: iexec-lab app run")
     assert ran.stderr == ""

@@ -54,8 +54,8 @@ def test_confirm_says_yes_by_default_and_asks_again(answers, result):
     assert screen.count("Really? (Y/n)") == len(answers)
 
 
-def test_secrets_are_not_shown_and_not_empty():
-    screen = screen_of(SECRET, "", "hidden word")
+def test_secrets_are_not_shown():
+    screen = screen_of(SECRET, "hidden word")
     assert screen.count("hidden word") == 1  # our own print, not the echo
     assert "answer hidden word" in screen
 

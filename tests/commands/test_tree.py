@@ -92,9 +92,9 @@ def test_unfinished_commands_are_no_error(words):
 @pytest.mark.parametrize(
     ("words", "message", "hint"),
     [
-        (["ap"], "unknown command 'ap'", 'Did you mean "app"?'),
-        (["app", "rum"], "unknown command 'rum'", 'Did you mean "run"?'),
-        (["sandbox", "app", "ad"], "unknown command 'ad'", 'Did you mean "add"?'),
+        (["ap"], "unknown command 'ap'", "Did you mean app?"),
+        (["app", "rum"], "unknown command 'rum'", "Did you mean run?"),
+        (["sandbox", "app", "ad"], "unknown command 'ad'", "Did you mean add?"),
         (["zzz"], "unknown command 'zzz'", "List the commands: iexec-lab --help."),
         ([object()], "unknown command", ""),
     ],

@@ -147,6 +147,13 @@ def test_missing_entries(missing):
         decrypt(make_envelope(entries))
 
 
+def test_a_result_that_is_not_encrypted():
+    plain = make_envelope({"computed.json": b"{}", "result.txt": b"x"})
+    with pytest.raises(CryptoError, match="Missing") as caught:
+        decrypt(plain)
+    assert "not encrypted, or was decrypted already" in caught.value.hint
+
+
 def test_limits():
     entries = entries_of(encrypt(b"x" * 100))
     with pytest.raises(CryptoError, match=r"^iexec_out\.zip\.aes is too large$"):

@@ -11,7 +11,7 @@ import pytest
 from helpers.faulty_server import FaultyServer, drop, garbage, healthy, json_reply, lose_answer, status
 
 from iexec_lab.errors import CallError, TransactionError, ValidationError
-from iexec_lab.ethereum import receipts
+from iexec_lab.ethereum import receipts, transactions
 from iexec_lab.ethereum.abi import Event
 from iexec_lab.ethereum.reverts import ERROR
 from iexec_lab.ethereum.rpc import Rpc, to_int
@@ -146,6 +146,18 @@ def test_an_account_without_coins(rpc):
         Sender(rpc, poor).send(TO, value=0)
     assert "gas" in caught.value.hint
     assert caught.value.tx_hash is None
+    with pytest.raises(TransactionError) as caught:
+        Sender(rpc, poor, no_funds="Ask the faucet.").send(TO, value=0)
+    assert caught.value.hint == "Ask the faucet."
+
+
+@pytest.mark.parametrize("priced", [True, False])
+def test_advice_on_the_price_of_gas_is_for_those_who_gave_one(priced):
+    fields = {"value": 0, "gas": 10, "gasPrice": 10}
+    with pytest.raises(TransactionError, match="far more than was shown") as caught:
+        transactions._check_cost(fields, 1, priced=priced)
+    assert ("offer less with --gas-price" in caught.value.hint) is priced
+    assert ("set a price: --gas-price" in caught.value.hint) is not priced
 
 
 def test_gas_and_fees_can_be_fixed_to_spend_everything(rpc, signer):

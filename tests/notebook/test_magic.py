@@ -76,6 +76,22 @@ def test_a_failed_command_fails_the_cell_with_its_few_lines(shell):
     assert len(printed.strip().splitlines()) <= 4
 
 
+@pytest.mark.parametrize("word", ["app", "$app"])
+def test_a_variable_without_its_braces_is_understood(shell, word):
+    shell.user_ns["app"] = "0x" + "ab" * 20
+    _, printed = error(shell, f"%iexec wallet show {word} --chain bellecour")
+    assert "→ Write {app} for the value of the variable app." in printed
+    del shell.user_ns["app"]
+    _, printed = error(shell, "%iexec wallet show app --chain bellecour")
+    assert "→ An address is 0x and 40 hexadecimal digits." in printed
+
+
+def test_python_s_errors_name_magics_too(shell):
+    _, printed = error(shell, "from iexec_lab.protocol import to_bytes32\nto_bytes32('0x' + 'ab' * 20)")
+    assert "%iexec jobs lists your deals" in printed
+    assert "iexec-lab" not in printed
+
+
 def test_whole_tracebacks_on_request(shell):
     run(shell, "%config IexecMagics.traceback = True")
     _, printed = error(shell, "%iexec category create")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from iexec_lab.errors import UsageError
 from iexec_lab.notebook.cells import split
-from iexec_lab.notebook.variables import escape, expand
+from iexec_lab.notebook.variables import escape, expand, forgotten_braces
 
 
 class Thing:
@@ -233,3 +233,21 @@ def test_escaped_text_comes_through(text):
 @given(st.text(st.characters(exclude_characters="{}")))
 def test_text_without_braces_comes_through(text):
     assert expand(text, {}) == text
+
+
+def test_advice_on_a_name_that_nobody_defined():
+    with pytest.raises(UsageError, match="name 'appp' is not defined") as caught:
+        expand("{appp}", {"app": 1, "_app": 2})
+    assert caught.value.hint.startswith("Did you mean app? Run the cell that gives appp its value.")
+    with pytest.raises(UsageError) as caught:
+        expand("{job.deal_id}", {})
+    assert caught.value.hint.startswith("Run the cell that gives job its value.")
+
+
+@pytest.mark.parametrize("token", ["app", "$app"])
+def test_a_variable_without_its_braces(token):
+    message = f"{token} is not a valid ethereum address"
+    words = ["app", "run", token]
+    assert forgotten_braces(message, words, {"app": 1}) == "Write {app} for the value of the variable app."
+    assert forgotten_braces(message, words, {}) is None
+    assert forgotten_braces("0x12 is not a valid ethereum address", words, {"app": 1}) is None

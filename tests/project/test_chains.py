@@ -204,3 +204,34 @@ def test_a_network_of_the_table_is_a_chain_of_projects(tmp_path, monkeypatch):
     assert Project(tmp_path).chain("55555").name == "fifth"
     assert connect("fifth", project=tmp_path).session.network.hub == fifth.hub
     assert connect(55_555, project=tmp_path).network.name == "fifth"
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({"chains": {"dev": {"scheduler": "http://s"}}}, "Delete it: the API of a workerpool"),
+        ({"chains": {"dev": {"server": "http://s"}}}, "Delete it"),
+        ({"chains": {"dev": {"hubb": "0x"}}}, 'Did you mean "hub"?'),
+        ({"chains": {}, "provider": {}}, '"host"'),
+    ],
+)
+def test_keys_of_old_files_are_told_what_became_of_them(document, said):
+    with pytest.raises(ProjectError, match="Unknown key") as caught:
+        chains.check(document)
+    assert said in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("viviani", "viviani (chain 133) is no longer in use."),
+        ("5", "goerli (chain 5) is no longer in use."),
+        ("77", "Chain 77 is called dev here."),
+        ("mainet", "Did you mean mainnet?"),
+        ("zzz", "Chains of this project: dev."),
+    ],
+)
+def test_a_chain_that_is_not_there(name, said):
+    with pytest.raises(ProjectError, match=f'Missing "{name}" chain') as caught:
+        chains.choose({"chains": {"dev": {"id": "77"}}}, name)
+    assert caught.value.hint.startswith(said)

@@ -222,3 +222,35 @@ def test_words_that_are_no_json_are_refused(tmp_path, word):
 def test_dumps_puts_array_indices_first_like_javascript():
     text = jsonfile.dumps({"b": 1, "10": 2, "9": 3, "a": 4, "01": 5, "4294967295": 6})
     assert list(json.loads(text)) == ["9", "10", "b", "a", "01", "4294967295"]
+
+
+@pytest.mark.parametrize(
+    ("content", "read", "said"),
+    [
+        ({"workerPool": {"owner": "x"}}, lambda each: each.resource("workerpool"), '"workerPool" is called'),
+        ({"dapp": {"name": "x"}}, lambda each: each.resource("app"), '"dapp" is called "app" now.'),
+        ({"order": {"buy": {}}}, lambda each: each.order("requestorder"), '"buy" is called "requestorder"'),
+        ({"order": {"sell": {}}}, lambda each: each.order("workerpoolorder"), '"sell" is called'),
+        ({"app": {}}, lambda each: each.resource("app"), "Write a sample"),
+    ],
+)
+def test_old_names_in_iexec_json(tmp_path, content, read, said):
+    (tmp_path / "iexec.json").write_text(json.dumps(content))
+    with pytest.raises(ProjectError, match="Missing") as caught:
+        read(Project(tmp_path))
+    assert caught.value.hint.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"workerPool": {"5": "0x"}}, 'It is "workerpool".'),
+        ({"constructorArgs": []}, "what was deployed is kept as"),
+        ({"apps": {}}, 'Did you mean "app"?'),
+    ],
+)
+def test_old_forms_of_deployed_json(tmp_path, content, said):
+    (tmp_path / "deployed.json").write_text(json.dumps(content))
+    with pytest.raises(ProjectError, match="Unknown key") as caught:
+        Project(tmp_path).deployed("app", 5)
+    assert said in caught.value.hint

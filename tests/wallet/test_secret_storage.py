@@ -8,11 +8,12 @@ import uuid
 
 import pytest
 from helpers.mutated import mutated
-from helpers.places import VECTORS
+from helpers.places import TESTS, VECTORS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iexec_lab.errors import IexecError, WalletError
+from iexec_lab.protocol.signatures import key_address
 from iexec_lab.wallet.secret_storage import decrypt_key, encrypt_key
 
 pytestmark = pytest.mark.slow
@@ -73,6 +74,87 @@ def test_a_key_is_encrypted_byte_for_byte_as_the_official_sdk_does():
     assert decrypt_key(made, case["input"]["password"]).hex() == case["input"]["privateKey"][2:]
 
 
+@pytest.mark.parametrize(("name", "password"), [("iv_0x", "pw one"), ("pw_empty", "")])
+def test_files_that_went_wrong_once(name, password):
+    case = json.loads((TESTS / "wallet" / "cases" / f"{name}.json").read_text())
+    assert key_address(decrypt_key(case, password)) == "0xAaD10ba4828cF51a3C24A717843C50D03b1dF7d7"
+
+
+def put(*path, change):
+    """A change of one value of a keystore."""
+
+    def apply(keystore):
+        *above, last = path
+        part = keystore
+        for name in above:
+            part = part[name]
+        part[last] = change(part.get(last))
+
+    return apply
+
+
+def rename(*path, to):
+    def apply(keystore):
+        *above, last = path
+        part = keystore
+        for name in above:
+            part = part[name]
+        part[to] = part.pop(last)
+
+    return apply
+
+
+def as_0x(text):
+    return f"0x{text}"
+
+
+PARAMS = ("Crypto", "kdfparams")
+
+
+# All but the last three are what ethers 6 opens, which the official CLI uses.
+@pytest.mark.parametrize(
+    "spell",
+    [
+        put("Crypto", "cipherparams", "iv", change=as_0x),
+        put(*PARAMS, "salt", change=as_0x),
+        put("Crypto", "ciphertext", change=as_0x),
+        put("Crypto", "ciphertext", change=str.upper),
+        put("Crypto", "mac", change=str.upper),
+        put(*PARAMS, "salt", change=str.upper),
+        put(*PARAMS, "n", change=str),
+        put(*PARAMS, "n", change=float),
+        put(*PARAMS, "dklen", change=str),
+        put("Crypto", "kdf", change=str.title),
+        rename("Crypto", to="crypto"),
+        rename("Crypto", to="CRYPTO"),
+        rename("Crypto", "kdfparams", to="KdfParams"),
+        rename("Crypto", "cipherparams", to="cipherParams"),
+        rename(*PARAMS, "n", to="N"),
+        rename("id", to="uuid"),
+        rename("address", to="was"),
+        put("address", change=lambda _: None),
+        put("address", change=lambda _: ""),
+        put("address", change=as_0x),
+        put("address", change=str.upper),
+        put("address", change=lambda text: f"0x{text.upper()}"),
+        put("address", change=lambda text: f"0x{text[:20].upper()}{text[20:]}"),
+        put("x-ethers", change=lambda _: {"version": "0.2", "client": "any"}),
+        put("version", change=str),
+        put("version", change=float),
+        put("version", change=lambda _: "3.0"),
+        put("Crypto", "mac", change=as_0x),
+        put("Crypto", "cipherparams", "iv", change=lambda text: f"0X{text}"),
+        put(*PARAMS, "dklen", change=lambda _: 64),
+    ],
+)
+def test_spellings_that_open(spell):
+    keystore = encrypt_key(KEY, "pw one", n=CHEAP)
+    spell(keystore)
+    assert decrypt_key(keystore, "pw one") == KEY
+    with pytest.raises(WalletError, match="incorrect password"):
+        decrypt_key(keystore, "pw two")
+
+
 @pytest.mark.parametrize("keystore", [PBKDF2, SCRYPT], ids=["pbkdf2", "scrypt"])
 def test_files_of_other_tools_are_read(keystore):
     assert decrypt_key(keystore, "testpassword") == KEY
@@ -115,7 +197,7 @@ def changed(path, value):
     ("path", "value", "words"),
     [
         ("version", 1, "Unsupported keystore"),
-        ("version", "three", "not a keystore file"),
+        ("version", "three", "Unsupported keystore: version three"),
         ("Crypto", None, "not a keystore file"),
         ("Crypto", [], "not a keystore file"),
         ("Crypto.cipher", "aes-256-gcm", "Unsupported keystore"),

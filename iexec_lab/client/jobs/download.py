@@ -55,8 +55,8 @@ def _advice(view: TaskView) -> str:
     if not view.ended:
         return "Wait for it: job.wait()."
     if view.status == "TIMEOUT":
-        return f"Nobody finished it in time; get the price back: task claim {view.task_id}."
-    return f"See what the app wrote: task debug {view.task_id} --logs."
+        return f"Nobody finished it in time; get the price back: iexec-lab task claim {view.task_id}."
+    return f"See what the app wrote: iexec-lab task debug {view.task_id} --logs."
 
 
 def results_folder(session: Session) -> Path:
@@ -154,5 +154,5 @@ def read_key(path: str | os.PathLike[str], which: str) -> bytes:
         raise CryptoError(
             f"Failed to load the {which} key from {plain(path)}",
             details={"why": error.strerror},
-            hint="Make a key pair: result generate-encryption-keypair.",
+            hint="Make a key pair: iexec-lab result generate-encryption-keypair.",
         ) from None

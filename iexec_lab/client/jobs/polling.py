@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from iexec_lab.client.jobs.status import JobDeal, TaskRef, TaskView
-from iexec_lab.errors import CallError, ChainError, JobError, ObjectNotFoundError
+from iexec_lab.client.what_is import not_found
+from iexec_lab.errors import CallError, ChainError, JobError
 from iexec_lab.ethereum.ahead import expect, one_look
 from iexec_lab.ethereum.calls import Call, checked
 from iexec_lab.ethereum.contracts import HUB
@@ -16,7 +17,7 @@ from iexec_lab.plain_text import plain
 from iexec_lab.protocol import TASK_STATUSES, Deal, Task, task_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from iexec_lab.client.jobs.detached import Detached
     from iexec_lab.client.session import Session
@@ -152,7 +153,7 @@ def _read_deals(
         return []
     for deal_id, deal in zip(deal_ids, deals, strict=True):
         if not deal.exists:
-            raise ObjectNotFoundError("deal", deal_id, session.network.id)
+            raise not_found(session, "deal", deal_id)
     categories = hub.categories(sorted({deal.category for deal in deals}))
     ratio = hub.ratios.final
     hashes = tx_hashes or [None] * len(deals)
@@ -205,10 +206,8 @@ def watch(
             if ended(seen):
                 return seen
             if end is not None and time.monotonic() >= end:
-                raise JobError(
-                    f"{what} did not end within {timeout:g} seconds; the job goes on",
-                    details={"status": seen},
-                    hint=left.back,
+                raise _left_behind(
+                    f"{what} did not end within {timeout:g} seconds; the job goes on", {"status": seen}, left
                 )
     except KeyboardInterrupt:
         raise left from None
@@ -219,8 +218,11 @@ def watch(
 
 def out_of_sight(error: ChainError, left: Detached) -> JobError:
     """What to raise when the node stays away while work goes on."""
-    return JobError(
-        f"The node does not answer; the job goes on: {error.message}",
-        details=error.details,
-        hint=left.back,
-    )
+    words = f"The node does not answer; the job goes on: {error.message}"
+    return _left_behind(words, error.details, left)
+
+
+def _left_behind(words: str, details: Mapping[str, Any], left: Detached) -> JobError:
+    error = JobError(words, details=details, hint=left.back)
+    error.line = left.line
+    return error

@@ -303,7 +303,7 @@ def check_solvency(
         stake = session.hub.view_account(match.request.requester).stake
     details = {"stake": f"{format_rlc(stake)} RLC", "cost": f"{format_rlc(cost * volume)} RLC"}
     advice = "If you are the requester, you should deposit to top up your account"
-    hint = f"Run: account deposit {format_rlc(cost * volume - sponsored - stake)} RLC"
+    hint = f"Run: iexec-lab account deposit {format_rlc(cost * volume - sponsored - stake)} RLC"
     if stake + sponsored < cost:
         raise BalanceError(
             f"Cost per task ({cost}) is greater than requester account stake ({stake}). "

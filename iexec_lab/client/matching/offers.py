@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from iexec_lab.client.matching import preflight, signing
 from iexec_lab.client.matching.cheapest import Wish, choose
 from iexec_lab.client.matching.check import Match, Mismatch, check_match
+from iexec_lab.client.what_is import category_hint, what_lives_at
 from iexec_lab.errors import CallError, OrderError, ServiceError, ValidationError
 from iexec_lab.ethereum.calls import Call, attempt
 from iexec_lab.ethereum.contracts import APP, OWNABLE, REGISTRY
@@ -20,6 +21,7 @@ from iexec_lab.protocol import (
     encode_tag,
     has_tag,
     sum_tags,
+    tee_framework,
     to_address,
 )
 from iexec_lab.units import format_rlc
@@ -82,7 +84,9 @@ def look_up(session: Session, request: Request) -> Known:
     answers = attempt(session.rpc, calls)
     for (kind, address), known in zip(named.items(), answers, strict=False):
         if known is not True:
-            raise OrderError(f"No {kind} deployed at address {address}")
+            raise OrderError(
+                f"No {kind} deployed at address {address}", hint=what_lives_at(session, address, kind)
+            )
     owners = map(to_address, answers[len(named) : -1])
     return Known(dict(zip(named, owners, strict=True)), preflight.mrenclave_text(_value(answers[-1])))
 
@@ -203,7 +207,7 @@ def _find_matches(
         workerpool_price=request.workerpool_price,
     )
     offers = _with_own(session, request, known, offers, wish, confidential=confidential)
-    _require_some(request, offers)
+    _require_some(session, request, offers)
     matches: list[tuple[Match, int]] = []
     left, notes = request.volume, wanted.notes
     too_small: Mismatch | None = None
@@ -325,7 +329,9 @@ def _with_own(
 ) -> Offers:
     """Free orders for what the wallet owns, usable by it alone; they are signed once the gate is passed."""
     wallet, owners = session.address, known.owners
-    tags = dict.fromkeys((wish.tag, sum_tags(wish.tag, wish.framework)))
+    tags = [wish.tag]
+    if tee_framework(wish.tag) is None:
+        tags = list(dict.fromkeys((wish.tag, sum_tags(wish.tag, wish.framework))))
     private = {"volume": request.volume, "requesterrestrict": wallet}
 
     def own(kind: str, resource: str, tags: Any, **more: Any) -> list[Any]:
@@ -344,19 +350,19 @@ def _with_own(
     return offers
 
 
-def _require_some(request: Request, offers: Offers) -> None:
+def _require_some(session: Session, request: Request, offers: Offers) -> None:
     if not offers.apps:
         raise OrderError(
             f"No order available for app {request.app}",
-            hint="Its owner has to publish one: app publish.",
+            hint="Its owner has to publish one: iexec-lab app publish.",
         )
     if request.dataset != NULL_ADDRESS and not offers.datasets:
         raise OrderError(
             f"No order available for dataset {request.dataset}",
-            hint="Its owner has to publish one, for this app and this wallet: dataset publish.",
+            hint="Its owner has to publish one, for this app and this wallet: iexec-lab dataset publish.",
         )
     if not offers.pools:
-        raise _no_pool(request)
+        raise _no_pool(request, category_hint(session, request.category))
 
 
 def _no_pool(request: Request, hint: str | None = None) -> OrderError:

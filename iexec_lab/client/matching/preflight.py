@@ -104,7 +104,7 @@ def check_dataset(session: Session, order: Order, tag: str) -> None:
     """A dataset used in an enclave must have its key in the secret management service."""
     if order.resource == NULL_ADDRESS or not has_tag(tag, "tee"):
         return
-    if not session.sms(tee_framework(tag)).has_dataset_secret(order.resource):
+    if not _sms(session, tag).has_dataset_secret(order.resource):
         raise _no_dataset_key(order.resource)
 
 
@@ -117,14 +117,15 @@ def check_request(session: Session, order: RequestOrder, tag: str) -> None:
 
     def sms() -> Sms:
         """Found when it is needed: a network without one can run what needs no secrets."""
-        return session.sms(tee_framework(tag))
+        return _sms(session, tag)
 
     def encryption_key() -> None:
         if not sms().has_web2(order.beneficiary, RESULT_ENCRYPTION_KEY):
             raise OrderError(
                 "Beneficiary result encryption key is not set in the SMS. Result encryption will fail.",
                 details={"beneficiary": order.beneficiary},
-                hint="Run: result generate-encryption-keypair, then result push-encryption-key.",
+                hint="Run: iexec-lab result generate-encryption-keypair, "
+                "then iexec-lab result push-encryption-key.",
             )
 
     def storage_token() -> None:
@@ -132,7 +133,7 @@ def check_request(session: Session, order: RequestOrder, tag: str) -> None:
             raise OrderError(
                 'Requester storage token is not set for selected provider "dropbox". '
                 "Result archive upload will fail.",
-                hint="Run: storage init dropbox.",
+                hint="Run: iexec-lab storage init dropbox.",
             )
 
     def dataset_key() -> None:
@@ -144,7 +145,7 @@ def check_request(session: Session, order: RequestOrder, tag: str) -> None:
             raise OrderError(
                 f'Requester secret "{name}" is not set for requester {order.requester} in the SMS. '
                 "Requester secret provisioning will fail.",
-                hint=f"Run: requester push-secret {name}.",
+                hint=f"Run: iexec-lab requester push-secret {name}.",
             )
 
     needed = {
@@ -157,8 +158,13 @@ def check_request(session: Session, order: RequestOrder, tag: str) -> None:
     session.together(*asked, *(partial(secret, name) for name in names))
 
 
+def _sms(session: Session, tag: str) -> Sms:
+    """The SMS that a deal with this tag gets its secrets from."""
+    return session.sms(session.network.keeper(tee_framework(tag)))
+
+
 def _no_dataset_key(dataset: str) -> OrderError:
     return OrderError(
         f"Dataset encryption key is not set for dataset {dataset} in the SMS. Dataset decryption will fail.",
-        hint="Its owner has to run: dataset push-secret.",
+        hint="Its owner has to run: iexec-lab dataset push-secret.",
     )

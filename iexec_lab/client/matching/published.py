@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.client.matching import signing
-from iexec_lab.errors import MarketError, OrderError, ValidationError
+from iexec_lab.errors import ApiError, MarketError, OrderError, ValidationError
 from iexec_lab.plain_text import plain
 from iexec_lab.protocol import to_bytes32
 
@@ -42,7 +42,11 @@ def fetch_order(session: Session, kind: str, order_hash: Any) -> Published:
         MarketError: The market was not reached, or answered with another order.
     """
     wanted = to_bytes32(order_hash)
-    told = session.market.order(kind, wanted)
+    try:
+        told = session.market.order(kind, wanted)
+    except ApiError as error:
+        error.hint = error.hint or _why_unknown(session, kind, wanted)
+        raise
     try:
         order = signing.to_order(kind, told["order"])
     except ValidationError as error:
@@ -52,6 +56,15 @@ def fetch_order(session: Session, kind: str, order_hash: Any) -> Published:
         raise _other(session, kind, wanted, f"order {found} of {order.resource}")
     told["orderHash"] = wanted
     return Published(order, wanted, told)
+
+
+def _why_unknown(session: Session, kind: str, wanted: str) -> str:
+    """Advice on a hash that the market does not know as an order of this kind."""
+    from iexec_lab.client.what_is import what_is
+
+    noun = kind.removesuffix("order")
+    book = "requester" if noun == "request" else noun
+    return f"{what_is(session, wanted)} Published ones: iexec-lab orderbook {book}."
 
 
 def _other(session: Session, kind: str, wanted: str, answer: str) -> MarketError:

@@ -169,7 +169,7 @@ def _params(
     *,
     encrypt_result: bool,
 ) -> Iterator[tuple[str, Any]]:
-    """Keys of ``params`` that have an option of their own."""
+    """Keys of ``params`` that have an option of their own, in the order of the official CLI: it is signed."""
     if args is not None:
         yield "iexec_args", args
     if input_files is not None:
@@ -179,10 +179,10 @@ def _params(
         )
     if secret:
         yield "iexec_secrets", _secrets(secret)
-    if encrypt_result:
-        yield "iexec_result_encryption", True
     if storage_provider is not None:
         yield "iexec_result_storage_provider", storage_provider
+    if encrypt_result:
+        yield "iexec_result_encryption", True
 
 
 def _secrets(secret: Secrets) -> dict[str, str]:
@@ -197,7 +197,9 @@ def _secrets(secret: Secrets) -> dict[str, str]:
     for key, equals, name in pairs:
         if not equals:
             raise ValidationError(
-                f"'{key}' is not a valid secret mapping syntax (must be <appSecretKey>=<requesterSecretName>)"
+                f"'{key}' is not a valid secret mapping syntax "
+                "(must be <appSecretKey>=<requesterSecretName>)",
+                hint="As in --secret 1=name; iexec-lab requester push-secret name stores it before.",
             )
         if not re.fullmatch(r"[1-9]\d*", key):
             raise ValidationError(

@@ -51,7 +51,7 @@ class ExecutionOptions(TypedDict, total=False):
             "files the app downloads",
             "a list of URLs, or text with commas",
             "URLs separated by commas",
-            shows="urls",
+            shows="fileUrl",
         ),
     ]
     secret: Annotated[
@@ -61,7 +61,7 @@ class ExecutionOptions(TypedDict, total=False):
             "requester secrets for the app",
             '``{1: "first-secret"}`` or ``["1=first-secret"]``; needs an enclave',
             "1=first-secret 2=second-secret",
-            shows="key=name",
+            shows="secretMapping",
             variadic=True,
         ),
     ]
@@ -127,14 +127,17 @@ class ExecutionOptions(TypedDict, total=False):
             variadic=True,
         ),
     ]
-    volume: Annotated[int | None, Opt("integer", "how many tasks (1, with a bulk as many as it is made for)")]
+    volume: Annotated[
+        int | None,
+        Opt("integer", "how many tasks (1, with a bulk as many as it is made for)", shows="volume"),
+    ]
 
 
 class RunOptions(ExecutionOptions, total=False):
     """What ``app run`` takes besides them."""
 
     use_voucher: Annotated[bool, Opt("flag", "pay with the wallet's voucher", default=False)]
-    voucher_address: Annotated[str | None, Opt("address", "pay with this voucher", shows="address")]
+    voucher_address: Annotated[str | None, Opt("address", "pay with this voucher", shows="voucherAddress")]
     watch: Annotated[
         bool, Opt("flag", "wait until all tasks have ended", "as ``job.wait()`` does", default=False)
     ]

@@ -101,7 +101,8 @@ def publish(session: Session, order: AnyOrder, login: Begun[Any] | None = None) 
         raise MarketError(
             f"Market API error: The market was given {order.kind} {own} but names another",
             details={"named": published},
-            hint=f"Anyone who saw the order can use it: order cancel closes it. See first: order show {own}.",
+            hint="Anyone who saw the order can use it: iexec-lab order cancel closes it. "
+            f"See first: iexec-lab order show {own}.",
         )
     return own
 
@@ -113,7 +114,9 @@ def require_signed(order: AnyOrder) -> None:
         ValidationError: It has none.
     """
     if order.signature is None:
-        raise ValidationError("sign is a required field", hint=f"Sign the {order.kind} first: order sign.")
+        raise ValidationError(
+            "sign is a required field", hint=f"Sign the {order.kind} first: iexec-lab order sign."
+        )
 
 
 def order_terms(order: AnyOrder) -> dict[str, Any]:

@@ -91,7 +91,7 @@ class Sponsor:
                         "not sponsored": f"{format_rlc(rest)} RLC",
                         "allowed": f"{format_rlc(allowed)} RLC",
                     },
-                    hint=f"Run: account approve {rest} {self.address}.",
+                    hint=f"Run: iexec-lab account approve {rest} {self.address}.",
                 )
         return rest
 

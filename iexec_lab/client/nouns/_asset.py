@@ -10,12 +10,14 @@ from iexec_lab.client.matching import preflight, signing
 from iexec_lab.client.nouns._noun import Frame, Noun
 from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.permit import send, spend
+from iexec_lab.client.what_is import what_lives_at
 from iexec_lab.errors import ConfigurationError, IexecError, ObjectNotFoundError, OrderError, ValidationError
 from iexec_lab.ethereum.abi import Function
 from iexec_lab.ethereum.ahead import expect, one_look
 from iexec_lab.ethereum.calls import Call, read
 from iexec_lab.ethereum.contracts import ERC721_EVENTS, OWNABLE, REGISTRY
 from iexec_lab.protocol import NULL_ADDRESS, decode_multiaddr, is_address, to_address, to_uint256
+from iexec_lab.protocol.slips import address_hint
 
 
 class Asset(Noun):
@@ -155,6 +157,11 @@ class Asset(Noun):
     def _deploy(self, args: tuple[Any, ...], *, force: bool) -> dict[str, Any]:
         """Create the entry with these creation arguments."""
         session, data = self.session, self._create.encode(*args)
+        if args[0] == NULL_ADDRESS:
+            raise ValidationError(
+                "The owner is the null address, which is nobody's",
+                hint="Make it the address of a wallet: iexec-lab wallet show tells yours.",
+            )
         session.foresee_signing()
         address = self._predict(args)
         session.foresee_sending(self.registry, data)
@@ -189,14 +196,15 @@ class Asset(Noun):
 
     def _require(self, address: str) -> None:
         if not self.deployed(address):
-            raise OrderError(f"No {self.kind} deployed at address {address}")
+            hint = what_lives_at(self.session, address, self.kind)
+            raise OrderError(f"No {self.kind} deployed at address {address}", hint=hint)
 
     def _user(self, user: str | None) -> str:
         address = self.session.to_address(user or self.session.address)
         if address == NULL_ADDRESS:
             raise ConfigurationError(
                 "Missing option --user <address> or wallet",
-                hint='Name the owner with --user, or create a wallet with "wallet create".',
+                hint="Name the owner with --user, or make a wallet: iexec-lab wallet create.",
             )
         return address
 
@@ -207,11 +215,19 @@ class Asset(Noun):
         if is_address(address_or_index) or str(address_or_index).endswith(".eth"):
             asset = self.session.to_address(address_or_index)
             if not self.deployed(asset):
-                raise ObjectNotFoundError(self.kind, asset, self.session.network.id)
+                hint = what_lives_at(self.session, asset, self.kind)
+                raise ObjectNotFoundError(self.kind, asset, self.session.network.id, hint=hint)
             return asset
-        index, owner = to_uint256(address_or_index), self._user(user)
-        if index >= self._balance(owner):
-            raise ObjectNotFoundError(self.kind, str(index), self.session.network.id)
+        try:
+            index = to_uint256(address_or_index)
+        except ValidationError as error:
+            error.hint = f"{address_hint(address_or_index)} Or give a number: 0 is the first {self.kind}."
+            raise
+        owner = self._user(user)
+        count = self._balance(owner)
+        if index >= count:
+            hint = f"{owner} has {count or 'none'}" + ("; the first is number 0." if count else ".")
+            raise ObjectNotFoundError(self.kind, str(index), self.session.network.id, hint=hint)
         call = Call(self.registry, REGISTRY.tokenOfOwnerByIndex, (owner, index))
         return to_address(f"0x{int(read(self.session.rpc, [call])[0]):040x}")
 

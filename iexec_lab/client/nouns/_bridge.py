@@ -54,7 +54,9 @@ def bridge_to_sidechain(
 ) -> dict[str, Any]:
     """Move RLC from Ethereum to the wallet's address on the sidechain; see the verb for details."""
     if session.network.native:
-        raise ProjectError("Cannot bridge sidechain to sidechain", hint="Use bridge-to-mainchain here.")
+        raise ProjectError(
+            "Cannot bridge sidechain to sidechain", hint="Run: iexec-lab wallet bridge-to-mainchain."
+        )
     bridge = _bridge(session)
     nrlc = _amount(session, amount, unit)
     least, most, daily = read(
@@ -76,7 +78,9 @@ def bridge_to_mainchain(
 ) -> dict[str, Any]:
     """Move RLC from the sidechain to the wallet's address on Ethereum; see the verb for details."""
     if not session.network.native:
-        raise ProjectError("Cannot bridge mainchain to mainchain", hint="Use bridge-to-sidechain here.")
+        raise ProjectError(
+            "Cannot bridge mainchain to mainchain", hint="Run: iexec-lab wallet bridge-to-sidechain."
+        )
     bridge = _bridge(session)
     nrlc = _amount(session, amount, unit)
     wei = nrlc * WEI_PER_NRLC

@@ -18,6 +18,7 @@ from functools import wraps
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from iexec_lab.client.options import advising
 from iexec_lab.ethereum.ahead import one_look
 from iexec_lab.ethereum.sent import telling
 
@@ -60,7 +61,7 @@ class Noun:
         self.session = session
 
     def __init_subclass__(cls) -> None:
-        """Make every verb that sends tell what was sent when it is stopped: no verb can forget it."""
+        """Give every verb what none can forget: advice on its arguments, and what it sent when stopped."""
         super().__init_subclass__()
         cls._FRAMES = {
             name: frame
@@ -69,7 +70,10 @@ class Noun:
         }
         for name, member in list(vars(cls).items()):
             if isinstance(member, FunctionType) and "force" in member.__annotations__:
-                setattr(cls, name, _telling(member))
+                member = _telling(member)  # noqa: PLW2901
+                setattr(cls, name, member)
+            if isinstance(member, FunctionType) and name[0] != "_":
+                setattr(cls, name, advising(member))
 
     def _draw(self, verb: str, facts: Any) -> pd.DataFrame:
         return self._FRAMES[verb].draw(facts, self.session)

@@ -26,7 +26,9 @@ class SaleOptions(TypedDict, total=False):
             variadic=True,
         ),
     ]
-    volume: Annotated[int, Opt("integer", "how many executions the order is good for", default=1_000_000)]
+    volume: Annotated[
+        int, Opt("integer", "how many executions the order is good for", default=1_000_000, shows="volume")
+    ]
     tag: Annotated[Any, Opt("tag", "tag words (tee,tdx) or 32 bytes", "text, a list of words, or 0x text")]
 
 

@@ -16,7 +16,7 @@ from iexec_lab.ethereum.hub import Hub
 from iexec_lab.units import format_rlc, parse_rlc
 
 if TYPE_CHECKING:
-    from iexec_lab.client.session import Session
+    pass
 
 
 class Accounts(Noun):
@@ -96,7 +96,7 @@ class Accounts(Noun):
             raise BalanceError(
                 "Deposit amount exceed wallet balance",
                 details={"amount": f"{format_rlc(nrlc)} RLC", "wallet": f"{format_rlc(held)} RLC"},
-                hint=_funding_hint(session),
+                hint=session.network.funding_hint,
             )
         receipt = send(
             session, "account deposit", to, data, value, cost_nrlc=nrlc, details=details, force=force
@@ -205,7 +205,3 @@ def _positive(amount: Any, unit: str, what: str) -> int:
     if nrlc <= 0:
         raise IexecError(f"{what} amount must be greater than 0")
     return nrlc
-
-
-def _funding_hint(session: Session) -> str | None:
-    return "Get more: iexec-lab sandbox fund." if session.network.name.startswith("sandbox") else None

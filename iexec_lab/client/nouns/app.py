@@ -181,7 +181,7 @@ class Apps(Asset):
         framework = app_framework(mrenclave)
         if framework is None:
             raise OrderError("Failed to resolve TEE framework from app", details={"MREnclave": mrenclave})
-        return framework
+        return self.session.network.keeper(framework)
 
     @overload
     def run(

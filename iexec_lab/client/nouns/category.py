@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from iexec_lab.client.nouns._noun import Frame, Noun
 from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.permit import send
+from iexec_lab.client.what_is import category_hint
 from iexec_lab.errors import CallError, IexecError, OrderError
 from iexec_lab.ethereum.calls import call
 from iexec_lab.ethereum.contracts import EVENTS, HUB
@@ -39,7 +40,11 @@ class Categories(Noun):
 
     def _fetch_show(self, index: int | str) -> dict[str, Any]:
         number = to_uint256(index)
-        category = self.session.hub.view_category(number)
+        try:
+            category = self.session.hub.view_category(number)
+        except CallError as error:
+            error.hint = error.hint or category_hint(self.session, number)
+            raise
         return {"index": str(number), "category": category.to_json()}
 
     def count(self) -> int:

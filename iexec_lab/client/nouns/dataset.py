@@ -210,7 +210,7 @@ class Datasets(Asset):
                 raise CryptoError(
                     f"Failed to load dataset key from {path}",
                     details={"why": getattr(error, "strerror", None) or "not a text file"},
-                    hint="Make it with dataset encrypt, or give --secret-path.",
+                    hint="Make it with iexec-lab dataset encrypt, or give --secret-path.",
                 ) from None
         sms = self.session.sms(tee_framework)
         sms.push_dataset_secret(self.session.to_address(address), secret_value, self.session.gate)

@@ -84,7 +84,9 @@ class Ens(Noun):
         self._require_owner(check_domain(name))
         resolver, node = self.session.ens.resolver(name), name_hash(name)
         if resolver == NULL_ADDRESS:
-            raise IexecError(f"The resolver is not configured for {name}", hint="Configure it: ens register.")
+            raise IexecError(
+                f"The resolver is not configured for {name}", hint="Run: iexec-lab ens register."
+            )
         details = {"name": name, "key": key, "value": value}
         data = ENS_RESOLVER.setText.encode(node, key, value)
         return send(self.session, action, resolver, data, details=details, force=force).tx_hash
@@ -215,7 +217,7 @@ class Ens(Noun):
         if name is None:
             raise IexecError(
                 f"No ENS name reverse resolution configured for {workerpool}",
-                hint=f"Give it one: ens register <label> --for {workerpool}.",
+                hint=f"Give it one: iexec-lab ens register <label> --for {workerpool}.",
             )
         return self._set_text("workerpool set-api-url", name, WORKERPOOL_URL_KEY, url, force=force)
 

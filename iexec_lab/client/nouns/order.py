@@ -133,7 +133,7 @@ class Orders(Noun):
             raise MarketError(
                 f"Market API error: The market was asked to take order {wanted} off but names another",
                 details={"named": ", ".join(told[:5])},
-                hint="See what is still published: order show.",
+                hint="See what is still published: iexec-lab order show.",
             )
         return wanted
 

@@ -191,7 +191,7 @@ class Results(Noun):
             raise CryptoError(
                 "Beneficiary secrets folder is missing did you forget to run "
                 '"iexec results generate-encryption-keypair"?',
-                hint="Make it with result generate-encryption-keypair, or name the folder of your keys.",
+                hint="Run: iexec-lab result generate-encryption-keypair; or name the folder of your keys.",
             )
         if not is_file(source):
             raise CryptoError(

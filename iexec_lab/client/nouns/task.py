@@ -29,7 +29,8 @@ from iexec_lab.client.jobs.status import JobDeal, TaskRef, TaskView, date
 from iexec_lab.client.nouns._noun import Frame, Noun
 from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.permit import send
-from iexec_lab.errors import JobError, ObjectNotFoundError, ServiceError
+from iexec_lab.client.what_is import not_found
+from iexec_lab.errors import JobError, ServiceError
 from iexec_lab.ethereum.ahead import one_look
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.protocol import task_id as id_of_task
@@ -297,7 +298,7 @@ class Tasks(Noun):
             for ref in [] if deal.too_many else deal.refs():
                 if ref.task_id == task_id:
                     return ref
-        raise ObjectNotFoundError("task", task_id, self.session.network.id)
+        raise not_found(self.session, "task", task_id)
 
     def _looker(self, view: TaskView) -> Callable[[], TaskView]:
         ref = TaskRef(view.task_id, view.deal_id, view.index, view.final_time)

@@ -128,7 +128,7 @@ class Wallets(Noun):
         if session.network.native:
             raise ProjectError(
                 "sendETH() is disabled on sidechain, use sendRLC()",
-                hint="Send the coin of this chain with wallet send-RLC.",
+                hint="Send the coin of this chain with iexec-lab wallet send-RLC.",
             )
         wei = parse_ether(amount, unit)
         wallet = session.signer.address
@@ -370,10 +370,12 @@ def _save(
     unencrypted: bool,
     force: bool,
 ) -> dict[str, Any]:
-    if not password and not unencrypted:
+    if not password and unencrypted:
+        password = None
+    elif password is None:
         raise ValidationError("A password is needed", hint="Or write the bare key with --unencrypted.")
     saved = keystore.save_wallet(signer, password, keystoredir=keystoredir, cwd=cwd, overwrite=force)
     name = saved.path
-    if keystoredir not in {None, "global"} or not password:
+    if keystoredir not in {None, "global"} or password is None:
         name = saved.path.relative_to(cwd) if saved.path.is_relative_to(cwd) else saved.path
     return {"wallet": saved.content, "fileName": str(name), "address": saved.address}

@@ -22,6 +22,7 @@ from iexec_lab.commands.options import (
     flag,
 )
 from iexec_lab.commands.tree import Argument, Command, Option
+from iexec_lab.errors import ValidationError
 from iexec_lab.frameworks import TEE_FRAMEWORKS
 
 if TYPE_CHECKING:
@@ -45,6 +46,11 @@ def init(context: Context, args: Namespace) -> Outcome:
 def run(context: Context, args: Namespace) -> Outcome:
     from iexec_lab.client.nouns._run import RunPlan
 
+    if args.callback and args.download is not None:
+        raise ValidationError(
+            "With --callback the result goes to that contract: there will be nothing to download",
+            hint="Leave out one of the two; --watch waits for the tasks.",
+        )
     lab = context.lab(args)
     values = _given(context, args, RunOptions, lab.session.network.id)
     values["watch"] = False  # waited for below, with progress
@@ -112,7 +118,7 @@ COMMANDS = (
                 "path",
                 "wait, then store the results here (<task>.zip)",
                 "optional",
-                shows="file",
+                shows="fileName",
             ),
             flag("--dry-run", "show orders and cost, sign nothing"),
         ),
@@ -148,7 +154,7 @@ COMMANDS = (
         args=(asset_commands.address("app"),),
         options=(
             *SIGNS,
-            Option("--secret-value", "secret", "the secret (asked for if omitted)", shows="text"),
+            Option("--secret-value", "secret", "the secret (asked for if omitted)", shows="secretValue"),
             TEE_FRAMEWORK,
         ),
         example="app push-secret",

@@ -178,7 +178,7 @@ COMMANDS = (
         args=(asset_commands.address("dataset"),),
         options=(
             *SIGNS,
-            Option("--secret-path", "file", "key file (.secrets/datasets/dataset.key)", shows="file"),
+            Option("--secret-path", "file", "key file (.secrets/datasets/dataset.key)", shows="secretPath"),
             TEE_FRAMEWORK,
         ),
         example="dataset push-secret",

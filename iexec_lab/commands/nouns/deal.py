@@ -30,7 +30,8 @@ def show(context: Context, args: Namespace) -> Outcome:
     failed = outcome.raw.get("failedTasks")
     if not failed:
         return outcome
-    return replace(outcome, failed=sentences(failed), error=failure(failed, lab.job(args.dealid)))
+    error = failure(failed, lab.job(args.dealid))
+    return replace(outcome, failed=sentences(failed), shows=True, error=error)
 
 
 COMMANDS = (

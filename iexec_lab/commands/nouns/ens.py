@@ -60,7 +60,10 @@ COMMANDS = (
             *SENDS,
             FORCE,
             Option(
-                "--domain", "text", "domain (users, apps, datasets or pools.iexec.eth, to fit the address)"
+                "--domain",
+                "text",
+                "domain (users, apps, datasets or pools.iexec.eth, to fit the address)",
+                shows="domain",
             ),
             Option(
                 "--for",

@@ -224,11 +224,13 @@ def _needs_file(args: Namespace, kinds: list[str]) -> bool:
 
 def _signed(orders: dict[str, dict[str, Any]], kind: str, lab: IExec) -> dict[str, Any]:
     if kind not in orders:
+        from iexec_lab.project.old_keys import renamed
+
         flag_name = kind.removesuffix("order")
         raise ProjectError(
             f'Missing {kind} in "orders.json" for chain {lab.session.network.id}. '
             f'Did you forget to run "iexec order sign --{flag_name}"?',
-            hint=f"Sign one: iexec-lab order sign --{flag_name}.",
+            hint=f"{renamed(orders, kind)}Sign one: iexec-lab order sign --{flag_name}.",
         )
     return orders[kind]
 

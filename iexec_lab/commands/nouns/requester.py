@@ -16,7 +16,7 @@ COMMANDS = (
         args=(_NAME,),
         options=(
             *SIGNS,
-            Option("--secret-value", "secret", "the secret (asked for if omitted)", shows="text"),
+            Option("--secret-value", "secret", "the secret (asked for if omitted)", shows="secretValue"),
             TEE_FRAMEWORK,
         ),
         example="requester push-secret my-password",

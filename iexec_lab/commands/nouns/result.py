@@ -78,7 +78,7 @@ COMMANDS = (
                 "--secret-path",
                 "file",
                 "public key file (.secrets/beneficiary/<address>_key.pub)",
-                shows="file",
+                shows="secretPath",
             ),
             TEE_FRAMEWORK,
         ),

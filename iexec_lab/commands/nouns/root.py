@@ -85,7 +85,7 @@ def _held_wallet(args: Namespace, *, lasting: bool) -> str | None:
     if flags and not lasting:
         raise UsageError(
             f"Option --{flags[0]}-wallet is for notebooks: a terminal would forget the wallet at once",
-            hint='Make a wallet that stays with "wallet create" or "wallet import".',
+            hint="Make a wallet that stays with iexec-lab wallet create, or iexec-lab wallet import.",
         )
     return flags[0] if flags else None
 

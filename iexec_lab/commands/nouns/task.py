@@ -33,7 +33,7 @@ def show(context: Context, args: Namespace) -> Outcome:
         )
     task = outcome.raw["task"]
     if args.watch and task["statusName"] != "COMPLETED":
-        return replace(outcome, failed=sentences([task]), error=failure([task]))
+        return replace(outcome, failed=sentences([task]), shows=True, error=failure([task]))
     path = outcome.raw.get("resultPath")
     if args.download and path is None:
         context.face.note(f"Nothing to download: the task is {task['statusName']}.")

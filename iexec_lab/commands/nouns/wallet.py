@@ -29,8 +29,9 @@ def create(context: Context, args: Namespace) -> Outcome:
 
 def import_(context: Context, args: Namespace) -> Outcome:
     from iexec_lab.client.nouns.wallet import import_wallet
+    from iexec_lab.client.wallet_source import typed
 
-    key = args.private_key or context.face.secret("Private key")
+    key = args.private_key or typed(context.face.secret, "Private key")
     options = new_wallet(context, args)
     return _saved(context, import_wallet(key, cwd=context.folder, **options))
 
@@ -49,7 +50,7 @@ def new_wallet(context: Context, args: Namespace) -> dict[str, Any]:
         AbortedError: no password, or ``wallet.json`` may not be replaced.
     """
     options: dict[str, Any] = {"keystoredir": args.keystoredir, "force": args.force}
-    if args.password:
+    if args.password or (args.password is not None and not args.unencrypted):
         return {**options, "password": args.password}
     if not args.unencrypted:
         return {**options, "password": _new_password(context)}
@@ -63,7 +64,9 @@ def new_wallet(context: Context, args: Namespace) -> dict[str, Any]:
 
 
 def _new_password(context: Context) -> str:
-    password = context.face.secret("Password for the new wallet")
+    from iexec_lab.client.wallet_source import typed
+
+    password = typed(context.face.secret, "Password for the new wallet")
     if context.face.secret("The same password again") != password:
         raise AbortedError("Passwords do not match", hint="Try again.")
     return password

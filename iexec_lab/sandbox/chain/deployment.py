@@ -100,8 +100,11 @@ class Deployer:
         self._artifacts = Artifacts(package)
         self._library: str | None = None
 
-    async def deploy(self, *, native: bool, boost: bool = True) -> Contracts:
-        """RLC (token mode), the proxy with its facets, the registries, configuration, categories."""
+    async def deploy(self, *, native: bool, boost: bool = True, description: str = '""') -> Contracts:
+        """RLC (token mode), the proxy with its facets, the registries, configuration, categories.
+
+        All categories have the same ``description``: a JSON-encoded empty string on the Arbitrum networks.
+        """
         rlc = None if native else await self._create("RLC")
         hub = await self._diamond()
         self._library = await self._create(_LIBRARY)
@@ -116,8 +119,7 @@ class Deployer:
             ),
         )
         for name, seconds in CATEGORIES:
-            # The description is a JSON-encoded empty string on every real chain too.
-            await self._call(hub, HUB.createCategory.encode(name, '""', seconds))
+            await self._call(hub, HUB.createCategory.encode(name, description, seconds))
         return Contracts(hub, rlc, registries)
 
     async def _diamond(self) -> str:

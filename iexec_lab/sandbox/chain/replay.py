@@ -105,4 +105,4 @@ async def _play_block(block: Block, ask: Ask) -> None:
 
 
 def _unplayable(message: str, **details: Any) -> SandboxError:
-    return SandboxError(message, details=details, hint="sandbox reset starts over with an empty market.")
+    return SandboxError(message, details=details, hint="Start over, empty: iexec-lab sandbox reset.")

@@ -160,7 +160,8 @@ async def _deploy(kind: Kind, url: str, package: Path) -> tuple[Contracts, bytes
         await chain.rpc("evm_setTime", int(time.time()))
         deployer = Deployer(chain, well_known_accounts().deployer, package)
         # None of the networks there are presets for has the Boost facets.
-        contracts = await deployer.deploy(native=kind.native, boost=kind.preset is None)
+        more = {"description": "{}"} if kind.preset == "bellecour" else {}  # as its categories have it
+        contracts = await deployer.deploy(native=kind.native, boost=kind.preset is None, **more)
         return contracts, unpack_state(await chain.rpc("anvil_dumpState"))
 
 

@@ -146,7 +146,7 @@ class TestSolvency:
     def test_not_enough(self, stake, options, message, missing):
         with pytest.raises(BalanceError, match=message) as caught:
             self.check(stake, 3, **options)
-        assert caught.value.hint == f"Run: account deposit {format_rlc(missing)} RLC"
+        assert caught.value.hint == f"Run: iexec-lab account deposit {format_rlc(missing)} RLC"
         assert caught.value.details == {"stake": f"{format_rlc(stake)} RLC", "cost": "0.00000003 RLC"}
 
 

@@ -138,7 +138,10 @@ class TestRequest:
 
 
 class Asked:
-    """A session whose secret service knows what it is told to know, and notes what it is asked."""
+    """A session whose secret service knows what it is told to know, and notes what it is asked.
+
+    Bellecour has no SMS of tdx: its default one is asked.
+    """
 
     def __init__(self, *known, network="bellecour", **changes):
         self.known, self.asked, self.frameworks = known, [], []
@@ -194,7 +197,7 @@ class TestSecrets:
         order = request(params, **values)
         session = Asked(wanted[0])
         preflight.check_request(session, order, order.tag)
-        assert (session.asked, session.frameworks) == ([wanted], ["tdx"])
+        assert (session.asked, session.frameworks) == ([wanted], [None])
         with pytest.raises(OrderError, match=f"^{message}"):
             preflight.check_request(Asked(), order, order.tag)
 
@@ -237,7 +240,7 @@ class TestDataset:
     ORDER = DatasetOrder(dataset=DATASET)
 
     def test_for_an_enclave_its_key_must_be_there(self):
-        for tag, framework in ((TEE, "tdx"), (encode_tag("tee,scone"), "scone"), (encode_tag("tee"), None)):
+        for tag, framework in ((TEE, None), (encode_tag("tee,scone"), "scone"), (encode_tag("tee"), None)):
             session = Asked("dataset")
             preflight.require(session, replace(self.ORDER, tag=tag))
             assert (session.asked, session.frameworks) == ([("dataset", DATASET)], [framework])
@@ -247,7 +250,7 @@ class TestDataset:
                 OrderError, match=r"^Dataset requirements check failed: Dataset encryption"
             ) as caught:
                 preflight.check(Asked(), self.ORDER, tag=tag)
-            assert caught.value.hint == "Its owner has to run: dataset push-secret."
+            assert caught.value.hint == "Its owner has to run: iexec-lab dataset push-secret."
             assert "--skip-preflight-check" in caught.value.message
 
     def test_else_nobody_is_asked(self):

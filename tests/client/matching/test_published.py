@@ -169,7 +169,7 @@ class TestUnsigned:
     def test_an_order(self, lab, liar, hello):
         with pytest.raises(ValidationError, match="sign is a required field") as caught:
             lab.order.publish(lab.order.create("apporder", app=hello))
-        assert caught.value.hint == "Sign the apporder first: order sign."
+        assert caught.value.hint == "Sign the apporder first: iexec-lab order sign."
         assert liar.asked == []
 
     def test_is_read_where_it_may_be(self, cheap):

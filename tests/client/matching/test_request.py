@@ -1,16 +1,18 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from helpers.places import TESTS
 
 from iexec_lab.client.matching.request import Request
 from iexec_lab.client.matching.run_options import ExecutionOptions
 from iexec_lab.client.options import with_defaults
 from iexec_lab.errors import ValidationError
 from iexec_lab.networks import NETWORKS
-from iexec_lab.protocol import NULL_ADDRESS, encode_tag, to_address
+from iexec_lab.protocol import NULL_ADDRESS, canonical_params, encode_tag, to_address
 
 APP, DATASET, POOL, OTHER = (f"0x{digit * 40}" for digit in "1234")
 
@@ -128,3 +130,13 @@ def test_tags_may_name_the_frameworks_that_the_network_knows():
     before = replace(NETWORKS["bellecour"], frameworks=("scone", "gramine"))
     with pytest.raises(ValidationError, match="Unknown tag tdx"):
         read(before, tag="tee,tdx")
+
+
+@pytest.mark.parametrize("sdk", [8, 9])
+def test_the_text_that_is_signed_is_that_of_the_official_cli(sdk):
+    """The order of keys counts: the text is hashed. Recorded from the schemas of 8.22.5 and 9.0.1."""
+    cases = json.loads((TESTS / "vectors" / "run_params.json").read_text())
+    for case in (each for each in cases if each["sdk"] == sdk):
+        request = read(**case["options"])
+        text = canonical_params(request.params, tag=case["tag"], callback=case["callback"], sdk=sdk)
+        assert text == case["params"], case

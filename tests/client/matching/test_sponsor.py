@@ -122,7 +122,7 @@ class TestCheck:
     def test_and_is_not(self, monkeypatch, balance, allowed, missing):
         with pytest.raises(BalanceError, match=f"approve an additional {missing} for") as caught:
             self.check(monkeypatch, balance, allowed)
-        assert caught.value.hint == f"Run: account approve {222 - balance} {TICKET}."
+        assert caught.value.hint == f"Run: iexec-lab account approve {222 - balance} {TICKET}."
         assert set(caught.value.details) == {"not sponsored", "allowed"}
 
 

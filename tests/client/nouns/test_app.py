@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from helpers.answers import official
 from helpers.labs import CHECKSUM, IMAGE
@@ -146,6 +148,21 @@ class TestSecret:
         assert official(lab, "app.check_secret", address) == {"isSecretSet": True}
         with pytest.raises(ApiError, match=f"Secret already exists for {address} and can't be updated"):
             lab.app.push_secret(address, "again")
+
+    def test_the_map_of_8x_without_tdx(self, lab, unique, iexec_sandbox):
+        address, session = lab.app.deploy(unique, IMAGE, CHECKSUM), lab.session
+        before = session.network
+        session.network = replace(
+            before,
+            default_tee_framework="scone",
+            sms={"scone": iexec_sandbox.urls["sms"], "gramine": "http://127.0.0.1:9"},
+        )
+        try:
+            assert lab.app.check_secret(address) is False
+            lab.app.push_secret(address, "s3cret")
+            assert lab.app.check_secret(address) is True
+        finally:
+            session.network = before
 
     def test_by_the_owner_only(self, other, hello):
         with pytest.raises(ApiError, match=f"Wallet {other.session.address} is not allowed to set secret"):

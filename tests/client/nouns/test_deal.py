@@ -4,7 +4,14 @@ import pytest
 from helpers.answers import facts, official
 from helpers.waiting import until
 
-from iexec_lab.errors import ObjectNotFoundError, ValidationError
+from iexec_lab.errors import (
+    ApiError,
+    CallError,
+    IexecError,
+    ObjectNotFoundError,
+    OrderError,
+    ValidationError,
+)
 from iexec_lab.protocol import task_id
 
 
@@ -71,3 +78,65 @@ def test_unknown(lab):
         lab.deal.show("0x" + "00" * 32)
     with pytest.raises(ValidationError, match="0x12 is not a bytes32 hexstring"):
         lab.deal.show("0x12")
+
+
+def test_an_id_of_something_else_is_told_what_it_is(lab, job, hello, iexec_sandbox):
+    deal, task, transaction = job.deal_id, job.task_ids[0], job.tx_hashes[0]
+    for read, word, said in (
+        (lab.deal.show, task, f"This is a task, of deal {deal}: iexec-lab task show {task}"),
+        (lab.task.show, deal, f"This is a deal: iexec-lab deal show {deal}"),
+        (lab.deal.show, transaction, "This is the hash of a transaction."),
+        (lab.deal.show, "0x" + "ab" * 32, "Is it of another network?"),
+    ):
+        with pytest.raises(ObjectNotFoundError) as caught:
+            read(word)
+        assert said in caught.value.hint
+    sold = lab.orderbook.workerpool(limit=1).iloc[0]["order_hash"]
+    with pytest.raises(ObjectNotFoundError) as caught:
+        lab.deal.show(sold)
+    assert caught.value.hint == f"This is the hash of an order: iexec-lab order show --workerpool {sold}"
+    with pytest.raises(ApiError) as caught:
+        lab.order.show("apporder", sold)
+    assert "order show --workerpool" in caught.value.hint
+    assert "iexec-lab orderbook app" in caught.value.hint
+
+
+def test_an_address_of_something_else_is_told_what_it_is(lab, hello, iexec_sandbox):
+    pool = iexec_sandbox.workerpool
+    for address, said in (
+        (pool, f"This is the address of a workerpool: iexec-lab workerpool show {pool}"),
+        (lab.session.address, "There is no contract at this address: is it a wallet, or an app of another"),
+        (iexec_sandbox.hub, "This is a contract of iExec itself."),
+    ):
+        for verb in (lab.app.show, lab.app.publish, lab.app.run):
+            with pytest.raises(IexecError) as caught:
+                verb(address)
+            assert said in caught.value.hint
+    with pytest.raises(ValidationError, match="is not a valid uint256") as caught:
+        lab.app.show("me/app:1")
+    assert "where something is stored" in caught.value.hint
+    with pytest.raises(ObjectNotFoundError) as caught:
+        lab.app.show(10**6)
+    assert "the first is number 0" in caught.value.hint
+
+
+def test_a_category_that_does_not_exist(lab, hello):
+    listed = "There is no category 9. Categories: 0 (XS), 1 (S), 2 (M), 3 (L), 4 (XL)"
+    with pytest.raises(CallError, match="execution reverted") as caught:
+        lab.category.show(9)
+    assert listed in caught.value.hint
+    with pytest.raises(OrderError, match="in category 9") as caught:
+        lab.app.run(hello, category=9)
+    assert listed in caught.value.hint
+
+
+def test_an_argument_that_no_verb_has(lab):
+    for call, said in (
+        (lambda: lab.app.run("0x", arg="x"), "run() has no option 'arg'; did you mean \"args\"?"),
+        (lambda: lab.deal.claim("0x", froce=True), "claim() has no option 'froce'; did you mean \"force\"?"),
+        (lambda: lab.account.deposit(1, untit="RLC"), 'did you mean "unit"?'),
+        (lambda: lab.deal.show(dealId="0x"), 'did you mean "dealid"?'),
+    ):
+        with pytest.raises(TypeError) as caught:
+            call()
+        assert said in str(caught.value)

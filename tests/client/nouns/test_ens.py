@@ -154,3 +154,36 @@ def test_networks_without(lab):
     lab.session.network = replace(lab.session.network, unsupported=frozenset())
     with pytest.raises(ConfigurationError, match=r"^Network does not support ENS$"):
         lab.ens.lookup(lab.session.address)
+
+
+class TestARegistryThatIsNotThere:
+    """A fork of a chain, or a preset: the known address of the registry has no code."""
+
+    @pytest.fixture
+    def nameless(self, newcomer):
+        lab = newcomer()
+        nowhere = "0x00000000000000000000000000000000000e45ff"
+        lab.session.network = replace(
+            lab.session.network, ens_registry=nowhere, ens_resolver=nowhere, unsupported=frozenset()
+        )
+        return lab
+
+    def test_nobody_has_a_name(self, nameless):
+        assert facts(nameless, "wallet.show")["address"] == nameless.session.address
+        assert nameless.ens.lookup(nameless.session.address) is None
+        assert nameless.ens.resolve("me.eth") is None
+        assert nameless.ens.read_text("me.eth", "url") == ""
+        assert nameless.ens.get_owner("me.eth") == NULL_ADDRESS
+        with pytest.raises(ValidationError, match=r"Unable to resolve ENS me\.eth"):
+            nameless.account.show("me.eth")
+
+    def test_nothing_is_sent_to_it(self, nameless):
+        sent = nameless.session.rpc.request("eth_getTransactionCount", nameless.session.address, "latest")
+        with pytest.raises(IexecError, match=r"The base domain users\.iexec\.eth owner"):
+            nameless.ens.register("me")
+        with pytest.raises(IexecError, match=r"is not the owner of me\.eth"):
+            nameless.ens.configure_resolution("me.eth")
+        with pytest.raises(IexecError, match=r"is not the owner of me\.eth"):
+            nameless.ens.set_text("me.eth", "url", "x")
+        after = nameless.session.rpc.request("eth_getTransactionCount", nameless.session.address, "latest")
+        assert after == sent

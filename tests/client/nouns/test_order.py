@@ -196,5 +196,5 @@ def test_an_unsigned_order_is_refused_before_anybody_is_asked(lab, hello):
     order = lab.order.create("app", app=hello)
     with pytest.raises(ValidationError, match="sign is a required field") as caught:
         lab.order.publish(order)
-    assert caught.value.hint == "Sign the apporder first: order sign."
+    assert caught.value.hint == "Sign the apporder first: iexec-lab order sign."
     assert asked == []

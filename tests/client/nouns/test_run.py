@@ -209,6 +209,15 @@ class TestEnclave:
         plan = lab.app.run(app, dry_run=True)
         assert plan.plan.details["tag"] == "tee,scone"
 
+    @pytest.mark.parametrize("tag", ["tee,scone", "tee,gramine"])
+    def test_a_framework_that_ones_own_app_is_not_built_for(self, lab, unique, tag):
+        app = lab.app.deploy(unique, IMAGE, CHECKSUM)
+        with pytest.raises(OrderError, match="Tag mismatch the TEE framework specified by app"):
+            lab.app.run(app, tag=tag)
+        plan = lab.app.run(app, tag=tag, skip_preflight_check=True, dry_run=True)
+        [match] = plan.matches
+        assert match.app.tag == match.request.tag == encode_tag(tag)
+
     def test_missing_secrets_are_told_before_anything_is_paid(self, lab, offered):
         with pytest.raises(OrderError, match='Requester secret "nope" is not set for requester'):
             lab.app.run(offered, secret={1: "nope"})

@@ -47,6 +47,7 @@ def test_a_known_network_is_imitated(preset):
                     (sandbox.hub, HUB.viewAccount, (scheduler.address,)),
                     (sandbox.hub, HUB.verifySignature, (scheduler.address, *signed)),
                     (sandbox.workerpool, WORKERPOOL.owner, ()),
+                    (sandbox.hub, HUB.viewCategory, (0,)),
                 ]
             )
             assert facts[0] == domain.separator()
@@ -56,6 +57,7 @@ def test_a_known_network_is_imitated(preset):
             assert facts[4][0] > 0
             assert facts[5] is True
             assert to_address(facts[6]) == scheduler.address
+            assert facts[7][:2] == ("XS", "{}" if preset == "bellecour" else '""')
             await chain.rpc("sandbox_fund", "0x" + "55" * 20, hex(5))
             if sandbox.rlc:
                 assert await chain.call(sandbox.rlc, RLC.balanceOf, "0x" + "55" * 20) == 5
@@ -63,6 +65,10 @@ def test_a_known_network_is_imitated(preset):
     with Sandbox(preset=preset) as sandbox:
         assert (sandbox.chain_id, sandbox.hub, sandbox.native) == (network.id, network.hub, network.native)
         assert sandbox.rlc == TOKENS[preset]
+        only_old = {"resultProxy", "native", "useGas"}
+        keys = {"id", "host", "hub", "sms", "ipfsGateway", "iexecGateway"}
+        keys |= only_old if preset == "bellecour" else {"compass"}
+        assert set(sandbox.chain_json()) == keys
         if sandbox.rlc is not None:
             assert sandbox.registries == REGISTRIES
         asyncio.run(check(sandbox))

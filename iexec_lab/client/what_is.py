@@ -1,0 +1,85 @@
+"""What an id really names when it is not what was asked for: a deal for a task, an order, a transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iexec_lab.errors import IexecError, ObjectNotFoundError
+from iexec_lab.ethereum.calls import Call, attempt, has_code
+from iexec_lab.ethereum.contracts import HUB
+from iexec_lab.protocol import ORDERS, Task
+
+if TYPE_CHECKING:
+    from iexec_lab.client.session import Session
+
+_NAMED = 20
+"""How many categories an error lists."""
+_ELSEWHERE = "Is it of another network?"
+
+
+def not_found(session: Session, kind: str, wanted: str) -> ObjectNotFoundError:
+    """The error for a deal or task that is not there; its hint says what the id names instead."""
+    return ObjectNotFoundError(kind, wanted, session.network.id, hint=what_is(session, wanted))
+
+
+def what_is(session: Session, word: str) -> str:
+    """A sentence about what 32 bytes name on this network, as far as node and market can tell."""
+    try:
+        return _on_chain(session, word) or _on_the_market(session, word) or _ELSEWHERE
+    except (IexecError, TypeError, ValueError, AttributeError):
+        return _ELSEWHERE  # this is advice: nothing here is worth another error
+
+
+def what_lives_at(session: Session, address: str, kind: str) -> str:
+    """A sentence about an address where no resource of this kind was deployed."""
+    try:
+        found = [each for each in session.hub.kinds(address) if each != kind]
+        if found:
+            return f"This is the address of a {found[0]}: iexec-lab {found[0]} show {address}"
+        if address in {session.network.hub, session.token}:
+            return "This is a contract of iExec itself."
+        if not has_code(session.rpc, [address])[0]:
+            return f"There is no contract at this address: is it a wallet, or {_an(kind)} of another network?"
+    except (IexecError, TypeError, ValueError, AttributeError):
+        pass  # as above
+    return f"It is no {kind} of this network."
+
+
+def category_hint(session: Session, category: int | None) -> str | None:
+    """The categories there are, when this is none of them."""
+    count = 0 if category is None else session.hub.count_category()
+    if category is None or category < count or count > _NAMED:
+        return None
+    names = [each.name for each in session.hub.view_categories(range(count))]
+    listed = ", ".join(f"{number} ({name})" for number, name in enumerate(names))
+    return f"There is no category {category}. Categories: {listed}."
+
+
+def _an(kind: str) -> str:
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
+
+
+def _on_chain(session: Session, word: str) -> str:
+    data = bytes.fromhex(word[2:])
+    [task] = attempt(session.rpc, [Call(session.network.hub, HUB.viewTask, (data,))])
+    if not isinstance(task, IexecError) and (found := Task.from_abi(task)).exists:
+        return f"This is a task, of deal {found.deal_id}: iexec-lab task show {word}"
+    [deal] = session.hub.view_deals([word])
+    if deal.exists:
+        return f"This is a deal: iexec-lab deal show {word}"
+    if isinstance(session.rpc.request("eth_getTransactionByHash", word), dict):
+        return "This is the hash of a transaction. iexec-lab jobs lists your deals."
+    return ""
+
+
+def _on_the_market(session: Session, word: str) -> str:
+    def named(kind: str) -> str:
+        try:
+            session.market.order(kind, word)
+        except IexecError:
+            return ""
+        return kind
+
+    kind = next(filter(None, session.each(named, ORDERS)), "")
+    flag = kind.removesuffix("order")
+    return f"This is the hash of an order: iexec-lab order show --{flag} {word}" if kind else ""
