@@ -38,6 +38,7 @@ LINES = {
     **{
         f"{kind} transfer {USER} --to {USER}": f"{kind}.transfer" for kind in ("app", "dataset", "workerpool")
     },
+    "dataset publish-file table.csv": "dataset.publish_file",
     f"app run {USER}": "app.run",
     f"app request-execution {USER}": "app.request_execution",
     "order sign --app": "order.sign",
@@ -104,7 +105,7 @@ def test_a_command_hands_on_what_was_typed_and_no_other_yes(line, words, monkeyp
     asked = []
     lab = Recorder()
     lab.session = MagicMock(network=SimpleNamespace(id=134))
-    face = SimpleNamespace(working=lambda _doing: nullcontext(MagicMock()), note=asked.append)
+    face = SimpleNamespace(working=lambda _doing: nullcontext(MagicMock()), note=asked.append, remark=asked.append)
     monkeypatch.setattr(Context, "lab", lambda _self, _args: lab)
     monkeypatch.setattr(Project, "save_signed_order", lambda *_: None)
     command, taken = tree.find(line.split())

@@ -272,6 +272,7 @@ class TestNothing:
     def test_no_orders(self):
         apps, datasets, pools = [app_order()], [dataset_order()], [pool_order()]
         plain, named = request_of(), request_of(dataset=DATASET)
+        session = SimpleNamespace(hub=SimpleNamespace(count_category=lambda: 5))
         for request, offers, message, hint in (
             (plain, Offers([], [], pools), f"No order available for app {APP}", "app publish"),
             (named, Offers(apps, [], pools), f"No order available for dataset {DATASET}", "dataset publish"),
@@ -285,10 +286,10 @@ class TestNothing:
             ),
         ):
             with pytest.raises(OrderError, match=f"^{message}") as caught:
-                offering._require_some(request, offers)
+                offering._require_some(session, request, offers)
             assert hint is None or hint in caught.value.hint
-        offering._require_some(plain, Offers(apps, [], pools))
-        offering._require_some(named, Offers(apps, datasets, pools))
+        offering._require_some(None, plain, Offers(apps, [], pools))
+        offering._require_some(None, named, Offers(apps, datasets, pools))
 
     def fits(self, request=None, wish=None, offers=None, done=0):
         request, wish = request or request_of(volume=5), wish or Wish()
