@@ -17,7 +17,7 @@ from helpers.places import PACKAGE
 if TYPE_CHECKING:
     from pathlib import Path
 
-BASE = {"doors", "errors", "frameworks", "looks", "plain_text", "regular_files", "units", "urls"}
+BASE = {"doors", "errors", "frameworks", "libraries", "looks", "plain_text", "regular_files", "units", "urls"}
 PURE = BASE | {"protocol"}
 EDGE = PURE | {"crypto", "ipfs", "networks", "http_deadline"}
 MAY_IMPORT = {
@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "doors": set(),
     "frameworks": set(),
     "errors": {"plain_text"},
+    "libraries": BASE,
     "units": BASE,
     "protocol": PURE,
     "networks": BASE,

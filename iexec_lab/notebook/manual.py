@@ -14,14 +14,14 @@ First steps
 %iexec connect sandbox              a whole market on this computer, where nothing costs anything
 %iexec sandbox fund                 RLC and ether to play with
 %iexec account deposit 10 RLC       what tasks are paid from
-%iexec orderbook app                what is for sale
+%iexec orderbook workerpool         machines for rent, and their prices
 %iexec connect arbitrum-mainnet     the real market; a cost is shown and confirmed before anything is signed
 
 Lines
 -----
-%iexec orderbook workerpool         the value is shown ...
+%iexec category show 0              the value is shown ...
 df = %iexec orderbook workerpool    ... or kept: a DataFrame, a Job, an address
-%iexec orderbook workerpool;        ... or neither, with a semicolon
+%iexec init --skip-wallet;          ... or neither, with a semicolon
 %iexec app run {app} --args "hello {name}" --workerpool {df.workerpool[0]}
 
 A name in braces stands for a variable of the notebook, its attribute or its item. {{ and }} stand for
