@@ -3,8 +3,8 @@
 python tests/hosted/run.py [set ...] [--tests "arguments of pytest"]
 
 Each set (``colab.txt`` ...) holds the versions of one company, its first line the Python. All sets are
-resolved for that Python. On the oldest one the tests of the notebook and the quickstart run, in an environment
-of their own (``.venv-hosted``); with the Python that runs this, if the set's own is not installed.
+resolved for that Python. On the oldest one the tests of the notebook and the quickstart run, in their own
+environment (``.venv-hosted``); with the Python that runs this, if the set's own is not installed.
 """
 
 from __future__ import annotations
