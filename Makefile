@@ -26,7 +26,7 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed
 	$(PYTEST) $(ARGS)
 
-# Do we install beside what hosted notebooks have, and run on the oldest of them? SETS=colab is that one alone.
+# Do we install beside what hosted notebooks have, and run on the oldest of them? SETS="colab --short" is for that one, in a minute or two.
 test-hosted:
 	$(PYTHON) tests/hosted/run.py $(SETS)
 

@@ -1,6 +1,6 @@
 """Whether we install beside the versions that hosted notebooks have, and run on the oldest of them.
 
-python tests/hosted/run.py [set ...] [--tests "arguments of pytest"]
+python tests/hosted/run.py [set ...] [--short]
 
 Each set (``colab.txt`` ...) holds the versions of one company, its first line the Python. All sets are
 resolved for that Python. On the oldest one the tests of the notebook and the quickstart run, in their own
@@ -12,13 +12,16 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -29,22 +32,21 @@ TOOLS = (
     *("pytest", "pytest-xdist", "hypothesis", "jedi", "ipykernel", "nbclient", "nbformat", "nbconvert"),
     *("matplotlib", "statsmodels"),  # the quickstart's
 )
-# ipywidgets 7 warns about itself under a newer traitlets.
+SHORT = [
+    f"tests/notebook/test_{name}.py"
+    for name in ("browser_wallet", "completion", "display", "forms", "kernel", "magic", "manual")
+]
 PYTEST = (
-    "-q",
-    "-n",
-    "auto",
-    "--dist",
-    "loadfile",
-    "-W",
-    "ignore:Deprecated in traitlets 4.1:DeprecationWarning",
+    *("-q", "-n", "auto", "--dist", "loadfile", "--hypothesis-profile=quick"),
+    # ipywidgets 7 warns about itself under a newer traitlets.
+    *("-W", "ignore:Deprecated in traitlets 4.1:DeprecationWarning"),
 )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sets", nargs="*", default=sorted(path.stem for path in HERE.glob("*.txt")))
-    parser.add_argument("--tests", default="tests/notebook", help="what pytest runs on the oldest set")
+    parser.add_argument("--short", action="store_true", help="only tests of what differs between versions")
     options = parser.parse_args()
     for name in options.sets:
         python, wanted = python_of(HERE / f"{name}.txt")
@@ -53,7 +55,7 @@ def main() -> None:
         else:
             resolve(name, wanted)
     if OLDEST in options.sets:
-        run_tests(shlex.split(options.tests))
+        run_tests(SHORT if options.short else ("tests/notebook",))
 
 
 def python_of(constraints: Path) -> tuple[str | None, str]:
@@ -111,9 +113,9 @@ def install(python: str, name: str, wanted: str) -> None:
     print(f"{name}: installed for Python {version(python)} in {time.monotonic() - started:.0f} s", flush=True)
 
 
-def run_tests(arguments: list[str]) -> None:
+def run_tests(tests: Sequence[str]) -> None:
     python = str(program("python"))
-    run([python, "-m", "pytest", *PYTEST, *arguments])
+    run([python, "-m", "pytest", *PYTEST, *tests])
     quickstart = [python, "examples/run.py", "examples/quickstart.ipynb", "--output", "build/hosted"]
     with tempfile.TemporaryDirectory() as folder:
         # Neither settings nor history of who runs this.
