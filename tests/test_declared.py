@@ -10,6 +10,7 @@ from importlib.metadata import packages_distributions
 
 import pytest
 from helpers.places import PACKAGE, ROOT
+from packaging.requirements import Requirement
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 NOT_IMPORTED = {
@@ -86,3 +87,29 @@ def test_only_lower_bounds_are_set():
     extras = PROJECT["optional-dependencies"].values()
     for line in [*PROJECT["dependencies"], *(line for lines in extras for line in lines)]:
         assert re.fullmatch(r"[\w-]+(\[\w+\])?>=[\d.]+(; .*)?", line)
+
+
+@pytest.mark.parametrize(
+    ("python", "implementation", "system", "machine", "expected"),
+    [
+        ("3.11", "CPython", "linux", "x86_64", True),
+        ("3.12", "CPython", "linux", "aarch64", True),
+        ("3.13", "CPython", "darwin", "arm64", True),
+        ("3.13", "CPython", "win32", "AMD64", True),
+        ("3.13", "CPython", "win32", "ARM64", True),
+        ("3.14", "CPython", "linux", "x86_64", False),
+        ("3.11", "PyPy", "linux", "x86_64", False),
+        ("3.12", "CPython", "emscripten", "wasm32", False),
+        ("3.13", "CPython", "linux", "riscv64", False),
+        ("3.13", "CPython", "linux", "ppc64le", False),
+    ],
+)
+def test_coincurve_comes_where_it_has_a_wheel(python, implementation, system, machine, expected):
+    [line] = [line for line in PROJECT["dependencies"] if canonical(line) == "coincurve"]
+    here = {
+        "python_version": python,
+        "platform_python_implementation": implementation,
+        "sys_platform": system,
+        "platform_machine": machine,
+    }
+    assert Requirement(line).marker.evaluate(here) is expected
