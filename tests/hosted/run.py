@@ -27,7 +27,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 VENV = ROOT / ".venv-hosted"
 OLDEST = "colab"
-US = ".[sandbox,plot,analytics]"
+ALL, TESTED = "[sandbox,plot,analytics]", "[sandbox,plot]"
 TOOLS = (
     *("pytest", "pytest-xdist", "hypothesis", "jedi", "ipykernel", "nbclient", "nbformat", "nbconvert"),
     *("matplotlib", "statsmodels"),  # the quickstart's
@@ -46,14 +46,14 @@ PYTEST = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sets", nargs="*", default=sorted(path.stem for path in HERE.glob("*.txt")))
-    parser.add_argument("--short", action="store_true", help="only tests of what differs between versions")
+    parser.add_argument("--short", action="store_true", help="install and run only; tests of what may differ")
     options = parser.parse_args()
     for name in options.sets:
         python, wanted = python_of(HERE / f"{name}.txt")
+        if not options.short:
+            resolve(name, wanted)
         if name == OLDEST:
             install(python or sys.executable, name, wanted)
-        else:
-            resolve(name, wanted)
     if OLDEST in options.sets:
         run_tests(SHORT if options.short else ("tests/notebook",))
 
@@ -88,7 +88,7 @@ def resolve(name: str, wanted: str) -> None:
             [
                 *(*pip, "install", "--quiet", "--dry-run", "--ignore-installed", "--target", folder),
                 *("--only-binary", ":all:", "--python-version", wanted),
-                *("--constraint", str(HERE / f"{name}.txt"), f"{wheel}{US[1:]}"),
+                *("--constraint", str(HERE / f"{name}.txt"), f"{wheel}{ALL}"),
             ]
         )
     print(f"{name}: resolved for Python {wanted} in {time.monotonic() - started:.0f} s", flush=True)
@@ -108,7 +108,7 @@ def install(python: str, name: str, wanted: str) -> None:
     run([python, "-m", "venv", str(VENV)])
     pip = [str(program("python")), "-m", "pip", "install", "--quiet"]
     run([*pip, "--upgrade", "pip"])
-    run([*pip, "--constraint", str(constraints), "--editable", US, *TOOLS])
+    run([*pip, "--constraint", str(constraints), "--editable", f".{TESTED}", *TOOLS])
     stamp.write_text(made_from)
     print(f"{name}: installed for Python {version(python)} in {time.monotonic() - started:.0f} s", flush=True)
 
