@@ -3,19 +3,20 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 ARGS ?=
+SETS ?=
 ROOM ?= client
 # A file of tests stays on one worker, since its tests share what they started; those that take longest begin.
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 # Each worker, and each of the thousands of programs that tests start, would compile everything anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo notebooks picture docs test check quick lint format mutants bench clean
+.PHONY: demo notebooks picture docs test test-hosted check quick lint format mutants bench clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit('iexec-lab needs Python 3.11 or newer; try make PYTHON=python3.12') if sys.version_info < (3, 11) else None"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable ".[fast,sandbox,plot,analytics]" --group demo --group docs --group test --group lint
+	$(BIN)/python -m pip install --quiet --editable ".[sandbox,plot,analytics]" --group demo --group docs --group test --group lint
 	touch $@
 
 demo: $(VENV)/.installed
@@ -36,6 +37,10 @@ docs: $(VENV)/.installed
 # All tests, on all cores; some of them with make test ARGS="-k name".
 test: $(VENV)/.installed
 	$(PYTEST) $(ARGS)
+
+# Do we install beside what hosted notebooks have, and run on the oldest of them? SETS="colab --short" is for that one, in a minute or two.
+test-hosted:
+	$(PYTHON) tests/hosted/run.py $(SETS)
 
 # While you work: the linters, and the tests that start no sandbox and take no seconds.
 check: $(VENV)/.installed
@@ -62,4 +67,4 @@ bench: $(VENV)/.installed
 	for bench in benchmarks/bench_*.py; do $(BIN)/python $$bench || exit 1; done
 
 clean:
-	rm -rf build dist $(VENV)
+	rm -rf build dist $(VENV) .venv-hosted

@@ -4,8 +4,8 @@
 
 Both sides take the JSON of an unsigned request order, validate it, give it a salt, sign it and compute its
 hash; then the signer is recovered from hash and signature. The SDK's chain calls are answered from memory, so
-that only its own time counts. Our signing is measured with coincurve (the ``[fast]`` extra) and without. npm
-installs the SDK once into the cache.
+that only its own time counts. Our signing is measured with coincurve, which a plain install brings where it
+has a wheel, and without. npm installs the SDK once into the cache.
 """
 
 from __future__ import annotations

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from iexec_lab.client.plan import Plan
     from iexec_lab.sandbox.control import Sandbox
 
+__version__ = "0.1.0"
+
 __all__ = ["IExec", "Job", "JobStatus", "Plan", "Result", "RunPlan", "Sandbox", "connect"]
 
 _HOMES = {

@@ -13,6 +13,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
+from iexec_lab import __version__
 from iexec_lab.commands import parser, tree
 from iexec_lab.errors import AbortedError, IexecError, UsageError
 
@@ -47,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(words: list[str]) -> int:
     if words and words[0] in {"--version", "-V"}:
-        print(_version())
+        print(__version__)
         return 0
     if words and words[0] == tree.COMPLETE:
         from iexec_lab.commands.nouns.shell import answer
@@ -124,12 +125,6 @@ def _redirect(stream: TextIO, path: str) -> None:
         os.dup2(file, stream.fileno())
         os.close(file)
         stream.flush()
-
-
-def _version() -> str:
-    from importlib.metadata import version
-
-    return version("iexec-lab")
 
 
 def _help(words: list[str]) -> int:

@@ -12,6 +12,7 @@
     ├── OrderError                  orders that cannot be signed, closed or matched
     ├── CryptoError                 a file that cannot be encrypted or decrypted
     ├── JobError                    a task that failed or timed out
+    ├── LibraryError                a library is not installed, or cannot be imported
     ├── SandboxError                the market on loopback failed
     ├── ServiceError                a service refused, failed or could not be reached
     │   ├── ApiError                it answered with an error
@@ -139,6 +140,10 @@ class JobError(IexecError):
 
     job: Any = None
     line: str = ""
+
+
+class LibraryError(IexecError):
+    """A Python library that is not installed, or that cannot be imported."""
 
 
 class SandboxError(IexecError):

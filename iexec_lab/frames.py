@@ -18,7 +18,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-from iexec_lab.errors import IexecError, ValidationError
+from iexec_lab.errors import ValidationError
+from iexec_lab.libraries import needing
 from iexec_lab.plain_text import plain
 from iexec_lab.protocol import (
     NULL_ADDRESS,
@@ -365,14 +366,12 @@ def to_arrow(frame: pd.DataFrame) -> pa.Table:
     """An Arrow table; unbounded integers become decimal text, so that nothing overflows.
 
     Raises:
-        IexecError: pyarrow is not installed.
+        LibraryError: pyarrow is not installed.
     """
     import pandas as pd
 
-    try:
+    with needing("Arrow", "pyarrow"):
         import pyarrow as pa
-    except ImportError:
-        raise IexecError("Arrow needs pyarrow", hint="Run: pip install 'iexec-lab[analytics]'") from None
     kinds = {column.name: column.kind for column in SCHEMAS.get(frame.attrs.get("kind", ""), ())}
     plain = frame.copy()
 
@@ -401,7 +400,7 @@ def to_parquet(frame: pd.DataFrame, path: str | PathLike[str]) -> None:
     """Write ``to_arrow(frame)`` as a Parquet file.
 
     Raises:
-        IexecError: pyarrow is not installed.
+        LibraryError: pyarrow is not installed.
     """
     table = to_arrow(frame)
     import pyarrow.parquet as pq

@@ -17,7 +17,20 @@ from helpers.places import PACKAGE
 if TYPE_CHECKING:
     from pathlib import Path
 
-BASE = {"doors", "errors", "frameworks", "looks", "plain_text", "regular_files", "retired", "units", "urls"}
+BASE = {
+    *(
+        "doors",
+        "errors",
+        "frameworks",
+        "libraries",
+        "looks",
+        "plain_text",
+        "regular_files",
+        "retired",
+        "units",
+    ),
+    "urls",
+}
 PURE = BASE | {"protocol"}
 EDGE = PURE | {"crypto", "ipfs", "networks", "http_deadline"}
 MAY_IMPORT = {
@@ -29,6 +42,7 @@ MAY_IMPORT = {
     "frameworks": set(),
     "retired": set(),
     "errors": {"plain_text"},
+    "libraries": BASE,
     "units": BASE,
     "protocol": PURE,
     "networks": BASE,

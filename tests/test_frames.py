@@ -304,7 +304,7 @@ def test_without_pyarrow_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(IexecError, match="Arrow needs pyarrow") as caught:
         to_arrow(build("account", []))
-    assert "analytics" in caught.value.hint
+    assert caught.value.hint == "Run: pip install pyarrow"
 
 
 def test_importing_the_schemas_imports_no_pandas():

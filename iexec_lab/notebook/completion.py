@@ -1,24 +1,19 @@
-"""Tab completion of ``%iexec`` lines and ``%%iexec`` cells in IPython and Jupyter.
-
-IPython calls version 2 of the matcher interface provisional; only this file uses it.
-"""
+"""Tab completion of ``%iexec`` lines and ``%%iexec`` cells in IPython and Jupyter."""
 
 from __future__ import annotations
 
 import re
 import shlex
-from typing import TYPE_CHECKING, Any, cast
-
-from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
+from typing import TYPE_CHECKING, Any
 
 from iexec_lab.commands.complete import candidates, split
+from iexec_lab.notebook.compat import add_completion
 from iexec_lab.notebook.variables import completions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from IPython.core.completer import SimpleMatcherResult
     from IPython.core.interactiveshell import InteractiveShell
 
     from iexec_lab.commands.recent import Seen
@@ -79,41 +74,32 @@ def _typed(word: str, quote: str) -> str:
     return word.replace("\\", "\\\\").replace('"', '\\"') if quote else _SPECIAL.sub(r"\\\1", word)
 
 
-def matcher(
-    seen: Seen, folder: Callable[[], Path], variables: Callable[[], Mapping[str, Any]]
-) -> Callable[[CompletionContext], SimpleMatcherResult]:
-    """A matcher for ``Completer.custom_matchers``."""
+def install(shell: InteractiveShell, seen: Seen, folder: Callable[[], Path]) -> Callable[[], None]:
+    """Complete our lines in the shell; call the result to stop."""
 
-    @context_matcher(identifier="iexec_lab")  # type: ignore[untyped-decorator]
-    def iexec_matcher(context: CompletionContext) -> SimpleMatcherResult:
-        text = "\n".join(context.full_text.split("\n")[: context.cursor_line])
-        before = f"{text}\n{context.text_until_cursor}" if context.cursor_line else context.text_until_cursor
-        line = command_line(before.split("\n"))
-        if line is None:
-            return {"completions": []}
-        words, last = split(line)
-        if last.rfind("{") > last.rfind("}"):
-            begun, names = completions(last[last.rfind("{") + 1 :], variables())
-            return _result(context, names, begun)
-        found = candidates(_plain(words), last, seen=seen, folder=folder())
-        if before.lstrip().startswith("%%") and last.startswith("-"):
-            found += [flag for flag in _CELL_ONLY if flag.startswith(last)]
-        there, quote = fragment(line, last)
-        return _result(context, [_typed(word, quote) for word in found], there)
+    def complete(before: str) -> tuple[str, list[str]] | None:
+        found = complete_cell(before, seen=seen, folder=folder(), variables=shell.user_ns)
+        # Without any completion IPython would offer what it finds itself, magics and all.
+        return found and (found[0], found[1] or [found[0]])
 
-    return cast("Callable[[CompletionContext], SimpleMatcherResult]", iexec_matcher)
+    return add_completion(shell, complete)
 
 
-def _result(context: CompletionContext, texts: list[str], there: str) -> SimpleMatcherResult:
-    if not context.text_until_cursor.endswith(there):
-        return {"completions": []}
-    # Without any completion IPython would offer what it finds itself, magics and all.
-    return {
-        "completions": [SimpleCompletion(text=text, type="magic") for text in texts or [there]],
-        "matched_fragment": there,
-        "suppress": True,
-        "ordered": True,
-    }
+def complete_cell(
+    before: str, *, seen: Seen, folder: Path, variables: Mapping[str, Any]
+) -> tuple[str, list[str]] | None:
+    """What stands in front of the cursor of a cell, and what may stand there; None when it is not ours."""
+    line = command_line(before.split("\n"))
+    if line is None:
+        return None
+    words, last = split(line)
+    if last.rfind("{") > last.rfind("}"):
+        return completions(last[last.rfind("{") + 1 :], variables)
+    found = candidates(_plain(words), last, seen=seen, folder=folder)
+    if before.lstrip().startswith("%%") and last.startswith("-"):
+        found += [flag for flag in _CELL_ONLY if flag.startswith(last)]
+    there, quote = fragment(line, last)
+    return there, [_typed(word, quote) for word in found]
 
 
 def _plain(words: list[str]) -> list[str]:
@@ -121,11 +107,3 @@ def _plain(words: list[str]) -> list[str]:
     while words and words[0] in _BEFORE:
         words = words[1:]
     return words
-
-
-def install(shell: InteractiveShell, seen: Seen, folder: Callable[[], Path]) -> Callable[[], None]:
-    """Add our matcher to the shell; call the result to remove it."""
-    matchers = shell.Completer.custom_matchers
-    ours = matcher(seen, folder, lambda: shell.user_ns)
-    matchers.append(ours)
-    return lambda: matchers.remove(ours)

@@ -14,6 +14,7 @@ from iexec_lab.commands.complete import known_values
 from iexec_lab.commands.tree import SECRET_KINDS, Argument, Option
 from iexec_lab.errors import IexecError
 from iexec_lab.looks import MISTAKE
+from iexec_lab.notebook.compat import tooltip
 from iexec_lab.protocol.javascript import loads
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class Field:
 
     def _draw(self, seen: Seen) -> Any:
         item = self.item
-        common = {"description": _label(item), "style": _LABEL, "layout": _WIDE, "tooltip": item.help}
+        common = {"description": _label(item), "style": _LABEL, "layout": _WIDE, **tooltip(item.help)}
         if self._is_flag:
             return widgets.Checkbox(value=False, indent=True, **{**common, "layout": _FLAG})
         if item.kind in SECRET_KINDS:

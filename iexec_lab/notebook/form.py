@@ -14,6 +14,7 @@ from IPython.display import display
 from iexec_lab.commands.recent import Seen
 from iexec_lab.errors import IexecError, UsageError
 from iexec_lab.looks import MISTAKE
+from iexec_lab.notebook.compat import mime_bundle
 from iexec_lab.notebook.fields import Field
 from iexec_lab.notebook.variables import escape
 
@@ -171,8 +172,10 @@ class Form:
         return "\n".join([f"{self.command.name}: {self.command.summary}", self.line, *lines])
 
     def _repr_mimebundle_(self, **_options: Any) -> dict[str, Any]:
-        bundle: dict[str, Any] = dict(self.box._repr_mimebundle_() or {})
-        return bundle | {"text/plain": self.text(), "text/html": f"<pre>{html.escape(self.text())}</pre>"}
+        return mime_bundle(self.box) | {
+            "text/plain": self.text(),
+            "text/html": f"<pre>{html.escape(self.text())}</pre>",
+        }
 
 
 class _Shown:

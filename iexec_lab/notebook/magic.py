@@ -15,7 +15,6 @@ from __future__ import annotations
 import traceback
 import warnings
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +24,11 @@ from IPython.core.magic import (
     magics_class,
     needs_local_scope,
     no_var_expand,
-    output_can_be_silenced,
 )
 from traitlets import Bool, HasTraits, Int, TraitError, Unicode
 from traitlets.config.loader import LazyConfigValue
 
+from iexec_lab import __version__
 from iexec_lab.client.jobs.detached import Detached
 from iexec_lab.commands import followup, parser, tree
 from iexec_lab.commands.context import Context
@@ -40,6 +39,7 @@ from iexec_lab.notebook.cells import split
 from iexec_lab.notebook.display import RawAnswer
 from iexec_lab.notebook.face import NotebookFace
 from iexec_lab.notebook.history import forget_input
+from iexec_lab.notebook.manual import page
 from iexec_lab.notebook.variables import expand, forgotten_braces
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from iexec_lab.commands.tree import Command
 
 _PROGRAMS = ("iexec", "iexec-lab")
+_SHOW_NOTHING = ";"
+"""IPython's mark at the end of a line or cell."""
 
 
 @magics_class
@@ -75,16 +77,17 @@ class IexecMagics(Magics):
         self.face = NotebookFace(self, kernel=kernel, draw=self._form)
         self.context = Context(self.face, folder=Path(), fallback="sandbox")
 
-    @output_can_be_silenced
     @no_var_expand
     @needs_local_scope
     @line_cell_magic
     def iexec(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
-        """Run a command of the iExec marketplace; ``%iexec --help`` lists them."""
+        """Run a command; ``page`` is what people read."""
         names = {**self._shell.user_ns, **(local_ns or {})}
         try:
             try:
-                return self._run(line, cell, names)
+                value = self._run(line, cell, names)
+                # IPython's own decorator for this reads the line as Python, and fails at what is none.
+                return None if _is_silent(line if cell is None else cell) else value
             except UsageError:
                 # A slip of the pen beside a secret must not leave it in the notebook, nor quote it.
                 typed_secrets.refuse_what_looks_like_one(f"{line}\n{cell or ''}")
@@ -97,13 +100,15 @@ class IexecMagics(Magics):
                 error._render_traceback_ = partial(traceback.format_exception, error)  # type: ignore[method-assign]
             raise
 
+    iexec.__doc__ = page()
+
     def _form(self, name: str) -> Any:
         from iexec_lab.notebook.forms import form
 
         return form(name, self.execute, seen=self.seen, folder=self.context.folder)
 
     def _run(self, line: str, cell: str | None, names: Mapping[str, Any]) -> Any:
-        line = line.rstrip().removesuffix(";")  # IPython's mark for "show nothing"
+        line = line.rstrip().removesuffix(_SHOW_NOTHING)
         head = [token for tokens in split(line) for token in tokens]
         words, target = _take_output(head)
         if cell is None:
@@ -196,7 +201,7 @@ def _help(command: Command | None, words: Sequence[Any], taken: int) -> str:
     if command is not None:
         return _here(parser.help_text(command))
     if list(words[:1]) in (["--version"], ["-V"]):
-        return version("iexec-lab")
+        return __version__
     if words[taken:] and not parser.wants_help(words[taken:]):
         raise UsageError(f"unknown option '{words[taken]}'", hint="Put options after the command.")
     return _here(parser.overview([str(word) for word in words[:taken]]))
@@ -205,6 +210,10 @@ def _help(command: Command | None, words: Sequence[Any], taken: int) -> str:
 def _here(text: str) -> str:
     """Command lines in a text, as they are typed in a notebook."""
     return in_notebook(text)
+
+
+def _is_silent(text: str) -> bool:
+    return text.rstrip().endswith(_SHOW_NOTHING)
 
 
 def _take_output(tokens: list[str]) -> tuple[list[str], str | None]:

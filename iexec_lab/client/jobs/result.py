@@ -13,6 +13,7 @@ from iexec_lab.crypto.archive import Member, TooMuchError, check_size, is_folder
 from iexec_lab.crypto.result import KEY_ENTRY, PAYLOAD_ENTRY
 from iexec_lab.crypto.streams import file_path, open_source, open_target, os_errors
 from iexec_lab.errors import CryptoError, ObjectNotFoundError
+from iexec_lab.libraries import needing
 from iexec_lab.plain_text import plain
 from iexec_lab.protocol.javascript import loads
 
@@ -136,6 +137,7 @@ class Result:
 
         Raises:
             CryptoError: It is not a table, or of another kind.
+            LibraryError: Parquet needs pyarrow.
         """
         from io import BytesIO
 
@@ -150,6 +152,9 @@ class Result:
             ".parquet": pd.read_parquet,
         }
         data = BytesIO(self.read(chosen))
+        if suffix == ".parquet" and "engine" not in options:
+            with needing("A Parquet file", "pyarrow"):
+                import pyarrow  # noqa: F401, ICN001 - pandas would say that it is no table
         try:
             found = readers.get(suffix, pd.read_csv)(data, **options)
         except _NO_TABLE as error:
