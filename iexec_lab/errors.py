@@ -128,9 +128,10 @@ class CryptoError(IexecError):
 
 
 class JobError(IexecError):
-    """``job`` is the job whose tasks failed, when there is one."""
+    """``job`` is the job whose tasks failed, when there is one; ``troubles`` say why, if that is known."""
 
     job: Any = None
+    troubles: tuple[Any, ...] = ()
 
 
 class SandboxError(IexecError):

@@ -49,6 +49,10 @@ class Face(Protocol):
         """A line beside the answer: a warning, the next thing to do."""
         ...
 
+    def warn(self, text: str) -> None:
+        """Lines on standard error about work that does not go on: quiet or not, nothing else would say so."""
+        ...
+
     def working(self, doing: str) -> AbstractContextManager[Step]:
         """Show that something takes time."""
         ...

@@ -63,8 +63,11 @@ class Terminal:
 
     def note(self, text: str) -> None:
         if not self.quiet:
-            with self._pause():
-                print(self.style.paint(YELLOW, "! ") + safe_lines(text), file=sys.stderr)
+            self.warn(text)
+
+    def warn(self, text: str) -> None:
+        with self._pause():
+            print(self.style.paint(YELLOW, "! ") + safe_lines(text), file=sys.stderr, flush=True)
 
     @contextmanager
     def working(self, doing: str) -> Iterator[_Line]:

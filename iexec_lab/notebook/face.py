@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from getpass import getpass
 from typing import TYPE_CHECKING, Any
 
+from iexec_lab.client.jobs.doubts import on_stderr
 from iexec_lab.commands.context import unanswered
 from iexec_lab.commands.terminal import Terminal
 from iexec_lab.errors import AbortedError
@@ -73,6 +74,9 @@ class NotebookFace:
 
     def note(self, text: str) -> None:
         """Notes name command lines; in a notebook the value speaks for itself."""
+
+    def warn(self, text: str) -> None:
+        on_stderr(text)
 
     def working(self, doing: str) -> AbstractContextManager[Step]:
         if self.quiet or not self._settings.progress:

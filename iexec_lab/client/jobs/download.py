@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iexec_lab.client.jobs.cid_check import matches
+from iexec_lab.client.jobs.detached import typed
 from iexec_lab.client.jobs.result import Result
 from iexec_lab.crypto.streams import file_path, open_source, open_target, os_errors
 from iexec_lab.errors import CryptoError, IpfsError, JobError
@@ -55,8 +56,8 @@ def _advice(view: TaskView) -> str:
     if not view.ended:
         return "Wait for it: job.wait()."
     if view.status == "TIMEOUT":
-        return f"Nobody finished it in time; get the price back: task claim {view.task_id}."
-    return f"See what the app wrote: task debug {view.task_id} --logs."
+        return f"Nobody finished it in time; get the price back: {typed(f'task claim {view.task_id}')}."
+    return f"See what the app wrote: {typed(f'task debug {view.task_id} --logs')}."
 
 
 def results_folder(session: Session) -> Path:

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.client.jobs.job import Job
+from iexec_lab.client.jobs.polling import to_timeout
 from iexec_lab.client.matching import offers, preflight, signing
 from iexec_lab.client.matching.request import Request
 from iexec_lab.client.matching.send import GAS_OF_A_MATCH, check_payment, send_match
 from iexec_lab.client.matching.sponsor import Sponsor
 from iexec_lab.client.permit import spend
 from iexec_lab.client.plan import most_of
-from iexec_lab.errors import BalanceError
+from iexec_lab.errors import BalanceError, ValidationError
 from iexec_lab.protocol import NULL_ADDRESS, decode_tag
 from iexec_lab.protocol.states import FINAL_RATIO
 from iexec_lab.units import format_rlc
@@ -77,13 +78,25 @@ def plan_run(session: Session, app: str, options: Mapping[str, Any], *, shown: b
     values = dict(options)
     unchecked = values.pop("skip_preflight_check")
     use_voucher, voucher = values.pop("use_voucher"), values.pop("voucher_address")
-    del values["watch"]  # the verb's own
+    check_wait(values.pop("timeout"), fail_fast=values.pop("fail_fast"), waits=values.pop("watch"))
     request = Request.read(session, app, values)
     sponsor = Sponsor.find(session, voucher) if use_voucher or voucher else None
     plan = _plan(session, request, sponsor, shown=shown or session.network.real_value)
     if not unchecked:
         check_requirements(session, plan.matches[0])
     return plan
+
+
+def check_wait(timeout: Any, *, fail_fast: bool, waits: bool) -> None:
+    """Look at the options of a wait before anything is paid.
+
+    Raises:
+        ValidationError: A value is wrong, or nothing is waited for.
+    """
+    to_timeout(timeout)
+    if not waits and (timeout is not None or fail_fast):
+        name = "fail_fast" if timeout is None else "timeout"
+        raise ValidationError(f"{name} is for a run that is waited for", hint="Add watch=True.")
 
 
 def publish_request(session: Session, app: str, options: Mapping[str, Any], *, force: bool) -> str:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Unpack
 
+from iexec_lab.client.jobs.failures import failure
 from iexec_lab.client.jobs.job import Job
-from iexec_lab.client.jobs.polling import look, look_again, looks, read_deals
+from iexec_lab.client.jobs.lookout import Lookout
+from iexec_lab.client.jobs.polling import look, looks, read_deals, to_timeout
 from iexec_lab.client.jobs.status import JobDeal, JobStatus, TaskView, date
 from iexec_lab.client.nouns._noun import Frame, Noun
 from iexec_lab.client.nouns._pandas import pd
+from iexec_lab.client.options import takes
 from iexec_lab.client.permit import Permit, spend
+from iexec_lab.client.wait_options import WaitOptions
 from iexec_lab.errors import JobError
 from iexec_lab.ethereum.calls import latest_block
 from iexec_lab.ethereum.contracts import HUB
@@ -41,8 +45,15 @@ class Deals(Noun):
         "list": Frame("deal", lambda page: page.deals),
     }
 
+    @takes(WaitOptions)
     def show(
-        self, dealid: str, *, watch: bool = False, progress: Callable[[JobStatus], None] | None = None
+        self,
+        dealid: str,
+        *,
+        watch: bool = False,
+        progress: Callable[[JobStatus], None] | None = None,
+        tell: Callable[[str], None] | None = None,
+        **options: Unpack[WaitOptions],
     ) -> pd.DataFrame:
         """A deal as the hub knows it.
 
@@ -50,23 +61,39 @@ class Deals(Noun):
             dealid: 32 bytes as 0x text.
             watch: Wait until all its tasks have ended.
             progress: Called with the status after each look, while waiting.
+            tell: As for ``job.wait``.
+            **options: Those of ``WaitOptions``.
 
         Returns:
             DataFrame, one row: the terms, prices in nRLC (``app_price_nrlc`` ...), times in UTC.
 
         Raises:
             ObjectNotFoundError: No such deal.
+            JobError: As ``job.wait``, while waiting.
         """
-        return self._draw("show", self._fetch_show(dealid, watch=watch, progress=progress))
+        facts = self._fetch_show(dealid, watch=watch, progress=progress, tell=tell, **options)
+        if watch and facts["failedTasks"]:
+            job = Job(self.session, [facts["deal"]["dealid"]])
+            raise failure(self.session, job.status().failed, job=job)
+        return self._draw("show", facts)
 
     def _fetch_show(
-        self, dealid: str, *, watch: bool = False, progress: Callable[[JobStatus], None] | None = None
+        self,
+        dealid: str,
+        *,
+        watch: bool = False,
+        progress: Callable[[JobStatus], None] | None = None,
+        tell: Callable[[str], None] | None = None,
+        timeout: float | None = None,
+        fail_fast: bool = False,
     ) -> dict[str, Any]:
+        to_timeout(timeout)
         [held] = read_deals(self.session, [to_bytes32(dealid)])
         if not watch:
             return {"deal": _deal_json(held, self.session.hub.now())}
-        job = Job(self.session, [held.deal_id]).wait(progress=progress)
-        status = job.status()
+        status, _ = Job(self.session, [held.deal_id])._follow(  # noqa: SLF001 - the end may be a failure
+            timeout, fail_fast=fail_fast, progress=progress, tell=tell
+        )
         return {
             "tasksCount": status.total,
             "completedTasksCount": status.completed,
@@ -108,13 +135,8 @@ class Deals(Noun):
             ObjectNotFoundError: No such deal.
         """
         [held] = read_deals(self.session, [to_bytes32(dealid)])
-        refs, last = held.refs(), None
-
-        def see() -> JobStatus:
-            views = look_again(self.session, refs, last.tasks) if last else look(self.session, refs)
-            return JobStatus(tuple(views))
-
-        for status in looks(self.session, see):
+        lookout, last = Lookout(self.session, held.refs()), None
+        for status in looks(self.session, lambda: JobStatus(tuple(lookout.look()))):
             if last is None or status.counts != last.counts:
                 yield status
             if status.ended:
