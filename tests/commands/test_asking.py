@@ -46,6 +46,7 @@ LINES = {
     f"order cancel --app {HASH}": "order.cancel",
     f"order fill --app {HASH} --workerpool {HASH} --request {HASH}": "order.fill",
     f"deal claim {HASH}": "deal.claim",
+    "deal claim --all": "deal.claim_all",
     f"task claim {HASH}": "task.claim",
     "category create": "category.create",
     f"wallet send-ether 5 --to {USER}": "wallet.send_ether",

@@ -52,9 +52,9 @@ class Doubts:
         self._fail_fast = fail_fast
         self._tell = tell or on_stderr
         self._back = back
-        self._began = time.monotonic()
+        self._begun, self._last_begin = 0, time.monotonic()
         self._pause = FIRST
-        self._next = self._began + FIRST
+        self._next = self._last_begin + FIRST
         self._round: threading.Thread | None = None
         self._found: list[Trouble] = []
         self._place = 0
@@ -68,6 +68,9 @@ class Doubts:
             JobError: With ``fail_fast``: no worker goes on with one of the tasks.
         """
         running = {view.task_id: view for view in views if not view.ended}
+        begun = sum(view.task.exists for view in views)
+        if begun != self._begun:
+            self._begun, self._last_begin = begun, time.monotonic()
         while self._found:
             trouble = self._found.pop(0)
             view = running.get(trouble.view.task_id)
@@ -104,13 +107,15 @@ class Doubts:
         self._next = time.monotonic() + self._pause
 
     def _find_out(self, views: Iterable[TaskView]) -> None:
-        waited = time.monotonic() - self._began
         for view in views:
             try:
                 held = self._session.deals_seen.get(view.deal_id)
                 held = held or read_deals(self._session, [view.deal_id])[0]
-                passed = max(waited, view.now - held.deal.start_time)
-                if not view.task.exists and passed < patience_with(self._session, held):
+                # A scheduler that begins many tasks part by part is at work.
+                waited = time.monotonic() - self._last_begin
+                if not self._begun:
+                    waited = max(waited, view.now - held.deal.start_time)
+                if not view.task.exists and waited < patience_with(self._session, held):
                     continue
                 trouble = ask(self._session, view, waited=waited)
             except IexecError:  # the node is away: that is for the wait to say

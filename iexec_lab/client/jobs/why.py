@@ -163,23 +163,24 @@ def patience_with(session: Session, held: JobDeal) -> float:
     return 10.0 if is_near(session) else min(60.0, max(10.0, lasts / 100))
 
 
-def ask(session: Session, view: TaskView, *, waited: float = 0) -> Trouble:
+def ask(session: Session, view: TaskView, *, waited: float | None = None) -> Trouble:
     """What is known about a task without a result; the workerpool and, for the requester, the logs are asked.
 
     Args:
         session: Where it is; no password is asked for.
         view: The task on chain.
-        waited: Seconds for which it has certainly not been begun, as this computer's clock says.
+        waited: Seconds for which it has not been begun; by default since the deal, by the chain's clock.
     """
     held = session.deals_seen.get(view.deal_id) or read_deals(session, [view.deal_id])[0]
     deal, task = held.deal, view.task
-    not_begun = max(waited, view.now - deal.start_time) if not task.exists else 0
+    not_begun = view.now - deal.start_time if waited is None else waited
+    long = not task.exists and not_begun >= patience_with(session, held)
     heard_until = deal.start_time + (held.final_time - deal.start_time) * CONTRIBUTION_RATIO // FINAL_RATIO
     trouble = Trouble(
         view,
         deal.workerpool.pointer,
         deal.task_price,
-        waited=int(not_begun) if not_begun >= patience_with(session, held) else 0,
+        waited=int(not_begun) if long else 0,
         too_late=task.status in {UNSET, ACTIVE}
         and view.now >= (task.contribution_deadline if task.exists else heard_until),
         sandbox=session.network.name.startswith("sandbox"),

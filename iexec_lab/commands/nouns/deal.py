@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from iexec_lab.commands.dry_run import DRY_RUN, rehearsable
 from iexec_lab.commands.handlers import calling, done
 from iexec_lab.commands.job_outcome import brief, sentences, wait_limits
 from iexec_lab.commands.job_progress import telling
-from iexec_lab.commands.options import FORCE, READS, SENDS, watching
-from iexec_lab.commands.tree import Argument, Command
+from iexec_lab.commands.options import FORCE, READS, SENDS, flag, watching
+from iexec_lab.commands.tree import PROGRAM, Argument, Command
+from iexec_lab.errors import UsageError
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -46,6 +48,20 @@ def show(context: Context, args: Namespace) -> Outcome:
     return replace(outcome, failed=sentences(failed, error), error=error)
 
 
+def claim(context: Context, args: Namespace) -> Outcome:
+    if args.all and args.dealid:
+        raise UsageError("Option --all claims all late deals", hint="Name a deal or --all, not both.")
+    if not args.all and not args.dealid:
+        raise UsageError(
+            "missing required argument 'dealid'",
+            usage=f"{PROGRAM} deal claim <dealid> [options]",
+            hint="Or add --all: all late deals of the wallet.",
+        )
+    if args.all:
+        return calling("deal.claim_all", doing="Claiming", said="Claimed {amount} nRLC.")(context, args)
+    return calling("deal.claim", doing="Claiming", said="Claimed.")(context, args)
+
+
 COMMANDS = (
     Command(
         ("deal", "show"),
@@ -58,9 +74,9 @@ COMMANDS = (
     Command(
         ("deal", "claim"),
         "get back what was paid for tasks that nobody finished",
-        calling("deal.claim", doing="Claiming", said="Claimed."),
-        args=(_DEAL,),
-        options=(*SENDS, FORCE),
+        rehearsable(claim),
+        args=(Argument("dealid", "deal", "the deal"),),
+        options=(*SENDS, FORCE, DRY_RUN, flag("--all", "everything that is claimable for this wallet")),
         example="deal claim 0x5b1e...c3",
         notes="Possible once the deadline of the deal has passed.",
         spends=True,

@@ -156,6 +156,17 @@ class TestNotBegun:
         world.pass_by(world.doubts(), [view(0, 0, now=1011)], FIRST)
         assert len(world.told) == 1
 
+    def test_a_scheduler_that_begins_one_task_after_the_other_is_at_work(self, world):
+        world.answer = self.answer()
+        waiting, views = world.doubts(), [view(index, 0, now=1100) for index in range(5)]
+        for index in range(4):
+            views[index] = view(index, 3, now=1100)
+            for _ in range(9):
+                world.pass_by(waiting, views, 1)
+        assert world.told == []
+        world.pass_by(waiting, views, 60)
+        assert len(world.told) == 1
+
     def test_a_scheduler_that_answers_may_still_begin(self, world):
         world.answer = self.answer(said="RECEIVED")
         world.pass_by(world.doubts(fail_fast=True), [view(0, 0, now=1011)], FIRST)
@@ -173,7 +184,7 @@ def test_a_question_that_fails_does_not_end_the_wait(world):
 
     world.answer = away
     world.pass_by(world.doubts(fail_fast=True), [view()], FIRST)
-    assert world.asked == [(0, FIRST)]
+    assert [index for index, _ in world.asked] == [0]
     assert world.told == []
 
 

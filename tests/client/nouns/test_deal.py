@@ -4,7 +4,7 @@ import pytest
 from helpers.answers import facts, official
 from helpers.waiting import until
 
-from iexec_lab.errors import ObjectNotFoundError, ValidationError
+from iexec_lab.errors import CallError, ObjectNotFoundError, ValidationError
 from iexec_lab.protocol import task_id
 
 
@@ -56,7 +56,12 @@ def test_list(lab, job, hello):
     found = until(
         lambda: (deals := lab.deal.list())[deals["deal_id"] == job.deal_id], lambda frame: not frame.empty
     )
-    assert found.iloc[0]["app"] == hello
+    row = found.iloc[0]
+    assert row["app"] == hello
+    assert (row["final_deadline"] - row["started_at"]).total_seconds() == 3000
+    assert {name for name in found.columns if found[name].isna().all()} == {
+        *("dataset", "dataset_owner", "callback")  # what this deal does not have
+    }
     assert len(lab.deal.list(limit=1)) == 1
     assert len(lab.deal.list(page=0, page_size=10)) <= 10
     request = facts(lab, "deal.list", limit=1).deals[0]["requestHash"]
@@ -71,3 +76,13 @@ def test_unknown(lab):
         lab.deal.show("0x" + "00" * 32)
     with pytest.raises(ValidationError, match="0x12 is not a bytes32 hexstring"):
         lab.deal.show("0x12")
+
+
+def test_a_list_needs_no_node(lab, job, monkeypatch):
+    until(lab.deal.list, lambda frame: job.deal_id in set(frame["deal_id"]))
+
+    def away(*_args):
+        raise CallError("away")
+
+    monkeypatch.setattr(lab.session, "together", away)
+    assert lab.deal.list(limit=1)["final_deadline"].isna().all()
