@@ -71,6 +71,7 @@ class Session:
         self.ask_secret = ask_secret
         self.timeout = timeout
         self.deals_seen: dict[str, JobDeal] = {}
+        self.pools_asked: dict[str, float] = {}  # when it was asked who serves them, monotonic seconds
         self._on_chain = self._at_place = False
 
     @cached_property

@@ -24,7 +24,7 @@ from iexec_lab.protocol import (
 from iexec_lab.units import format_rlc
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from iexec_lab.client.matching.cheapest import Choice
     from iexec_lab.client.matching.request import Request
@@ -142,8 +142,12 @@ def draft_request(
     return signing.draft(session, "requestorder", values)  # type: ignore[return-value]
 
 
-def find_matches(session: Session, request: Request) -> Found:
+def find_matches(
+    session: Session, request: Request, chosen: Callable[[str], None] = lambda _workerpool: None
+) -> Found:
     """The cheapest matches for all tasks; a stale order is passed over for the next one.
+
+    ``chosen`` is called with each workerpool before its order is checked.
 
     Raises:
         OrderError: Nothing on the market fits; the message says what is missing.
@@ -172,6 +176,7 @@ def find_matches(session: Session, request: Request) -> Found:
         if choice.tag != wish.tag and not notes:
             notes = (f"tag {','.join(decode_tag(choice.tag))}: the dataset is used in an enclave",)
         match = _to_match(session, request, choice, left)
+        chosen(choice.workerpool.workerpool)
         try:
             volume = min(left, check_match(session, match))
         except Mismatch as error:

@@ -14,6 +14,7 @@ from iexec_lab.client.jobs.polling import to_timeout
 from iexec_lab.client.matching import offers, preflight, signing
 from iexec_lab.client.matching.request import Request
 from iexec_lab.client.matching.send import GAS_OF_A_MATCH, check_payment, send_match
+from iexec_lab.client.matching.served import Served
 from iexec_lab.client.matching.sponsor import Sponsor
 from iexec_lab.client.permit import spend
 from iexec_lab.client.plan import most_of
@@ -42,11 +43,13 @@ class RunPlan:
         plan: Action, cost and terms, as the gate shows them.
         matches: One for each deal; our own orders are unsigned.
         sponsor: The voucher that helps to pay, if any.
+        remarks: What speaks against it; in the plan too.
     """
 
     plan: Plan
     matches: tuple[Match, ...]
     sponsor: Sponsor | None = None
+    remarks: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """The plan for a person: action, cost, terms."""
@@ -147,7 +150,8 @@ def check_requirements(session: Session, match: Match) -> None:
 
 def _plan(session: Session, request: Request, sponsor: Sponsor | None, *, shown: bool) -> RunPlan:
     """Choose orders for all tasks and say what they cost; gas and stake only if they will be shown."""
-    found = offers.find_matches(session, request)
+    served = Served(session)
+    found = offers.find_matches(session, request, served.ask)
     matches = [match for match, _ in found.matches]
     cost = sum(check_payment(session, match, volume, sponsor) for match, volume in found.matches)
     first = matches[0]
@@ -166,7 +170,6 @@ def _plan(session: Session, request: Request, sponsor: Sponsor | None, *, shown:
         "deadline_seconds": FINAL_RATIO * seconds,
         "tag": ",".join(decode_tag(first.tag)) or "none",
         "params": first.request.params,
-        "notes": "; ".join(found.notes) or None,
     }
     if sponsor:
         total = sum(match.task_cost * volume for match, volume in found.matches)
@@ -176,10 +179,12 @@ def _plan(session: Session, request: Request, sponsor: Sponsor | None, *, shown:
     if shown:
         gas = session.price_of(GAS_OF_A_MATCH * len(matches))
         details["stake_left_nrlc"] = session.hub.view_account(first.request.requester).stake - cost
+    remarks = served.remarks(match.workerpool.workerpool for match in matches)
+    details["notes"] = "; ".join((*found.notes, *remarks)) or None
     terms = {name: value for name, value in details.items() if value is not None}
     ours = dict.fromkeys(order for match in matches for order in match.unsigned)
     plan = session.plan("app run", cost_nrlc=cost, cost_wei=gas, signs=ours, **terms)
-    return RunPlan(plan, tuple(matches), sponsor)
+    return RunPlan(plan, tuple(matches), sponsor, remarks)
 
 
 def carry_out(permit: Permit, plan: RunPlan) -> Job:

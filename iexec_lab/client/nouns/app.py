@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal, Unpack, overload
 
+from iexec_lab.client.jobs.doubts import on_stderr
 from iexec_lab.client.jobs.job import Job
 from iexec_lab.client.jobs.status import JobStatus
 from iexec_lab.client.matching.preflight import app_framework
@@ -256,7 +257,11 @@ class Apps(Asset):
         plan = plan_run(self.session, app, options, shown=dry_run)
         if dry_run:
             return plan
-        job = carry_out(spend(self.session, plan.plan, force=force), plan)
+        session = self.session
+        if force or session.confirm is None or not plan.plan.real_value:  # nobody is shown the plan
+            for remark in plan.remarks:
+                (tell or on_stderr)(remark)
+        job = carry_out(spend(session, plan.plan, force=force), plan)
         if not options.get("watch"):
             return job
         return job.wait(

@@ -52,10 +52,14 @@ def run(context: Context, args: Namespace) -> Outcome:
     for name in ("watch", *limits):  # waited for below, with progress
         values.pop(name, None)
     with context.face.working("Preparing the deal"):
-        job = lab.app.run(**values, dry_run=args.dry_run)
+        job = lab.app.run(**values, dry_run=args.dry_run, tell=_silence if args.raw else context.face.warn)
     if isinstance(job, RunPlan):
         return planned(job)
     return follow(context, job, watch=watch, download=args.download, **limits)
+
+
+def _silence(_text: str) -> None:
+    """``--raw``: what the official CLI does not say."""
 
 
 def request_execution(context: Context, args: Namespace) -> Outcome:
