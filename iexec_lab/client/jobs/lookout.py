@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from iexec_lab.client.jobs.polling import NEWEST, Block, read_tasks, to_head
+from iexec_lab.errors import CallError
 from iexec_lab.ethereum.contracts import EVENTS
 from iexec_lab.ethereum.transport import RpcFault
 
@@ -62,6 +63,7 @@ class Lookout:
         self._told: set[tuple[Any, ...]] = set()
         self._pause = FULL_LOOKS[0]
         self._cost = self._full_at = self._next_full = 0.0
+        self._blind = False
 
     def look(self) -> list[TaskView]:
         """The tasks as they are now.
@@ -71,10 +73,17 @@ class Lookout:
         """
         running = [ref for ref in self._refs if not self._has_ended(ref)]
         if running:
-            if self._since is None or len(running) <= FEW or time.monotonic() >= self._next_full:
+            now = time.monotonic()
+            if self._since is None or len(running) <= FEW or now >= self._next_full:
+                self._look_at(running)
+                self._plan_next()
+            elif not self._blind:
+                self._look_for_changes(running)
+            elif now >= self._full_at + SHARE * self._cost:
                 self._look_at(running)
             else:
-                self._look_for_changes(running)
+                [head] = self._session.rpc.batch([NEWEST])
+                self._pass_time(running, to_head(head))
         return [self._views[ref.task_id] for ref in self._refs]
 
     def _has_ended(self, ref: TaskRef) -> bool:
@@ -87,33 +96,45 @@ class Lookout:
         block = self._read(refs)
         self._full_at = time.monotonic()
         self._cost = self._full_at - started
-        if self._since is not None:
-            self._pause = min(2 * self._pause, FULL_LOOKS[1])
-        self._next_full = self._full_at + self._pause
         self._since = max(block.number - OVERLAP, 0)
 
+    def _plan_next(self) -> None:
+        """When everything is read again, whatever events tell."""
+        self._next_full = self._full_at + self._pause
+        self._pause = min(2 * self._pause, FULL_LOOKS[1])
+        self._blind = False
+
     def _look_for_changes(self, refs: Sequence[TaskRef]) -> None:
-        """Read the tasks that events name; all of them once one is late."""
+        """Read the tasks that events name; all of them where the node has no events, or a task is late."""
         events = {
             "address": self._session.network.hub,
             "topics": [_topics().steps],
             "fromBlock": hex(self._since or 0),
             "toBlock": "latest",
         }
-        head, logs = self._session.rpc.batch([NEWEST, ("eth_getLogs", [events])])
-        block = to_head(head)
-        if any(ref.final_time <= block.time for ref in refs):
+        try:
+            head, logs = self._session.rpc.batch([NEWEST, ("eth_getLogs", [events])])
+        except CallError as error:  # or it is away: reading the tasks will tell
+            head, logs = None, RpcFault(0, error.message)
+        self._blind = isinstance(logs, RpcFault)
+        if self._blind:
             self._look_at(refs)
             return
-        if isinstance(logs, RpcFault):
-            self._next_full = min(self._next_full, self._full_at + SHARE * self._cost)
-        else:
+        block = to_head(head)
+        if self._pass_time(refs, block):
             self._follow(logs, refs)
             self._since = max(block.number - OVERLAP, 0)
+
+    def _pass_time(self, refs: Sequence[TaskRef], block: Block) -> bool:
+        """Set the clock of what was seen; whether nothing is late: else everything is read."""
+        if any(ref.final_time <= block.time for ref in refs):
+            self._look_at(refs)
+            return False
         for ref in refs:
             view = self._views[ref.task_id]
             if view.now < block.time:
                 self._views[ref.task_id] = ref.seen(view.task, block.time)
+        return True
 
     def _follow(self, logs: Iterable[Mapping[str, Any]], refs: Sequence[TaskRef]) -> None:
         """Read the tasks that have news; one that should have ended and has not yet stays news."""

@@ -133,6 +133,8 @@ class Trouble:
             told.append(f"After that, get the RLC back: {claim}.")
         if self.sandbox:
             told.append(f"Let that time pass: {typed(f'sandbox forward {view.final_time - view.now}')}.")
+        if self.exit_code:
+            told.append("Mend the app, and run it again.")
         if self.gave_up or self.hopeless:
             told.append(f"More: {typed(f'task debug {view.task_id} --logs')}.")
         else:

@@ -46,6 +46,8 @@ class Chain:
         if method == "eth_getBlockByNumber":
             return {"number": hex(self.block), "timestamp": hex(self.time)}
         if method == "eth_getLogs":
+            if isinstance(self.fault, CallError):
+                raise self.fault
             if self.fault:
                 return self.fault
             return [log for log in self.logs if log["block"] >= int(params[0]["fromBlock"], 16)]
@@ -198,7 +200,10 @@ class TestANodeThatKeepsEventsBack:
         assert names(look()) == {7: "COMPLETED"}
 
 
-def test_a_node_without_events_is_asked_for_everything_with_pauses(chain, monkeypatch):
+@pytest.mark.parametrize(
+    "fault", [RpcFault(-32601, "the method does not exist"), CallError("null in place of logs")]
+)
+def test_a_node_without_events_is_asked_for_everything_with_pauses(chain, monkeypatch, fault):
     look = Lookout(chain.session, chain.refs).look
     read = lookout.read_tasks
 
@@ -207,16 +212,34 @@ def test_a_node_without_events_is_asked_for_everything_with_pauses(chain, monkey
         return read(*args)
 
     monkeypatch.setattr(lookout, "read_tasks", slow)
-    chain.fault = RpcFault(-32601, "the method does not exist")
+    chain.fault = fault
     look()
+    chain.happen("TaskFinalize", 6, COMPLETED)
+    assert names(look()) == {6: "COMPLETED"}
     chain.happen("TaskFinalize", 7, COMPLETED)
     chain.calls()
     for _ in range(2):
         chain.seconds += 0.9
-        assert names(look()) == {}
+        chain.time += 1
+        assert {view.now for view in look() if not view.ended} == {chain.time}
     assert chain.calls() == 0
     chain.seconds += 0.3
-    assert names(look()) == {7: "COMPLETED"}
+    assert names(look()) == {6: "COMPLETED", 7: "COMPLETED"}
+    chain.time = 1000
+    assert all(view.ended for view in look())
+
+
+def test_events_are_tried_again_after_a_while(chain):
+    look = Lookout(chain.session, chain.refs).look
+    look()
+    chain.fault = RpcFault(-32000, "too many requests")
+    look()
+    chain.fault = None
+    chain.seconds += FULL_LOOKS[0]
+    look()
+    chain.calls()
+    look()
+    assert chain.asked == [["eth_getBlockByNumber", "eth_getLogs"]]
 
 
 def test_a_look_that_failed_is_made_up_for(chain, monkeypatch):
