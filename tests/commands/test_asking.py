@@ -105,7 +105,9 @@ def test_a_command_hands_on_what_was_typed_and_no_other_yes(line, words, monkeyp
     asked = []
     lab = Recorder()
     lab.session = MagicMock(network=SimpleNamespace(id=134))
-    face = SimpleNamespace(working=lambda _doing: nullcontext(MagicMock()), note=asked.append)
+    face = SimpleNamespace(
+        working=lambda _doing: nullcontext(MagicMock()), note=asked.append, warn=asked.append
+    )
     monkeypatch.setattr(Context, "lab", lambda _self, _args: lab)
     monkeypatch.setattr(Project, "save_signed_order", lambda *_: None)
     command, taken = tree.find(line.split())

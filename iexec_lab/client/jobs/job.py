@@ -98,8 +98,10 @@ class Job:
 
     def status(self) -> JobStatus:
         """All tasks as they are now; one round trip."""
-        last = self._last.tasks if self._last else ()
-        return self._see(Lookout(self._session, self._refs, last))
+        return self._see(self._lookout())
+
+    def _lookout(self) -> Lookout:
+        return Lookout(self._session, self._refs, self._last.tasks if self._last else ())
 
     def _see(self, lookout: Lookout) -> JobStatus:
         self._last = JobStatus(tuple(lookout.look()))
@@ -169,10 +171,17 @@ class Job:
         progress: Progress | None,
         ended: Callable[[JobStatus], bool],
     ) -> Generator[float, None, JobStatus]:
-        lookout = Lookout(self._session, self._refs, self._last.tasks if self._last else ())
+        lookout: Lookout | None = None
+
+        def see() -> JobStatus:
+            nonlocal lookout
+            if lookout is None:  # the deals are read with the patience of a look
+                lookout = self._lookout()
+            return self._see(lookout)
+
         return waiting(
             self._session,
-            lambda: self._see(lookout),
+            see,
             ended,
             what=f"The tasks of deal {self.deal_id}",
             left=self._left(),
@@ -185,18 +194,18 @@ class Job:
         return self._wait_async().__await__()
 
     async def _wait_async(self) -> Job:
-        import asyncio
+        def steps() -> Generator[float, None, Job]:  # in threads, whatever asks somebody
+            doubts = Doubts(self._session, back=self._left().back)
+            try:
+                status = yield from self._waiting(doubts, None, None, lambda status: status.ended)
+            except JobError as error:
+                doubts.explain(error, self)
+                raise
+            if status.failed:
+                raise failure(self._session, status.failed, doubts.troubles, job=self)
+            return self
 
-        doubts = Doubts(self._session, back=self._left().back)
-        pauses = await asyncio.to_thread(self._waiting, doubts, None, None, lambda status: status.ended)
-        try:
-            status = await watch_async(pauses, self._left())
-        except JobError as error:
-            doubts.explain(error, self)
-            raise
-        if status.failed:
-            raise await asyncio.to_thread(failure, self._session, status.failed, doubts.troubles, job=self)
-        return self
+        return await watch_async(steps(), self._left())
 
     def _line(self) -> str:
         return f"deal show {self.deal_id} --watch"
