@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Job", "JobStatus", "Result"]
 
+_EACH, _LONGEST = 0.005, 2.0
+"""Seconds between looks for each task that runs, and at most: of many tasks one more ends all the time."""
+
 
 class Job:
     """Work that was paid for: wait for it, read its results, come back to it from anywhere.
@@ -188,6 +191,7 @@ class Job:
             timeout=to_timeout(timeout),
             progress=progress,
             doubt=lambda status: doubts.consider(status.tasks),
+            least=lambda status: min(_LONGEST, _EACH * (status.total - status.done)),
         )
 
     def __await__(self) -> Generator[Any, None, Job]:

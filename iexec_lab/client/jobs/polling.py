@@ -169,6 +169,7 @@ def waiting(
     timeout: float | None = None,
     progress: Callable[[T], None] | None = None,
     doubt: Callable[[T], None] | None = None,
+    least: Callable[[T], float] = lambda _seen: 0.0,
 ) -> Generator[float, None, T]:
     """The one wait of all verbs, as its pauses: yields seconds to sleep, returns the state at the end.
 
@@ -181,6 +182,7 @@ def waiting(
         timeout: Seconds to wait; None waits until the deadline of the deal.
         progress: Called with each state.
         doubt: Called with each state that is not the end; may raise JobError.
+        least: Seconds that the pause after such a state has at least.
 
     Raises:
         JobError: The timeout passed, or the node stays away. The work goes on.
@@ -204,7 +206,8 @@ def waiting(
                 details={"status": seen},
                 hint=left.back,
             )
-        yield pause if rest is None else min(pause, rest)
+        long = max(pause, least(seen))
+        yield long if rest is None else min(long, rest)
     raise AssertionError  # pauses never end
 
 

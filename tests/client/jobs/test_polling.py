@@ -114,6 +114,11 @@ def test_a_pause_is_not_longer_than_the_time_that_is_left(clock):
     assert clock[0] == pytest.approx(2)
 
 
+def test_work_of_many_parts_is_looked_at_less_often(clock):
+    assert waiting(*"abcd", "end", least=lambda seen: 7 if seen < "c" else 0) == "end"
+    assert 14 < clock[0] < 15
+
+
 def test_a_timeout_holds_while_the_node_is_away(clock):
     with pytest.raises(JobError, match="The node does not answer; the job goes on: away"):
         waiting("a", CallError("away"), timeout=5)
