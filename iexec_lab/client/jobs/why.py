@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _GIVEN_UP: Final = {"ABORTED", "FAILED"}
 _WORKER: Final = "[iexec-lab]"  # begins what the sandbox's worker adds to an app's standard error
+_KNOWN: Final = 10  # times the patience with a scheduler that knows the task: it is busy
 LAST_LINES: Final = 5
 """Lines of what an app wrote last that are shown."""
 LONGEST_LINE: Final = 200
@@ -196,6 +197,8 @@ def ask(session: Session, view: TaskView, *, waited: float | None = None) -> Tro
     except (ConfigurationError, ServiceError) as error:
         return replace(trouble, unasked=plain(error.message))
     replicates = told["replicates"]
+    if not_begun < _KNOWN * patience_with(session, held):
+        trouble = replace(trouble, waited=0)
     trouble = replace(trouble, said=told["task"]["status"])
     if not _gave_up(replicates):
         return trouble

@@ -253,7 +253,13 @@ class TestAsk:
         assert trouble.details()["workerpool"].endswith(said)
         assert "--workerpool <address>" in trouble.advice()
 
+    def test_a_scheduler_that_knows_the_task_is_busy(self, pool):
+        pool.task["task"]["status"] = "INITIALIZING"
+        assert why.ask(pool.session, view(0, now=START + 299)).headline is None
+        assert why.ask(pool.session, view(0, now=START + 300)).waited == 300
+
     def test_a_scheduler_has_a_while_to_begin(self, pool):
+        pool.task = WorkerpoolError("gone")
         assert why.ask(pool.session, view(0, now=START + 29)).headline is None
         assert why.ask(pool.session, view(0), waited=31).waited == 31
         pool.session.network.host = "http://127.0.0.1:1"
