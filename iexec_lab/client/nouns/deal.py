@@ -31,6 +31,8 @@ CLAIM_GAS = 55_000
 INITIALIZE_AND_CLAIM_GAS = 250_000
 """Gas that one task may take in claimArray and initializeAndClaimArray, as the official SDK estimates it."""
 
+_LATEST = 9_000_000_000  # in the year 2255: no date of a frame is after 2261
+
 
 def _claim_rows(facts: dict[str, Any]) -> list[dict[str, Any]]:
     return [
@@ -302,8 +304,9 @@ class Deals(Noun):
         }
         for deal in deals:
             lasts = seconds.get(int(deal.get("category", -1)))
-            if lasts is not None and "startTime" in deal:
-                deal["finalTime"] = int(deal["startTime"]) + ratio * lasts
+            final = int(deal.get("startTime", 0)) + ratio * (lasts or 0)
+            if lasts is not None and "startTime" in deal and final < _LATEST:
+                deal["finalTime"] = final
 
 
 def _deal_json(held: JobDeal, now: int) -> dict[str, Any]:
