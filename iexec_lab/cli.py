@@ -179,6 +179,7 @@ def _tell(outcome: Outcome, *, is_raw: bool) -> int:
 
 def _print(outcome: Outcome) -> None:
     from iexec_lab.commands.readable import readable
+    from iexec_lab.commands.terminal import safe_lines
     from iexec_lab.commands.text import render, safe
     from iexec_lab.looks import GREEN, RED
 
@@ -191,8 +192,11 @@ def _print(outcome: Outcome) -> None:
         print(text)
     for sentence in outcome.failed:
         print(_style(sys.stderr).paint(RED, "✖ ") + safe(sentence), file=sys.stderr)
-    if isinstance(outcome.error, IexecError) and outcome.error.hint:
-        print(f"  → {safe(outcome.error.hint)}", file=sys.stderr)
+    error = outcome.error
+    if isinstance(error, IexecError) and outcome.failed == (error.message,):
+        print(safe_lines("\n".join(error.lines()[1:])), file=sys.stderr)
+    elif isinstance(error, IexecError) and error.hint:
+        print(f"  → {safe(error.hint)}", file=sys.stderr)
 
 
 def _unsaid(outcome: Outcome) -> dict[str, Any]:

@@ -136,9 +136,13 @@ class CryptoError(IexecError):
 
 
 class JobError(IexecError):
-    """``job`` is the job whose tasks failed, if known; ``line`` the command that comes back to it."""
+    """``job`` is the job whose tasks failed, when there is one; ``troubles`` say why, if that is known.
+
+    ``line`` is the command that comes back to it.
+    """
 
     job: Any = None
+    troubles: tuple[Any, ...] = ()
     line: str = ""
 
 

@@ -3,8 +3,8 @@
 A frame is built from a table of column -> kind, never by guessing, and has the same columns when it is empty.
 Amounts and uint256 are Python ``int`` in object columns, times are UTC, addresses EIP-55, hashes lower case.
 ``frame.attrs`` says where the rows come from: ``kind``, ``chain``, ``chain_id``, ``contract``,
-``fetched_at``, ``single`` when the one row is best drawn upright, and ``left_out``, how many rows of a
-service were not what was asked for.
+``fetched_at``, ``single`` when the one row is best drawn upright, ``left_out``, how many rows of a service
+were not what was asked for, and ``remark``, a sentence that belongs below.
 
 Ours because pandas guesses: beside a missing value 2**53 + 1 became the float 9007199254740992.0, and
 2**62 + 2**62 as int64 summed to -9223372036854775808 without a warning.
@@ -209,15 +209,16 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
             reveals:count=revealCounter winners:count=winnerCounter contributors:object
             callback_result:text=resultsCallback datasets:object""",
         "job": """deal_id:hash=dealid app:address=app.pointer dataset:anyone=dataset.pointer
-            workerpool:address=workerpool.pointer category:count size:count=botSize done:count failed:count
-            running:count started_at:time=startTime final_deadline:time=finalTime""",
+            workerpool:address=workerpool.pointer category:count size:count=botSize state:text done:count
+            failed:count running:count claimable_nrlc:nrlc=claimable started_at:time=startTime
+            final_deadline:time=finalTime""",
         "log": "task_id:hash=taskid index:count worker:address stdout:text stderr:text",
         "encrypted_file": "original:text encrypted:text key_file:text=key checksum:hash",
         "published_file": """dataset:address=address order_hash:hash=orderHash price_nrlc:nrlc=price cid:text
             checksum:hash key_file:text=key done:text skipped:text""",
         "key_file": """private_key_file:text=privateKeyFile public_key_file:text=publicKeyFile
             folder:text=secretPath""",
-        "claim": "index:count task_id:hash tx_hash:hash",
+        "claim": "deal_id:hash index:count task_id:hash tx_hash:hash",
         "voucher": """address:address owner:address type:u256 balance_nrlc:nrlc=balance
             expires_at:time=expirationTimestamp allowance_nrlc:nrlc=allowanceAmount
             sponsored_apps:object=sponsoredApps sponsored_datasets:object=sponsoredDatasets
@@ -255,6 +256,7 @@ _OPTIONAL = {
     "wallet": {"ether_wei", "ens", "private_key", "public_key"},
     "receipt": {"address", "to", "amount_nrlc", "amount_wei", "category"},
     "app": {"ens"},
+    "deal": {"sponsor"},
     "dataset": {"ens"},
     "workerpool": {"ens"},
     "name": {"register_tx_hash", "set_resolver_tx_hash", "set_addr_tx_hash", "set_name_tx_hash"},

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from web3 import Web3
 
     from iexec_lab.client.jobs.job import Job
+    from iexec_lab.client.jobs.running import JobRows
     from iexec_lab.sandbox.control import Handle
 
 SANDBOX = "sandbox"
@@ -73,27 +74,41 @@ class IExec(Nouns, Noun):
         assert job.deals  # read now, so that a wrong id fails here
         return job
 
-    def jobs(self, requester: str | None = None, *, limit: int = 200) -> pd.DataFrame:
+    def jobs(
+        self,
+        requester: str | None = None,
+        *,
+        all: bool = False,  # noqa: A002 - the word of the command line
+        limit: int = 200,
+    ) -> pd.DataFrame:
         """Deals of an account that still have running tasks, newest first.
 
         Args:
             requester: Whose deals: address or ENS name (default: the wallet's).
+            all: Also late ones, whose RLC ``deal.claim_all`` gets back, and ended ones, in this order.
             limit: How many of the newest deals to look at.
 
         Returns:
-            DataFrame, one row per deal: ``deal_id``, ``done``, ``failed``, ``running``, ``final_deadline``
-                (UTC) ...
+            DataFrame, one row per deal: ``deal_id``, ``state`` (running, late or ended), ``done``,
+                ``failed``, ``running``, ``claimable_nrlc`` (RLC locked in late tasks), ``final_deadline``
+                (UTC) ... ``attrs["remark"]`` says what is claimable in all.
 
         Raises:
             WalletError: No wallet, and no requester was given.
             MarketError: The market was not reached.
         """
-        return self._draw("jobs", self._fetch_jobs(requester, limit=limit))
+        return self._draw("jobs", self._fetch_jobs(requester, all=all, limit=limit))
 
-    def _fetch_jobs(self, requester: str | None = None, *, limit: int = 200) -> list[dict[str, Any]]:
+    def _fetch_jobs(
+        self,
+        requester: str | None = None,
+        *,
+        all: bool = False,  # noqa: A002
+        limit: int = 200,
+    ) -> JobRows:
         from iexec_lab.client.jobs.running import find_jobs
 
-        return find_jobs(self.session, requester, limit)
+        return find_jobs(self.session, requester, limit, ended=all)
 
     def form(self, command: str, **values: Any) -> Any:
         """A form for a command, in a notebook: ``lab.form("app run")``.

@@ -72,6 +72,7 @@ class Session:
         self.timeout = timeout
         self.deals_seen: dict[str, JobDeal] = {}
         self.bulks_seen: dict[str, dict[int, list[str]]] = {}
+        self.pools_asked: dict[str, float] = {}  # when it was asked who serves them, monotonic seconds
         self._on_chain = self._at_place = False
 
     @cached_property

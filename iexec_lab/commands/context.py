@@ -53,6 +53,10 @@ class Face(Protocol):
         """What a person has to know whatever the answer is: what was so already, what was kept."""
         ...
 
+    def warn(self, text: str) -> None:
+        """Lines on standard error about work that does not go on: quiet or not, nothing else would say so."""
+        ...
+
     def working(self, doing: str) -> AbstractContextManager[Step]:
         """Show that something takes time."""
         ...

@@ -4,53 +4,61 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from iexec_lab.client.options import declared
+from iexec_lab.client.wait_options import WaitOptions
+from iexec_lab.commands.handlers import given
 from iexec_lab.commands.job_progress import telling
 from iexec_lab.commands.official_json import official_json
 from iexec_lab.commands.outcome import Outcome
-from iexec_lab.errors import JobError
+from iexec_lab.errors import JobError, UsageError
 
 if TYPE_CHECKING:
+    from argparse import Namespace
     from collections.abc import Mapping, Sequence
 
-    from iexec_lab.client.iexec import IExec
     from iexec_lab.client.jobs.job import Job
     from iexec_lab.commands.context import Context
 
-_NAMED = 10  # failed tasks that an error lists
 _TOLD = {"dealid", "failedTasks", "resultPaths"}  # by the lines around the answer
 
 
 def follow(
     context: Context,
-    lab: IExec,
     job: Job,
     *,
     verb: str = "app.run",
     watch: bool = False,
     download: Any = None,
+    timeout: float | None = None,
+    fail_fast: bool = False,
 ) -> Outcome:
     """The outcome of a new job.
 
     Args:
         context: Asks and tells.
-        lab: Where the job runs.
         job: The job.
         verb: The verb that made it, which decides its JSON.
         watch: Wait until all tasks have ended; a failed one makes the outcome a failure.
         download: True or a name: also store the results here.
+        timeout: As for ``job.wait``.
+        fail_fast: As for ``job.wait``.
     """
     if not watch:
         context.face.note(f"iexec-lab deal show {job.deal_id} --watch waits for it.")
         answer = official_json(verb, job)
         return Outcome(answer, lambda: job, f"Deal {job.deal_id}", shown=brief(answer))
+    error = None
     with context.face.working("Waiting for the tasks") as step:
-        job.wait(progress=telling(step, lab))
+        try:
+            job.wait(timeout, fail_fast=fail_fast, progress=telling(step), tell=context.face.warn)
+        except JobError as found:
+            error = found
     answer = official_json(verb, job)
-    failed = answer.get("failedTasks", [])
-    if failed:
-        said = f"Deal {job.deal_id}: all tasks ended."
-        error = failure(failed, job)
-        return Outcome(answer, said=said, shown=brief(answer), failed=sentences(failed), error=error)
+    if error is not None:
+        failed = answer.get("failedTasks") if job.done else None
+        said = f"Deal {job.deal_id}: all tasks ended." if failed else f"Deal {job.deal_id}"
+        told = sentences(failed, error) if failed else (error.message,)
+        return Outcome(answer, said=said, shown=brief(answer), failed=told, error=error)
     if download is None:
         said = f"Deal {job.deal_id}: all tasks completed."
         return Outcome(answer, lambda: job, said, shown=brief(answer))
@@ -89,20 +97,28 @@ def _names(job: Job, download: Any) -> list[str]:
     return [f"{stem}-{index}.zip" for index in range(job.volume)]
 
 
-def sentences(failed: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """One sentence for each failed task."""
-    return tuple(f"task {task['idx']} ({task['taskid']}): {task['statusName']}" for task in failed)
-
-
-def failure(failed: Sequence[Mapping[str, Any]], job: Job | None = None) -> JobError:
-    """The error of tasks that did not complete; it keeps the job."""
-    tasks = "1 task" if len(failed) == 1 else f"{len(failed)} tasks"
-    late = any(task["statusName"] == "TIMEOUT" for task in failed)
-    claim = f" Get back the RLC of late tasks: iexec-lab deal claim {failed[0]['dealid']}." if late else ""
-    error = JobError(
-        f"{tasks} of deal {failed[0]['dealid']} did not complete",
-        details={f"task {task['idx']}": f"{task['taskid']} {task['statusName']}" for task in failed[:_NAMED]},
-        hint=f"See why: iexec-lab task debug {failed[0]['taskid']} --logs.{claim}",
+def sentences(failed: Sequence[Mapping[str, Any]], error: JobError) -> tuple[str, ...]:
+    """One sentence for each failed task, with the reason where it is known."""
+    reasons = {trouble.view.task_id: trouble.sentence() for trouble in error.troubles}
+    return tuple(
+        ": ".join(
+            filter(
+                None,
+                (f"task {task['idx']} ({task['taskid']})", task["statusName"], reasons.get(task["taskid"])),
+            )
+        )
+        for task in failed
     )
-    error.job = job
-    return error
+
+
+def wait_limits(args: Namespace, *, watch: bool) -> dict[str, Any]:
+    """The options of a wait that were given.
+
+    Raises:
+        UsageError: Nothing is waited for.
+    """
+    limits = given(args, declared(WaitOptions))
+    if limits and not watch:
+        name = next(iter(limits)).replace("_", "-")
+        raise UsageError(f"Option --{name} is for a command that waits", hint="Add --watch.")
+    return limits

@@ -92,7 +92,7 @@ _TRANSFER = _only("amount", "from", "to", "txHash")
 _BRIDGE = _only("amount", "from", "to", "sendTxHash", "receiveTxHash")
 _RESOLUTION = ("setResolverTxHash", "setAddrTxHash", "setNameTxHash")
 _OFFICIAL: dict[str, Shape] = {
-    "jobs": lambda rows: {"count": len(rows), "jobs": rows},
+    "jobs": lambda found: {"count": len(found), "jobs": found, "claimable": str(found.claimable)},
     "*.count": _counted,
     "*.transfer": _only("address", "to", "txHash"),
     "*.unpublish": _named("unpublished"),
@@ -111,6 +111,8 @@ _OFFICIAL: dict[str, Shape] = {
     "category.create": _only("catid", "txHash"),
     "category.list": _named("categories"),
     "dataset.publish_file": lambda facts: {**facts, "price": str(facts["price"])},
+    "deal.claim": _only("claimed", "transactions"),
+    "deal.claim_all": _only("claimed", "transactions", "amount"),
     "deal.tasks": _named("tasks"),
     "deal.list": lambda page: {"count": page.count, "deals": page.deals},
     "ens.resolve": _named("address"),

@@ -97,7 +97,6 @@ TEE_FRAMEWORK = Option(
     choices=TEE_FRAMEWORKS,
 )
 SKIP_PREFLIGHT = flag("--skip-preflight-check", "do not check secrets and tags before signing")
-WATCH = flag("--watch", "wait until all tasks have ended")
 FORCE_UPDATE = flag("--force-update", "replace what is stored")
 
 
@@ -131,3 +130,10 @@ def _of_line(name: str, opt: Opt) -> Option:
     text = f"{opt.help}; {opt.line}" if opt.line else opt.help
     flag_ = f"--{name.replace('_', '-')}"
     return Option(flag_, opt.kind, text, value, shows=opt.shows, variadic=opt.variadic)
+
+
+def watching() -> tuple[Option, ...]:
+    """``--watch`` and the options of a wait."""
+    from iexec_lab.client.wait_options import WaitOptions
+
+    return flag("--watch", "wait until all tasks have ended"), *declared_options(WaitOptions)

@@ -17,7 +17,7 @@ _TIMES = {
     "finalTime",
     "expirationTimestamp",
 }
-_NRLC = {"price", "stake", "locked", "workerStake"}
+_NRLC = {"price", "stake", "locked", "workerStake", "claimable"}
 
 
 def readable(value: Any, name: str = "") -> Any:

@@ -61,8 +61,11 @@ class Terminal:
 
     def note(self, text: str) -> None:
         if not self.quiet:
-            with self._pause():
-                print(self.style.paint(YELLOW, "! ") + safe_lines(text), file=sys.stderr)
+            self.warn(text)
+
+    def warn(self, text: str) -> None:
+        with self._pause():
+            print(self.style.paint(YELLOW, "! ") + safe_lines(text), file=sys.stderr, flush=True)
 
     def remark(self, text: str) -> None:
         self.note(text)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from iexec_lab.commands.text import safe
 from iexec_lab.looks import LONGEST_CELL
+from iexec_lab.plain_text import plain
 from iexec_lab.units import number_text
 
 if TYPE_CHECKING:
@@ -127,14 +128,16 @@ def to_html(frame: pd.DataFrame, max_rows: int, *, shorten: bool) -> str:
 
 
 def _rest_html(frame: pd.DataFrame, max_rows: int) -> str:
-    return f"<p>{_rest(frame, max_rows)}</p>"
+    return f"<p>{escape(_rest(frame, max_rows))}</p>"
 
 
 def _rest(frame: pd.DataFrame, max_rows: int) -> str:
     size = f"{len(frame)} {'row' if len(frame) == 1 else 'rows'}"
     if frame.attrs.get("left_out"):
         size += f", {frame.attrs['left_out']} left out: not what was asked for"
-    return f"first {max_rows} of {size}" if len(frame) > max_rows else size
+    shown = f"first {max_rows} of {size}" if len(frame) > max_rows else size
+    remark = frame.attrs.get("remark")
+    return f"{shown}; {plain(remark)}" if remark else shown
 
 
 def _cell_html(value: Any, *, shorten: bool) -> str:

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from getpass import getpass
 from typing import TYPE_CHECKING, Any
 
+from iexec_lab.client.jobs.doubts import on_stderr
 from iexec_lab.commands.context import unanswered
 from iexec_lab.commands.terminal import Terminal, safe_lines
 from iexec_lab.commands.tree import PROGRAM
@@ -77,6 +78,9 @@ class NotebookFace:
         if not self.quiet:
             said = safe_lines(text).replace(f"{PROGRAM} ", "%iexec ")
             print(said)  # noqa: T201 - beside the value, in the cell
+
+    def warn(self, text: str) -> None:
+        on_stderr(text)
 
     def working(self, doing: str) -> AbstractContextManager[Step]:
         if self.quiet or not self._settings.progress:

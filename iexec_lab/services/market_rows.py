@@ -72,6 +72,7 @@ class DealRow(TypedDict, total=False):
     botFirst: int | str
     botSize: int | str
     startTime: int | str
+    finalTime: int
     schedulerRewardRatio: int | str
     workerStake: int | str
     blockNumber: int | str

@@ -24,6 +24,10 @@ class WorkerpoolApi:
     def __init__(self, url: str, *, timeout: float = TIMEOUT) -> None:
         self._http = Http(url, WorkerpoolError, timeout=timeout)
 
+    def alive_workers(self) -> int | None:
+        """How many workers the scheduler has now; None when it does not tell."""
+        return _number(self._object(self._http.get_json("/metrics")).get("aliveWorkers"))
+
     def task(self, task_id: str) -> dict[str, Any]:
         """``{task: {status, statusHistory}, replicates: [{worker, exitCode, status, statusHistory}]}``.
 

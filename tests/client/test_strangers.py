@@ -80,7 +80,7 @@ def drawn(answer, kind):
     """The frame of an answer, once its JSON could be written."""
     json.dumps(answer.to_official_json(), ensure_ascii=False).encode()
     frame = answer.to_value()
-    optional = {"ens", "bulk"}
+    optional = {"ens", "bulk", "sponsor"}
     assert {column.name for column in SCHEMAS[kind]} - optional <= set(frame.columns)
     return frame
 

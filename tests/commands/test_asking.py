@@ -47,6 +47,7 @@ LINES = {
     f"order cancel --app {HASH}": "order.cancel",
     f"order fill --app {HASH} --workerpool {HASH} --request {HASH}": "order.fill",
     f"deal claim {HASH}": "deal.claim",
+    "deal claim --all": "deal.claim_all",
     f"task claim {HASH}": "task.claim",
     "category create": "category.create",
     f"wallet send-ether 5 --to {USER}": "wallet.send_ether",
@@ -106,7 +107,10 @@ def test_a_command_hands_on_what_was_typed_and_no_other_yes(line, words, monkeyp
     lab = Recorder()
     lab.session = MagicMock(network=SimpleNamespace(id=134))
     face = SimpleNamespace(
-        working=lambda _doing: nullcontext(MagicMock()), note=asked.append, remark=asked.append
+        working=lambda _doing: nullcontext(MagicMock()),
+        note=asked.append,
+        remark=asked.append,
+        warn=asked.append,
     )
     monkeypatch.setattr(Context, "lab", lambda _self, _args: lab)
     monkeypatch.setattr(Project, "save_signed_order", lambda *_: None)

@@ -11,12 +11,12 @@ import pytest
 from helpers.answers import USER, Recorder
 
 from iexec_lab.client.iexec import IExec
+from iexec_lab.client.jobs.running import JobRows
 from iexec_lab.commands import parser, tree
 from iexec_lab.commands.context import Context
 from iexec_lab.commands.dry_run import DRY_RUN
 from iexec_lab.commands.handlers import calling, done, given, parameters
 from iexec_lab.commands.options import SENDS
-from iexec_lab.services.rows import Rows
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_only_what_was_given_is_passed_on():
 
 
 def test_what_was_left_out_is_told():
-    rows = Rows.of([{"a": 1}], 3)
+    rows = JobRows.of([{"a": 1}], 3)
     lab = SimpleNamespace(jobs=lambda: rows)
     assert done(lab, "jobs").said == "3 left out: not what was asked for."
     assert done(lab, "jobs", "Read.").said == "Read. 3 left out: not what was asked for."

@@ -321,12 +321,12 @@ def matched(stage, plan):
     return [(plan.place.hub, HUB.matchOrders.encode(*tuples), 0)]
 
 
-def late(stage):
+def late(stage, price=0):
     """A deal that nobody works on, and whose time is up."""
 
     def work(lab):
         pool = lab.order.sign("workerpool", workerpool=stage.pool, category=0, volume=5)
-        app = lab.order.sign("app", app=stage.app, volume=5)
+        app = lab.order.sign("app", app=stage.app, appprice=price, volume=5)
         return lab.order.fill(app, pool, params={"iexec_args": "x"})
 
     job = stage.made(work)
@@ -347,6 +347,20 @@ def claiming_task(stage):
         return lab.task.claim(stage.late.task_ids[0], **more)
 
     return claim
+
+
+def claiming_all(stage):
+    stage.made(lambda lab: suppressed(lab.deal.claim_all))
+    stage.late = late(stage, price=3)
+    until(lambda: stage.late.deal_id in set(stage.lab().jobs(stage.signer.address, all=True)["deal_id"]))
+    return lambda lab, **more: lab.deal.claim_all(**more)
+
+
+def claimed_all(stage, plan):
+    assert (plan.details["deals"], plan.details["tasks"]) == (stage.late.deal_id, 1)
+    assert plan.details["claimed_nrlc"] == 3
+    deal = bytes.fromhex(plan.details["deals"][2:])
+    return [(plan.place.hub, HUB.initializeAndClaimArray.encode([deal], [0]), 0)]
 
 
 def claimed(stage, plan):
@@ -567,6 +581,7 @@ ACTIONS: dict[str, Action] = {
     "order.cancel": Action("order cancel", canceling, closed),
     "order.fill": Action("order fill", filling, matched, orders=1),
     "deal.claim": Action("deal claim", claiming_deal, claimed),
+    "deal.claim_all": Action("deal claim", claiming_all, claimed_all),
     "task.claim": Action("task claim", claiming_task, claimed),
     "category.create": Action("category create", category, categorised),
     "wallet.send_ether": Action(

@@ -76,6 +76,12 @@ def test_what_was_left_out_is_told(formats):
     assert words in shown["text/html"]
 
 
+def test_a_remark_stands_below(formats):
+    shown = formats(ours(deals(1), remark="1.0 RLC is <claimable>"))
+    assert "1 row; 1.0 RLC is <claimable>" in shown["text/plain"]
+    assert "1 row; 1.0 RLC is &lt;claimable&gt;" in shown["text/html"]
+
+
 def test_columns_that_do_not_fit_are_named(formats, monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
     assert formats(ours(deals(1)))["text/plain"].splitlines() == [

@@ -64,3 +64,10 @@ def test_raw_asks_only_what_is_not_routine(ask):
 
 def test_questions_can_be_switched_off(ask):
     assert ask(OTHER, "n", confirm=False) == (True, 0)
+
+
+def test_a_warning_is_shown_by_the_cell(capsys):
+    NotebookFace(SimpleNamespace(confirm=True, progress=False), kernel=True, draw=str).warn(
+        "no worker goes on"
+    )
+    assert capsys.readouterr() == ("", "no worker goes on\n")

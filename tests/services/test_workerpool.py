@@ -25,6 +25,16 @@ def stranger():
         yield server
 
 
+@pytest.mark.parametrize(
+    ("told", "workers"),
+    [({"aliveWorkers": 3}, 3), ({"aliveWorkers": 0}, 0), ({}, None), ({"aliveWorkers": "3"}, None)],
+)
+def test_how_many_workers_there_are(told, workers):
+    with recorder(lambda _: told) as server:
+        assert WorkerpoolApi(server.url).alive_workers() == workers
+    assert server.requests[0].path == "/metrics"
+
+
 def test_a_task_is_told_as_task_debug_shows_it():
     told = {
         "chainTaskId": TASK,

@@ -4,39 +4,48 @@ from __future__ import annotations
 
 import html
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from iexec_lab.client.jobs.bulks import task_rows
-from iexec_lab.client.jobs.detached import Detached, detached_await, typed
+from iexec_lab.client.jobs.detached import Detached, typed
+from iexec_lab.client.jobs.doubts import Doubts
 from iexec_lab.client.jobs.download import fetch_result
+from iexec_lab.client.jobs.failures import failure, find_troubles
 from iexec_lab.client.jobs.logs import fetch_logs
+from iexec_lab.client.jobs.lookout import Lookout
 from iexec_lab.client.jobs.polling import (
     foresee_first,
-    look,
-    look_again,
-    out_of_sight,
-    patiently,
-    pauses,
     read_deals,
+    to_timeout,
+    waiting,
     watch,
+    watch_async,
 )
 from iexec_lab.client.jobs.result import Result
 from iexec_lab.client.jobs.status import JobDeal, JobStatus, TaskRef
-from iexec_lab.client.jobs.why import reason
-from iexec_lab.errors import ChainError, ObjectNotFoundError
+from iexec_lab.client.jobs.why import ask
+from iexec_lab.client.options import takes
+from iexec_lab.client.wait_options import WaitOptions
+from iexec_lab.errors import JobError, ObjectNotFoundError
 from iexec_lab.ethereum.ahead import one_look
 from iexec_lab.services.rows import Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
     import pandas as pd
 
+    from iexec_lab.client.jobs.doubts import Tell
+    from iexec_lab.client.jobs.status import TaskView
+    from iexec_lab.client.jobs.why import Trouble
     from iexec_lab.client.session import Session
 
     Progress = Callable[[JobStatus], None]
 
 __all__ = ["Job", "JobStatus", "Result"]
+
+_EACH, _LONGEST = 0.005, 2.0
+"""Seconds between looks for each task that runs, and at most: of many tasks one more ends all the time."""
 
 
 class Job:
@@ -101,11 +110,15 @@ class Job:
 
     def status(self) -> JobStatus:
         """All tasks as they are now; one round trip."""
-        last = self._last.tasks if self._last else ()
         with one_look():
             self._foresee()
-            views = look_again(self._session, self._refs, last) if last else look(self._session, self._refs)
-        self._last = JobStatus(tuple(views))
+            return self._see(self._lookout())
+
+    def _lookout(self) -> Lookout:
+        return Lookout(self._session, self._refs, self._last.tasks if self._last else ())
+
+    def _see(self, lookout: Lookout) -> JobStatus:
+        self._last = JobStatus(tuple(lookout.look()))
         return self._last
 
     def _foresee(self) -> None:
@@ -125,51 +138,96 @@ class Job:
         rows = task_rows(self._session, self.deals, self.status().tasks)
         return frames.build("task", rows, **self._session.about())
 
-    def wait(self, timeout: float | None = None, *, progress: Progress | None = None) -> Job:
+    def wait(
+        self,
+        timeout: float | None = None,
+        *,
+        fail_fast: bool = False,
+        progress: Progress | None = None,
+        tell: Tell | None = None,
+    ) -> Job:
         """Wait until all tasks have ended; return the job itself.
 
-        A failed task is not an error here: ``result`` raises for it.
+        When no worker goes on with a task, or no scheduler begins it, the reason is told once.
 
         Args:
             timeout: Seconds to wait; None waits until the deadline of the deal.
+            fail_fast: Stop waiting once no worker goes on with a task; by default another one is waited for.
             progress: Called with the status after each look.
+            tell: Called with the reasons, once each; by default standard error has them.
 
         Raises:
-            JobError: The timeout passed. The job goes on.
+            JobError: A task ended without a result; ``troubles`` say why. Or the timeout passed, or nobody
+                goes on with a task: then the job goes on.
             Detached: Interrupted. The job goes on.
         """
-        self._watch(lambda status: status.ended, timeout, progress)
+        status, doubts = self._follow(timeout, fail_fast=fail_fast, progress=progress, tell=tell)
+        if status.failed:
+            raise failure(self._session, status.failed, doubts.troubles, job=self)
         return self
 
-    def _watch(
-        self, ended: Callable[[JobStatus], bool], timeout: float | None, progress: Progress | None
-    ) -> JobStatus:
-        return watch(
+    def _follow(
+        self,
+        timeout: float | None,
+        *,
+        fail_fast: bool,
+        progress: Progress | None = None,
+        tell: Tell | None = None,
+        ended: Callable[[JobStatus], bool] = lambda status: status.ended,
+    ) -> tuple[JobStatus, Doubts]:
+        """Wait for the end, whatever it is; what was found out meanwhile."""
+        doubts = Doubts(self._session, fail_fast=fail_fast, tell=tell, back=self._left().back)
+        try:
+            return watch(self._waiting(doubts, timeout, progress, ended), self._left()), doubts
+        except JobError as error:
+            doubts.explain(error, self)
+            raise
+
+    def _waiting(
+        self,
+        doubts: Doubts,
+        timeout: float | None,
+        progress: Progress | None,
+        ended: Callable[[JobStatus], bool],
+    ) -> Generator[float, None, JobStatus]:
+        lookout: Lookout | None = None
+
+        def see() -> JobStatus:
+            nonlocal lookout
+            with one_look():
+                if lookout is None:  # the deals are read with the patience of a look
+                    self._foresee()
+                    lookout = self._lookout()
+                return self._see(lookout)
+
+        return waiting(
             self._session,
-            self.status,
+            see,
             ended,
-            what="The tasks",
+            what=f"The tasks of deal {self.deal_id}",
             left=self._left(),
-            timeout=timeout,
+            timeout=to_timeout(timeout),
             progress=progress,
+            doubt=lambda status: doubts.consider(status.tasks),
+            least=lambda status: min(_LONGEST, _EACH * (status.total - status.done)),
         )
 
     def __await__(self) -> Generator[Any, None, Job]:
         return self._wait_async().__await__()
 
     async def _wait_async(self) -> Job:
-        import asyncio
+        def steps() -> Generator[float, None, Job]:  # in threads, whatever asks somebody
+            doubts = Doubts(self._session, back=self._left().back)
+            try:
+                status = yield from self._waiting(doubts, None, None, lambda status: status.ended)
+            except JobError as error:
+                doubts.explain(error, self)
+                raise
+            if status.failed:
+                raise failure(self._session, status.failed, doubts.troubles, job=self)
+            return self
 
-        try:
-            for pause in pauses(self._session):
-                if (await asyncio.to_thread(patiently, self.status)).ended:
-                    break
-                await asyncio.sleep(pause)
-        except asyncio.CancelledError:
-            raise detached_await()(str(self._left())) from None
-        except ChainError as error:
-            raise out_of_sight(error, self._left()) from error
-        return self
+        return await watch_async(steps(), self._left())
 
     def _line(self) -> str:
         return f"deal show {self.deal_id} --watch"
@@ -178,45 +236,64 @@ class Job:
         again = f'lab.job("{self.deal_id}").wait() or {typed(self._line())}'
         return Detached("Detached; the job goes on.", self._line(), f"Reattach: {again}")
 
-    def result(self, index: int = 0, *, wait: bool = True, verify: bool = True) -> Result:
+    @takes(WaitOptions)
+    def result(
+        self, index: int = 0, *, wait: bool = True, verify: bool = True, **options: Unpack[WaitOptions]
+    ) -> Result:
         """The result of one task, downloaded, checked, and decrypted where we hold the key.
 
         Args:
             index: Place of the task in the job, from 0.
             wait: Wait for the task first.
             verify: Refuse content whose hash is not the one on chain.
+            **options: Those of ``WaitOptions``.
 
         Raises:
-            JobError: The task failed, ran out of time, or is not done.
+            JobError: The task failed, ran out of time, or is not done; ``troubles`` say why.
             ObjectNotFoundError: The job has no task of that index.
             IpfsError: The gateway was not reached, or served other content.
             Detached: Interrupted while waiting. The job goes on.
         """
+        known: Mapping[str, Trouble] = {}
         with one_look():
             self._foresee()
             self._ref(index)
             if wait:
-                self._watch(lambda status: status.tasks[index].ended, None, None)
+                _, doubts = self._follow(**options, ended=lambda status: status.tasks[index].ended)
+                known = doubts.troubles
             view = self.status().tasks[index]
-        return fetch_result(self._session, view, self._beneficiary(view.deal_id), verify=verify)
+        return self._fetch(view, known, verify=verify)
 
-    def results(self, *, wait: bool = True, verify: bool = True) -> list[Result]:
+    @takes(WaitOptions)
+    def results(
+        self, *, wait: bool = True, verify: bool = True, **options: Unpack[WaitOptions]
+    ) -> list[Result]:
         """The results of all tasks, downloaded in parallel.
 
         Args:
             wait: Wait for the tasks first.
             verify: As for ``result``.
+            **options: Those of ``WaitOptions``.
 
         Raises:
-            JobError: One of the tasks failed, ran out of time, or is not done.
+            JobError: One of the tasks failed, ran out of time, or is not done; ``troubles`` say why.
             IpfsError: The gateway was not reached, or served other content.
         """
+        known: Mapping[str, Trouble] = {}
         if wait:
-            self.wait()
-        return self._session.each(
-            lambda view: fetch_result(self._session, view, self._beneficiary(view.deal_id), verify=verify),
-            self.status().tasks,
-        )
+            known = self._follow(**options)[1].troubles
+        return self._session.each(lambda view: self._fetch(view, known, verify=verify), self.status().tasks)
+
+    def _fetch(self, view: TaskView, known: Mapping[str, Trouble], *, verify: bool) -> Result:
+        """The result of a task; a task that ended without one says why."""
+        try:
+            return fetch_result(self._session, view, self._beneficiary(view.deal_id), verify=verify)
+        except JobError as error:
+            if view.ended and not view.completed:
+                error.job, error.troubles = self, tuple(find_troubles(self._session, [view], known))
+                for trouble in error.troubles:
+                    error.details |= {"why": trouble.sentence()}
+            raise
 
     def logs(self, index: int | None = None) -> pd.DataFrame:
         """What the app wrote on each worker; only the requester may read it.
@@ -260,7 +337,7 @@ class Job:
         views = self.status().tasks if index is None else [self.status().tasks[index]]
         without = [view for view in views if not view.completed]
         without.sort(key=lambda view: not view.ended)
-        return reason(self._session, without[0]) if without else None
+        return ask(self._session, without[0]).sentence() if without else None
 
     def _ref(self, index: int) -> TaskRef:
         if not 0 <= index < len(self._refs):

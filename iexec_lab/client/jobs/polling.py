@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
-from iexec_lab.client.jobs.status import JobDeal, TaskRef, TaskView
+from iexec_lab.client.jobs.detached import detached_await
+from iexec_lab.client.jobs.status import JobDeal
 from iexec_lab.client.what_is import not_found
-from iexec_lab.errors import CallError, ChainError, JobError
+from iexec_lab.errors import CallError, ChainError, JobError, ValidationError
 from iexec_lab.ethereum.ahead import expect, one_look
 from iexec_lab.ethereum.calls import Call, checked
 from iexec_lab.ethereum.contracts import HUB
@@ -17,9 +18,10 @@ from iexec_lab.plain_text import plain
 from iexec_lab.protocol import TASK_STATUSES, Deal, Task, task_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
     from iexec_lab.client.jobs.detached import Detached
+    from iexec_lab.client.jobs.status import TaskRef, TaskView
     from iexec_lab.client.session import Session
     from iexec_lab.ethereum.rpc import Request
 
@@ -27,19 +29,41 @@ PATIENCE = 60.0
 """Seconds that a node may be away before the wait ends with an error."""
 
 
-_NEWEST: Request = ("eth_getBlockByNumber", ["latest", False])
+NEWEST: Request = ("eth_getBlockByNumber", ["latest", False])
 
 T = TypeVar("T")
 
 
+class Block(NamedTuple):
+    """The newest block; ``time`` in seconds since 1970."""
+
+    number: int
+    time: int
+
+
+def to_head(answer: Any) -> Block:
+    """The block in the answer to ``NEWEST``.
+
+    Raises:
+        CallError: It is none.
+    """
+    block = checked(answer, NEWEST[0])
+    found = block if isinstance(block, dict) else {}
+    return Block(to_int(found.get("number")), to_int(found.get("timestamp")))
+
+
+def read_tasks(session: Session, refs: Sequence[TaskRef]) -> tuple[list[TaskView], Block]:
+    """The tasks as they are now, in one batch, and the newest block from just before."""
+    calls = [_view(session, ref.task_id) for ref in refs]
+    head, *answers = session.rpc.batch([NEWEST, *(call.request() for call in calls)])
+    block = to_head(head)
+    tasks = [Task.from_abi(call.decode(answer)) for call, answer in zip(calls, answers, strict=True)]
+    return [seen(ref, task, block.time) for ref, task in zip(refs, tasks, strict=True)], block
+
+
 def look(session: Session, refs: Sequence[TaskRef]) -> list[TaskView]:
     """The tasks as they are now, in one batch with the chain's clock."""
-    calls = [_view(session, ref.task_id) for ref in refs]
-    *answers, head = session.rpc.batch([*(call.request() for call in calls), _NEWEST])
-    block = checked(head, "eth_getBlockByNumber")
-    now = to_int(block.get("timestamp") if isinstance(block, dict) else None)
-    tasks = [Task.from_abi(call.decode(answer)) for call, answer in zip(calls, answers, strict=True)]
-    return [seen(ref, task, now) for ref, task in zip(refs, tasks, strict=True)]
+    return read_tasks(session, refs)[0]
 
 
 def seen(ref: TaskRef, task: Task, now: int) -> TaskView:
@@ -52,12 +76,12 @@ def seen(ref: TaskRef, task: Task, now: int) -> TaskView:
         raise another_task(ref.task_id, task)
     if task.status >= len(TASK_STATUSES):
         raise CallError(f"The node gives task {ref.task_id} an unknown status: {plain(task.status, 80)}")
-    return TaskView(ref.task_id, ref.deal_id, ref.index, task, now, ref.final_time)
+    return ref.seen(task, now)
 
 
 def foresee_now(session: Session) -> None:
     """Let the chain's clock come along with the next reads."""
-    expect(session.rpc, [_NEWEST])
+    expect(session.rpc, [NEWEST])
 
 
 def foresee_first(session: Session, deal_ids: Sequence[str]) -> None:
@@ -79,21 +103,14 @@ def another_task(task_id: str, task: Task) -> CallError:
     )
 
 
-def look_again(session: Session, refs: Sequence[TaskRef], last: Sequence[TaskView]) -> list[TaskView]:
-    """As ``look``, but tasks that had ended are not asked for again, and nothing is once all had."""
-    ended = {view.task_id: view for view in last if view.ended}
-    left = [ref for ref in refs if ref.task_id not in ended]
-    fresh = {view.task_id: view for view in (look(session, left) if left else ())}
-    return [ended.get(ref.task_id) or fresh[ref.task_id] for ref in refs]
-
-
-def patiently(look: Callable[[], T]) -> T:
+def patiently(look: Callable[[], T], until: float | None = None) -> T:
     """The outcome of ``look``, tried again for a while when the node is away: work that was paid for goes on.
 
     Raises:
-        ChainError: It was away for ``PATIENCE`` seconds.
+        ChainError: It was away for ``PATIENCE`` seconds, or at ``until`` (monotonic seconds).
     """
     end = time.monotonic() + PATIENCE
+    end = end if until is None else min(end, until)
     while True:
         try:
             return look()
@@ -103,10 +120,14 @@ def patiently(look: Callable[[], T]) -> T:
             time.sleep(1)
 
 
+def is_near(session: Session) -> bool:
+    """Whether the node is on this machine."""
+    return urlsplit(session.network.host).hostname in {"127.0.0.1", "localhost", "::1"}
+
+
 def pauses(session: Session) -> Iterator[float]:
     """Seconds between looks: short at first, longer for long work; a loopback node is asked more often."""
-    host = urlsplit(session.network.host).hostname
-    longest = 0.25 if host in {"127.0.0.1", "localhost", "::1"} else 5.0
+    longest = 0.25 if is_near(session) else 5.0
     pause = 0.05
     while True:
         yield pause
@@ -173,7 +194,7 @@ def looks(session: Session, look: Callable[[], T]) -> Iterator[T]:
         time.sleep(max(began + pause - time.monotonic(), 0))
 
 
-def watch(
+def waiting(
     session: Session,
     look: Callable[[], T],
     ended: Callable[[T], bool],
@@ -182,8 +203,10 @@ def watch(
     left: Detached,
     timeout: float | None = None,
     progress: Callable[[T], None] | None = None,
-) -> T:
-    """Look until the work has ended; the one wait of all verbs.
+    doubt: Callable[[T], None] | None = None,
+    least: Callable[[T], float] = lambda _seen: 0.0,
+) -> Generator[float, None, T]:
+    """The one wait of all verbs, as its pauses: yields seconds to sleep, returns the state at the end.
 
     Args:
         session: Where to look.
@@ -193,27 +216,87 @@ def watch(
         left: Raised when the wait is interrupted; its text says how to come back.
         timeout: Seconds to wait; None waits until the deadline of the deal.
         progress: Called with each state.
+        doubt: Called with each state that is not the end; may raise JobError.
+        least: Seconds that the pause after such a state has at least.
 
     Raises:
         JobError: The timeout passed, or the node stays away. The work goes on.
-        Detached: Interrupted. The work goes on.
     """
     end = None if timeout is None else time.monotonic() + timeout
+    for pause in pauses(session):
+        began = time.monotonic()
+        try:
+            seen = patiently(look, end)
+        except ChainError as error:
+            raise out_of_sight(error, left) from error
+        if progress is not None:
+            progress(seen)
+        if ended(seen):
+            return seen
+        if doubt is not None:
+            doubt(seen)
+        rest = None if end is None else end - time.monotonic()
+        if rest is not None and rest <= 0:
+            raise _left_behind(
+                f"{what} did not end within {timeout:g} seconds; the job goes on", {"status": seen}, left
+            )
+        long = max(pause, least(seen)) - (time.monotonic() - began)  # a look is a part of the pause
+        yield max(long if rest is None else min(long, rest), 0)
+    raise AssertionError  # pauses never end
+
+
+def watch(pauses_of: Generator[float, None, T], left: Detached) -> T:
+    """Carry out a ``waiting`` here.
+
+    Raises:
+        JobError: As ``waiting``.
+        Detached: Interrupted. The work goes on.
+    """
     try:
-        for seen in looks(session, look):
-            if progress is not None:
-                progress(seen)
-            if ended(seen):
-                return seen
-            if end is not None and time.monotonic() >= end:
-                raise _left_behind(
-                    f"{what} did not end within {timeout:g} seconds; the job goes on", {"status": seen}, left
-                )
+        while True:
+            time.sleep(next(pauses_of))
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
     except KeyboardInterrupt:
         raise left from None
-    except ChainError as error:
-        raise out_of_sight(error, left) from error
-    raise AssertionError  # looks never end
+
+
+async def watch_async(pauses_of: Generator[float, None, T], left: Detached) -> T:
+    """The same while other work of the event loop goes on; looks are made in threads.
+
+    Raises:
+        JobError: As ``waiting``.
+        CancelledError: Cancelled, as a ``DetachedAwait``. The work goes on.
+    """
+    import asyncio
+
+    def step() -> tuple[float, list[T]]:
+        try:
+            return next(pauses_of), []
+        except StopIteration as end:  # may not leave a thread by itself
+            return 0, [end.value]
+
+    try:
+        while True:
+            pause, found = await asyncio.to_thread(step)
+            if found:
+                return found[0]
+            await asyncio.sleep(pause)
+    except asyncio.CancelledError:
+        raise detached_await()(str(left)) from None
+
+
+def to_timeout(value: Any) -> float | None:
+    """The seconds of a ``timeout``; None for none.
+
+    Raises:
+        ValidationError: It is not a number of seconds.
+    """
+    if value is None:
+        return None
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf"):
+        return value
+    raise ValidationError(f"timeout cannot be {plain(value, 80)}", hint="Give it seconds, 0 or more.")
 
 
 def out_of_sight(error: ChainError, left: Detached) -> JobError:

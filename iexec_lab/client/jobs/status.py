@@ -49,6 +49,11 @@ class TaskView:
         """It ended with a result."""
         return self.task.status == COMPLETED
 
+    @property
+    def settled(self) -> bool:
+        """Nothing can change it; a late task may still be claimed."""
+        return self.task.status in {COMPLETED, FAILED}
+
     def to_json(self) -> dict[str, Any]:
         """The task as the official CLI shows it."""
         shown = {"taskid": self.task_id, **self.task.to_json()}
@@ -111,6 +116,10 @@ class TaskRef:
     deal_id: str
     index: int
     final_time: int
+
+    def seen(self, task: Task, now: int) -> TaskView:
+        """What it is at a time of the chain's clock."""
+        return TaskView(self.task_id, self.deal_id, self.index, task, now, self.final_time)
 
 
 def date(seconds: int) -> str:

@@ -164,13 +164,19 @@ def draft_request(
     return signing.draft(session, "requestorder", values)  # type: ignore[return-value]
 
 
-def find_matches(session: Session, request: Request, beside: Callable[[Match], None] | None = None) -> Found:
+def find_matches(
+    session: Session,
+    request: Request,
+    beside: Callable[[Match], None] | None = None,
+    chosen: Callable[[str], None] = lambda _workerpool: None,
+) -> Found:
     """The cheapest matches for all tasks; a stale order is passed over for the next one.
 
     Args:
         session: Where to look.
         request: What is wished for.
         beside: Called with the first match before it is checked, to begin what takes time.
+        chosen: Called with each workerpool before its order is checked.
 
     Raises:
         OrderError: Nothing on the market fits; the message says what is missing.
@@ -179,9 +185,9 @@ def find_matches(session: Session, request: Request, beside: Callable[[Match], N
     session.foresee_signing()
     known = None if session.knows_registries else _glance(session, request)
     if known is None:
-        return _find_matches(session, request, look_up(session, request), books, beside)
+        return _find_matches(session, request, look_up(session, request), books, beside, chosen)
     try:
-        return _find_matches(session, request, known, books, beside)
+        return _find_matches(session, request, known, books, beside, chosen)
     except (OrderError, ServiceError):
         look_up(session, request)  # that there is no such app is the first to be told
         raise
@@ -193,6 +199,7 @@ def _find_matches(
     known: Known,
     books: Mapping[str, Begun[list[Any]]],
     beside: Callable[[Match], None] | None,
+    chosen: Callable[[str], None],
 ) -> Found:
     offers, confidential = _read_offers(session, request, known, books)
     wanted = wanted_tag(session, request, known, confidential=confidential)
@@ -218,6 +225,7 @@ def _find_matches(
         if choice.tag != wish.tag and not notes:
             notes = (f"tag {','.join(decode_tag(choice.tag))}: the dataset is used in an enclave",)
         match = _to_match(session, request, choice, left)
+        chosen(choice.workerpool.workerpool)
         if beside and not matches:
             beside(match)
         try:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypedDict
 
 from iexec_lab.client.options import AMOUNT_FORMS, Opt
+from iexec_lab.client.wait_options import WaitOptions
 
 
 class ExecutionOptions(TypedDict, total=False):
@@ -133,7 +134,7 @@ class ExecutionOptions(TypedDict, total=False):
     ]
 
 
-class RunOptions(ExecutionOptions, total=False):
+class RunOptions(ExecutionOptions, WaitOptions, total=False):
     """What ``app run`` takes besides them."""
 
     use_voucher: Annotated[bool, Opt("flag", "pay with the wallet's voucher", default=False)]

@@ -46,6 +46,9 @@ class Frame(NamedTuple):
         left_out = getattr(facts, "left_out", 0)
         if left_out:
             about["left_out"] = left_out
+        remark = getattr(facts, "remark", "")
+        if remark:
+            about["remark"] = remark
         kind = self.kind if isinstance(self.kind, str) else self.kind(facts)
         return frames.build(kind, found, single=self.rows is None, **about)
 

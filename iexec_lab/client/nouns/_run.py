@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from iexec_lab.client.jobs.bulks import read_bulk
 from iexec_lab.client.jobs.job import Job
+from iexec_lab.client.jobs.polling import to_timeout
 from iexec_lab.client.matching import offers, preflight, signing
 from iexec_lab.client.matching.bulk import check_bulk, prepare_bulk
 from iexec_lab.client.matching.check import foresee_plan
 from iexec_lab.client.matching.request import Request
 from iexec_lab.client.matching.send import GAS_OF_A_MATCH, check_payment, send_match
+from iexec_lab.client.matching.served import Served
 from iexec_lab.client.matching.sponsor import Sponsor
 from iexec_lab.client.permit import spend
 from iexec_lab.client.plan import most_of
-from iexec_lab.errors import BalanceError
+from iexec_lab.errors import BalanceError, ValidationError
 from iexec_lab.ethereum.ahead import expect
 from iexec_lab.ethereum.calls import Call
 from iexec_lab.ethereum.contracts import APP
@@ -51,11 +53,13 @@ class RunPlan:
         plan: Action, cost and terms, as the gate shows them.
         matches: One for each deal; our own orders are unsigned.
         sponsor: The voucher that helps to pay, if any.
+        remarks: What speaks against it; in the plan too.
     """
 
     plan: Plan
     matches: tuple[Match, ...]
     sponsor: Sponsor | None = None
+    remarks: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """The plan for a person: action, cost, terms."""
@@ -87,7 +91,7 @@ def plan_run(session: Session, app: str, options: Mapping[str, Any], *, shown: b
     values = dict(options)
     unchecked = values.pop("skip_preflight_check")
     use_voucher, voucher = values.pop("use_voucher"), values.pop("voucher_address")
-    del values["watch"]  # the verb's own
+    check_wait(values.pop("timeout"), fail_fast=values.pop("fail_fast"), waits=values.pop("watch"))
     request = Request.read(session, app, values | {"bulk": _bulk(session, values["bulk"])})
     sponsor = Sponsor.find(session, voucher) if use_voucher or voucher else None
     shown = shown or session.network.real_value
@@ -116,6 +120,18 @@ def _bulk(session: Session, given: Any) -> Bulk | None:
         if isinstance(cid, str) and not cid.startswith("0x"):
             return read_bulk(session, cid)
     return prepare_bulk(session, words)
+
+
+def check_wait(timeout: Any, *, fail_fast: bool, waits: bool) -> None:
+    """Look at the options of a wait before anything is paid.
+
+    Raises:
+        ValidationError: A value is wrong, or nothing is waited for.
+    """
+    to_timeout(timeout)
+    if not waits and (timeout is not None or fail_fast):
+        name = "fail_fast" if timeout is None else "timeout"
+        raise ValidationError(f"{name} is for a run that is waited for", hint="Add watch=True.")
 
 
 def publish_request(session: Session, app: str, options: Mapping[str, Any], *, force: bool) -> str:
@@ -184,7 +200,8 @@ def _plan(
     shown: bool,
 ) -> RunPlan:
     """Choose orders for all tasks and say what they cost; gas and stake only if they will be shown."""
-    found = offers.find_matches(session, request, beside)
+    served = Served(session)
+    found = offers.find_matches(session, request, beside, served.ask)
     matches = [match for match, _ in found.matches]
     first = matches[0]
     stake = None if sponsor and not shown else session.hub.view_account(first.request.requester).stake
@@ -206,7 +223,6 @@ def _plan(
         "tag": ",".join(decode_tag(first.tag)) or "none",
         "datasets": len(request.bulk.orders) if request.bulk is not None else None,
         "params": first.request.params,
-        "notes": "; ".join(found.notes) or None,
     }
     if sponsor:
         total = sum(match.task_cost * volume for match, volume in found.matches)
@@ -216,10 +232,12 @@ def _plan(
     if shown and stake is not None:
         gas = session.price_of(GAS_OF_A_MATCH * len(matches))
         details["stake_left_nrlc"] = stake - cost
+    remarks = served.remarks(match.workerpool.workerpool for match in matches)
+    details["notes"] = "; ".join((*found.notes, *remarks)) or None
     terms = {name: value for name, value in details.items() if value is not None}
     ours = dict.fromkeys(order for match in matches for order in match.unsigned)
     plan = session.plan("app run", cost_nrlc=cost, cost_wei=gas, signs=ours, **terms)
-    return RunPlan(plan, tuple(matches), sponsor)
+    return RunPlan(plan, tuple(matches), sponsor, remarks)
 
 
 def carry_out(permit: Permit, plan: RunPlan) -> Job:

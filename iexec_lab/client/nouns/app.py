@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal, Unpack, overload
 
+from iexec_lab.client.jobs.doubts import on_stderr
 from iexec_lab.client.jobs.job import Job
 from iexec_lab.client.jobs.status import JobStatus
 from iexec_lab.client.matching.preflight import app_framework
@@ -190,6 +191,7 @@ class Apps(Asset):
         *,
         dry_run: Literal[False] = False,
         progress: Callable[[JobStatus], None] | None = None,
+        tell: Callable[[str], None] | None = None,
         force: bool = False,
         **options: Unpack[RunOptions],
     ) -> Job: ...
@@ -201,6 +203,7 @@ class Apps(Asset):
         *,
         dry_run: Literal[True],
         progress: Callable[[JobStatus], None] | None = None,
+        tell: Callable[[str], None] | None = None,
         force: bool = False,
         **options: Unpack[RunOptions],
     ) -> RunPlan: ...
@@ -212,6 +215,7 @@ class Apps(Asset):
         *,
         dry_run: bool,
         progress: Callable[[JobStatus], None] | None = None,
+        tell: Callable[[str], None] | None = None,
         force: bool = False,
         **options: Unpack[RunOptions],
     ) -> Job | RunPlan: ...
@@ -223,6 +227,7 @@ class Apps(Asset):
         *,
         dry_run: bool = False,
         progress: Callable[[JobStatus], None] | None = None,
+        tell: Callable[[str], None] | None = None,
         force: bool = False,
         **options: Unpack[RunOptions],
     ) -> Job | RunPlan:
@@ -235,6 +240,8 @@ class Apps(Asset):
             app: Address or ENS name of the app.
             dry_run: Return the plan; sign nothing.
             progress: Called with the job's status while waiting.
+            tell: Called with remarks about the orders chosen, and as for ``job.wait``; by default standard
+                error has them.
             force: Do it without asking.
             **options: Those of ``RunOptions``.
 
@@ -246,12 +253,21 @@ class Apps(Asset):
             OrderError: No orders on the market fit (the message says what is missing), or a check failed.
             BalanceError: The account does not hold the price.
             AbortedError: It was not confirmed.
+            JobError: As ``job.wait``, with ``watch``.
         """
         plan = plan_run(self.session, app, options, shown=dry_run)
         if dry_run:
             return plan
-        job = carry_out(spend(self.session, plan.plan, force=force), plan)
-        return job.wait(progress=progress) if options.get("watch") else job
+        session = self.session
+        if force or session.confirm is None or not plan.plan.real_value:  # nobody is shown the plan
+            for remark in plan.remarks:
+                (tell or on_stderr)(remark)
+        job = carry_out(spend(session, plan.plan, force=force), plan)
+        if not options.get("watch"):
+            return job
+        return job.wait(
+            options.get("timeout"), fail_fast=bool(options.get("fail_fast")), progress=progress, tell=tell
+        )
 
     @takes(ExecutionOptions, category=0, app_price=0, dataset_price=0, workerpool_price=0)
     def request_execution(self, app: str, *, force: bool = False, **options: Unpack[ExecutionOptions]) -> str:

@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, Unpack
 
 from iexec_lab.client.jobs.bulks import task_rows
+from iexec_lab.client.jobs.detached import typed
+from iexec_lab.client.jobs.failures import failure
 from iexec_lab.client.jobs.job import Job
-from iexec_lab.client.jobs.polling import foresee_first, foresee_now, look, look_again, looks, read_deals
+from iexec_lab.client.jobs.lookout import Lookout
+from iexec_lab.client.jobs.polling import foresee_first, foresee_now, look, looks, read_deals, to_timeout
+from iexec_lab.client.jobs.running import find_deals
 from iexec_lab.client.jobs.status import JobDeal, JobStatus, TaskView, date
 from iexec_lab.client.nouns._noun import Frame, Noun
 from iexec_lab.client.nouns._pandas import pd
+from iexec_lab.client.options import takes
 from iexec_lab.client.permit import Permit, spend
-from iexec_lab.errors import JobError
+from iexec_lab.client.wait_options import WaitOptions
+from iexec_lab.errors import CallError, JobError
 from iexec_lab.ethereum.ahead import one_look
-from iexec_lab.ethereum.calls import latest_block
+from iexec_lab.ethereum.calls import Call, attempt, latest_block
 from iexec_lab.ethereum.contracts import HUB
+from iexec_lab.ethereum.hub import MOST_CATEGORIES
 from iexec_lab.ethereum.rpc import to_int
 from iexec_lab.protocol import NULL_ADDRESS, to_bytes32
-from iexec_lab.protocol.states import ACTIVE, REVEALING, UNSET
+from iexec_lab.protocol.states import Category
 from iexec_lab.services.market import DealFilters, DealPage
+from iexec_lab.services.market_rows import DealRow
 
 CLAIM_GAS = 55_000
 INITIALIZE_AND_CLAIM_GAS = 250_000
 """Gas that one task may take in claimArray and initializeAndClaimArray, as the official SDK estimates it."""
 
+_LATEST = 9_000_000_000  # in the year 2255: no date of a frame is after 2261
+
 
 def _claim_rows(facts: dict[str, Any]) -> list[dict[str, Any]]:
-    hashes = ", ".join(sent["txHash"] for sent in facts["transactions"])
     return [
-        {"index": index, "task_id": task_id, "tx_hash": hashes} for index, task_id in facts["claimed"].items()
+        {"deal_id": view.deal_id, "index": view.index, "task_id": view.task_id, "tx_hash": tx_hash}
+        for view, tx_hash in facts["tasks"]
     ]
 
 
@@ -40,11 +50,19 @@ class Deals(Noun):
         "show": Frame("deal", one=lambda facts: facts["deal"]),
         "tasks": Frame("task", lambda facts: facts),
         "claim": Frame("claim", _claim_rows),
+        "claim_all": Frame("claim", _claim_rows),
         "list": Frame("deal", lambda page: page.deals),
     }
 
+    @takes(WaitOptions)
     def show(
-        self, dealid: str, *, watch: bool = False, progress: Callable[[JobStatus], None] | None = None
+        self,
+        dealid: str,
+        *,
+        watch: bool = False,
+        progress: Callable[[JobStatus], None] | None = None,
+        tell: Callable[[str], None] | None = None,
+        **options: Unpack[WaitOptions],
     ) -> pd.DataFrame:
         """A deal as the hub knows it.
 
@@ -52,25 +70,41 @@ class Deals(Noun):
             dealid: 32 bytes as 0x text.
             watch: Wait until all its tasks have ended.
             progress: Called with the status after each look, while waiting.
+            tell: As for ``job.wait``.
+            **options: Those of ``WaitOptions``.
 
         Returns:
             DataFrame, one row: the terms, prices in nRLC (``app_price_nrlc`` ...), times in UTC.
 
         Raises:
             ObjectNotFoundError: No such deal.
+            JobError: As ``job.wait``, while waiting.
         """
-        return self._draw("show", self._fetch_show(dealid, watch=watch, progress=progress))
+        facts = self._fetch_show(dealid, watch=watch, progress=progress, tell=tell, **options)
+        if watch and facts["failedTasks"]:
+            job = Job(self.session, [facts["deal"]["dealid"]])
+            raise failure(self.session, job.status().failed, job=job)
+        return self._draw("show", facts)
 
     def _fetch_show(
-        self, dealid: str, *, watch: bool = False, progress: Callable[[JobStatus], None] | None = None
+        self,
+        dealid: str,
+        *,
+        watch: bool = False,
+        progress: Callable[[JobStatus], None] | None = None,
+        tell: Callable[[str], None] | None = None,
+        timeout: float | None = None,
+        fail_fast: bool = False,
     ) -> dict[str, Any]:
+        to_timeout(timeout)
         with one_look():
             foresee_now(self.session)
             [held] = read_deals(self.session, [to_bytes32(dealid)])
             if not watch:
                 return {"deal": _deal_json(held, self.session.hub.now())}
-        job = Job(self.session, [held.deal_id]).wait(progress=progress)
-        status = job.status()
+        status, _ = Job(self.session, [held.deal_id])._follow(  # noqa: SLF001 - the end may be a failure
+            timeout, fail_fast=fail_fast, progress=progress, tell=tell
+        )
         return {
             "tasksCount": status.total,
             "completedTasksCount": status.completed,
@@ -120,13 +154,8 @@ class Deals(Noun):
             ObjectNotFoundError: No such deal.
         """
         [held] = read_deals(self.session, [to_bytes32(dealid)])
-        refs, last = held.refs(), None
-
-        def see() -> JobStatus:
-            views = look_again(self.session, refs, last.tasks) if last else look(self.session, refs)
-            return JobStatus(tuple(views))
-
-        for status in looks(self.session, see):
+        lookout, last = Lookout(self.session, held.refs()), None
+        for status in looks(self.session, lambda: JobStatus(tuple(lookout.look()))):
             if last is None or status.counts != last.counts:
                 yield status
             if status.ended:
@@ -137,7 +166,7 @@ class Deals(Noun):
         """Get back the price of all tasks that nobody finished before the deadline.
 
         Returns:
-            DataFrame, one row per task: ``index``, ``task_id``, ``tx_hash``.
+            DataFrame, one row per task: ``deal_id``, ``index``, ``task_id``, ``tx_hash``.
 
         Raises:
             ObjectNotFoundError: No such deal.
@@ -152,34 +181,66 @@ class Deals(Noun):
         views = look(session, held.refs())
         if views[0].now < held.final_time:
             raise JobError(f"Cannot claim a deal before reaching the final time: {date(held.final_time)} UTC")
-        started = [view for view in views if view.task.status in {ACTIVE, REVEALING}]
-        unset = [view for view in views if view.task.status == UNSET]
-        if not started and not unset:
+        late = [view for view in views if not view.settled]
+        if not late:
             raise JobError("Nothing to claim")
-        plan = session.plan(
-            "deal claim", cost_wei=session.some_gas, deal=held.deal_id, tasks=len(started) + len(unset)
-        )
-        transactions = self._send(spend(session, plan, force=force), started, unset)
-        claimed = {str(view.index): view.task_id for view in [*started, *unset]}
-        return {"claimed": claimed, "transactions": transactions}
+        plan = session.plan("deal claim", cost_wei=session.some_gas, deal=held.deal_id, tasks=len(late))
+        facts = self._send(spend(session, plan, force=force), late)
+        return {"claimed": {str(view.index): view.task_id for view, _ in facts["tasks"]}, **facts}
 
-    def _send(self, permit: Permit, started: list[TaskView], unset: list[TaskView]) -> list[dict[str, str]]:
-        """Send as few transactions as the block's gas limit allows."""
+    def claim_all(self, *, force: bool = False) -> pd.DataFrame:
+        """Get back the price of all late tasks of all deals that the wallet paid for, as ``jobs`` shows them.
+
+        Returns:
+            DataFrame, one row per task: ``deal_id``, ``index``, ``task_id``, ``tx_hash``.
+
+        Raises:
+            WalletError: There is no wallet.
+            JobError: Nothing is left to claim.
+            MarketError: The market was not reached.
+            AbortedError: It was not confirmed.
+        """
+        return self._draw("claim_all", self._fetch_claim_all(force=force))
+
+    def _fetch_claim_all(self, *, force: bool = False) -> dict[str, Any]:
+        session = self.session
+        deals, _ = find_deals(session, session.own_address, None)
+        claimable = [looked for looked in deals if looked.claimable]
+        late = [view for looked in claimable for view in looked.late]
+        if not late:
+            raise JobError("Nothing to claim", hint=f"See all deals: {typed('jobs --all')}.")
+        plan = session.plan(
+            "deal claim",
+            cost_wei=session.some_gas,
+            deals=", ".join(looked.held.deal_id for looked in claimable),
+            tasks=len(late),
+            claimed_nrlc=sum(looked.claimable for looked in claimable),
+        )
+        facts = self._send(spend(session, plan, force=force), late)
+        claimed: dict[str, dict[str, str]] = {}
+        for view, _ in facts["tasks"]:
+            claimed.setdefault(view.deal_id, {})[str(view.index)] = view.task_id
+        return {"claimed": claimed, "amount": str(plan.details["claimed_nrlc"]), **facts}
+
+    def _send(self, permit: Permit, late: Sequence[TaskView]) -> dict[str, Any]:
+        """Send as few transactions as the block's gas limit allows: those sent, and the one of each task."""
         limit = to_int(latest_block(self.session.rpc).get("gasLimit"))
         hub = self.session.network.hub
         calls = []
-        for views in _chunks(started, limit // CLAIM_GAS):
+        for views in _chunks([view for view in late if view.task.exists], limit // CLAIM_GAS):
             ids = [bytes.fromhex(view.task_id[2:]) for view in views]
-            calls.append(("claimArray", HUB.claimArray.encode(ids)))
+            calls.append(("claimArray", HUB.claimArray.encode(ids), views))
+        unset = [view for view in late if not view.task.exists]
         for views in _chunks(unset, limit // INITIALIZE_AND_CLAIM_GAS):
             ids = [bytes.fromhex(view.deal_id[2:]) for view in views]
             data = HUB.initializeAndClaimArray.encode(ids, [view.index for view in views])
-            calls.append(("initializeAndClaimArray", data))
-        receipts = permit.send_many([(hub, data) for _, data in calls])
-        return [
-            {"txHash": receipt.tx_hash, "type": kind}
-            for (kind, _), receipt in zip(calls, receipts, strict=True)
-        ]
+            calls.append(("initializeAndClaimArray", data, views))
+        receipts = permit.send_many([(hub, data) for _, data, _ in calls])
+        sent = [*zip(calls, receipts, strict=True)]
+        return {
+            "transactions": [{"txHash": receipt.tx_hash, "type": kind} for (kind, _, _), receipt in sent],
+            "tasks": [(view, receipt.tx_hash) for (_, _, views), receipt in sent for view in views],
+        }
 
     def list(
         self,
@@ -203,7 +264,7 @@ class Deals(Noun):
                 ``workerpoolorder_hash``, ``requestorder_hash``; each must be met exactly.
 
         Returns:
-            DataFrame, one row per deal, with the columns of ``show``.
+            DataFrame, one row per deal, with the columns of ``show`` except ``sponsor``.
 
         Raises:
             ValidationError: An unknown filter, or a value that it cannot have.
@@ -227,8 +288,37 @@ class Deals(Noun):
             requester = self.session.address
         market = self.session.market
         if page is not None:
-            return market.deals(page=page, page_size=page_size, requester=requester, **filters)
-        return market.deals_all(limit=limit, requester=requester, **filters)
+            found = market.deals(page=page, page_size=page_size, requester=requester, **filters)
+        else:
+            found = market.deals_all(limit=limit, requester=requester, **filters)
+        self._add_deadlines(found.deals)
+        return found
+
+    def _add_deadlines(self, deals: Sequence[DealRow]) -> None:
+        """What the market does not tell and follows from the category; without a node it stays unknown."""
+        numbers = sorted({int(deal["category"]) for deal in deals if "category" in deal})[:MOST_CATEGORIES]
+        if not numbers:
+            return
+        hub = self.session.hub
+        try:
+            ratio, categories = self.session.together(
+                lambda: hub.ratios.final,
+                lambda: attempt(
+                    hub.rpc, [Call(hub.address, HUB.viewCategory, (number,)) for number in numbers]
+                ),
+            )
+        except CallError:
+            return
+        seconds = {
+            number: Category.from_abi(found).work_clock_time_ref
+            for number, found in zip(numbers, categories, strict=True)
+            if not isinstance(found, CallError)
+        }
+        for deal in deals:
+            lasts = seconds.get(int(deal.get("category", -1)))
+            final = int(deal.get("startTime", 0)) + ratio * (lasts or 0)
+            if lasts is not None and "startTime" in deal and final < _LATEST:
+                deal["finalTime"] = final
 
 
 def _deal_json(held: JobDeal, now: int) -> dict[str, Any]:
@@ -241,6 +331,6 @@ def _deal_json(held: JobDeal, now: int) -> dict[str, Any]:
     }
 
 
-def _chunks(views: list[TaskView], size: int) -> list[list[TaskView]]:
+def _chunks(views: Sequence[TaskView], size: int) -> Sequence[Sequence[TaskView]]:
     step = max(size, 1)
     return [views[start : start + step] for start in range(0, len(views), step)]

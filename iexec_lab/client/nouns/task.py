@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from iexec_lab.client.jobs.detached import Detached, typed
+from iexec_lab.client.jobs.doubts import Doubts
 from iexec_lab.client.jobs.download import (
     beneficiary_key_file,
     check_downloadable,
@@ -14,6 +15,7 @@ from iexec_lab.client.jobs.download import (
     fetch_result,
     read_key,
 )
+from iexec_lab.client.jobs.failures import failure
 from iexec_lab.client.jobs.logs import fetch_logs, workerpool_api
 from iexec_lab.client.jobs.polling import (
     another_task,
@@ -22,13 +24,17 @@ from iexec_lab.client.jobs.polling import (
     looks,
     read_deals,
     seen,
+    to_timeout,
+    waiting,
     watch,
 )
 from iexec_lab.client.jobs.result import Result
 from iexec_lab.client.jobs.status import JobDeal, TaskRef, TaskView, date
 from iexec_lab.client.nouns._noun import Frame, Noun
 from iexec_lab.client.nouns._pandas import pd
+from iexec_lab.client.options import takes
 from iexec_lab.client.permit import send
+from iexec_lab.client.wait_options import WaitOptions
 from iexec_lab.client.what_is import not_found
 from iexec_lab.errors import JobError, ServiceError
 from iexec_lab.ethereum.ahead import one_look
@@ -56,6 +62,7 @@ class Tasks(Noun):
         "claim": Frame("receipt"),
     }
 
+    @takes(WaitOptions)
     def show(
         self,
         taskid: str,
@@ -66,6 +73,8 @@ class Tasks(Noun):
         beneficiary_keystoredir: str | None = None,
         beneficiary_key_file: str | None = None,
         progress: Callable[[TaskView], None] | None = None,
+        tell: Callable[[str], None] | None = None,
+        **options: Unpack[WaitOptions],
     ) -> pd.DataFrame:
         """A task as it is on chain.
 
@@ -78,28 +87,32 @@ class Tasks(Noun):
             beneficiary_keystoredir: Folder of the beneficiary's key (default: ``.secrets/beneficiary``).
             beneficiary_key_file: Name of the key's file in it (default: the beneficiary's).
             progress: Called with the task after each look, while waiting.
+            tell: As for ``job.wait``.
+            **options: Those of ``WaitOptions``.
 
         Returns:
             DataFrame, one row: ``status``, deadlines in UTC, ``storage`` and ``location`` of the result ...
 
         Raises:
             ObjectNotFoundError: No such task.
-            JobError: Its result cannot be downloaded, or the key is missing.
+            JobError: As ``wait``, while waiting; its result cannot be downloaded, or the key is missing.
             IpfsError: The gateway was not reached, or served other content.
             CryptoError: The result cannot be decrypted or written.
         """
-        return self._draw(
-            "show",
-            self._fetch_show(
-                taskid,
-                watch=watch,
-                download=download,
-                decrypt=decrypt,
-                beneficiary_keystoredir=beneficiary_keystoredir,
-                beneficiary_key_file=beneficiary_key_file,
-                progress=progress,
-            ),
+        facts = self._fetch_show(
+            taskid,
+            watch=watch,
+            download=download,
+            decrypt=decrypt,
+            beneficiary_keystoredir=beneficiary_keystoredir,
+            beneficiary_key_file=beneficiary_key_file,
+            progress=progress,
+            tell=tell,
+            **options,
         )
+        if watch:
+            self._require_result(facts)
+        return self._draw("show", facts)
 
     def _fetch_show(
         self,
@@ -111,8 +124,15 @@ class Tasks(Noun):
         beneficiary_keystoredir: str | None = None,
         beneficiary_key_file: str | None = None,
         progress: Callable[[TaskView], None] | None = None,
+        tell: Callable[[str], None] | None = None,
+        timeout: float | None = None,
+        fail_fast: bool = False,
     ) -> dict[str, Any]:
-        view = self._wait(taskid, None, progress) if watch else self._look(taskid)
+        to_timeout(timeout)
+        if watch:
+            view = self._wait(taskid, timeout, fail_fast=fail_fast, progress=progress, tell=tell)
+        else:
+            view = self._look(taskid)
         shown: dict[str, Any] = {"task": view.to_json(), "claimable": view.status == "TIMEOUT"}
         if download and view.completed:
             name = download if isinstance(download, str) else view.task_id
@@ -138,30 +158,52 @@ class Tasks(Noun):
             last = view
 
     def wait(
-        self, taskid: str, timeout: float | None = None, *, progress: Callable[[TaskView], None] | None = None
+        self,
+        taskid: str,
+        timeout: float | None = None,
+        *,
+        fail_fast: bool = False,
+        progress: Callable[[TaskView], None] | None = None,
+        tell: Callable[[str], None] | None = None,
     ) -> pd.DataFrame:
-        """Wait until the task has ended, successfully or not.
+        """Wait until the task has ended.
 
         Args:
             taskid: 32 bytes as 0x text.
-            timeout: Seconds to wait; None waits until the deadline of the deal.
+            timeout: As for ``job.wait``.
+            fail_fast: As for ``job.wait``.
             progress: Called with the task after each look.
+            tell: As for ``job.wait``.
 
         Returns:
             DataFrame, one row, as from ``show``.
 
         Raises:
             ObjectNotFoundError: No such task.
-            JobError: The timeout passed. The task goes on.
+            JobError: It ended without a result; ``troubles`` say why. Or the timeout passed, or nobody goes
+                on with it: then the task goes on.
             Detached: Interrupted. The task goes on.
         """
-        return self._draw("wait", self._fetch_wait(taskid, timeout, progress=progress))
+        facts = self._fetch_wait(taskid, timeout, fail_fast=fail_fast, progress=progress, tell=tell)
+        self._require_result(facts)
+        return self._draw("wait", facts)
 
     def _fetch_wait(
-        self, taskid: str, timeout: float | None = None, *, progress: Callable[[TaskView], None] | None = None
+        self,
+        taskid: str,
+        timeout: float | None = None,
+        *,
+        fail_fast: bool = False,
+        progress: Callable[[TaskView], None] | None = None,
+        tell: Callable[[str], None] | None = None,
     ) -> dict[str, Any]:
-        view = self._wait(taskid, timeout, progress)
+        view = self._wait(taskid, timeout, fail_fast=fail_fast, progress=progress, tell=tell)
         return {"task": view.to_json(), "claimable": view.status == "TIMEOUT"}
+
+    def _require_result(self, facts: dict[str, Any]) -> None:
+        """Raise the error of a task that ended without a result."""
+        if facts["task"]["statusName"] != "COMPLETED":
+            raise failure(self.session, [self._look(facts["task"]["taskid"])])
 
     def result(
         self,
@@ -306,20 +348,33 @@ class Tasks(Noun):
         return lambda: seen.pop() if seen else look(self.session, [ref])[0]
 
     def _wait(
-        self, taskid: str, timeout: float | None, progress: Callable[[TaskView], None] | None
+        self,
+        taskid: str,
+        timeout: float | None,
+        *,
+        fail_fast: bool,
+        progress: Callable[[TaskView], None] | None,
+        tell: Callable[[str], None] | None,
     ) -> TaskView:
-        look_again = self._looker(self._look(taskid))
         line = f"task show {taskid} --watch"
         back = f"Come back: lab.task.wait({taskid!r}) or {typed(line)}"
-        return watch(
+        left = Detached("Detached; the task goes on.", line, back)
+        doubts = Doubts(self.session, fail_fast=fail_fast, tell=tell, back=back)
+        pauses = waiting(
             self.session,
-            look_again,
+            self._looker(self._look(taskid)),
             lambda seen: seen.ended,
-            what="The task",
-            left=Detached("Detached; the task goes on.", line, back),
-            timeout=timeout,
+            what=f"Task {taskid}",
+            left=left,
+            timeout=to_timeout(timeout),
             progress=progress,
+            doubt=lambda view: doubts.consider([view]),
         )
+        try:
+            return watch(pauses, left)
+        except JobError as error:
+            doubts.explain(error)
+            raise
 
     def _decrypt(self, path: Path, view: TaskView, folder: str | None, name: str | None) -> None:
         """Replace an encrypted zip by the decrypted one."""

@@ -10,7 +10,7 @@ from iexec_lab.commands import asset_commands
 from iexec_lab.commands.context import address_of
 from iexec_lab.commands.dry_run import planned
 from iexec_lab.commands.handlers import calling, done, given
-from iexec_lab.commands.job_outcome import follow
+from iexec_lab.commands.job_outcome import follow, wait_limits
 from iexec_lab.commands.options import (
     CHAIN,
     FORCE,
@@ -53,12 +53,19 @@ def run(context: Context, args: Namespace) -> Outcome:
         )
     lab = context.lab(args)
     values = _given(context, args, RunOptions, lab.session.network.id)
-    values["watch"] = False  # waited for below, with progress
+    watch = args.watch or args.download is not None
+    limits = wait_limits(args, watch=watch)
+    for name in ("watch", *limits):  # waited for below, with progress
+        values.pop(name, None)
     with context.face.working("Preparing the deal"):
-        job = lab.app.run(**values, dry_run=args.dry_run)
+        job = lab.app.run(**values, dry_run=args.dry_run, tell=_silence if args.raw else context.face.warn)
     if isinstance(job, RunPlan):
         return planned(job)
-    return follow(context, lab, job, watch=args.watch or args.download is not None, download=args.download)
+    return follow(context, job, watch=watch, download=args.download, **limits)
+
+
+def _silence(_text: str) -> None:
+    """``--raw``: what the official CLI does not say."""
 
 
 def request_execution(context: Context, args: Namespace) -> Outcome:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from iexec_lab.commands.dry_run import DRY_RUN, rehearsable
 from iexec_lab.commands.handlers import calling, done
-from iexec_lab.commands.job_outcome import brief, failure, sentences
+from iexec_lab.commands.job_outcome import brief, sentences, wait_limits
 from iexec_lab.commands.job_progress import telling
-from iexec_lab.commands.options import FORCE, READS, SENDS, WATCH
-from iexec_lab.commands.tree import Argument, Command
+from iexec_lab.commands.options import FORCE, READS, SENDS, flag, watching
+from iexec_lab.commands.tree import PROGRAM, Argument, Command
+from iexec_lab.errors import UsageError
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -22,16 +24,42 @@ _DEAL = Argument("dealid", "deal", "the deal", required=True)
 
 def show(context: Context, args: Namespace) -> Outcome:
     lab = context.lab(args)
+    limits = wait_limits(args, watch=args.watch)
     with context.face.working("Waiting for the tasks" if args.watch else "Reading the deal") as step:
-        outcome = done(lab, "deal.show", dealid=args.dealid, watch=args.watch, progress=telling(step, lab))
+        outcome = done(
+            lab,
+            "deal.show",
+            dealid=args.dealid,
+            watch=args.watch,
+            progress=telling(step),
+            tell=context.face.warn,
+            **limits,
+        )
     if args.watch:
         shown = {name: value for name, value in brief(outcome.raw).items() if name != "deal"}
         outcome = replace(outcome, said=f"Deal {args.dealid}: all tasks ended.", shown=shown)
     failed = outcome.raw.get("failedTasks")
     if not failed:
         return outcome
-    error = failure(failed, lab.job(args.dealid))
-    return replace(outcome, failed=sentences(failed), shows=True, error=error)
+    from iexec_lab.client.jobs.failures import failure
+
+    job = lab.job(args.dealid)
+    error = failure(lab.session, job.status().failed, job=job)
+    return replace(outcome, failed=sentences(failed, error), shows=True, error=error)
+
+
+def claim(context: Context, args: Namespace) -> Outcome:
+    if args.all and args.dealid:
+        raise UsageError("Option --all claims all late deals", hint="Name a deal or --all, not both.")
+    if not args.all and not args.dealid:
+        raise UsageError(
+            "missing required argument 'dealid'",
+            usage=f"{PROGRAM} deal claim <dealid> [options]",
+            hint="Or add --all: all late deals of the wallet.",
+        )
+    if args.all:
+        return calling("deal.claim_all", doing="Claiming", said="Claimed {amount} nRLC.")(context, args)
+    return calling("deal.claim", doing="Claiming", said="Claimed.")(context, args)
 
 
 COMMANDS = (
@@ -40,15 +68,15 @@ COMMANDS = (
         "show a deal, or wait for its tasks",
         show,
         args=(_DEAL,),
-        options=(*READS, WATCH),
+        options=(*READS, *watching()),
         example="deal show 0x5b1e...c3 --watch",
     ),
     Command(
         ("deal", "claim"),
         "get back what was paid for tasks that nobody finished",
-        calling("deal.claim", doing="Claiming", said="Claimed."),
-        args=(_DEAL,),
-        options=(*SENDS, FORCE),
+        rehearsable(claim),
+        args=(Argument("dealid", "deal", "the deal"),),
+        options=(*SENDS, FORCE, DRY_RUN, flag("--all", "everything that is claimable for this wallet")),
         example="deal claim 0x5b1e...c3",
         notes="Possible once the deadline of the deal has passed.",
         spends=True,

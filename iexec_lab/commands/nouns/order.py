@@ -138,7 +138,7 @@ def fill(context: Context, args: Namespace) -> Outcome:
             chosen["datasetorder"],
             **given(args, ("params", "skip_preflight_check", "use_voucher", "voucher_address", "force")),
         )
-    return follow(context, lab, answer.facts, verb="order.fill")
+    return follow(context, answer.facts, verb="order.fill")
 
 
 def _local(context: Context, lab: IExec, required: list[str]) -> dict[str, dict[str, Any]]:

@@ -6,7 +6,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.commands.context import WALLET
-from iexec_lab.commands.handlers import calling, done
+from iexec_lab.commands.handlers import calling
 from iexec_lab.commands.options import CHAIN, READS, WALLET_NEW, WALLET_OPEN, flag
 from iexec_lab.commands.outcome import Outcome
 from iexec_lab.commands.tree import Argument, Command
@@ -114,10 +114,24 @@ def _describe(lab: IExec) -> dict[str, Any]:
     return {name: value for name, value in about.items() if value is not None}
 
 
+_SHOWN_OF_A_JOB = ("dealid", "state", "done", "failed", "running", "claimable", "finalTime")
+
+
 def jobs(context: Context, args: Namespace) -> Outcome:
+    from iexec_lab.commands.official_json import fetch
+    from iexec_lab.commands.readable import readable
+
     lab = context.lab(args)
-    with context.face.working("Looking for running deals"):
-        return done(lab, "jobs", requester=args.requester)
+    with context.face.working("Looking for deals" if args.all else "Looking for running deals"):
+        answer = fetch(lab, "jobs", requester=args.requester, all=args.all)
+    found = answer.facts
+    said = f"{len(found)} {'deal' if len(found) == 1 else 'deals'}{'' if args.all else ' running'}."
+    if found.left_out:
+        said = f"{said} {found.left_out} left out: not what was asked for."
+    if found.remark:
+        context.face.note(found.remark)
+    rows = [{name: row[name] for name in _SHOWN_OF_A_JOB} for row in found]
+    return Outcome(answer.to_official_json(), answer.to_value, said, shown=readable(rows))
 
 
 def form(context: Context, args: Namespace) -> Outcome:
@@ -167,8 +181,8 @@ COMMANDS = (
         "list the running deals of a wallet, as the chain knows them",
         jobs,
         args=(Argument("requester", "user", "whose deals; by default the wallet's"),),
-        options=READS,
-        example="jobs",
+        options=(*READS, flag("--all", "also late ones, whose RLC can be claimed, and ended ones")),
+        example="jobs --all",
     ),
     Command(
         ("form",),

@@ -6,9 +6,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from iexec_lab.commands.handlers import calling, done, given
-from iexec_lab.commands.job_outcome import failure, sentences
+from iexec_lab.commands.job_outcome import sentences, wait_limits
 from iexec_lab.commands.job_progress import telling_task
-from iexec_lab.commands.options import BENEFICIARY_FOLDER, BENEFICIARY_KEY, FORCE, READS, SENDS, WATCH, flag
+from iexec_lab.commands.options import (
+    BENEFICIARY_FOLDER,
+    BENEFICIARY_KEY,
+    FORCE,
+    READS,
+    SENDS,
+    flag,
+    watching,
+)
 from iexec_lab.commands.tree import Argument, Command, Option
 
 if TYPE_CHECKING:
@@ -22,18 +30,23 @@ _TASK = Argument("taskid", "task", "the task", required=True)
 
 def show(context: Context, args: Namespace) -> Outcome:
     lab = context.lab(args)
-    values = given(args, ("watch", "download", "decrypt", "beneficiary_keystoredir", "beneficiary_key_file"))
+    values = wait_limits(args, watch=args.watch)
+    values |= given(args, ("watch", "download", "decrypt", "beneficiary_keystoredir", "beneficiary_key_file"))
     with context.face.working("Waiting for the task" if args.watch else "Reading the task") as step:
         outcome = done(
             lab,
             "task.show",
             taskid=args.taskid,
-            progress=telling_task(step, lab),
+            progress=telling_task(step),
+            tell=context.face.warn,
             **values,
         )
     task = outcome.raw["task"]
     if args.watch and task["statusName"] != "COMPLETED":
-        return replace(outcome, failed=sentences([task]), shows=True, error=failure([task]))
+        from iexec_lab.client.jobs.failures import failure
+
+        error = failure(lab.session, [lab.task._look(args.taskid)])  # noqa: SLF001 - the other half of the verb
+        return replace(outcome, failed=sentences([task], error), shows=True, error=error)
     path = outcome.raw.get("resultPath")
     if args.download and path is None:
         context.face.note(f"Nothing to download: the task is {task['statusName']}.")
@@ -58,7 +71,7 @@ COMMANDS = (
         args=(_TASK,),
         options=(
             *READS,
-            WATCH,
+            *watching(),
             Option("--download", "path", "store the result here (<task>.zip)", "optional", shows="fileName"),
             flag("--decrypt", "decrypt the downloaded result"),
             BENEFICIARY_FOLDER,

@@ -66,15 +66,15 @@ class TestWait:
     def test_a_node_that_is_away_for_a_moment_is_waited_for(self, lab, hello, monkeypatch):
         job = lab.app.run(hello)
         faults = [CallError("gone"), CallError("gone")]
-        real = job.status
-        monkeypatch.setattr(job, "status", lambda: real() if not faults else _raise(faults.pop()))
+        real = job._see
+        monkeypatch.setattr(job, "_see", lambda eye: real(eye) if not faults else _raise(faults.pop()))
         clock = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _seconds: None)
         monkeypatch.setattr("iexec_lab.client.jobs.polling.time", clock)
         assert job.wait().done
 
     def test_a_node_that_stays_away_does_not_lose_the_job(self, idle, monkeypatch):
         monkeypatch.setattr("iexec_lab.client.jobs.polling.PATIENCE", 0)
-        monkeypatch.setattr(idle, "status", lambda: _raise(CallError("gone")))
+        monkeypatch.setattr(idle, "_see", lambda _lookout: _raise(CallError("gone")))
         for wait in (idle.wait, lambda: asyncio.run(_wait(idle))):
             with pytest.raises(JobError, match="The node does not answer; the job goes on: gone") as caught:
                 wait()
@@ -114,7 +114,7 @@ class TestWait:
     def test_one_result_waits_for_its_own_task_only(self, finished, monkeypatch):
         running, ended = finished.status().tasks
         running = replace(running, task=replace(running.task, status=1), now=0)
-        monkeypatch.setattr(finished, "status", lambda: JobStatus((running, ended)))
+        monkeypatch.setattr(finished, "_see", lambda _lookout: JobStatus((running, ended)))
         assert finished.result(1).task_id == ended.task_id
         for wait in (finished.wait, finished.result, finished.results):
             with pytest.raises(Detached):
@@ -257,7 +257,11 @@ class TestLate:
         with pytest.raises(JobError, match="Cannot claim a deal before reaching the final time"):
             lab.deal.claim(job.deal_id)
         forward(native_sandbox, 3001)
-        assert job.wait(300).status().counts == {"TIMEOUT": 2}
+        with pytest.raises(JobError, match=r"2 tasks of deal 0x.* did not complete") as late:
+            job.wait(300)
+        assert late.value.job is job
+        assert "claim" not in late.value.hint  # it cost nothing
+        assert job.status().counts == {"TIMEOUT": 2}
         with pytest.raises(JobError, match="Task is not completed") as caught:
             job.result(wait=False)
         assert "task claim" in caught.value.hint
@@ -266,7 +270,14 @@ class TestLate:
         assert claimed["claimed"] == dict(zip("01", job.task_ids, strict=True))
         assert [sent["type"] for sent in claimed["transactions"]] == ["initializeAndClaimArray"]
         assert list(answer.to_value()["index"]) == [0, 1]
-        assert Job(lab.session, [job.deal_id]).status().counts == {"FAILED": 2}
+        for again in (job, Job(lab.session, [job.deal_id])):
+            with pytest.raises(JobError, match=r"2 tasks of deal 0x.* did not complete") as gone:
+                again.wait()
+            assert "claim" not in gone.value.hint
+            assert again.status().counts == {"FAILED": 2}
+            with pytest.raises(JobError, match="Task is not completed") as gone:
+                again.result()
+            assert "claim" not in gone.value.hint
         with pytest.raises(JobError, match="Nothing to claim"):
             lab.deal.claim(job.deal_id)
         with pytest.raises(JobError, match="Cannot claim a task having status FAILED"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from types import SimpleNamespace
 
@@ -9,19 +10,12 @@ import pytest
 
 from iexec_lab.client.jobs import polling
 from iexec_lab.client.jobs.detached import Detached
-from iexec_lab.client.jobs.polling import look_again, looks, patiently, pauses, watch
-from iexec_lab.client.jobs.status import TaskRef, TaskView
-from iexec_lab.errors import CallError, JobError
-from iexec_lab.protocol import NULL_BYTES32, Task
+from iexec_lab.client.jobs.polling import looks, patiently, pauses, to_timeout, watch, watch_async
+from iexec_lab.client.jobs.status import TaskRef
+from iexec_lab.errors import CallError, JobError, ValidationError
+from iexec_lab.protocol import NULL_BYTES32
 
 DEAL = "0x" + "22" * 32
-
-
-def view(number, *, now=0, final=100, name="0x1"):
-    task = Task.from_abi(
-        (number, bytes.fromhex(DEAL[2:]), 0, 1, 1, 1, final, bytes(32), 0, 0, [], bytes(32), b"", 0, b"")
-    )
-    return TaskView(name, DEAL, 0, task, now, final)
 
 
 LOCAL = SimpleNamespace(network=SimpleNamespace(host="http://127.0.0.1:1"))
@@ -50,7 +44,10 @@ def waiting(*seen, session=LOCAL, **options):
             raise answer
         return answer
 
-    return watch(session, look, lambda each: each == "end", what="The tasks", left=LEFT, **options)
+    pauses = polling.waiting(
+        session, look, lambda each: each == "end", what="The tasks", left=LEFT, **options
+    )
+    return watch(pauses, LEFT)
 
 
 def test_it_ends_with_what_was_seen_and_tells_each_look(clock):
@@ -99,20 +96,57 @@ def test_looks_never_end_by_themselves(clock):
     assert [next(seen) for _ in range(3)] == ["a"] * 3
 
 
-def test_only_what_runs_is_asked_for_again(monkeypatch):
-    ended, running = view(3, name="0xa"), view(1, name="0xb")
-    refs = [TaskRef(name, DEAL, 0, 100) for name in ("0xb", "0xa")]
-    asked = []
+def test_doubts_are_heard_while_it_goes_on(clock):
+    heard = []
+    assert waiting("a", "b", "end", doubt=heard.append) == "end"
+    assert heard == ["a", "b"]
 
-    def look(_session, wanted):
-        asked.append([ref.task_id for ref in wanted])
-        return [view(4, name=ref.task_id) for ref in wanted]
+    def no_hope(_seen):
+        raise JobError("no hope")
 
-    monkeypatch.setattr(polling, "look", look)
-    found = look_again(None, refs, [ended, running])
-    assert [(each.task_id, each.status) for each in found] == [("0xb", "FAILED"), ("0xa", "COMPLETED")]
-    assert found[1] is ended
-    assert asked == [["0xb"]]
+    with pytest.raises(JobError, match="no hope"):
+        waiting("a", doubt=no_hope)
+
+
+def test_a_pause_is_not_longer_than_the_time_that_is_left(clock):
+    with pytest.raises(JobError, match="within 2 seconds"):
+        waiting("a", session=FAR, timeout=2)
+    assert clock[0] == pytest.approx(2)
+
+
+def test_work_of_many_parts_is_looked_at_less_often(clock):
+    assert waiting(*"abcd", "end", least=lambda seen: 7 if seen < "c" else 0) == "end"
+    assert 14 < clock[0] < 15
+
+
+def test_a_timeout_holds_while_the_node_is_away(clock):
+    with pytest.raises(JobError, match="The node does not answer; the job goes on: away"):
+        waiting("a", CallError("away"), timeout=5)
+    assert clock[0] < 7
+
+
+@pytest.mark.parametrize("timeout", [None, 0, 3, 0.5])
+def test_a_timeout_is_seconds(timeout):
+    assert to_timeout(timeout) is timeout
+
+
+@pytest.mark.parametrize("timeout", [-1, True, "5", float("nan"), float("inf"), [1]])
+def test_nothing_else_is_a_timeout(timeout):
+    with pytest.raises(ValidationError, match="timeout cannot be"):
+        to_timeout(timeout)
+
+
+def test_an_event_loop_waits_in_the_same_way():
+    def pauses_of(*seen):
+        for _ in seen[:-1]:
+            yield 0
+        if isinstance(seen[-1], Exception):
+            raise seen[-1]
+        return seen[-1]
+
+    assert asyncio.run(watch_async(pauses_of("a", "b", "end"), LEFT)) == "end"
+    with pytest.raises(JobError, match="no"):
+        asyncio.run(watch_async(pauses_of("a", JobError("no")), LEFT))
 
 
 class TestPatience:
@@ -184,15 +218,16 @@ class TestLook:
 
         def batch(requests):
             asked.extend(requests)
-            return ["0x"] * (len(requests) - 1) + [{"timestamp": "0x63"} if block is None else block]
+            head = {"number": "0x7", "timestamp": "0x63"} if block is None else block
+            return [head] + ["0x"] * (len(requests) - 1)
 
         session = SimpleNamespace(
             network=SimpleNamespace(hub="0x" + "11" * 20), rpc=SimpleNamespace(batch=batch)
         )
         refs = [TaskRef(f"0x{each:064x}", DEAL, 0, 100) for each in range(number)]
         found = polling.look(session, refs)
-        assert [method for method, _ in asked] == ["eth_call"] * number + ["eth_getBlockByNumber"]
-        assert asked[-1][1] == ["latest", False]
+        assert [method for method, _ in asked] == ["eth_getBlockByNumber"] + ["eth_call"] * number
+        assert asked[0][1] == ["latest", False]
         return found
 
     def test_with_the_chain_s_clock(self, monkeypatch):
@@ -215,7 +250,7 @@ class TestLook:
         with pytest.raises(CallError, match="an unknown status: 5"):
             self.look(monkeypatch, 1, status_=5)
 
-    @pytest.mark.parametrize("block", ["0x", [], {}])
+    @pytest.mark.parametrize("block", ["0x", [], {}, {"number": "0x1"}, {"timestamp": "0x1"}])
     def test_no_clock(self, monkeypatch, block):
         with pytest.raises(CallError):
             self.look(monkeypatch, 1, block=block)

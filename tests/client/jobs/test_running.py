@@ -16,6 +16,7 @@ def deal_of(size, requester=ME):
     return SimpleNamespace(
         bot_size=size,
         requester=requester,
+        task_price=5,
         indices=range(size),
         to_json=lambda: {"botSize": str(size)},
         task_ids=lambda deal_id: [f"{deal_id}/{index}" for index in range(size)],
@@ -37,11 +38,12 @@ def find(monkeypatch):
                 deal_id=ref.deal_id,
                 ended=ref.task_id in ended,
                 completed=ref.task_id in ended and not ref.task_id.endswith("1"),
+                status="TIMEOUT" if ref.task_id in ended and ref.task_id.endswith("1") else "other",
             )
             for ref in refs
         ]
 
-    def make(deals, done=(), *, told=None, left_out=0, requester=None, address=ME, limit=20):
+    def make(deals, done=(), *, told=None, left_out=0, requester=None, address=ME, limit=20, **options):
         ended.clear()
         ended.update(done)
         names = [each.deal_id for each in deals] if told is None else told
@@ -62,7 +64,7 @@ def find(monkeypatch):
         session = SimpleNamespace(
             address=address, to_address=to_address, market=SimpleNamespace(deals_all=deals_all)
         )
-        rows = running.find_jobs(session, requester, limit)
+        rows = running.find_jobs(session, requester, limit, **options)
         assert asked == [{"limit": limit, "requester": owner}]
         return rows
 
@@ -73,11 +75,47 @@ def find(monkeypatch):
 def test_deals_whose_tasks_have_not_all_ended(find):
     rows = find([held("0xa", 3), held("0xb", 2), held("0xc", 1)], {"0xa/0", "0xa/1", "0xb/0", "0xb/1"})
     assert list(rows) == [
-        {"dealid": "0xa", "botSize": "3", "finalTime": "77", "done": 2, "failed": 1, "running": 1},
-        {"dealid": "0xc", "botSize": "1", "finalTime": "77", "done": 0, "failed": 0, "running": 1},
+        {
+            "dealid": "0xa",
+            "botSize": "3",
+            "finalTime": "77",
+            "state": "running",
+            "done": 2,
+            "failed": 1,
+            "running": 1,
+            "claimable": "5",
+        },
+        {
+            "dealid": "0xc",
+            "botSize": "1",
+            "finalTime": "77",
+            "state": "running",
+            "done": 0,
+            "failed": 0,
+            "running": 1,
+            "claimable": "0",
+        },
     ]
     assert rows.left_out == 0
     assert list(find([])) == []
+
+
+def test_all_deals_running_ones_first_then_late_ones(find):
+    deals = [held("0xa", 1), held("0xb", 2), held("0xc", 1), held("0xd", 2)]
+    rows = find(deals, {"0xa/0", "0xb/0", "0xb/1", "0xd/1"}, ended=True)
+    assert [(row["dealid"], row["state"]) for row in rows] == [
+        *[("0xc", "running"), ("0xd", "running")],
+        *[("0xb", "late"), ("0xa", "ended")],
+    ]
+
+
+def test_what_is_claimable_is_said_even_of_deals_that_are_not_listed(find):
+    rows = find([held("0xa", 1), held("0xb", 2), held("0xd", 2)], {"0xa/0", "0xb/0", "0xb/1", "0xd/1"})
+    assert [row["dealid"] for row in rows] == ["0xd"]
+    assert (rows.claimable, rows.late_deals) == (10, 2)
+    assert rows.remark == "0.00000001 RLC in late tasks of 2 deals is claimable: iexec-lab deal claim --all"
+    assert " of 1 deal is " in find([held("0xb", 2)], {"0xb/1"}).remark
+    assert find([held("0xa", 1)], {"0xa/0"}).remark == ""
 
 
 def test_what_the_market_told_and_the_chain_does_not_know_is_counted(find):

@@ -63,7 +63,12 @@ def test_list(lab, job, hello):
     found = until(
         lambda: (deals := lab.deal.list())[deals["deal_id"] == job.deal_id], lambda frame: not frame.empty
     )
-    assert found.iloc[0]["app"] == hello
+    row = found.iloc[0]
+    assert row["app"] == hello
+    assert (row["final_deadline"] - row["started_at"]).total_seconds() == 3000
+    assert {name for name in found.columns if found[name].isna().all()} == {
+        *("dataset", "dataset_owner", "callback")  # what this deal does not have
+    }
     assert len(lab.deal.list(limit=1)) == 1
     assert len(lab.deal.list(page=0, page_size=10)) <= 10
     request = facts(lab, "deal.list", limit=1).deals[0]["requestHash"]
@@ -140,3 +145,13 @@ def test_an_argument_that_no_verb_has(lab):
         with pytest.raises(TypeError) as caught:
             call()
         assert said in str(caught.value)
+
+
+def test_a_list_needs_no_node(lab, job, monkeypatch):
+    until(lab.deal.list, lambda frame: job.deal_id in set(frame["deal_id"]))
+
+    def away(*_args):
+        raise CallError("away")
+
+    monkeypatch.setattr(lab.session, "together", away)
+    assert lab.deal.list(limit=1)["final_deadline"].isna().all()

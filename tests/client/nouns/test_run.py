@@ -9,7 +9,7 @@ from helpers.labs import CHECKSUM, IMAGE
 
 from iexec_lab.client.nouns._run import RunPlan
 from iexec_lab.crypto import encrypt_dataset, generate_dataset_key
-from iexec_lab.errors import AbortedError, BalanceError, OrderError, ValidationError
+from iexec_lab.errors import AbortedError, BalanceError, JobError, OrderError, ValidationError
 from iexec_lab.protocol import encode_tag, has_tag, tee_framework
 
 
@@ -66,6 +66,43 @@ class TestPlan:
             lab.app.run(offered, volume=2)
         assert plans[0].cost_nrlc == 200_000_006
         assert "app run on sandbox, cost: 0.200000006 RLC" in str(plans[0])
+
+
+class TestServed:
+    def test_a_workerpool_that_nobody_serves_is_told_before_anything_is_paid(
+        self, lab, hello, idle_pool, capsys, monkeypatch
+    ):
+        said = f"nobody seems to serve workerpool {idle_pool}: Compass knows no API of it"
+        plan = lab.app.run(hello, workerpool=idle_pool, dry_run=True)
+        assert plan.remarks == (said,)
+        assert plan.plan.details["notes"] == said
+        assert capsys.readouterr() == ("", "")
+        told = []
+        monkeypatch.setattr("iexec_lab.client.nouns.app.carry_out", lambda *_: told.append("paid"))
+        lab.app.run(hello, workerpool=idle_pool, tell=told.append)
+        assert told == [said, "paid"]
+        lab.app.run(hello, workerpool=idle_pool)
+        assert capsys.readouterr() == ("", f"{said}\n")
+
+    def test_one_that_is_served_is_asked_about_once(self, lab, hello, monkeypatch):
+        assert lab.app.run(hello, dry_run=True).remarks == ()
+        monkeypatch.setattr("iexec_lab.client.matching.served.Compass", None)
+        assert lab.app.run(hello, dry_run=True).remarks == ()
+
+
+class TestWait:
+    def test_its_options_are_for_a_run_that_is_waited_for(self, lab, hello):
+        with pytest.raises(ValidationError, match="timeout is for a run that is waited for"):
+            lab.app.run(hello, timeout=5)
+        with pytest.raises(ValidationError, match="fail_fast is for a run that is waited for"):
+            lab.app.run(hello, fail_fast=True)
+        with pytest.raises(ValidationError, match="timeout cannot be soon"):
+            lab.app.run(hello, timeout="soon", watch=True)
+
+    def test_they_reach_the_wait(self, lab, hello, idle_pool):
+        with pytest.raises(JobError, match=r"did not end within 0.2 seconds; the job goes on") as caught:
+            lab.app.run(hello, workerpool=idle_pool, watch=True, timeout=0.2, tell=lambda _text: None)
+        assert caught.value.job.status().counts == {"UNSET": 1}
 
 
 class TestOrders:

@@ -1,0 +1,73 @@
+"""The error of tasks that ended without a result."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from iexec_lab.client.jobs.detached import typed
+from iexec_lab.client.jobs.why import ask
+from iexec_lab.errors import ChainError, JobError
+from iexec_lab.protocol.states import TIMEOUT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from iexec_lab.client.jobs.status import TaskView
+    from iexec_lab.client.jobs.why import Trouble
+    from iexec_lab.client.session import Session
+
+NAMED: Final = 10
+"""Failed tasks that an error lists."""
+EXPLAINED: Final = 3
+"""Failed tasks whose reason is asked for."""
+
+
+def failure(
+    session: Session,
+    failed: Sequence[TaskView],
+    known: Mapping[str, Trouble] | None = None,
+    *,
+    job: Any = None,
+) -> JobError:
+    """The error of tasks that did not complete: which, why as far as somebody knows, and what to do.
+
+    Args:
+        session: Where they are.
+        failed: The tasks, at least one.
+        known: What a wait has found out about them, by id.
+        job: Kept by the error.
+    """
+    first = failed[0]
+    troubles = find_troubles(session, failed, known or {})
+    tasks = "1 task" if len(failed) == 1 else f"{len(failed)} tasks"
+    details: dict[str, Any] = {
+        f"task {view.index}": f"{view.task_id} {view.status}" for view in failed[:NAMED]
+    }
+    reasons = dict.fromkeys(filter(None, (each.sentence() for each in troubles)))
+    details |= dict(zip(("why", "also", "and"), reasons, strict=False))
+    if troubles and len(troubles[0].stderr) > 1:
+        details["stderr"] = "\n".join(troubles[0].stderr)
+    hint = f"See why: {typed(f'task debug {first.task_id} --logs')}."
+    late = next((view for view in failed if view.status == TIMEOUT), None)
+    if late is not None and all(each.price_nrlc for each in troubles):
+        hint += f" Get back the RLC of late tasks: {typed(f'deal claim {late.deal_id}')}."
+    error = JobError(f"{tasks} of deal {first.deal_id} did not complete", details=details, hint=hint)
+    error.job, error.troubles = job, tuple(troubles)
+    return error
+
+
+def find_troubles(
+    session: Session, failed: Sequence[TaskView], known: Mapping[str, Trouble]
+) -> list[Trouble]:
+    """What is known about the first of these tasks; their workerpools are asked side by side."""
+
+    def find(view: TaskView) -> Trouble | None:
+        if view.task_id in known:
+            return replace(known[view.task_id], view=view)
+        try:
+            return ask(session, view)
+        except ChainError:
+            return None
+
+    return [found for found in session.each(find, failed[:EXPLAINED]) if found is not None]
