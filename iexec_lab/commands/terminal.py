@@ -66,6 +66,9 @@ class Terminal:
             with self._pause():
                 print(self.style.paint(YELLOW, "! ") + safe_lines(text), file=sys.stderr)
 
+    def remark(self, text: str) -> None:
+        self.note(text)
+
     @contextmanager
     def working(self, doing: str) -> Iterator[_Line]:
         line = _Line(doing, sys.stderr, shown=not self.quiet and sys.stderr.isatty())

@@ -7,7 +7,7 @@ from getpass import getpass
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.commands.context import unanswered
-from iexec_lab.commands.terminal import Terminal
+from iexec_lab.commands.terminal import Terminal, safe_lines
 from iexec_lab.errors import AbortedError
 from iexec_lab.notebook.progress import CellProgress, Silent
 
@@ -73,6 +73,10 @@ class NotebookFace:
 
     def note(self, text: str) -> None:
         """Notes name command lines; in a notebook the value speaks for itself."""
+
+    def remark(self, text: str) -> None:
+        if not self.quiet:
+            print(safe_lines(text))  # noqa: T201 - beside the value, in the cell
 
     def working(self, doing: str) -> AbstractContextManager[Step]:
         if self.quiet or not self._settings.progress:

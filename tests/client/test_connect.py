@@ -44,8 +44,9 @@ def test_a_project_s_default_chain(project, iexec_sandbox):
     assert (lab.network.name, lab.network.chain_id) == ("dev", iexec_sandbox.chain_id)
     assert len(lab.category.list()) >= 5
     assert connect("bellecour", SIGNER, project=project).network.chain_id == 134
-    with pytest.raises(IexecError, match=r'Missing "mainnet" chain in "chain.json"'):
-        connect("mainnet", SIGNER, project=project)
+    assert connect("mainnet", SIGNER, project=project).network.chain_id == 1
+    with pytest.raises(IexecError, match=r'Missing "nowhere" chain in "chain.json"'):
+        connect("nowhere", SIGNER, project=project)
 
 
 def test_a_folder_without_chain_json_is_just_a_folder(tmp_path):

@@ -40,6 +40,7 @@ def test_encrypt_deploy_and_share_a_dataset(iexec):
     assert iexec("dataset push-secret") == {"ok": True}
     assert iexec(f"dataset check-secret {dataset}") == {"ok": True, "isSecretSet": True}
     assert iexec.fails("dataset push-secret") == f"Secret already exists for {dataset} and can't be updated"
+    assert "is stored already" in iexec.text("dataset push-secret")[1]
     order = iexec("dataset publish --tag tee,tdx --price 1 nRLC")["orderHash"]
     assert iexec(f"orderbook dataset {dataset}")["datasetOrders"][0]["orderHash"] == order
 
@@ -60,6 +61,7 @@ def test_result_keys(iexec):
     assert stat.S_IMODE(private.stat().st_mode) == 0o600
     kept = private.read_text()
     assert "already exists, replace it" in iexec.fails("result generate-keys")
+    assert "is here already and is kept" in iexec.text("result generate-keys")[1]
     assert private.read_text() == kept
     iexec("result push-encryption-key --force-update")
     assert iexec("result check-encryption-key") == {"ok": True, "isEncryptionKeySet": True}
