@@ -75,7 +75,8 @@ def choose(
     3. ``IEXEC_PRIVATE_KEY``;
     4. the one that ``connect`` named in this folder for this network;
     5. on a sandbox: the folder's ``wallet.json``, else the one that ``init``, ``wallet create`` or
-       ``wallet import`` made in this folder, else the sandbox's own user, who has coins;
+       ``wallet import`` made in this folder (where RLC has no value: signatures of a sandbox with the
+       chain id of a real network are valid there), else the sandbox's own user, who has coins;
     6. elsewhere what the official CLI takes: ``wallet.json``, else the newest file of the keystore.
 
     A sandbox that a program started itself (``with Sandbox()``) has only 1, 3 and its own user. In a terminal
@@ -218,8 +219,8 @@ def _usual(folder: Path, handle: Handle | None) -> Wallet:
         return Wallet(UNENCRYPTED_NAME, options=options)
     if handle is None:
         return Wallet("the newest of the keystore", options=options)
-    made = _kept(FolderNotes(folder).made_wallet(), folder, "made in this folder")
-    return made or _sandbox_user(handle)
+    made = {} if handle.network.real_value else FolderNotes(folder).made_wallet()
+    return _kept(made, folder, "made in this folder") or _sandbox_user(handle)
 
 
 def _kept(options: dict[str, str], folder: Path, origin: str) -> Wallet | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from iexec_lab import doors
-from iexec_lab.client.choice import Choice, choose, session_connection
+from iexec_lab.client.choice import NAMED, Choice, choose, session_connection
 from iexec_lab.client.nouns._noun import Frame, Noun
 from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.nouns._table import Nouns
@@ -119,12 +119,15 @@ class IExec(Nouns, Noun):
         return Web3(HTTPProvider(host, session=http))
 
     def __repr__(self) -> str:
-        return f"<IExec on {self.network.name} (chain {self.network.chain_id}), wallet {self._wallet()}>"
+        return f"<IExec on {self._network()}, wallet {self._wallet()}>"
 
     def _repr_html_(self) -> str:
-        network, wallet = html.escape(self.network.name), html.escape(self._wallet())
-        chain = f"on {network} (chain {self.network.chain_id})"
-        return f"<div><b>iExec</b> {chain}, wallet <code>{wallet}</code></div>"
+        network, wallet = html.escape(self._network()), html.escape(self._wallet())
+        return f"<div><b>iExec</b> on {network}, wallet <code>{wallet}</code></div>"
+
+    def _network(self) -> str:
+        why = "" if self.session.network_from == NAMED else f", {self.session.network_from}"
+        return f"{self.network.name} (chain {self.network.chain_id}{why})"
 
     def _wallet(self) -> str:
         address = self.session.wallet.address

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -121,6 +123,15 @@ def test_a_sandbox_takes_the_folder_s_wallet_before_its_own_user(folder, sandbox
     assert origin("sandbox") == ("wallet.json", SECOND.address)
     assert connect("sandbox").session.address == SECOND.address
     assert origin(sandbox) == ("sandbox user", user)  # that of a program's own sandbox: no folder
+
+
+def test_a_made_wallet_is_not_used_where_its_signatures_are_worth_something(folder, monkeypatch, sandbox):
+    save_wallet(FIRST, "pw")
+    FolderNotes(folder).save_made_wallet(FIRST.address, None)
+    fork = replace(sandbox.network, real_value=True)
+    like_a_fork = SimpleNamespace(network=fork, users=sandbox.users)
+    monkeypatch.setattr("iexec_lab.sandbox.control.find", lambda _name: like_a_fork)
+    assert origin("sandbox") == ("sandbox user", sandbox.users[0].address)
 
 
 def test_a_program_in_a_notebook_joins_its_session(monkeypatch, sandbox):

@@ -61,7 +61,7 @@ def test_the_sandbox_comes_with_a_funded_wallet(monkeypatch, iexec_sandbox, tmp_
     lab = connect(project=tmp_path)
     assert lab.session.address == iexec_sandbox.users[0].address
     assert repr(lab) == (
-        f"<IExec on sandbox (chain {iexec_sandbox.chain_id}), "
+        f"<IExec on sandbox (chain {iexec_sandbox.chain_id}, nothing names another one), "
         f"wallet {iexec_sandbox.users[0].address} (sandbox user)>"
     )
     assert lab.account.show().loc[0, "stake_nrlc"] > 0
