@@ -30,6 +30,13 @@ def test_encrypt_deploy_and_share_a_dataset(iexec):
     decrypt_dataset(made["encrypted"], iexec.folder / "back.csv", (keys / "data.csv.key").read_text())
     assert (iexec.folder / "back.csv").read_text() == "a,b\n1,2\n"
     assert "Nobody is there to answer" in iexec.fails("dataset encrypt")
+    key = (keys / "data.csv.key").read_text()
+    (iexec.folder / "datasets/original/a.csv").write_text("new")
+    out, _ = iexec.text("dataset encrypt")
+    assert "Encrypted 1 file(s). 1 had not changed and kept their keys" in out
+    assert made["checksum"] in out
+    assert (keys / "data.csv.key").read_text() == key == (keys / "dataset.key").read_text()
+    (iexec.folder / "datasets/original/a.csv").unlink()
     assert iexec("dataset encrypt --force")["encryptedFiles"][0]["checksum"] != made["checksum"]
 
     config = json.loads((iexec.folder / "iexec.json").read_text())
