@@ -204,6 +204,21 @@ class Context:
 
         return ask
 
+    def replacing(self, raw: bool) -> Callable[[Path], bool]:
+        """Ask before a file that can be made again is replaced; where a cell runs again, say it."""
+
+        def ask(path: Path) -> bool:
+            if not self.lasting or raw:
+                try:
+                    return self.confirm_overwrite(path)
+                except AbortedError as error:
+                    if raw or not error.unanswered:
+                        raise
+            self.face.remark(f'"{path.name}" was here already and is replaced.')
+            return True
+
+        return ask
+
     def confirm(self, question: str, *, force: bool) -> None:
         """Ask unless ``force``.
 

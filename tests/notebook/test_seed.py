@@ -132,7 +132,8 @@ def test_requesters_and_workers(cell):
     cell("%iexec task show {task}")
     cell("%iexec task show {task} --watch")
     cell("%iexec task show {task} --download encryptedResults")
-    cell("result = %iexec result decrypt")
+    for _ in range(2):
+        cell("result = %iexec result decrypt")
     assert "hello world" in cell("result.text('result.txt')")
     cell("%iexec account withdraw 1000")
 

@@ -49,7 +49,7 @@ def decrypt(context: Context, args: Namespace) -> Outcome:
             lab,
             "result.decrypt",
             "Decrypted into {resultsPath}.",
-            overwrite=context.confirm_overwrite,
+            overwrite=context.replacing(args.raw),
             **values,
         )
 
