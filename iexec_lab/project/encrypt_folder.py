@@ -9,7 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from iexec_lab.crypto import encrypt_dataset, file_checksum, generate_dataset_key, write_private
+from iexec_lab.crypto import (
+    decrypt_dataset,
+    encrypt_dataset,
+    file_checksum,
+    generate_dataset_key,
+    write_private,
+)
 from iexec_lab.crypto.archive import write_folder
 from iexec_lab.errors import AbortedError, CryptoError
 from iexec_lab.regular_files import exists, is_file, is_folder, read_regular
@@ -106,7 +112,20 @@ def _is_done(source: Path, target: Path, place: Path) -> bool:
     if not (is_file(target) and is_file(place)):
         return False
     parts = [source, *(Path(at, name) for at, dirs, files in os.walk(source) for name in (*dirs, *files))]
-    return max(part.lstat().st_mtime_ns for part in parts) < target.stat().st_mtime_ns
+    if max(part.lstat().st_mtime_ns for part in parts) < target.stat().st_mtime_ns:
+        return True
+    return is_file(source) and _decrypts_to(source, target, place)
+
+
+def _decrypts_to(source: Path, target: Path, place: Path) -> bool:
+    """Whether an encrypted file is this file: a copy of it is newer than the encrypted one."""
+    with tempfile.TemporaryDirectory(prefix="iexec-dataset-") as folder:
+        plain = Path(folder) / "plain"
+        try:
+            decrypt_dataset(target, plain, read_regular(place).decode())
+        except (CryptoError, OSError, UnicodeDecodeError):
+            return False
+        return file_checksum(plain) == file_checksum(source)
 
 
 def _made(source: Path, target: Path, place: Path, checksum: str) -> dict[str, str]:

@@ -31,6 +31,8 @@ def test_encrypt_deploy_and_share_a_dataset(iexec):
     assert (iexec.folder / "back.csv").read_text() == "a,b\n1,2\n"
     assert "Nobody is there to answer" in iexec.fails("dataset encrypt")
     key = (keys / "data.csv.key").read_text()
+    original = iexec.folder / "datasets/original/data.csv"
+    original.write_bytes(original.read_bytes())  # copied again, as in a cell that runs again
     (iexec.folder / "datasets/original/a.csv").write_text("new")
     out, _ = iexec.text("dataset encrypt")
     assert "Encrypted 1 file(s). 1 had not changed and kept their keys" in out

@@ -106,7 +106,8 @@ def test_workerpools(cell):
     cell("request = %iexec app request-execution {app} --category 0")
     assert cell("request") in set(cell("%iexec orderbook requester --category 0")["order_hash"])
     cell("%iexec order init --workerpool")
-    cell("signed = %iexec order sign --workerpool")
+    cell("signed = %iexec order sign --workerpool")  # not published: another one was published last
+    assert cell("%iexec order show --workerpool").loc[0, "status"] == "canceled"
     assert "AppOrder" not in (drawn := to_text(cell("signed")))
     assert re.search(r"^signed: +yes$", drawn, re.MULTILINE)
     assert cell("signed").signature not in drawn

@@ -103,7 +103,8 @@ def cancel(context: Context, args: Namespace) -> Outcome:
     def work(kind: str) -> Answer:
         wanted, order = _hash(args, kind), None
         if wanted is None:
-            wanted, order = _last(context, args, lab, kind), _local(context, lab, kind)
+            wanted = _last(context, args, lab, kind, valid=True)
+            order = _local(context, lab, kind)
         with context.face.working(f"Canceling the {kind}"):
             order_hash = None if order else wanted
             answer = fetch(lab, "order.cancel", order, kind=kind, order_hash=order_hash, force=args.force)
@@ -251,26 +252,28 @@ def _local(context: Context, lab: IExec, kind: str) -> dict[str, Any] | None:
     return orders.get(kind)
 
 
-def _last(context: Context, args: Namespace, lab: IExec, kind: str) -> str:
+def _last(context: Context, args: Namespace, lab: IExec, kind: str, *, valid: bool = False) -> str:
     """Hash of the order that a line without a hash means: that of ``orders.json``, as in the official CLI.
 
-    Where there is none: the one that was published from this folder last.
+    Where that is not the one that was published from this folder last, a line about the market means the
+    latter; one about what is ``valid`` (``order cancel``) does so only where ``orders.json`` has none.
     """
     chain_id = lab.session.network.id
-    published = FolderNotes(context.folder).published(kind, chain_id)
+    published = None if args.raw else FolderNotes(context.folder).published(kind, chain_id)
     order = _local(context, lab, kind)
-    if order is not None:
-        found = lab.order.hash({"kind": kind, **order})
-        if published not in {None, found}:
-            flag_name = kind.removesuffix("order")
-            context.face.remark(
-                f"This is the {kind} of orders.json. Another one was published from here last: "
-                f"--{flag_name} {published}"
-            )
-        return found
-    if published is None or args.raw:
+    if order is None:
+        if published is not None:
+            return published
         return lab.order.hash({"kind": kind, **_signed(context.project.signed_orders(chain_id), kind, lab)})
-    return published
+    found = lab.order.hash({"kind": kind, **order})
+    if published in {None, found}:
+        return found
+    which = (
+        "the one in orders.json; published last was" if valid else "the one published last; orders.json has"
+    )
+    taken, other = (found, published) if valid else (published, found)
+    context.face.remark(f"This is {which} another one: --{kind.removesuffix('order')} {other}")
+    return str(taken)
 
 
 def _signed(orders: dict[str, dict[str, Any]], kind: str, lab: IExec) -> dict[str, Any]:
