@@ -143,14 +143,14 @@ def _help(words: list[str]) -> int:
 
 def _carry_out(command: Command, args: Any) -> Outcome:
     from iexec_lab.commands.context import Context
+    from iexec_lab.commands.outcome import carry_out
     from iexec_lab.commands.terminal import Terminal
 
     face = Terminal(quiet=args.raw or args.quiet, style=_style(sys.stderr))
     # A person sits where both ends are terminals; the official CLI's scripts expect no question elsewhere.
     piped = not sys.stdout.isatty()
     context = Context(face, rows=_ORDERS_SHOWN, unattended=args.raw or piped or _is_ci())
-    context.remember = context.remember_chain
-    return command.handler(context, args)
+    return carry_out(command.handler, context, args)
 
 
 def _is_ci() -> bool:
@@ -185,7 +185,7 @@ def _print(outcome: Outcome) -> None:
 
     style = _style(sys.stdout)
     if outcome.said:
-        print(style.paint(GREEN, "✔ ") + safe(outcome.said))
+        print(style.paint(GREEN, "✔ ") + safe_lines(outcome.said))
     shown = readable(_unsaid(outcome)) if outcome.shown is None else outcome.shown
     text = render(shown, style, width=_width())
     if text:

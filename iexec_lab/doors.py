@@ -12,5 +12,14 @@ if TYPE_CHECKING:
 
 draw_form: Callable[[Any, str, Mapping[str, Any]], Any]
 """Draws a command as a form: lab, words of the command, options to fill in."""
+connections: list[Callable[[], Any]] = []
+"""What each notebook of this process is connected to, or None; the newest notebook is the last."""
+
+
+def connection() -> Any:
+    """What this process is connected to, as ``client.choice.Connection``; None in a plain program."""
+    return next((found for ask in reversed(connections) if (found := ask()) is not None), None)
+
+
 widget_wallet: Callable[[], Any]
 """The wallet of the page that shows the notebook."""

@@ -35,6 +35,7 @@ from iexec_lab.plain_text import plain, plain_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Self
 
 PROGRAM = "iexec-lab"
 
@@ -45,6 +46,8 @@ class IexecError(Exception):
     Message, hint and details may quote text from a stranger. Here, and nowhere else, control characters are
     removed and endless text is cut.
 
+    ``already`` is a sentence when what was asked for is so already; ``answer`` is then what there is.
+
     Args:
         message: One sentence; the official SDK's where it has one.
         details: The values that were tried, with units.
@@ -52,6 +55,8 @@ class IexecError(Exception):
     """
 
     official_name: ClassVar[str] = "Error"
+    already: str = ""
+    answer: Any = None
 
     def __init__(
         self, message: str, *, details: Mapping[str, Any] | None = None, hint: str | None = None
@@ -60,6 +65,11 @@ class IexecError(Exception):
         super().__init__(self.message)
         self.details = dict(details or {})
         self.hint = None if hint is None else plain_lines(hint)
+
+    def so_already(self, sentence: str, answer: Any = None) -> Self:
+        """Say that nothing is wrong: what was asked for is so already."""
+        self.already, self.answer = plain_lines(sentence), answer
+        return self
 
     def lines(self) -> list[str]:
         """The error as a person reads it: message, details, hint."""

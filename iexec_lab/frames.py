@@ -177,22 +177,23 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
         "apporder": f"""order_hash:hash=orderHash app:address=order.app app_price_nrlc:nrlc=order.appprice
             {_PUBLISHED} tag:tag=order.tag tag_hex:hash=order.tag
             dataset_restrict:anyone=order.datasetrestrict workerpool_restrict:anyone=order.workerpoolrestrict
-            requester_restrict:anyone=order.requesterrestrict""",
+            requester_restrict:anyone=order.requesterrestrict deals:object""",
         "datasetorder": f"""order_hash:hash=orderHash dataset:address=order.dataset
             dataset_price_nrlc:nrlc=order.datasetprice {_PUBLISHED} tag:tag=order.tag tag_hex:hash=order.tag
             app_restrict:anyone=order.apprestrict workerpool_restrict:anyone=order.workerpoolrestrict
-            requester_restrict:anyone=order.requesterrestrict bulk:flag""",
+            requester_restrict:anyone=order.requesterrestrict bulk:flag deals:object""",
         "workerpoolorder": f"""order_hash:hash=orderHash workerpool:address=order.workerpool
             workerpool_price_nrlc:nrlc=order.workerpoolprice category:count=order.category
             trust:count=order.trust {_PUBLISHED} tag:tag=order.tag tag_hex:hash=order.tag
             app_restrict:anyone=order.apprestrict dataset_restrict:anyone=order.datasetrestrict
-            requester_restrict:anyone=order.requesterrestrict""",
+            requester_restrict:anyone=order.requesterrestrict deals:object""",
         "requestorder": f"""order_hash:hash=orderHash requester:address=order.requester app:address=order.app
             app_max_price_nrlc:nrlc=order.appmaxprice dataset:anyone=order.dataset
             dataset_max_price_nrlc:nrlc=order.datasetmaxprice workerpool:anyone=order.workerpool
             workerpool_max_price_nrlc:nrlc=order.workerpoolmaxprice category:count=order.category
             trust:count=order.trust {_PUBLISHED} tag:tag=order.tag tag_hex:hash=order.tag
-            beneficiary:address=order.beneficiary callback:anyone=order.callback params:text=order.params""",
+            beneficiary:address=order.beneficiary callback:anyone=order.callback params:text=order.params
+            deals:object""",
         "deal": """deal_id:hash=dealid app:address=app.pointer dataset:anyone=dataset.pointer
             workerpool:address=workerpool.pointer app_price_nrlc:nrlc=app.price
             dataset_price_nrlc:nrlc=dataset.price workerpool_price_nrlc:nrlc=workerpool.price
@@ -201,7 +202,8 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
             requester:address beneficiary:address callback:anyone params:text first_index:count=botFirst
             size:count=botSize worker_stake_nrlc:nrlc=workerStake
             scheduler_reward_ratio:count=schedulerRewardRatio sponsor:anyone started_at:time=startTime
-            final_deadline:time=finalTime""",
+            final_deadline:time=finalTime tasks:object completed:count=completedTasksCount
+            failed:count=failedTasksCount""",
         "task": """task_id:hash=taskid deal_id:hash=dealid index:count=idx status:task_status=statusName
             timed_out:flag=taskTimedOut storage:text=results.storage location:text=results.location
             contribution_deadline:time=contributionDeadline reveal_deadline:time=revealDeadline
@@ -256,9 +258,10 @@ _OPTIONAL = {
     "wallet": {"ether_wei", "ens", "private_key", "public_key"},
     "receipt": {"address", "to", "amount_nrlc", "amount_wei", "category"},
     "app": {"ens"},
-    "deal": {"sponsor"},
     "dataset": {"ens"},
     "workerpool": {"ens"},
+    **{kind: {"deals"} for kind in ("apporder", "datasetorder", "workerpoolorder", "requestorder")},
+    "deal": {"sponsor", "tasks", "completed", "failed"},
     "name": {"register_tx_hash", "set_resolver_tx_hash", "set_addr_tx_hash", "set_name_tx_hash"},
     "network": {"rlc", "native"},
     "run_plan": {"dataset", "voucher", "sponsored_nrlc", "notes", "cost_wei", "stake_left_nrlc"},

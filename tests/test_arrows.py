@@ -63,7 +63,7 @@ MAY_IMPORT = {
 }
 # One door is opened upwards, lazily: `connect("sandbox")` finds or starts the market. What the client asks of
 # the notebook is handed in (`doors.py`).
-DOORS = {("client.iexec", "sandbox")}
+DOORS = {("client.iexec", "sandbox"), ("client.choice", "sandbox")}
 WINGS = {
     # one way only: verbs lead to deals and to jobs, both to the session; jobs and matching do not meet
     "client.nouns": {"client.jobs", "client.matching"},

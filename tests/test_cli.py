@@ -171,8 +171,8 @@ def test_questions_are_errors_when_nobody_is_there(iexec):
     assert "Nobody is there to answer: Password for the new wallet" in done.stderr
     done = iexec("init", "--skip-wallet")
     assert done.returncode == 0
-    done = iexec("init", "--skip-wallet", "--quiet")
-    assert '"iexec.json" already exists, replace it with new one?' in done.stderr
+    done = iexec("init", "--skip-wallet")
+    assert (done.returncode, '"iexec.json" is here already and is kept' in done.stderr) == (0, True)
     assert iexec("init", "--skip-wallet", "--force").returncode == 0
 
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 import html
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from iexec_lab import doors
+from iexec_lab.client.choice import NAMED, Choice, choose, session_connection
 from iexec_lab.client.nouns._noun import Frame, Noun
 from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.nouns._table import Nouns
 from iexec_lab.client.plan import Plan
 from iexec_lab.client.session import Session
-from iexec_lab.client.wallet_source import Wallet, browser_wallet, choose_wallet
-from iexec_lab.errors import ValidationError, WalletError
-from iexec_lab.networks import Network, custom_network, resolve_network
+from iexec_lab.errors import ValidationError
+from iexec_lab.networks import Network
 from iexec_lab.protocol import to_bytes32
 from iexec_lab.protocol.imports import keeping_recursion_limit
 from iexec_lab.urls import is_loopback
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
     from iexec_lab.client.jobs.job import Job
     from iexec_lab.client.jobs.running import JobRows
     from iexec_lab.sandbox.control import Handle
-
-SANDBOX = "sandbox"
 
 
 class IExec(Nouns, Noun):
@@ -137,12 +134,15 @@ class IExec(Nouns, Noun):
         return Web3(HTTPProvider(host, session=http))
 
     def __repr__(self) -> str:
-        return f"<IExec on {self.network.name} (chain {self.network.chain_id}), wallet {self._wallet()}>"
+        return f"<IExec on {self._network()}, wallet {self._wallet()}>"
 
     def _repr_html_(self) -> str:
-        network, wallet = html.escape(self.network.name), html.escape(self._wallet())
-        chain = f"on {network} (chain {self.network.chain_id})"
-        return f"<div><b>iExec</b> {chain}, wallet <code>{wallet}</code></div>"
+        network, wallet = html.escape(self._network()), html.escape(self._wallet())
+        return f"<div><b>iExec</b> on {network}, wallet <code>{wallet}</code></div>"
+
+    def _network(self) -> str:
+        why = "" if self.session.network_from == NAMED else f", {self.session.network_from}"
+        return f"{self.network.name} (chain {self.network.chain_id}{why})"
 
     def _wallet(self) -> str:
         address = self.session.wallet.address
@@ -169,12 +169,14 @@ def connect(
     Args:
         network: ``sandbox`` (found, or started), ``sandbox:<name>``, ``arbitrum-mainnet``,
             ``arbitrum-sepolia-testnet``, ``bellecour``, ``mainnet``, a chain id, a chain of the project, or
-            what ``with Sandbox() as sandbox`` gives. By default the project's, else the sandbox.
+            what ``with Sandbox() as sandbox`` gives. By default the one the notebook is connected to, else
+            the default of ``chain.json``, else the sandbox.
         wallet: A signer, an address or file name in the keystore, ``create`` (a new keystore file), ``new``
             (a new key kept in memory only, where RLC is worth nothing), or ``browser`` (the wallet in the
-            browser, which is asked for its address at once). By default the key in ``IEXEC_PRIVATE_KEY``,
-            else a funded user on the sandbox, the newest keystore file elsewhere.
-        project: Folder with ``chain.json``, ``.secrets`` and ``datasets``.
+            browser, which is asked for its address at once). By default the one the notebook connected with,
+            else the key in ``IEXEC_PRIVATE_KEY``, else the folder's, else a funded user on the sandbox, the
+            newest keystore file elsewhere: ``iexec_lab.client.choice.choose`` has the rule.
+        project: Folder with ``chain.json``, ``.secrets`` and ``datasets`` (default: the current one).
         password: Of the keystore file.
         wallet_file: Name of a file in the keystore, as ``--wallet-file``.
         wallet_address: Address of a wallet in the keystore, as ``--wallet-address``.
@@ -191,29 +193,21 @@ def connect(
         SandboxError: The sandbox could not be started.
         WalletError: No such wallet, none in the browser, or ``wallet="new"`` where RLC has value.
     """
-    folder = Path(project) if project is not None else Path()
-    chosen, handle = _choose_network(network, folder if project is not None else None)
-    if wallet == "new" and chosen.real_value:
-        raise WalletError(
-            f"A wallet kept in memory would lose what it earns on {chosen.name}",
-            hint='Make a keystore file with wallet="create".',
-        )
-    if wallet == "browser":
-        held = browser_wallet(chosen)
-    else:
-        held = choose_wallet(
-            wallet,
-            cwd=folder,
-            password=password,
-            wallet_file=wallet_file,
-            wallet_address=wallet_address,
-            keystoredir=keystoredir,
-            default=lambda: _sandbox_user(handle),
-            ask=ask_secret,
-        )
-    session = Session(
+    folder = Path(project) if project is not None else None
+    chosen = choose(
+        network,
+        wallet,
+        project=folder,
+        connected=session_connection(folder),
+        password=password,
+        wallet_file=wallet_file,
+        wallet_address=wallet_address,
+        keystoredir=keystoredir,
+        ask=ask_secret,
+    )
+    return open_lab(
         chosen,
-        held,
+        must_exist=isinstance(wallet, str),
         folder=folder,
         gas_price=gas_price,
         confirms=confirms,
@@ -221,69 +215,15 @@ def connect(
         ask_secret=ask_secret,
         timeout=timeout,
     )
-    if isinstance(wallet, str):
+
+
+def open_lab(chosen: Choice, *, must_exist: bool = False, **settings: Any) -> IExec:
+    """The lab of a choice; ``settings`` are those of ``Session``.
+
+    Raises:
+        WalletError: The wallet ``must_exist`` and does not.
+    """
+    session = Session(chosen.network, chosen.wallet, network_from=chosen.network_from, **settings)
+    if must_exist:
         session.own_address  # noqa: B018 -- a missing wallet fails now
     return IExec(session)
-
-
-def _choose_network(
-    network: str | int | Network | Handle | None, project: Path | None
-) -> tuple[Network, Handle | None]:
-    """The network, and the sandbox behind it if it is one of ours."""
-    if isinstance(network, Network):
-        return network, None
-    if network is not None and not isinstance(network, str | int):
-        from iexec_lab.sandbox.control import Handle
-
-        if isinstance(network, Handle):
-            return network.network, network
-    name = None if network is None else str(network)
-    if project is not None and _is_for_project(project, name):
-        from iexec_lab.project import Project
-
-        entry = Project(project).chain(name)
-        if not _is_sandbox(entry.name) or entry.values:
-            found = custom_network(
-                entry.name,
-                entry.values,
-                chain_id=entry.id,
-                providers=entry.providers,
-                siblings=entry.siblings,
-            )
-            return found, None
-        name = entry.name
-    name = SANDBOX if name is None else name
-    if _is_sandbox(name):
-        handle = _open_sandbox(name.partition(":")[2] or "default")
-        return replace(handle.network, name=name), handle
-    return resolve_network(name), None
-
-
-def _is_sandbox(name: str) -> bool:
-    return name.partition(":")[0] == SANDBOX
-
-
-def _is_for_project(folder: Path, name: str | None) -> bool:
-    """Whether ``chain.json`` of the folder has to say what the name means."""
-    from iexec_lab.project import Project
-
-    project = Project(folder)
-    if not project.has("chain.json"):
-        return False
-    return name is None or not _is_sandbox(name) or name in project.chain_names()
-
-
-def _open_sandbox(name: str) -> Handle:
-    """The running sandbox of that name; it is started when there is none."""
-    from iexec_lab.sandbox import control
-
-    return control.find(name) or control.start(name)
-
-
-def _sandbox_user(handle: Handle | None) -> Wallet | None:
-    """The first funded user of the sandbox. Everybody knows its key, which is fine for play money."""
-    if handle is None:
-        return None
-    from iexec_lab.wallet.signer import LocalSigner
-
-    return Wallet("sandbox user", held=LocalSigner(handle.users[0].key))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -47,7 +48,9 @@ class Session:
         confirms: Blocks to wait for after a transaction, at least 1.
         confirm: Asked with a Plan before anything is signed or spent; None says yes where RLC has no value.
         ask_secret: Asked for a password or a secret that was not given.
+        note: Told what a person should know beside an answer; by default it goes to standard error.
         timeout: Seconds to wait for one answer of a node or a service.
+        network_from: Why it is this network, for people.
     """
 
     def __init__(
@@ -60,7 +63,9 @@ class Session:
         confirms: int = 1,
         confirm: Callable[[Plan], bool] | None = None,
         ask_secret: Callable[[str], str] | None = None,
+        note: Callable[[str], None] | None = None,
         timeout: float = 30,
+        network_from: str = "as named",
     ) -> None:
         self.network = network
         self.wallet = wallet
@@ -69,7 +74,9 @@ class Session:
         self.confirms = confirms
         self.confirm = confirm
         self.ask_secret = ask_secret
+        self.note = note
         self.timeout = timeout
+        self.network_from = network_from
         self.deals_seen: dict[str, JobDeal] = {}
         self.bulks_seen: dict[str, dict[int, list[str]]] = {}
         self.pools_asked: dict[str, float] = {}  # when it was asked who serves them, monotonic seconds
@@ -291,6 +298,13 @@ class Session:
             AbortedError: Nobody is there to type it.
         """
         return typed(self.ask_secret or ask_in_terminal, prompt)
+
+    def tell(self, text: str) -> None:
+        """Say something beside the answer, such as what was so already."""
+        if self.note is None:
+            sys.stderr.write(f"{text}\n")
+        else:
+            self.note(text)
 
     def plan(
         self,

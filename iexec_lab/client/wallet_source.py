@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab import doors
@@ -28,7 +28,7 @@ class Wallet:
     """The wallet of a session.
 
     Attributes:
-        origin: Where it comes from, for people: ``IEXEC_PRIVATE_KEY``, ``keystore``, ``sandbox user`` ...
+        origin: Why it is this one, for people: ``IEXEC_PRIVATE_KEY``, ``as named``, ``sandbox user`` ...
         held: The signer, once unlocked.
         options: What ``find_wallet`` takes, for a wallet in a file.
         password: Of that file, when it was given.
@@ -77,21 +77,23 @@ def choose_wallet(
     wallet_file: str | None = None,
     wallet_address: str | None = None,
     keystoredir: str | None = None,
+    session: Wallet | None = None,
     default: Callable[[], Wallet | None] = lambda: None,
     ask: Callable[[str], str] | None = None,
 ) -> Wallet:
-    """The wallet that ``connect`` was asked for.
+    """The wallet that was asked for; ``choice.choose`` has the whole rule.
 
     Args:
         wallet: A signer, an address or file name in the keystore, ``create`` (a new keystore file) or ``new``
-            (a new key that lives as long as the session); None: the key in the environment, then
-            ``default()``, then the official look-up.
+            (a new key that lives as long as the session); None: ``session``, then the key in the
+            environment, then ``default()``, then the official look-up.
         cwd: Folder whose ``wallet.json`` is used.
         password: Of the keystore file.
         wallet_file: As ``--wallet-file``.
         wallet_address: As ``--wallet-address``.
         keystoredir: As ``--keystoredir``.
-        default: The network's own wallet, if it has one.
+        session: The wallet that this session connected with.
+        default: What the folder and the network have.
         ask: Asked for the password of a new wallet.
     """
     options: dict[str, Any] = {
@@ -103,13 +105,14 @@ def choose_wallet(
     if isinstance(wallet, str):
         return _by_word(wallet, options, password, ask)
     if wallet is not None:
-        return Wallet("given", held=wallet)
+        return Wallet("as named", held=wallet)
     if wallet_file or wallet_address or keystoredir:
-        return Wallet("keystore", options=options, password=password)
-    signer = LocalSigner.from_env(ENV)
+        return Wallet("as named", options=options, password=password)
+    signer = LocalSigner.from_env(ENV) if session is None else None
     if signer is not None:
         return Wallet(ENV, held=signer)
-    return default() or Wallet("keystore", options=options, password=password)
+    held = session or default() or Wallet("keystore", options=options)
+    return replace(held, password=password) if password and held.held is None else held
 
 
 def browser_wallet(network: Network) -> Wallet:
@@ -192,4 +195,4 @@ def _by_word(
             hint=f"Put it into the environment variable {ENV}, or import it once: iexec-lab wallet import.",
         )
     named = "wallet_address" if is_address(word) else "wallet_file"
-    return Wallet("keystore", options={**options, named: word}, password=password)
+    return Wallet("as named", options={**options, named: word}, password=password)

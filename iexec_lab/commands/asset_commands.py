@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from iexec_lab.client.nouns._asset import DEPLOYED_ALREADY
 from iexec_lab.client.nouns._sale_options import SALES
 from iexec_lab.commands.dry_run import DRY_RUN, rehearsable
 from iexec_lab.commands.handlers import calling, done
@@ -11,6 +13,7 @@ from iexec_lab.commands.options import FORCE, READS, SENDS, SIGNS, TO, USER, dec
 from iexec_lab.commands.outcome import Outcome
 from iexec_lab.commands.tree import Argument, Command
 from iexec_lab.errors import ConfigurationError, ProjectError, SandboxError, ValidationError
+from iexec_lab.project.notes import FolderNotes
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -83,13 +86,19 @@ def _deploy(kind: str) -> Handler:
         _tell_samples(context, kind, values, lab.session.address, refuse=not (args.raw or args.force))
         project.prepare_deployed()
         with context.face.working(f"Deploying the {kind}"):
-            outcome = done(lab, f"{kind}.deploy", f"Deployed {kind} {{address}}.", force=args.force, **values)
+            values |= {"exist_ok": not args.raw, "force": args.force}
+            outcome = done(lab, f"{kind}.deploy", f"Deployed {kind} {{address}}.", **values)
+        if "already" in outcome.raw:
+            address = outcome.raw["address"]
+            context.face.remark(DEPLOYED_ALREADY.format(kind=kind, address=address))
+            said = "" if context.lasting else f"{kind.capitalize()} {address}."  # a notebook has the value
+            outcome = replace(outcome, raw={"address": address}, said=said)
         try:
             project.save_deployed(kind, lab.session.network.id, outcome.raw["address"])
         except ProjectError as error:
             raise ProjectError(
                 f"Deployed {kind} {outcome.raw['address']}, but: {error.message}",
-                details={"transaction": outcome.raw["txHash"], **error.details},
+                details={"transaction": outcome.raw.get("txHash", "none"), **error.details},
                 hint="Keep the address: deployed.json does not have it.",
             ) from error
         return outcome
@@ -153,16 +162,31 @@ def publish(kind: str, *, example: str) -> Command:
     return Command(
         (kind, "publish"),
         f"sign an order that sells the {kind}, and publish it",
-        calling(
-            f"{kind}.publish",
-            doing="Publishing the order",
-            said="Published order {orderHash}.",
-            deployed=kind,
+        noting(
+            f"{kind}order",
+            calling(
+                f"{kind}.publish",
+                doing="Publishing the order",
+                said="Published order {orderHash}.",
+                deployed=kind,
+            ),
         ),
         args=(address(kind),),
         options=(*SIGNS, FORCE, *declared_options(SALES[kind])),
         example=example,
     )
+
+
+def noting(order_kind: str, handler: Handler) -> Handler:
+    """The handler of a command that publishes; its folder remembers the order, for ``order show``."""
+
+    def handle(context: Context, args: Namespace) -> Outcome:
+        outcome = handler(context, args)
+        chain_id = context.lab(args).session.network.id
+        FolderNotes(context.folder).save_published(order_kind, chain_id, outcome.raw["orderHash"])
+        return outcome
+
+    return handle
 
 
 def unpublish(kind: str) -> Command:

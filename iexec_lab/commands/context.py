@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from iexec_lab.errors import AbortedError, ProjectError, UsageError, ValidationError
+from iexec_lab.project.notes import NOTES
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
+    from iexec_lab.client.choice import Connection
     from iexec_lab.client.iexec import IExec
     from iexec_lab.client.plan import Plan
     from iexec_lab.project import Project
@@ -79,26 +81,22 @@ class Context:
     Attributes:
         face: Asks and tells.
         folder: Project folder; the current directory by default.
-        network: Chosen by ``connect``; a chain option beats it.
-        wallet: Wallet options given to ``connect``; those of a command beat them.
+        connected: Chosen by ``connect`` for this session.
         default: Network when neither a command nor ``connect`` named one, before that of ``chain.json``.
         fallback: Used when nothing names a network; None makes that an error, as in the official CLI.
-        signer: A wallet that lives elsewhere, such as the browser's.
         given: A lab that was opened elsewhere; used unless a command names another network or wallet.
-        remember: What ``connect`` does with its choice beyond this context.
+        lasting: A session that goes on after the command: a notebook, not a terminal.
         rows: How many orders a list shows unless told otherwise; None for all.
         unattended: A program reads the answer: with ``--raw``, or in CI.
     """
 
     face: Face
     folder: Path = field(default_factory=Path)
-    network: str | None = None
-    wallet: dict[str, str] = field(default_factory=dict)
+    connected: Connection | None = None
     default: str | None = None
     fallback: str | None = None
-    signer: Any = None
     given: IExec | None = None
-    remember: Callable[[str], None] | None = None
+    lasting: bool = False
     rows: int | None = None
     unattended: bool = False
     _labs: dict[Any, IExec] = field(default_factory=dict, repr=False)
@@ -120,48 +118,112 @@ class Context:
         confirms = options.get("confirms")
         if self.given is not None and not (chain or wallet or price or confirms):
             return self.given
-        chain, wallet = chain or self.network or self.default, wallet or self.wallet
-        identity = {name: value for name, value in wallet.items() if name != "password"}
-        key = (chain, tuple(identity.items()), price, confirms, self._stamp())
-        if key not in self._labs or "password" in wallet:
-            self._labs[key] = self._open(chain, wallet, price, confirms)
+        key = self._key(chain, wallet, price, confirms)
+        if key not in self._labs or wallet.get("password") is not None:
+            self._labs[key] = self.open(chain, wallet=wallet, price=price, confirms=confirms)
         return self._labs[key]
+
+    def _key(
+        self, chain: str | None, wallet: Mapping[str, str], price: tuple[str, ...], confirms: int | None
+    ) -> tuple[Any, ...]:
+        identity = tuple(item for item in wallet.items() if item[0] != "password")
+        return (chain, self.default, identity, price, confirms, self._stamp())
+
+    def hold(self, lab: IExec) -> None:
+        """Keep a lab for lines that name nothing."""
+        self._labs[self._key(None, {}, (), None)] = lab
 
     def forget(self) -> None:
         """Close what is open: a wallet, a project file or the sandbox changed."""
         self._labs.clear()
 
-    def use(self, network: str | None, wallet: dict[str, str]) -> None:
-        """Make ``network`` and ``wallet`` the ones of this context."""
-        self.network, self.wallet, self.given = network, wallet, None
+    @property
+    def network(self) -> str:
+        """Name of the network that ``connect`` chose for this session; empty when none did."""
+        return self.connected.name if self.connected else ""
 
-    def choice(self) -> tuple[Any, ...]:
-        """What ``connect`` changes, for ``choose`` to restore."""
-        return self.network, self.wallet, self.given, dict(self._labs)
+    @property
+    def usual_network(self) -> str:
+        """Name of the network of a line that names none; empty when nothing says so."""
+        from iexec_lab.client.choice import network_name
 
-    def choose(self, choice: tuple[Any, ...]) -> None:
-        """Go back to an earlier choice."""
-        self.network, self.wallet, self.given, self._labs = choice
+        try:
+            return network_name(self.folder, self.connected, self.default, self.fallback)
+        except ProjectError:
+            return ""
+
+    def use(self, connection: Connection) -> None:
+        """Make a network, and perhaps a wallet, those of this session."""
+        self.connected, self.given = connection, None
+        self.forget()
 
     def adopt(self, lab: IExec) -> None:
         """Use a lab that was opened elsewhere; its questions are asked here.
 
         The lab itself does not change: in Python it asks as before.
         """
+        from iexec_lab.client.choice import Connection
         from iexec_lab.client.iexec import IExec
 
         session = copy(lab.session)
         session.confirm = session.confirm or self._agrees
         session.ask_secret = session.ask_secret or self.face.secret
-        self.network, self.given = session.network.name, IExec(session)
+        self.use(Connection(session.network, session.wallet))
+        self.given = IExec(session)
 
-    def remember_chain(self, network: str) -> None:
-        """Make a network the default of ``chain.json``."""
-        self.project.save_default_chain(network)
+    def remember(self, network: str, wallet: Mapping[str, str] | None = None) -> None:
+        """Write into the folder what ``connect`` chose, so that all faces here agree.
+
+        Raises:
+            ProjectError: ``chain.json`` cannot be written, in a terminal: there is no other place.
+        """
+        from iexec_lab.project.notes import FolderNotes
+
+        try:
+            if self.project.default_chain() != network:
+                self.project.save_default_chain(network)
+        except ProjectError as error:
+            if not self.lasting:
+                raise
+            self.face.remark(f"Only this notebook is connected: {error.message}.")
+        named = {name: value for name, value in (wallet or {}).items() if name != "password"}
+        FolderNotes(self.folder).save_connected_wallet(network, named)
 
     def confirm_overwrite(self, path: Path) -> bool:
         """Ask before a file is replaced."""
         return self.face.confirm(f'"{path.name}" already exists, replace it with new one?')
+
+    def keeping(self, raw: bool) -> Callable[[Path], bool]:
+        """Ask before a file is replaced, but keep it where a cell or a script runs again.
+
+        For files that are as good as new ones: what is asked then fails with ``already``.
+        """
+
+        def ask(path: Path) -> bool:
+            said = f'"{path.name}" is here already and is kept; --force replaces it.'
+            if self.lasting and not raw:
+                raise AbortedError(said).so_already(said)
+            try:
+                return self.confirm_overwrite(path)
+            except AbortedError as error:
+                raise error.so_already(said if error.unanswered else "") from None
+
+        return ask
+
+    def replacing(self, raw: bool) -> Callable[[Path], bool]:
+        """Ask before a file that can be made again is replaced; where a cell runs again, say it."""
+
+        def ask(path: Path) -> bool:
+            if not self.lasting or raw:
+                try:
+                    return self.confirm_overwrite(path)
+                except AbortedError as error:
+                    if raw or not error.unanswered:
+                        raise
+            self.face.remark(f'"{path.name}" was here already and is replaced.')
+            return True
+
+        return ask
 
     def confirm(self, question: str, *, force: bool) -> None:
         """Ask unless ``force``.
@@ -172,53 +234,40 @@ class Context:
         if not force and not self.face.confirm(question):
             raise AbortedError("Operation aborted by user.")
 
-    def _open(
-        self, chain: str | None, wallet: dict[str, str], price: tuple[str, ...], confirms: int | None
+    def open(
+        self,
+        chain: str | None,
+        *,
+        held: str | None = None,
+        anew: bool = False,
+        wallet: Mapping[str, str],
+        price: tuple[str, ...] = (),
+        confirms: int | None = None,
     ) -> IExec:
-        from iexec_lab.client.iexec import connect
+        """A lab by the rule of ``client/choice.py``; ``held`` is a wallet of this process alone."""
+        from iexec_lab.client.choice import choose
+        from iexec_lab.client.iexec import open_lab
         from iexec_lab.units import parse_ether
 
-        network, folder = self._where(chain)
-        lab = connect(
-            network,
-            self._signer(network, wallet),
-            project=folder,
+        chosen = choose(
+            chain,
+            held,
+            project=self.folder,
+            connected=self.connected,
+            preferred=self.default,
+            fallback=self.fallback,
+            anew=anew,
+            ask=self.face.secret,
+            **wallet,
+        )
+        return open_lab(
+            chosen,
+            folder=self.folder,
             gas_price=parse_ether(list(price)) if price else None,
             confirms=_blocks(1 if confirms is None else confirms),
             confirm=self._agrees,
             ask_secret=self.face.secret,
-            password=wallet.get("password"),
-            wallet_file=wallet.get("wallet_file"),
-            wallet_address=wallet.get("wallet_address"),
-            keystoredir=wallet.get("keystoredir"),
         )
-        lab.session.folder = self.folder
-        return lab
-
-    def _signer(self, network: str | None, wallet: dict[str, str]) -> Any:
-        """A wallet that is not a keystore file: one given to us, or the project's own on the sandbox."""
-        if wallet or self.signer is not None:
-            return None if wallet else self.signer
-        on_sandbox = (network or "").partition(":")[0] == SANDBOX
-        if not on_sandbox or os.environ.get("IEXEC_PRIVATE_KEY") or not self.project.has("wallet.json"):
-            return None
-        from iexec_lab.wallet.keystore import find_wallet
-
-        return find_wallet(cwd=self.folder).unlock()
-
-    def _where(self, chain: str | None) -> tuple[str | None, Path | None]:
-        """Network for ``connect``, and the folder whose ``chain.json`` defines it: None when built in."""
-        project = self.project
-        if not project.has("chain.json"):
-            name = chain or self.fallback
-            if name is None:
-                project.chain()  # raises the official sentence
-            return name, None
-        if chain is None or chain in project.chain_names() or not _known(chain):
-            entry = project.chain(chain)
-            is_ours = entry.name.partition(":")[0] == SANDBOX and not entry.values
-            return entry.name, None if is_ours else self.folder
-        return chain, None
 
     def _agrees(self, plan: Plan) -> bool:
         """The rule for asking (``client/plan.py``), for this face."""
@@ -234,24 +283,18 @@ class Context:
     def _stamp(self) -> tuple[int, ...]:
         """Changes when a file that decides network or wallet changes."""
         stamps = []
-        for name in ("chain.json", "wallet.json"):
+        for name in ("chain.json", "wallet.json", NOTES):
             try:
                 stamps.append((self.folder / name).stat().st_mtime_ns)
             except OSError:
                 stamps.append(0)
-        return (*stamps, hash(str(self.folder.absolute())))
+        return (*stamps, hash(str(self.folder.absolute())), hash(os.environ.get("IEXEC_PRIVATE_KEY")))
 
 
 def _blocks(confirms: int) -> int:
     if confirms < 1:
         raise ValidationError("confirms must be greater than or equal to 1")
     return confirms
-
-
-def _known(chain: str) -> bool:
-    from iexec_lab.networks import builtin
-
-    return chain.partition(":")[0] == SANDBOX or builtin(chain) is not None
 
 
 def required(args: Namespace, name: str) -> str:

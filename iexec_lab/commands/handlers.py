@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import signature
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -29,12 +29,14 @@ class calling:  # noqa: N801 - reads as the verb it is
         doing: Shown while it runs.
         said: The line for people; fields of the official JSON and of the arguments in braces.
         deployed: Kind of the resource in the argument ``address``; ``deployed.json`` has the default.
+        has_value: Whether the answer is worth holding in a notebook; else the line says it all.
     """
 
     verb: str
     doing: str
     said: str = ""
     deployed: str | None = None
+    has_value: bool = True
 
     def __call__(self, context: Context, args: Namespace) -> Outcome:
         lab = context.lab(args)
@@ -44,7 +46,8 @@ class calling:  # noqa: N801 - reads as the verb it is
                 context, self.deployed, args.address, lab.session.network.id, otherwise=self._otherwise
             )
         with context.face.working(self.doing):
-            return done(lab, self.verb, self.said, args, **values)
+            outcome = done(lab, self.verb, self.said, args, **values)
+        return outcome if self.has_value else replace(outcome, make=lambda: None)
 
     @property
     def _otherwise(self) -> str | None:

@@ -5,8 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from iexec_lab.errors import IexecError
+
 if TYPE_CHECKING:
+    from argparse import Namespace
     from collections.abc import Callable, Mapping
+
+    from iexec_lab.commands.context import Context
+
+    Handler = Callable[[Context, Namespace], "Outcome"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +48,22 @@ class Outcome:
         if self.error is not None:
             raise self.error
         return self.make() if self.make else dict(self.raw)
+
+
+def carry_out(handler: Handler, context: Context, args: Namespace) -> Outcome:
+    """What a command answers.
+
+    What is so already is told and is no failure: a cell, a script or a manual is run again and again. With
+    ``--raw`` it stays the error that it is in the official CLI.
+
+    Raises:
+        IexecError: The command failed.
+    """
+    try:
+        return handler(context, args)
+    except IexecError as error:
+        if args.raw or not error.already:
+            raise
+        context.face.remark(error.already)
+        answer = error.answer
+        return Outcome({}, lambda: answer)

@@ -25,6 +25,7 @@ _FRAME = ("pandas", "DataFrame"), ("pandas.core.frame", "DataFrame")
 """The module of DataFrame: plain ``pandas`` from version 3 on."""
 _NOTHING = ("<NA>", "NaT", "nan")
 _LONG_HASH, _LONG_ADDRESS = 66, 42
+_ROOM = 20  # lines of a list
 _HIDDEN = "private_key"
 _IN_ITS_PLACE = "not shown: a notebook would keep it; the value has it"
 
@@ -112,7 +113,7 @@ def to_html(frame: pd.DataFrame, max_rows: int, *, shorten: bool) -> str:
     if _is_upright(frame):
         rows = "".join(
             f"<tr><th style='text-align:left'>{escape(safe(str(name)))}</th>"
-            f"<td style='text-align:left'>{_cell_html(frame[name].iloc[0], shorten=False)}</td></tr>"
+            f"<td style='text-align:left'>{'<br>'.join(map(escape, _lines(frame[name].iloc[0])))}</td></tr>"
             for name in frame.columns
         )
         return f"<table><tbody>{rows}</tbody></table>"
@@ -153,7 +154,10 @@ def to_text(frame: pd.DataFrame, max_rows: int, *, shorten: bool) -> str:
     frame = _shown(frame)
     if _is_upright(frame):
         width = max((len(str(name)) for name in frame.columns), default=0)
-        return "\n".join(f"{safe(str(name)):<{width}}  {word(frame[name].iloc[0])}" for name in frame.columns)
+        gap = "\n" + " " * (width + 2)
+        return "\n".join(
+            f"{safe(str(name)):<{width}}  {gap.join(_lines(frame[name].iloc[0]))}" for name in frame.columns
+        )
     shown = frame.head(max_rows)
     head = ["", *(safe(str(name)) for name in frame.columns)]
     lines = [head]
@@ -192,6 +196,18 @@ def word(value: Any) -> str:
     if hasattr(value, "isoformat"):
         return str(value.strftime("%Y-%m-%d %H:%M:%S %Z")).strip()
     return _cut(safe(str(value)))
+
+
+def _lines(value: Any) -> list[str]:
+    """A value that has room: a list of ids has a line for each, up to a few."""
+    if not isinstance(value, list) or not any(map(_is_id, value)):
+        return [word(value)]
+    more = [f"… {len(value) - _ROOM} more"] if len(value) > _ROOM else []
+    return [*map(word, value[:_ROOM]), *more]
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str) and len(value) in {_LONG_HASH, _LONG_ADDRESS}
 
 
 def _cut(text: str) -> str:

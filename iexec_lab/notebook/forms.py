@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from iexec_lab.commands.outcome import carry_out
 from iexec_lab.commands.parser import not_a_command, parse
 from iexec_lab.commands.tree import find
 from iexec_lab.notebook.connect_form import ConnectForm
 from iexec_lab.notebook.face import NotebookFace
 from iexec_lab.notebook.form import Form
+from iexec_lab.notebook.objects import as_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -58,9 +60,11 @@ def lab_form(lab: IExec, name: str, **values: Any) -> Form:
     def execute(words: Sequence[Any]) -> Any:
         command, taken = find(words)
         assert command is not None
-        return command.handler(context, parse(command, words[taken:])).value
+        return as_value(carry_out(command.handler, context, parse(command, words[taken:])).value)
 
-    context = Context(NotebookFace(_Settings(), kernel=True, draw=draw), folder=lab.session.folder)
+    context = Context(
+        NotebookFace(_Settings(), kernel=True, draw=draw), folder=lab.session.folder, lasting=True
+    )
     context.adopt(lab)
     return draw(name)
 

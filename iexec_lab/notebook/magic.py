@@ -28,10 +28,11 @@ from IPython.core.magic import (
 from traitlets import Bool, HasTraits, Int, TraitError, Unicode
 from traitlets.config.loader import LazyConfigValue
 
-from iexec_lab import __version__
+from iexec_lab import __version__, doors
 from iexec_lab.client.jobs.detached import Detached
 from iexec_lab.commands import followup, parser, tree
 from iexec_lab.commands.context import Context
+from iexec_lab.commands.outcome import carry_out
 from iexec_lab.commands.recent import Seen
 from iexec_lab.errors import IexecError, UsageError, ValidationError, in_notebook
 from iexec_lab.notebook import typed_secrets
@@ -40,6 +41,7 @@ from iexec_lab.notebook.display import RawAnswer
 from iexec_lab.notebook.face import NotebookFace
 from iexec_lab.notebook.history import forget_input
 from iexec_lab.notebook.manual import page
+from iexec_lab.notebook.objects import as_value
 from iexec_lab.notebook.variables import expand, forgotten_braces
 
 if TYPE_CHECKING:
@@ -75,7 +77,7 @@ class IexecMagics(Magics):
         self.seen = Seen()
         kernel = getattr(shell, "kernel", None) is not None
         self.face = NotebookFace(self, kernel=kernel, draw=self._form)
-        self.context = Context(self.face, folder=Path(), fallback="sandbox")
+        self.context = Context(self.face, folder=Path(), fallback="sandbox", lasting=True)
 
     @no_var_expand
     @needs_local_scope
@@ -175,14 +177,14 @@ class IexecMagics(Magics):
         self.context.default = self.default_chain or None
         self.face.quiet = args.raw or args.quiet
         self.context.unattended = args.raw
-        outcome = command.handler(self.context, args)
+        outcome = carry_out(command.handler, self.context, args)
         self.seen.learn(dict(outcome.raw), command.path[0])
         if args.raw:
             return _raw(outcome)
         value = outcome.value
-        if value is None and outcome.said and not args.quiet:
-            print(outcome.said)  # noqa: T201 - a command without a value still has an answer
-        return value
+        if outcome.said and not isinstance(value, int):  # a count, or yes or no, says it itself
+            self.face.remark(_here(outcome.said))
+        return as_value(value)
 
 
 def _raw(outcome: Any) -> RawAnswer:
@@ -232,7 +234,7 @@ _loaded: dict[int, list[Callable[[], None]]] = {}
 
 def load(shell: InteractiveShell) -> None:
     """Add the magics, completion and drawing to a shell."""
-    from iexec_lab.notebook import completion, display, input_transformers
+    from iexec_lab.notebook import completion, display, input_transformers, objects
 
     _forget_wrong_settings(shell)
     magics = IexecMagics(shell)
@@ -240,6 +242,8 @@ def load(shell: InteractiveShell) -> None:
     _loaded[id(shell)] = [
         partial(_remove, shell.configurables, magics),
         display.install(shell, magics),
+        objects.install(shell),
+        _tell_connection(magics),
         completion.install(shell, magics.seen, lambda: magics.context.folder),
         input_transformers.install(shell),
     ]
@@ -254,6 +258,16 @@ def _forget_wrong_settings(shell: InteractiveShell) -> None:
                 trait._validate(_Anything(), section[name])  # noqa: SLF001 - there is no public way
         except TraitError as error:
             warnings.warn(f"IexecMagics.{name} = {section.pop(name)!r} is ignored: {error}", stacklevel=2)
+
+
+def _tell_connection(magics: IexecMagics) -> Callable[[], None]:
+    """Let ``iexec_lab.connect()`` know what this notebook is connected to; call the result to stop."""
+
+    def ask() -> Any:
+        return magics.context.connected
+
+    doors.connections.append(ask)
+    return partial(doors.connections.remove, ask)
 
 
 def _remove(items: list[Any], item: Any) -> None:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from iexec_lab.crypto import encrypt_dataset, generate_dataset_key, write_private
+from iexec_lab.crypto import (
+    decrypt_dataset,
+    encrypt_dataset,
+    file_checksum,
+    generate_dataset_key,
+    write_private,
+)
 from iexec_lab.crypto.archive import write_folder
 from iexec_lab.errors import AbortedError, CryptoError
-from iexec_lab.regular_files import exists, is_file, is_folder
+from iexec_lab.regular_files import exists, is_file, is_folder, read_regular
 
 Overwrite = Callable[[Path], bool]
 Progress = Callable[[str, int | None, int | None], None]
@@ -25,6 +32,7 @@ def encrypt_folder(
     folder: Path | str = ".",
     *,
     force: bool = False,
+    keep: bool = False,
     dataset_keystoredir: str | None = None,
     original_dataset_dir: str | None = None,
     encrypted_dataset_dir: str | None = None,
@@ -38,6 +46,7 @@ def encrypt_folder(
     Args:
         folder: Project folder; relative paths start there.
         force: Replace files without asking.
+        keep: Leave what is encrypted already and has not changed since; its key stays valid.
         dataset_keystoredir: Where keys go (default: ``.secrets/datasets``).
         original_dataset_dir: What to encrypt (default: ``datasets/original``).
         encrypted_dataset_dir: Where encrypted files go (default: ``datasets/encrypted``).
@@ -75,20 +84,53 @@ def encrypt_folder(
             hint="Rename one of them.",
         )
     places = [keys / f"{source.name}{suffix_of(source)}.key" for source in sources]
-    for path in (*places, keys / "dataset.key", *targets):
+    kept = [keep and _is_done(*each) for each in zip(sources, targets, places, strict=True)]
+    at_stake = [
+        path for paths in (places, targets) for path, is_kept in zip(paths, kept, strict=True) if not is_kept
+    ]
+    for path in [*at_stake, *([] if keep else [keys / "dataset.key"])]:
         if exists(path) and not force and not (overwrite and overwrite(path)):
             raise AbortedError(
                 "Operation aborted by user.", details={"file": path}, hint="Replace it with --force."
             )
     done = [
-        _encrypt(source, target, place, keys / "dataset.key", progress)
-        for source, target, place in zip(sources, targets, places, strict=True)
+        _made(source, target, place, file_checksum(target))
+        if is_kept
+        else _encrypt(source, target, place, keys / "dataset.key", progress)
+        for source, target, place, is_kept in zip(sources, targets, places, kept, strict=True)
     ]
+    if any(kept):  # dataset.key is the last one's, whatever was encrypted now
+        write_private(keys / "dataset.key", read_regular(places[-1]))
     return {
         "encryptedDatasetFolderPath": str(encrypted),
         "secretPath": str(keys),
         "encryptedFiles": done,
     }
+
+
+def _is_done(source: Path, target: Path, place: Path) -> bool:
+    """Whether a file or folder was encrypted and has not changed since."""
+    if not (is_file(target) and is_file(place)):
+        return False
+    parts = [source, *(Path(at, name) for at, dirs, files in os.walk(source) for name in (*dirs, *files))]
+    if max(part.lstat().st_mtime_ns for part in parts) < target.stat().st_mtime_ns:
+        return True
+    return is_file(source) and _decrypts_to(source, target, place)
+
+
+def _decrypts_to(source: Path, target: Path, place: Path) -> bool:
+    """Whether an encrypted file is this file: a copy of it is newer than the encrypted one."""
+    with tempfile.TemporaryDirectory(prefix="iexec-dataset-") as folder:
+        plain = Path(folder) / "plain"
+        try:
+            decrypt_dataset(target, plain, read_regular(place).decode())
+        except (CryptoError, OSError, UnicodeDecodeError):
+            return False
+        return file_checksum(plain) == file_checksum(source)
+
+
+def _made(source: Path, target: Path, place: Path, checksum: str) -> dict[str, str]:
+    return {"original": str(source), "encrypted": str(target), "key": str(place), "checksum": checksum}
 
 
 def suffix_of(source: Path) -> str:
@@ -110,7 +152,7 @@ def _encrypt(
 
     with _as_file(source) as file:
         made = encrypt_dataset(file, target, key, progress=told)
-    return {"original": str(source), "encrypted": str(target), "key": str(place), "checksum": made.checksum}
+    return _made(source, target, place, made.checksum)
 
 
 class _as_file:  # noqa: N801

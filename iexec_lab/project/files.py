@@ -110,6 +110,16 @@ class Project:
             return []
         return list(document["chains"])
 
+    def default_chain(self) -> str | None:
+        """The default in ``chain.json``; None when there is none, or no file.
+
+        Raises:
+            ProjectError: The file is broken.
+        """
+        document = jsonfile.read(self.folder / CHAINS) or {}
+        default = document.get("default")
+        return default if isinstance(default, str) and default in (document.get("chains") or {}) else None
+
     def save_default_chain(self, name: str, values: Mapping[str, Any] | None = None) -> None:
         """Make ``name`` the default of ``chain.json``; ``values`` replaces its chain object when given."""
 

@@ -12,7 +12,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
-from iexec_lab.errors import MarketError, ValidationError
+from iexec_lab.errors import ApiError, MarketError, ValidationError
 from iexec_lab.plain_text import plain
 from iexec_lab.protocol import to_address, to_bytes32, to_tag, to_uint256
 from iexec_lab.protocol.javascript import to_text
@@ -284,7 +284,11 @@ class Market:
 
     def _write(self, method: str, kind: str, body: Mapping[str, Any], token: str) -> dict[str, Any]:
         query = {"chainId": self.chain_id}
-        answer = self._http.send_json(method, f"/{_known(kind)}s", query, body, {"authorization": token})
+        try:
+            answer = self._http.send_json(method, f"/{_known(kind)}s", query, body, {"authorization": token})
+        except ApiError as error:
+            so = next((sentence for words, sentence in _SO_ALREADY.items() if words in error.message), "")
+            raise error.so_already(so.format(kind=kind)) from None
         if not isinstance(answer, dict) or not answer.get("ok"):
             verb = "publishing" if method == "POST" else "unpublishing"
             raise self._http.api_error(f"An error occurred while {verb} order")
@@ -350,6 +354,14 @@ class Market:
         rows, known = list(found.values())[:limit], len(found) + left_out
         count = known if is_end else max(first.total, known)
         return count, rows, len(rows) + left_out < count, left_out
+
+
+_SO_ALREADY = {
+    "order already published": "This {kind} is published already.",
+    " is not published": "This {kind} is not on the market.",
+    "no open ": "No {kind} of this wallet is left on the market.",
+}
+"""Words of a refusal -> what is so already, for somebody who asked for exactly that."""
 
 
 def _orderbook(kind: str, filters: Mapping[str, Any]) -> _List:

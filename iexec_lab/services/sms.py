@@ -75,7 +75,7 @@ class Sms:
         answer = self._send("POST", kind, address, None, value, gate)
         if answer.status == 409:
             message = f"Secret already exists for {address} and can't be updated"
-            raise self._http.api_error(message, answer)
+            raise self._http.api_error(message, answer).so_already(_STORED.format(f"The secret of {address}"))
         if answer.status == 401:
             message = f"Wallet {gate.address} is not allowed to set secret for {address}"
             hint = f"Only its owner may: use the wallet that owns {address}."
@@ -103,7 +103,11 @@ class Sms:
             raise self._http.api_error(message, answer)
 
     def _exists_already(self, name: str, owner: str) -> ApiError:
-        return self._http.api_error(f'Secret "{name}" already exists for {owner}')
+        error = self._http.api_error(f'Secret "{name}" already exists for {owner}')
+        return error.so_already(_STORED.format(f'The secret "{name}" of {owner}'))
+
+
+_STORED = "{} is stored already and was left as it is; whether it is the same one, nobody can see."
 
 
 def _place(kind: SecretKind, address: str, name: str | None = None) -> tuple[str, Query]:

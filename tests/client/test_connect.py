@@ -44,8 +44,9 @@ def test_a_project_s_default_chain(project, iexec_sandbox):
     assert (lab.network.name, lab.network.chain_id) == ("dev", iexec_sandbox.chain_id)
     assert len(lab.category.list()) >= 5
     assert connect("bellecour", SIGNER, project=project).network.chain_id == 134
-    with pytest.raises(IexecError, match=r'Missing "mainnet" chain in "chain.json"'):
-        connect("mainnet", SIGNER, project=project)
+    assert connect("mainnet", SIGNER, project=project).network.chain_id == 1
+    with pytest.raises(IexecError, match=r'Missing "nowhere" chain in "chain.json"'):
+        connect("nowhere", SIGNER, project=project)
 
 
 def test_a_folder_without_chain_json_is_just_a_folder(tmp_path):
@@ -60,7 +61,7 @@ def test_the_sandbox_comes_with_a_funded_wallet(monkeypatch, iexec_sandbox, tmp_
     lab = connect(project=tmp_path)
     assert lab.session.address == iexec_sandbox.users[0].address
     assert repr(lab) == (
-        f"<IExec on sandbox (chain {iexec_sandbox.chain_id}), "
+        f"<IExec on sandbox (chain {iexec_sandbox.chain_id}, nothing names another one), "
         f"wallet {iexec_sandbox.users[0].address} (sandbox user)>"
     )
     assert lab.account.show().loc[0, "stake_nrlc"] > 0

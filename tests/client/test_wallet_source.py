@@ -65,7 +65,7 @@ def test_wallet_options_beat_both(tmp_path, keystore, monkeypatch):
     wallet = choose_wallet(
         None, cwd=tmp_path, keystoredir=str(folder), default=lambda: Wallet("sandbox user")
     )
-    assert (wallet.origin, wallet.address) == ("keystore", saved.address)
+    assert (wallet.origin, wallet.address) == ("as named", saved.address)
 
 
 @pytest.mark.parametrize("by", ["address", "file"])

@@ -139,6 +139,10 @@ def test_init(iexec):
     assert list(answer) == ["ok", "walletAddress", "walletFile", "configFile", "chainConfigFile"]
     assert json.loads((iexec.folder / "wallet.json").read_text())["address"] == answer["walletAddress"]
     assert iexec.fails("init --unencrypted").startswith("Nobody is there to answer")
+    files = {path.name: path.read_text() for path in iexec.folder.glob("*.json")}
+    _, told = iexec.text("init --unencrypted")
+    assert [f'"{name}" is here already and is kept' in told for name in files] == [True, True, True]
+    assert {path.name: path.read_text() for path in iexec.folder.glob("*.json")} == files
 
 
 def test_a_failed_init_leaves_nothing(iexec):

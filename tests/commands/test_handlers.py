@@ -68,7 +68,6 @@ def called(monkeypatch, tmp_path):
             "workerpool.set_api_url",
             {"api_url": "http://x", "address": USER},
         ),
-        ("info", "network.show", {}),
     ],
 )
 def test_lines_call_verbs(called, line, verb, values):

@@ -40,6 +40,10 @@ def test_init_deploy_show_count(iexec, app):
     assert int(iexec("app count")["count"]) >= 1
     assert json.loads((iexec.folder / "deployed.json").read_text()) == {"app": {"65535": app}}
     assert iexec.fails("app deploy") == f"App already deployed at address {app}"
+    (iexec.folder / "deployed.json").unlink()
+    out, err = iexec.text("app deploy")
+    assert (app in out, "deployed already" in err) == (True, True)
+    assert json.loads((iexec.folder / "deployed.json").read_text()) == {"app": {"65535": app}}
     assert iexec("app count --user 0x000000000000000000000000000000000000dEaD")["count"] == "0"
 
 
@@ -81,7 +85,11 @@ def test_publish_and_unpublish(iexec, app):
     published = iexec("app publish --price 0.5 RLC --volume 7")["orderHash"]
     [order] = iexec(f"orderbook app {app}")["appOrders"]
     assert (order["orderHash"], int(order["price"]), order["remaining"]) == (published, 500_000_000, 7)
+    assert published in iexec.text("order show --app")[0]
+    assert 'Missing "orders.json"' in iexec.fails("order show --app")
     assert iexec("app unpublish") == {"ok": True, "unpublished": published}
+    assert "no open apporder published" in iexec.fails("app unpublish")
+    assert "No apporder of this wallet is left" in iexec.text("app unpublish")[1]
     assert iexec(f"orderbook app {app}") == {"ok": True, "count": 0, "appOrders": []}
     iexec("app publish")
     iexec("app publish --price 1")
@@ -94,6 +102,8 @@ def test_transfer(iexec, app):
     assert (given["address"], given["to"]) == (app, NOBODY)
     assert iexec("app show")["app"]["owner"] == NOBODY
     assert iexec.fails(f"app transfer {app} --to {NOBODY}") == "Only app owner can transfer app ownership"
+    assert f"{NOBODY} owns app {app} already" in iexec.text(f"app transfer {app} --to {NOBODY}")[1]
+    assert "Only app owner" in iexec.text(f"app transfer {app} --to {app}", 1)[1]
 
 
 def test_run_and_watch_and_download(iexec, app):

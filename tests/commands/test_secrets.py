@@ -31,6 +31,15 @@ def test_encrypt_deploy_and_share_a_dataset(iexec):
     decrypt_dataset(made["encrypted"], iexec.folder / "back.csv", (keys / "data.csv.key").read_text())
     assert (iexec.folder / "back.csv").read_text() == "a,b\n1,2\n"
     assert "Nobody is there to answer" in iexec.fails("dataset encrypt")
+    key = (keys / "data.csv.key").read_text()
+    original = iexec.folder / "datasets/original/data.csv"
+    original.write_bytes(original.read_bytes())  # copied again, as in a cell that runs again
+    (iexec.folder / "datasets/original/a.csv").write_text("new")
+    out, _ = iexec.text("dataset encrypt")
+    assert "Encrypted 1 file(s). 1 had not changed and kept their keys" in out
+    assert made["checksum"] in out
+    assert (keys / "data.csv.key").read_text() == key == (keys / "dataset.key").read_text()
+    (iexec.folder / "datasets/original/a.csv").unlink()
     assert iexec("dataset encrypt --force")["encryptedFiles"][0]["checksum"] != made["checksum"]
 
     config = json.loads((iexec.folder / "iexec.json").read_text())
@@ -41,6 +50,7 @@ def test_encrypt_deploy_and_share_a_dataset(iexec):
     assert iexec("dataset push-secret") == {"ok": True}
     assert iexec(f"dataset check-secret {dataset}") == {"ok": True, "isSecretSet": True}
     assert iexec.fails("dataset push-secret") == f"Secret already exists for {dataset} and can't be updated"
+    assert "is stored already" in iexec.text("dataset push-secret")[1]
     order = iexec("dataset publish --tag tee,tdx --price 1 nRLC")["orderHash"]
     assert iexec(f"orderbook dataset {dataset}")["datasetOrders"][0]["orderHash"] == order
 
@@ -117,6 +127,7 @@ def test_result_keys(iexec):
     assert stat.S_IMODE(private.stat().st_mode) == 0o600
     kept = private.read_text()
     assert "already exists, replace it" in iexec.fails("result generate-keys")
+    assert "is here already and is kept" in iexec.text("result generate-keys")[1]
     assert private.read_text() == kept
     iexec("result push-encryption-key --force-update")
     assert iexec("result check-encryption-key") == {"ok": True, "isEncryptionKeySet": True}

@@ -247,7 +247,7 @@ def test_questions_without_a_person_are_errors(shell, monkeypatch):
 
 def test_confirm_can_be_switched_off(shell):
     run(shell, "%config IexecMagics.confirm = False")
-    assert value(shell, "%iexec sandbox reset") is True
+    assert value(shell, "%iexec sandbox reset") is None
 
 
 def test_traits_are_validated(shell):

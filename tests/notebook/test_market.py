@@ -50,12 +50,13 @@ def app(do, shell):
     return do("app = %iexec app deploy\napp")
 
 
-def test_the_connection_lasts_and_files_stay_as_they_are(do, shell, tmp_path):
+def test_the_connection_lasts_and_is_the_folder_s_default(do, shell, tmp_path):
     lab = do("%iexec connect {market}")
     assert lab.network.name == shell.user_ns["market"]
     assert do("%iexec connect") is lab
     assert do("%iexec wallet show")["address"][0] == lab.session.address
-    assert not (tmp_path / "chain.json").exists()
+    market = shell.user_ns["market"]
+    assert json.loads((tmp_path / "chain.json").read_text()) == {"default": market, "chains": {market: {}}}
 
 
 def test_a_failed_connect_changes_nothing(do, shell):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 
 import pytest
+from helpers.waiting import until
 from IPython.core.interactiveshell import InteractiveShell
 
+from iexec_lab import cli, connect
+from iexec_lab.notebook.objects import to_text
 from iexec_lab.sandbox.control import Sandbox
 
 
@@ -58,6 +62,7 @@ def test_dapp_developers(cell):
     cell("%iexec app init")
     rename("app")
     cell("app = %iexec app deploy")
+    assert cell("%iexec app deploy") == cell("app")
     assert cell("%iexec app show").loc[0, "name"] == f"app in {Path.cwd()}"
     cell("%iexec account deposit 1 RLC")
     cell("job = %iexec app run {app}")
@@ -65,8 +70,11 @@ def test_dapp_developers(cell):
     assert len(cell("%iexec orderbook app {app}")) == 0
     cell("order = %iexec app publish {app}")
     assert cell("%iexec orderbook app {app}").loc[0, "order_hash"] == cell("order")
-    cell("%iexec order show --app {order}")
-    cell("%iexec order cancel --app {order}")
+    assert cell("%iexec order show --app").loc[0, "order_hash"] == cell("order")
+    assert cell("%iexec order show --app {order} --deals").loc[0, "deals"] == []
+    assert "deals" not in cell("%iexec order show --app {order}")
+    for _ in range(2):
+        cell("%iexec order cancel --app")
 
 
 def test_what_has_to_be_known_is_told_in_the_cell(cell):
@@ -93,7 +101,8 @@ def test_dataset_providers(cell):
     rename("dataset")
     cell("dataset = %iexec dataset deploy")
     cell("%iexec dataset show")
-    cell("%iexec dataset push-secret")
+    for _ in range(2):
+        cell("%iexec dataset push-secret")
     cell("order = %iexec dataset publish {dataset} --tag tee --app-restrict {dataset}")
     cell("%iexec orderbook dataset {dataset}")
     cell("%iexec order show --dataset {order}")
@@ -132,10 +141,16 @@ def test_workerpools(cell):
     cell("request = %iexec app request-execution {app} --category 0")
     assert cell("request") in set(cell("%iexec orderbook requester --category 0")["order_hash"])
     cell("%iexec order init --workerpool")
-    cell("%iexec order sign --workerpool")
+    cell("signed = %iexec order sign --workerpool")  # not published: another one was published last
+    assert cell("%iexec order show --workerpool").loc[0, "status"] == "canceled"
+    assert "AppOrder" not in (drawn := to_text(cell("signed")))
+    assert re.search(r"^signed: +yes$", drawn, re.MULTILINE)
+    assert cell("signed").signature not in drawn
     cell("job = %iexec order fill --request {request} --app {app_order}")
     shown = cell("%iexec deal show {job.deal_id}")
     assert shown.loc[0, "workerpool"] == cell("workerpool")
+    assert shown.loc[0, "tasks"] == cell("job.task_ids")
+    until(lambda: cell("%iexec order show --request --deals").loc[0, "deals"] == [cell("job.deal_id")])
 
 
 def test_requesters_and_workers(cell):
@@ -145,13 +160,69 @@ def test_requesters_and_workers(cell):
     cell("%iexec app init")
     rename("app")
     cell("app = %iexec app deploy")
-    cell("%iexec result generate-encryption-keypair")
-    cell("%iexec result push-encryption-key")
+    for _ in range(2):
+        cell("%iexec result generate-encryption-keypair")
+        cell("%iexec result push-encryption-key")
     cell('job = %iexec app run {app} --args "hello world" --category 0 --encrypt-result')
     cell("task = job.task_ids[0]")
     cell("%iexec task show {task}")
     cell("%iexec task show {task} --watch")
     cell("%iexec task show {task} --download encryptedResults")
-    cell("result = %iexec result decrypt")
+    for _ in range(2):
+        cell("result = %iexec result decrypt")
     assert "hello world" in cell("result.text('result.txt')")
     cell("%iexec account withdraw 1000")
+
+
+def test_every_face_of_a_folder_has_the_same_network_and_wallet(cell, capsys):
+    address = json.loads(Path("wallet.json").read_text())["address"]
+    name = json.loads(Path("chain.json").read_text())["default"]
+    assert name.startswith("sandbox:")
+    assert cell("%iexec connect").session.address == address
+    for lab in (connect(), connect(name)):
+        assert (lab.network.name, lab.session.address) == (name, address)
+    capsys.readouterr()
+    assert cli.main(["info"]) == 0
+    out = capsys.readouterr().out
+    assert f"Network {name} (chain 65535): the default of chain.json." in out
+    assert f"Wallet {address}: wallet.json." in out
+    mine = cell(f"%iexec connect {name} --new-wallet").session.address
+    assert connect().session.address == connect(name).session.address == mine != address
+    assert cell(f"%iexec connect {name}").session.address == address
+
+
+def test_init_again_and_in_another_folder(cell, monkeypatch, tmp_path):
+    wallet = Path("wallet.json").read_text()
+    cell("%iexec app init")
+    rename("app")
+    edited = Path("iexec.json").read_text()
+    app = cell("%iexec app deploy")
+    for line in ("init", "init --unencrypted", "init --skip-wallet"):
+        assert cell(f"%iexec {line}") is None
+    assert cell("%iexec wallet create --unencrypted") == json.loads(wallet)["address"]
+    assert (Path("wallet.json").read_text(), Path("iexec.json").read_text()) == (wallet, edited)
+    other = tmp_path / "other"
+    other.mkdir()
+    monkeypatch.chdir(other)
+    for name, text in (("wallet.json", wallet), ("iexec.json", edited)):
+        Path(name).write_text(text)
+    assert cell("%iexec app deploy") == app
+    assert json.loads(Path("deployed.json").read_text()) == {"app": {"65535": app}}
+
+
+def test_a_network_that_is_away_leaves_everything_as_it_is(cell):
+    chains = json.loads(Path("chain.json").read_text())
+    chains["chains"]["away"] = {"id": "7", "host": "http://127.0.0.1:1", "hub": "0x" + "11" * 20}
+    Path("chain.json").write_text(json.dumps(chains))
+    name = cell("%iexec connect").network.name
+    assert f"Nothing changed: {name} is still used." in cell(
+        """
+        from iexec_lab.errors import IexecError
+        try:
+            get_ipython().run_line_magic("iexec", "connect away")
+        except IexecError as error:
+            said = error.hint
+        said"""
+    )
+    assert cell("%iexec connect").network.name == name
+    assert json.loads(Path("chain.json").read_text()) == chains

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from iexec_lab.services.workerpool import WorkerpoolApi
 
 _GIVEN_UP: Final = {"ABORTED", "FAILED"}
-_WORKER: Final = "[iexec-lab]"  # begins what the sandbox's worker adds to an app's standard error
+_WORKER: Final = ("[iexec-lab] APP_", "[iexec-lab] POST_COMPUTE_")
+"""Begin the lines with which the sandbox's worker repeats a failure; its advice stays."""
 _KNOWN: Final = 10  # times the patience with a scheduler that knows the task: it is busy
 LAST_LINES: Final = 5
 """Lines of what an app wrote last that are shown."""

@@ -19,6 +19,8 @@ from iexec_lab.ethereum.contracts import ERC721_EVENTS, OWNABLE, REGISTRY
 from iexec_lab.protocol import NULL_ADDRESS, decode_multiaddr, is_address, to_address, to_uint256
 from iexec_lab.protocol.slips import address_hint
 
+DEPLOYED_ALREADY = "Exactly this {kind} is deployed already at {address}: nothing was sent."
+
 
 class Asset(Noun):
     """The verbs of all three; ``kind`` is "app", "dataset" or "workerpool"."""
@@ -99,7 +101,7 @@ class Asset(Noun):
             raise OrderError(
                 f"Only {self.kind} owner can transfer {self.kind} ownership",
                 details={"owner": owner, "wallet": wallet},
-            )
+            ).so_already(f"{target} owns {self.kind} {asset} already." if owner == target else "")
         data = REGISTRY.safeTransferFrom.encode(wallet, target, int(asset, 16))
         details = {self.kind: asset, "to": target}
         receipt = send(session, f"{self.kind} transfer", self.registry, data, details=details, force=force)
@@ -154,8 +156,8 @@ class Asset(Noun):
         """Let views of an asset come along with the next reads."""
         expect(self.session.rpc, [Call(asset, view).request() for view in views])
 
-    def _deploy(self, args: tuple[Any, ...], *, force: bool) -> dict[str, Any]:
-        """Create the entry with these creation arguments."""
+    def _deploy(self, args: tuple[Any, ...], *, exist_ok: bool, force: bool) -> dict[str, Any]:
+        """Create the entry with these creation arguments, unless it is there: they decide its address."""
         session, data = self.session, self._create.encode(*args)
         if args[0] == NULL_ADDRESS:
             raise ValidationError(
@@ -166,6 +168,8 @@ class Asset(Noun):
         address = self._predict(args)
         session.foresee_sending(self.registry, data)
         if self.deployed(address):
+            if exist_ok:
+                return {"address": address, "already": True}
             raise OrderError(
                 f"{self.kind.capitalize()} already deployed at address {address}",
                 hint="The same values give the same address: change one, such as the name.",
@@ -180,6 +184,13 @@ class Asset(Noun):
                 token = ERC721_EVENTS.Transfer.decode(log)["tokenId"]
                 return {"address": to_address(f"0x{token:040x}"), "txHash": receipt.tx_hash}
         raise IexecError("Transfer not confirmed", details={"transaction": receipt.tx_hash})
+
+    def _told(self, facts: Mapping[str, Any]) -> str:
+        """The address of ``_deploy``; that it was there before is told."""
+        address = str(facts["address"])
+        if "already" in facts:
+            self.session.tell(DEPLOYED_ALREADY.format(kind=self.kind, address=address))
+        return address
 
     def _predict(self, args: tuple[Any, ...]) -> str:
         [address] = read(self.session.rpc, [Call(self.registry, self._predicted, args)])

@@ -49,6 +49,7 @@ class Apps(Asset):
         owner: str | None = None,
         type: str = "DOCKER",  # noqa: A002
         mrenclave: Any = None,
+        exist_ok: bool = True,
         force: bool = False,
     ) -> str:
         """Register an app; return its address.
@@ -61,17 +62,26 @@ class Apps(Asset):
             type: ``DOCKER``.
             mrenclave: For SCONE and Gramine apps: ``{"framework", "version", "fingerprint"}``; for SCONE also
                 ``"entrypoint"`` and ``"heapSize"`` (bytes); an object or its JSON text.
+            exist_ok: If exactly this is deployed already, its address is the answer: one line on standard
+                error says so, and nothing is sent. False makes it an error.
             force: Do it without asking.
 
         Raises:
             ValidationError: A value is not valid.
-            OrderError: The same app is deployed already.
+            OrderError: The same app is deployed already, and ``exist_ok`` is False.
             AbortedError: It was not confirmed.
         """
         facts = self._fetch_deploy(
-            name, multiaddr, checksum, owner=owner, type=type, mrenclave=mrenclave, force=force
+            name,
+            multiaddr,
+            checksum,
+            owner=owner,
+            type=type,
+            mrenclave=mrenclave,
+            exist_ok=exist_ok,
+            force=force,
         )
-        return str(self._value("deploy", facts))
+        return self._told(facts)
 
     def _fetch_deploy(
         self,
@@ -82,9 +92,12 @@ class Apps(Asset):
         owner: str | None = None,
         type: str = "DOCKER",  # noqa: A002
         mrenclave: Any = None,
+        exist_ok: bool = True,
         force: bool = False,
     ) -> dict[str, Any]:
-        return self._deploy(self._creation(name, multiaddr, checksum, owner, type, mrenclave), force=force)
+        return self._deploy(
+            self._creation(name, multiaddr, checksum, owner, type, mrenclave), exist_ok=exist_ok, force=force
+        )
 
     def predict(
         self,

@@ -55,6 +55,7 @@ class Datasets(Asset):
         checksum: str = NULL_BYTES32,
         *,
         owner: str | None = None,
+        exist_ok: bool = True,
         force: bool = False,
     ) -> str:
         """Register a dataset; return its address.
@@ -64,15 +65,17 @@ class Datasets(Asset):
             multiaddr: Where the (encrypted) file is: ``/ipfs/<cid>`` or a URL.
             checksum: SHA-256 of that file as 0x text, from ``encrypt``.
             owner: Who will own it (default: the wallet).
+            exist_ok: If exactly this is deployed already, its address is the answer: one line on standard
+                error says so, and nothing is sent. False makes it an error.
             force: Do it without asking.
 
         Raises:
             ValidationError: A value is not valid.
-            OrderError: The same dataset is deployed already.
+            OrderError: The same dataset is deployed already, and ``exist_ok`` is False.
             AbortedError: It was not confirmed.
         """
-        facts = self._fetch_deploy(name, multiaddr, checksum, owner=owner, force=force)
-        return str(self._value("deploy", facts))
+        facts = self._fetch_deploy(name, multiaddr, checksum, owner=owner, exist_ok=exist_ok, force=force)
+        return self._told(facts)
 
     def _fetch_deploy(
         self,
@@ -81,9 +84,10 @@ class Datasets(Asset):
         checksum: str = NULL_BYTES32,
         *,
         owner: str | None = None,
+        exist_ok: bool = True,
         force: bool = False,
     ) -> dict[str, Any]:
-        return self._deploy(self._creation(name, multiaddr, checksum, owner), force=force)
+        return self._deploy(self._creation(name, multiaddr, checksum, owner), exist_ok=exist_ok, force=force)
 
     def predict(
         self, name: str, multiaddr: str, checksum: str = NULL_BYTES32, *, owner: str | None = None

@@ -47,7 +47,7 @@ class Deals(Noun):
     """``lab.deal``: look at deals and their tasks, list them, claim what nobody finished."""
 
     _FRAMES: ClassVar = {
-        "show": Frame("deal", one=lambda facts: facts["deal"]),
+        "show": Frame("deal", one=lambda facts: {**facts, **facts["deal"]}),
         "tasks": Frame("task", lambda facts: facts),
         "claim": Frame("claim", _claim_rows),
         "claim_all": Frame("claim", _claim_rows),
@@ -74,7 +74,8 @@ class Deals(Noun):
             **options: Those of ``WaitOptions``.
 
         Returns:
-            DataFrame, one row: the terms, prices in nRLC (``app_price_nrlc`` ...), times in UTC.
+            DataFrame, one row: the terms, prices in nRLC (``app_price_nrlc`` ...), times in UTC, and
+                ``tasks``, the list of task ids; with ``watch`` also how many ``completed`` and ``failed``.
 
         Raises:
             ObjectNotFoundError: No such deal.

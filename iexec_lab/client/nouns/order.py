@@ -18,7 +18,7 @@ from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.nouns._run import begin_requirements, end_requirements
 from iexec_lab.client.permit import send, spend
 from iexec_lab.client.plan import most_of
-from iexec_lab.errors import MarketError, OrderError
+from iexec_lab.errors import ApiError, MarketError, OrderError
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.protocol import (
     CLOSE,
@@ -34,6 +34,13 @@ _MANAGE = {
 }
 
 
+def _with_deal_ids(shown: dict[str, Any]) -> dict[str, Any]:
+    """An order's row; its deals, if they were asked for, by their ids."""
+    if "deals" not in shown:
+        return shown
+    return {**shown, "deals": [deal.get("dealid") for deal in shown["deals"]["lastDeals"]]}
+
+
 class Orders(Noun):
     """``lab.order``: make, hash, sign, publish, cancel and fill orders.
 
@@ -41,7 +48,7 @@ class Orders(Noun):
     """
 
     _FRAMES: ClassVar = {
-        "show": Frame(lambda shown: kind_of(shown["order"])),
+        "show": Frame(lambda shown: kind_of(shown["order"]), one=_with_deal_ids),
         "cancel": Frame("receipt"),
         "estimate": Frame("estimate"),
     }
@@ -112,7 +119,13 @@ class Orders(Noun):
             preflight.check(self.session, signed)
         plan = self.session.plan("order publish", cost_nrlc=_cost(signed), **signing.order_terms(signed))
         spend(self.session, plan, force=force)
-        return signing.publish(self.session, signed)
+        try:
+            return signing.publish(self.session, signed)
+        except ApiError as error:
+            if not error.already:
+                raise
+            order_hash = signed.hash(self.session.domain)
+            raise error.so_already(f"Order {order_hash} is published already.", order_hash) from None
 
     def unpublish(self, kind: str, order_hash: str, *, force: bool = False) -> str:
         """Take one order off the market; return its hash. Who kept a copy can still use it: see ``cancel``.
@@ -217,7 +230,9 @@ class Orders(Noun):
         signed = read_order(order)
         [consumed] = session.hub.view_consumed([signed.hash(session.domain)])
         if consumed >= signed.volume:
-            raise OrderError(f"{signed.kind} already canceled")
+            raise OrderError(f"{signed.kind} already canceled").so_already(
+                f"Nothing is left of this {signed.kind}: it is canceled or used up."
+            )
         data = _MANAGE[signed.kind].encode((signed.to_tuple(), CLOSE, b""))
         details = {"remaining": signed.volume - consumed, **signing.order_terms(signed)}
         receipt = send(session, "order cancel", session.network.hub, data, details=details, force=force)
@@ -232,11 +247,11 @@ class Orders(Noun):
         Args:
             kind: ``app``, ``dataset``, ``workerpool`` or ``request``.
             order_hash: Hash of the order.
-            deals: Ask for its deals too; they are in the command's JSON, not in the DataFrame.
+            deals: Ask for its newest deals too.
 
         Returns:
             DataFrame, one row, with the columns of the order book: price in nRLC, ``remaining``, ``status``
-                ...
+                ...; ``deals``, the list of their ids, if they were asked for.
 
         Raises:
             ApiError: The market does not know it.

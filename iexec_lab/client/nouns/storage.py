@@ -63,7 +63,7 @@ class Storage(Noun):
             raise IexecError(
                 f"{provider or 'default'} storage is already initialized, "
                 "use --force-update option to update your storage token"
-            )
+            ).so_already("The storage token is stored already; --force-update replaces it.")
         updated = sms.push_web2(name, token or self._token(provider), gate, update=force_update)
         return {"isInitialized": True, "isUpdated": updated}
 

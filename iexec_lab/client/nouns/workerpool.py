@@ -37,25 +37,29 @@ class Workerpools(Asset):
         "registry": WORKERPOOL.registry,
     }
 
-    def deploy(self, description: str, *, owner: str | None = None, force: bool = False) -> str:
+    def deploy(
+        self, description: str, *, owner: str | None = None, exist_ok: bool = True, force: bool = False
+    ) -> str:
         """Register a workerpool; return its address.
 
         Args:
             description: Free text, which decides the address.
             owner: Who will own it (default: the wallet).
+            exist_ok: If exactly this is deployed already, its address is the answer: one line on standard
+                error says so, and nothing is sent. False makes it an error.
             force: Do it without asking.
 
         Raises:
-            OrderError: The same workerpool is deployed already.
+            OrderError: The same workerpool is deployed already, and ``exist_ok`` is False.
             AbortedError: It was not confirmed.
         """
-        facts = self._fetch_deploy(description, owner=owner, force=force)
-        return str(self._value("deploy", facts))
+        facts = self._fetch_deploy(description, owner=owner, exist_ok=exist_ok, force=force)
+        return self._told(facts)
 
     def _fetch_deploy(
-        self, description: str, *, owner: str | None = None, force: bool = False
+        self, description: str, *, owner: str | None = None, exist_ok: bool = True, force: bool = False
     ) -> dict[str, Any]:
-        return self._deploy(self._creation(description, owner), force=force)
+        return self._deploy(self._creation(description, owner), exist_ok=exist_ok, force=force)
 
     def predict(self, description: str, *, owner: str | None = None) -> str:
         """The address that ``deploy`` would return for the same values."""

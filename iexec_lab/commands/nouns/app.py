@@ -137,7 +137,7 @@ COMMANDS = (
     Command(
         ("app", "request-execution"),
         "publish a request at your own price",
-        request_execution,
+        asset_commands.noting("requestorder", request_execution),
         args=(_APP,),
         options=(*SIGNS, FORCE, *declared_options(ExecutionOptions)),
         example="app request-execution --args hello --workerpool-price 0.1 RLC",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from iexec_lab.client.nouns._sale_options import FileSale
 from iexec_lab.client.options import on_a_line
@@ -23,11 +23,13 @@ from iexec_lab.commands.options import (
 )
 from iexec_lab.commands.outcome import Outcome
 from iexec_lab.commands.tree import Argument, Command, Option
+from iexec_lab.errors import AbortedError
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from iexec_lab.commands.context import Context
+    from iexec_lab.commands.context import Context, Step
+    from iexec_lab.project.encrypt_folder import Progress
 
 _FOLDERS = ("dataset_keystoredir", "original_dataset_dir", "encrypted_dataset_dir")
 
@@ -49,21 +51,42 @@ def encrypt(context: Context, args: Namespace) -> Outcome:
     from iexec_lab.project.dataset_entry import fill_encrypted
     from iexec_lab.project.encrypt_folder import encrypt_folder
 
-    with context.face.working("Encrypting") as step:
-        raw = encrypt_folder(
-            context.folder,
-            force=args.force,
-            overwrite=context.confirm_overwrite,
-            progress=lambda name, done, total: step.update(f"{name} {_percent(done, total)}"),
-            **given(args, _FOLDERS),
-        )
+    names: set[str] = set()
+
+    def told(step: Step) -> Progress:
+        def tell(name: str, done: int | None, total: int | None) -> None:
+            names.add(name)
+            step.update(f"{name} {_percent(done, total)}")
+
+        return tell
+
+    def work(*, keep: bool) -> dict[str, Any]:
+        with context.face.working("Encrypting") as step:
+            return encrypt_folder(
+                context.folder,
+                force=args.force,
+                keep=keep and not args.force,
+                overwrite=context.confirm_overwrite,
+                progress=told(step),
+                **given(args, _FOLDERS),
+            )
+
+    # A cell or a script that runs again keeps the keys that it made: datasets may be deployed with them.
+    try:
+        raw = work(keep=context.lasting and not args.raw)
+    except AbortedError as error:
+        if args.raw or not error.unanswered:
+            raise
+        raw = work(keep=True)
     filled = fill_encrypted(context.folder, raw["encryptedFiles"][-1])
     if filled:
         context.face.remark(filled)
+    kept = len(raw["encryptedFiles"]) - len(names)
+    unchanged = f" {kept} had not changed and kept their keys; --force makes new ones." if kept else ""
     return Outcome(
         raw,
         lambda: frames.build("encrypted_file", raw["encryptedFiles"]),
-        f"Encrypted {len(raw['encryptedFiles'])} file(s).",
+        f"Encrypted {len(names)} file(s).{unchanged}",
     )
 
 

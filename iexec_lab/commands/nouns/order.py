@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.commands.dry_run import DRY_RUN, rehearsable
@@ -11,6 +13,7 @@ from iexec_lab.commands.options import CHAIN, FORCE, SENDS, SIGNS, SKIP_PREFLIGH
 from iexec_lab.commands.outcome import Outcome
 from iexec_lab.commands.tree import Command, Option
 from iexec_lab.errors import IexecError, ProjectError, UsageError
+from iexec_lab.project.notes import FolderNotes
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -52,9 +55,13 @@ def sign(context: Context, args: Namespace) -> Outcome:
             signed = lab.order.sign(order, skip_preflight_check=args.skip_preflight_check, force=args.force)
         raw = signed.to_json()
         context.project.save_signed_order(kind, lab.session.network.id, raw)
+        hashes.append(f"{kind} {lab.order.hash(signed)}")
         return raw, lambda: signed
 
-    return _each(_selected(args) or KINDS, work, 'Signed {kinds}, saved in "orders.json".', "sign")
+    hashes: list[str] = []
+    outcome = _each(context, args, _selected(args) or KINDS, work, "", "sign")
+    said = f'Signed {", ".join(hashes)}, saved in "orders.json".' if hashes else ""
+    return replace(outcome, said=said)
 
 
 def publish(context: Context, args: Namespace) -> Outcome:
@@ -68,38 +75,42 @@ def publish(context: Context, args: Namespace) -> Outcome:
             published = lab.order.publish(
                 {"kind": kind, **order}, skip_preflight_check=args.skip_preflight_check, force=args.force
             )
+        FolderNotes(context.folder).save_published(kind, lab.session.network.id, published)
         return {"orderHash": published}, lambda: published
 
-    return _each(kinds, work, "Published {kinds}.", "publish")
+    return _each(context, args, kinds, work, "Published {kinds}.", "publish")
 
 
 def unpublish(context: Context, args: Namespace) -> Outcome:
     kinds = _chosen(args)
     lab = context.lab(args)
-    orders = context.project.signed_orders(lab.session.network.id) if _needs_file(args, kinds) else {}
+    _need_file(context, args, lab, kinds)
 
     def work(kind: str) -> Answer:
-        wanted = _hash(args, kind) or lab.order.hash({"kind": kind, **_signed(orders, kind, lab)})
+        wanted = _hash(args, kind) or _last(context, args, lab, kind)
         with context.face.working(f"Unpublishing the {kind}"):
             unpublished = lab.order.unpublish(kind, wanted, force=args.force)
         return {"orderHash": unpublished}, lambda: unpublished
 
-    return _each(kinds, work, "Unpublished {kinds}.", "unpublish")
+    return _each(context, args, kinds, work, "Unpublished {kinds}.", "unpublish")
 
 
 def cancel(context: Context, args: Namespace) -> Outcome:
     kinds = _chosen(args)
     lab = context.lab(args)
-    orders = context.project.signed_orders(lab.session.network.id) if _needs_file(args, kinds) else {}
+    _need_file(context, args, lab, kinds)
 
     def work(kind: str) -> Answer:
-        wanted = _hash(args, kind)
-        order = None if wanted else _signed(orders, kind, lab)
+        wanted, order = _hash(args, kind), None
+        if wanted is None:
+            wanted = _last(context, args, lab, kind, valid=True)
+            order = _local(context, lab, kind)
         with context.face.working(f"Canceling the {kind}"):
-            answer = fetch(lab, "order.cancel", order, kind=kind, order_hash=wanted, force=args.force)
+            order_hash = None if order else wanted
+            answer = fetch(lab, "order.cancel", order, kind=kind, order_hash=order_hash, force=args.force)
         return answer.to_official_json(), answer.to_value
 
-    return _each(kinds, work, "Canceled {kinds}: nobody can use it any more.", "cancel")
+    return _each(context, args, kinds, work, "Canceled {kinds}: nobody can use it any more.", "cancel")
 
 
 def show(context: Context, args: Namespace) -> Outcome:
@@ -107,15 +118,12 @@ def show(context: Context, args: Namespace) -> Outcome:
     lab = context.lab(args)
 
     def work(kind: str) -> Answer:
-        wanted = _hash(args, kind)
-        if wanted is None:
-            orders = context.project.signed_orders(lab.session.network.id)
-            wanted = lab.order.hash({"kind": kind, **_signed(orders, kind, lab)})
+        wanted = _hash(args, kind) or _last(context, args, lab, kind)
         with context.face.working(f"Reading the {kind}"):
             answer = fetch(lab, "order.show", kind, wanted, deals=args.deals)
         return answer.to_official_json(), answer.to_value
 
-    return _each(kinds, work, "", "show")
+    return _each(context, args, kinds, work, "", "show")
 
 
 def fill(context: Context, args: Namespace) -> Outcome:
@@ -124,7 +132,7 @@ def fill(context: Context, args: Namespace) -> Outcome:
     lab = context.lab(args)
     asked = {kind: getattr(args, kind) for kind in KINDS}
     needed = [kind for kind in KINDS if not asked[kind] and not (kind == "request" and args.params)]
-    orders = _local(context, lab, required=[kind for kind in needed if kind != "dataset"])
+    orders = _for_fill(context, lab, required=[kind for kind in needed if kind != "dataset"])
     chosen = {f"{kind}order": asked[kind] or orders.get(f"{kind}order") for kind in KINDS}
     if args.params:
         chosen["requestorder"] = None
@@ -141,7 +149,7 @@ def fill(context: Context, args: Namespace) -> Outcome:
     return follow(context, answer.facts, verb="order.fill")
 
 
-def _local(context: Context, lab: IExec, required: list[str]) -> dict[str, dict[str, Any]]:
+def _for_fill(context: Context, lab: IExec, required: list[str]) -> dict[str, dict[str, Any]]:
     try:
         orders = context.project.signed_orders(lab.session.network.id)
     except ProjectError:
@@ -171,8 +179,13 @@ def _chosen(args: Namespace) -> list[str]:
     return kinds
 
 
-def _each(kinds: Any, work: Callable[[str], Answer], said: str, verb: str) -> Outcome:
-    """Do the work for every kind; one that fails does not stop the others."""
+def _each(
+    context: Context, args: Namespace, kinds: Any, work: Callable[[str], Answer], said: str, verb: str
+) -> Outcome:
+    """Do the work for every kind; one that fails does not stop the others.
+
+    What is so already is told and is no failure, as in ``carry_out``.
+    """
     raw: dict[str, Any] = {}
     values: dict[str, Callable[[], Any]] = {}
     errors: dict[str, IexecError] = {}
@@ -180,7 +193,11 @@ def _each(kinds: Any, work: Callable[[str], Answer], said: str, verb: str) -> Ou
         try:
             raw[kind], values[kind] = work(kind)
         except IexecError as error:
-            errors[kind] = error
+            if args.raw or not error.already:
+                errors[kind] = error
+            else:
+                context.face.remark(error.already)
+                values[kind] = partial(_answer, error)
     return Outcome(
         raw,
         lambda: _one({kind: make() for kind, make in values.items()}),
@@ -188,6 +205,10 @@ def _each(kinds: Any, work: Callable[[str], Answer], said: str, verb: str) -> Ou
         failed=tuple(f"{kind}: {error.message}" for kind, error in errors.items()),
         error=_combined(verb, raw, errors),
     )
+
+
+def _answer(error: IexecError) -> Any:
+    return error.answer
 
 
 def _combined(verb: str, raw: dict[str, Any], errors: dict[str, IexecError]) -> IexecError | None:
@@ -218,8 +239,41 @@ def _hash(args: Namespace, kind: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _needs_file(args: Namespace, kinds: list[str]) -> bool:
-    return any(_hash(args, f"{kind}order") is None for kind in kinds)
+def _need_file(context: Context, args: Namespace, lab: IExec, kinds: list[str]) -> None:
+    """With ``--raw`` a missing ``orders.json`` is told once, as the official CLI does."""
+    if args.raw and any(_hash(args, f"{kind}order") is None for kind in kinds):
+        context.project.signed_orders(lab.session.network.id)
+
+
+def _local(context: Context, lab: IExec, kind: str) -> dict[str, Any] | None:
+    """The signed order of ``orders.json``, if there is one."""
+    chain_id = lab.session.network.id
+    orders = context.project.signed_orders(chain_id) if context.project.has("orders.json") else {}
+    return orders.get(kind)
+
+
+def _last(context: Context, args: Namespace, lab: IExec, kind: str, *, valid: bool = False) -> str:
+    """Hash of the order that a line without a hash means: that of ``orders.json``, as in the official CLI.
+
+    Where that is not the one that was published from this folder last, a line about the market means the
+    latter; one about what is ``valid`` (``order cancel``) does so only where ``orders.json`` has none.
+    """
+    chain_id = lab.session.network.id
+    published = None if args.raw else FolderNotes(context.folder).published(kind, chain_id)
+    order = _local(context, lab, kind)
+    if order is None:
+        if published is not None:
+            return published
+        return lab.order.hash({"kind": kind, **_signed(context.project.signed_orders(chain_id), kind, lab)})
+    found = lab.order.hash({"kind": kind, **order})
+    if published in {None, found}:
+        return found
+    which = (
+        "the one in orders.json; published last was" if valid else "the one published last; orders.json has"
+    )
+    taken, other = (found, published) if valid else (published, found)
+    context.face.remark(f"This is {which} another one: --{kind.removesuffix('order')} {other}")
+    return str(taken)
 
 
 def _signed(orders: dict[str, dict[str, Any]], kind: str, lab: IExec) -> dict[str, Any]:
@@ -230,7 +284,8 @@ def _signed(orders: dict[str, dict[str, Any]], kind: str, lab: IExec) -> dict[st
         raise ProjectError(
             f'Missing {kind} in "orders.json" for chain {lab.session.network.id}. '
             f'Did you forget to run "iexec order sign --{flag_name}"?',
-            hint=f"{renamed(orders, kind)}Sign one: iexec-lab order sign --{flag_name}.",
+            hint=f"{renamed(orders, kind)}Give its hash: --{flag_name} <orderHash>. "
+            f"Or sign it: iexec-lab order sign --{flag_name}.",
         )
     return orders[kind]
 

@@ -12,7 +12,12 @@ COMMANDS = (
     Command(
         ("requester", "push-secret"),
         "store a named secret, which can never be replaced",
-        calling("requester.push_secret", doing="Storing the secret", said='Secret "{name}" is stored.'),
+        calling(
+            "requester.push_secret",
+            doing="Storing the secret",
+            said='Secret "{name}" is stored.',
+            has_value=False,
+        ),
         args=(_NAME,),
         options=(
             *SIGNS,

@@ -32,7 +32,7 @@ def generate(context: Context, args: Namespace) -> Outcome:
             lab,
             "result.generate_encryption_keypair",
             'Key pair saved in "{secretPath}".',
-            overwrite=context.confirm_overwrite,
+            overwrite=context.keeping(args.raw),
             **values,
         )
     context.face.note(
@@ -49,7 +49,7 @@ def decrypt(context: Context, args: Namespace) -> Outcome:
             lab,
             "result.decrypt",
             "Decrypted into {resultsPath}.",
-            overwrite=context.confirm_overwrite,
+            overwrite=context.replacing(args.raw),
             **values,
         )
 

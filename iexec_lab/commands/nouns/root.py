@@ -2,79 +2,135 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.commands.context import WALLET
-from iexec_lab.commands.handlers import calling
+from iexec_lab.commands.handlers import done
 from iexec_lab.commands.options import CHAIN, READS, WALLET_NEW, WALLET_OPEN, flag
 from iexec_lab.commands.outcome import Outcome
+from iexec_lab.commands.readable import readable
 from iexec_lab.commands.tree import Argument, Command
-from iexec_lab.errors import ConfigurationError, UsageError
+from iexec_lab.errors import AbortedError, ConfigurationError, IexecError, UsageError
 
 if TYPE_CHECKING:
+    from argparse import Namespace
+
     from iexec_lab.client.iexec import IExec
     from iexec_lab.commands.context import Context
 
 
 def init(context: Context, args: Namespace) -> Outcome:
-    from iexec_lab.commands.nouns.wallet import create_wallet, new_wallet
+    from iexec_lab.commands.nouns.wallet import create_wallet, kept_wallet
 
-    wallet = None if args.skip_wallet else new_wallet(context, args)
-    written = {
-        name: _write(context, name, force=args.force or args.raw) for name in ("iexec.json", "chain.json")
-    }
+    force = args.force or args.raw
+    wallet: dict[str, Any] | None = None
+    if not args.skip_wallet:
+        kept = kept_wallet(context, args)
+        if kept:
+            context.face.remark(f"Wallet {kept} of this folder is kept.")
+        else:
+            wallet = _new_wallet(context, args)
+    written = [name for name in ("iexec.json", "chain.json") if _write(context, name, force=force)]
     raw: dict[str, Any] = {}
     if wallet is not None:
         made = create_wallet(context, **wallet)
         raw |= {"walletAddress": made["address"], "walletFile": made["fileName"]}
-    if written["iexec.json"]:
+    if "iexec.json" in written:
         raw["configFile"] = "iexec.json"
-    raw["chainConfigFile"] = "chain.json" if written["chain.json"] else ""
+    raw["chainConfigFile"] = "chain.json" if "chain.json" in written else ""
+    if "chain.json" in written and context.connected and isinstance(context.connected.network, str):
+        context.project.save_default_chain(context.connected.network)
     context.forget()
     context.face.note(
         "Start without coins: iexec-lab connect sandbox. See what you have: iexec-lab wallet show."
     )
-    return Outcome(raw, said="The project is ready.")
+    done = [*written, *([f"wallet {raw['walletAddress']}"] if wallet is not None else [])]
+    said = f"The project is ready: {', '.join(done) or 'nothing was missing'}."
+    return Outcome(
+        raw, lambda: None, said, shown={name: raw[name] for name in ("walletFile",) if name in raw}
+    )
+
+
+def _new_wallet(context: Context, args: Namespace) -> dict[str, Any] | None:
+    """Options of the new wallet; None when there is a ``wallet.json`` and nobody to ask."""
+    from iexec_lab.commands.nouns.wallet import new_wallet
+
+    try:
+        return new_wallet(context, args)
+    except AbortedError as error:
+        if args.raw or not (error.unanswered and args.unencrypted and context.project.has("wallet.json")):
+            raise
+        context.face.remark('"wallet.json" is here already and is kept; --force replaces it.')
+        return None
 
 
 def _write(context: Context, name: str, *, force: bool) -> bool:
     project = context.project
-    if project.has(name) and not force and not context.confirm_overwrite(context.folder / name):
+    if project.has(name) and not force and not _may_replace(context, name):
+        if not (name == "chain.json" and context.connected):  # connect has written it
+            context.face.remark(f'"{name}" is here already and is kept; --force replaces it.')
         return False
     project.create(name)
     return True
+
+
+def _may_replace(context: Context, name: str) -> bool:
+    """Asks a person at a terminal, as the official CLI does; a cell or a script that runs again leads on."""
+    if context.lasting:
+        return False
+    try:
+        return context.confirm_overwrite(context.folder / name)
+    except AbortedError as error:
+        if error.unanswered:
+            return False
+        raise
 
 
 def connect(context: Context, args: Namespace) -> Outcome:
     if args.network is not None and not isinstance(args.network, str):
         context.adopt(args.network)
         return _connected(args.network, _describe(args.network))
-    before = context.choice()
     wallet = {name: getattr(args, name) for name in WALLET if getattr(args, name)}
-    held = _held_wallet(args, lasting=context.remember is None)
-    if args.network or wallet or held:
-        context.use(args.network or context.network, wallet or context.wallet)
-        context.forget()  # a sandbox may have been started again, elsewhere
-    signer = context.signer
-    if held:
-        context.wallet, context.signer = {}, held
+    held = _held_wallet(args, lasting=context.lasting)
+    before, is_new = context.usual_network, bool(args.network or wallet or held)
     try:
-        with context.face.working(f"Connecting to {context.network or 'the network of chain.json'}"):
-            lab = context.lab(Namespace())
+        with context.face.working(f"Connecting to {args.network or before or 'the network of chain.json'}"):
+            if is_new:
+                lab = context.open(args.network, wallet=wallet, held=held, anew=bool(args.network))
+            else:
+                lab = context.lab(args)
             if "wallet_file" in wallet or "wallet_address" in wallet:
                 lab.session.own_address  # noqa: B018 -- a missing wallet fails now
             raw = _describe(lab)
-    except BaseException:
-        context.choose(before)
+    except IexecError as error:
+        if before:
+            error.hint = " ".join(filter(None, [error.hint, f"Nothing changed: {before} is still used."]))
         raise
-    finally:
-        context.signer = signer
-    if held:
-        context.adopt(lab)
-    if context.remember and args.network:
-        context.remember(args.network)
-    return _connected(lab, raw)
+    outcome = _connected(lab, raw)
+    if is_new:
+        _keep(context, lab, args, wallet, held)
+    return outcome
+
+
+def _keep(context: Context, lab: IExec, args: Namespace, wallet: dict[str, str], held: str | None) -> None:
+    """Work with this network, and the wallet if one was named, from now on: see ``client/choice.py``.
+
+    A network that is named anew starts without the wallet that was named before.
+    """
+    from iexec_lab.client.choice import CONNECTED, Connection
+
+    network = lab.session.network
+    named = bool(wallet or held)
+    kept = None if args.network or context.connected is None else context.connected.wallet
+    if context.given is not None and not args.network:
+        context.use(Connection(network, lab.session.wallet))
+        return
+    context.use(Connection(network.name, lab.session.wallet if named else kept))
+    context.remember(network.name, wallet)
+    if context.lasting:
+        lab.session.network_from = CONNECTED
+        context.hold(lab)
 
 
 def _held_wallet(args: Namespace, *, lasting: bool) -> str | None:
@@ -91,7 +147,16 @@ def _held_wallet(args: Namespace, *, lasting: bool) -> str | None:
 
 
 def _connected(lab: IExec, raw: dict[str, Any]) -> Outcome:
-    return Outcome(raw, lambda: lab, f"Connected to {raw['network']} (chain {raw['chainId']}).")
+    network, wallet = _whereabouts(lab)
+    return Outcome(raw, lambda: lab, f"Connected to {network}.\n{wallet}.")
+
+
+def _whereabouts(lab: IExec) -> tuple[str, str]:
+    """The network and the wallet of a lab, each with the reason."""
+    session = lab.session
+    address = session.wallet.address
+    wallet = f"Wallet {address}: {session.wallet.origin}" if address else "No wallet"
+    return f"{session.network.name} (chain {session.network.id}): {session.network_from}", wallet
 
 
 def _describe(lab: IExec) -> dict[str, Any]:
@@ -114,12 +179,19 @@ def _describe(lab: IExec) -> dict[str, Any]:
     return {name: value for name, value in about.items() if value is not None}
 
 
+def info(context: Context, args: Namespace) -> Outcome:
+    lab = context.lab(args)
+    with context.face.working("Reading the contracts"):
+        outcome = done(lab, "network.show")
+    network, wallet = _whereabouts(lab)
+    return replace(outcome, said=f"Network {network}.\n{wallet}.", shown=readable(dict(outcome.raw)))
+
+
 _SHOWN_OF_A_JOB = ("dealid", "state", "done", "failed", "running", "claimable", "finalTime")
 
 
 def jobs(context: Context, args: Namespace) -> Outcome:
     from iexec_lab.commands.official_json import fetch
-    from iexec_lab.commands.readable import readable
 
     lab = context.lab(args)
     with context.face.working("Looking for deals" if args.all else "Looking for running deals"):
@@ -166,13 +238,14 @@ COMMANDS = (
             flag("--browser-wallet", "the wallet of the browser that shows the notebook; no key leaves it"),
         ),
         example="connect sandbox",
-        notes="In a notebook the choice lasts as long as the kernel; in a terminal it becomes the default\n"
-        "of chain.json. The sandbox is started if it is not running.",
+        notes="The network becomes the default of chain.json, so that notebooks, terminals and Python in\n"
+        "this folder agree; a notebook keeps its own while its kernel runs. The wallet is chosen anew;\n"
+        "the answer says why it is this one. The sandbox is started if it is not running.",
     ),
     Command(
         ("info",),
-        "show the addresses of the iExec contracts",
-        calling("network.show", doing="Reading the contracts"),
+        "show which network and wallet are used, and the iExec contracts",
+        info,
         options=CHAIN,
         example="info --chain arbitrum-mainnet",
     ),

@@ -83,7 +83,7 @@ def stop(context: Context, args: Namespace) -> Outcome:
         if stopped
         else f'Sandbox "{args.name}" was not running.'
     )
-    return Outcome({"name": args.name, "stopped": stopped}, lambda: stopped, said, shown="")
+    return Outcome({"name": args.name, "stopped": stopped}, lambda: None, said, shown="")
 
 
 @_named
@@ -107,7 +107,7 @@ def reset(context: Context, args: Namespace) -> Outcome:
         control.reset(args.name)
     context.forget()
     return Outcome(
-        {"name": args.name, "reset": True}, lambda: True, f'Sandbox "{args.name}" is empty.', shown=""
+        {"name": args.name, "reset": True}, lambda: None, f'Sandbox "{args.name}" is empty.', shown=""
     )
 
 
@@ -143,7 +143,7 @@ def forward(context: Context, args: Namespace) -> Outcome:
         control.forward(seconds, name=args.name)
     return Outcome(
         {"seconds": str(seconds)},
-        lambda: seconds,
+        lambda: None,
         f"The chain's clock moved {seconds} seconds forward.",
         shown="",
     )

@@ -33,7 +33,7 @@ COMMANDS = (
     Command(
         ("storage", "init"),
         "store the token that lets workers save your results",
-        calling("storage.init", doing="Storing the token", said="Storage is ready."),
+        calling("storage.init", doing="Storing the token", said="Storage is ready.", has_value=False),
         args=(_PROVIDER,),
         options=(
             *SIGNS,

@@ -11,7 +11,7 @@ from iexec_lab.commands.handlers import calling, done, given
 from iexec_lab.commands.options import FORCE, OVERWRITE, READS, SENDS, TO, WALLET_NEW, flag
 from iexec_lab.commands.outcome import Outcome
 from iexec_lab.commands.tree import Argument, Command
-from iexec_lab.errors import AbortedError, IexecError
+from iexec_lab.errors import AbortedError, IexecError, WalletError
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -24,23 +24,66 @@ SAVED = "Your wallet address is {address}, saved in {fileName}."
 
 
 def create(context: Context, args: Namespace) -> Outcome:
+    kept = kept_wallet(context, args)
+    if kept:
+        said = f"This folder has a wallet already, {kept}; --force makes another one."
+        raise WalletError(said).so_already(said, kept)
     return _saved(context, create_wallet(context, **new_wallet(context, args)))
 
 
 def import_(context: Context, args: Namespace) -> Outcome:
     from iexec_lab.client.nouns.wallet import import_wallet
     from iexec_lab.client.wallet_source import typed
+    from iexec_lab.wallet.keystore import read_address
+    from iexec_lab.wallet.signer import LocalSigner
 
     key = args.private_key or typed(context.face.secret, "Private key")
+    if _leads_on(context, args):
+        address = LocalSigner(key).address
+        where = {} if args.unencrypted else {"wallet_address": address, "keystoredir": args.keystoredir}
+        if read_address(**where, cwd=context.folder) == address:
+            said = f"Wallet {address} is saved already; --force saves it again."
+            raise WalletError(said).so_already(said, address)
     options = new_wallet(context, args)
-    return _saved(context, import_wallet(key, cwd=context.folder, **options))
+    return _saved(context, _remembered(context, import_wallet(key, cwd=context.folder, **options), options))
 
 
 def create_wallet(context: Context, **options: Any) -> dict[str, Any]:
-    """A new wallet file, as the raw answer of ``wallet create``."""
+    """A new wallet file, as the raw answer of ``wallet create``; the folder remembers it."""
     from iexec_lab.client.nouns.wallet import create_wallet as create
 
-    return create(cwd=context.folder, **options)
+    return _remembered(context, create(cwd=context.folder, **options), options)
+
+
+def kept_wallet(context: Context, args: Namespace) -> str | None:
+    """The address of this folder's own wallet, where another one should not be made: when a cell runs again.
+
+    The official CLI makes another one, or asks whether to replace ``wallet.json``; so does a terminal here,
+    and ``--raw``.
+    """
+    from iexec_lab.project.notes import FolderNotes
+    from iexec_lab.wallet.keystore import UNENCRYPTED_NAME, read_address
+
+    if not _leads_on(context, args):
+        return None
+    if (context.folder / UNENCRYPTED_NAME).exists():
+        return read_address(cwd=context.folder)
+    made: dict[str, Any] = FolderNotes(context.folder).made_wallet()
+    return read_address(**made, cwd=context.folder) if made else None
+
+
+def _leads_on(context: Context, args: Namespace) -> bool:
+    """Whether a question about what is here already is answered with what is here."""
+    return context.lasting and not (args.raw or args.force)
+
+
+def _remembered(context: Context, made: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    from iexec_lab.project.notes import FolderNotes
+
+    is_project = any(context.project.has(name) for name in ("iexec.json", "chain.json"))
+    if is_project and not options.get("unencrypted"):
+        FolderNotes(context.folder).save_made_wallet(made["address"], options["keystoredir"])
+    return made
 
 
 def new_wallet(context: Context, args: Namespace) -> dict[str, Any]:

@@ -28,10 +28,16 @@ class TestDeploy:
         assert lab.app.deployed(predicted)
         assert set(answer.to_official_json()) == {"address", "txHash"}
 
-    def test_the_same_values_are_refused_a_second_time(self, lab, unique):
-        lab.app.deploy(unique, IMAGE, CHECKSUM)
-        with pytest.raises(OrderError, match="App already deployed at address 0x"):
-            lab.app.deploy(unique, IMAGE, CHECKSUM)
+    def test_the_same_values_are_the_same_app(self, lab, unique, capsys):
+        address = lab.app.deploy(unique, IMAGE, CHECKSUM)
+        sent = lab.web3.eth.get_transaction_count(lab.session.address)
+        assert capsys.readouterr().err == ""
+        assert lab.app.deploy(unique, IMAGE, CHECKSUM) == address
+        told = f"Exactly this app is deployed already at {address}: nothing was sent.\n"
+        assert capsys.readouterr().err == told
+        assert lab.web3.eth.get_transaction_count(lab.session.address) == sent
+        with pytest.raises(OrderError, match=f"App already deployed at address {address}"):
+            lab.app.deploy(unique, IMAGE, CHECKSUM, exist_ok=False)
 
     def test_somebody_else_may_own_it(self, lab, other, unique):
         address = lab.app.deploy(unique, IMAGE, CHECKSUM, owner=other.session.address)

@@ -22,8 +22,9 @@ def test_a_new_pool_has_no_api(newcomer, unique):
     frame = lab.workerpool.show(address)
     assert frame.loc[0, "description"] == unique
     assert frame["api_url"].isna().all()
+    assert lab.workerpool.deploy(unique) == address
     with pytest.raises(OrderError, match="Workerpool already deployed"):
-        lab.workerpool.deploy(unique)
+        lab.workerpool.deploy(unique, exist_ok=False)
 
 
 def test_the_sandbox_serves_the_pools_of_its_users(lab, iexec_sandbox, unique):
