@@ -28,7 +28,7 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
         "examples/parameter_sweep.ipynb",
     ),
     "Reference": ("docs/commands.md", "docs/api.md", "docs/differences.md", "docs/sandbox.md"),
-    "Help": ("docs/troubleshooting.md", "docs/wallets.md"),
+    "Help": ("docs/troubleshooting.md", "docs/networks_and_wallets.md"),
     "Trust": ("docs/security.md", "docs/trust.md", "SECURITY.md"),
     "Making it": ("docs/architecture.md", "CONTRIBUTING.md", "CHANGELOG.md"),
 }

@@ -105,6 +105,9 @@ def publish_file(context: Context, args: Namespace) -> Outcome:
             progress=lambda doing, done, total: step.update(f"{doing} {_percent(done, total)}".strip()),
             **given(args, on_a_line(FileSale)),
         )
+    FolderNotes(context.folder).save_published(
+        "datasetorder", lab.session.network.id, outcome.raw["orderHash"]
+    )
     if in_project:
         project.save_deployed("dataset", lab.session.network.id, outcome.raw["address"])
     if "encrypt" in outcome.raw["done"]:
