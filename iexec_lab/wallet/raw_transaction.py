@@ -1,6 +1,7 @@
 """RLP, and the bytes of a transaction that are signed and sent.
 
-Ours because library ``rlp`` takes 4 times as long to import as ``protocol``, and ``eth_account`` 12 times.
+Ours because library ``rlp`` takes 4 times as long to import as ``protocol``, and ``eth_account`` 12 times
+(0.9 s).
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ def _prefixed(payload: bytes, first: int) -> bytes:
 
 def is_usual(transaction: Mapping[str, Any]) -> bool:
     """Whether ``signed`` knows this kind: legacy for one chain, or EIP-1559 without an access list."""
-    return set(transaction) in (_COMMON | _LEGACY, _COMMON | _DYNAMIC)
+    if set(transaction) not in (_COMMON | _LEGACY, _COMMON | _DYNAMIC):
+        return False
+    return isinstance(transaction["to"], str) and isinstance(transaction["data"], str)
 
 
 def signed(transaction: Mapping[str, Any], sign: Callable[[bytes], str]) -> bytes:

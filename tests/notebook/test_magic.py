@@ -69,7 +69,7 @@ def test_a_semicolon_shows_nothing(shell):
 
 def test_a_semicolon_is_looked_for_in_any_text(shell):
     # IPython's own mark for such magics reads the line as Python, and fails at the first open parenthesis.
-    for word in ("(", "{", "[", "0x12g", "007"):
+    for word in ("(", "{{", "[", "0x12g", "007"):
         assert value(shell, f"%iexec category init --raw --help {word}") is None
     assert value(shell, "%%iexec category init\n--raw # a note (")["ok"] is True
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from iexec_lab.client.jobs.detached import typed
 from iexec_lab.client.jobs.why import ask
 from iexec_lab.errors import ChainError, JobError
 from iexec_lab.protocol.states import TIMEOUT
@@ -48,10 +47,10 @@ def failure(
     details |= dict(zip(("why", "also", "and"), reasons, strict=False))
     if troubles and len(troubles[0].stderr) > 1:
         details["stderr"] = "\n".join(troubles[0].stderr)
-    hint = f"See why: {typed(f'task debug {first.task_id} --logs')}."
+    hint = f"See why: iexec-lab task debug {first.task_id} --logs."
     late = next((view for view in failed if view.status == TIMEOUT), None)
     if late is not None and all(each.price_nrlc for each in troubles):
-        hint += f" Get back the RLC of late tasks: {typed(f'deal claim {late.deal_id}')}."
+        hint += f" Get back the RLC of late tasks: iexec-lab deal claim {late.deal_id}."
     error = JobError(f"{tasks} of deal {first.deal_id} did not complete", details=details, hint=hint)
     error.job, error.troubles = job, tuple(troubles)
     return error

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, Unpack
 
 from iexec_lab.client.jobs.bulks import task_rows
-from iexec_lab.client.jobs.detached import typed
 from iexec_lab.client.jobs.failures import failure
 from iexec_lab.client.jobs.job import Job
 from iexec_lab.client.jobs.lookout import Lookout
@@ -209,7 +208,7 @@ class Deals(Noun):
         claimable = [looked for looked in deals if looked.claimable]
         late = [view for looked in claimable for view in looked.late]
         if not late:
-            raise JobError("Nothing to claim", hint=f"See all deals: {typed('jobs --all')}.")
+            raise JobError("Nothing to claim", hint="See all deals: iexec-lab jobs --all.")
         plan = session.plan(
             "deal claim",
             cost_wei=session.some_gas,

@@ -24,6 +24,7 @@ from iexec_lab.commands.options import (
 from iexec_lab.commands.outcome import Outcome
 from iexec_lab.commands.tree import Argument, Command, Option
 from iexec_lab.errors import AbortedError
+from iexec_lab.project.notes import FolderNotes
 
 if TYPE_CHECKING:
     from argparse import Namespace

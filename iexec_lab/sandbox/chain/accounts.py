@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from iexec_lab.protocol.hashing import keccak
+from iexec_lab.wallet.raw_transaction import encode
 from iexec_lab.wallet.signer import LocalSigner
 
 _WELL_KNOWN = """
@@ -57,10 +59,10 @@ class Account:
     ) -> str:
         """A signed legacy transaction (EIP-155) as 0x text; ``to`` None creates a contract; wei."""
         target = bytes.fromhex(to[2:]) if to else b""
-        fields: list[int | bytes] = [nonce, gas_price, gas, target, value, data]
-        signature = bytes.fromhex(self.signer.sign_digest(keccak(_rlp([*fields, chain_id, 0, 0])))[2:])
+        fields: list[Any] = [nonce, gas_price, gas, target, value, data]
+        signature = bytes.fromhex(self.signer.sign_digest(keccak(encode([*fields, chain_id, 0, 0])))[2:])
         r, s, v = (int.from_bytes(part) for part in (signature[:32], signature[32:64], signature[64:]))
-        return "0x" + _rlp([*fields, v - 27 + 35 + 2 * chain_id, r, s]).hex()
+        return "0x" + encode([*fields, v - 27 + 35 + 2 * chain_id, r, s]).hex()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +92,3 @@ def well_known_accounts() -> Accounts:
     everyone = [Account(address, bytes.fromhex(key)) for address, key in zip(words, words, strict=True)]
     deployer, faucet, scheduler, *rest = everyone
     return Accounts(deployer, faucet, scheduler, workers=tuple(rest[:4]), users=tuple(rest[4:]))
-
-
-def _rlp(item: int | bytes | list[int | bytes]) -> bytes:
-    """Recursive Length Prefix, the encoding of transactions; eth_account, which has it, imports in 0.9 s."""
-    if isinstance(item, list):
-        return _prefixed(b"".join(_rlp(part) for part in item), 0xC0)
-    data = item if isinstance(item, bytes) else item.to_bytes((item.bit_length() + 7) // 8, "big")
-    return data if len(data) == 1 and data[0] < 0x80 else _prefixed(data, 0x80)
-
-
-def _prefixed(data: bytes, offset: int) -> bytes:
-    size = len(data)
-    if size < 56:
-        return bytes([offset + size]) + data
-    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes([offset + 55 + len(length)]) + length + data

@@ -195,10 +195,13 @@ class TestAsk:
 
     def test_last_words_are_few_and_short_and_clean(self, pool):
         pool.task["replicates"] = [CRASHED | {"worker": "0xb"}]
-        words = "x" * 999 + "\n\n \n" + "\x1b[31mred\n" * 99 + "[iexec-lab] what the worker added\n"
+        words = "x" * 999 + "\n\n \n" + "\x1b[31mred\n" * 99 + "[iexec-lab] APP_COMPUTE_FAILED: 7\n"
         pool.logs = [{"worker": "0xa", "stderr": "other"}, {"worker": "0xb", "stderr": words}]
         trouble = why.ask(pool.session, view())
         assert trouble.stderr == (" [31mred",) * LAST_LINES
+        pool.logs[1]["stderr"] += "[iexec-lab] the module x is not installed\n"
+        advised = why.ask(pool.session, view()).stderr
+        assert advised[-2:] == (" [31mred", "[iexec-lab] the module x is not installed")
         pool.logs = [{"worker": "0xa", "stderr": "y" * 999}]
         assert why.ask(pool.session, view()).stderr == ("y" * LONGEST_LINE + "…",)
 
