@@ -41,9 +41,7 @@ def _prefixed(payload: bytes, first: int) -> bytes:
 
 def is_usual(transaction: Mapping[str, Any]) -> bool:
     """Whether ``signed`` knows this kind: legacy for one chain, or EIP-1559 without an access list."""
-    if set(transaction) not in (_COMMON | _LEGACY, _COMMON | _DYNAMIC):
-        return False
-    return isinstance(transaction["to"], str) and isinstance(transaction["data"], str)
+    return set(transaction) in (_COMMON | _LEGACY, _COMMON | _DYNAMIC)
 
 
 def signed(transaction: Mapping[str, Any], sign: Callable[[bytes], str]) -> bytes:

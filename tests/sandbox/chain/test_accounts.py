@@ -40,8 +40,7 @@ def test_transactions_are_those_of_eth_account(nonce, gas_price, gas, value, dat
     ours = ACCOUNTS.users[0].sign_transaction(
         nonce=nonce, gas_price=gas_price, gas=gas, to=to, value=value, data=data, chain_id=chain_id
     )
-    fields = {"nonce": nonce, "gasPrice": gas_price, "gas": gas, "value": value, "data": data}
-    # This one signs with eth_account, which knows every kind of transaction.
+    fields = {"nonce": nonce, "gasPrice": gas_price, "gas": gas, "value": value, "data": "0x" + data.hex()}
     theirs = ACCOUNTS.users[0].signer.sign_transaction(
         {**fields, "chainId": chain_id, **({} if to is None else {"to": to})}
     )
