@@ -1,5 +1,7 @@
 """Every error a user can meet, in one tree.
 
+::
+
     IexecError                      the root; shown as two or three lines
     ├── ValidationError             an invalid value (also a ValueError)
     ├── UsageError                  a command line that cannot be parsed

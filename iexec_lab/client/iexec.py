@@ -37,15 +37,15 @@ class IExec(Nouns, Noun):
     Attributes are the nouns of the command line, their methods its verbs: ``lab.app.run(...)``.
 
     * Addresses are 0x text. If the network has ENS, a name works wherever one wallet, app, dataset or
-    workerpool is meant.
+      workerpool is meant.
     * Amounts are int: nRLC (1 RLC is 10**9 nRLC) and wei (10**-18 of the chain's coin). Verbs that take an
-    amount also take ``"1.5 RLC"`` and ``["1.5", "RLC"]``; no amount is ever rounded.
+      amount also take ``"1.5 RLC"`` and ``["1.5", "RLC"]``; no amount is ever rounded.
     * A DataFrame has its units in the names of columns (``app_price_nrlc``). Amounts are ``int`` in object
-    columns, which cannot overflow; times are UTC; ``.attrs`` has kind, chain and contract.
+      columns, which cannot overflow; times are UTC; ``.attrs`` has kind, chain and contract.
     * Every error is an ``IexecError`` of ``iexec_lab.errors``. Besides those that a verb names:
-    ValidationError for a value that is not valid, WalletError without a wallet or its password, CallError
-    and TransactionError when the node refuses, ConfigurationError when the network has no such service,
-    ServiceError (MarketError, SmsError, IpfsError ...) when it was not reached, ApiError when it refused.
+      ValidationError for a value that is not valid, WalletError without a wallet or its password, CallError
+      and TransactionError when the node refuses, ConfigurationError when the network has no such service,
+      ServiceError (MarketError, SmsError, IpfsError ...) when it was not reached, ApiError when it refused.
     """
 
     _FRAMES: ClassVar = {"jobs": Frame("job", lambda rows: rows)}

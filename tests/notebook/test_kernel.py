@@ -105,7 +105,7 @@ def test_where_rlc_has_value_the_cost_is_shown_before_the_question(notebook):
     assert "<td" in table.data["text/html"]
     assert "cost: 0.000000005 RLC + 0." in table.data["text/plain"]
     assert "Nobody is there to answer: account deposit on" in error.text
-    assert "tx_hash" in forced[0].data["text/plain"]
+    assert "tx_hash" in forced[-1].data["text/plain"]
 
 
 def test_the_cells_of_the_readme_run_in_an_empty_folder(notebook, iexec_sandbox):
