@@ -54,7 +54,7 @@ def shapes(cells):
 
 def shape(output):
     data = output["data"]
-    words = re.sub(r"[0-9a-fA-FxX…]*\d[\w…]*|[^\w\s]+", " ", "".join(data.get("text/plain", ""))).split()
+    words = re.sub(r"\S*/\S*|[0-9a-fA-FxX…]*\d[\w…]*|[^\w\s]+", " ", "".join(data.get("text/plain", ""))).split()
     return sorted(data), words if "image/png" not in data and "progress" not in str(output) else []
 
 
