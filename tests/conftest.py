@@ -20,7 +20,6 @@ settings.register_profile(
     "untimed",
     parent=settings.default,
     deadline=None,
-    max_examples=200,
     suppress_health_check=[HealthCheck.too_slow],
 )
 # pytest --hypothesis-profile=long: for whoever changes a parser of what strangers send.

@@ -54,6 +54,15 @@ class Wallet:
         folder = keystore_dir(self.options.get("keystoredir"), cwd=self.options["cwd"])
         return f"{folder} holds no wallet file {named}." if named else None
 
+    @property
+    def at_hand(self) -> Signer | None:
+        """The signer, where nobody has to be asked for a password."""
+        try:
+            needs = self.held is None and self.password is None and find_wallet(**self.options).encrypted
+            return None if needs else self.signer(ask_in_terminal)
+        except WalletError:
+            return None
+
     def signer(self, ask: Callable[[str], str]) -> Signer:
         """The signer, unlocked once with the password given or asked for.
 

@@ -39,7 +39,7 @@ def test_a_timeout_says_how_to_come_back_and_names_the_deal(buyer, failing):
         f"The tasks of deal {deal['dealid']} did not end within 0 seconds; the job goes on"
     ]
     _, err = buyer.text(f"deal show {deal['dealid']} --watch --timeout 0", code=1)
-    assert f"or iexec-lab deal show {deal['dealid']} --watch" in err
+    assert f"Come back: iexec-lab deal show {deal['dealid']} --watch" in err
 
 
 def test_the_reason_comes_at_once_or_is_told_once(buyer, failing):

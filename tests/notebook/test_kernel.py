@@ -163,7 +163,8 @@ def test_progress_is_one_output_with_its_last_state(notebook, tmp_path, iexec_sa
         "progress._PATIENCE = 0\nagain = %iexec app run --watch --quiet",
         "raw = %iexec app run --watch --raw",
     )
-    [shown] = outputs[3]
+    [shown, said] = outputs[3]
+    assert said.text.endswith(": all tasks completed.\n")
     assert shown.output_type == "display_data"
     assert shown.data["text/plain"].startswith("✔ Waiting for the tasks 1/1: 1 completed")
     assert "<progress" in shown.data["text/html"]

@@ -217,7 +217,7 @@ def _last_words(
     session: Session, api: WorkerpoolApi, task_id: str, deal: Deal, replicate: Mapping[str, Any]
 ) -> tuple[str, ...]:
     """The last lines that the app wrote to its standard error, if they can be read without a question."""
-    held = session.wallet.held
+    held = session.wallet.at_hand
     if not isinstance(held, LocalSigner) or held.address != deal.requester:
         return ()
     try:

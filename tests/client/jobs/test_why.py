@@ -180,7 +180,7 @@ def pool(monkeypatch):
     found.session = SimpleNamespace(
         deals_seen={DEAL: JobDeal(DEAL, deal, START + 3000)},
         network=SimpleNamespace(host="https://node.example", name="far"),
-        wallet=SimpleNamespace(held=signer),
+        wallet=SimpleNamespace(at_hand=signer),
         gate=None,
         each=lambda work, items: [work(item) for item in items],
     )
@@ -221,7 +221,7 @@ class TestAsk:
     @pytest.mark.parametrize("held", [None, "a browser", LocalSigner.generate()])
     def test_logs_are_only_asked_for_with_a_key_at_hand(self, pool, held):
         pool.task["replicates"], pool.logs = [CRASHED], AssertionError("asked")
-        pool.session.wallet.held = held
+        pool.session.wallet.at_hand = held
         assert why.ask(pool.session, view()).exit_code == 3
 
     def test_the_workerpool_gave_up(self, pool):
