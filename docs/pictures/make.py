@@ -21,7 +21,7 @@ CELLS = (
     "%%iexec\ninit --skip-wallet\napp init\napp deploy",
     """pools = %iexec orderbook workerpool --category 0
 pools[["workerpool", "workerpool_price_nrlc", "trust", "remaining", "tag"]]""",
-    'job = %iexec app run --args "hello" --watch\njob',
+    'job = %iexec app run --args "Jupyter" --watch\njob',
     'print(job.result().text("result.txt"))',
 )
 WIDTH = 1250
