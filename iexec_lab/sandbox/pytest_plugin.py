@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from iexec_lab.sandbox.control import Handle, Sandbox
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from iexec_lab.sandbox.control import Handle
 
 
 @pytest.fixture(scope="session")
 def iexec_sandbox() -> Iterator[Handle]:
     """A running token-mode sandbox; it ends with the session, or with the process if that is killed."""
+    from iexec_lab.sandbox.control import Sandbox  # pytest loads this module for projects that need none
+
     with Sandbox() as handle:
         yield handle

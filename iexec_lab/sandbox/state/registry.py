@@ -6,7 +6,6 @@ the services are while the lock is held.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import time
@@ -15,6 +14,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 from iexec_lab.errors import SandboxError
 from iexec_lab.sandbox.state.disk import damaged, own_folder, using, write_file
+
+try:
+    import fcntl
+except ModuleNotFoundError as missing:
+    raise SandboxError(
+        "A sandbox needs Linux or macOS: locks, groups and signals of POSIX",
+        hint="On Windows it runs in WSL; everything else of iexec-lab runs without it.",
+    ) from missing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
