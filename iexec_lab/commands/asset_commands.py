@@ -12,12 +12,15 @@ from iexec_lab.commands.handlers import calling, done
 from iexec_lab.commands.options import FORCE, READS, SENDS, SIGNS, TO, USER, declared_options, flag
 from iexec_lab.commands.outcome import Outcome
 from iexec_lab.commands.tree import Argument, Command
-from iexec_lab.errors import ConfigurationError, ProjectError, SandboxError, ValidationError
+from iexec_lab.errors import ConfigurationError, IexecError, ProjectError, SandboxError, ValidationError
+from iexec_lab.project import templates
 from iexec_lab.project.notes import FolderNotes
+from iexec_lab.units import format_rlc
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from iexec_lab.client.session import Session
     from iexec_lab.commands.context import Context
     from iexec_lab.commands.tree import Handler
 
@@ -182,11 +185,38 @@ def noting(order_kind: str, handler: Handler) -> Handler:
 
     def handle(context: Context, args: Namespace) -> Outcome:
         outcome = handler(context, args)
-        chain_id = context.lab(args).session.network.id
-        FolderNotes(context.folder).save_published(order_kind, chain_id, outcome.raw["orderHash"])
+        session = context.lab(args).session
+        FolderNotes(context.folder).save_published(order_kind, session.network.id, outcome.raw["orderHash"])
+        if order_kind != "requestorder" and not args.raw:
+            tell_rivals(context, session, order_kind, outcome.raw["orderHash"])
         return outcome
 
     return handle
+
+
+def tell_rivals(context: Context, session: Session, order_kind: str, order_hash: str) -> None:
+    """Say which older orders of the same owner for the same thing are still open: the cheapest is taken."""
+    kind = order_kind.removesuffix("order")
+    try:
+        published = session.market.order(order_kind, order_hash)["order"]
+        everybody = dict.fromkeys({"app", "dataset", "workerpool", "requester"} - {kind}, "any")
+        found = session.market.orderbook(order_kind, page_size=20, **{**everybody, kind: published[kind]})
+    except IexecError:  # it is published, which is the answer
+        return
+    same = [name for name in published if name.endswith("restrict") or name in {"tag", "category"}]
+    terms = {name: published[name] for name in same}
+    rivals = [
+        row
+        for row in found.orders
+        if row["orderHash"] != order_hash and row["order"].items() >= terms.items()
+    ]
+    if rivals:
+        price, first = format_rlc(int(rivals[0]["order"][f"{kind}price"])), rivals[0]["orderHash"]
+        more = f" (and {len(rivals) - 1} more)" if len(rivals) > 1 else ""
+        context.face.remark(
+            f"Order {first} at {price} RLC is still open{more}, for the same buyers: they take the cheapest. "
+            f"iexec-lab order cancel --{kind} {first} ends it."
+        )
 
 
 def unpublish(kind: str) -> Command:
@@ -202,11 +232,14 @@ def unpublish(kind: str) -> Command:
 
 
 def save_template(context: Context, kind: str, value: dict[str, Any]) -> Outcome:
-    """Write an object into ``iexec.json``."""
+    """Write an object into ``iexec.json``. A cell that runs again keeps what was edited since."""
+    found = context.project.config().get(kind) if context.lasting else None
+    if isinstance(found, dict) and found and not templates.is_a_sample(kind, found):
+        said = f'"iexec.json" has your own {kind}, which is kept; delete it there to get the sample.'
+        return Outcome({kind: found}, lambda: found, said, shown=found)
     context.project.save_resource(kind, value)
-    return Outcome(
-        {kind: value}, lambda: value, f'Saved default {kind} in "iexec.json", you can edit it:', shown=value
-    )
+    said = f'Saved default {kind} in "iexec.json", you can edit it{"." if context.lasting else ":"}'
+    return Outcome({kind: value}, lambda: value, said, shown=value)
 
 
 def owner_of(context: Context, args: Namespace) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import ValidationError
 from iexec_lab.protocol import NULL_ADDRESS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PROJECT: dict[str, Any] = {
     "description": "What this app, dataset or workerpool does, for the people who will use it.",
@@ -81,6 +84,24 @@ def app(owner: str, framework: str | None = None) -> dict[str, Any]:
 def resource(kind: str, owner: str) -> dict[str, Any]:
     """Template of an app, dataset or workerpool owned by ``owner``."""
     return app(owner) if kind == "app" else _copy({"owner": owner, **_RESOURCES[kind]})
+
+
+def is_a_sample(kind: str, value: Mapping[str, Any]) -> bool:
+    """Whether nobody has edited an object that ``<noun> init`` wrote, for whichever owner.
+
+    A dataset is a sample until it says where its file is; ``dataset encrypt`` fills in the rest.
+    """
+    if kind == "dataset":
+        return bool(value.get("multiaddr") == _RESOURCES[kind]["multiaddr"])
+    samples = {"app": [*_APPS.values()], "category": [_CATEGORY]}.get(kind) or [_RESOURCES[kind]]
+    return {name: part for name, part in value.items() if name != "owner"} in samples
+
+
+def is_a_sample_order(kind: str, value: Mapping[str, Any]) -> bool:
+    """The same for an order of ``order init``, for whichever resource, wallet and tag."""
+    resource = value.get(kind.removesuffix("order"), NULL_ADDRESS)
+    user = value.get("requester", NULL_ADDRESS)
+    return dict(value) == order(kind, resource=resource, user=user, tag=value.get("tag"))
 
 
 def category() -> dict[str, Any]:

@@ -92,6 +92,27 @@ def test_what_has_to_be_known_is_told_in_the_cell(cell):
     assert "--app any lists them" in printed("book = %iexec orderbook dataset {data}")
 
 
+def test_what_was_edited_is_kept_and_older_orders_are_told(cell):
+    for _ in range(2):
+        cell("%iexec app init --tee")
+        cell("%iexec app init")
+    rename("app")
+    cell("%iexec app init;")
+    assert "has your own app, which is kept" in cell.printed
+    cell("%iexec app deploy")
+    cell("first = %iexec app publish --price 1 RLC")
+    assert "still open" not in cell.printed
+    cell("%iexec app publish --price 2 RLC;")
+    said, first = cell.printed, cell("first")
+    assert f"Order {first} at 1.0 RLC is still open, for the same buyers" in said
+    assert f"%iexec order cancel --app {first}" in said
+    cell("%iexec order init --app;")
+    edited = json.loads(Path("iexec.json").read_text())
+    edited["order"]["apporder"]["appprice"] = "5"
+    Path("iexec.json").write_text(json.dumps(edited))
+    assert cell("%iexec order init --app")["appprice"] == "5"
+
+
 def test_dataset_providers(cell):
     cell("%iexec dataset init --encrypted")
     Path("datasets/original/myAwesomeDataset.file").write_text("1,2,3")

@@ -18,7 +18,7 @@ from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.nouns._run import begin_requirements, end_requirements
 from iexec_lab.client.permit import send, spend
 from iexec_lab.client.plan import most_of
-from iexec_lab.errors import ApiError, MarketError, OrderError
+from iexec_lab.errors import ApiError, MarketError, OrderError, TransactionError
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.protocol import (
     CLOSE,
@@ -235,7 +235,12 @@ class Orders(Noun):
             )
         data = _MANAGE[signed.kind].encode((signed.to_tuple(), CLOSE, b""))
         details = {"remaining": signed.volume - consumed, **signing.order_terms(signed)}
-        receipt = send(session, "order cancel", session.network.hub, data, details=details, force=force)
+        try:
+            receipt = send(session, "order cancel", session.network.hub, data, details=details, force=force)
+        except TransactionError as error:
+            if "invalid-signature-format" in error.message:  # the hub takes it for a stranger's, and unsigned
+                error.hint = f"This {signed.kind} is somebody else's: only who signed it can cancel it."
+            raise
         return {"order": signed.to_json(), "txHash": receipt.tx_hash}
 
     def show(self, kind: str, order_hash: str, *, deals: bool = False) -> pd.DataFrame:

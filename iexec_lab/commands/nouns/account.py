@@ -23,7 +23,7 @@ COMMANDS = (
     Command(
         ("account", "deposit"),
         "stake RLC of the wallet",
-        rehearsable(calling("account.deposit", doing="Depositing", said="Deposited {amount} nRLC.")),
+        rehearsable(calling("account.deposit", doing="Depositing", said="Deposited {amount_rlc} RLC.")),
         args=(AMOUNT, UNIT),
         options=(*SENDS, FORCE, DRY_RUN),
         example="account deposit 1.5 RLC",
@@ -33,7 +33,7 @@ COMMANDS = (
     Command(
         ("account", "withdraw"),
         "move staked RLC back to the wallet",
-        rehearsable(calling("account.withdraw", doing="Withdrawing", said="Withdrew {amount} nRLC.")),
+        rehearsable(calling("account.withdraw", doing="Withdrawing", said="Withdrew {amount_rlc} RLC.")),
         args=(AMOUNT, UNIT),
         options=(*SENDS, FORCE, DRY_RUN),
         example="account withdraw 500000000",

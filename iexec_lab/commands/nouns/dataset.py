@@ -109,6 +109,8 @@ def publish_file(context: Context, args: Namespace) -> Outcome:
     FolderNotes(context.folder).save_published(
         "datasetorder", lab.session.network.id, outcome.raw["orderHash"]
     )
+    if not args.raw:
+        asset_commands.tell_rivals(context, lab.session, "datasetorder", outcome.raw["orderHash"])
     if in_project:
         project.save_deployed("dataset", lab.session.network.id, outcome.raw["address"])
     if "encrypt" in outcome.raw["done"]:

@@ -35,12 +35,27 @@ def init(context: Context, args: Namespace) -> Outcome:
     chain_id, user = lab.session.network.id, lab.session.address
     tag = decode_tag(lab.session.network.default_tag)
     written: dict[str, Any] = {}
+    kept = []
+    orders = (context.project.config().get("order") or {}) if context.lasting else {}
     for kind in _selected(args) or KINDS:
+        found = orders.get(f"{kind}order")
+        if found and not templates.is_a_sample_order(f"{kind}order", found):
+            kept.append(f"{kind}order")
+            written[f"{kind}order"] = found
+            continue
         resource = None if kind == "request" else context.project.deployed(kind, chain_id)
         order = templates.order(f"{kind}order", resource=resource or NULL_ADDRESS, user=user, tag=tag)
         context.project.save_order(f"{kind}order", order)
         written[f"{kind}order"] = order
-    said = f'Saved default {_list(written)} in "iexec.json", you can edit it:'
+    new = {name: order for name, order in written.items() if name not in kept}
+    said = (
+        f'Saved default {_list(new)} in "iexec.json", you can edit it{"." if context.lasting else ":"}'
+        if new
+        else ""
+    )
+    if kept:
+        edited = f'"iexec.json" has {_list(kept)} of your own, kept; delete it there to get the sample.'
+        said = f"{said} {edited}".strip()
     return Outcome(written, lambda: _one(written), said, shown=written)
 
 

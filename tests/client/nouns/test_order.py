@@ -115,8 +115,9 @@ class TestCancel:
             lab.order.cancel({"kind": "apporder", **app_order.to_json()})
 
     def test_somebody_else_s(self, other, app_order):
-        with pytest.raises(IexecError):
+        with pytest.raises(IexecError) as caught:
             other.order.cancel(app_order)
+        assert caught.value.hint == "This apporder is somebody else's: only who signed it can cancel it."
 
 
 class TestFill:
