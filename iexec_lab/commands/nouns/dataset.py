@@ -110,6 +110,8 @@ def publish_file(context: Context, args: Namespace) -> Outcome:
         "datasetorder", lab.session.network.id, outcome.raw["orderHash"]
     )
     if not args.raw:
+        if outcome.raw["price"] == "0":
+            context.face.remark("It is used for free. With --price 1 RLC each use costs that.")
         asset_commands.tell_rivals(context, lab.session, "datasetorder", outcome.raw["orderHash"])
     if in_project:
         project.save_deployed("dataset", lab.session.network.id, outcome.raw["address"])
