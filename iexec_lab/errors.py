@@ -31,12 +31,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from iexec_lab.plain_text import plain, plain_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Self
 
 PROGRAM = "iexec-lab"
@@ -83,7 +84,26 @@ class IexecError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """IPython shows these lines in place of a traceback."""
-        return [in_notebook(line) if line.startswith("  → ") else line for line in self.lines()]
+        return _for_notebook(self.lines())
+
+    @property
+    def __notes__(self) -> list[str]:  # type: ignore[override]  # always as fresh as the hint
+        """What plain Python (PEP 678) prints below the message: details and hint as they are now; notes."""
+        own = self.lines()[1:]
+        return [*(_for_notebook(own) if has_notebook() else own), *self.__dict__.get("_notes", ())]
+
+    def add_note(self, note: str, /) -> None:
+        self.__dict__.setdefault("_notes", []).append(plain_lines(note))
+
+
+def has_notebook() -> bool:
+    """Whether this is IPython, where a command is typed as a magic."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and ipython.get_ipython() is not None
+
+
+def _for_notebook(lines: Sequence[str]) -> list[str]:
+    return [in_notebook(line) if line.startswith("  → ") else line for line in lines]
 
 
 def in_notebook(text: str) -> str:

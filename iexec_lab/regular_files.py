@@ -40,6 +40,16 @@ def open_regular(path: Name) -> FileIO:
         raise
 
 
+def unwritable_hint(error: OSError, folder: Path) -> str | None:
+    """Advice on a file that could not be written in a folder."""
+    name = errno.errorcode.get(error.errno or 0, "")
+    if name in {"EACCES", "EPERM", "EROFS", "ENOENT", "ENOTDIR"}:
+        return f"The folder {folder} cannot be written: work in another one, or change its permissions."
+    if name in {"ENOSPC", "EDQUOT"}:
+        return "The disk is full: make room on it."
+    return "A folder has this name: rename or remove it." if name == "EISDIR" else None
+
+
 class _Ready(FileIO):
     """A read that would have to wait (some regular files in /proc) is an OSError, not None."""
 

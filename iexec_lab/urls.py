@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 _READ_ALIKE: Final = re.compile(r"[!-\[\]-~]*")  # printable ASCII but the backslash
 _KEY_LIKE: Final = re.compile(r"[0-9A-Za-z_-]{20,}")
 
+HINT_SANDBOX: Final = "Nothing listens there. Start the sandbox: iexec-lab sandbox start"
+
 
 def is_loopback(url: str) -> bool:
     r"""Is it on this machine, which no proxy can reach?

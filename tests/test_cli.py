@@ -169,6 +169,7 @@ def test_questions_are_errors_when_nobody_is_there(iexec):
     done = iexec("init")
     assert done.returncode == 1
     assert "Nobody is there to answer: Password for the new wallet" in done.stderr
+    assert "iexec-lab init --skip-wallet" in done.stderr
     done = iexec("init", "--skip-wallet")
     assert done.returncode == 0
     done = iexec("init", "--skip-wallet")

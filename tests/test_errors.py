@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import pickle
+import traceback
 
 import pytest
 from hypothesis import given
@@ -30,6 +32,7 @@ def everything_of(error):
         error.hint or "",
         *error.lines(),
         *error._render_traceback_(),
+        *error.__notes__,
     ]
 
 
@@ -66,3 +69,30 @@ def test_our_own_texts_keep_their_lines_and_no_line_passes_for_a_hint():
         "  plan: app run\n      cost: 1",
         "  → three\n    four",
     ]
+
+
+def printed(error):
+    """What plain Python prints of it."""
+    return "".join(traceback.format_exception_only(error)).splitlines()
+
+
+def test_plain_python_prints_details_and_hint_as_they_are_now():
+    error = errors.ConfigurationError("Unknown network x", details={"known": "a, b"}, hint="Name one.")
+    assert printed(error)[1:] == ["  known: a, b", "  → Name one."]
+    error.hint, error.details = "Run: iexec-lab info", {}
+    error.add_note("a note of somebody's")
+    assert printed(error) == [
+        "iexec_lab.errors.ConfigurationError: Unknown network x",
+        "  → Run: iexec-lab info",
+        "a note of somebody's",
+    ]
+    assert str(error) == "Unknown network x"
+    assert error._render_traceback_() == [
+        "ConfigurationError: Unknown network x",
+        "  → Run: %iexec info",
+    ]
+    assert pickle.loads(pickle.dumps(error)).__notes__ == error.__notes__
+
+
+def test_an_error_without_advice_has_no_notes():
+    assert printed(errors.OrderError("no")) == ["iexec_lab.errors.OrderError: no"]

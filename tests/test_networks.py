@@ -66,7 +66,7 @@ def test_an_unknown_network_names_the_known_ones():
     ],
 )
 def test_a_lacking_feature_says_so(name, feature):
-    with pytest.raises(ConfigurationError, match=f"^{feature} is not available on network {name}$"):
+    with pytest.raises(ConfigurationError, match=f"(?m)^{feature} is not available on network {name}$"):
         NETWORKS[name].require(feature)
 
 

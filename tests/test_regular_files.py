@@ -2,10 +2,19 @@ from __future__ import annotations
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
-from iexec_lab.regular_files import exists, is_file, is_folder, open_regular, possible, read_regular
+from iexec_lab.regular_files import (
+    exists,
+    is_file,
+    is_folder,
+    open_regular,
+    possible,
+    read_regular,
+    unwritable_hint,
+)
 
 IMPOSSIBLE = ["a" * 5000, "a\0b", "\ud800", "a/" * 4000]
 
@@ -87,3 +96,11 @@ def test_names_that_are_possible():
     assert possible("a b/ü").name == "ü"
     with pytest.raises(OSError, match="No file can be called so"):
         possible("\0")
+
+
+@pytest.mark.parametrize(
+    ("code", "said"), [(errno.EACCES, "cannot be written"), (errno.ENOSPC, "make room"), (errno.EIO, None)]
+)
+def test_what_to_do_about_a_folder_that_takes_no_file(code, said):
+    hint = unwritable_hint(OSError(code, "no"), Path("here"))
+    assert hint is said or said in hint

@@ -48,7 +48,7 @@ def test_amounts_of_rlc(amount, nrlc):
     ],
 )  # fmt: skip
 def test_refused_amounts(amount):
-    with pytest.raises(ValidationError, match=r"is not a valid amount$"):
+    with pytest.raises(ValidationError, match=r"(?m)is not a valid amount$"):
         units.parse_rlc(amount)
 
 

@@ -39,7 +39,12 @@ def what_lives_at(session: Session, address: str, kind: str) -> str:
         if address in {session.network.hub, session.token}:
             return "This is a contract of iExec itself."
         if not has_code(session.rpc, [address])[0]:
-            return f"There is no contract at this address: is it a wallet, or {_an(kind)} of another network?"
+            hint = f"There is no contract at this address: is it a wallet, or {_an(kind)} of another network?"
+            if session.network.funding_hint is None:
+                return hint
+            return (
+                f"{hint} If it is from deployed.json, the sandbox was reset since: iexec-lab {kind} deploy."
+            )
     except (IexecError, TypeError, ValueError, AttributeError):
         pass  # as above
     return f"It is no {kind} of this network."

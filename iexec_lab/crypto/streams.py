@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -61,7 +62,9 @@ def os_errors(what: str) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise CryptoError(
-            f"{what}: {reason}", details={"file": error.filename} if error.filename else None
+            f"{what}: {reason}",
+            details={"file": error.filename} if error.filename else None,
+            hint="Check its name and folder." if error.errno == errno.ENOENT else None,
         ) from error
 
 

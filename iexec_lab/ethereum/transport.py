@@ -12,7 +12,7 @@ from iexec_lab.ethereum.answers import HINT_NOT_A_NODE
 from iexec_lab.ethereum.reverts import fault_reason, is_revert, meaning
 from iexec_lab.plain_text import LONGEST_LINES, plain
 from iexec_lab.protocol.javascript import loads
-from iexec_lab.urls import is_loopback, shown_url
+from iexec_lab.urls import HINT_SANDBOX, is_loopback, shown_url
 
 if TYPE_CHECKING:
     import requests
@@ -29,7 +29,6 @@ _RETRY_CODES = {-32005, -32016, 429}
 HINT_UNREACHABLE = (
     "Check that the node is up and its address right; then try again, or set another host in chain.json."
 )
-HINT_SANDBOX = "Nothing listens there. Start the market on loopback: iexec-lab sandbox start"
 HINT_SLOW = "The node is slow or far away: try again, or set another host in chain.json."
 HINT_LIMIT = "The node limits requests: wait a little, or set your own host in chain.json."
 HINT_KEY = "The node refuses this access: check the key in the host or in providers of chain.json."

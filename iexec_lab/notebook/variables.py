@@ -248,7 +248,9 @@ def _value(group: str, reference: Reference, names: Mapping[str, Any]) -> Any:
         value = _read(reference.node, names)
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         unknown = isinstance(error, _UnknownNameError)
-        problem = f"name '{error.args[0]}' is not defined" if unknown else _problem(reference.node, error)
+        problem = (
+            f"name '{error.args[0]}' is not defined" if unknown else _problem(reference.node, error, names)
+        )
         advice = _advice(error.args[0], names) if unknown else ""
         raise UsageError(
             f"{group}: {problem}",
@@ -259,13 +261,27 @@ def _value(group: str, reference: Reference, names: Mapping[str, Any]) -> Any:
     return value
 
 
-def _problem(node: ast.expr, error: Exception) -> str:
+def _problem(node: ast.expr, error: Exception, names: Mapping[str, Any]) -> str:
     """Why it could not be read; the value of a variable, which may be a secret, is not said."""
-    computed = any(
-        isinstance(part, ast.Subscript) and not isinstance(part.slice, ast.Constant)
-        for part in ast.walk(node)
-    )
-    return "there is no such item" if isinstance(error, KeyError) and computed else str(error)
+    if not isinstance(error, KeyError):
+        return str(error)
+    items = [part for part in ast.walk(node) if isinstance(part, ast.Subscript)]
+    if any(not isinstance(part.slice, ast.Constant) for part in items):
+        return "there is no such item"
+    for part in items:  # from the outside: all but one of them are there
+        with contextlib.suppress(Exception):
+            return f"there is no item {ast.unparse(part.slice)}{_is_frame(part, _read(part.value, names))}"
+    return str(error)
+
+
+def _is_frame(item: ast.Subscript, value: Any) -> str:
+    """How an item of a frame is named, for somebody who took it for a list; of other values nothing."""
+    columns = [str(name) for name in getattr(value, "columns", []) if str(name).isidentifier()]
+    if not columns or not hasattr(value, "loc"):
+        return ""
+    code = ast.unparse(item.value)
+    column = next((name for name in columns if name.endswith("_id")), columns[0])
+    return f"; {code} is a DataFrame: {{{code}.{column}[0]}}"
 
 
 def _advice(name: str, names: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from iexec_lab.errors import ProjectError
 from iexec_lab.plain_text import plain
 from iexec_lab.protocol.javascript import check_shape
-from iexec_lab.regular_files import DOCUMENT, possible, read_regular, real
+from iexec_lab.regular_files import DOCUMENT, possible, read_regular, real, unwritable_hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -131,7 +131,11 @@ def _draft(path: Path, text: str, mode: int | None) -> Iterator[tuple[Path, Path
             temporary.chmod(kept)
         yield temporary, target
     except OSError as error:
-        raise ProjectError(f"Cannot write {path.name}: {error.strerror}", details={"file": path}) from error
+        raise ProjectError(
+            f"Cannot write {path.name}: {error.strerror}",
+            details={"file": path},
+            hint=unwritable_hint(error, path.absolute().parent),
+        ) from error
     finally:
         if temporary is not None:
             with contextlib.suppress(OSError):

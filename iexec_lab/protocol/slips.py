@@ -14,6 +14,8 @@ _DIGITS: Final = re.compile(r"(0[xX])?[0-9a-fA-F]+")
 _NAME: Final = re.compile(r"\$?[A-Za-z_]\w*")
 _URL: Final = re.compile(r"[a-z]+://")
 _CID: Final = re.compile(r"Qm[1-9A-HJ-NP-Za-km-z]{44}|ba[a-z2-7]{50,}")
+_LEFT_OUT: Final = ("...", "…")
+_YOUR_DEALS: Final = "iexec-lab jobs lists your deals."
 _IMAGE: Final = re.compile(r"[\w.-]+(/[\w.-]+)+(:[\w.-]+)?|[\w.-]+:[\w.-]+")
 
 
@@ -28,6 +30,10 @@ def address_hint(value: Any) -> str:
         )
     if digits is not None and text[:2].lower() == "0x":
         return f"An address has 40 hexadecimal digits after 0x; this has {digits}."
+    if text.endswith(_LEFT_OUT):
+        return (
+            f"{text[:20]} stands for an address: iexec-lab app deploy gives one, iexec-lab app show shows it."
+        )
     return (
         _variable(text)
         or _stray_digit(text, 40)
@@ -37,24 +43,22 @@ def address_hint(value: Any) -> str:
     )
 
 
-def id_hint(value: Any) -> str:
-    """Advice on a value that is no id or hash of 32 bytes."""
+def id_hint(value: Any, listed: str = _YOUR_DEALS) -> str:
+    """Advice on a value that is no id or hash of 32 bytes; ``listed`` says where such ones are listed."""
     text = to_text(value).strip()
     digits = _hex_digits(text)
     if digits == 40:
         return (
             "This is an address. The id of a deal or task, or the hash of an order, has 64 digits after 0x: "
-            "iexec-lab jobs lists your deals."
+            f"{listed}"
         )
     if digits == 64:
         return "Write 0x before it."
     if digits is not None and text[:2].lower() == "0x":
         return f"It has 64 hexadecimal digits after 0x; this has {digits}."
-    return (
-        _variable(text)
-        or _stray_digit(text, 64)
-        or "It is 0x and 64 hexadecimal digits: iexec-lab jobs lists your deals."
-    )
+    if text.endswith(_LEFT_OUT):
+        return f"{text[:20]} stands for an id or a hash: {listed}"
+    return _variable(text) or _stray_digit(text, 64) or f"It is 0x and 64 hexadecimal digits: {listed}"
 
 
 def checksum_hint(value: Any) -> str:

@@ -161,11 +161,18 @@ def check_tag(
     choice = "|".join(map(repr, frameworks))
     if not bits & 1:
         if active:
-            raise ValidationError(f"'{active[0]}' tag must be used with 'tee' tag")
+            raise ValidationError(
+                f"'{active[0]}' tag must be used with 'tee' tag", hint=f"Name both: tee,{active[0]}"
+            )
     elif not active and not allow_agnostic:
-        raise ValidationError(f"'tee' tag must be used with a tee framework ({choice})")
+        framework = "tdx" if "tdx" in frameworks else frameworks[0]
+        raise ValidationError(
+            f"'tee' tag must be used with a tee framework ({choice})", hint=f"Name both: tee,{framework}"
+        )
     elif len(active) > 1:
-        raise ValidationError(f"tee framework tags are exclusive ({choice})")
+        raise ValidationError(
+            f"tee framework tags are exclusive ({choice})", hint=f"Keep one: tee,{active[0]}"
+        )
     return tag
 
 

@@ -19,7 +19,7 @@ from urllib.parse import quote, urljoin, urlsplit
 from iexec_lab.errors import ApiError, ConfigurationError, ServiceError, ValidationError
 from iexec_lab.plain_text import plain
 from iexec_lab.protocol.javascript import loads
-from iexec_lab.urls import shown_url
+from iexec_lab.urls import HINT_SANDBOX, is_loopback, shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -288,6 +288,8 @@ class Http:
             said = f"Connection to {self.shown} failed with a network error"
             details = {"cause": failure.words, "url": where}
             hint = "Check that the address is right and that the service is up, then try again."
+            if is_loopback(url) and "refused" in failure.words.lower():
+                hint = HINT_SANDBOX
         message = f"{self.error.service} error: {said}"
         return self.error(message, url=where, status=failure.status, details=details, hint=hint)
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from iexec_lab.errors import WalletError
 from iexec_lab.protocol.javascript import loads
-from iexec_lab.regular_files import exists, possible, read_regular
+from iexec_lab.regular_files import exists, possible, read_regular, unwritable_hint
 from iexec_lab.wallet.secret_storage import decrypt_key, encrypt_key, stated_address
 from iexec_lab.wallet.signer import LocalSigner
 
@@ -224,7 +224,9 @@ def save_wallet(
         possible(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         _write_private(path, json.dumps(content, indent=2))
     except OSError as error:
-        raise _refused(error, "open", path) from None
+        refused = _refused(error, "open", path)
+        refused.hint = unwritable_hint(error, folder.absolute())
+        raise refused from None
     return SavedWallet(path, signer.address, content)
 
 

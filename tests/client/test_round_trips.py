@@ -122,7 +122,7 @@ def test_of_several_failures_the_first_in_order_is_told(world):
         user = LocalSigner(world.sandbox.users[0].key)
         lab = open_lab(replace(world.sandbox, urls=urls), user, world.folder)
         for _ in ("cold", "warm"):
-            with pytest.raises(OrderError, match=f"^No app deployed at address {user.address}$"):
+            with pytest.raises(OrderError, match=f"(?m)^No app deployed at address {user.address}$"):
                 lab.app.run(user.address)
             with pytest.raises(MarketError) as caught:
                 lab.app.run(world.app)

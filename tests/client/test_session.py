@@ -49,7 +49,7 @@ class TestGate:
             permit = spend(lab.session, plan)
             assert (permit.plan, permit.shown) == (plan, True)
         else:
-            with pytest.raises(AbortedError, match=r"^Operation aborted by user\.$"):
+            with pytest.raises(AbortedError, match=r"(?m)^Operation aborted by user\.$"):
                 spend(lab.session, plan)
         assert seen == [plan]
         where = f"  chain: {lab.session.network.id}, hub {lab.session.network.hub}"

@@ -51,6 +51,10 @@ def test_deploying_what_is_not_complete(iexec):
     iexec("dataset init")
     (iexec.folder / "iexec.json").write_text('{"dataset": {"name": "x"}, "app": 5}')
     assert iexec.fails("dataset deploy") == "owner is a required field"
+    nobody = {"workerpool": {"owner": f"0x{0:040x}", "description": "x"}}
+    (iexec.folder / "iexec.json").write_text(json.dumps(nobody))
+    assert "The owner (in iexec.json" in iexec.text("workerpool deploy", 1)[1]
+    (iexec.folder / "iexec.json").write_text('{"dataset": {"name": "x"}, "app": 5}')
     assert iexec.fails("app deploy") == "ValidationError: app must be a `object` type in iexec.json"
     assert iexec.fails("workerpool deploy").startswith('Missing workerpool in "iexec.json".')
 

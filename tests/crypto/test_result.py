@@ -133,7 +133,7 @@ def test_damaged_payloads_leave_nothing_behind(tmp_path):
     no_padding = payload[:-17] + bytes([payload[-17] ^ 0x80]) + payload[-16:]
     for damaged in (payload[:-16], payload[:-1], payload[:16], payload[:5], b"", no_padding):
         envelope = make_envelope({**entries, "iexec_out.zip.aes": damaged})
-        with pytest.raises(CryptoError, match=r"^Failed to decrypt results with decrypted results key$"):
+        with pytest.raises(CryptoError, match=r"(?m)^Failed to decrypt results with decrypted results key$"):
             decrypt_result(envelope, tmp_path / "out", PRIVATE)
     assert names(tmp_path) == ["out"]
     assert (tmp_path / "out").read_text() == "before"
@@ -143,7 +143,7 @@ def test_damaged_payloads_leave_nothing_behind(tmp_path):
 def test_missing_entries(missing):
     entries = entries_of(encrypt(b"x"))
     del entries[missing]
-    with pytest.raises(CryptoError, match=f"^Missing {missing} file in zip input file$"):
+    with pytest.raises(CryptoError, match=f"(?m)^Missing {missing} file in zip input file$"):
         decrypt(make_envelope(entries))
 
 
@@ -156,16 +156,16 @@ def test_a_result_that_is_not_encrypted():
 
 def test_limits():
     entries = entries_of(encrypt(b"x" * 100))
-    with pytest.raises(CryptoError, match=r"^iexec_out\.zip\.aes is too large$"):
+    with pytest.raises(CryptoError, match=r"(?m)^iexec_out\.zip\.aes is too large$"):
         decrypt(make_envelope(entries), max_bytes=100)
-    with pytest.raises(CryptoError, match=r"^aes-key\.rsa is too large$"):
+    with pytest.raises(CryptoError, match=r"(?m)^aes-key\.rsa is too large$"):
         decrypt(make_envelope({**entries, "aes-key.rsa": b"\1" * 1001}))
     assert decrypt(make_envelope(entries), max_bytes=128) == b"x" * 100
 
 
 @pytest.mark.parametrize("envelope", [b"", b"foo", b"PK\5\6" + bytes(18)[:10]])
 def test_what_is_no_archive(envelope):
-    with pytest.raises(CryptoError, match=r"^Failed to load encrypted results zip file$"):
+    with pytest.raises(CryptoError, match=r"(?m)^Failed to load encrypted results zip file$"):
         decrypt(envelope)
 
 
@@ -173,14 +173,14 @@ def test_what_is_no_archive(envelope):
     "key", ["", "x", b"\xff", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", PUBLIC]
 )
 def test_what_is_no_private_key(key):
-    with pytest.raises(CryptoError, match=r"^Invalid beneficiary key$") as caught:
+    with pytest.raises(CryptoError, match=r"(?m)^Invalid beneficiary key$") as caught:
         decrypt(encrypt(b"x"), key)
     assert caught.value.__cause__ is None
 
 
 def test_what_is_no_public_key():
     for key in ("", PRIVATE):
-        with pytest.raises(CryptoError, match=r"^Invalid beneficiary public key$"):
+        with pytest.raises(CryptoError, match=r"(?m)^Invalid beneficiary public key$"):
             encrypt_result(b"x", io.BytesIO(), key)
 
 

@@ -95,7 +95,7 @@ def test_logs():
     ],
 )
 def test_no_logs(spoilt, what):
-    with pytest.raises(CallError, match=f"in place of {what}$"):
+    with pytest.raises(CallError, match=f"(?m)in place of {what}$"):
         to_logs([LOG, {**LOG, **spoilt}])
 
 
@@ -106,11 +106,11 @@ def test_what_is_no_object():
         ("eth_getTransactionByHash", "a transaction"),
         ("eth_getTransactionReceipt", "a receipt"),
     ):
-        with pytest.raises(CallError, match=f"in place of {what}$"):
+        with pytest.raises(CallError, match=f"(?m)in place of {what}$"):
             read_answer(method, "0x")
         if what != "logs":
             assert read_answer(method, None) is None
-    with pytest.raises(CallError, match=r"in place of a log$"):
+    with pytest.raises(CallError, match=r"(?m)in place of a log$"):
         to_logs([5])
     assert read_answer("eth_anything", 5) == 5
 
@@ -120,10 +120,10 @@ def test_a_block_has_a_time_with_a_date():
     block = {"timestamp": hex(last), "number": 5, "gasLimit": "0x01", "baseFeePerGas": None, "hash": "x"}
     found = read_answer("eth_getBlockByNumber", block)
     assert found == {**block, "number": "0x5", "gasLimit": "0x1"}
-    with pytest.raises(CallError, match=r"in place of a time$"):
+    with pytest.raises(CallError, match=r"(?m)in place of a time$"):
         read_answer("eth_getBlockByNumber", {"timestamp": hex(last + 1)})
     for name in ("number", "gasLimit", "baseFeePerGas"):
-        with pytest.raises(CallError, match=r"in place of a number$"):
+        with pytest.raises(CallError, match=r"(?m)in place of a number$"):
             read_answer("eth_getBlockByNumber", {name: "x"})
 
 
@@ -147,7 +147,7 @@ def test_a_receipt():
         ("status", "a number"),
         ("blockHash", "a hash"),
     ):
-        with pytest.raises(CallError, match=f"in place of {what}$"):
+        with pytest.raises(CallError, match=f"(?m)in place of {what}$"):
             read_answer("eth_getTransactionReceipt", {**mined, name: "?"})
 
 

@@ -110,14 +110,15 @@ def test_a_whole_token_passes_the_object():
         ("{missing}", "{missing}: name 'missing' is not defined"),
         ("x{missing}", "{missing}: name 'missing' is not defined"),
         ("{a.nothing}", "{a.nothing}: 'str' object has no attribute 'nothing'"),
-        ("{d['z']}", "{d['z']}: 'z'"),
+        ("{d['z']}", "{d['z']}: there is no item 'z'"),
+        ("{frame[0]}", "{frame[0]}: there is no item 0; frame is a DataFrame: {frame.task_id[0]}"),
         ("{n[0]}", "{n[0]}: 'int' object is not subscriptable"),
         ("{d['k'][7]}", "{d['k'][7]}: list index out of range"),
     ],
 )
 def test_what_is_not_there_is_named(token, message):
     with pytest.raises(UsageError) as caught:
-        expand(token, NAMES)
+        expand(token, {**NAMES, "frame": pd.DataFrame({"index": [0], "task_id": ["0x1"]})})
     assert caught.value.message == message
     assert "{{" in caught.value.hint
 

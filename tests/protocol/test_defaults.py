@@ -97,7 +97,7 @@ def test_all_bits_count():
 def test_errors_call_a_configuration_this():
     for options, name in (({}, "this"), ({"path": "mrenclave"}, "mrenclave")):
         for read in (encode_mrenclave, check_mrenclave):
-            with pytest.raises(ValidationError, match=f"^{name} is not a valid mrenclave$"):
+            with pytest.raises(ValidationError, match=f"(?m)^{name} is not a valid mrenclave$"):
                 read({**CONFIG, "framework": []}, **options)
 
 
@@ -106,7 +106,7 @@ def test_orders_of_files_need_no_signature():
     for options in ({}, {"stage": "unsigned"}):
         assert AppOrder.from_json(bare, **options).signature is None
     for stage, missing in (("salted", "salt"), ("signed", "sign")):
-        with pytest.raises(ValidationError, match=f"^{missing} is a required field$"):
+        with pytest.raises(ValidationError, match=f"(?m)^{missing} is a required field$"):
             AppOrder.from_json(bare, stage=stage)
     assert create_order("apporder", {"app": APP}).tag == NULL_BYTES32
     assert create_order("apporder", {"app": APP}, default_tag=TDX).tag == TDX

@@ -135,7 +135,7 @@ def test_every_signing_takes_a_new_salt():
 
 def test_a_request_is_signed_by_its_requester():
     order = RequestOrder(app=APP, category=0, requester=APP, beneficiary=APP, params="{}")
-    with pytest.raises(ValidationError, match=r"^Invalid order signer, must be the requester$") as caught:
+    with pytest.raises(ValidationError, match=r"(?m)^Invalid order signer, must be the requester$") as caught:
         order.sign(DOMAIN, FastSigner())
     assert caught.value.details == {"requester": APP, "signer": OWNER}
 

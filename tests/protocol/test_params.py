@@ -112,21 +112,21 @@ def test_the_two_sdks_list_providers_in_their_own_order():
         ({"sdk": 9}, "dropbox, ipfs"),
     ):
         for read in (canonical_params, check_params):
-            with pytest.raises(ValidationError, match=rf"\({listed}\)$"):
+            with pytest.raises(ValidationError, match=rf"(?m)\({listed}\)$"):
                 read({PROVIDER: "x"}, tag=TEE, **options)
 
 
 def test_a_storage_proxy_is_known_to_sdk_8_only():
     held = {"iexec_result_storage_proxy": "https://p.q", PROVIDER: "ipfs"}
     assert check_params(held) == check_params(held, sdk=8) == held
-    with pytest.raises(ValidationError, match=r'^Unknown key "iexec_result_storage_proxy" in params$'):
+    with pytest.raises(ValidationError, match=r'(?m)^Unknown key "iexec_result_storage_proxy" in params$'):
         check_params(held, sdk=9)
     assert json.loads(canonical_params(held)) == held
     assert canonical_params(held, sdk=9) == '{"iexec_result_storage_provider":"ipfs"}'
     bad = {**held, "iexec_result_storage_proxy": "nowhere"}
     for read in (canonical_params, check_params):
         with pytest.raises(
-            ValidationError, match=r'^iexec_result_storage_proxy "nowhere" is not a valid URL$'
+            ValidationError, match=r'(?m)^iexec_result_storage_proxy "nowhere" is not a valid URL$'
         ):
             read(bad)
     # As in the SDK, a proxy may be null.
@@ -138,9 +138,9 @@ def test_a_callback_needs_no_storage_and_checks_none():
         assert check_params({}, callback=CALLBACK, **options) == {}
         assert check_params({PROVIDER: "anywhere"}, callback=CALLBACK, **options) == {PROVIDER: "anywhere"}
         assert check_params({PROVIDER: None}, callback=CALLBACK, **options) == {PROVIDER: None}
-        with pytest.raises(ValidationError, match=f"^{PROVIDER} is a required field$"):
+        with pytest.raises(ValidationError, match=f"(?m)^{PROVIDER} is a required field$"):
             check_params({}, **options)
-        with pytest.raises(ValidationError, match=f"^{PROVIDER} is a required field$"):
+        with pytest.raises(ValidationError, match=f"(?m)^{PROVIDER} is a required field$"):
             canonical_params({PROVIDER: None}, **options)
 
 

@@ -82,7 +82,7 @@ def test_tokens_of_storage():
     )
     assert storage_token_name() == storage_token_name("default") == "iexec-result-iexec-ipfs-token"
     assert storage_token_name("ipfs", sdk=9) is storage_token_name("foo", sdk=9) is None
-    with pytest.raises(ValidationError, match=r'^"foo" not supported$'):
+    with pytest.raises(ValidationError, match=r'(?m)^"foo" not supported$'):
         storage_token_name("foo")
     with pytest.raises(ValidationError, match="not supported"):
         storage_token_name([])

@@ -81,7 +81,7 @@ def test_without_coincurve_pure_python_is_taken(monkeypatch):
 @pytest.mark.parametrize("key", [b"", bytes(32), b"\1" * 31, b"\1" * 33, ORDER.to_bytes(32, "big")])
 def test_what_is_no_key(key):
     for use in (lambda: sign_digest(key, bytes(32)), lambda: key_address(key)):
-        with pytest.raises(ValidationError, match=r"^Invalid private key$") as caught:
+        with pytest.raises(ValidationError, match=r"(?m)^Invalid private key$") as caught:
             use()
         assert key.hex() not in repr(caught.value) or not key
         assert caught.value.__cause__ is None

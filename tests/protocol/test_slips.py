@@ -39,6 +39,8 @@ def hint(read, value):
         ("https://a.b/c", "where something is stored"),
         ("Qm" + "a" * 44, "where something is stored"),
         (7, "0x and 40 hexadecimal digits"),
+        ("0x...", "0x... stands for an address: iexec-lab app deploy"),
+        ("0x…", "stands for an address"),
         (None, None),
     ],
 )
@@ -54,6 +56,7 @@ def test_addresses(value, said):
         (WORD[2:], "Write 0x before it."),
         (WORD[:-2], "this has 62"),
         ("5", "iexec-lab jobs lists your deals"),
+        ("0x...", "0x... stands for an id or a hash: iexec-lab jobs"),
         ("$deal", "{deal} puts in the variable deal"),
         (WORD[:-1] + "g", "'g' is no hexadecimal digit"),
     ],

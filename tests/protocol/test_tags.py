@@ -111,6 +111,8 @@ def test_tags_that_make_no_sense(value, frameworks, problem):
     with pytest.raises(ValidationError) as caught:
         check_tag(value, frameworks=frameworks)
     assert caught.value.message == problem
+    if "'tee' tag" in problem:
+        assert caught.value.hint.startswith("Name both: tee,")
 
 
 def test_tags_that_do():

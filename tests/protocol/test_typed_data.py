@@ -138,13 +138,13 @@ def test_integers_have_bounds(bits):
                 + keccak(keccak(f"A({kind} a)".encode()) + value.to_bytes(32, "big", signed=value < 0))
             )
         for value in (low - 1, high + 1):
-            with pytest.raises(ValidationError, match=f"^a must be {kind}$"):
+            with pytest.raises(ValidationError, match=f"(?m)^a must be {kind}$"):
                 hash_typed_data({}, types, {"a": value})
 
 
 @pytest.mark.parametrize("kind", ["uint0", "int0", "int4", "uint7", "uint260", "int264", "uint257"])
 def test_integers_of_other_sizes_are_none(kind):
-    with pytest.raises(ValidationError, match=f"^a must be {kind}$"):
+    with pytest.raises(ValidationError, match=f"(?m)^a must be {kind}$"):
         hash_typed_data({}, {"A": [{"name": "a", "type": kind}]}, {"a": 0})
 
 
@@ -155,7 +155,7 @@ def test_bytes_of_a_fixed_size(size):
     assert hash_typed_data({}, types, {"a": value}) == official({}, types, {"a": value})
     assert hash_typed_data({}, types, {"a": "0x" + value.hex()}) == official({}, types, {"a": value})
     for wrong in (value[:-1], value + b"!"):
-        with pytest.raises(ValidationError, match=f"^a must be bytes{size}$"):
+        with pytest.raises(ValidationError, match=f"(?m)^a must be bytes{size}$"):
             hash_typed_data({}, types, {"a": wrong})
 
 
@@ -164,7 +164,7 @@ def test_bytes_of_a_fixed_size(size):
 )
 def test_types_that_nobody_knows(kind):
     for value in ("0x", b"", "0x00", 0):
-        with pytest.raises(ValidationError, match=f"^unknown type {kind}$"):
+        with pytest.raises(ValidationError, match=f"(?m)^unknown type {kind}$"):
             hash_typed_data({}, {"A": [{"name": "a", "type": kind}]}, {"a": value})
 
 
@@ -175,7 +175,7 @@ def test_nesting_is_taken_up_to_a_depth():
         value = [value]
     assert hash_typed_data({}, types, {"a": value}) == official({}, types, {"a": value})
     deeper = {"A": [{"name": "a", "type": "bool" + "[]" * 65}]}
-    with pytest.raises(ValidationError, match=r"^typed data is nested too deep$"):
+    with pytest.raises(ValidationError, match=r"(?m)^typed data is nested too deep$"):
         hash_typed_data({}, deeper, {"a": [value]})
 
 
@@ -184,7 +184,7 @@ def test_the_type_to_hash_can_be_named():
     one = hash_typed_data({}, types, {"a": True, "b": True}, "A")
     assert one == hash_typed_data({}, {"A": types["A"]}, {"a": True})
     assert one != hash_typed_data({}, types, {"a": True, "b": True}, "B")
-    with pytest.raises(ValidationError, match=r"^unknown type C$"):
+    with pytest.raises(ValidationError, match=r"(?m)^unknown type C$"):
         hash_typed_data({}, types, {}, "C")
 
 
@@ -193,7 +193,7 @@ def test_typed_data_are_three_objects(place):
     given = [{}, {"A": []}, {}]
     assert len(hash_typed_data(*given)) == 32
     given[place] = []
-    with pytest.raises(ValidationError, match=r"^typed data needs domain, types and message$"):
+    with pytest.raises(ValidationError, match=r"(?m)^typed data needs domain, types and message$"):
         hash_typed_data(*given)
 
 

@@ -27,9 +27,9 @@ def test_an_address_as_bytes():
 
 def test_names_are_looked_up_where_the_network_has_ens():
     assert to_address("me.eth", resolve={"me.eth": A.lower()}.get) == A
-    with pytest.raises(ValidationError, match=r"^Unable to resolve ENS you\.eth$"):
+    with pytest.raises(ValidationError, match=r"(?m)^Unable to resolve ENS you\.eth$"):
         to_address("you.eth", resolve={}.get)
-    with pytest.raises(ValidationError, match=r"^me\.eth is not a valid ethereum address$"):
+    with pytest.raises(ValidationError, match=r"(?m)^me\.eth is not a valid ethereum address$"):
         to_address("me.eth")
 
 
@@ -38,7 +38,7 @@ def test_names_are_looked_up_where_the_network_has_ens():
 )
 def test_what_is_no_address(value):
     assert not is_address(value)
-    with pytest.raises(ValidationError, match=r"(is not a valid ethereum address|this cannot be null)$"):
+    with pytest.raises(ValidationError, match=r"(?m)(is not a valid ethereum address|this cannot be null)$"):
         to_address(value)
 
 
@@ -55,7 +55,7 @@ def test_32_bytes_as_text_or_bytes(word):
 
 @pytest.mark.parametrize("value", ["", "0x12", "00" * 32, "0x" + "0g" * 32, 12, None, b"x", []])
 def test_what_is_not_32_bytes(value):
-    with pytest.raises(ValidationError, match=r"is not a bytes32 hexstring$"):
+    with pytest.raises(ValidationError, match=r"(?m)is not a bytes32 hexstring$"):
         to_bytes32(value)
 
 
@@ -68,7 +68,7 @@ def test_unsigned_integers(number):
     "value", [-1, 2**256, str(2**256), "-1", "1.5", 1.5, 1e21, "0x1", "1e3", None, True, [], " 1", "\u0663"]
 )
 def test_what_is_no_unsigned_integer(value):
-    with pytest.raises(ValidationError, match=r"is not a valid uint256$"):
+    with pytest.raises(ValidationError, match=r"(?m)is not a valid uint256$"):
         to_uint256(value)
 
 
@@ -89,7 +89,7 @@ def test_signatures_of_any_length():
     assert to_signature("0xAB") == "0xab"
     assert to_signature(b"\x01") == "0x01"
     for value in ("", "zz", "0xabc", None, 5):
-        with pytest.raises(ValidationError, match=r"is not a valid signature$"):
+        with pytest.raises(ValidationError, match=r"(?m)is not a valid signature$"):
             to_signature(value)
 
 

@@ -50,9 +50,9 @@ def test_without_its_libraries_a_sandbox_says_what_to_install(tmp_path):
 def test_only_what_is_missing_is_named(home, monkeypatch, module, package):
     find = libraries.find_spec
     monkeypatch.setattr(libraries, "find_spec", lambda name: None if name == module else find(name))
-    with pytest.raises(SandboxError, match=f"^The sandbox needs {package}$"):
+    with pytest.raises(SandboxError, match=f"(?m)^The sandbox needs {package}$"):
         control.start("lonely")
-    with pytest.raises(SandboxError, match=f"^The sandbox needs {package}$"), control.Sandbox():
+    with pytest.raises(SandboxError, match=f"(?m)^The sandbox needs {package}$"), control.Sandbox():
         pass
 
 

@@ -388,9 +388,11 @@ def test_an_unknown_host_and_a_closed_port_are_told_apart(monkeypatch):
     with pytest.raises(MarketError) as caught:
         Http("http://nobody.invalid", MarketError, retries=0).get_json("/a")
     assert caught.value.details["cause"] == "the host name is not known"
+    assert "sandbox" not in caught.value.hint
     with pytest.raises(MarketError) as caught:
         Http("http://127.0.0.1:9", MarketError, retries=0).get_json("/a")
     assert caught.value.details["cause"] == "connection refused"
+    assert "iexec-lab sandbox start" in caught.value.hint
 
 
 def test_a_certificate_that_is_none_is_an_error_of_ours():

@@ -5,8 +5,9 @@ In IPython both show one line, and the cells after it do not run.
 
 from __future__ import annotations
 
-import sys
 from functools import cache
+
+from iexec_lab.errors import PROGRAM, has_notebook
 
 
 class Detached(KeyboardInterrupt):
@@ -27,9 +28,7 @@ class Detached(KeyboardInterrupt):
 
 def typed(line: str) -> str:
     """A command as typed here: a magic in a notebook, elsewhere a line of the terminal."""
-    ipython = sys.modules.get("IPython")
-    in_notebook = ipython is not None and ipython.get_ipython() is not None
-    return f"{'%iexec' if in_notebook else 'iexec-lab'} {line}"
+    return f"{'%iexec' if has_notebook() else PROGRAM} {line}"
 
 
 @cache

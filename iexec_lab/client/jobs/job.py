@@ -233,8 +233,7 @@ class Job:
         return f"deal show {self.deal_id} --watch"
 
     def _left(self) -> Detached:
-        again = f'lab.job("{self.deal_id}").wait() or {typed(self._line())}'
-        return Detached("Detached; the job goes on.", self._line(), f"Reattach: {again}")
+        return Detached("Detached; the job goes on.", self._line(), f"Reattach: {typed(self._line())}")
 
     @takes(WaitOptions)
     def result(

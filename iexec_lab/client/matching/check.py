@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from iexec_lab.errors import BalanceError, CallError, OrderError, ValidationError
+from iexec_lab.client.balances import wallet_nrlc
+from iexec_lab.errors import BalanceError, CallError, IexecError, OrderError, ValidationError
 from iexec_lab.ethereum.ahead import expect, one_look
 from iexec_lab.ethereum.calls import Call, attempt
 from iexec_lab.ethereum.contracts import APP, ERC734, HUB, OWNABLE, REGISTRY
@@ -303,7 +304,9 @@ def check_solvency(
         stake = session.hub.view_account(match.request.requester).stake
     details = {"stake": f"{format_rlc(stake)} RLC", "cost": f"{format_rlc(cost * volume)} RLC"}
     advice = "If you are the requester, you should deposit to top up your account"
-    hint = f"Run: iexec-lab account deposit {format_rlc(cost * volume - sponsored - stake)} RLC"
+    if stake + sponsored >= cost * volume:
+        return
+    hint = _deposit_hint(session, match.request.requester, cost * volume - sponsored - stake)
     if stake + sponsored < cost:
         raise BalanceError(
             f"Cost per task ({cost}) is greater than requester account stake ({stake}). "
@@ -311,13 +314,24 @@ def check_solvency(
             details=details,
             hint=hint,
         )
-    if stake + sponsored < cost * volume:
-        raise BalanceError(
-            f"Total cost for {volume} tasks ({cost * volume}) is greater than requester account stake "
-            f"({stake}). Orders can't be matched. {advice} or reduce your requestorder volume",
-            details=details,
-            hint=hint,
-        )
+    raise BalanceError(
+        f"Total cost for {volume} tasks ({cost * volume}) is greater than requester account stake "
+        f"({stake}). Orders can't be matched. {advice} or reduce your requestorder volume",
+        details=details,
+        hint=hint,
+    )
+
+
+def _deposit_hint(session: Session, requester: str, missing: int) -> str:
+    """How ``missing`` nRLC get to the account; where RLC is free, also how the wallet gets them."""
+    deposit = f"iexec-lab account deposit {format_rlc(missing)} RLC"
+    if session.network.funding_hint is not None:
+        try:
+            if wallet_nrlc(session, requester) < missing:
+                return f"On a sandbox, first: iexec-lab sandbox fund; then run: {deposit}"
+        except IexecError:
+            pass  # this is advice
+    return f"Run: {deposit}"
 
 
 def _word(order: Order) -> str:

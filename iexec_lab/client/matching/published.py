@@ -9,6 +9,7 @@ from iexec_lab.client.matching import signing
 from iexec_lab.errors import ApiError, MarketError, OrderError, ValidationError
 from iexec_lab.plain_text import plain
 from iexec_lab.protocol import to_bytes32
+from iexec_lab.protocol.slips import id_hint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +42,7 @@ def fetch_order(session: Session, kind: str, order_hash: Any) -> Published:
         ApiError: The market does not know it, or does not answer with an order.
         MarketError: The market was not reached, or answered with another order.
     """
-    wanted = to_bytes32(order_hash)
+    wanted = to_hash(kind, order_hash)
     try:
         told = session.market.order(kind, wanted)
     except ApiError as error:
@@ -58,13 +59,31 @@ def fetch_order(session: Session, kind: str, order_hash: Any) -> Published:
     return Published(order, wanted, told)
 
 
+def to_hash(kind: str, order_hash: Any) -> str:
+    """The hash of an order, 32 bytes as ``0x`` and lower-case digits.
+
+    Raises:
+        ValidationError: It is not a hash; the hint says where orders of the kind are listed.
+    """
+    try:
+        return to_bytes32(order_hash)
+    except ValidationError as error:
+        error.hint = id_hint(order_hash, f"{_listing(kind)} lists published ones.")
+        raise
+
+
+def _listing(kind: str) -> str:
+    """The command that lists the published orders of a kind."""
+    noun = kind.removesuffix("order")
+    book = {"request": "requester", "app": "app any", "dataset": "dataset any"}.get(noun, noun)
+    return f"iexec-lab orderbook {book}"
+
+
 def _why_unknown(session: Session, kind: str, wanted: str) -> str:
     """Advice on a hash that the market does not know as an order of this kind."""
     from iexec_lab.client.what_is import what_is
 
-    noun = kind.removesuffix("order")
-    book = "requester" if noun == "request" else noun
-    return f"{what_is(session, wanted)} Published ones: iexec-lab orderbook {book}."
+    return f"{what_is(session, wanted)} Published ones: {_listing(kind)}."
 
 
 def _other(session: Session, kind: str, wanted: str, answer: str) -> MarketError:

@@ -132,7 +132,10 @@ def _volume(given: Any, bulk: Bulk | None) -> int:
     most = len(bulk.slices) if bulk is not None else None
     volume = to_uint256((most or 1) if given is None else given)
     if volume < 1:
-        raise ValidationError("volume must be greater than or equal to 1")
+        raise ValidationError(
+            "volume must be greater than or equal to 1",
+            hint="It is the number of tasks; leave it out for one.",
+        )
     if most is not None and volume > most:
         raise ValidationError(
             f"volume must be less than or equal to {most}, the tasks that the bulk is made for",

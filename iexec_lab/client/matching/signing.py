@@ -74,6 +74,8 @@ def sign(permit: Permit, order: T) -> T:
         raise OrderError(
             f"Invalid order signer, must be the {role}",
             details={"wallet": signer.address, role: owner},
+            hint=f"Use the wallet of the {role}: --wallet-address or --wallet-file names it, "
+            "in Python connect(wallet=...).",
         )
     return permit.sign(order)
 

@@ -200,9 +200,10 @@ class Asset(Noun):
         """The given owner, else the wallet."""
         address = self.session.to_address(owner or self.session.address)
         if address == NULL_ADDRESS:
-            raise ValidationError(
-                "owner is a required field", hint="Give owner=..., or connect with a wallet."
-            )
+            hint = "Give owner=..., or connect with a wallet."
+            if owner:
+                hint = "The owner (in iexec.json, or owner=...) is the zero address: write yours, 0x..."
+            raise ValidationError("owner is a required field", hint=hint)
         return address
 
     def _require(self, address: str) -> None:

@@ -129,6 +129,9 @@ class Accounts(Noun):
             raise BalanceError(
                 "Withdraw amount exceed account balance",
                 details={"amount": f"{format_rlc(nrlc)} RLC", "stake": f"{format_rlc(stake)} RLC"},
+                hint=f"All of it: iexec-lab account withdraw {format_rlc(stake)} RLC"
+                if stake
+                else "No RLC is staked; what is locked comes free as deals end: iexec-lab account show",
             )
         details = {"amount_nrlc": nrlc, "stake_left_nrlc": stake - nrlc}
         receipt = send(session, "account withdraw", session.network.hub, data, details=details, force=force)

@@ -9,7 +9,7 @@ from iexec_lab.client.jobs.job import Job
 from iexec_lab.client.matching import preflight, signing
 from iexec_lab.client.matching.check import check_match, foresee_plan
 from iexec_lab.client.matching.given import kind_of, known_kind, read_match, read_order
-from iexec_lab.client.matching.published import fetch_order, is_signed
+from iexec_lab.client.matching.published import fetch_order, is_signed, to_hash
 from iexec_lab.client.matching.send import check_payment, fill_plan, send_match
 from iexec_lab.client.matching.signing import AnyOrder
 from iexec_lab.client.matching.sponsor import Sponsor
@@ -18,12 +18,12 @@ from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.nouns._run import begin_requirements, end_requirements
 from iexec_lab.client.permit import send, spend
 from iexec_lab.client.plan import most_of
+from iexec_lab.client.what_is import what_lives_at
 from iexec_lab.errors import ApiError, MarketError, OrderError, TransactionError
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.protocol import (
     CLOSE,
     RequestOrder,
-    to_bytes32,
 )
 
 _MANAGE = {
@@ -88,7 +88,8 @@ class Orders(Noun):
         if isinstance(unsigned, RequestOrder):
             word, resource = "app", unsigned.app
         if not self.session.hub.is_registered(word, [resource])[0]:
-            raise OrderError(f"No {word} deployed at address {resource}")
+            hint = what_lives_at(self.session, resource, word)
+            raise OrderError(f"No {word} deployed at address {resource}", hint=hint)
         if not skip_preflight_check:
             preflight.check(self.session, unsigned)
         unsigned = signing.with_default_tag(self.session, unsigned)
@@ -140,7 +141,7 @@ class Orders(Noun):
             MarketError: The market was not reached, or says that it took another order off.
             AbortedError: It was not confirmed.
         """
-        wanted = to_bytes32(order_hash)
+        wanted = to_hash(kind, order_hash)
         told = self._unpublish(kind, force=force, order_hash=wanted)
         if told != [wanted]:
             raise MarketError(

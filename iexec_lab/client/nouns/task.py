@@ -357,7 +357,7 @@ class Tasks(Noun):
         tell: Callable[[str], None] | None,
     ) -> TaskView:
         line = f"task show {taskid} --watch"
-        back = f"Come back: lab.task.wait({taskid!r}) or {typed(line)}"
+        back = f"Come back: {typed(line)}"
         left = Detached("Detached; the task goes on.", line, back)
         doubts = Doubts(self.session, fail_fast=fail_fast, tell=tell, back=back)
         pauses = waiting(

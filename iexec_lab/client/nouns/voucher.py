@@ -122,5 +122,8 @@ class Vouchers(Noun):
     def _find(self, owner: str) -> str:
         voucher = find_voucher(self.session, owner)
         if voucher is None:
-            raise IexecError(f"No Voucher found for address {owner}")
+            raise IexecError(
+                f"No Voucher found for address {owner}",
+                hint="A sponsor gives vouchers; without one, the account pays: iexec-lab account show",
+            )
         return voucher

@@ -59,6 +59,8 @@ def _new_wallet(context: Context, args: Namespace) -> dict[str, Any] | None:
     try:
         return new_wallet(context, args)
     except AbortedError as error:
+        if error.unanswered and not args.unencrypted:
+            error.hint = f"Without a wallet: iexec-lab init --skip-wallet. {error.hint}"
         if args.raw or not (error.unanswered and args.unencrypted and context.project.has("wallet.json")):
             raise
         context.face.remark('"wallet.json" is here already and is kept; --force replaces it.')

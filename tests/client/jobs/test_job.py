@@ -61,7 +61,7 @@ class TestWait:
     def test_a_timeout_leaves_the_job_alone(self, idle):
         with pytest.raises(JobError, match=r"did not end within 0.1 seconds; the job goes on") as caught:
             idle.wait(0.1)
-        assert f'lab.job("{idle.deal_id}")' in caught.value.hint
+        assert f"iexec-lab deal show {idle.deal_id} --watch" in caught.value.hint
 
     def test_a_node_that_is_away_for_a_moment_is_waited_for(self, lab, hello, monkeypatch):
         job = lab.app.run(hello)
@@ -78,7 +78,7 @@ class TestWait:
         for wait in (idle.wait, lambda: asyncio.run(_wait(idle))):
             with pytest.raises(JobError, match="The node does not answer; the job goes on: gone") as caught:
                 wait()
-            assert f'lab.job("{idle.deal_id}")' in caught.value.hint
+            assert f"iexec-lab deal show {idle.deal_id} --watch" in caught.value.hint
 
     def test_an_interrupt_detaches(self, idle):
         def interrupt(_status):
@@ -89,8 +89,7 @@ class TestWait:
         assert isinstance(caught.value, KeyboardInterrupt)
         assert caught.value._render_traceback_() == [str(caught.value)]
         assert str(caught.value) == (
-            f'Detached; the job goes on. Reattach: lab.job("{idle.deal_id}").wait() '
-            f"or iexec-lab deal show {idle.deal_id} --watch"
+            f"Detached; the job goes on. Reattach: iexec-lab deal show {idle.deal_id} --watch"
         )
 
     @pytest.fixture
@@ -105,7 +104,7 @@ class TestWait:
             with pytest.raises(Detached) as caught:
                 wait()
             assert caught.value.line == f"deal show {idle.deal_id} --watch"
-            assert f'lab.job("{idle.deal_id}").wait() or iexec-lab {caught.value.line}' in str(caught.value)
+            assert f"Reattach: iexec-lab {caught.value.line}" in str(caught.value)
         for ask in (idle.result, idle.results):
             with pytest.raises(JobError, match="Task is not completed"):
                 ask(wait=False)
@@ -130,7 +129,7 @@ class TestWait:
         with pytest.raises(asyncio.CancelledError) as caught:
             asyncio.run(main())
         assert isinstance(caught.value, detached_await())
-        assert f'lab.job("{idle.deal_id}")' in caught.value._render_traceback_()[0]
+        assert f"iexec-lab deal show {idle.deal_id} --watch" in caught.value._render_traceback_()[0]
 
     def test_the_status_knows_how_long_there_is(self, idle):
         status = idle.status()

@@ -101,7 +101,7 @@ def test_what_is_not_registered(lab, match, other, kind):
         "workerpool": {"workerpool": replace(match.workerpool, workerpool=nobody)},
         "dataset": {"dataset": DatasetOrder(dataset=nobody)},
     }
-    with pytest.raises(Mismatch, match=f"^No {kind} deployed at address {nobody}$") as caught:
+    with pytest.raises(Mismatch, match=f"(?m)^No {kind} deployed at address {nobody}$") as caught:
         check_match(lab.session, replace(match, **changes[kind]))
     assert caught.value.culprit == f"{kind}order"
 
@@ -110,7 +110,7 @@ def test_what_is_left_of_an_order(lab, match):
     used = replace(match, app=lab.order.sign("apporder", app=match.app.app, volume=1))
     assert check_match(lab.session, used) == 1
     lab.order.fill(used.app, match.workerpool, params={})
-    with pytest.raises(Mismatch, match=r"^apporder is fully consumed$") as caught:
+    with pytest.raises(Mismatch, match=r"(?m)^apporder is fully consumed$") as caught:
         check_match(lab.session, used)
     assert caught.value.culprit == "apporder"
 
@@ -127,7 +127,8 @@ class TestSolvency:
         hub = SimpleNamespace(
             view_account=lambda owner: SimpleNamespace(stake=stake) if owner == GROUP else None
         )
-        check_solvency(SimpleNamespace(hub=hub), self.MATCH, volume, **options)
+        session = SimpleNamespace(hub=hub, network=SimpleNamespace(funding_hint=None))
+        check_solvency(session, self.MATCH, volume, **options)
 
     @pytest.mark.parametrize(("stake", "options"), [(30, {}), (31, {}), (20, {"sponsored": 10})])
     def test_enough(self, stake, options):
@@ -148,6 +149,21 @@ class TestSolvency:
             self.check(stake, 3, **options)
         assert caught.value.hint == f"Run: iexec-lab account deposit {format_rlc(missing)} RLC"
         assert caught.value.details == {"stake": f"{format_rlc(stake)} RLC", "cost": "0.00000003 RLC"}
+
+    def test_a_wallet_without_rlc_is_funded_first_where_that_is_free(self, monkeypatch):
+        network = SimpleNamespace(funding_hint="iexec-lab sandbox fund.")
+        hub = SimpleNamespace(view_account=lambda _owner: SimpleNamespace(stake=0))
+        for held, first in (
+            (29, "On a sandbox, first: iexec-lab sandbox fund"),
+            (30, "Run: iexec-lab account"),
+        ):
+            monkeypatch.setattr(
+                "iexec_lab.client.matching.check.wallet_nrlc", lambda _session, _who, held=held: held
+            )
+            with pytest.raises(BalanceError) as caught:
+                check_solvency(SimpleNamespace(hub=hub, network=network), self.MATCH, 3)
+            assert caught.value.hint.startswith(first)
+            assert caught.value.hint.endswith("iexec-lab account deposit 0.00000003 RLC")
 
 
 @pytest.mark.parametrize(

@@ -59,8 +59,9 @@ def test_orders_are_signed_by_whose_they_are():
         (request, session_of(), "requester"),
     ):
         permit = SimpleNamespace(session=session, sign=lambda _order: pytest.fail("signed"))
-        with pytest.raises(OrderError, match=f"^Invalid order signer, must be the {role}$") as caught:
+        with pytest.raises(OrderError, match=f"(?m)^Invalid order signer, must be the {role}$") as caught:
             signing.sign(permit, order)
         assert caught.value.details == {"wallet": ME, role: OTHER}
+        assert caught.value.hint.startswith(f"Use the wallet of the {role}")
     permit = SimpleNamespace(session=session_of(), sign=lambda order: ("signed", order))
     assert signing.sign(permit, AppOrder(app=APP)) == ("signed", AppOrder(app=APP))

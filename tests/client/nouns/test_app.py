@@ -134,7 +134,7 @@ class TestPublish:
             lab.app.publish(lab.session.address)
 
     def test_the_tag_must_name_the_framework_of_the_app(self, lab, hello):
-        with pytest.raises(OrderError, match=r"^Tag mismatch the TEE framework specified by app$"):
+        with pytest.raises(OrderError, match=r"(?m)^Tag mismatch the TEE framework specified by app$"):
             lab.app.publish(hello, tag="tee,scone")
         assert lab.app.publish(hello, tag="tee,scone", price=10**15, skip_preflight_check=True)
 

@@ -103,7 +103,11 @@ def test_an_id_of_something_else_is_told_what_it_is(lab, job, hello, iexec_sandb
     with pytest.raises(ApiError) as caught:
         lab.order.show("apporder", sold)
     assert "order show --workerpool" in caught.value.hint
-    assert "iexec-lab orderbook app" in caught.value.hint
+    assert caught.value.hint.endswith("Published ones: iexec-lab orderbook app any.")
+    for verb in (lab.order.show, lab.order.unpublish):
+        with pytest.raises(ValidationError) as wrong:
+            verb("apporder", "xyz")
+        assert "iexec-lab orderbook app any lists published ones." in wrong.value.hint
 
 
 def test_an_address_of_something_else_is_told_what_it_is(lab, hello, iexec_sandbox):
@@ -117,6 +121,7 @@ def test_an_address_of_something_else_is_told_what_it_is(lab, hello, iexec_sandb
             with pytest.raises(IexecError) as caught:
                 verb(address)
             assert said in caught.value.hint
+            assert ("iexec-lab app deploy" in caught.value.hint) == (address == lab.session.address)
     with pytest.raises(ValidationError, match="is not a valid uint256") as caught:
         lab.app.show("me/app:1")
     assert "where something is stored" in caught.value.hint

@@ -147,12 +147,12 @@ def test_unknown_names(ens, other):
 
 
 def test_networks_without(lab):
-    with pytest.raises(ConfigurationError, match=r"^ENS is not available on network sandbox$"):
+    with pytest.raises(ConfigurationError, match=r"(?m)^ENS is not available on network sandbox$"):
         lab.ens.resolve("me.eth")
-    with pytest.raises(ValidationError, match=r"^0x12 is not a valid ethereum address$"):
+    with pytest.raises(ValidationError, match=r"(?m)^0x12 is not a valid ethereum address$"):
         lab.ens.workerpool_url("0x12")  # checked first
     lab.session.network = replace(lab.session.network, unsupported=frozenset())
-    with pytest.raises(ConfigurationError, match=r"^Network does not support ENS$"):
+    with pytest.raises(ConfigurationError, match=r"(?m)^Network does not support ENS$"):
         lab.ens.lookup(lab.session.address)
 
 

@@ -138,7 +138,7 @@ class TestOrders:
 
     def test_more_trust_than_anybody_offers(self, lab, offered):
         with pytest.raises(
-            OrderError, match=r"^No workerpoolorder matching your conditions currently available$"
+            OrderError, match=r"(?m)^No workerpoolorder matching your conditions currently available$"
         ):
             lab.app.run(offered, trust=10**6)
 
@@ -281,7 +281,7 @@ class TestOptions:
             ({"storage_provider": "dropbox"}, "is not supported for non TEE tasks"),
             ({"input_files": ["foo"]}, 'iexec_input_files\\[0\\] "foo" is not a valid URL'),
             ({"tag": "foo"}, "Unknown tag foo"),
-            ({"volume": 0}, "volume must be greater than or equal to 1"),
+            ({"volume": 0}, "(?s)volume must be greater than or equal to 1.* → It is the number of tasks"),
             ({"callback": "here"}, "here is not a valid ethereum address"),
         ],
     )

@@ -118,7 +118,7 @@ class TestWait:
         def interrupt(_view):
             raise KeyboardInterrupt
 
-        with pytest.raises(Detached, match=r"lab\.task\.wait"):
+        with pytest.raises(Detached, match=r"Come back: iexec-lab task show"):
             lab.task.wait(waiting, progress=interrupt)
 
 
