@@ -43,10 +43,17 @@ class Doubts:
         fail_fast: Raise the first trouble that leaves no hope, or no worker.
         tell: Called with each reason, once; by default standard error has it.
         back: How to come back to the work, in a sentence.
+        at_once: Ask without waiting a moment: an earlier wait has found the work stuck.
     """
 
     def __init__(
-        self, session: Session, *, fail_fast: bool = False, tell: Tell | None = None, back: str = ""
+        self,
+        session: Session,
+        *,
+        fail_fast: bool = False,
+        tell: Tell | None = None,
+        back: str = "",
+        at_once: bool = False,
     ) -> None:
         self._session = session
         self._fail_fast = fail_fast
@@ -54,7 +61,7 @@ class Doubts:
         self._back = back
         self._begun, self._last_begin = 0, time.monotonic()
         self._pause = FIRST
-        self._next = self._last_begin + FIRST
+        self._next = self._last_begin + (0 if at_once else FIRST)
         self._round: threading.Thread | None = None
         self._found: list[Trouble] = []
         self._place = 0
