@@ -73,7 +73,7 @@ class Job:
         self.deal_ids = tuple(deal_ids)
         self.tx_hashes = tuple(tx_hashes) or (None,) * len(self.deal_ids)
         self._last: JobStatus | None = None
-        self._stuck = False  # as an earlier wait has found it
+        self._doubted: Doubts | None = None  # the last wait
 
     @property
     def deal_id(self) -> str:
@@ -185,12 +185,11 @@ class Job:
         except JobError as error:
             doubts.explain(error, self)
             raise
-        finally:
-            self._stuck = bool(doubts.troubles)
 
     def _doubts(self, *, fail_fast: bool = False, tell: Tell | None = None) -> Doubts:
-        back = self._left().back
-        return Doubts(self._session, fail_fast=fail_fast, tell=tell, back=back, at_once=self._stuck)
+        back, before = self._left().back, self._doubted
+        self._doubted = Doubts(self._session, fail_fast=fail_fast, tell=tell, back=back, after=before)
+        return self._doubted
 
     def _waiting(
         self,

@@ -37,7 +37,7 @@ from iexec_lab.client.options import takes
 from iexec_lab.client.permit import send
 from iexec_lab.client.wait_options import WaitOptions
 from iexec_lab.client.what_is import not_found
-from iexec_lab.errors import JobError, ServiceError
+from iexec_lab.errors import CryptoError, JobError, ServiceError
 from iexec_lab.ethereum.ahead import one_look
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.protocol import task_id as id_of_task
@@ -385,5 +385,9 @@ class Tasks(Noun):
                 f"Failed to load beneficiary key from {key}",
                 hint="Give --beneficiary-keystoredir or --beneficiary-key-file.",
             )
-        decrypted = Result(path).decrypt(read_key(key, "private"))
+        try:
+            decrypted = Result(path).decrypt(read_key(key, "private"))
+        except CryptoError as error:
+            error.details |= {"deal": view.deal_id, "task": view.task_id, "encrypted": path}
+            raise
         decrypted.path.replace(path)
