@@ -61,6 +61,6 @@ def test_nothing_is_said_of_what_went_well_or_is_not_known(ask, told):
 def test_a_workerpool_that_hangs_is_not_waited_for(monkeypatch):
     never = threading.Event()
     monkeypatch.setattr(reports, "PATIENCE", 0.01)
-    session = SimpleNamespace(each=lambda _work, _items: never.wait(30) or [])
+    session = SimpleNamespace(each=lambda _work, _items: [None][: never.wait(30)])
     assert find_reports(session, [(TASK, DEAL)]) == []
     never.set()
