@@ -86,9 +86,9 @@ class IExec(Nouns, Noun):
             limit: How many of the newest deals to look at.
 
         Returns:
-            DataFrame, one row per deal: ``deal_id``, ``state`` (running, late or ended), ``done``,
-                ``failed``, ``running``, ``claimable_nrlc`` (RLC locked in late tasks), ``final_deadline``
-                (UTC) ... ``attrs["remark"]`` says what is claimable in all.
+            DataFrame, one row per deal: ``deal_id``, ``state`` (running, late or ended), ``done``
+                (tasks with a result), ``failed``, ``running``, ``claimable_nrlc`` (RLC locked in late
+                tasks), ``final_deadline`` (UTC) ... ``attrs["remark"]`` says what is claimable in all.
 
         Raises:
             WalletError: No wallet, and no requester was given.

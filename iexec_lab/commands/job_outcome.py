@@ -10,13 +10,15 @@ from iexec_lab.commands.handlers import given
 from iexec_lab.commands.job_progress import telling
 from iexec_lab.commands.official_json import official_json
 from iexec_lab.commands.outcome import Outcome
-from iexec_lab.errors import JobError, UsageError
+from iexec_lab.errors import CryptoError, JobError, UsageError
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Mapping, Sequence
 
     from iexec_lab.client.jobs.job import Job
+    from iexec_lab.client.jobs.result import Result
+    from iexec_lab.client.session import Session
     from iexec_lab.commands.context import Context
 
 _TOLD = {"dealid", "failedTasks", "resultPaths"}  # by the lines around the answer
@@ -60,16 +62,22 @@ def follow(
         told = sentences(failed, error) if failed else (error.message,)
         return Outcome(answer, said=said, shown=brief(answer), failed=told, error=error)
     if download is None:
+        tell_reports(context, job._session, [], answer["tasks"])  # noqa: SLF001
         said = f"Deal {job.deal_id}: all tasks completed."
         return Outcome(answer, lambda: job, said, shown=brief(answer))
+    from iexec_lab.client.jobs.download import targets
+
     with context.face.working("Downloading"):
-        results = job.results()
-    paths = [
-        result.save(context.folder / name)
-        for result, name in zip(results, _names(job, download), strict=True)
-    ]
+        results, unopened = job._results_kept()  # noqa: SLF001 - commands are the other half of a verb
+    places = targets(context.folder, download, job.task_ids)
+    paths = [result.save(path) for result, path in zip(results, places, strict=True)]
     answer["resultPaths"] = [str(path.absolute()) for path in paths]
-    said = f"Deal {job.deal_id}: results in {', '.join(path.name for path in paths)}"
+    state = "encrypted results" if unopened else "results"
+    said = f"Deal {job.deal_id}: {state} in {', '.join(map(str, paths))}"
+    if unopened:
+        told = tuple(f"task {each.details['task']}: {each.message}" for each in unopened)
+        return Outcome(answer, said=said, shown=brief(answer), failed=told, error=unopened[0])
+    tell_reports(context, job._session, results)  # noqa: SLF001
     value = results[0] if len(results) == 1 else results
     return Outcome(answer, lambda: value, said, shown=brief(answer))
 
@@ -88,13 +96,28 @@ def brief(answer: Mapping[str, Any]) -> dict[str, Any]:
     return shown
 
 
-def _names(job: Job, download: Any) -> list[str]:
-    if not isinstance(download, str):
-        return [f"{task}.zip" for task in job.task_ids]
-    stem = download.removesuffix(".zip")
-    if job.volume == 1:
-        return [f"{stem}.zip"]
-    return [f"{stem}-{index}.zip" for index in range(job.volume)]
+def tell_reports(
+    context: Context, session: Session, results: Sequence[Result], tasks: Sequence[Mapping[str, Any]] = ()
+) -> None:
+    """Say which results are error reports, once for each reason.
+
+    Args:
+        context: Tells.
+        session: Where the tasks are.
+        results: Those that were downloaded.
+        tasks: Completed tasks whose results were not, as official JSON; their workerpools are asked.
+    """
+    from iexec_lab.client.jobs.reports import find_reports, in_result
+
+    completed = [(task["taskid"], task["dealid"]) for task in tasks if task["statusName"] == "COMPLETED"]
+    try:
+        found = [in_result(session, result) for result in results]
+    except CryptoError:  # no zip: for whoever reads it to see
+        found = []
+    if completed:
+        found += find_reports(session, completed)
+    for report in {report.said: report for report in found if report}.values():
+        context.face.warn(report.text())
 
 
 def sentences(failed: Sequence[Mapping[str, Any]], error: JobError) -> tuple[str, ...]:

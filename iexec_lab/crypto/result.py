@@ -154,7 +154,9 @@ def _unwrap(private_key: RSAPrivateKey, wrapped: bytes) -> bytes:
     except CryptoError:
         raise CryptoError(
             "Failed to decrypt results key with beneficiary key",
-            hint="The result was encrypted for another beneficiary key: use that one.",
+            hint="The result was encrypted for another beneficiary key, the one that was pushed: "
+            "use that one. From now on with the key at hand: "
+            "iexec-lab result push-encryption-key --force-update.",
         ) from None
 
 

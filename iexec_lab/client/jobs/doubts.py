@@ -43,10 +43,17 @@ class Doubts:
         fail_fast: Raise the first trouble that leaves no hope, or no worker.
         tell: Called with each reason, once; by default standard error has it.
         back: How to come back to the work, in a sentence.
+        after: Those of an earlier wait for the same tasks: what it found stuck is asked about at once.
     """
 
     def __init__(
-        self, session: Session, *, fail_fast: bool = False, tell: Tell | None = None, back: str = ""
+        self,
+        session: Session,
+        *,
+        fail_fast: bool = False,
+        tell: Tell | None = None,
+        back: str = "",
+        after: Doubts | None = None,
     ) -> None:
         self._session = session
         self._fail_fast = fail_fast
@@ -55,6 +62,9 @@ class Doubts:
         self._begun, self._last_begin = 0, time.monotonic()
         self._pause = FIRST
         self._next = self._last_begin + FIRST
+        if after is not None and after.troubles:
+            self._next = self._last_begin
+            self._begun, self._last_begin = after._begun, after._last_begin  # noqa: SLF001
         self._round: threading.Thread | None = None
         self._found: list[Trouble] = []
         self._place = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from errno import EACCES, EISDIR, ENOTDIR
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,15 +15,12 @@ from iexec_lab.plain_text import plain
 from iexec_lab.regular_files import is_file, read_regular
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from iexec_lab.client.jobs.status import TaskView
     from iexec_lab.client.session import Session
 
     Progress = Callable[[int, int | None], None]
-
-
-# What pandas raises for files that are not tables, and for unknown options.
 
 
 def check_downloadable(view: TaskView) -> str:
@@ -57,6 +55,40 @@ def _advice(view: TaskView) -> str:
     if view.status == "TIMEOUT":
         return f"Nobody finished it in time; get the price back: iexec-lab task claim {view.task_id}."
     return f"See what the app wrote: iexec-lab task debug {view.task_id} --logs."
+
+
+def check_target(folder: Path, name: bool | str) -> None:
+    """Refuse a name for results that cannot be written to, before anything is paid.
+
+    Args:
+        folder: The project's.
+        name: A file, with or without ``.zip``; a folder gets ``<task>.zip``; True is the project's folder.
+
+    Raises:
+        CryptoError: It is no folder and no file in one, or that folder cannot be written.
+    """
+    [target] = targets(folder, name, ["task"])
+    target = file_path(target)
+    with os_errors(f"cannot write {target}"):
+        if target.is_dir():
+            raise IsADirectoryError(EISDIR, "it is a folder", str(target))
+        above = next(each for each in target.absolute().parents if each.exists() or each.is_symlink())
+        if not above.is_dir():
+            raise NotADirectoryError(ENOTDIR, "not a folder", str(above))
+        if not os.access(above, os.W_OK | os.X_OK):
+            raise PermissionError(EACCES, "the folder cannot be written to", str(above))
+
+
+def targets(folder: Path, name: bool | str, task_ids: Sequence[str]) -> list[Path]:
+    """Where the zips of these tasks go; ``name`` is as for ``check_target``, several tasks number it."""
+    if not isinstance(name, str):
+        return [folder / f"{task}.zip" for task in task_ids]
+    if name.endswith(("/", os.sep)) or os.path.isdir(folder / name):  # noqa: PTH112 - False for any text
+        return [folder / name / f"{task}.zip" for task in task_ids]
+    stem = name.removesuffix(".zip")
+    if len(task_ids) == 1:
+        return [folder / f"{stem}.zip"]
+    return [folder / f"{stem}-{index}.zip" for index in range(len(task_ids))]
 
 
 def results_folder(session: Session) -> Path:
@@ -116,11 +148,15 @@ def fetch_result(
     *,
     verify: bool = True,
     progress: Progress | None = None,
+    wrong_key: Callable[[CryptoError], object] | None = None,
 ) -> Result:
     """A result in the cache, downloaded once, and decrypted where the project holds the beneficiary's key.
 
+    With ``wrong_key``, a result that this key does not open is told to it and stays encrypted.
+
     Raises:
         JobError: The task has none.
+        CryptoError: The project's key does not open it; ``details`` say where the encrypted zip is.
     """
     location = check_downloadable(view)
     target = results_folder(session) / f"{view.task_id}.zip"
@@ -129,7 +165,13 @@ def fetch_result(
     result = Result(target, task_id=view.task_id, location=location)
     key = beneficiary_key_file(session, beneficiary)
     if result.encrypted and is_file(key):
-        return result.decrypt(read_key(key, "private"))
+        try:
+            return result.decrypt(read_key(key, "private"))
+        except CryptoError as error:
+            error.details |= {"deal": view.deal_id, "task": view.task_id, "key": key, "encrypted": target}
+            if wrong_key is None:
+                raise
+            wrong_key(error)
     return result
 
 

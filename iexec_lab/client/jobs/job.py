@@ -21,6 +21,7 @@ from iexec_lab.client.jobs.polling import (
     watch,
     watch_async,
 )
+from iexec_lab.client.jobs.reports import find_reports
 from iexec_lab.client.jobs.result import Result
 from iexec_lab.client.jobs.status import JobDeal, JobStatus, TaskRef
 from iexec_lab.client.jobs.why import ask
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from iexec_lab.client.jobs.status import TaskView
     from iexec_lab.client.jobs.why import Trouble
     from iexec_lab.client.session import Session
+    from iexec_lab.errors import CryptoError
 
     Progress = Callable[[JobStatus], None]
 
@@ -71,6 +73,7 @@ class Job:
         self.deal_ids = tuple(deal_ids)
         self.tx_hashes = tuple(tx_hashes) or (None,) * len(self.deal_ids)
         self._last: JobStatus | None = None
+        self._doubted: Doubts | None = None  # the last wait
 
     @property
     def deal_id(self) -> str:
@@ -176,12 +179,17 @@ class Job:
         ended: Callable[[JobStatus], bool] = lambda status: status.ended,
     ) -> tuple[JobStatus, Doubts]:
         """Wait for the end, whatever it is; what was found out meanwhile."""
-        doubts = Doubts(self._session, fail_fast=fail_fast, tell=tell, back=self._left().back)
+        doubts = self._doubts(fail_fast=fail_fast, tell=tell)
         try:
             return watch(self._waiting(doubts, timeout, progress, ended), self._left()), doubts
         except JobError as error:
             doubts.explain(error, self)
             raise
+
+    def _doubts(self, *, fail_fast: bool = False, tell: Tell | None = None) -> Doubts:
+        back, before = self._left().back, self._doubted
+        self._doubted = Doubts(self._session, fail_fast=fail_fast, tell=tell, back=back, after=before)
+        return self._doubted
 
     def _waiting(
         self,
@@ -217,7 +225,7 @@ class Job:
 
     async def _wait_async(self) -> Job:
         def steps() -> Generator[float, None, Job]:  # in threads, whatever asks somebody
-            doubts = Doubts(self._session, back=self._left().back)
+            doubts = self._doubts()
             try:
                 status = yield from self._waiting(doubts, None, None, lambda status: status.ended)
             except JobError as error:
@@ -283,10 +291,26 @@ class Job:
             known = self._follow(**options)[1].troubles
         return self._session.each(lambda view: self._fetch(view, known, verify=verify), self.status().tasks)
 
-    def _fetch(self, view: TaskView, known: Mapping[str, Trouble], *, verify: bool) -> Result:
+    def _results_kept(self) -> tuple[list[Result], list[CryptoError]]:
+        """The results of all tasks, which ended; those that our key does not open stay encrypted."""
+        errors: list[CryptoError] = []
+        results = self._session.each(
+            lambda view: self._fetch(view, {}, verify=True, wrong_key=errors.append), self.status().tasks
+        )
+        return results, errors
+
+    def _fetch(
+        self,
+        view: TaskView,
+        known: Mapping[str, Trouble],
+        *,
+        verify: bool,
+        wrong_key: Callable[[CryptoError], object] | None = None,
+    ) -> Result:
         """The result of a task; a task that ended without one says why."""
+        owner = self._beneficiary(view.deal_id)
         try:
-            return fetch_result(self._session, view, self._beneficiary(view.deal_id), verify=verify)
+            return fetch_result(self._session, view, owner, verify=verify, wrong_key=wrong_key)
         except JobError as error:
             if view.ended and not view.completed:
                 error.job, error.troubles = self, tuple(find_troubles(self._session, [view], known))
@@ -326,7 +350,7 @@ class Job:
                 that has not ended.
 
         Returns:
-            None for a task that completed, or that a worker still works on.
+            None for a task that completed with its app's result, or that a worker still works on.
 
         Raises:
             ObjectNotFoundError: The job has no task of that index.
@@ -336,7 +360,10 @@ class Job:
         views = self.status().tasks if index is None else [self.status().tasks[index]]
         without = [view for view in views if not view.completed]
         without.sort(key=lambda view: not view.ended)
-        return ask(self._session, without[0]).sentence() if without else None
+        if without:
+            return ask(self._session, without[0]).sentence()
+        reports = find_reports(self._session, [(view.task_id, view.deal_id) for view in views])
+        return reports[0].sentence() if reports else None
 
     def _ref(self, index: int) -> TaskRef:
         if not 0 <= index < len(self._refs):

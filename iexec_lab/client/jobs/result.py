@@ -88,6 +88,15 @@ class Result:
         """Names of the files in the zip."""
         return list(self._names)
 
+    @property
+    def error_message(self) -> str | None:
+        """What a worker failed to fetch, such as ``APP_IMAGE_DOWNLOAD_FAILED``: the app did not run.
+
+        None for what an app wrote, and while the result is encrypted.
+        """
+        said = None if self.encrypted else self._computed().get("error-message")
+        return plain(said, 400) if isinstance(said, str) and said else None
+
     def read(self, name: str | None = None, *, max_bytes: int | None = None) -> bytes:
         """The content of one file.
 
@@ -211,12 +220,16 @@ class Result:
         if name is None:
             return self._default()
         if name not in self._names:
-            raise ObjectNotFoundError(
+            error = ObjectNotFoundError(
                 "file",
                 name,
                 f"of result {self.task_id or self.path.name}",
                 hint=f"Files: {plain(', '.join(self._names))}.",
             )
+            if self.error_message:
+                error.details = {"why": f"the result is an error report: {self.error_message}"}
+                error.hint = f'{error.hint} Read it: .text("error.txt").'
+            raise error
         return name
 
     def _default(self) -> str:
@@ -238,13 +251,18 @@ class Result:
             hint=f"Name one of: {plain(', '.join(names))}.",
         )
 
-    def _declared(self) -> str | None:
+    def _computed(self) -> dict[str, Any]:
+        """The app's computed.json; empty when it is missing or no JSON object."""
         if "computed.json" not in self._names:
-            return None
+            return {}
         try:
-            path = loads(self.read("computed.json", max_bytes=_COMPUTED)).get("deterministic-output-path")
-        except (AttributeError, CryptoError, ValueError):
-            return None
+            computed = loads(self.read("computed.json", max_bytes=_COMPUTED))
+        except (CryptoError, ValueError):
+            return {}
+        return computed if isinstance(computed, dict) else {}
+
+    def _declared(self) -> str | None:
+        path = self._computed().get("deterministic-output-path")
         return path.removeprefix("/iexec_out").strip("/") if isinstance(path, str) else None
 
     def _only(self, suffixes: tuple[str, ...]) -> str | None:

@@ -103,7 +103,7 @@ def find_jobs(session: Session, requester: str | None, limit: int, *, ended: boo
             **held.deal.to_json(),
             "finalTime": str(held.final_time),
             "state": looked.state,
-            "done": status.done,
+            "done": status.completed,
             "failed": len(status.failed),
             "running": status.total - status.done,
             "claimable": str(looked.claimable),

@@ -209,11 +209,11 @@ def ask(session: Session, view: TaskView, *, waited: float | None = None) -> Tro
         gave_up=True,
         cause=plain(_step(last), LONGEST_LINE),
         exit_code=last.get("exitCode"),
-        stderr=_last_words(session, api, view.task_id, deal, last),
+        stderr=last_words(session, api, view.task_id, deal, last),
     )
 
 
-def _last_words(
+def last_words(
     session: Session, api: WorkerpoolApi, task_id: str, deal: Deal, replicate: Mapping[str, Any]
 ) -> tuple[str, ...]:
     """The last lines that the app wrote to its standard error, if they can be read without a question."""

@@ -14,6 +14,7 @@ from iexec_lab.client.jobs.download import (
     download_result,
     fetch_result,
     read_key,
+    targets,
 )
 from iexec_lab.client.jobs.failures import failure
 from iexec_lab.client.jobs.logs import fetch_logs, workerpool_api
@@ -36,7 +37,7 @@ from iexec_lab.client.options import takes
 from iexec_lab.client.permit import send
 from iexec_lab.client.wait_options import WaitOptions
 from iexec_lab.client.what_is import not_found
-from iexec_lab.errors import JobError, ServiceError
+from iexec_lab.errors import CryptoError, JobError, ServiceError
 from iexec_lab.ethereum.ahead import one_look
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.protocol import task_id as id_of_task
@@ -82,7 +83,7 @@ class Tasks(Noun):
             taskid: 32 bytes as 0x text.
             watch: Wait until it has ended.
             download: Store the result of a completed task in the project folder: as ``<taskid>.zip``, or
-                under this name.
+                under this name, or in this folder.
             decrypt: Decrypt what was downloaded.
             beneficiary_keystoredir: Folder of the beneficiary's key (default: ``.secrets/beneficiary``).
             beneficiary_key_file: Name of the key's file in it (default: the beneficiary's).
@@ -135,8 +136,7 @@ class Tasks(Noun):
             view = self._look(taskid)
         shown: dict[str, Any] = {"task": view.to_json(), "claimable": view.status == "TIMEOUT"}
         if download and view.completed:
-            name = download if isinstance(download, str) else view.task_id
-            target = self.session.folder / (name if name.endswith(".zip") else f"{name}.zip")
+            [target] = targets(self.session.folder, download, [view.task_id])
             path = download_result(self.session, view, target)
             if decrypt:
                 self._decrypt(path, view, beneficiary_keystoredir, beneficiary_key_file)
@@ -385,5 +385,9 @@ class Tasks(Noun):
                 f"Failed to load beneficiary key from {key}",
                 hint="Give --beneficiary-keystoredir or --beneficiary-key-file.",
             )
-        decrypted = Result(path).decrypt(read_key(key, "private"))
+        try:
+            decrypted = Result(path).decrypt(read_key(key, "private"))
+        except CryptoError as error:
+            error.details |= {"deal": view.deal_id, "task": view.task_id, "encrypted": path}
+            raise
         decrypted.path.replace(path)

@@ -51,6 +51,10 @@ def run(context: Context, args: Namespace) -> Outcome:
             "With --callback the result goes to that contract: there will be nothing to download",
             hint="Leave out one of the two; --watch waits for the tasks.",
         )
+    if args.download is not None:
+        from iexec_lab.client.jobs.download import check_target
+
+        check_target(context.folder, args.download)
     lab = context.lab(args)
     values = _given(context, args, RunOptions, lab.session.network.id)
     watch = args.watch or args.download is not None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from iexec_lab.commands.dry_run import DRY_RUN, rehearsable
 from iexec_lab.commands.handlers import calling, done
-from iexec_lab.commands.job_outcome import brief, sentences, wait_limits
+from iexec_lab.commands.job_outcome import brief, sentences, tell_reports, wait_limits
 from iexec_lab.commands.job_progress import telling
 from iexec_lab.commands.options import FORCE, READS, SENDS, flag, watching
 from iexec_lab.commands.tree import PROGRAM, Argument, Command
@@ -38,6 +38,7 @@ def show(context: Context, args: Namespace) -> Outcome:
     if args.watch:
         shown = {name: value for name, value in brief(outcome.raw).items() if name != "deal"}
         outcome = replace(outcome, said=f"Deal {args.dealid}: all tasks ended.", shown=shown)
+        tell_reports(context, lab.session, [], outcome.raw["tasks"])
     failed = outcome.raw.get("failedTasks")
     if not failed:
         return outcome

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from iexec_lab.commands.handlers import calling, done, given
-from iexec_lab.commands.job_outcome import sentences, wait_limits
+from iexec_lab.commands.job_outcome import sentences, tell_reports, wait_limits
 from iexec_lab.commands.job_progress import telling_task
 from iexec_lab.commands.options import (
     BENEFICIARY_FOLDER,
@@ -53,7 +53,10 @@ def show(context: Context, args: Namespace) -> Outcome:
     if path is not None:
         from iexec_lab.client.jobs.result import Result
 
+        tell_reports(context, lab.session, [Result(path, task_id=task["taskid"])])
         return replace(outcome, make=lambda: Result(path), said=f"Result: {path}")
+    if args.watch:
+        tell_reports(context, lab.session, [], [task])
     return outcome
 
 

@@ -133,6 +133,17 @@ def test_who_wants_no_other_worker_gets_an_error(world):
     assert world.told == []  # the error says it all
 
 
+def test_a_new_wait_for_stuck_work_tells_it_at_once(world):
+    world.answer = crashed
+    first = world.doubts(fail_fast=True)
+    with pytest.raises(JobError):
+        world.pass_by(first, [view()], FIRST)
+    world.pass_by(world.doubts(after=first), [view()], 0)
+    assert len(world.told) == 1
+    world.pass_by(world.doubts(after=world.doubts()), [view()], 0)  # nothing was known
+    assert len(world.told) == 1
+
+
 class TestNotBegun:
     def answer(self, **known):
         return lambda seen: Trouble(seen, POOL, waited=12, **known)
@@ -142,6 +153,14 @@ class TestNotBegun:
         for _ in range(9):
             world.pass_by(waiting, [view(0, 0)], 1)
         assert world.asked == []
+
+    def test_what_an_earlier_wait_has_seen_counts(self, world):
+        world.answer = self.answer()
+        first = world.doubts()
+        for _ in range(20):
+            world.pass_by(first, [view(0, 0)], 1)
+        world.pass_by(world.doubts(after=first), [view(0, 0)], 0)
+        assert len(world.told) == 2
 
     def test_then_it_is_said(self, world):
         world.answer = self.answer()

@@ -6,6 +6,7 @@ import os
 import zipfile
 from contextlib import suppress
 from types import SimpleNamespace
+from typing import ClassVar
 
 import pandas as pd
 import pytest
@@ -14,7 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iexec_lab.client.jobs import download, result
-from iexec_lab.client.jobs.download import beneficiary_key_file, check_downloadable, read_key
+from iexec_lab.client.jobs.download import (
+    beneficiary_key_file,
+    check_downloadable,
+    check_target,
+    read_key,
+    targets,
+)
+from iexec_lab.client.jobs.reports import in_result
 from iexec_lab.client.jobs.result import Result
 from iexec_lab.client.jobs.status import TaskView
 from iexec_lab.crypto import ArchiveLimits, encrypt_result, generate_keypair
@@ -61,6 +69,69 @@ class TestDefault:
         with pytest.raises(ObjectNotFoundError) as caught:
             make(**{"a.txt": "A", "b.txt": "B"}).text()
         assert caught.value.hint == "Name one of: a.txt, b.txt."
+
+
+class TestErrorReport:
+    FILES: ClassVar = {
+        "computed.json": json.dumps(
+            {"deterministic-output-path": "/iexec_out/error.txt", "error-message": "A_CAUSE"}
+        ),
+        "error.txt": "[IEXEC] Errors occurred\nA_CAUSE: the image is not here\n",
+    }
+
+    def test_a_missing_file_says_that_the_task_failed(self, make):
+        found = make(**self.FILES)
+        assert found.error_message == "A_CAUSE"
+        with pytest.raises(ObjectNotFoundError) as caught:
+            found.text("result.txt")
+        assert caught.value.details == {"why": "the result is an error report: A_CAUSE"}
+        assert caught.value.hint == 'Files: computed.json, error.txt. Read it: .text("error.txt").'
+
+    @pytest.mark.parametrize(("network", "line"), [("sandbox", "sandbox app add"), ("bellecour", "--logs")])
+    def test_what_is_said_about_it(self, make, network, line):
+        files = {**self.FILES, "error.txt": self.FILES["error.txt"].replace("A_CAUSE", "APP_IMAGE_X")}
+        session = SimpleNamespace(network=SimpleNamespace(name=network))
+        report = in_result(session, make(**files))
+        assert report.said == "APP_IMAGE_X: the image is not here"
+        assert line in report.advice()
+
+    @pytest.mark.parametrize("computed", ["[]", "no", "{}", '{"error-message": 3}', '{"error-message": ""}'])
+    def test_what_is_none(self, make, computed):
+        found = make(**{"computed.json": computed, "a.txt": "A"})
+        assert found.error_message is None
+        assert in_result(SimpleNamespace(), found) is None
+        with pytest.raises(ObjectNotFoundError) as caught:
+            found.text("result.txt")
+        assert caught.value.details == {}
+
+
+class TestTargets:
+    def test_names(self, tmp_path):
+        (tmp_path / "there").mkdir()
+        for name, expected in {
+            True: ["0xa.zip"],
+            "x": ["x.zip"],
+            "no/x.zip": ["no/x.zip"],
+            "there": ["there/0xa.zip"],
+            "new/": ["new/0xa.zip"],
+            ".": ["0xa.zip"],
+        }.items():
+            assert targets(tmp_path, name, ["0xa"]) == [tmp_path / each for each in expected]
+            check_target(tmp_path, name)
+        assert targets(tmp_path, "x.zip", ["0xa", "0xb"]) == [tmp_path / "x-0.zip", tmp_path / "x-1.zip"]
+        assert [path.name for path in tmp_path.iterdir()] == ["there"]  # nothing is made
+
+    @pytest.mark.parametrize("name", ["file/x.zip", "full", "bad\0name", "x" * 300 + "/y"])
+    def test_what_cannot_be_written(self, tmp_path, name):
+        (tmp_path / "file").write_text("")
+        (tmp_path / "full.zip").mkdir()
+        with pytest.raises(CryptoError, match="cannot"):
+            check_target(tmp_path, name)
+
+    def test_a_folder_of_somebody_else(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(os, "access", lambda _path, _mode: False)
+        with pytest.raises(CryptoError, match="cannot be written to"):
+            check_target(tmp_path, "x")
 
 
 class TestKinds:

@@ -80,7 +80,7 @@ def test_deals_whose_tasks_have_not_all_ended(find):
             "botSize": "3",
             "finalTime": "77",
             "state": "running",
-            "done": 2,
+            "done": 1,
             "failed": 1,
             "running": 1,
             "claimable": "5",

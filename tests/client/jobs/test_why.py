@@ -101,6 +101,11 @@ def test_a_wait_tells_why_nobody_goes_on_and_says_it_in_its_error(crashed, capsy
         with pytest.raises(JobError, match=r"Task 0 of deal 0x.* cannot be expected to complete") as caught:
             stop()
         assert caught.value.troubles[0].exit_code == 3
+    for again in (crashed.result, crashed.results):
+        with pytest.raises(JobError, match="did not end within") as caught:
+            again(timeout=0.9)  # a new wait asks at once
+        assert capsys.readouterr().err.count("the disk is full") == 1
+        assert caught.value.troubles[0].exit_code == 3
     # Another wallet may not read the logs: nobody is asked for its password, and the rest is told.
     assert lab.job(crashed.deal_id).why() == "no worker goes on: the app ended with exit code 3"
 
