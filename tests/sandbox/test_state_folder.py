@@ -187,7 +187,7 @@ class locked:  # noqa: N801 -- reads as a sentence
         code = (
             "import os, sys; from pathlib import Path;"
             "from iexec_lab.sandbox.state.registry import StateLock;"
-            "StateLock(Path(sys.argv[1])); print(); sys.stdin.read()"
+            "StateLock(Path(sys.argv[1])); print(flush=True); sys.stdin.read()"
         )
         self._process = subprocess.Popen(
             [sys.executable, "-c", code, str(self._folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE

@@ -131,12 +131,13 @@ def test_an_address_of_something_else_is_told_what_it_is(lab, hello, iexec_sandb
 
 
 def test_a_category_that_does_not_exist(lab, hello):
-    listed = "There is no category 9. Categories: 0 (XS), 1 (S), 2 (M), 3 (L), 4 (XL)"
+    wrong = lab.session.hub.count_category() + 4  # other tests of this sandbox make some
+    listed = f"There is no category {wrong}. Categories: 0 (XS), 1 (S), 2 (M), 3 (L), 4 (XL)"
     with pytest.raises(CallError, match="execution reverted") as caught:
-        lab.category.show(9)
+        lab.category.show(wrong)
     assert listed in caught.value.hint
-    with pytest.raises(OrderError, match="in category 9") as caught:
-        lab.app.run(hello, category=9)
+    with pytest.raises(OrderError, match=f"in category {wrong}") as caught:
+        lab.app.run(hello, category=wrong)
     assert listed in caught.value.hint
 
 

@@ -138,7 +138,7 @@ class TestPython:
         monkeypatch.setenv("IEXEC_PRIVATE_KEY", "0x" + "ab" * 32)
         with pytest.raises(SandboxError) as caught:
             apps.add("me/app", folder, install=True)
-        assert " PATH" in caught.value.details["pip"]
+        assert "PATH" in caught.value.details["pip"].split()
         assert "IEXEC_PRIVATE_KEY" not in caught.value.details["pip"]
 
 
