@@ -185,16 +185,21 @@ def noting(order_kind: str, handler: Handler) -> Handler:
 
     def handle(context: Context, args: Namespace) -> Outcome:
         outcome = handler(context, args)
-        session = context.lab(args).session
-        FolderNotes(context.folder).save_published(order_kind, session.network.id, outcome.raw["orderHash"])
-        if order_kind != "requestorder" and not args.raw:
-            tell_rivals(context, session, order_kind, outcome.raw["orderHash"])
+        note_order(context, args, order_kind, outcome.raw["orderHash"])
         return outcome
 
     return handle
 
 
-def tell_rivals(context: Context, session: Session, order_kind: str, order_hash: str) -> None:
+def note_order(context: Context, args: Namespace, order_kind: str, order_hash: str) -> None:
+    """Remember an order that was published from this folder, and tell of older ones beside it."""
+    session = context.lab(args).session
+    FolderNotes(context.folder).save_published(order_kind, session.network.id, order_hash)
+    if order_kind != "requestorder" and not args.raw:
+        _tell_rivals(context, session, order_kind, order_hash)
+
+
+def _tell_rivals(context: Context, session: Session, order_kind: str, order_hash: str) -> None:
     """Say which older orders of the same owner for the same thing are still open: the cheapest is taken."""
     kind = order_kind.removesuffix("order")
     try:

@@ -24,7 +24,6 @@ from iexec_lab.commands.options import (
 from iexec_lab.commands.outcome import Outcome
 from iexec_lab.commands.tree import Argument, Command, Option
 from iexec_lab.errors import AbortedError
-from iexec_lab.project.notes import FolderNotes
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -106,15 +105,11 @@ def publish_file(context: Context, args: Namespace) -> Outcome:
             progress=lambda doing, done, total: step.update(f"{doing} {_percent(done, total)}".strip()),
             **given(args, on_a_line(FileSale)),
         )
-    FolderNotes(context.folder).save_published(
-        "datasetorder", lab.session.network.id, outcome.raw["orderHash"]
-    )
-    if not args.raw:
-        if outcome.raw["price"] == "0":
-            context.face.remark("It is used for free. With --price 1 RLC each use costs that.")
-        asset_commands.tell_rivals(context, lab.session, "datasetorder", outcome.raw["orderHash"])
     if in_project:
         project.save_deployed("dataset", lab.session.network.id, outcome.raw["address"])
+    if outcome.raw["price"] == "0" and not args.raw:
+        context.face.remark("It is used for free. With --price 1 RLC each use costs that.")
+    asset_commands.note_order(context, args, "datasetorder", outcome.raw["orderHash"])
     if "encrypt" in outcome.raw["done"]:
         context.face.remark(f"Keep its key, which nobody can make again: {outcome.raw['key']}")
     return outcome
