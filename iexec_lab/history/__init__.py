@@ -1,0 +1,1 @@
+"""The market's past: two sources, one schema, pages of columns."""
