@@ -38,6 +38,10 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
     name: _columns(text)
     for name, text in {
         "account": "address:address stake_nrlc:nrlc=balance.stake locked_nrlc:nrlc=balance.locked",
+        "movement": """at:time=timestamp cause:text role:text amount_nrlc:nrlc=amount stake_nrlc:nrlc=stake
+            locked_nrlc:nrlc=locked deal_id:hash=dealid task_id:hash=taskid asset:address
+            counterparty:address stake_change_nrlc:nrlc=stakeChange locked_change_nrlc:nrlc=lockedChange
+            block:count=blockNumber log_index:count=logIndex tx_hash:hash=transactionHash""",
         "wallet": """address:address ether_wei:wei=balance.wei rlc_nrlc:nrlc=balance.nRLC ens:text
             private_key:text=wallet.privateKey public_key:text=wallet.publicKey""",
         "receipt": """address:address to:address amount_nrlc:nrlc amount_wei:wei category:count=catid
