@@ -52,21 +52,35 @@ MAY_IMPORT = {
     "wallet": EDGE | {"wallet"},
     "ethereum": EDGE | {"ethereum", "wallet"},
     "services": EDGE | {"services", "wallet"},
-    "frames": EDGE,
+    "frames": EDGE | {"frames"},
+    "history": EDGE | {"wallet", "ethereum", "services", "frames", "history"},
+    "plots": EDGE | {"frames", "history", "plots"},
     "project": EDGE | {"wallet", "project"},
-    "client": EDGE | {"wallet", "ethereum", "services", "client", "frames", "project"},
+    "client": EDGE | {"wallet", "ethereum", "services", "client", "frames", "history", "plots", "project"},
     "sandbox": EDGE | {"wallet", "ethereum", "services", "sandbox"},
     "commands": EDGE
-    | {"wallet", "ethereum", "services", "client", "frames", "project", "commands", "sandbox"},
+    | {
+        "wallet",
+        "ethereum",
+        "services",
+        "client",
+        "frames",
+        "history",
+        "plots",
+        "project",
+        "commands",
+        "sandbox",
+    },
     "cli": BASE | {"commands", "project"},
-    "notebook": EDGE | {"wallet", "client", "frames", "project", "commands", "notebook"},
+    "notebook": EDGE | {"wallet", "client", "frames", "history", "plots", "project", "commands", "notebook"},
 }
 # One door is opened upwards, lazily: `connect("sandbox")` finds or starts the market. What the client asks of
 # the notebook is handed in (`doors.py`).
 DOORS = {("client.iexec", "sandbox"), ("client.choice", "sandbox")}
 WINGS = {
     # one way only: verbs lead to deals and to jobs, both to the session; jobs and matching do not meet
-    "client.nouns": {"client.jobs", "client.matching"},
+    "client.nouns": {"client.market", "client.jobs", "client.matching"},
+    "client.market": {"client.jobs", "client.matching"},
     "client.jobs": set(),
     "client.matching": set(),
     "commands.nouns": set(),
@@ -90,7 +104,7 @@ HEAVY = {
     "IPython": {"notebook"},
     "ipywidgets": {"notebook"},
     "anywidget": {"notebook"},
-    "pandas": {"frames", "client", "commands", "notebook"},
+    "pandas": {"frames", "history", "plots", "client", "commands", "notebook"},
 }
 MOST_MODULES, MOST_LINES = 25, 450
 

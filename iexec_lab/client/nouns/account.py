@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from iexec_lab.client.balances import WEI_PER_NRLC, wallet_nrlc
-from iexec_lab.client.nouns._bridge import bridged_session
+from iexec_lab.client.bridging import bridged_session
 from iexec_lab.client.nouns._noun import Frame, Noun
 from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.permit import send

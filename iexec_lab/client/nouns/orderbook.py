@@ -5,14 +5,14 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import Any, ClassVar, Unpack
 
-from iexec_lab.client.matching.hidden import SHORT, hidden
-from iexec_lab.client.nouns._book_filters import (
+from iexec_lab.client.market.book_filters import (
     FILTERS,
     AppFilters,
     DatasetFilters,
     RequesterFilters,
     WorkerpoolFilters,
 )
+from iexec_lab.client.matching.hidden import SHORT, hidden
 from iexec_lab.client.nouns._noun import Frame, Noun
 from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.options import takes, with_defaults

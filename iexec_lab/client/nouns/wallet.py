@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from iexec_lab.client.balances import WEI_PER_NRLC, wallet_nrlc, wallet_wei
-from iexec_lab.client.nouns._bridge import bridge_to_mainchain, bridge_to_sidechain, bridged_session
+from iexec_lab.client.bridging import bridge_to_mainchain, bridge_to_sidechain, bridged_session
 from iexec_lab.client.nouns._noun import Frame, Noun
 from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.permit import Permit, send, spend

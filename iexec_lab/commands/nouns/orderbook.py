@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iexec_lab.client.nouns._book_filters import FILTERS
+from iexec_lab.client.market.book_filters import FILTERS
 from iexec_lab.client.options import on_a_line
 from iexec_lab.commands.handlers import given, outcome_of
 from iexec_lab.commands.official_json import fetch

@@ -128,7 +128,7 @@ class TestToSidechain:
             wallet.bridge_to_sidechain(11)
 
     def test_an_arrival_that_is_not_seen(self, bridged, monkeypatch):
-        monkeypatch.setattr("iexec_lab.client.nouns._bridge.ARRIVAL_TIMEOUT", 0.1)
+        monkeypatch.setattr("iexec_lab.client.bridging.ARRIVAL_TIMEOUT", 0.1)
         with pytest.raises(BridgeError, match="The RLC was sent, but its arrival was not seen") as caught:
             bridged.lab().wallet.bridge_to_sidechain(5)
         assert caught.value.details["transaction"].startswith("0x")

@@ -1,0 +1,1 @@
+"""The market as data: what everybody offered, did, paid and was paid."""
