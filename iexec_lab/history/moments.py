@@ -95,7 +95,7 @@ def _moment(value: Any) -> int | None:
     if isinstance(value, datetime):
         try:
             moment = value if value.tzinfo else value.replace(tzinfo=UTC)
-            return int(moment.timestamp() // 1)
+            return -int(-moment.timestamp() // 1)
         except (OverflowError, ValueError):  # also the missing moment of pandas
             return None
     if isinstance(value, date):
