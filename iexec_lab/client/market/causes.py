@@ -1,10 +1,10 @@
-"""Why an account's RLC moved: the transaction of a movement says which deal or task it belongs to, and as what.
+"""Why an account's RLC moved: the transaction of a movement says to which deal or task it belongs.
 
 The hub does its work for one deal or task after another and ends each with an event that names it:
 ``OrdersMatched``, ``TaskContribute``, ``TaskFinalize``, ``TaskClaimed``. What stands before such an event
-belongs to it. Within a finished task the order is always the same: the payer's lock is seized, owners of app
-and dataset are paid, the scheduler's stake comes free, then those of the workers, who are paid or seized, then
-the scheduler is paid, and last from the kitty.
+belongs to it. Within a finished task the order is always the same: the payer's lock is seized, the owners of
+app and dataset are paid, the scheduler's stake comes free, then those of the workers, who are paid or seized,
+then the scheduler is paid, and last from the kitty.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Told(NamedTuple):
         return to_address(self.args["owner"])
 
     def ref(self) -> str:
-        return "0x" + self.args["ref"].hex()
+        return _word(self.args["ref"])
 
 
 @dataclass(slots=True)
@@ -86,11 +86,15 @@ class _Transaction:
 
     def end_of(self, log_index: int) -> Told | None:
         """The event that names the deal or task for which the hub worked at this place."""
-        return next((each for each in self.events if each.log_index >= log_index and each.name in _NAMES), None)
+        return next(
+            (each for each in self.events if each.log_index >= log_index and each.name in _NAMES), None
+        )
 
     def part(self, end: Told) -> list[Told]:
         """The events of this deal or task, up to its end."""
-        before = [each.log_index for each in self.events if each.name in _NAMES and each.log_index < end.log_index]
+        before = [
+            each.log_index for each in self.events if each.name in _NAMES and each.log_index < end.log_index
+        ]
         start = max(before, default=-1)
         return [each for each in self.events if start < each.log_index <= end.log_index]
 
@@ -107,7 +111,7 @@ _NAMES: Final = {event.name for event in _ENDS.values()}
 def explain(session: Session, who: str, moved: Sequence[Movement], kitty: str) -> list[Reason]:
     """A reason for each movement of an account; a plain one where the node does not have the transaction."""
     found = _transactions(session, {each.tx_hash for each in moved})
-    tasks, deals = _named(session, who, moved, found)
+    tasks, deals = _named(session, moved, found)
     return [_reason(who, each, found.get(each.tx_hash), tasks, deals, kitty) for each in moved]
 
 
@@ -144,7 +148,7 @@ def _read(hub: str, token: str, receipt: Mapping[str, Any]) -> _Transaction:
 
 
 def _named(
-    session: Session, who: str, moved: Sequence[Movement], found: Mapping[str, _Transaction]
+    session: Session, moved: Sequence[Movement], found: Mapping[str, _Transaction]
 ) -> tuple[dict[str, Task], dict[str, Deal]]:
     """The tasks and deals that these movements belong to, as the hub knows them."""
     task_ids: dict[str, None] = {}
@@ -246,7 +250,9 @@ def _of_task(
     of_kitty = Reason("kitty_in", "kitty", asset=pool, counterparty=scheduler)
     claimed = transaction.has_ended("TaskClaimed", task_id)
     if moved.kind == "lock":
-        made, cause = (of_kitty, "kitty_lock") if who == kitty and claimed else (as_worker, "stake_lock")
+        # The newest contracts lock what the kitty gets without passing it through the stake first.
+        gained = "kitty_lock" if moved.stake_change else "kitty_in"
+        made, cause = (of_kitty, gained) if who == kitty and claimed else (as_worker, "stake_lock")
     elif moved.kind == "seize":
         seized = [each for each in transaction.of_task(task_id) if each.name == "Seize"]
         is_first = bool(seized) and seized[0].log_index == moved.log_index
@@ -272,9 +278,7 @@ def _of_task(
     return made
 
 
-def _of_reward(
-    moved: Movement, transaction: _Transaction, task_id: str, deal: Deal, kitty: str
-) -> Reason:
+def _of_reward(moved: Movement, transaction: _Transaction, task_id: str, deal: Deal, kitty: str) -> Reason:
     """Which of the rewards of a finished task this is, by their order."""
     payer, scheduler, pool = payer_of(deal), deal.workerpool.owner, deal.workerpool.pointer
     told = [each for each in transaction.of_task(task_id) if each.name in {"Reward", "Seize"}]
@@ -310,4 +314,3 @@ def _address(value: Any) -> str | None:
         return to_address(value)
     except IexecError:
         return None
-

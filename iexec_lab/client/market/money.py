@@ -25,7 +25,17 @@ MONEY: Final = ("Transfer", "Lock", "Unlock", "Reward", "Seize")
 _IN_PAIRS: Final = {"Lock": -1, "Unlock": 1, "Reward": 1}
 """Events that follow a transfer -> its direction, as the account sees it."""
 _LOCKED: Final = {"Lock": 1, "Unlock": -1, "Seize": -1}
-_FIELDS: Final = ("block", "log_index", "tx_hash", "at", "event", "account", "to", "amount_nrlc", "task_id")
+_FIELDS: Final = (
+    "block",
+    "log_index",
+    "tx_hash",
+    "happened_at",
+    "event",
+    "account",
+    "to",
+    "amount_nrlc",
+    "task_id",
+)
 
 
 class Event(NamedTuple):
@@ -44,9 +54,9 @@ class Event(NamedTuple):
 
 @dataclass(slots=True)
 class Movement:
-    """One movement of one account; changes are signed nRLC, ``stake`` and ``locked`` are what was left after it.
+    """One movement of one account; changes are signed nRLC, ``stake`` and ``locked`` what was left after it.
 
-    ``kind`` is ``mint``, ``burn``, ``in``, ``out``, ``self``, or that of the event in lower case; ``log_index``
+    ``kind`` is ``mint``, ``burn``, ``in``, ``out``, ``self``, or the event's name in lower case; ``log_index``
     is that of the event that says most, and ``other`` the other side of a transfer.
     """
 
@@ -93,7 +103,7 @@ def read_events(session: Session, who: str, last_block: int, source: Source) -> 
 
 
 def _pages(source: Source, who: str, span: Span) -> Iterator[Page]:
-    return source.pages("events", span, {"account": who.lower(), "event": list(MONEY)})
+    return source.pages("events", span, {"party": who, "event": list(MONEY)})
 
 
 def _collected(pages: Iterable[Page], who: str) -> tuple[dict[tuple[int, int], Event], int]:

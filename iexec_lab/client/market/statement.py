@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.client.market.causes import CAUSES, Reason, explain
 from iexec_lab.client.market.money import movements, read_events
+from iexec_lab.client.market.own_filters import to_limit
 from iexec_lab.errors import ValidationError
 from iexec_lab.ethereum.answers import to_int
 from iexec_lab.ethereum.calls import Call, read
@@ -22,11 +23,11 @@ from iexec_lab.protocol.states import Account
 from iexec_lab.services.rows import Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from iexec_lab.client.market.money import Movement
     from iexec_lab.client.session import Session
-    from iexec_lab.history.source import Source, Span
+    from iexec_lab.history.source import Span
 
 BEFORE: Final = "balance_before"
 """The cause of the row that sums up what is not listed."""
@@ -42,7 +43,7 @@ class Statement(Rows):
         stake: nRLC staked at that block, as the hub shows it.
         locked: The same of what is locked.
         unexplained: (stake, locked) that the hub shows beyond what all movements add up to, nRLC.
-        count: How many movements there are in the time that was asked for.
+        total: How many movements there are in the time that was asked for.
     """
 
     address: str = ""
@@ -50,7 +51,7 @@ class Statement(Rows):
     stake: int = 0
     locked: int = 0
     unexplained: tuple[int, int] = (0, 0)
-    count: int = 0
+    total: int = 0
     remark: str = ""
 
 
@@ -72,14 +73,14 @@ def read_statement(
         since: From then on, as for ``history.moments.to_span``; what was before is one row.
         until: Before then.
         limit: The newest so many movements; what was before is one row. None for all.
-        cause: Only movements with these causes: a word of ``CAUSES`` or a part of one (``reward``), or several.
+        cause: Only movements with these causes: words of ``CAUSES``, or parts of them (``reward``).
         source: ``subgraph`` or ``logs``, to choose.
 
     Raises:
         ValidationError: A moment, the limit or the cause cannot be read.
         ServiceError, CallError: The source or the node was not reached.
     """
-    wanted, most = _causes(cause), _limit(limit)
+    wanted, most = _causes(cause), to_limit(limit)
     held = open_source(session.network, session.rpc, timeout=session.timeout, source=source)
     span = to_span(since, until, held.head, held.block)
     block = to_int(session.rpc.request("eth_blockNumber"))
@@ -109,19 +110,23 @@ def _fill(
     made: Statement,
     moved: Sequence[Movement],
     span: Span,
-    wanted: Collection[str],
+    wanted: frozenset[str],
     most: int | None,
     kitty: str,
 ) -> None:
     """Add the rows that were asked for."""
     chosen = [place for place, each in enumerate(moved) if span.holds(each.at, each.block)]
     if wanted:
-        reasons = dict(zip(chosen, explain(session, made.address, [moved[i] for i in chosen], kitty), strict=True))
+        reasons = dict(
+            zip(chosen, explain(session, made.address, [moved[i] for i in chosen], kitty), strict=True)
+        )
         chosen = [place for place in chosen if _fits(reasons[place].cause, wanted)]
-        made.count, chosen = len(chosen), _last(chosen, most)
+        made.total, chosen = len(chosen), _last(chosen, most)
     else:
-        made.count, chosen = len(chosen), _last(chosen, most)
-        reasons = dict(zip(chosen, explain(session, made.address, [moved[i] for i in chosen], kitty), strict=True))
+        made.total, chosen = len(chosen), _last(chosen, most)
+        reasons = dict(
+            zip(chosen, explain(session, made.address, [moved[i] for i in chosen], kitty), strict=True)
+        )
     first = chosen[0] if chosen else _end(moved, span)
     if first and not wanted:
         made.append(_opening(moved[first - 1]))
@@ -183,16 +188,8 @@ def _causes(cause: Any) -> frozenset[str]:
     return wanted
 
 
-def _fits(cause: str, wanted: Collection[str]) -> bool:
+def _fits(cause: str, wanted: frozenset[str]) -> bool:
     return cause in wanted or not wanted.isdisjoint(cause.split("_"))
-
-
-def _limit(limit: Any) -> int | None:
-    if limit is None:
-        return None
-    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
-        raise ValidationError(f"{plain(limit, 40)} is not a valid limit", hint="Give a whole number.")
-    return limit
 
 
 def _remark(made: Statement) -> str:
