@@ -48,7 +48,7 @@ def rlc(text: Any) -> int:
         raise ValueError("not an amount of RLC")
     whole, fraction, exponent = found[1], found[2] or "", int(found[3] or 0)
     shift = 9 + exponent - len(fraction)
-    number = int(whole + fraction)
+    number: int = int(whole + fraction)
     if shift >= 0:
         number *= 10**shift
     else:
