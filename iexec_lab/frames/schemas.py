@@ -41,7 +41,8 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
     for name, text in {
         "account": "address:address stake_nrlc:nrlc=balance.stake locked_nrlc:nrlc=balance.locked",
         "movement": """happened_at:time=timestamp cause:text role:text amount_nrlc:nrlc=amount
-            stake_nrlc:nrlc=stake locked_nrlc:nrlc=locked deal_id:hash=dealid task_id:hash=taskid asset:address
+            stake_nrlc:nrlc=stake locked_nrlc:nrlc=locked deal_id:hash=dealid task_id:hash=taskid
+            asset:address
             counterparty:address stake_change_nrlc:nrlc=stakeChange locked_change_nrlc:nrlc=lockedChange
             block:count=blockNumber log_index:count=logIndex tx_hash:hash=transactionHash""",
         "access": """kind:text order_hash:hash=orderHash asset:address price_nrlc:nrlc=price

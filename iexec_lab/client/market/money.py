@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from iexec_lab.ethereum.contracts import EVENTS
 from iexec_lab.history.source import Span, open_source
 from iexec_lab.protocol import NULL_ADDRESS, to_address
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from iexec_lab.client.session import Session
+    from iexec_lab.history.from_logs import LogSource
+    from iexec_lab.history.from_subgraph import SubgraphSource
     from iexec_lab.history.source import Page, Source
 
 MONEY: Final = ("Transfer", "Lock", "Unlock", "Reward", "Seize")
@@ -83,7 +86,6 @@ class Read(NamedTuple):
 
     events: list[Event]
     left_out: int
-    sources: tuple[str, ...]
 
 
 def read_events(session: Session, who: str, last_block: int, source: Source) -> Read:
@@ -92,18 +94,51 @@ def read_events(session: Session, who: str, last_block: int, source: Source) -> 
     What a subgraph has not seen yet is read from the node's logs.
     """
     head = min(source.head().number, last_block)
-    pages, names = _pages(source, who, Span(end_block=head + 1)), [source.name]
-    found, left_out = _collected(pages, who)
+    found, left_out = _collected(_pages(source, who, Span(end_block=head + 1)), who)
     if head < last_block and source.name != "logs":
         logs = open_source(session.network, session.rpc, timeout=session.timeout, source="logs")
         rest, more = _collected(_pages(logs, who, Span(first_block=head + 1, end_block=last_block + 1)), who)
         found, left_out = found | rest, left_out + more
-        names.append(logs.name)
-    return Read([found[place] for place in sorted(found)], left_out, tuple(names))
+    return Read([found[place] for place in sorted(found) if place[0] <= last_block], left_out)
 
 
 def _pages(source: Source, who: str, span: Span) -> Iterator[Page]:
-    return source.pages("events", span, {"party": who, "event": list(MONEY)})
+    """The events of an account; nothing about others is asked for where that can be helped."""
+    from iexec_lab.history.from_logs import LogSource
+    from iexec_lab.history.from_subgraph import SubgraphSource
+
+    if isinstance(source, SubgraphSource):
+        return _from_subgraph(source, who)
+    assert isinstance(source, LogSource)
+    return _from_logs(source, who, span)
+
+
+def _from_subgraph(source: SubgraphSource, who: str) -> Iterator[Page]:
+    from iexec_lab.history.graph_rows import EVENTS as LISTS
+    from iexec_lab.history.graph_rows import read_page
+
+    sides = [("Transfer", "from"), ("Transfer", "to"), *((name, "account") for name in MONEY[1:])]
+    for name, side in sides:
+        for rows in source.raw_pages(LISTS[name], Span(), {side: who.lower()}):
+            yield read_page("events", LISTS[name], rows)
+
+
+def _from_logs(source: LogSource, who: str, span: Span) -> Iterator[Page]:
+    """Transfers are found by their sides; the other events have no index: who they are of is in their data."""
+    from iexec_lab.ethereum.logs import read_many_logs
+    from iexec_lab.history import log_rows
+
+    first, last = source.blocks(span)
+    account = f"0x{who[2:].lower():0>64}"
+    transfer, others = EVENTS.Transfer.topic, [getattr(EVENTS, name).topic for name in MONEY[1:]]
+    queries: list[list[Any]] = [[transfer, account], [transfer, None, account], [others]]
+    for topics in queries:
+        for logs in read_many_logs(source.rpc, source.hub.address, topics, from_block=first, to_block=last):
+            mine = [
+                log for log in logs if log["topics"][0] == transfer or log["data"][:66].lower() == account
+            ]
+            source.times.learn(mine)
+            yield log_rows.to_page("events", mine, lambda log: log_rows.event(log, source.times))
 
 
 def _collected(pages: Iterable[Page], who: str) -> tuple[dict[tuple[int, int], Event], int]:
@@ -113,7 +148,7 @@ def _collected(pages: Iterable[Page], who: str) -> tuple[dict[tuple[int, int], E
         left_out += page.left_out
         for values in zip(*(page[name] for name in _FIELDS), strict=True):
             event = _event(values)
-            if event.name in MONEY and who in {event.account, event.to}:
+            if who in {event.account, event.to}:
                 found[event.block, event.log_index] = event
     return found, left_out
 
