@@ -106,6 +106,7 @@ _BRIDGE = _only("amount", "from", "to", "sendTxHash", "receiveTxHash")
 _RESOLUTION = ("setResolverTxHash", "setAddrTxHash", "setNameTxHash")
 _OFFICIAL: dict[str, Shape] = {
     "jobs": lambda found: {"count": len(found), "jobs": found, "claimable": str(found.claimable)},
+    "search": lambda found: {"count": len(found), "found": found},
     "*.count": _counted,
     "*.transfer": _only("address", "to", "txHash"),
     "*.unpublish": _named("unpublished"),

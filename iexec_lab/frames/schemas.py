@@ -50,6 +50,8 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
             trust:count dataset:anyone app_restrict:anyone=apprestrict dataset_restrict:anyone=datasetrestrict
             workerpool_restrict:anyone=workerpoolrestrict requester_restrict:anyone=requesterrestrict
             signer:address published_at:time=publicationTimestamp bulk:flag""",
+        "found": """what:text id:text name:text owner:address happened_at:time=timestamp leads_to:text=leadsTo
+            details:object""",
         "wallet": """address:address ether_wei:wei=balance.wei rlc_nrlc:nrlc=balance.nRLC ens:text
             private_key:text=wallet.privateKey public_key:text=wallet.publicKey""",
         "receipt": """address:address to:address amount_nrlc:nrlc amount_wei:wei category:count=catid

@@ -1,8 +1,8 @@
 """Access: the orders that somebody gave or was given, open or not.
 
-The market lists open orders only. What was used up or closed is found through deals and the closing events of
-the chain, and then asked for by its hash. Every order is hashed again: what it says is what was signed. What is
-left of it is the hub's word, and so is whether its signature is still its owner's.
+The market lists open orders only. What was used up or closed is found through deals and the closing events
+of the chain, and then asked for by its hash. Every order is hashed again: what it says is what was signed.
+What is left of it is the hub's word, and so is whether its signature is still its owner's.
 """
 
 from __future__ import annotations
@@ -180,7 +180,7 @@ def _open(session: Session, query: Query) -> tuple[list[Found], int]:
     for kind, page in zip(query.kinds, session.each(read, query.kinds), strict=True):
         left_out += page.left_out
         for told in page.orders:
-            each = _hashed(session, kind, told)
+            each = hashed(session, kind, told)
             if each is None:
                 left_out += 1
             else:
@@ -206,7 +206,7 @@ def _book(query: Query, kind: str) -> dict[str, Any]:
     return wanted
 
 
-def _hashed(session: Session, kind: str, told: OrderRow) -> Found | None:
+def hashed(session: Session, kind: str, told: OrderRow) -> Found | None:
     """The order, if it has the hash that the market gives it."""
     try:
         order = signing.to_order(f"{kind}order", told["order"])
@@ -241,7 +241,7 @@ def _ended(session: Session, query: Query, known: set[str]) -> _Past:
             told = session.market.order(f"{kind}order", order_hash)
         except ApiError:
             return True  # it was never published here: nobody can say what it was
-        found = _hashed(session, kind, told)
+        found = hashed(session, kind, told)
         return found if found and found.hash == order_hash else False
 
     answers = session.each(fetch, sorted(wanted))

@@ -59,8 +59,8 @@ class Event(NamedTuple):
 class Movement:
     """One movement of one account; changes are signed nRLC, ``stake`` and ``locked`` what was left after it.
 
-    ``kind`` is ``mint``, ``burn``, ``in``, ``out``, ``self``, or the event's name in lower case; ``log_index``
-    is that of the event that says most, and ``other`` the other side of a transfer.
+    ``kind`` is ``mint``, ``burn``, ``in``, ``out``, ``self``, or the event's name in lower case;
+    ``log_index`` is that of the event that says most, and ``other`` the other side of a transfer.
     """
 
     block: int
@@ -124,7 +124,7 @@ def _from_subgraph(source: SubgraphSource, who: str) -> Iterator[Page]:
 
 
 def _from_logs(source: LogSource, who: str, span: Span) -> Iterator[Page]:
-    """Transfers are found by their sides; the other events have no index: who they are of is in their data."""
+    """Transfers are found by their sides; the other events have no index: whose they are is in their data."""
     from iexec_lab.ethereum.logs import read_many_logs
     from iexec_lab.history import log_rows
 
