@@ -46,7 +46,7 @@ def guess(given: Any) -> Guess:
             "Nothing to search for", hint="Give an address, an id, a hash, a number or a part of a name."
         )
     found = _HEX.findall(text) or _HEX.findall(re.sub(r"\s+", "", text))
-    digits = [each.lower() for each in dict.fromkeys(found)][:MOST]
+    digits = list(dict.fromkeys(map(str.lower, found)))[:MOST]
     if digits:
         return Guess(
             text,
