@@ -25,6 +25,7 @@ from iexec_lab.services.rows import Rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from iexec_lab.client.matching.signing import AnyOrder
     from iexec_lab.client.session import Session
@@ -80,10 +81,15 @@ class Found:
     told: OrderRow
 
     @property
-    def published(self) -> int | None:
+    def moment(self) -> datetime | None:
+        """When it was published, as the market says."""
         told = self.told.get("publicationTimestamp")
-        moment = None if told is None else to_moment(told)
-        return None if moment is None else int(moment.timestamp())
+        return None if told is None else to_moment(told)
+
+    @property
+    def published(self) -> int | None:
+        """The same in seconds since 1970."""
+        return int(self.moment.timestamp()) if self.moment else None
 
 
 def find_access(session: Session, address: str | None, values: Mapping[str, Any]) -> AccessRows:
@@ -109,7 +115,7 @@ def list_access(session: Session, query: Query, limit: int | None) -> AccessRows
         past = _ended(session, query, {each.hash for each in found})
         found, left_out = [*found, *past.found], left_out + past.left_out
     fitting = [each for each in found if _fits(query, each)]
-    fitting.sort(key=lambda each: (each.published or 0, each.hash), reverse=True)
+    fitting.sort(key=lambda each: (each.moment.timestamp() if each.moment else 0, each.hash), reverse=True)
     made = AccessRows()
     made.left_out = left_out
     looked_at = _add_rows(session, query, fitting, past.closed, made, limit)

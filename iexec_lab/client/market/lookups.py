@@ -157,6 +157,11 @@ def word(session: Session, given: str) -> list[Row]:
             session.rpc, [Call(hub, HUB.viewDeal, (data,)), Call(hub, HUB.viewTask, (data,))]
         )
         sent, receipt, block = session.rpc.batch(raw)
+        return _of_word(session, given, [deal, task, sent, receipt, block])
+
+
+def _of_word(session: Session, given: str, answers: list[Any]) -> list[Row]:
+    deal, task, sent, receipt, block = answers
     rows: list[Row] = []
     if not isinstance(deal, CallError) and (held := Deal.from_abi(deal)).exists:
         rows.append(_deal(given, held))

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.client.market.lookups import VIEWS, found
 from iexec_lab.errors import CallError, IexecError, SubgraphError, ValidationError
+from iexec_lab.ethereum.ahead import expect, one_look
 from iexec_lab.ethereum.calls import Call, attempt, read
-from iexec_lab.ethereum.contracts import REGISTRY
+from iexec_lab.ethereum.contracts import HUB, REGISTRY
 from iexec_lab.ethereum.hub import MOST_CATEGORIES
 from iexec_lab.protocol import decode_multiaddr, is_address, to_address
 from iexec_lab.protocol.multiaddr import encode_multiaddr
@@ -45,6 +46,12 @@ _QUERY: Final = """query search($text: String!, $place: Bytes!) {
 
 def search(session: Session, text: str, near: list[str]) -> list[Row]:
     """Everything with this text in its name; where there is nothing ``near`` gets names that are like it."""
+    with one_look():
+        expect(session.rpc, [Call(session.network.hub, HUB.countCategory).request()])
+        return _search(session, text, near)
+
+
+def _search(session: Session, text: str, near: list[str]) -> list[Row]:
     needle, rows, names = text.casefold(), _Found(), dict[str, None]()
     candidates = _candidates(session, text)
     session.hub.foresee_terms()

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.errors import CallError, IexecError
 from iexec_lab.ethereum.abi import Event, Function
+from iexec_lab.ethereum.ahead import expect
 from iexec_lab.ethereum.answers import to_int
+from iexec_lab.ethereum.calls import Call
 from iexec_lab.ethereum.contracts import (
     APP_REGISTRY,
     BOOST,
@@ -61,6 +63,8 @@ def describe(session: Session, tx_hash: str, sent: Any, receipt: Any) -> dict[st
     """
     if not isinstance(sent, dict) or str(sent.get("hash", "")).lower() != tx_hash:
         return None
+    session.hub.foresee_registries()
+    expect(session.rpc, [Call(session.network.hub, HUB.token).request()])
     found: dict[str, Any] = {
         "transactionHash": tx_hash,
         "from": _address(sent.get("from")),
@@ -91,7 +95,7 @@ def _of_receipt(session: Session, sent: Mapping[str, Any], receipt: Mapping[str,
 
 
 def _time(session: Session, number: str) -> int | None:
-    block = session.rpc.attempt("eth_getBlockByNumber", number, False)
+    [block] = session.rpc.batch([("eth_getBlockByNumber", [number, False])])
     time = block.get("timestamp") if isinstance(block, dict) else None
     return None if time is None else to_int(time)
 

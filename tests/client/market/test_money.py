@@ -63,7 +63,17 @@ class Told:
             self.emit("Lock", who, amount)
 
 
-DEEDS = ("deposit", "withdraw", "send", "send to oneself", "give to the hub", "lock", "unlock", "seize", "kitty")
+DEEDS = (
+    "deposit",
+    "withdraw",
+    "send",
+    "send to oneself",
+    "give to the hub",
+    "lock",
+    "unlock",
+    "seize",
+    "kitty",
+)
 
 
 @given(
