@@ -12,10 +12,12 @@ from iexec_lab.client.market.book_filters import (
     RequesterFilters,
     WorkerpoolFilters,
 )
+from iexec_lab.client.market.follow import Stream
 from iexec_lab.client.matching.hidden import SHORT, hidden
 from iexec_lab.client.nouns._noun import Frame, Noun
 from iexec_lab.client.nouns._pandas import pd
-from iexec_lab.client.options import takes, with_defaults
+from iexec_lab.client.options import declared, takes, with_defaults
+from iexec_lab.errors import ValidationError
 from iexec_lab.protocol import check_tag, to_tag
 from iexec_lab.services.market import OrderPage
 
@@ -116,6 +118,46 @@ class Orderbook(Noun):
 
     def _fetch_requester(self, requester: str | None = None, **filters: Any) -> OrderPage:
         return self._read("requester", requester, filters)
+
+    def stream(
+        self,
+        kind: str = "workerpool",
+        address: str | None = None,
+        *,
+        timeout: float | None = None,
+        every: float = 10.0,
+        **filters: Any,
+    ) -> Stream:
+        """The changes of a list as they happen, from the market's feed; where it has none, by asking again.
+
+        ``for change in lab.orderbook.stream(category=0): ...`` or ``async for``; ``stream.frame`` is the list
+        as it is now. After a cut it joins again, and the first changes are those that were missed.
+
+        Args:
+            kind: ``app``, ``dataset``, ``workerpool`` or ``requester``.
+            address: The app, dataset, workerpool or requester; by default all.
+            timeout: Seconds after which it ends; None for never.
+            every: Seconds between two looks where there is no feed.
+            **filters: Those of the list of that kind; ``limit`` is how many rows ``stream.frame`` has.
+
+        Returns:
+            Stream of ``Change(event, row, at, kind)``: ``added``, ``changed`` or ``removed``.
+
+        Raises:
+            ValidationError: There is no such list, or it has no such filter.
+            MarketError: The market was not reached.
+        """
+        if kind not in _KINDS:
+            raise ValidationError(f"{kind} is not a list of orders", hint=f"Use one of: {', '.join(_KINDS)}.")
+        known = declared(FILTERS[kind])
+        for name in filters:
+            if name not in known or name in {"page", "page_size"}:
+                raise ValidationError(
+                    f"{name} is not a filter of this list", hint=f"Use: {', '.join(known)}."
+                )
+        values = self._query(kind, address, filters)
+        limit, _, _ = (values.pop(name) for name in ("limit", "page", "page_size"))
+        return Stream(self.session, _KINDS[kind], values, timeout=timeout, every=every, limit=limit)
 
     def _read(self, verb: str, wanted: str | None, filters: dict[str, Any]) -> OrderPage:
         values = self._query(verb, wanted, filters)
