@@ -222,13 +222,13 @@ class Stream:
 
     def _read(self) -> dict[str, Mapping[str, Any]]:
         market = self._session.market
-        rows: Sequence[Any]
+        rows: Sequence[Mapping[str, Any]]
         if self.kind == "deal":
             deals = market.deals_all(**self._filters)
-            rows, self.left_out = deals.deals, deals.left_out
+            rows, self.left_out = list(map(dict, deals.deals)), deals.left_out
         else:
             orders = market.orderbook_all(self.kind, **self._filters)
-            rows, self.left_out = orders.orders, orders.left_out
+            rows, self.left_out = list(map(dict, orders.orders)), orders.left_out
         identity = self._followed.identity
         return {str(row[identity]).lower(): row for row in rows}
 
