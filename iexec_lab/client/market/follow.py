@@ -75,6 +75,7 @@ class Stream:
 
     Attributes:
         gaps: How often the feed was cut.
+        changes: How many there were.
     """
 
     def __init__(
@@ -103,7 +104,7 @@ class Stream:
         self._has_feed = True
         self._pause, self._retry_at, self._look_at = _PAUSES[0], 0.0, 0.0
         self._frame: pd.DataFrame | None = None
-        self.gaps = 0
+        self.gaps = self.changes = 0
         self.left_out = 0
         self._begin()
 
@@ -114,7 +115,7 @@ class Stream:
 
     def __next__(self) -> Change:
         try:
-            while not self._over():
+            while self.goes_on:
                 if (change := self.next_within(_TICK)) is not None:
                     return change
         except BaseException:
@@ -128,7 +129,7 @@ class Stream:
 
     async def __anext__(self) -> Change:
         try:
-            while not self._over():
+            while self.goes_on:
                 if (change := await asyncio.to_thread(self.next_within, _TICK)) is not None:
                     return change
         except BaseException:
@@ -152,6 +153,13 @@ class Stream:
         return self._pending.popleft() if self._pending else None
 
     @property
+    def goes_on(self) -> bool:
+        """Whether changes wait, or may still come."""
+        if self._pending:
+            return True
+        return not self._is_closed and (self._end is None or time.monotonic() < self._end)
+
+    @property
     def source(self) -> str:
         """What keeps it up to date just now: ``feed`` or ``polling``."""
         return "feed" if self._feed is not None else "polling"
@@ -161,6 +169,19 @@ class Stream:
         """The list as it is now, in the market's order."""
         self._drain()
         return sorted(self._rows.values(), key=self._followed.rank)[: self._limit]
+
+    @property
+    def chain_id(self) -> int:
+        """Of the market."""
+        return self._session.market.chain_id
+
+    def name_of(self, row: Mapping[str, Any]) -> str:
+        """What identifies a row: an order's hash, a deal's id."""
+        return str(row[self._followed.identity]).lower()
+
+    def named_rows(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """The whole list as it is now, with what identifies each row."""
+        return list(self._rows.items())
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -189,11 +210,6 @@ class Stream:
         return f"<Stream of {len(self._rows)} {self.kind}s by {self.source}>"
 
     # -- keeping up ---------------------------------------------------------------------------------------
-
-    def _over(self) -> bool:
-        if self._pending:
-            return False
-        return self._is_closed or (self._end is not None and time.monotonic() >= self._end)
 
     def _begin(self) -> None:
         """Join, then read the list: what happens in between is told after it was read."""
@@ -334,6 +350,7 @@ class Stream:
 
     def _changed(self, event: Any, row: Mapping[str, Any]) -> None:
         self._frame = None
+        self.changes += 1
         self._pending.append(Change(event, row, datetime.now(UTC), self.kind))
 
 
