@@ -1,4 +1,7 @@
-"""A wire to a service that a test cuts and mends: a TCP proxy on loopback, which tells the service its own name."""
+"""A wire to a service that a test cuts and mends: a TCP proxy on loopback.
+
+The service hears its own name, since ours answers to no other.
+"""
 
 from __future__ import annotations
 

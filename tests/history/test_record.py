@@ -40,7 +40,7 @@ CHANGES = st.lists(
 @settings(max_examples=40)
 @given(CHANGES, st.floats(0, 1))
 def test_it_is_what_it_was(tmp_path_factory, changes, share):
-    """Changes, files and whole lists in any order: the list at a moment is that of the last change before it."""
+    """Changes, files and whole lists in any order: the list is that of the last change before the moment."""
     folder = tmp_path_factory.mktemp("book")
     recorder, rows, now = Recorder(folder, 1, KIND), {"a": {"n": 0}}, START
     with pytest.MonkeyPatch.context() as patched:
