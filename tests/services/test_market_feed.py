@@ -28,6 +28,11 @@ def feed(stand_in):
     opened.close()
 
 
+def until_cut(feed):
+    for _ in range(20):
+        feed.get(0.25)
+
+
 def test_messages_come_in_order_however_many_at_once(stand_in, feed):
     stand_in.say(*(("deal_created", number) for number in range(500)))
     assert [feed.get(5).payload for _ in range(500)] == list(range(500))
@@ -39,8 +44,7 @@ def test_the_end_of_the_session_is_a_cut_after_what_was_told(stand_in, feed):
     stand_in.said.put(END)
     assert [feed.get(5).event, feed.get(5).event] == ["a", "b"]
     with pytest.raises(FeedCutError):
-        for _ in range(20):
-            feed.get(0.25)
+        until_cut(feed)
 
 
 @pytest.mark.parametrize(
@@ -77,8 +81,7 @@ def test_an_answer_without_end_is_a_cut(stand_in, feed, monkeypatch):
     monkeypatch.setattr(market_feed, "MOST_BYTES", 1000)
     stand_in.say(("a", "x" * 100_000))
     with pytest.raises(FeedCutError):
-        for _ in range(20):
-            feed.get(0.25)
+        until_cut(feed)
 
 
 def test_a_reader_who_does_not_read_is_told_of_a_cut(stand_in, monkeypatch):
