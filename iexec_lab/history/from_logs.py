@@ -52,6 +52,9 @@ class LogSource:
         head = self.head()
         return head if number >= head.number else _block(block_at(self.rpc, hex(number)))
 
+    def anchor(self, number: int) -> Block:
+        return self.block(number)
+
     def pages(
         self,
         table: str,
