@@ -12,9 +12,9 @@ import typing
 import pytest
 from helpers.places import PACKAGE
 
+from iexec_lab.client.market.book_filters import FILTERS
 from iexec_lab.client.matching.request import Request
 from iexec_lab.client.matching.run_options import ExecutionOptions, RunOptions
-from iexec_lab.client.market.book_filters import FILTERS
 from iexec_lab.client.nouns._sale_options import SALES
 from iexec_lab.client.options import Opt, declared, takes, with_defaults
 from iexec_lab.commands import tree
