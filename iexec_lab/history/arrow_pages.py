@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from iexec_lab.frames import Column
-    from iexec_lab.history.source import Page
+    from iexec_lab.history.records import Page
 
 _TEXTS: Final = frozenset({"text", "hash", "word", "tag", "task_status"})
 _MOST_ADDRESSES: Final = 1 << 17

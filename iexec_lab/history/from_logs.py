@@ -17,7 +17,7 @@ from iexec_lab.history import log_rows
 from iexec_lab.history.block_times import BlockTimes
 from iexec_lab.history.filters import checked
 from iexec_lab.history.pages import in_order, sorted_pages
-from iexec_lab.history.source import Block, Page, Span
+from iexec_lab.history.records import Block, Page, Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -14,7 +14,7 @@ from iexec_lab.history import graph_values as v
 from iexec_lab.history.filters import checked
 from iexec_lab.history.graph_rows import DEALS, ENTITIES, EVENTS, TASKS, Listed, read_page
 from iexec_lab.history.pages import in_order, merged, sorted_pages
-from iexec_lab.history.source import Block, Page, Span
+from iexec_lab.history.records import Block, Page, Span
 from iexec_lab.services.subgraph import PAGE, Subgraph
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from iexec_lab.history.from_logs import LogSource
-    from iexec_lab.history.source import Page
+    from iexec_lab.history.records import Page
 
 _FEW: Final = 200
 """Tasks of a deal that are asked for one by one; of a deal with more, the logs are counted."""

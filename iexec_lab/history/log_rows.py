@@ -8,7 +8,7 @@ from iexec_lab.errors import CallError, ValidationError
 from iexec_lab.ethereum.contracts import EVENTS
 from iexec_lab.ethereum.rpc import to_int
 from iexec_lab.history.graph_values import MOST_NRLC, anyone
-from iexec_lab.history.source import Page
+from iexec_lab.history.records import Page
 from iexec_lab.history.tables import columns
 
 if TYPE_CHECKING:

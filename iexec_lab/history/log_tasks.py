@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from iexec_lab.history.from_logs import LogSource
-    from iexec_lab.history.source import Page
+    from iexec_lab.history.records import Page
 
 _STEPS: Final = (
     *(EVENTS.TaskContribute, EVENTS.TaskReveal, EVENTS.TaskFinalize, EVENTS.TaskClaimed),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from iexec_lab.history import parts
 from iexec_lab.history.arrow_pages import schema, to_batch
 from iexec_lab.history.checkpoint import Checkpoint, Running, Stream, load, locked
-from iexec_lab.history.source import Source, Span
+from iexec_lab.history.records import Source, Span
 from iexec_lab.history.streams import Meter, Reader, outlook
 from iexec_lab.history.tables import MOMENT
 

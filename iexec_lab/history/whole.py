@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from iexec_lab.frames import from_columns
 from iexec_lab.history.pages import joined
-from iexec_lab.history.source import Page, Source, Span
+from iexec_lab.history.records import Page, Source, Span
 from iexec_lab.history.streams import ROWS_A_PIECE, TOGETHER, Meter, outlook
 from iexec_lab.history.tables import TABLES
 from iexec_lab.libraries import needing

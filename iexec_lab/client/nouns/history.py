@@ -216,14 +216,15 @@ class History(Noun):
     def _fetch_orders(self, start: Any = None, end: Any = None, **options: Any) -> Read | Wrote:
         return self._fetch("orders", start, end, options)
 
-    def _get(self, table: str, start: Any, end: Any, options: Mapping[str, Any]) -> Any:
+    def _get(self, table: str, start: Any, end: Any, options: Mapping[str, Any]) -> pd.DataFrame:
         engine = options.get("engine", "pandas")
         if engine not in ENGINES:
             raise ValidationError(
                 f"engine cannot be {plain(engine, 40)}", hint=f"Use one of: {', '.join(ENGINES)}."
             )
         if engine == "dask":
-            return self._dask(table, start, end, options)
+            found: pd.DataFrame = self._dask(table, start, end, options)
+            return found
         return self._draw(table, self._fetch(table, start, end, options))
 
     def _fetch(self, table: str, start: Any, end: Any, options: Mapping[str, Any]) -> Read | Wrote:
@@ -241,7 +242,7 @@ class History(Noun):
             return Read(table, page, source.name)
         if limit is not None:
             raise ValidationError("limit and to exclude each other", hint="Say from when on: since.")
-        from iexec_lab.history.source import Span
+        from iexec_lab.history.records import Span
         from iexec_lab.history.store import Store
 
         network = self.session.network
