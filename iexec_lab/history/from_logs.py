@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.ethereum.contracts import EVENTS
-from iexec_lab.history import log_rows
 from iexec_lab.history.derived import cut, orders, transfers
 from iexec_lab.history.filters import checked
-from iexec_lab.history.log_assets import assets
-from iexec_lab.history.log_deals import deals
-from iexec_lab.history.log_reader import LogReader
-from iexec_lab.history.log_tasks import tasks
+from iexec_lab.history.logs import rows as log_rows
+from iexec_lab.history.logs.assets import assets
+from iexec_lab.history.logs.deals import deals
+from iexec_lab.history.logs.reader import LogReader
+from iexec_lab.history.logs.tasks import tasks
 from iexec_lab.history.pages import in_order, sorted_pages
 from iexec_lab.history.records import Page, Span
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from iexec_lab.ethereum.abi import Event
-    from iexec_lab.history.log_reader import Log
+    from iexec_lab.history.logs.reader import Log
 
 _AT_ONCE: Final = 500  # deals or tasks of a page
 

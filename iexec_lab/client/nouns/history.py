@@ -242,8 +242,8 @@ class History(Noun):
             return Read(table, page, source.name)
         if limit is not None:
             raise ValidationError("limit and to exclude each other", hint="Say from when on: since.")
+        from iexec_lab.history.disk.store import Store
         from iexec_lab.history.records import Span
-        from iexec_lab.history.store import Store
 
         network = self.session.network
         about = {"chain_id": network.id, "hub": network.hub, "source": source.name}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from iexec_lab.commands.context import Context, Step
     from iexec_lab.commands.tree import Handler
-    from iexec_lab.history.streams import Progress
+    from iexec_lab.history.disk.streams import Progress
 
 _SHOWN = 6
 """Columns of a table in a terminal."""

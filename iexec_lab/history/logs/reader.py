@@ -8,7 +8,7 @@ from iexec_lab.ethereum.calls import block_at, latest_block
 from iexec_lab.ethereum.hub import Hub
 from iexec_lab.ethereum.logs import FIRST_SPAN, read_many_logs
 from iexec_lab.ethereum.rpc import to_int
-from iexec_lab.history.block_times import BlockTimes
+from iexec_lab.history.logs.block_times import BlockTimes
 from iexec_lab.history.records import Block, Span
 
 if TYPE_CHECKING:

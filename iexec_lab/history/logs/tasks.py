@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 from iexec_lab.errors import CallError
 from iexec_lab.ethereum.calls import Call, attempt
 from iexec_lab.ethereum.contracts import EVENTS, HUB
-from iexec_lab.history import log_rows
 from iexec_lab.history.graph_values import (
     MOST_NRLC,
     anyone,
@@ -18,14 +17,15 @@ from iexec_lab.history.graph_values import (
     moment_or_none,
     readable,
 )
-from iexec_lab.history.log_deals import read_deals
+from iexec_lab.history.logs import rows as log_rows
+from iexec_lab.history.logs.deals import read_deals
 from iexec_lab.protocol import TASK_STATUSES
 from iexec_lab.protocol.states import COMPLETED, FAILED, Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from iexec_lab.history.log_reader import LogReader
+    from iexec_lab.history.logs.reader import LogReader
     from iexec_lab.history.records import Page
 
 _STEPS: Final = (

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.ethereum.calls import Call, attempt
 from iexec_lab.ethereum.contracts import ERC721_EVENTS, EVENTS, HUB
-from iexec_lab.history import log_rows
 from iexec_lab.history.graph_values import anyone, count, moment, text
-from iexec_lab.history.log_deals import read_deals
+from iexec_lab.history.logs import rows as log_rows
+from iexec_lab.history.logs.deals import read_deals
 from iexec_lab.history.records import Page, Span
 from iexec_lab.protocol import NULL_ADDRESS, to_address, to_bytes32
 from iexec_lab.protocol.multiaddr import decode_multiaddr
 
 if TYPE_CHECKING:
-    from iexec_lab.history.log_reader import LogReader
+    from iexec_lab.history.logs.reader import LogReader
 
 _VIEWS: Final = {
     "apps": ("app", HUB.viewApp),

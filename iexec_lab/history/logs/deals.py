@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 from iexec_lab.errors import CallError
 from iexec_lab.ethereum.calls import Call, attempt
 from iexec_lab.ethereum.contracts import EVENTS, HUB
-from iexec_lab.history import log_rows
 from iexec_lab.history.graph_values import MOST_NRLC, anyone, count, is_bulk, moment, text
+from iexec_lab.history.logs import rows as log_rows
 from iexec_lab.protocol import NULL_BYTES32, task_id
 from iexec_lab.protocol.states import COMPLETED, FAILED, Category, Deal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from iexec_lab.history.log_reader import LogReader
+    from iexec_lab.history.logs.reader import LogReader
     from iexec_lab.history.records import Page
 
 _FEW: Final = 200

@@ -14,7 +14,7 @@ from iexec_lab.history.tables import columns
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from iexec_lab.history.block_times import BlockTimes
+    from iexec_lab.history.logs.block_times import BlockTimes
 
 UNFIT: Final = (
     *(ArithmeticError, AttributeError, CallError, LookupError, RecursionError, TypeError, ValueError),
