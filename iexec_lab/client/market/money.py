@@ -126,7 +126,7 @@ def _from_subgraph(source: SubgraphSource, who: str) -> Iterator[Page]:
 def _from_logs(source: LogSource, who: str, span: Span) -> Iterator[Page]:
     """Transfers are found by their sides; the other events have no index: whose they are is in their data."""
     from iexec_lab.ethereum.logs import read_many_logs
-    from iexec_lab.history import log_rows
+    from iexec_lab.history.logs import rows as log_rows
 
     first, last = source.blocks(span)
     account = f"0x{who[2:].lower():0>64}"
