@@ -7,6 +7,7 @@ What is left of it is the hub's word, and so is whether its signature is still i
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -18,7 +19,7 @@ from iexec_lab.errors import ApiError, CallError, ValidationError
 from iexec_lab.ethereum.contracts import EVENTS
 from iexec_lab.ethereum.logs import read_logs
 from iexec_lab.history.moments import to_span
-from iexec_lab.history.source import Span, open_source
+from iexec_lab.history.source import Block, Span, open_source
 from iexec_lab.plain_text import plain
 from iexec_lab.protocol import NULL_ADDRESS, to_address, to_moment, to_number, to_tag, to_uint256
 from iexec_lab.services.rows import Rows
@@ -170,8 +171,9 @@ def _span(session: Session, since: Any, until: Any) -> Span:
     if since is None and until is None:
         return Span()
     source = open_source(session.network, session.rpc, timeout=session.timeout)
-    span = to_span(since, until, source.head, source.block)
-    return Span(span.start, span.end)  # an order is published off chain: it has a time and no block
+    # An order is published off chain: by the market's clock, not by that of the chain.
+    span = to_span(since, until, lambda: Block(0, int(time.time())), source.block)
+    return Span(span.start, span.end)
 
 
 # -- what the market lists ----------------------------------------------------------------------------------

@@ -6,11 +6,12 @@ are gone through. What they are called is read from their contracts in both case
 
 from __future__ import annotations
 
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.client.market.lookups import VIEWS, found
-from iexec_lab.errors import CallError, IexecError, SubgraphError, ValidationError
+from iexec_lab.errors import CallError, IexecError, SubgraphError
 from iexec_lab.ethereum.ahead import expect, one_look
 from iexec_lab.ethereum.calls import Call, attempt, read
 from iexec_lab.ethereum.contracts import HUB, REGISTRY
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 MOST: Final = 2_000
 """Entries of a registry that are gone through, the newest ones, where there is no subgraph."""
+FEW: Final = 200
+"""The same where the subgraph knows nothing: it may not have seen them yet, or they have a name like it."""
 MOST_FOUND: Final = 100
 """Rows of a kind."""
 _SHORT: Final = 2  # so few letters are in everything
@@ -39,8 +42,8 @@ _QUERY: Final = """query search($text: String!, $place: Bytes!) {
     where: {name_contains_nocase: $text}) { id timestamp }
   workerpool: workerpools(first: 100, orderBy: timestamp, orderDirection: desc,
     where: {description_contains_nocase: $text}) { id timestamp }
-  app_at: apps(first: 100, where: {multiaddr: $place}) { id timestamp }
-  dataset_at: datasets(first: 100, where: {multiaddr: $place}) { id timestamp }
+  app_at: apps(first: 100, where: {multiaddr_contains: $place}) { id timestamp }
+  dataset_at: datasets(first: 100, where: {multiaddr_contains: $place}) { id timestamp }
 }"""
 
 
@@ -52,8 +55,21 @@ def search(session: Session, text: str, near: list[str]) -> list[Row]:
 
 
 def _search(session: Session, text: str, near: list[str]) -> list[Row]:
+    if session.network.poco_subgraph:
+        with suppress(IexecError):  # the registries know, too
+            rows, _ = _among(session, text, _of_subgraph(session, text))
+            if rows:
+                return rows
+    most = FEW if session.network.poco_subgraph else MOST
+    rows, names = _among(session, text, _of_registries(session, most))
+    if not rows:
+        near += _like(text.casefold(), names)
+    return rows
+
+
+def _among(session: Session, text: str, candidates: Candidates) -> tuple[list[Row], Iterable[str]]:
+    """Those of the candidates, and the categories, that have this text; and all names."""
     needle, rows, names = text.casefold(), _Found(), dict[str, None]()
-    candidates = _candidates(session, text)
     session.hub.foresee_terms()
     for kind, where, moment, view in _views(session, candidates):
         name, place = view[1], _place(kind, view)
@@ -66,9 +82,7 @@ def _search(session: Session, text: str, near: list[str]) -> list[Row]:
         names[name] = None
         if needle == name.casefold() or (len(needle) > _SHORT and needle in name.casefold()):
             rows.add(found("category", str(number), f"category show {number}", name=name))
-    if not rows:
-        near += _like(needle, names)
-    return rows
+    return rows, names
 
 
 class _Found(list["Row"]):
@@ -109,29 +123,33 @@ def _categories(session: Session) -> list[tuple[int, str]]:
     return [(index, each.name) for index, each in session.hub.categories(range(count)).items()]
 
 
-def _candidates(session: Session, text: str) -> Candidates:
-    if session.network.poco_subgraph:
-        try:
-            return _of_subgraph(session, text)
-        except IexecError:
-            pass  # the registries know, too
-    return _of_registries(session)
-
-
 def _of_subgraph(session: Session, text: str) -> Candidates:
     from iexec_lab.services.subgraph import Subgraph
 
     graph = Subgraph(session.network.setting("pocoSubgraph"), timeout=session.timeout)
-    try:
-        place = "0x" + encode_multiaddr(text if "/" in text else f"/p2p/{text}").hex()
-    except ValidationError:
-        place = "0x"
-    answer = graph.query(_QUERY, {"text": text, "place": place}, operation="search")
+    answer = graph.query(_QUERY, {"text": text, "place": _as_stored(text)}, operation="search")
     made: Candidates = {}
     for kind in VIEWS:
         rows = [*_rows(answer, kind), *(_rows(answer, f"{kind}_at") if kind != "workerpool" else ())]
         made[kind] = {to_address(row["id"]): _moment(row) for row in rows[: 2 * MOST_FOUND]}
-    return made
+    return _registered(session, made)
+
+
+def _registered(session: Session, named: Candidates) -> Candidates:
+    """Those that are entries of their registries."""
+    places = [(kind, where) for kind, moments in named.items() for where in moments]
+    calls = [Call(session.registries[kind], REGISTRY.isRegistered, (where,)) for kind, where in places]
+    known = {place for place, is_one in zip(places, read(session.rpc, calls), strict=True) if is_one}
+    return {
+        kind: {where: moment for where, moment in moments.items() if (kind, where) in known}
+        for kind, moments in named.items()
+    }
+
+
+def _as_stored(text: str) -> str:
+    """How a place with this text looks on chain: the bytes of a CID, or the text itself."""
+    stored = encode_multiaddr(f"/p2p/{text}")
+    return "0x" + (text.encode("utf-8", "replace") if stored.startswith(b"/") else stored).hex()
 
 
 def _rows(answer: dict[str, Any], name: str) -> Iterable[dict[str, Any]]:
@@ -146,13 +164,13 @@ def _moment(row: dict[str, Any]) -> int:
     return int(time) if time.isascii() and time.isdecimal() and len(time) < 12 else 0
 
 
-def _of_registries(session: Session) -> Candidates:
+def _of_registries(session: Session, most: int) -> Candidates:
     registries = session.registries
     totals = read(session.rpc, [Call(registries[kind], REGISTRY.totalSupply) for kind in VIEWS])
     entries = [
         (kind, index)
         for kind, total in zip(VIEWS, totals, strict=True)
-        for index in range(total - 1, max(total - 1 - MOST, -1), -1)
+        for index in range(total - 1, max(total - 1 - most, -1), -1)
     ]
     calls = [Call(registries[kind], REGISTRY.tokenByIndex, (index,)) for kind, index in entries]
     made: Candidates = {kind: {} for kind in VIEWS}

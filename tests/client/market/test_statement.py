@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
 import pytest
 from helpers.answers import official
 from helpers.labs import CHECKSUM, IMAGE, forward, fund, open_lab
@@ -86,7 +87,8 @@ def test_everybodys_statement_ends_at_what_raw_logs_and_the_hub_say(story):
     expected = balances(lab)
     assert len(expected) > 8
     for who, (stake, locked) in expected.items():
-        frame = lab.account.history(who)
+        frame = lab.account.history(who, source="logs")
+        pd.testing.assert_frame_equal(frame, lab.account.history(who, source="subgraph"))
         shown = lab.session.hub.view_account(who)
         assert (shown.stake, shown.locked) == (stake, locked)
         assert "remark" not in frame.attrs
@@ -222,7 +224,7 @@ def test_a_source_that_leaves_something_out_is_told(story, monkeypatch):
             yield page.pick(kept)
 
     monkeypatch.setattr(money, "_from_logs", without_one)
-    frame = story.requester.account.history()
+    frame = story.requester.account.history(source="logs")
     price = 10 + story.requester.session.hub.view_deal(story.done.deal_id).workerpool.price
     assert f"the hub shows {price} nRLC less locked than these movements add up to" in frame.attrs["remark"]
 
