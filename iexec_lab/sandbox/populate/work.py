@@ -10,7 +10,7 @@ import zipfile
 from collections import Counter, deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from iexec_lab.errors import SandboxError
 from iexec_lab.ethereum.contracts import HUB, RLC
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     from iexec_lab.ethereum.abi import Function
     from iexec_lab.protocol.order import Order
-    from iexec_lab.sandbox.control import Handle
     from iexec_lab.sandbox.populate.goods import Good
     from iexec_lab.sandbox.populate.size import Size
 
@@ -83,7 +82,22 @@ class Population:
         }
 
 
-def populate(handle: Handle, size: Size, tell: Tell | None = None) -> Population:
+class Running(Protocol):
+    """What has to be known of a sandbox; its Handle has it."""
+
+    @property
+    def chain_id(self) -> int: ...
+    @property
+    def hub(self) -> str: ...
+    @property
+    def rlc(self) -> str | None: ...
+    @property
+    def registries(self) -> Mapping[str, str]: ...
+    @property
+    def urls(self) -> Mapping[str, str]: ...
+
+
+def populate(handle: Running, size: Size, tell: Tell | None = None) -> Population:
     """Make the market of that size, or what is missing of it.
 
     ``tell`` is called with what goes on, how many deals are made, and of how many.
@@ -95,7 +109,7 @@ def populate(handle: Handle, size: Size, tell: Tell | None = None) -> Population
 
 
 class _Work:
-    def __init__(self, handle: Handle, size: Size, tell: Tell) -> None:
+    def __init__(self, handle: Running, size: Size, tell: Tell) -> None:
         self._handle = handle
         self._size = size
         self._tell = tell
