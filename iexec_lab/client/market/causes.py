@@ -2,9 +2,9 @@
 
 The hub does its work for one deal or task after another and ends each with an event that names it:
 ``OrdersMatched``, ``TaskContribute``, ``TaskFinalize``, ``TaskClaimed``. What stands before such an event
-belongs to it. Within a finished task the order is always the same: the payer's lock is seized, the owners of
-app and dataset are paid, the scheduler's stake comes free, then those of the workers, who are paid or seized,
-then the scheduler is paid, and last from the kitty.
+belongs to it. Within a finished task the payer's lock is seized first, then the owners of app and
+dataset are paid, then the scheduler's stake comes free; workers are paid or seized after that, and the last
+reward is the scheduler's.
 """
 
 from __future__ import annotations
@@ -289,20 +289,25 @@ def _of_reward(moved: Movement, transaction: _Transaction, task_id: str, deal: D
             rewards = rewards[1:]
             if first.log_index == moved.log_index:
                 return Reason(f"{label}_reward", f"{label}_owner", asset=asset.pointer, counterparty=payer)
+    # What the kitty gives stands right after it was taken from it.
     before = dict(zip((each.log_index for each in told[1:]), told, strict=False))
-    last = rewards[-1] if rewards else None
-    source = before.get(last.log_index) if last else None
-    if last and source and source.name == "Seize" and source.owner() == kitty and _same(source, last):
-        if last.log_index == moved.log_index:
-            return Reason("kitty_reward", "scheduler", asset=pool, counterparty=kitty)
-        rewards = rewards[:-1]
+    given = {each.log_index for each in rewards if _is_taken(before.get(each.log_index), each, kitty)}
+    if moved.log_index in given:
+        return Reason("kitty_reward", "scheduler", asset=pool, counterparty=kitty)
+    rewards = [each for each in rewards if each.log_index not in given]
     if rewards and rewards[-1].log_index == moved.log_index and rewards[-1].owner() == scheduler:
         return Reason("scheduler_reward", "scheduler", asset=pool, counterparty=payer)
     return Reason("worker_reward", "worker", asset=pool, counterparty=payer)
 
 
-def _same(one: Told, other: Told) -> bool:
-    return bool(one.args["amount"] == other.args["amount"])
+def _is_taken(before: Told | None, reward: Told, kitty: str) -> bool:
+    """Whether a reward is what was seized from the kitty just before."""
+    return (
+        before is not None
+        and before.name == "Seize"
+        and before.owner() == kitty
+        and bool(before.args["amount"] == reward.args["amount"])
+    )
 
 
 def _word(value: bytes) -> str:
