@@ -1,7 +1,7 @@
 """What the filters of a list mean to its rows.
 
-A source of history is told what it can look for itself; every row is held against all filters again here, so
-that a list is the same whatever the source knows.
+A source of history is told what it checks itself, by the names of its columns; the rest is held against its
+rows here.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 ADDRESSES: Final = frozenset(
     {
         *("requester", "beneficiary", "app", "dataset", "workerpool", "sponsor", "owner"),
-        *("app_owner", "dataset_owner", "workerpool_owner"),
+        *("app_owner", "dataset_owner", "workerpool_owner", "worker"),
     }
 )
 HASHES: Final = ("apporder_hash", "datasetorder_hash", "workerpoolorder_hash", "requestorder_hash")
-NAMING: Final = ADDRESSES - {"owner"} | {*HASHES, "deal", "worker"}
+NAMING: Final = ADDRESSES - {"owner"} | {*HASHES, "deal"}
 """Filters that say whose rows are wanted: without any of them a list is of the wallet's own."""
 _UNDERWAY: Final = frozenset({"UNSET", "ACTIVE", "REVEALING", "TIMEOUT"})
 _EXPLORER: Final = {"started": "active", "claimed": "failed", "late": "timeout"}
@@ -41,7 +41,7 @@ class Test(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """The filters of a list, read: what a source is asked for, and what every row must meet."""
+    """The filters of a list, read: what a source is asked for, and what its rows must meet besides."""
 
     where: dict[str, Any]
     tests: list[Test]
@@ -95,42 +95,27 @@ def read(session: Session, values: Mapping[str, Any], now: Callable[[], int]) ->
         if value is None or value is False:
             continue
         if name in ADDRESSES:
-            _exactly(wanted, name, name, session.to_address(value).lower())
+            wanted.where[name] = session.to_address(value).lower()
         elif name in HASHES:
-            _exactly(wanted, name, name, to_bytes32(value).lower())
+            wanted.where[name] = to_bytes32(value).lower()
         elif name == "deal":
-            _exactly(wanted, name, "deal_id", to_bytes32(value).lower())
+            wanted.where["deal_id"] = to_bytes32(value).lower()
         elif name == "category":
-            _exactly(wanted, name, "category", to_uint256(value))
+            wanted.where[name] = to_uint256(value)
+        elif name == "tag":
+            wanted.where["tag_hex"] = to_tag(value, frameworks=session.network.frameworks).lower()
+        elif name == "bulk":
+            wanted.where[name] = True
         else:
-            _read_other(session, wanted, name, value, now)
+            wanted.tests.append(_test(session, name, value, now))
     return wanted
 
 
-def _exactly(wanted: Wanted, name: str, column: str, value: str | int) -> None:
-    wanted.where[name] = value
-
-    def same(held: Any) -> bool:
-        return bool((held.lower() if isinstance(held, str) else held) == value)
-
-    wanted.tests.append(Test((column,), same))
-
-
-def _read_other(
-    session: Session, wanted: Wanted, name: str, value: Any, now: Callable[[], int]
-) -> None:
-    """A filter that only the rows can be held against, unless the source knows it."""
-    if name in {"tag", "require_tag"}:
+def _test(session: Session, name: str, value: Any, now: Callable[[], int]) -> Test:
+    """A filter that no source knows."""
+    if name == "require_tag":
         bits = int(to_tag(value, frameworks=session.network.frameworks), 16)
-        if name == "tag":
-            wanted.where["tag"] = f"0x{bits:064x}"
-        test = Test(("tag_hex",), _has_bits(bits, exactly=name == "tag"))
-    elif name == "worker":
-        worker = session.to_address(value).lower()
-        wanted.where["worker"] = worker
-        test = Test(("workers",), lambda workers: worker in {each.lower() for each in workers or ()})
-    elif name == "bulk":
-        test = Test(("bulk",), lambda bulk: bulk is True)
+        test = Test(("tag_hex",), lambda tag: int(tag, 16) & bits == bits)
     elif name == "name":
         text = str(value).casefold()
         test = Test(("name",), lambda held: text in (held or "").casefold())
@@ -140,15 +125,7 @@ def _read_other(
     else:
         assert name == "used_since"
         test = Test(("last_used",), lambda moment: bool(moment) and moment >= value)
-    wanted.tests.append(test)
-
-
-def _has_bits(bits: int, *, exactly: bool) -> Callable[[str], bool]:
-    def has(tag: str) -> bool:
-        held = int(tag, 16)
-        return held == bits if exactly else held & bits == bits
-
-    return has
+    return test
 
 
 def with_status(wanted: Wanted, noun: str, word: Any, now: Callable[[], int]) -> None:
