@@ -83,6 +83,7 @@ KINDS: Mapping[str, Kind] = {
     "nrlc": Kind(to_number, "object"),
     "wei": Kind(to_number, "object"),
     "count": Kind(to_number, "Int64"),
+    "share": Kind(float, "float64"),
     "flag": Kind(_flag, "boolean"),
     "text": Kind(_text, None),
     "address": Kind(to_address, None),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from iexec_lab.frames.details import DETAILS, LISTED
 from iexec_lab.frames.past import PAST
 
 if TYPE_CHECKING:
@@ -135,7 +136,12 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
             deadline_seconds:count amount_nrlc:nrlc amount_wei:wei stake_left_nrlc:nrlc
             wallet_left_nrlc:nrlc""",
         **PAST,
+        **LISTED,
     }.items()
+}
+SCHEMAS = {
+    **SCHEMAS,
+    **{f"{kind}_details": (*SCHEMAS[kind], *_columns(text)) for kind, text in DETAILS.items()},
 }
 
 #: Columns that not every row of a kind has: shown when at least one row has a value.

@@ -147,7 +147,7 @@ def listed(session: Session, noun: str, values: Mapping[str, Any]) -> Listed:
     found = gather(
         past, table, span, wanted, limit=to_limit(limit), order=order, ascending=bool(ascending)
     )
-    return completed(past, noun, found)
+    return completed(past.now, noun, found)
 
 
 def to_limit(limit: Any) -> int | None:
@@ -246,7 +246,7 @@ def _key(values: Sequence[Any]) -> Callable[[int], Any]:
     return key
 
 
-def completed(past: Past, noun: str, found: Listed) -> Listed:
+def completed(now: Callable[[], int], noun: str, found: Listed) -> Listed:
     """The list with what follows from its columns: status, price of a task, tags in words."""
     columns = found.columns
     if "tag_hex" in columns:
@@ -255,11 +255,12 @@ def completed(past: Past, noun: str, found: Listed) -> Listed:
         found.kind = "listed_deal"
         prices = [columns[f"{kind}_price_nrlc"] for kind in ("app", "dataset", "workerpool")]
         columns["task_price_nrlc"] = [None if None in row else sum(row) for row in zip(*prices, strict=True)]
+        known = any(value is not None for value in columns["completed"])
+        of_deal = meaning.deal_status(now() if known else 0)
         looked = [columns[name] for name in meaning.STATUS_OF_DEAL]
-        of_deal = meaning.deal_status(past.now()) if len(found) else None
-        columns["status"] = [of_deal(*row) for row in zip(*looked, strict=True)] if of_deal else []
+        columns["status"] = [of_deal(*row) for row in zip(*looked, strict=True)]
     elif noun == "task" and len(found):
-        of_task = meaning.task_status(past.now())
+        of_task = meaning.task_status(now())
         columns["status"] = [
             of_task(*pair) for pair in zip(columns["status"], columns["final_deadline"], strict=True)
         ]

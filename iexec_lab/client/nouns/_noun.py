@@ -41,6 +41,9 @@ class Frame(NamedTuple):
         """The frame; it says where its rows are from, and how many could not be read."""
         from iexec_lab import frames
 
+        if hasattr(facts, "draw"):  # columns, which know their kind
+            drawn: pd.DataFrame = facts.draw(session)
+            return drawn
         found = self.rows(facts) if self.rows else [self.one(facts) if self.one else facts]
         about = session.about()
         left_out = getattr(facts, "left_out", 0)
