@@ -19,7 +19,8 @@ LISTED: Mapping[str, str] = {
 """Kind of frame -> its columns.
 
 deals: ``status`` is running, completed, claimable or failed; ``task_price_nrlc`` is what one task costs, the
-three prices together. contributions: ``status`` is CONTRIBUTED, PROVED or REJECTED, ``score`` the worker's of today.
+three prices together. contributions: ``status`` is CONTRIBUTED, PROVED or REJECTED;
+``score`` is the worker's of today.
 """
 
 _USED = """created_at:time=details.created_at usage_count:count=details.usage_count
@@ -48,7 +49,8 @@ DETAILS: Mapping[str, str] = {
     "app": _USED,
     "dataset": _USED,
     "workerpool": f"""{_USED} deals:count=details.deals tasks:count=details.tasks
-        completed:count=details.completed claimed:count=details.claimed success_percent:share=details.success""",
+        completed:count=details.completed claimed:count=details.claimed
+        success_percent:share=details.success""",
     "account": """apps:count=details.apps datasets:count=details.datasets
         workerpools:count=details.workerpools score:count=details.score
         contributions:count=details.contributions accurate:count=details.accurate

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from iexec_lab.client.market.listing import Listed, Past, to_limit
+from iexec_lab.history.source import Span
 from iexec_lab.protocol.states import CONTRIBUTION_STATUSES, TASK_STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from iexec_lab.client.session import Session
-    from iexec_lab.history.source import Span
-
-_MORE: Final = "there are more: a larger limit shows them"
 
 
-def find_contributions(
-    session: Session, where: Mapping[str, Any], *, span: Span, limit: int | None, source: str | None
-) -> Listed:
-    """Contributions, newest first.
+def of_task(session: Session, task_id: str, start: int, source: str | None) -> Listed:
+    """Contributions to a task of a deal that was made at ``start``, newest first."""
+    return _find(Past(session, source), {"task_id": task_id}, Span(start), None)
 
-    Args:
-        session: Whose network.
-        where: ``task_id`` or ``account``, in lower case.
-        span: Which part of the past.
-        limit: How many at most; None for all.
-        source: ``subgraph`` or ``logs``; None for the network's.
-    """
-    past, most = Past(session, source), to_limit(limit)
+
+def of_worker(session: Session, worker: str, values: Mapping[str, Any]) -> Listed:
+    """Contributions of a worker, newest first; ``values`` are those of ``ChildFilters``."""
+    past = Past(session, values.get("source"))
+    span = past.span(values.get("since"), values.get("until"))
+    return _find(past, {"account": worker.lower()}, span, to_limit(values.get("limit")))
+
+
+def _find(past: Past, where: Mapping[str, Any], span: Span, most: int | None) -> Listed:
+    session = past.session
     held: dict[str, list[Any]] = {name: [] for name in ("task_id", "worker", "contributed_at", "tx_hash")}
     left_out = 0
     enough = None if most is None else most + 1
@@ -42,7 +41,7 @@ def find_contributions(
     more = most is not None and len(held["task_id"]) > most
     columns = {name: values[:most] for name, values in held.items()}
     found = Listed("contribution", columns, left_out, source=past.source.name)
-    found.total, found.remark = (None, _MORE) if more else (len(found), "")
+    found.more, found.total = more, None if more else len(found)
     pairs = list(zip(columns["task_id"], columns["worker"], strict=True))
     ids, workers = list(dict.fromkeys(columns["task_id"])), list(dict.fromkeys(columns["worker"]))
     contributions, seen, scores = session.together(

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from iexec_lab.client.market.details import one_row
 from iexec_lab.client.market.filters import DealListFilters
-from iexec_lab.client.market.listing import NEWEST, Listed, completed, listed, to_limit, whose
+from iexec_lab.client.market.listing import (
+    NEWEST,
+    Listed,
+    Past,
+    completed,
+    listed,
+    to_limit,
+    whose,
+    without,
+)
 from iexec_lab.client.options import declared
+from iexec_lab.client.what_is import not_found
 from iexec_lab.errors import CallError, SubgraphError, ValidationError
 from iexec_lab.ethereum.calls import Call, attempt
 from iexec_lab.ethereum.contracts import HUB
@@ -52,7 +63,7 @@ _AT_MARKET: Final[Mapping[str, str]] = {
 _COUNTS: Final = ("category", "tasks", "trust", "first_index", "worker_stake_nrlc", "scheduler_reward_ratio")
 
 
-def find_deals(
+def list_deals(
     session: Session, values: Mapping[str, Any], *, page: int | None = None, page_size: int = 20
 ) -> Listed:
     """A list of deals.
@@ -91,6 +102,21 @@ def find_deals(
         return found
 
 
+def associated(session: Session, deal_id: str, values: Mapping[str, Any]) -> Listed:
+    """The other deals of the same request order, newest first.
+
+    Raises:
+        ObjectNotFoundError: The history has no such deal.
+    """
+    row = one_row(Past(session, values.get("source")), "deals", {"deal_id": deal_id.lower()})
+    if not row:
+        raise not_found(session, "deal", deal_id)
+    limit = to_limit(values.get("limit"))
+    more = {"requestorder_hash": row["requestorder_hash"], "limit": None if limit is None else limit + 1}
+    found = listed(session, "deal", {**values, **more})
+    return without(found, "deal_id", deal_id.lower(), limit)
+
+
 def _at_market(session: Session, values: Mapping[str, Any], page: int | None, page_size: int) -> Listed:
     market = session.market
     mine = whose(session, values, everybody=bool(values.get("all")))
@@ -101,9 +127,8 @@ def _at_market(session: Session, values: Mapping[str, Any], page: int | None, pa
     else:
         found = market.deals_all(limit=to_limit(values.get("limit")), **filters)
     _add_deadlines(session, found.deals)
-    more = found.count > len(found.deals) + found.left_out
-    remark = f"{found.count} in all: a larger limit shows them" if more and page is None else ""
-    rows = Listed("past_deal", from_market(found.deals), found.left_out, found.count, remark, MARKET)
+    more = page is None and found.count > len(found.deals) + found.left_out
+    rows = Listed("past_deal", from_market(found.deals), found.left_out, found.count, more, source=MARKET)
     return completed(lambda: 0, "deal", rows)
 
 
@@ -152,9 +177,7 @@ def _add_deadlines(session: Session, deals: Sequence[DealRow]) -> None:
     try:
         ratio, categories = session.together(
             lambda: hub.ratios.final,
-            lambda: attempt(
-                hub.rpc, [Call(hub.address, HUB.viewCategory, (number,)) for number in numbers]
-            ),
+            lambda: attempt(hub.rpc, [Call(hub.address, HUB.viewCategory, (number,)) for number in numbers]),
         )
     except CallError:
         return

@@ -12,11 +12,13 @@ from iexec_lab.client.market.wanted import STATUS_OF_DEAL, deal_status
 from iexec_lab.errors import CallError, ServiceError
 from iexec_lab.ethereum.calls import Call, attempt, read
 from iexec_lab.ethereum.contracts import APP, DATASET, REGISTRY, WORKERPOOL
+from iexec_lab.history.source import Span
 from iexec_lab.protocol import NULL_ADDRESS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
+    from iexec_lab.client.jobs.status import JobDeal
     from iexec_lab.client.session import Session
 
 MOST: Final = 100_000
@@ -91,16 +93,33 @@ _OF_TASK: Final = (
 
 
 def of_tasks(
-    session: Session, deal_id: str, tasks: Iterable[str], source: str | None = None
-) -> dict[str, dict[str, Any]]:
-    """Event times of tasks of one deal, by task id; those not initialised have none."""
-    wanted, past = set(tasks), Past(session, source)
-    found = {}
-    for page in past.source.pages("tasks", where={"deal_id": deal_id.lower()}):
-        for row, task_id in enumerate(page["task_id"]):
-            if task_id in wanted:
+    session: Session, held: JobDeal, rows: Sequence[dict[str, Any]], source: str | None = None
+) -> list[dict[str, Any]]:
+    """Tasks of one deal as ``task show`` has them, with details; those not initialised have no times."""
+    deal, past, wanted = held.deal, Past(session, source), {row["taskid"] for row in rows}
+
+    def times() -> dict[str, dict[str, Any]]:
+        where = {"deal_id": held.deal_id, **({"task_id": [*wanted]} if len(wanted) == 1 else {})}
+        found = {}
+        for page in past.source.pages("tasks", Span(deal.start_time), where):
+            for row, task_id in enumerate(page["task_id"]):
                 found[task_id] = {name: _plain(name, page[name][row]) for name in _OF_TASK}
-    return {task_id: found.get(task_id) or dict.fromkeys(_OF_TASK) for task_id in wanted}
+        return found
+
+    found, categories = session.together(times, lambda: session.hub.categories([deal.category]))
+    terms = {
+        "app": deal.app.pointer,
+        "dataset": deal.dataset.pointer,
+        "workerpool": deal.workerpool.pointer,
+        "requester": deal.requester,
+        "beneficiary": deal.beneficiary,
+        "callback": deal.callback,
+        "category": deal.category,
+        "category_name": categories[deal.category].name,
+        "tag_hex": deal.tag,
+    }
+    nothing = dict.fromkeys(_OF_TASK)
+    return [{**row, "details": {**found.get(row["taskid"], nothing), **terms}} for row in rows]
 
 
 def _plain(name: str, value: Any) -> Any:
@@ -108,9 +127,7 @@ def _plain(name: str, value: Any) -> Any:
     return str(value) if name.endswith("_nrlc") and value is not None else value
 
 
-def of_asset(
-    session: Session, kind: str, address: str, source: str | None = None
-) -> dict[str, Any]:
+def of_asset(session: Session, kind: str, address: str, source: str | None = None) -> dict[str, Any]:
     """Details of an app, dataset or workerpool."""
     past = Past(session, source)
     row, orders, used = session.together(
@@ -124,9 +141,9 @@ def of_asset(
 
 def _open_orders(session: Session, kind: str, address: str) -> int | None:
     """How many orders are open to somebody; None when the market does not answer."""
-    anybody = dict.fromkeys({*_KINDS, "requester"} - {kind}, "any")
+    filters: dict[str, Any] = {**dict.fromkeys((*_KINDS, "requester"), "any"), kind: address}
     try:
-        return session.market.orderbook(f"{kind}order", page_size=10, **{**anybody, kind: address}).count
+        return session.market.orderbook(f"{kind}order", page_size=10, **filters).count
     except ServiceError:
         return None
 

@@ -24,22 +24,30 @@ def _order(kind: str) -> Opt:
     return Opt(f"{kind}order", f"only deals of this {kind}order", shows="hash")
 
 
-class ListFilters(TypedDict, total=False):
-    """What every list takes."""
+class EventFilters(TypedDict, total=False):
+    """Filters of what happened to one deal, task or asset."""
+
+    source: Annotated[
+        str | None, Opt("name", 'where it is read: "subgraph" or "logs" (the node)', shows="name")
+    ]
+
+
+class ChildFilters(EventFilters, total=False):
+    """Filters of what belongs to one thing: the deals of an app, the contributions of a worker."""
 
     since: Annotated[Any, Opt("text", "from then on", MOMENTS, MOMENTS, shows="moment")]
     until: Annotated[Any, Opt("text", "before then", "as ``since``", "as --since", shows="moment")]
-    limit: Annotated[
-        int | None, Opt("integer", "how many rows", "None for all", default=ROWS, shows="count")
-    ]
+    limit: Annotated[int | None, Opt("integer", "how many rows", "None for all", default=ROWS, shows="count")]
+
+
+class ListFilters(ChildFilters, total=False):
+    """What every list takes."""
+
     sort: Annotated[
         str | None,
         Opt("name", "newest (default), oldest, or a column, largest first", shows="column"),
     ]
     ascending: Annotated[bool, Opt("flag", "with a column to sort by: smallest first", default=False)]
-    source: Annotated[
-        str | None, Opt("name", 'where it is read: "subgraph" or "logs" (the node)', shows="name")
-    ]
 
 
 class DealListFilters(ListFilters, total=False):
@@ -92,14 +100,6 @@ class AssetListFilters(ListFilters, total=False):
     name: Annotated[str | None, Opt("text", "only those with this text in the name", "in any case")]
     used_since: Annotated[
         Any, Opt("text", "only those used from then on", "as ``since``", "as --since", shows="moment")
-    ]
-
-
-class EventFilters(TypedDict, total=False):
-    """Filters of the events of a deal or a task."""
-
-    source: Annotated[
-        str | None, Opt("name", 'where it is read: "subgraph" or "logs" (the node)', shows="name")
     ]
 
 

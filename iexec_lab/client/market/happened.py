@@ -69,7 +69,6 @@ def _listed(table: str, pages: Iterable[Page], past: Past) -> Listed:
     return Listed(TABLES[table], sorted_, left_out, len(order), source=past.source.name)
 
 
-
 def asset_transfers(session: Session, kind: str, address: str, source: str | None = None) -> Listed:
     """Who owned an app, dataset or workerpool: its transfers, in the order of the chain; the first made it.
 

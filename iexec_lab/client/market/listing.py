@@ -6,7 +6,7 @@ is its limit, not the market.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.client.market import wanted as meaning
@@ -14,7 +14,7 @@ from iexec_lab.client.market.filters import LISTS
 from iexec_lab.client.options import declared
 from iexec_lab.errors import ValidationError
 from iexec_lab.history.moments import to_span
-from iexec_lab.history.source import Page, Span, open_source
+from iexec_lab.history.source import Span, open_source
 from iexec_lab.history.tables import DECODED, MOMENT, TABLES
 from iexec_lab.history.tables import columns as columns_of
 from iexec_lab.plain_text import plain
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 NEWEST, OLDEST, PERTINENT = "newest", "oldest", "pertinent"
 FORTNIGHT: Final = 14 * 86_400
 """How long ago an app or a workerpool was used at most that the public explorer calls pertinent, seconds."""
-_MORE = "there are more: a larger limit shows them"
 _SPARE: Final = 4  # how many times its length a list that is being ordered may grow before it is cut
 
 
@@ -45,6 +44,7 @@ class Listed:
         columns: The rows.
         left_out: Rows of the source that could not be believed.
         total: How many rows there are in all, when that is known.
+        more: There are more rows than asked for.
         remark: A sentence that belongs below.
         source: Where it was read.
     """
@@ -53,9 +53,9 @@ class Listed:
     columns: dict[str, list[Any]]
     left_out: int = 0
     total: int | None = None
+    more: bool = False
     remark: str = ""
     source: str = ""
-    single: bool = field(default=False)
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))
@@ -71,6 +71,12 @@ class Listed:
         ]
         return [dict(zip(names, row, strict=True)) for row in zip(*texts, strict=True)]
 
+    @property
+    def about_more(self) -> str:
+        """What is said below a list that was cut."""
+        count = "" if self.total is None else f"{self.total} in all: "
+        return f"{count or 'there are more: '}a larger limit shows them"
+
     def draw(self, session: Session) -> pd.DataFrame:
         """The list as a frame; ``attrs`` has ``source``, and ``total`` where it is known."""
         from iexec_lab import frames
@@ -80,9 +86,10 @@ class Listed:
             about["total"] = self.total
         if self.left_out:
             about["left_out"] = self.left_out
-        if self.remark:
-            about["remark"] = self.remark
-        return frames.from_columns(self.kind, self.columns, single=self.single, **about)
+        remark = "; ".join(filter(None, [self.remark, self.about_more if self.more else ""]))
+        if remark:
+            about["remark"] = remark
+        return frames.from_columns(self.kind, self.columns, **about)
 
 
 class Past:
@@ -144,9 +151,7 @@ def listed(session: Session, noun: str, values: Mapping[str, Any]) -> Listed:
     if status is not None:
         meaning.with_status(wanted, noun, status, past.now)
     span = past.span(since, until)
-    found = gather(
-        past, table, span, wanted, limit=to_limit(limit), order=order, ascending=bool(ascending)
-    )
+    found = gather(past, table, span, wanted, limit=to_limit(limit), order=order, ascending=bool(ascending))
     return completed(past.now, noun, found)
 
 
@@ -218,13 +223,13 @@ def gather(
         columns, _ = _best(columns, table, order, limit, ascending=ascending)
         more = limit is not None and seen > limit
     total = None if more and by_moment else seen
-    return Listed(TABLES[table], columns, left_out, total, _MORE if more else "", past.source.name)
+    return Listed(TABLES[table], columns, left_out, total, more, source=past.source.name)
 
 
 def _best(
     columns: dict[str, list[Any]], table: str, order: str, limit: int | None, *, ascending: bool
 ) -> tuple[dict[str, list[Any]], int]:
-    """The first rows in the order of a column; rows without a value come last, the newest first among equals."""
+    """The first rows by a column; those without a value come last, the newest first among equals."""
     values, moments = columns["usage_count" if order == PERTINENT else order], columns[MOMENT[table]]
     have = [row for row, value in enumerate(values) if value is not None]
     lack = [row for row, value in enumerate(values) if value is None]
@@ -264,4 +269,14 @@ def completed(now: Callable[[], int], noun: str, found: Listed) -> Listed:
         columns["status"] = [
             of_task(*pair) for pair in zip(columns["status"], columns["final_deadline"], strict=True)
         ]
+    return found
+
+
+def without(found: Listed, name: str, value: Any, limit: int | None) -> Listed:
+    """The list without the row that has this value; at most ``limit`` rows."""
+    rows = [row for row, held in enumerate(found.columns[name]) if held != value]
+    if found.total is not None:
+        found.total -= len(found) - len(rows)
+    found.columns = {key: [values[row] for row in rows[:limit]] for key, values in found.columns.items()}
+    found.more = limit is not None and len(rows) > limit
     return found

@@ -56,7 +56,7 @@ class Wanted(NamedTuple):
 
 
 def deal_status(now: int) -> Callable[..., str | None]:
-    """The status of a deal at a time of the chain's clock: a word of ``DEAL_STATUSES``, None where unknown."""
+    """The status of a deal at a time of the chain: a word of ``DEAL_STATUSES``, None where it is unknown."""
 
     def of(tasks: int, completed: int | None, claimed: int | None, final: int | None) -> str | None:
         if completed is None or claimed is None:
@@ -138,7 +138,9 @@ def with_status(wanted: Wanted, noun: str, word: Any, now: Callable[[], int]) ->
     text = str(word).lower()
     text = text if noun == "deal" else _EXPLORER.get(text, text)
     if text not in known:
-        raise ValidationError(f"No {noun} has the status {plain(word, 40)}", hint=f"One of: {', '.join(known)}.")
+        raise ValidationError(
+            f"No {noun} has the status {plain(word, 40)}", hint=f"One of: {', '.join(known)}."
+        )
     if noun == "deal":
         of_deal = deal_status(now())
         wanted.tests.append(Test(STATUS_OF_DEAL, lambda *held: of_deal(*held) == text))

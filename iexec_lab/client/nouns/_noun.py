@@ -56,6 +56,16 @@ class Frame(NamedTuple):
         return frames.build(kind, found, single=self.rows is None, **about)
 
 
+def detailed(kind: str) -> Callable[[Any], str]:
+    """The kind of facts that may have ``details``: ``task``, or ``task_details``."""
+
+    def of(facts: Any) -> str:
+        row = facts if isinstance(facts, dict) else next(iter(facts), {})
+        return f"{kind}_details" if "details" in row else kind
+
+    return of
+
+
 class Noun:
     """A noun of ``lab``: its verbs are its public methods; they share the session."""
 
