@@ -126,6 +126,7 @@ _OFFICIAL: dict[str, Shape] = {
     "app.request_execution": _named("orderHash"),
     "category.create": _only("catid", "txHash"),
     "category.list": _named("categories"),
+    "category.show": _only("index", "category"),
     "dataset.list": _rows("datasets"),
     "dataset.publish_file": lambda facts: {**facts, "price": str(facts["price"])},
     "deal.claim": _only("claimed", "transactions"),

@@ -58,7 +58,7 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
             scheduler_reward_ratio:count=workerpool.schedulerRewardRatioPolicy
             registry:address=workerpool.registry api_url:text=apiUrl ens:text""",
         "category": """category:count=index name:text=category.name description:text=category.description
-            work_clock_seconds:count=category.workClockTimeRef""",
+            work_clock_seconds:count=category.workClockTimeRef deadline_seconds:count=deadline""",
         "apporder": f"""order_hash:hash=orderHash app:address=order.app app_price_nrlc:nrlc=order.appprice
             {_PUBLISHED} tag:tag=order.tag tag_hex:hash=order.tag
             dataset_restrict:anyone=order.datasetrestrict workerpool_restrict:anyone=order.workerpoolrestrict
