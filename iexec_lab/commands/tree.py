@@ -171,6 +171,7 @@ NOUNS: dict[str, str] = {
     "orderbook": "what is for sale, and what is wanted",
     "deal": "agreements and their tasks",
     "task": "follow, download, debug a task",
+    "history": "what happened on the market, at any size",
     "storage": "where results are stored",
     "result": "keys and decryption of results",
     "category": "sizes of tasks",

@@ -6,13 +6,16 @@ that a cursor is a moment and nothing is missing or twice. A second with more ro
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, Final
 
+from iexec_lab.errors import ApiError, SubgraphError
 from iexec_lab.history import graph_values as v
+from iexec_lab.history.derived import cut, orders, transfers
 from iexec_lab.history.filters import checked
 from iexec_lab.history.graph_rows import DEALS, ENTITIES, EVENTS, TASKS, Listed, read_page
 from iexec_lab.history.pages import in_order, merged, sorted_pages
-from iexec_lab.history.source import Block, Page, Span
+from iexec_lab.history.records import Block, Page, Span
 from iexec_lab.services.subgraph import PAGE, Subgraph
 
 if TYPE_CHECKING:
@@ -20,11 +23,13 @@ if TYPE_CHECKING:
 
 _META: Final = "{ _meta { block { number hash timestamp } } }"
 _META_SHORT: Final = "{ _meta { block { number } } }"
-_NEXT_BLOCK: Final = """query next($number: BigInt!, $order: OrderDirection!, $where: Transaction_filter!) {
+_NEXT_BLOCK: Final = """query next($order: OrderDirection!, $where: Transaction_filter!) {
   rows: transactions(first: 1, orderBy: blockNumber, orderDirection: $order, where: $where) {
-    blockNumber timestamp
+    id blockNumber timestamp
   }
 }"""
+_PAUSES: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # seconds
+_BUSY: Final = frozenset({429, 502, 503, 504})
 _SPARE: Final = 50  # rows beyond a limit, for those of the last second
 _IN_AT_ONCE: Final = 100  # deals whose tasks are asked for together
 
@@ -55,8 +60,6 @@ class SubgraphSource:
         return "SubgraphSource()"
 
     def head(self) -> Block:
-        from iexec_lab.errors import SubgraphError
-
         try:
             found = self.subgraph.query(_META)
         except SubgraphError:  # older ones tell neither hash nor time
@@ -64,32 +67,35 @@ class SubgraphSource:
         try:
             block = found["_meta"]["block"]
             number = v.count(block["number"])
-            time = block.get("timestamp")
+            told_time = block.get("timestamp")
             digest = block.get("hash")
-            told = 0 if time is None else v.moment(time)
-            return Block(number, told or self._newest(number), "" if digest is None else v.word(digest))
+            told = 0 if told_time is None else v.moment(told_time)
+            return Block(
+                number,
+                told or self._transaction({"blockNumber_lte": str(number)}, "desc").time,
+                "" if digest is None else v.word(digest),
+            )
         except (KeyError, TypeError, ValueError, AttributeError):
             raise self.subgraph.malformed() from None
-
-    def _newest(self, number: int) -> int:
-        return self._transaction({"blockNumber_lte": str(number)}, "desc", number).time
 
     def block(self, number: int) -> Block:
         head = self.head()
         if number >= head.number:
             return head
-        found = self._transaction({"blockNumber_gte": str(number)}, "asc", number)
+        found = self._transaction({"blockNumber_gte": str(number)}, "asc")
         return Block(number, found.time or head.time)
 
-    def _transaction(self, where: Mapping[str, str], order: str, number: int) -> Block:
-        variables = {"number": str(number), "order": order, "where": where}
-        rows = self.subgraph.query(_NEXT_BLOCK, variables).get("rows")
+    def anchor(self, number: int) -> Block:
+        """The block of the last transaction up to that number; its hash stands for the block's own."""
+        return self._transaction({"blockNumber_lte": str(number)}, "desc")
+
+    def _transaction(self, where: Mapping[str, str], order: str) -> Block:
+        rows = self.subgraph.query(_NEXT_BLOCK, {"order": order, "where": where}).get("rows")
         try:
-            return (
-                Block(v.count(rows[0]["blockNumber"]), v.moment(rows[0]["timestamp"]))
-                if rows
-                else Block(0, 0)
-            )
+            if not rows:
+                return Block(0, 0)
+            row = rows[0]
+            return Block(v.count(row["blockNumber"]), v.moment(row["timestamp"]), v.word(row["id"]))
         except (KeyError, TypeError, ValueError):
             raise self.subgraph.malformed() from None
 
@@ -103,8 +109,6 @@ class SubgraphSource:
         limit: int | None = None,
     ) -> Iterator[Page]:
         """As ``Source.pages``."""
-        from iexec_lab.history.derived import cut, orders, transfers
-
         wanted = checked(table, where)
         pages: Iterator[Page]
         some = limit if wanted.keys() <= _OF_DEAL.keys() else None  # what is sifted here needs whole pages
@@ -241,10 +245,21 @@ class SubgraphSource:
 
     def _ask(self, text: str, where: Mapping[str, Any], first: int, order: str) -> list[Any]:
         variables = {"where": where, "first": first, "order": order}
-        rows = self.subgraph.query(text, variables).get("rows")
+        rows = self._patiently(text, variables).get("rows")
         if not isinstance(rows, list) or len(rows) > first:
             raise self.subgraph.malformed()
         return rows
+
+    def _patiently(self, text: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer; a subgraph that limits requests, or is overloaded, is asked again after a while."""
+        for pause in _PAUSES:
+            try:
+                return self.subgraph.query(text, variables)
+            except (ApiError, SubgraphError) as error:
+                if error.status not in _BUSY:
+                    raise
+                time.sleep(pause)
+        return self.subgraph.query(text, variables)
 
 
 def _query(listed: Listed, order_by: str) -> str:
