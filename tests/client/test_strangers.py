@@ -112,7 +112,7 @@ def test_an_order(kind, data, world):
 def test_deals(data, world):
     lab = world.says(data.draw(mutated(world.deals)))
     with suppress(IexecError):
-        drawn(fetch(lab, "deal.list"), "deal")
+        drawn(fetch(lab, "deal.list", source="market"), "listed_deal")
 
 
 @given(data=st.data())

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 NEWEST, OLDEST, PERTINENT = "newest", "oldest", "pertinent"
 FORTNIGHT: Final = 14 * 86_400
 """How long ago an app or a workerpool was used at most that the public explorer calls pertinent, seconds."""
+TASK_PRICE: Final = "task_price_nrlc"
 _SPARE: Final = 4  # how many times its length a list that is being ordered may grow before it is cut
 
 
@@ -175,13 +176,14 @@ def _order(table: str, sort: Any) -> str:
         ValidationError: There is no such column.
     """
     word = NEWEST if sort is None else str(sort).lower()
-    known = {NEWEST, OLDEST, *columns_of(table), *_rlc(columns_of(table))}
+    names = (*columns_of(table), *((TASK_PRICE,) if table == "deals" else ()))
+    known = {NEWEST, OLDEST, *names, *_rlc(names)}
     if "usage_count" in known:
         known.add(PERTINENT)
     if word not in known:
         raise ValidationError(
             f"A list of {table} cannot be sorted by {plain(sort, 40)}",
-            hint=f"Use newest, oldest or a column: {', '.join(columns_of(table))}.",
+            hint=f"Use newest, oldest or a column: {', '.join(names)}.",
         )
     return f"{word.removesuffix('_rlc')}_nrlc" if word.endswith("_rlc") else word
 
@@ -230,7 +232,11 @@ def _best(
     columns: dict[str, list[Any]], table: str, order: str, limit: int | None, *, ascending: bool
 ) -> tuple[dict[str, list[Any]], int]:
     """The first rows by a column; those without a value come last, the newest first among equals."""
-    values, moments = columns["usage_count" if order == PERTINENT else order], columns[MOMENT[table]]
+    moments = columns[MOMENT[table]]
+    if order == TASK_PRICE:
+        values: Sequence[Any] = task_prices(columns)
+    else:
+        values = columns["usage_count" if order == PERTINENT else order]
     have = [row for row, value in enumerate(values) if value is not None]
     lack = [row for row, value in enumerate(values) if value is None]
     have.sort(key=lambda row: -(moments[row] or 0))
@@ -251,6 +257,12 @@ def _key(values: Sequence[Any]) -> Callable[[int], Any]:
     return key
 
 
+def task_prices(columns: Mapping[str, list[Any]]) -> list[int | None]:
+    """What one task of each deal costs, nRLC."""
+    prices = [columns[f"{kind}_price_nrlc"] for kind in ("app", "dataset", "workerpool")]
+    return [None if None in row else sum(row) for row in zip(*prices, strict=True)]
+
+
 def completed(now: Callable[[], int], noun: str, found: Listed) -> Listed:
     """The list with what follows from its columns: status, price of a task, tags in words."""
     columns = found.columns
@@ -258,8 +270,7 @@ def completed(now: Callable[[], int], noun: str, found: Listed) -> Listed:
         columns["tag"] = columns["tag_hex"]
     if noun == "deal":
         found.kind = "listed_deal"
-        prices = [columns[f"{kind}_price_nrlc"] for kind in ("app", "dataset", "workerpool")]
-        columns["task_price_nrlc"] = [None if None in row else sum(row) for row in zip(*prices, strict=True)]
+        columns[TASK_PRICE] = task_prices(columns)
         known = any(value is not None for value in columns["completed"])
         of_deal = meaning.deal_status(now() if known else 0)
         looked = [columns[name] for name in meaning.STATUS_OF_DEAL]
