@@ -74,7 +74,7 @@ class Deals(Noun):
 
         Returns:
             DataFrame, one row: the terms, prices in nRLC (``app_price_nrlc`` ...), times in UTC, and
-                ``tasks``, the list of task ids; with ``watch`` also how many ``completed`` and ``failed``.
+                ``tasks`` (how many), their ``task_ids``; with ``watch`` also ``completed`` and ``failed``.
 
         Raises:
             ObjectNotFoundError: No such deal.
@@ -118,7 +118,7 @@ class Deals(Noun):
         """The tasks of a deal as they are now.
 
         Returns:
-            DataFrame, one row per task: ``task_id``, ``index``, ``status``, ``location`` of the result,
+            DataFrame, one row per task: ``task_id``, ``task_index``, ``status``, ``location`` of the result,
                 ``datasets`` that it had ...
 
         Raises:
@@ -166,7 +166,7 @@ class Deals(Noun):
         """Get back the price of all tasks that nobody finished before the deadline.
 
         Returns:
-            DataFrame, one row per task: ``deal_id``, ``index``, ``task_id``, ``tx_hash``.
+            DataFrame, one row per task: ``deal_id``, ``task_index``, ``task_id``, ``tx_hash``.
 
         Raises:
             ObjectNotFoundError: No such deal.
@@ -192,7 +192,7 @@ class Deals(Noun):
         """Get back the price of all late tasks of all deals that the wallet paid for, as ``jobs`` shows them.
 
         Returns:
-            DataFrame, one row per task: ``deal_id``, ``index``, ``task_id``, ``tx_hash``.
+            DataFrame, one row per task: ``deal_id``, ``task_index``, ``task_id``, ``tx_hash``.
 
         Raises:
             WalletError: There is no wallet.
