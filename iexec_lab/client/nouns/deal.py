@@ -78,7 +78,7 @@ class Deals(Noun):
 
         Returns:
             DataFrame, one row: the terms, prices in nRLC (``app_price_nrlc`` ...), times in UTC, and
-                ``tasks``, the list of task ids; with ``watch`` also how many ``completed`` and ``failed``.
+                ``tasks`` (how many), their ``task_ids``; with ``watch`` also ``completed`` and ``failed``.
 
         Raises:
             ObjectNotFoundError: No such deal.
@@ -138,7 +138,7 @@ class Deals(Noun):
                 how long it took, and rewards and seizes, from the history.
 
         Returns:
-            DataFrame, one row per task: ``task_id``, ``index``, ``status``, ``location`` of the result,
+            DataFrame, one row per task: ``task_id``, ``task_index``, ``status``, ``location`` of the result,
                 ``datasets`` that it had ...
 
         Raises:
@@ -194,7 +194,7 @@ class Deals(Noun):
         """Get back the price of all tasks that nobody finished before the deadline.
 
         Returns:
-            DataFrame, one row per task: ``deal_id``, ``index``, ``task_id``, ``tx_hash``.
+            DataFrame, one row per task: ``deal_id``, ``task_index``, ``task_id``, ``tx_hash``.
 
         Raises:
             ObjectNotFoundError: No such deal.
@@ -220,7 +220,7 @@ class Deals(Noun):
         """Get back the price of all late tasks of all deals that the wallet paid for, as ``jobs`` shows them.
 
         Returns:
-            DataFrame, one row per task: ``deal_id``, ``index``, ``task_id``, ``tx_hash``.
+            DataFrame, one row per task: ``deal_id``, ``task_index``, ``task_id``, ``tx_hash``.
 
         Raises:
             WalletError: There is no wallet.

@@ -323,7 +323,7 @@ class Tasks(Noun):
         """What the app wrote on each worker; the wallet must be the requester.
 
         Returns:
-            DataFrame, one row per worker: ``task_id``, ``index``, ``worker``, ``stdout``, ``stderr``.
+            DataFrame, one row per worker: ``task_id``, ``task_index``, ``worker``, ``stdout``, ``stderr``.
 
         Raises:
             ObjectNotFoundError: No such task.

@@ -37,7 +37,7 @@ def test_show_is_the_official_json(lab, job):
 def test_show_as_a_row(lab, job):
     row = lab.deal.show(job.deal_id).iloc[0]
     assert row["workerpool_price_nrlc"] == 10**8
-    assert row["size"] == 2
+    assert row["tasks"] == 2
     assert row["requester"] == lab.session.address
     assert (row["final_deadline"] - row["started_at"]).total_seconds() == 3000
 
