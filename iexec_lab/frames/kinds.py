@@ -39,10 +39,13 @@ def _anyone(value: Any) -> str | None:
     return None if address == NULL_ADDRESS else address
 
 
-def _text(value: Any) -> str:
-    text = value if isinstance(value, str) else str(value)
-    # Half of a surrogate pair is not text: neither Arrow nor a terminal takes it.
+def whole_text(text: str) -> str:
+    """The text; half of a surrogate pair, which neither Arrow nor a terminal takes, is replaced."""
     return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _text(value: Any) -> str:
+    return whole_text(value if isinstance(value, str) else str(value))
 
 
 def _hash(value: Any) -> str:
@@ -75,6 +78,11 @@ def _tag(value: str) -> str | None:
         return None
 
 
+def _words(value: Any) -> str:
+    text = _text(value)
+    return "" if text == "none" else text
+
+
 _ORDER_STATUSES = ("open", "filled", "canceled", "dead")
 _TASK_STATUSES = (*TASK_STATUSES[:COMPLETED], TIMEOUT, *TASK_STATUSES[COMPLETED:])
 
@@ -83,6 +91,7 @@ KINDS: Mapping[str, Kind] = {
     "nrlc": Kind(to_number, "object"),
     "wei": Kind(to_number, "object"),
     "count": Kind(to_number, "Int64"),
+    "share": Kind(float, "float64"),
     "flag": Kind(_flag, "boolean"),
     "text": Kind(_text, None),
     "address": Kind(to_address, None),
@@ -90,9 +99,11 @@ KINDS: Mapping[str, Kind] = {
     "hash": Kind(_hash, None),
     "word": Kind(_word, None),
     "tag": Kind(_tag, None),
+    "words": Kind(_words, None),
     "object": Kind(lambda value: value, "object"),
     "time": Kind(to_moment, "datetime64[us, UTC]"),
     "order_status": Kind(_one_of(_ORDER_STATUSES), "category", _ORDER_STATUSES),
     "task_status": Kind(_one_of(_TASK_STATUSES), "category", _TASK_STATUSES),
 }
-"""Missing is None in object columns, pandas' NA elsewhere; ``anyone`` and ``word`` read zero as missing."""
+"""Missing is None in object columns, pandas' NA elsewhere; ``anyone`` and ``word`` read zero as missing.
+``tag`` reads the bits of a tag, ``words`` the words of one."""

@@ -26,7 +26,7 @@ def follow(stream: Stream) -> None:
         while stream.goes_on:
             is_stale = stream.next_within(_WAIT) is not None or is_stale
             now = time.monotonic()
-            if is_stale and now - drawn >= _INTERVAL:
+            if (is_stale or stream.is_old) and now - drawn >= _INTERVAL:
                 handle.update(stream.frame)
                 drawn, is_stale = now, False
     handle.update(Followed(stream.changes, time.monotonic() - started))

@@ -180,8 +180,8 @@ def end_when_given_up(handle, app):
     lab = connect(handle, LocalSigner(handle.users[3].key))
 
     def given_up():
-        for deal in facts(lab, "deal.list", app=app).deals:
-            [task] = lab.deal.task_ids(deal["dealid"])
+        for deal in facts(lab, "deal.list", app=app).rows():
+            [task] = lab.deal.task_ids(deal["deal_id"])
             with suppress(ObjectNotFoundError):  # not begun
                 found = facts(lab, "task.debug", task, logs=True)
                 if cause(found.get("offchainData", {}).get("replicates", [])) and found.get("appLogs"):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from iexec_lab.client.matching.run_options import ExecutionOptions, RunOptions
 from iexec_lab.client.options import on_a_line
-from iexec_lab.commands import asset_commands
+from iexec_lab.commands import asset_commands, list_commands
 from iexec_lab.commands.context import address_of
 from iexec_lab.commands.dry_run import planned
 from iexec_lab.commands.handlers import calling, done, given
@@ -114,6 +114,7 @@ COMMANDS = (
     ),
     asset_commands.deploy("app"),
     asset_commands.show("app"),
+    *list_commands.of_asset("app"),
     asset_commands.count("app"),
     Command(
         ("app", "run"),
