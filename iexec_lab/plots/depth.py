@@ -100,7 +100,7 @@ def _count(axes: Any, drawn: Sequence[tuple[int, int, int]]) -> None:
         style.numbers(axes.yaxis)
     else:
         style.numbers(axes.yaxis, whole=True)
-    axes.set_ylim(0, style.real(max(max(total for _, _, total in drawn), 1)) * 1.06)
+    axes.set_ylim(0, style.real(max(*(total for _, _, total in drawn), 1)) * 1.06)
 
 
 def _side(book: Any) -> _Side:
