@@ -148,8 +148,13 @@ def post(
 
 def is_throttled(code: Any, message: str) -> bool:
     """Is this JSON-RPC error the node's way of saying "too fast"?"""
+    return code in _RETRY_CODES or says_too_fast(message)
+
+
+def says_too_fast(message: str) -> bool:
+    """The same by the words alone: some codes also mean that too much was asked for at once."""
     lowered = message.lower()
-    return code in _RETRY_CODES or "rate limit" in lowered or "too many requests" in lowered
+    return any(words in lowered for words in ("rate limit", "too many requests", "answered 429"))
 
 
 def fault_of(answer: Any, shown: str) -> RpcFault | None:

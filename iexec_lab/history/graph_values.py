@@ -34,7 +34,7 @@ def count(value: Any) -> int:
 
 
 def amount(value: Any) -> int:
-    """nRLC from an integer of nRLC in decimal text."""
+    """NRLC from an integer of nRLC in decimal text."""
     if not isinstance(value, str) or not value.isascii() or not value.isdecimal() or len(value) > 38:
         raise ValueError("not an amount of nRLC")
     return int(value)
@@ -48,7 +48,7 @@ def rlc(text: Any) -> int:
         raise ValueError("not an amount of RLC")
     whole, fraction, exponent = found[1], found[2] or "", int(found[3] or 0)
     shift = 9 + exponent - len(fraction)
-    number = int(whole + fraction)
+    number: int = int(whole + fraction)
     if shift >= 0:
         number *= 10**shift
     else:

@@ -76,6 +76,9 @@ class Source(Protocol):
     def block(self, number: int) -> Block:
         """A block by its number, or the next one after it that the source knows; never beyond the head."""
 
+    def anchor(self, number: int) -> Block:
+        """The newest block up to that number that this source can tell again; another one after a reorg."""
+
     def pages(
         self,
         table: str,

@@ -1,0 +1,148 @@
+"""A part of the past in memory: as one page, as a DataFrame, or as a Dask frame that reads itself."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Event, Lock
+from typing import TYPE_CHECKING, Any
+
+from iexec_lab.frames import from_columns
+from iexec_lab.history.pages import joined
+from iexec_lab.history.source import Page, Source, Span
+from iexec_lab.history.streams import ROWS_A_PIECE, TOGETHER, Meter, outlook
+from iexec_lab.history.tables import TABLES
+from iexec_lab.libraries import needing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import pandas as pd
+
+    from iexec_lab.history.streams import Progress
+
+PIECEWISE = frozenset({"deals", "tasks", "events", "transfers"})
+"""Tables that are read in pieces of time, side by side."""
+
+
+def to_frame(table: str, page: Page, **attrs: Any) -> pd.DataFrame:
+    """The rows of a page as a DataFrame of the table's schema."""
+    columns: dict[str, Any] = dict(page)
+    if "tag_hex" in columns:
+        columns["tag"] = columns["tag_hex"]
+    if page.left_out:
+        attrs["left_out"] = page.left_out
+    return from_columns(TABLES[table], columns, **attrs)
+
+
+def read(
+    source: Source,
+    table: str,
+    span: Span = Span(),  # noqa: B008 - it cannot be changed
+    where: Mapping[str, Any] | None = None,
+    *,
+    limit: int | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Page:
+    """The rows of a span in the order of their moments; with ``limit`` the newest of them."""
+    meter = Meter(progress)
+    if limit is not None or table not in PIECEWISE or source.name != "subgraph":
+        found = []
+        for page in source.pages(table, span, where, newest_first=limit is not None, limit=limit):
+            meter.add(page.size, 0.0)
+            found.append(page)
+        whole = joined(table, found)
+        return whole.pick(range(whole.size - 1, -1, -1)) if limit is not None else whole
+    end = source.head().time + 1 if span.end is None else span.end
+    pieces = outlook(source, table, span._replace(end=end), where or {})
+    seconds = max(sum(last - first for first, last in pieces), 1)
+    lock, stop = Lock(), Event()
+    done = 0
+
+    def read_piece(piece: tuple[int, int]) -> Page:
+        nonlocal done
+        pages = []
+        for page in source.pages(table, span._replace(start=piece[0], end=piece[1]), where):
+            pages.append(page)
+            with lock:
+                meter.add(page.size, done / seconds)
+            if stop.is_set():
+                break
+        with lock:
+            done += piece[1] - piece[0]
+        return joined(table, pages)
+
+    with ThreadPoolExecutor(TOGETHER, "history") as pool:
+        try:
+            return joined(table, list(pool.map(read_piece, pieces)))
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a worker needs to know to read its part of a Dask frame; nothing else goes with it."""
+
+    source: str
+    url: str
+    hub: str
+    table: str
+    where: tuple[tuple[str, Any], ...]
+    timeout: float
+
+    def __repr__(self) -> str:
+        return f"Reading({self.table!r})"
+
+    def open(self) -> Source:
+        """The source, opened where the worker is."""
+        if self.source == "subgraph":
+            from iexec_lab.history.from_subgraph import SubgraphSource
+
+            return SubgraphSource(self.url, timeout=self.timeout)
+        from iexec_lab.ethereum.rpc import Rpc
+        from iexec_lab.history.from_logs import LogSource
+
+        return LogSource(Rpc(self.url, timeout=self.timeout), self.hub)
+
+
+def partition(piece: tuple[int, int], reading: Reading) -> pd.DataFrame:
+    """The rows of one piece of the past: what a worker does."""
+    pages = list(reading.open().pages(reading.table, Span(*piece), dict(reading.where)))
+    frame = to_frame(reading.table, joined(reading.table, pages))
+    frame.attrs = {}
+    return frame
+
+
+def to_dask(
+    source: Source,
+    reading: Reading,
+    span: Span,
+    *,
+    rows: int = ROWS_A_PIECE,
+) -> Any:
+    """A Dask frame whose partitions are pieces of time, read by the workers when it is computed.
+
+    Raises:
+        LibraryError: Dask is not installed.
+    """
+    with needing("A Dask frame", "dask", "dask[dataframe]"):
+        import dask
+        import dask.dataframe as dd
+    end = source.head().time + 1 if span.end is None else span.end
+    where = dict(reading.where)
+    pieces = outlook(source, reading.table, Span(span.start, end), where, rows) or [(span.start, end)]
+    empty = to_frame(reading.table, joined(reading.table, []))
+    empty.attrs = {}
+    make: Any = dd.from_map
+    # Dask would make text of exact integers, which are Python objects to it.
+    with dask.config.set({"dataframe.convert-string": False}):
+        return make(
+            partition,
+            pieces,
+            reading=reading,
+            meta=empty,
+            enforce_metadata=True,
+            label=f"history-{reading.table}",
+        )
