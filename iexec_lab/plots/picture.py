@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from iexec_lab.plots.twin import Twin
 
-KINDS: Final = (".png", ".svg", ".pdf", ".txt")
+KINDS: Final = (".png", ".svg", ".pdf")
 _DOTS: Final = 200  # of an inch
 _SHOWN: Final = 100  # pixels of an inch on the page: a picture is sharp on a screen with two dots for each
 
@@ -76,7 +76,7 @@ class Picture:
             return figure
 
     def save(self, path: str | PathLike[str]) -> Path:
-        """Write it as ``.png``, ``.svg``, ``.pdf`` or ``.txt``; return the path.
+        """Write it as ``.png``, ``.svg`` or ``.pdf``, over what was there; return the path.
 
         Raises:
             ValidationError: The name ends otherwise.
@@ -84,8 +84,7 @@ class Picture:
             ProjectError: The file cannot be written.
         """
         target = check_name(path)
-        kind = target.suffix.lower()
-        data = f"{self.text()}\n".encode() if kind == ".txt" else self._as(kind[1:])
+        data = self._as(target.suffix.lower()[1:])
         try:
             target.write_bytes(data)
         except OSError as error:

@@ -83,6 +83,11 @@ def short(address: Any) -> str:
     return f"{text[:6]}…{text[-4:]}" if text.startswith("0x") and len(text) in {42, 66} else text
 
 
+def words(name: Any) -> str:
+    """A name of ours as words: ``deal_lock`` is ``deal lock``."""
+    return plain(name).replace("_", " ")
+
+
 def real(value: int) -> float:
     """A number for an axis; beyond what a float holds it is the largest."""
     try:

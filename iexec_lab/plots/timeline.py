@@ -43,18 +43,20 @@ class _Task:
         return f"task {self.index}"
 
 
-def timeline(tasks: Any, *, now: datetime | None = None) -> Picture:
+def timeline(tasks: Any, *, now: datetime | None = None, waiting: int = 0) -> Picture:
     """The tasks of a job as bars from their beginning to their end, those of a worker together.
 
     Args:
         tasks: A frame of ``lab.history.tasks`` or ``lab.task.list``, with the times of events. A task that
             was not begun has no bar; it is counted.
         now: Where the bars of running tasks end; by default the last moment in the frame.
+        waiting: How many more tasks there are that nobody began.
 
     Raises:
         ValidationError: It is no frame of tasks with their times.
     """
-    rows, waiting = _read(tasks, now)
+    rows, without = _read(tasks, now)
+    waiting += without
     notes = [f"{numbered(waiting, 'task')} not begun"] if waiting else []
     if len(rows) <= _MOST_NAMED and any(row.contributed is not None for row in rows):
         notes.append("a white mark is the first contribution")
