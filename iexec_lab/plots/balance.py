@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from iexec_lab.errors import ValidationError
-from iexec_lab.history.exact import held, integers, seconds, texts
+from iexec_lab.history.stats.exact import held, integers, seconds, texts
 from iexec_lab.plots import style
 from iexec_lab.plots.periods import DAY
 from iexec_lab.plots.picture import Picture

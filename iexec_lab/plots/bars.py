@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.errors import ValidationError
-from iexec_lab.history.earned import earnings as earned
-from iexec_lab.history.exact import all_starts, check_every, held, integers, starts, texts
+from iexec_lab.history.stats.earned import earnings as earned
+from iexec_lab.history.stats.exact import all_starts, check_every, held, integers, starts, texts
 from iexec_lab.plots import style
 from iexec_lab.plots.periods import choose, days, lengths, named
 from iexec_lab.plots.picture import Picture

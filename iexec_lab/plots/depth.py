@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.errors import ValidationError
-from iexec_lab.history.exact import held, integers
+from iexec_lab.history.stats.exact import held, integers
 from iexec_lab.plain_text import plain
 from iexec_lab.plots import style
 from iexec_lab.plots.picture import Picture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from iexec_lab.history.exact import seconds
+from iexec_lab.history.stats.exact import seconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

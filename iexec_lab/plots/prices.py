@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from iexec_lab.history import over_time
-from iexec_lab.history.exact import held, integers, seconds, texts
+from iexec_lab.history.stats import over_time
+from iexec_lab.history.stats.exact import held, integers, seconds, texts
 from iexec_lab.plots import style
 from iexec_lab.plots.periods import choose, days, lengths, named
 from iexec_lab.plots.picture import Picture

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.errors import ValidationError
-from iexec_lab.history.exact import held, integers, is_missing, seconds, texts
+from iexec_lab.history.stats.exact import held, integers, is_missing, seconds, texts
 from iexec_lab.plots import style
 from iexec_lab.plots.periods import DAY
 from iexec_lab.plots.picture import Picture

@@ -15,11 +15,11 @@ became of it, belongs to the day on which it was made.
 
 from __future__ import annotations
 
-from iexec_lab.history.counted import per, per_app, per_day, per_requester, per_workerpool
-from iexec_lab.history.earned import earnings
-from iexec_lab.history.over_time import match_to_result, prices, staked
-from iexec_lab.history.overdue import late, success
-from iexec_lab.history.shares import concentration
+from iexec_lab.history.stats.counted import per, per_app, per_day, per_requester, per_workerpool
+from iexec_lab.history.stats.earned import earnings
+from iexec_lab.history.stats.over_time import match_to_result, prices, staked
+from iexec_lab.history.stats.overdue import late, success
+from iexec_lab.history.stats.shares import concentration
 
 __all__ = [
     "concentration",

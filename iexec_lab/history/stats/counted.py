@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.errors import ValidationError
-from iexec_lab.history.exact import about, all_starts, check_every, each, integers, starts, table, texts
+from iexec_lab.history.stats.exact import about, all_starts, check_every, each, integers, starts, table, texts
 from iexec_lab.plain_text import plain
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import ValidationError
-from iexec_lab.history.counted import PRICES
-from iexec_lab.history.exact import (
+from iexec_lab.history.stats.counted import PRICES
+from iexec_lab.history.stats.exact import (
     about,
     all_starts,
     check_every,

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import ValidationError
-from iexec_lab.history.exact import about, held, integers, table
+from iexec_lab.history.stats.exact import about, held, integers, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from iexec_lab.history.counted import PARTIES, TERMS, per, rate, task_prices
-from iexec_lab.history.exact import about, held, integers, seconds, table, texts
+from iexec_lab.history.stats.counted import PARTIES, TERMS, per, rate, task_prices
+from iexec_lab.history.stats.exact import about, held, integers, seconds, table, texts
 
 if TYPE_CHECKING:
     from datetime import datetime

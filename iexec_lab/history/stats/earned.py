@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from iexec_lab.history.exact import about, held, integers, is_missing, table, texts
+from iexec_lab.history.stats.exact import about, held, integers, is_missing, table, texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
