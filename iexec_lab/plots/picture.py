@@ -66,8 +66,9 @@ class Picture:
         Raises:
             LibraryError: matplotlib is not installed.
         """
-        with needing("A picture", "matplotlib"):
-            from matplotlib.figure import Figure
+        _require()
+        from matplotlib.figure import Figure
+
         from iexec_lab.plots.style import ours
 
         with ours():
@@ -118,13 +119,22 @@ class Picture:
 
     def __str__(self) -> str:
         try:
-            with needing("A picture", "matplotlib"):
-                import matplotlib  # noqa: F401, ICN001
+            _require()
         except LibraryError as error:
             return f"{self.text()}\n{error.message}. {error.hint}"
         return self.text()
 
     __repr__ = __str__
+
+
+def _require() -> None:
+    """Refuse to draw where nothing can draw.
+
+    Raises:
+        LibraryError: matplotlib is not installed, or cannot be imported.
+    """
+    with needing("A picture", "matplotlib"):
+        import matplotlib  # noqa: F401, ICN001
 
 
 def check_name(path: str | PathLike[str]) -> Path:

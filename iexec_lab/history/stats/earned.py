@@ -96,7 +96,9 @@ def _moved(deals: pd.DataFrame, tasks: Any, events: Any) -> Iterator[tuple[str, 
 
 
 def _listed(workers: Any) -> list[str]:
-    return [] if not hasattr(workers, "__iter__") and is_missing(workers) else [str(each) for each in workers]
+    """Addresses in lower case: a list is an object to frames, which do not spell what is in it."""
+    absent = not hasattr(workers, "__iter__") and is_missing(workers)
+    return [] if absent else [str(each).lower() for each in workers]
 
 
 def _of_task(
@@ -113,19 +115,19 @@ def _of_task(
         _drop(seized, (payer, sum(prices)))
         for kind, price in zip(_OWNED, prices, strict=False):
             _drop(rewards, (deal[f"{kind}_owner"], price))
-    wrong = {account for account, _ in seized}
+    wrong = {account.lower() for account, _ in seized}
     waiting = [worker for worker in workers if worker not in wrong]
     sums: dict[tuple[str, str], list[int | None]] = {}
     for account, amount in rewards:
         role = "workerpool_owner" if ended and account == owner else "other"
-        if ended and account in waiting:
-            waiting.remove(account)
+        if ended and account.lower() in waiting:
+            waiting.remove(account.lower())
             role = "worker"
         before = sums.setdefault((account, role), [None, 0])
         before[0] = (before[0] or 0) + amount
     for account, amount in seized:
         late = account == owner and not ended
-        if late or account in workers:
+        if late or account.lower() in workers:
             before = sums.setdefault((account, "workerpool_owner" if late else "worker"), [None, 0])
             before[1] = (before[1] or 0) + amount
     for (account, role), (earned, lost) in sums.items():
