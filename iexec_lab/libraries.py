@@ -15,7 +15,7 @@ from iexec_lab.errors import LibraryError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-SANDBOX = {"aiohttp": "aiohttp", "socketio": "python-socketio", "jwt": "PyJWT"}
+SANDBOX = {"aiohttp": "aiohttp", "socketio": "python-socketio", "jwt": "PyJWT", "graphql": "graphql-core"}
 """What only the sandbox needs: modules, and what pip calls them."""
 
 

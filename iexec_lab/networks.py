@@ -316,6 +316,7 @@ def sandbox_network(
         ipfs_node=urls["ipfs_node"],
         market=urls["market"],
         compass=urls["compass"],
+        poco_subgraph=urls.get("subgraph"),
         default_tee_framework="tdx",
         unsupported=_ARBITRUM_LACKS,
     )

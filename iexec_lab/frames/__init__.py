@@ -2,7 +2,8 @@
 
 A frame is built from a table of column -> kind, never by guessing, and has the same columns when it is
 empty. Amounts and uint256 are Python ``int`` in object columns; an amount in nRLC has a twin before it,
-float64 in RLC, to look at, sort and plot. Counts are ``Int64``, times UTC, addresses EIP-55, hashes lower case.
+float64 in RLC, to look at, sort and plot. Counts are ``Int64``, times UTC, addresses EIP-55, hashes in lower
+case.
 ``frame.attrs`` says where the rows come from: ``kind``, ``chain``, ``chain_id``, ``contract``,
 ``fetched_at``, ``single`` when the one row is best drawn upright, ``left_out``, how many rows of a service
 were not what was asked for, and ``remark``, a sentence that belongs below.

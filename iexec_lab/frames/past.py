@@ -33,6 +33,8 @@ PAST: Mapping[str, str] = {
         last_used:time multiaddr:text checksum:word transfers:count tx_hash:hash""",
     "past_workerpool": """address:address description:text owner:address created_at:time usage_count:count
         last_used:time worker_stake_ratio:count scheduler_reward_ratio:count transfers:count tx_hash:hash""",
+    "past_files": """table:text folder:text rows:count rows_read:count=read files:count left_out:count=leftOut
+        rewritten:flag source:text""",
     "past_category": """category:count name:text description:text work_clock_seconds:count
         created_at:time""",
 }

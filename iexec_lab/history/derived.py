@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.history.filters import matching
-from iexec_lab.history.source import Page, Span
+from iexec_lab.history.records import Page, Span
 from iexec_lab.history.tables import MOMENT, columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from iexec_lab.history.source import Source
+    from iexec_lab.history.records import Source
 
 _CAUSES: Final = {"Lock": "lock", "Unlock": "unlock", "Reward": "reward"}
 _PAGE: Final = 1000

@@ -13,7 +13,7 @@ from iexec_lab.protocol import to_address, to_number
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from iexec_lab.history.source import Page, Span
+    from iexec_lab.history.records import Page, Span
 
 PARTIES: Final[Mapping[str, tuple[str, ...]]] = {
     "deals": ("requester", "beneficiary", "sponsor", "app_owner", "dataset_owner", "workerpool_owner"),

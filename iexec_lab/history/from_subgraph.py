@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.errors import ApiError, SubgraphError
 from iexec_lab.history import graph_values as v
+from iexec_lab.history.derived import cut, orders, transfers
 from iexec_lab.history.filters import checked
 from iexec_lab.history.graph_rows import DEALS, ENTITIES, EVENTS, TASKS, Listed, read_page
 from iexec_lab.history.pages import in_order, merged, sorted_pages
-from iexec_lab.history.source import Block, Page, Span
+from iexec_lab.history.records import Block, Page, Span
 from iexec_lab.services.subgraph import PAGE, Subgraph
 
 if TYPE_CHECKING:
@@ -108,8 +109,6 @@ class SubgraphSource:
         limit: int | None = None,
     ) -> Iterator[Page]:
         """As ``Source.pages``."""
-        from iexec_lab.history.derived import cut, orders, transfers
-
         wanted = checked(table, where)
         pages: Iterator[Page]
         some = limit if wanted.keys() <= _OF_DEAL.keys() else None  # what is sifted here needs whole pages

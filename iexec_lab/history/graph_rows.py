@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from iexec_lab.history import graph_values as v
-from iexec_lab.history.source import Page
+from iexec_lab.history.records import Page
 from iexec_lab.history.tables import columns
 from iexec_lab.protocol.constants import NULL_ADDRESS
 from iexec_lab.protocol.multiaddr import decode_multiaddr
@@ -110,7 +110,7 @@ def task(row: Mapping[str, Any]) -> tuple[Any, ...]:
         kind = event["__typename"]
         times.setdefault(kind, []).append(v.moment(event["timestamp"]))
         if kind == "TaskContribute":
-            workers.append((v.position(event["id"]), v.linked(event["worker"]).lower()))
+            workers.append((v.position(event["id"]), v.eip55(v.linked(event["worker"]))))
     finalized = _only(times.get("TaskFinalize"))
     return (
         v.word(found["id"]),

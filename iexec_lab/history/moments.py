@@ -10,13 +10,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.errors import ValidationError
-from iexec_lab.history.source import Span
+from iexec_lab.history.records import Span
 from iexec_lab.plain_text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from iexec_lab.history.source import Block
+    from iexec_lab.history.records import Block
 
 FORMS: Final = '"7d", "12h", "30m", a date such as "2026-10-01", or a block such as "#123"'
 

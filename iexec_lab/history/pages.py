@@ -5,7 +5,7 @@ from __future__ import annotations
 from heapq import merge
 from typing import TYPE_CHECKING, Any, Final
 
-from iexec_lab.history.source import Page
+from iexec_lab.history.records import Page
 from iexec_lab.history.tables import MOMENT, columns
 
 if TYPE_CHECKING:

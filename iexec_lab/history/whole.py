@@ -8,9 +8,9 @@ from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.frames import from_columns
+from iexec_lab.history.disk.streams import ROWS_A_PIECE, TOGETHER, Meter, outlook
 from iexec_lab.history.pages import joined
-from iexec_lab.history.source import Page, Source, Span
-from iexec_lab.history.streams import ROWS_A_PIECE, TOGETHER, Meter, outlook
+from iexec_lab.history.records import Page, Source, Span
 from iexec_lab.history.tables import TABLES
 from iexec_lab.libraries import needing
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from iexec_lab.history.streams import Progress
+    from iexec_lab.history.disk.streams import Progress
 
 PIECEWISE = frozenset({"deals", "tasks", "events", "transfers"})
 """Tables that are read in pieces of time, side by side."""

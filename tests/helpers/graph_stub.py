@@ -1,7 +1,7 @@
 """A PoCo subgraph of made-up deals and tasks, which answers the queries of ``history`` and no others.
 
-    with GraphStub(Past(deals=300)) as stub:
-        SubgraphSource(stub.url)
+with GraphStub(Past(deals=300)) as stub:
+    SubgraphSource(stub.url)
 """
 
 from __future__ import annotations
@@ -150,11 +150,8 @@ class Past:
         if "rows:" not in query:
             found = self.lists["transactions"]
             digest = word("block", self.head)
-            return {
-                "_meta": {
-                    "block": {"number": self.head, "hash": digest, "timestamp": int(found[-1]["timestamp"]) + 500}
-                }
-            }
+            time = int(found[-1]["timestamp"]) + 500
+            return {"_meta": {"block": {"number": self.head, "hash": digest, "timestamp": time}}}
         plural = re.search(r"rows: (\w+)\(", query)[1]
         order_by = re.search(r"orderBy: (\w+)", query)[1]
         key = {

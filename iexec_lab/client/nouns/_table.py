@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from iexec_lab.client.nouns.dataset import Datasets
     from iexec_lab.client.nouns.deal import Deals
     from iexec_lab.client.nouns.ens import Ens
+    from iexec_lab.client.nouns.history import History
     from iexec_lab.client.nouns.network import NetworkNoun
     from iexec_lab.client.nouns.order import Orders
     from iexec_lab.client.nouns.orderbook import Orderbook
@@ -75,6 +76,13 @@ class Nouns:
         from iexec_lab.client.nouns.ens import Ens
 
         return Ens(self.session)
+
+    @cached_property
+    def history(self) -> History:
+        """What happened on the market, at any size."""
+        from iexec_lab.client.nouns.history import History
+
+        return History(self.session)
 
     @cached_property
     def network(self) -> NetworkNoun:

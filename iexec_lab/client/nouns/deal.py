@@ -12,6 +12,7 @@ from iexec_lab.client.jobs.lookout import Lookout
 from iexec_lab.client.jobs.polling import foresee_first, foresee_now, look, looks, read_deals, to_timeout
 from iexec_lab.client.jobs.running import find_deals
 from iexec_lab.client.jobs.status import JobDeal, JobStatus, TaskView, date
+from iexec_lab.client.market.follow import Stream
 from iexec_lab.client.nouns._noun import Frame, Noun
 from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.options import takes
@@ -293,6 +294,45 @@ class Deals(Noun):
             found = market.deals_all(limit=limit, requester=requester, **filters)
         self._add_deadlines(found.deals)
         return found
+
+    def stream(
+        self,
+        /,
+        requester: str | None = None,
+        *,
+        timeout: float | None = None,
+        every: float = 10.0,
+        limit: int | None = None,
+        **filters: Unpack[DealFilters],
+    ) -> Stream:
+        """Deals as they are made, from the market's feed: ``for change in lab.deal.stream(app=...)``.
+
+        Args:
+            requester: As for ``list``.
+            timeout: Seconds after which it ends; None for never.
+            every: Seconds between two looks where the market has no feed.
+            limit: How many of the newest ``stream.frame`` has.
+            **filters: As for ``list``.
+
+        Returns:
+            Stream of ``Change``; ``stream.frame`` is the list as it is now.
+
+        Raises:
+            ValidationError: An unknown filter, or a value that it cannot have.
+            MarketError: The market was not reached.
+        """
+        if requester is None and not filters and self.session.address != NULL_ADDRESS:
+            requester = self.session.address
+        wanted = {"requester": requester, **filters}
+        return Stream(
+            self.session,
+            "deal",
+            wanted,
+            timeout=timeout,
+            every=every,
+            limit=limit,
+            finish=self._add_deadlines,
+        )
 
     def _add_deadlines(self, deals: Sequence[DealRow]) -> None:
         """What the market does not tell and follows from the category; without a node it stays unknown."""

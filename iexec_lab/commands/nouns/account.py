@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from iexec_lab.client.market.own_filters import StatementFilters
+from iexec_lab.commands.account_lists import history
 from iexec_lab.commands.dry_run import DRY_RUN, rehearsable
 from iexec_lab.commands.handlers import calling
-from iexec_lab.commands.options import FORCE, READS, SENDS, USER
+from iexec_lab.commands.options import FORCE, READS, SENDS, USER, declared_options
 from iexec_lab.commands.tree import Argument, Command
 
 AMOUNT = Argument("amount", "amount", "how much, in nRLC unless a unit follows", required=True)
 UNIT = Argument("unit", "unit", "nRLC (default) or RLC")
 SPENDER = Argument("spender", "address", "who may use the stake", required=True)
+
 
 COMMANDS = (
     Command(
@@ -19,6 +22,15 @@ COMMANDS = (
         args=(Argument("address", "user", "whose account; by default the wallet's"),),
         options=READS,
         example="account show",
+    ),
+    Command(
+        ("account", "history"),
+        "the statement of an account: every RLC in and out",
+        history,
+        args=(Argument("address", "user", "whose account; by default the wallet's"),),
+        options=(*READS, *declared_options(StatementFilters)),
+        example="account history --since 7d",
+        notes="Ends at the balance that the hub shows; says so where it does not.",
     ),
     Command(
         ("account", "deposit"),

@@ -42,6 +42,7 @@ FACTORIES = {
     "workerpool": ("workerpool", "create"),
     "compass": ("compass", "create"),
     "result_proxy": ("result_proxy", "create"),
+    "subgraph": ("subgraph", "create"),
 }
 """Where each service but the node's is made: module of this package and function."""
 

@@ -27,8 +27,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-SERVICES = ("rpc", "market", "sms", "ipfs_node", "ipfs_gateway", "workerpool", "compass", "result_proxy")
+SERVICES = (
+    "rpc",
+    "market",
+    "sms",
+    "ipfs_node",
+    "ipfs_gateway",
+    "workerpool",
+    "compass",
+    "result_proxy",
+    "subgraph",
+)
 """Service names in the order of their ports."""
+
+_LATER = {"subgraph"}
+"""Those that a sandbox of an earlier version, which may still run, does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +177,8 @@ def _read_record(folder: Path) -> Record | None:
 
 def _to_record(values: dict[str, Any]) -> Record:
     pid, started, urls = values.pop("pid"), float(values.pop("started")), values.pop("urls")
-    if missing := [name for name in SERVICES if not isinstance(urls[name], str)]:
+    expected = [name for name in SERVICES if name not in _LATER or name in urls]
+    if missing := [name for name in expected if not isinstance(urls[name], str)]:
         raise ValueError(f"no URL of {missing[0]}")
     return Record(pid, started, Genesis.from_json(values), urls)
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from iexec_lab.history import parts
 from iexec_lab.history.arrow_pages import schema, to_batch
-from iexec_lab.history.checkpoint import Checkpoint, Running, Stream, load, locked
-from iexec_lab.history.source import Source, Span
-from iexec_lab.history.streams import Meter, Reader, outlook
+from iexec_lab.history.disk import parts
+from iexec_lab.history.disk.checkpoint import Checkpoint, Running, Stream, load, locked
+from iexec_lab.history.disk.streams import Meter, Reader, outlook
+from iexec_lab.history.records import Source, Span
 from iexec_lab.history.tables import MOMENT
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from iexec_lab.history.streams import Progress
+    from iexec_lab.history.disk.streams import Progress
 
 FINAL_AFTER: Final = 64
 """Blocks after which the chain is taken as settled."""

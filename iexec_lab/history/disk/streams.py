@@ -9,11 +9,11 @@ from itertools import pairwise
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, Final
 
-from iexec_lab.history import parts
 from iexec_lab.history.arrow_pages import schema, to_batch
+from iexec_lab.history.disk import parts
+from iexec_lab.history.disk.spool import Frame, Spool
 from iexec_lab.history.pages import PAGE
-from iexec_lab.history.source import Span
-from iexec_lab.history.spool import Frame, Spool
+from iexec_lab.history.records import Span
 from iexec_lab.history.tables import MOMENT
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from iexec_lab.history.checkpoint import Running, Stream
-    from iexec_lab.history.source import Source
+    from iexec_lab.history.disk.checkpoint import Running, Stream
+    from iexec_lab.history.records import Source
 
 TOGETHER: Final = 6
 """Streams that are read at once."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from iexec_lab.ethereum.rpc import Provider
-    from iexec_lab.history.source import Block
+    from iexec_lab.history.records import Block
 
 _MOST: Final = 200_000
 """Blocks whose time is remembered."""

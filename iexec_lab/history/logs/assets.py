@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.ethereum.calls import Call, attempt
 from iexec_lab.ethereum.contracts import ERC721_EVENTS, EVENTS, HUB
-from iexec_lab.history import log_rows
 from iexec_lab.history.graph_values import anyone, count, moment, text
-from iexec_lab.history.log_deals import read_deals
-from iexec_lab.history.source import Page, Span
+from iexec_lab.history.logs import rows as log_rows
+from iexec_lab.history.logs.deals import read_deals
+from iexec_lab.history.records import Page, Span
 from iexec_lab.protocol import NULL_ADDRESS, to_address, to_bytes32
 from iexec_lab.protocol.multiaddr import decode_multiaddr
 
 if TYPE_CHECKING:
-    from iexec_lab.history.from_logs import LogSource
+    from iexec_lab.history.logs.reader import LogReader
 
 _VIEWS: Final = {
     "apps": ("app", HUB.viewApp),
@@ -23,7 +23,7 @@ _VIEWS: Final = {
 }
 
 
-def assets(source: LogSource, table: str) -> Page:
+def assets(source: LogReader, table: str) -> Page:
     """All rows of such a table."""
     if table == "categories":
         return _categories(source)
@@ -69,7 +69,7 @@ def assets(source: LogSource, table: str) -> Page:
     return log_rows.to_page(table, zip(made, views, strict=True), read)
 
 
-def _uses(source: LogSource, kind: str, first: int, last: int) -> dict[str, tuple[int, int]]:
+def _uses(source: LogReader, kind: str, first: int, last: int) -> dict[str, tuple[int, int]]:
     """Asset -> tasks of all its deals, and when the last of these was made."""
     found: dict[str, tuple[int, int]] = {}
     for logs in source.logs([EVENTS.OrdersMatched], first, last):
@@ -83,7 +83,7 @@ def _uses(source: LogSource, kind: str, first: int, last: int) -> dict[str, tupl
     return found
 
 
-def _categories(source: LogSource) -> Page:
+def _categories(source: LogReader) -> Page:
     first, last = source.blocks(Span())
     made = [log for logs in source.logs([EVENTS.CreateCategory], first, last) for log in logs]
     source.times.learn(made)

@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Any, Final
 from iexec_lab.errors import CallError
 from iexec_lab.ethereum.calls import Call, attempt
 from iexec_lab.ethereum.contracts import EVENTS, HUB
-from iexec_lab.history import log_rows
 from iexec_lab.history.graph_values import MOST_NRLC, anyone, count, is_bulk, moment, text
+from iexec_lab.history.logs import rows as log_rows
 from iexec_lab.protocol import NULL_BYTES32, task_id
 from iexec_lab.protocol.states import COMPLETED, FAILED, Category, Deal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from iexec_lab.history.from_logs import LogSource
-    from iexec_lab.history.source import Page
+    from iexec_lab.history.logs.reader import LogReader
+    from iexec_lab.history.records import Page
 
 _FEW: Final = 200
 """Tasks of a deal that are asked for one by one; of a deal with more, the logs are counted."""
 
 
-def read_deals(source: LogSource, ids: Sequence[str]) -> dict[str, Deal]:
+def read_deals(source: LogReader, ids: Sequence[str]) -> dict[str, Deal]:
     """The hub's deals by id; those that it does not know, or that cannot be read, are missing."""
     calls = [Call(source.hub.address, HUB.viewDeal, (bytes.fromhex(each[2:]),)) for each in ids]
     found = {}
@@ -39,7 +39,7 @@ def read_deals(source: LogSource, ids: Sequence[str]) -> dict[str, Deal]:
     return found
 
 
-def deals(source: LogSource, logs: Sequence[Mapping[str, Any]]) -> Page:
+def deals(source: LogReader, logs: Sequence[Mapping[str, Any]]) -> Page:
     """The page of the deals that these logs of OrdersMatched tell of."""
     matched = [(log, EVENTS.OrdersMatched.decode(log)) for log in logs]
     ids = ["0x" + arguments["dealid"].hex() for _, arguments in matched]
@@ -102,7 +102,7 @@ def _hash(data: bytes) -> str | None:
     return None if found == NULL_BYTES32 else found
 
 
-def _seconds(source: LogSource, held: Any) -> dict[int, int]:
+def _seconds(source: LogReader, held: Any) -> dict[int, int]:
     """Category -> its unit of time; those that the hub does not know are missing."""
     numbers = sorted({deal.category for deal in held if deal.category < 2**63})
     calls = [Call(source.hub.address, HUB.viewCategory, (number,)) for number in numbers]
@@ -117,7 +117,7 @@ def _seconds(source: LogSource, held: Any) -> dict[int, int]:
     return found
 
 
-def _ended(source: LogSource, held: Mapping[str, Deal], first: int) -> Counter[tuple[str, int]]:
+def _ended(source: LogReader, held: Mapping[str, Deal], first: int) -> Counter[tuple[str, int]]:
     """How many tasks of each deal are completed, and how many were claimed."""
     few = {each: deal for each, deal in held.items() if deal.bot_size <= _FEW}
     many = held.keys() - few.keys()
@@ -132,7 +132,7 @@ def _ended(source: LogSource, held: Mapping[str, Deal], first: int) -> Counter[t
     return found
 
 
-def _count_logs(source: LogSource, many: Any, first: int, found: Counter[tuple[str, int]]) -> None:
+def _count_logs(source: LogReader, many: Any, first: int, found: Counter[tuple[str, int]]) -> None:
     statuses = {EVENTS.TaskFinalize.topic: COMPLETED, EVENTS.TaskClaimed.topic: FAILED}
     for logs in source.logs([EVENTS.TaskFinalize, EVENTS.TaskClaimed], first, source.head().number):
         calls = [

@@ -8,25 +8,26 @@ from typing import TYPE_CHECKING, Any, Final
 from iexec_lab.errors import CallError
 from iexec_lab.ethereum.calls import Call, attempt
 from iexec_lab.ethereum.contracts import EVENTS, HUB
-from iexec_lab.history import log_rows
 from iexec_lab.history.graph_values import (
     MOST_NRLC,
     anyone,
     count,
+    eip55,
     hexadecimal,
     moment,
     moment_or_none,
     readable,
 )
-from iexec_lab.history.log_deals import read_deals
+from iexec_lab.history.logs import rows as log_rows
+from iexec_lab.history.logs.deals import read_deals
 from iexec_lab.protocol import TASK_STATUSES
 from iexec_lab.protocol.states import COMPLETED, FAILED, Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from iexec_lab.history.from_logs import LogSource
-    from iexec_lab.history.source import Page
+    from iexec_lab.history.logs.reader import LogReader
+    from iexec_lab.history.records import Page
 
 _STEPS: Final = (
     *(EVENTS.TaskContribute, EVENTS.TaskReveal, EVENTS.TaskFinalize, EVENTS.TaskClaimed),
@@ -47,7 +48,7 @@ class _Past:
     workers: list[str] = field(default_factory=list)
 
 
-def tasks(source: LogSource, logs: Sequence[Mapping[str, Any]]) -> Page:
+def tasks(source: LogReader, logs: Sequence[Mapping[str, Any]]) -> Page:
     """The page of the tasks that these logs of TaskInitialize tell of."""
     ids = [log["topics"][1] for log in logs]
     calls = [Call(source.hub.address, HUB.viewTask, (bytes.fromhex(each[2:]),)) for each in ids]
@@ -108,7 +109,7 @@ def _word(value: str) -> str | None:
     return None if int(value, 16) == 0 else value
 
 
-def _past(source: LogSource, held: Mapping[str, Task], first: int) -> dict[str, _Past]:
+def _past(source: LogReader, held: Mapping[str, Task], first: int) -> dict[str, _Past]:
     """The steps of these tasks, read from the first block of one until all have ended, or cannot go on."""
     past = {each: _Past() for each in held}
     ended = {each for each, task in held.items() if task.status in {COMPLETED, FAILED}}
@@ -132,7 +133,7 @@ def _task_of(log: Mapping[str, Any]) -> str:
     return "0x" + str(log["data"])[-64:].lower()
 
 
-def _note(steps: _Past, log: Mapping[str, Any], source: LogSource, waiting: set[str], each: str) -> None:
+def _note(steps: _Past, log: Mapping[str, Any], source: LogReader, waiting: set[str], each: str) -> None:
     name = log_rows.BY_TOPIC[log["topics"][0]]
     at = source.times[log_rows.position(log)[0]]
     if name in {"Reward", "Seize"}:
@@ -143,7 +144,7 @@ def _note(steps: _Past, log: Mapping[str, Any], source: LogSource, waiting: set[
             steps.seized += amount
     elif name == "TaskContribute":
         steps.contributed = at if steps.contributed is None else min(steps.contributed, at)
-        steps.workers.append("0x" + log["topics"][2][-40:])
+        steps.workers.append(eip55("0x" + log["topics"][2][-40:]))
     elif name == "TaskReveal":
         steps.revealed = at if steps.revealed is None else max(steps.revealed, at)
     else:

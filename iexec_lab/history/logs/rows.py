@@ -8,13 +8,13 @@ from iexec_lab.errors import CallError, ValidationError
 from iexec_lab.ethereum.contracts import EVENTS
 from iexec_lab.ethereum.rpc import to_int
 from iexec_lab.history.graph_values import MOST_NRLC, anyone
-from iexec_lab.history.source import Page
+from iexec_lab.history.records import Page
 from iexec_lab.history.tables import columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from iexec_lab.history.block_times import BlockTimes
+    from iexec_lab.history.logs.block_times import BlockTimes
 
 UNFIT: Final = (
     *(ArithmeticError, AttributeError, CallError, LookupError, RecursionError, TypeError, ValueError),

@@ -1,0 +1,1 @@
+"""The past on disk, as Parquet files that grow."""

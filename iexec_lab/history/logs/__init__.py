@@ -1,0 +1,1 @@
+"""The past from the logs of a node."""
