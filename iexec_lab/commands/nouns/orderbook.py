@@ -10,7 +10,8 @@ from iexec_lab.client.options import on_a_line
 from iexec_lab.commands.following import FOLLOW, follow
 from iexec_lab.commands.handlers import given, outcome_of
 from iexec_lab.commands.official_json import Answer, fetch
-from iexec_lab.commands.options import CHAIN, declared_options
+from iexec_lab.commands.options import CHAIN, PLOT, declared_options
+from iexec_lab.commands.plotting import plotting
 from iexec_lab.commands.tree import Argument, Command, Option
 
 if TYPE_CHECKING:
@@ -60,9 +61,9 @@ def _command(kind: str, summary: str, *, required: bool = False, example: str) -
     return Command(
         ("orderbook", kind),
         summary,
-        _book(kind),
+        plotting(_book(kind), "depth"),
         args=(Argument("address", given_kind, what, required=required),),
-        options=(*CHAIN, *declared_options(FILTERS[kind]), *FOLLOW),
+        options=(*CHAIN, PLOT, *declared_options(FILTERS[kind]), *FOLLOW),
         example=example,
     )
 
