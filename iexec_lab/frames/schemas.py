@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from iexec_lab.frames.past import PAST
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -132,6 +134,7 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
             app_price_nrlc:nrlc dataset_price_nrlc:nrlc workerpool_price_nrlc:nrlc tasks:count
             deadline_seconds:count amount_nrlc:nrlc amount_wei:wei stake_left_nrlc:nrlc
             wallet_left_nrlc:nrlc""",
+        **PAST,
     }.items()
 }
 

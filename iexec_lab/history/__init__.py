@@ -1,1 +1,1 @@
-"""The market's past: two sources, one schema, pages of columns."""
+"""The market's past: deals, tasks, events, transfers and orders, from a subgraph or from a node's logs."""
