@@ -34,7 +34,7 @@ def count(value: Any) -> int:
 
 
 def amount(value: Any) -> int:
-    """nRLC from an integer of nRLC in decimal text."""
+    """NRLC from an integer of nRLC in decimal text."""
     if not isinstance(value, str) or not value.isascii() or not value.isdecimal() or len(value) > 38:
         raise ValueError("not an amount of nRLC")
     return int(value)

@@ -16,6 +16,7 @@ from iexec_lab.client.jobs.polling import to_timeout
 from iexec_lab.client.matching import offers, preflight, signing
 from iexec_lab.client.matching.bulk import check_bulk, prepare_bulk
 from iexec_lab.client.matching.check import foresee_plan
+from iexec_lab.client.matching.find import find_matches
 from iexec_lab.client.matching.request import Request
 from iexec_lab.client.matching.send import GAS_OF_A_MATCH, check_payment, send_match
 from iexec_lab.client.matching.served import Served
@@ -201,7 +202,7 @@ def _plan(
 ) -> RunPlan:
     """Choose orders for all tasks and say what they cost; gas and stake only if they will be shown."""
     served = Served(session)
-    found = offers.find_matches(session, request, beside, served.ask)
+    found = find_matches(session, request, beside, served.ask)
     matches = [match for match, _ in found.matches]
     first = matches[0]
     stake = None if sponsor and not shown else session.hub.view_account(first.request.requester).stake
