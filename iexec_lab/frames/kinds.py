@@ -60,6 +60,13 @@ def _flag(value: Any) -> bool:
     return value
 
 
+def _ratio(value: Any) -> float:
+    """A number to look at."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValidationError(f"{plain(value, 80)} is not a number")
+    return float(value)
+
+
 def _one_of(names: Sequence[str]) -> Callable[[Any], str | None]:
     """Reads a status; an unknown one is missing."""
     known = {name: name for name in names}
@@ -83,6 +90,7 @@ KINDS: Mapping[str, Kind] = {
     "nrlc": Kind(to_number, "object"),
     "wei": Kind(to_number, "object"),
     "count": Kind(to_number, "Int64"),
+    "ratio": Kind(_ratio, "float64"),
     "flag": Kind(_flag, "boolean"),
     "text": Kind(_text, None),
     "address": Kind(to_address, None),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from iexec_lab.frames.book import BOOK, BOOK_OPTIONAL
 from iexec_lab.frames.past import PAST
 
 if TYPE_CHECKING:
@@ -135,6 +136,7 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
             deadline_seconds:count amount_nrlc:nrlc amount_wei:wei stake_left_nrlc:nrlc
             wallet_left_nrlc:nrlc""",
         **PAST,
+        **BOOK,
     }.items()
 }
 
@@ -157,4 +159,5 @@ OPTIONAL: Mapping[str, set[str]] = {
     },
     "sweep": {"amount_nrlc", "amount_wei", "rlc_tx_hash", "coin_tx_hash", "errors"},
     "bridge": {"receive_tx_hash"},
+    **BOOK_OPTIONAL,
 }

@@ -154,8 +154,8 @@ def misfits(
     ``known`` says what else speaks against an order. No more than ``MOST_MISFITS`` combinations are looked
     at.
     """
-    held = [_most(_sorted(orders), most) for orders, most in ((apps, MOST), (datasets, MOST))]
-    pairs = _pairs(wish, held[0], held[1] if datasets else [NULL_DATASET_ORDER])
+    held_apps, held_datasets = _most(_sorted(apps), MOST), _most(_sorted(datasets), MOST)
+    pairs = _pairs(wish, held_apps, held_datasets or [NULL_DATASET_ORDER])
     places = [_pool(pool) for pool in _most(_sorted(pools), MOST_POOLS)]
     for looked, (pair, pool) in enumerate(_in_order(pairs, places)):
         if looked == MOST_MISFITS:

@@ -121,7 +121,7 @@ def fill(
             too_small = error if isinstance(error, _TooSmall) else too_small
             wish = _without(wish, choice, error)
             continue
-        gone = [order for order in (match.app, match.dataset) if room.get(order.kind) == volume]
+        gone: list[Any] = [order for order in (match.app, match.dataset) if room.get(order.kind) == volume]
         if room["workerpoolorder"] == volume or room["stake"] == volume:
             gone.append(match.workerpool)
         if volume:

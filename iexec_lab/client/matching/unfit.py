@@ -18,11 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from iexec_lab.client.matching.cheapest import Wish
-    from iexec_lab.client.matching.signing import AnyOrder
-    from iexec_lab.protocol import AppOrder, DatasetOrder, WorkerpoolOrder
+    from iexec_lab.protocol import AppOrder, DatasetOrder, Order, WorkerpoolOrder
 
 
-def price(order: AnyOrder, limit: int | None) -> str:
+def price(order: Order, limit: int | None) -> str:
     """It costs more than the request pays."""
     if limit is None or order.price <= limit:
         return ""

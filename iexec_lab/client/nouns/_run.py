@@ -93,7 +93,7 @@ def plan_run(session: Session, app: str, options: Mapping[str, Any], *, shown: b
     unchecked = values.pop("skip_preflight_check")
     use_voucher, voucher = values.pop("use_voucher"), values.pop("voucher_address")
     check_wait(values.pop("timeout"), fail_fast=values.pop("fail_fast"), waits=values.pop("watch"))
-    request = Request.read(session, app, values | {"bulk": _bulk(session, values["bulk"])})
+    request = read_request(session, app, values)
     sponsor = Sponsor.find(session, voucher) if use_voucher or voucher else None
     shown = shown or session.network.real_value
     begun: list[Begun[None]] = []
@@ -108,6 +108,11 @@ def plan_run(session: Session, app: str, options: Mapping[str, Any], *, shown: b
         if request.bulk is not None:
             check_bulk(session, plan.matches[0], request.bulk)
     return plan
+
+
+def read_request(session: Session, app: str, values: Mapping[str, Any]) -> Request:
+    """The request of a run, from ``ExecutionOptions`` without ``skip_preflight_check``."""
+    return Request.read(session, app, {**values, "bulk": _bulk(session, values["bulk"])})
 
 
 def _bulk(session: Session, given: Any) -> Bulk | None:
@@ -144,7 +149,7 @@ def publish_request(session: Session, app: str, options: Mapping[str, Any], *, f
     unchecked, category = values.pop("skip_preflight_check"), values["category"]
     if not values["dataset"]:
         values["dataset_price"] = 0  # the price of nothing
-    request = Request.read(session, app, values | {"bulk": _bulk(session, values["bulk"])})
+    request = read_request(session, app, values)
     session.foresee_signing()
     session.hub.foresee_account(session.address)
     expect(session.rpc, [Call(request.app, APP.m_appMREnclave).request()])
