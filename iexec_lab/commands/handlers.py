@@ -91,7 +91,7 @@ def given(args: Namespace, names: Iterable[str]) -> dict[str, Any]:
 
 def given_for_app(context: Context, args: Namespace, options: type, chain_id: int) -> dict[str, Any]:
     """The options of a verb that were given, and the app."""
-    values = given(args, ("force", *on_a_line(options)))
+    values = given(args, [name for name in ("force", *on_a_line(options)) if hasattr(args, name)])
     values["app"] = address_of(context, "app", args.app, chain_id)
     for kind in ("dataset", "workerpool"):
         wanted = getattr(args, kind)

@@ -8,20 +8,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 BOOK: Mapping[str, str] = {
-    "depth_level": """side:text category:count asset:anyone price_nrlc:nrlc=price volume:count
-        cumulated:count orders:count""",
+    "depth_level": """side:text category:count asset:anyone price_nrlc:nrlc=price volume:tally
+        cumulated:tally orders:count""",
     "best_order": """side:text category:count asset:address tag:tag price_nrlc:nrlc=price remaining:count
-        volume:count orders:count trust:count order_hash:hash=orderHash tag_hex:hash=tag""",
+        volume:tally orders:count trust:count order_hash:hash=orderHash tag_hex:hash=tag""",
     "spread": """category:count ask_nrlc:nrlc=ask bid_nrlc:nrlc=bid mid_nrlc:nrlc=mid
-        spread_nrlc:nrlc=spread ask_volume:count=askVolume bid_volume:count=bidVolume
+        spread_nrlc:total=spread ask_volume:count=askVolume bid_volume:count=bidVolume
         ask_order_hash:hash=askHash bid_order_hash:hash=bidHash""",
-    "combination": """fits:flag task_price_nrlc:nrlc=price app_price_nrlc:nrlc=appPrice
+    "combination": """fits:flag task_price_nrlc:total=price app_price_nrlc:nrlc=appPrice
         dataset_price_nrlc:nrlc=datasetPrice workerpool_price_nrlc:nrlc=workerpoolPrice volume:count
         workerpool:address category:count trust:count tag:tag reason:text restrictions:text app:address
         dataset:anyone apporder_hash:word=apporderHash datasetorder_hash:word=datasetorderHash
         workerpoolorder_hash:word=workerpoolorderHash tag_hex:hash=tag""",
-    "fill": """price_nrlc:nrlc=price taken:count cost_nrlc:nrlc=cost cumulated:count
-        cumulated_cost_nrlc:nrlc=cumulatedCost average_rlc:ratio=average unfilled:count asset:address
+    "fill": """price_nrlc:total=price taken:count cost_nrlc:total=cost cumulated:tally
+        cumulated_cost_nrlc:total=cumulatedCost average_rlc:ratio=average unfilled:tally asset:address
         category:count trust:count tag:tag remaining:count order_hash:word=orderHash
         app_price_nrlc:nrlc=appPrice dataset_price_nrlc:nrlc=datasetPrice
         workerpool_price_nrlc:nrlc=workerpoolPrice apporder_hash:word=apporderHash
