@@ -74,11 +74,14 @@ def list_combinations(session: Session, request: Request, limit: int | None, *, 
         for each in checked
         if isinstance(each.room, Mismatch)
     ]
-    everything, strangers = _with_others(offers, others)
+    everything, known = _with_others(session, offers, others)
+    known |= dict(_refused(checked))
     total = len(everything.apps) * max(len(everything.datasets), 1) * len(everything.pools)
     rest = misfits(
-        wish, everything.apps, everything.datasets, everything.pools, partial(_stranger, session, strangers)
+        wish, everything.apps, everything.datasets, everything.pools, lambda order: known.get(id(order), "")
     )
+    seen = {_orders_of(each.choice) for each in checked}
+    rest = (found for found in rest if _orders_of(found[0]) not in seen)
     for choice, reason in islice(rest, max(most - len(checked), 0)):
         match = to_match(session, request, choice, request.volume)
         bad.append(_row(session, choice, match, reason=reason))
@@ -86,7 +89,7 @@ def list_combinations(session: Session, request: Request, limit: int | None, *, 
     remarks = list(_remarks(session, surveyed, checked, unchecked=unchecked))
     if total > len(rows):
         remarks.append(f"{len(rows)} of {total} combinations are listed.")
-    return Figures.made(rows, 0, *remarks, combinations=total)
+    return Figures.made(rows, 0, *remarks, total=total)
 
 
 def _most(limit: int | None) -> int:
@@ -111,25 +114,35 @@ def _begin_others(session: Session, request: Request) -> list[Begun[list[Any]]]:
     return session.begin(*(partial(read, kind) for kind in ("app", "dataset", "workerpool")))
 
 
-def _with_others(offers: Offers, others: Sequence[Begun[list[Any]]]) -> tuple[Offers, set[int]]:
-    """All orders, and which of them (by ``id``) are not offered for the request."""
-    held, strangers = [], set[int]()
+def _orders_of(choice: Choice) -> tuple[int, int, int]:
+    return id(choice.app), id(choice.dataset), id(choice.workerpool)
+
+
+def _with_others(
+    session: Session, offers: Offers, others: Sequence[Begun[list[Any]]]
+) -> tuple[Offers, dict[int, str]]:
+    """All orders; and by ``id`` of an order why it is not offered for the request, where it is for others."""
+    held, known = [], dict[int, str]()
     for mine, begun in zip((offers.apps, offers.datasets, offers.pools), others, strict=True):
-        known = {order.salt for order in mine}
-        more = [order for order in begun.result() if order.salt not in known]
-        strangers.update(map(id, more))
+        offered = {order.salt for order in mine}
+        more = [order for order in begun.result() if order.salt not in offered]
+        for order in more:
+            allowed = order.requesterrestrict
+            if allowed not in {NULL_ADDRESS, session.address}:
+                known[id(order)] = f"{order.kind} is restricted to requester {allowed}"
         held.append([*mine, *more])
-    return Offers(*held), strangers
+    return Offers(*held), known
 
 
-def _stranger(session: Session, strangers: set[int], order: Any) -> str:
-    """Why the market does not offer an order for the request."""
-    if id(order) not in strangers:
-        return ""
-    allowed = order.requesterrestrict
-    if allowed not in {NULL_ADDRESS, session.address}:
-        return f"{order.kind} is restricted to requester {allowed}"
-    return ""
+def _refused(checked: Sequence[_Candidate]) -> Iterator[tuple[int, str]]:
+    """The orders that the chain refuses, by ``id``, with the reason."""
+    for each in checked:
+        if isinstance(each.room, Mismatch):
+            yield from (
+                (id(order), each.room.message)
+                for order in each.match.used
+                if order.kind == each.room.culprit and order.signature is not None
+            )
 
 
 def _row(

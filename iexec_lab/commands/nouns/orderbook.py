@@ -11,6 +11,7 @@ from iexec_lab.client.options import on_a_line
 from iexec_lab.commands.handlers import given, given_for_app, outcome_of
 from iexec_lab.commands.official_json import fetch
 from iexec_lab.commands.options import CHAIN, READS, declared_options
+from iexec_lab.commands.readable import readable
 from iexec_lab.commands.tree import Argument, Command, Option
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def _figures(verb: str, *positional: str) -> Handler:
         shown = {key: value for key, value in outcome.raw.items() if isinstance(value, list)}
         if answer.facts.remark and not args.raw:
             context.face.remark(answer.facts.remark)
-        return replace(outcome, shown=shown)
+        return replace(outcome, shown=readable(shown))
 
     return handle
 

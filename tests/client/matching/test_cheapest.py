@@ -215,7 +215,11 @@ def test_all_that_fit_in_the_order_in_which_they_are_taken(apps, datasets, pools
     def rank(order):
         return order.price, bits(order.tag)
 
-    sides = sorted(apps, key=rank), sorted(datasets, key=rank) or [NULL_DATASET_ORDER], sorted(pools, key=rank)
+    sides = (
+        sorted(apps, key=rank),
+        sorted(datasets, key=rank) or [NULL_DATASET_ORDER],
+        sorted(pools, key=rank),
+    )
     places = {id(order): place for side in sides for place, order in enumerate(side)}
     expected = []
     for a, d, p in product(*sides):
@@ -240,7 +244,9 @@ def test_all_that_fit_in_the_order_in_which_they_are_taken(apps, datasets, pools
     assert prices == sorted(prices)
     left = {(id(each.app), id(each.dataset), id(each.workerpool)) for each, _ in others}
     assert left.isdisjoint(tuple(map(id, orders)) for orders in found)
-    assert len(left) + len(found) == len(others) + len(found) == len(apps) * max(len(datasets), 1) * len(pools)
+    assert (
+        len(left) + len(found) == len(others) + len(found) == len(apps) * max(len(datasets), 1) * len(pools)
+    )
 
 
 def test_the_reasons_are_said():
@@ -259,9 +265,7 @@ def test_the_reasons_are_said():
     [(_, reason)] = misfits(Wish(tag=TDX), [app(tag=SCONE)], [], [pool(tag=TDX)])
     assert reason == "two TEE frameworks: tee,scone,tdx"
     [(_, reason)] = misfits(Wish(), [app(datasetrestrict=OTHER)], [dataset(apprestrict=OTHER)], [pool()])
-    assert reason == (
-        f"apporder is restricted to dataset {OTHER}; datasetorder is restricted to app {OTHER}"
-    )
+    assert reason == (f"apporder is restricted to dataset {OTHER}; datasetorder is restricted to app {OTHER}")
 
 
 def test_not_more_misfits_are_looked_at_than_allowed(monkeypatch):
