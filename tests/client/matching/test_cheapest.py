@@ -206,7 +206,6 @@ def bits(*tags):
     return int(sum_tags(*tags), 16).bit_count()
 
 
-@settings(max_examples=200)
 @given(APPS, DATASETS, POOLS, st.sampled_from([NONE, TDX]), st.sampled_from([None, 1]), st.booleans())
 def test_all_that_fit_in_the_order_in_which_they_are_taken(apps, datasets, pools, tag, category, cheap):
     """Asked the slow way: all combinations, sorted; what is left has a reason, and nothing is in both."""
@@ -255,8 +254,12 @@ def test_the_reasons_are_said():
     found = misfits(wish, [app(7, tag=TDX)], [], pools, lambda order: "known" if order is pools[1] else "")
     assert [reason for _, reason in found] == [
         "apporder costs more than --app-price (0.000000005 RLC); workerpoolorder is for category 1",
-        "apporder costs more than --app-price (0.000000005 RLC); known; "
-        f"workerpoolorder lacks the tag tee,tdx; workerpoolorder is restricted to app {OTHER}",
+        "; ".join(
+            [
+                *("apporder costs more than --app-price (0.000000005 RLC)", "known"),
+                *("workerpoolorder lacks the tag tee,tdx", f"workerpoolorder is restricted to app {OTHER}"),
+            ]
+        ),
     ]
     [(_, reason)] = misfits(Wish(trust=2), [app()], [], [pool(trust=1)])
     assert reason == "workerpoolorder trust is too low (expected 2, got 1)"

@@ -99,6 +99,6 @@ def test_no_order_and_no_stake_is_promised_twice(apps, pools, volume):
             for number, values in enumerate(pools)
             for order in [pool(number, *values)]
             if taken.get(order, 0) < order.volume
-            and locked.get(order.workerpool, 0) + stake_of(order) <= STAKE
+            and locked.get(order.workerpool, 0) + 2 * stake_of(order) <= STAKE  # as it is rounded
         ]
         assert not (free_apps and open_pools)
