@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from iexec_lab.frames.book import BOOK, BOOK_OPTIONAL
 from iexec_lab.frames.details import DETAILS, LISTED
 from iexec_lab.frames.past import PAST
 
@@ -164,6 +165,7 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
             wallet_left_nrlc:nrlc""",
         **PAST,
         **LISTED,
+        **BOOK,
     }.items()
 }
 SCHEMAS = {
@@ -193,6 +195,7 @@ OPTIONAL: Mapping[str, set[str]] = {
     },
     "sweep": {"amount_nrlc", "amount_wei", "rlc_tx_hash", "coin_tx_hash", "errors"},
     "bridge": {"receive_tx_hash"},
+    **BOOK_OPTIONAL,
 }
 
 
