@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from iexec_lab.client.market.follow import Stream
+    from iexec_lab.client.live.follow import Stream
 
 _INTERVAL: Final = 0.4
 """Seconds between two drawings: a busy market must not fill the saved notebook, or the browser."""

@@ -12,8 +12,8 @@ from iexec_lab.client.jobs.lookout import Lookout
 from iexec_lab.client.jobs.polling import foresee_first, foresee_now, look, looks, read_deals, to_timeout
 from iexec_lab.client.jobs.running import find_deals
 from iexec_lab.client.jobs.status import JobDeal, JobStatus, TaskView, date
+from iexec_lab.client.live.follow import Stream
 from iexec_lab.client.market.filters import ChildFilters, DealListFilters, EventFilters
-from iexec_lab.client.market.follow import Stream
 from iexec_lab.client.nouns._noun import Frame, Noun, detailed
 from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.options import takes, with_defaults

@@ -8,6 +8,7 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
+from iexec_lab.client.live.book import LiveBook
 from iexec_lab.client.market.book_filters import (
     FILTERS,
     AppFilters,
@@ -20,7 +21,6 @@ from iexec_lab.client.market.book_filters import (
 )
 from iexec_lab.client.market.computed import Computed
 from iexec_lab.client.market.depth import best, fill, grouping, levels, offers, spread
-from iexec_lab.client.market.live_book import LiveBook
 from iexec_lab.client.matching.hidden import SHORT, hidden
 from iexec_lab.client.matching.run_options import ExecutionOptions, MatchOptions
 from iexec_lab.client.nouns._noun import Frame, Noun

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from iexec_lab.client.live.recording import FOLDER
 from iexec_lab.client.market.book_filters import (
     FILTERS,
     BestFilters,
@@ -12,7 +13,6 @@ from iexec_lab.client.market.book_filters import (
     LevelFilters,
     SpreadFilters,
 )
-from iexec_lab.client.market.recording import FOLDER
 from iexec_lab.client.matching.run_options import MatchOptions
 from iexec_lab.client.options import on_a_line
 from iexec_lab.commands.following import FOLLOW, follow

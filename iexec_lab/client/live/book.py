@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.client.hints import pd
+from iexec_lab.client.live.follow import Stream
+from iexec_lab.client.live.recording import EVERYBODY, FOLDER, book_at, record
 from iexec_lab.client.market.book_filters import FILTERS, BookFilters
-from iexec_lab.client.market.follow import Stream
-from iexec_lab.client.market.recording import EVERYBODY, FOLDER, book_at, record
 from iexec_lab.client.options import advising, declared
 from iexec_lab.errors import ValidationError
 from iexec_lab.services.market import OrderPage
@@ -31,11 +31,11 @@ class LiveBook:
 
     session: Session
 
-    def _query(self, verb: str, wanted: str | None, filters: dict[str, Any]) -> dict[str, Any]:
-        raise NotImplementedError
+    if TYPE_CHECKING:  # the noun has them
 
-    def _draw(self, verb: str, facts: Any) -> pd.DataFrame:
-        raise NotImplementedError
+        def _query(self, verb: str, wanted: str | None, filters: dict[str, Any]) -> dict[str, Any]: ...
+
+        def _draw(self, verb: str, facts: Any) -> pd.DataFrame: ...
 
     @advising
     def stream(
