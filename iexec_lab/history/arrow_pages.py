@@ -6,9 +6,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.frames import KINDS, SCHEMAS
+from iexec_lab.history.graph_values import eip55
 from iexec_lab.history.tables import TABLES
 from iexec_lab.libraries import needing
-from iexec_lab.protocol import to_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from iexec_lab.history.records import Page
 
 _TEXTS: Final = frozenset({"text", "hash", "word", "tag", "task_status"})
-_MOST_ADDRESSES: Final = 1 << 17
 
 
 @cache
@@ -91,24 +90,6 @@ def _array(column: Column, values: Sequence[Any]) -> pa.Array:
         return pa.array(values, pa.int64()).cast(pa.timestamp("s", tz="UTC")).cast(form)
     read = _READ.get(kind)
     return pa.array(values if read is None else [None if v is None else read(v) for v in values], form)
-
-
-class _Spelled(dict[str, str]):
-    """Addresses by any spelling; the same few come again and again."""
-
-    def __missing__(self, address: str) -> str:
-        if len(self) > _MOST_ADDRESSES:
-            self.clear()
-        found = self[address] = to_address(address)
-        return found
-
-
-_SPELLED: Final = _Spelled()
-
-
-def eip55(address: str) -> str:
-    """The EIP-55 spelling of an address."""
-    return _SPELLED[address]
 
 
 _READ: Final[Mapping[str, Callable[[Any], Any]]] = {

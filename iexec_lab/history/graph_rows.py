@@ -110,7 +110,7 @@ def task(row: Mapping[str, Any]) -> tuple[Any, ...]:
         kind = event["__typename"]
         times.setdefault(kind, []).append(v.moment(event["timestamp"]))
         if kind == "TaskContribute":
-            workers.append((v.position(event["id"]), v.linked(event["worker"]).lower()))
+            workers.append((v.position(event["id"]), v.eip55(v.linked(event["worker"]))))
     finalized = _only(times.get("TaskFinalize"))
     return (
         v.word(found["id"]),

@@ -6,11 +6,12 @@ import re
 from functools import lru_cache
 from typing import Any, Final
 
-from iexec_lab.protocol import NULL_ADDRESS
+from iexec_lab.protocol import NULL_ADDRESS, to_address
 from iexec_lab.protocol.bulk import bulk_cid
 
 MOST_NRLC: Final = 10**38
 """More than there is of RLC; a column of Parquet holds less."""
+_MOST_ADDRESSES: Final = 1 << 17
 _LATEST: Final = 9_000_000_000  # seconds since 1970, in the year 2255
 _COUNT: Final = re.compile(r"[0-9]{1,19}").fullmatch
 _RLC: Final = re.compile(r"([0-9]{1,60})(?:\.([0-9]{1,60}))?(?:[eE]([+-]?[0-9]{1,2}))?").fullmatch
@@ -145,3 +146,21 @@ def position(value: Any) -> tuple[int, int]:
 def is_bulk(dataset: str | None, params: str) -> bool:
     """Whether the parameters of a deal name a bulk of datasets."""
     return dataset is None and "bulk_cid" in params and bulk_cid(params) is not None
+
+
+class _Spelled(dict[str, str]):
+    """Addresses by any spelling; the same few come again and again."""
+
+    def __missing__(self, address: str) -> str:
+        if len(self) > _MOST_ADDRESSES:
+            self.clear()
+        found = self[address] = to_address(address)
+        return found
+
+
+_SPELLED: Final = _Spelled()
+
+
+def eip55(address: str) -> str:
+    """The EIP-55 spelling of an address."""
+    return _SPELLED[address]

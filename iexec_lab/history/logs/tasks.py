@@ -12,6 +12,7 @@ from iexec_lab.history.graph_values import (
     MOST_NRLC,
     anyone,
     count,
+    eip55,
     hexadecimal,
     moment,
     moment_or_none,
@@ -143,7 +144,7 @@ def _note(steps: _Past, log: Mapping[str, Any], source: LogReader, waiting: set[
             steps.seized += amount
     elif name == "TaskContribute":
         steps.contributed = at if steps.contributed is None else min(steps.contributed, at)
-        steps.workers.append("0x" + log["topics"][2][-40:])
+        steps.workers.append(eip55("0x" + log["topics"][2][-40:]))
     elif name == "TaskReveal":
         steps.revealed = at if steps.revealed is None else max(steps.revealed, at)
     else:
