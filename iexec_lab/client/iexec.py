@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from iexec_lab.client.jobs.job import Job
     from iexec_lab.client.jobs.running import JobRows
+    from iexec_lab.client.market.follow import Stream
+    from iexec_lab.client.market.watch import Watch
     from iexec_lab.sandbox.control import Handle
 
 
@@ -106,6 +108,51 @@ class IExec(Nouns, Noun):
         from iexec_lab.client.jobs.running import find_jobs
 
         return find_jobs(self.session, requester, limit, ended=all)
+
+    def watch(
+        self,
+        what: str,
+        call: Callable[[Any], Any],
+        *,
+        once: bool = False,
+        every: float = 10.0,
+        **conditions: Any,
+    ) -> Watch:
+        """Call a function when something happens; it goes on in the background until ``stop()``.
+
+        * ``lab.watch("grant", call)``: an order was published that lets this wallet use a dataset;
+          ``kind="app"``, ``dataset=...``.
+        * ``lab.watch("price", call, below="0.5 RLC", category=0)``: an order is cheaper, or ``above`` for
+          requests; ``kind``, and the filters of its list. Those that are there already count.
+        * ``lab.watch("order", call, kind=..., ...)``: an order was published.
+        * ``lab.watch("deal", call, app=...)``: a deal was made.
+        * ``lab.watch("task", call)``: a task of this wallet failed, or cannot be expected to complete;
+          ``status="completed"`` or ``"ended"``, ``deal=...``, ``requester=...``.
+
+        Args:
+            what: ``grant``, ``order``, ``price``, ``deal`` or ``task``.
+            call: Called with a ``Change``, or a ``TaskChange`` for tasks, in a thread: one at a time.
+            once: Stop after the first call.
+            every: Seconds between two looks at tasks, and at lists where the market has no feed.
+            **conditions: See above.
+
+        Returns:
+            Watch, with ``stop()``, ``wait()``, ``calls`` and ``error``: what ended it.
+
+        Raises:
+            ValidationError: There is no such event, or it has no such condition.
+            MarketError: The market was not reached.
+        """
+        from iexec_lab.client.market.watch import watch
+
+        def open_stream(kind: str, address: str | None, **filters: Any) -> Stream:
+            if kind == "deal":
+                return self.deal.stream(address, **filters)
+            return self.orderbook.stream(kind, address, **filters)
+
+        return watch(
+            self.session, what, call, open_stream=open_stream, once=once, every=every, wanted=conditions
+        )
 
     def form(self, command: str, **values: Any) -> Any:
         """A form for a command, in a notebook: ``lab.form("app run")``.

@@ -16,6 +16,8 @@ _TIMES = {
     "startTime",
     "finalTime",
     "expirationTimestamp",
+    "beganAt",
+    "endedAt",
 }
 _NRLC = {"price", "stake", "locked", "workerStake", "claimable"}
 

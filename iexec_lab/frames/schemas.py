@@ -125,6 +125,8 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
         "network": """host:text poco_version:text=pocoVersion hub:address=hubAddress rlc:address=rlcAddress
             app_registry:address=appRegistryAddress dataset_registry:address=datasetRegistryAddress
             workerpool_registry:address=workerpoolRegistryAddress native:flag=useNative""",
+        "recording": """folder:text list:text listed:count changes:count gaps:count files:count
+            began_at:time=beganAt ended_at:time=endedAt""",
         "image": "image:text folder:text",
         "setting": "name:text value:text",
         "estimate": """volume:count cost_nrlc:nrlc=total sponsored_nrlc:nrlc=sponsored

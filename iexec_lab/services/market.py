@@ -18,6 +18,7 @@ from iexec_lab.protocol import to_address, to_bytes32, to_tag, to_uint256
 from iexec_lab.protocol.javascript import to_text
 from iexec_lab.services.auth import MARKET, ask_challenge, log_in
 from iexec_lab.services.http import TIMEOUT, Http
+from iexec_lab.services.market_filter import deal_filter, deal_rank, order_filter, order_rank
 from iexec_lab.services.market_rows import DealRow, OrderRow, deal_row, order_row
 from iexec_lab.services.pages import MAX_LIST, Allowance, further
 
@@ -75,6 +76,18 @@ class _List:
     identity: str
     query: Mapping[str, str | int]
     read: Callable[[int, Any], Any]
+
+
+class Followed(NamedTuple):
+    """What keeps a list up to date: which field identifies a row, which rows are in it, and in which order.
+
+    ``read`` checks a row that the feed told, as those of the list are: ValidationError if it is none.
+    """
+
+    identity: str
+    keep: Callable[[Mapping[str, Any]], bool]
+    rank: Callable[[Mapping[str, Any]], Any]
+    read: Callable[[Any], Any]
 
 
 class _Page(NamedTuple):
@@ -182,6 +195,7 @@ class Market:
 
     def __init__(self, url: str, chain_id: int, *, timeout: float = TIMEOUT) -> None:
         self.chain_id = chain_id
+        self.url = url
         self._http = Http(url, MarketError, timeout=timeout)
 
     def challenge(self, address: str) -> Any:
@@ -281,6 +295,13 @@ class Market:
     def deals_all(self, *, limit: int | None = None, **filters: Any) -> DealPage:
         """All deals that match, or the newest ``limit``; pages are fetched side by side."""
         return DealPage(*self._all(_deals(filters), limit))
+
+    def followed(self, kind: str, **filters: Any) -> Followed:
+        """How a list is kept up to date by the feed; ``kind`` is ``deal`` or one of ``orderbook``."""
+        wanted = _deals(filters) if kind == "deal" else _orderbook(kind, filters)
+        keep = deal_filter(wanted.query) if kind == "deal" else order_filter(kind, wanted.query)
+        rank = deal_rank if kind == "deal" else order_rank(kind)
+        return Followed(wanted.identity, keep, rank, partial(wanted.read, self.chain_id))
 
     def _write(self, method: str, kind: str, body: Mapping[str, Any], token: str) -> dict[str, Any]:
         query = {"chainId": self.chain_id}

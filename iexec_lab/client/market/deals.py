@@ -126,7 +126,7 @@ def _at_market(session: Session, values: Mapping[str, Any], page: int | None, pa
         found = market.deals(page=page, page_size=page_size, **filters)
     else:
         found = market.deals_all(limit=to_limit(values.get("limit")), **filters)
-    _add_deadlines(session, found.deals)
+    add_deadlines(session, found.deals)
     more = page is None and found.count > len(found.deals) + found.left_out
     rows = Listed("past_deal", from_market(found.deals), found.left_out, found.count, more, source=MARKET)
     return completed(lambda: 0, "deal", rows)
@@ -168,7 +168,7 @@ def _seconds(value: Any) -> int | None:
     return None if moment is None else int(moment.timestamp())
 
 
-def _add_deadlines(session: Session, deals: Sequence[DealRow]) -> None:
+def add_deadlines(session: Session, deals: Sequence[DealRow]) -> None:
     """What the market does not tell and follows from the category; without a node it stays unknown."""
     numbers = sorted({int(deal["category"]) for deal in deals if "category" in deal})[:MOST_CATEGORIES]
     if not numbers:

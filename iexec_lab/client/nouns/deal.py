@@ -13,6 +13,7 @@ from iexec_lab.client.jobs.polling import foresee_first, foresee_now, look, look
 from iexec_lab.client.jobs.running import find_deals
 from iexec_lab.client.jobs.status import JobDeal, JobStatus, TaskView, date
 from iexec_lab.client.market.filters import ChildFilters, DealListFilters, EventFilters
+from iexec_lab.client.market.follow import Stream
 from iexec_lab.client.nouns._noun import Frame, Noun, detailed
 from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.options import takes, with_defaults
@@ -23,7 +24,8 @@ from iexec_lab.ethereum.ahead import one_look
 from iexec_lab.ethereum.calls import latest_block
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.ethereum.rpc import to_int
-from iexec_lab.protocol import to_bytes32
+from iexec_lab.protocol import NULL_ADDRESS, to_bytes32
+from iexec_lab.services.market import DealFilters
 
 if TYPE_CHECKING:
     from iexec_lab.client.market.listing import Listed
@@ -361,6 +363,47 @@ class Deals(Noun):
         from iexec_lab.client.market.deals import associated
 
         return associated(self.session, to_bytes32(dealid), with_defaults(ChildFilters, filters))
+
+    def stream(
+        self,
+        /,
+        requester: str | None = None,
+        *,
+        timeout: float | None = None,
+        every: float = 10.0,
+        limit: int | None = None,
+        **filters: Unpack[DealFilters],
+    ) -> Stream:
+        """Deals as they are made, from the market's feed: ``for change in lab.deal.stream(app=...)``.
+
+        Args:
+            requester: As for ``list``.
+            timeout: Seconds after which it ends; None for never.
+            every: Seconds between two looks where the market has no feed.
+            limit: How many of the newest ``stream.frame`` has.
+            **filters: As for ``list``.
+
+        Returns:
+            Stream of ``Change``; ``stream.frame`` is the list as it is now.
+
+        Raises:
+            ValidationError: An unknown filter, or a value that it cannot have.
+            MarketError: The market was not reached.
+        """
+        from iexec_lab.client.market.deals import add_deadlines
+
+        if requester is None and not filters and self.session.address != NULL_ADDRESS:
+            requester = self.session.address
+        wanted = {"requester": requester, **filters}
+        return Stream(
+            self.session,
+            "deal",
+            wanted,
+            timeout=timeout,
+            every=every,
+            limit=limit,
+            finish=lambda deals: add_deadlines(self.session, deals),
+        )
 
 
 def _deal_json(held: JobDeal, now: int) -> dict[str, Any]:

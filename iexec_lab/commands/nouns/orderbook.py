@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iexec_lab.client.market.book_filters import FILTERS
+from iexec_lab.client.market.book_filters import FILTERS, BookFilters
+from iexec_lab.client.market.recording import FOLDER
 from iexec_lab.client.options import on_a_line
+from iexec_lab.commands.following import FOLLOW, follow
 from iexec_lab.commands.handlers import given, outcome_of
-from iexec_lab.commands.official_json import fetch
+from iexec_lab.commands.official_json import Answer, fetch
 from iexec_lab.commands.options import CHAIN, declared_options
-from iexec_lab.commands.tree import Argument, Command
+from iexec_lab.commands.tree import Argument, Command, Option
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -28,6 +30,9 @@ def _book(kind: str) -> Handler:
         values["limit"] = args.limit or context.rows
         if args.address:
             values[kind] = args.address
+        if args.follow:
+            address = values.pop(kind, None)
+            return follow(context, args, lab.orderbook.stream(kind, address, timeout=args.timeout, **values))
         with context.face.working("Reading the orderbook"):
             answer = fetch(lab, f"orderbook.{kind}", **values)
             remark = None
@@ -57,10 +62,34 @@ def _command(kind: str, summary: str, *, required: bool = False, example: str) -
         summary,
         _book(kind),
         args=(Argument("address", given_kind, what, required=required),),
-        options=(*CHAIN, *declared_options(FILTERS[kind])),
+        options=(*CHAIN, *declared_options(FILTERS[kind]), *FOLLOW),
         example=example,
     )
 
+
+def record(context: Context, args: Namespace) -> Outcome:
+    lab = context.lab(args)
+    with context.face.working("Recording the orderbook") as step:
+        answer = fetch(
+            lab, "orderbook.record", args.list, to=args.to, timeout=args.timeout, progress=step.update
+        )
+    said = "{changes} changes written to {folder}; {listed} orders at the end."
+    return outcome_of(answer, said)
+
+
+def look_back(context: Context, args: Namespace) -> Outcome:
+    lab = context.lab(args)
+    values = given(args, on_a_line(BookFilters))
+    values["limit"] = args.limit or context.rows
+    with context.face.working("Reading the recording"):
+        facts = fetch(
+            lab, "orderbook.at", args.moment, args.list, args.address, folder=args.folder, **values
+        ).facts
+    return outcome_of(Answer(f"orderbook.{args.list}", facts, lab.orderbook))
+
+
+_LIST = Argument("list", "name", "which list", default="workerpool", choices=tuple(FILTERS))
+_FOLDER = "folder of the recordings (book)"
 
 COMMANDS = (
     _command("app", "orders that sell an app", required=True, example="orderbook app any"),
@@ -69,4 +98,33 @@ COMMANDS = (
     ),
     _command("workerpool", "orders that sell computing power", example="orderbook workerpool --category 0"),
     _command("requester", "requests that wait for a workerpool", example="orderbook requester --category 0"),
+    Command(
+        ("orderbook", "record"),
+        "write a list and its changes down, until interrupted",
+        record,
+        args=(_LIST,),
+        options=(
+            *CHAIN,
+            Option("--to", "folder", _FOLDER, shows="path", default=FOLDER),
+            Option("--timeout", "integer", "stop after so many seconds", shows="seconds"),
+        ),
+        example="orderbook record workerpool --to book",
+        notes="Needs pyarrow. orderbook at shows what the list looked like at a moment.",
+    ),
+    Command(
+        ("orderbook", "at"),
+        "a recorded list as it was at a moment",
+        look_back,
+        args=(
+            Argument("moment", "text", "date and time, UTC", required=True),
+            _LIST,
+            Argument("address", "address", "only this app, dataset, workerpool or requester"),
+        ),
+        options=(
+            *CHAIN,
+            Option("--folder", "folder", _FOLDER, shows="path", default=FOLDER),
+            *declared_options(BookFilters),
+        ),
+        example='orderbook at "2026-10-01 12:30" workerpool',
+    ),
 )
