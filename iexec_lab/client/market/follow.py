@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self
 from iexec_lab.errors import LibraryError, ServiceError, ValidationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
 
     import pandas as pd
@@ -71,7 +71,6 @@ class Stream:
         timeout: Seconds after which the iteration ends; None for never.
         every: Seconds between two looks where there is no feed.
         limit: Rows that ``frame`` shows; the list itself is whole.
-        finish: Adds to rows of a frame what the market does not tell.
 
     Attributes:
         gaps: How often the feed was cut.
@@ -87,9 +86,7 @@ class Stream:
         timeout: float | None = None,
         every: float = 10.0,
         limit: int | None = None,
-        finish: Callable[[list[Any]], None] | None = None,
     ) -> None:
-        self._finish = finish
         self._session = session
         self.kind = kind
         self._filters = dict(filters)
@@ -194,9 +191,12 @@ class Stream:
             if self.left_out:
                 about["left_out"] = self.left_out
             shown = [dict(row) for row in self.rows]
-            if self._finish is not None:
-                self._finish(shown)
-            self._frame = frames.build(self.kind, shown, **about)
+            if self.kind == "deal":
+                from iexec_lab.client.market.deals import market_list
+
+                self._frame = market_list(self._session, shown, self.left_out).draw(self._session)
+            else:
+                self._frame = frames.build(self.kind, shown, **about)
         return self._frame
 
     def close(self) -> None:

@@ -390,8 +390,6 @@ class Deals(Noun):
             ValidationError: An unknown filter, or a value that it cannot have.
             MarketError: The market was not reached.
         """
-        from iexec_lab.client.market.deals import add_deadlines
-
         if requester is None and not filters and self.session.address != NULL_ADDRESS:
             requester = self.session.address
         wanted = {"requester": requester, **filters}
@@ -402,7 +400,6 @@ class Deals(Noun):
             timeout=timeout,
             every=every,
             limit=limit,
-            finish=lambda deals: add_deadlines(self.session, deals),
         )
 
 
