@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from iexec_lab.client.jobs.job import Job
     from iexec_lab.client.jobs.running import JobRows
     from iexec_lab.client.market.follow import Stream
+    from iexec_lab.client.market.search import Hits
     from iexec_lab.client.market.watch import Watch
     from iexec_lab.sandbox.control import Handle
 
@@ -50,7 +51,10 @@ class IExec(Nouns, Noun):
       ServiceError (MarketError, SmsError, IpfsError ...) when it was not reached, ApiError when it refused.
     """
 
-    _FRAMES: ClassVar = {"jobs": Frame("job", lambda rows: rows)}
+    _FRAMES: ClassVar = {
+        "jobs": Frame("job", lambda rows: rows),
+        "search": Frame("found", lambda rows: rows),
+    }
 
     def info(self) -> pd.DataFrame:
         """The contracts of the network: a DataFrame of one row, as from ``network.show``."""
@@ -108,6 +112,30 @@ class IExec(Nouns, Noun):
         from iexec_lab.client.jobs.running import find_jobs
 
         return find_jobs(self.session, requester, limit, ended=all)
+
+    def search(self, text: str) -> pd.DataFrame:
+        """What something is, and where it leads: whatever was pasted, or a part of a name.
+
+        Args:
+            text: An address, the id of a deal or task, the hash of an order, transaction or block, the number
+                of a category, an ENS name, a part of the name of an app, dataset or workerpool, a CID.
+
+        Returns:
+            DataFrame, one row per thing that it is, newest first: ``what``, ``id``, ``name``, ``owner``,
+                ``happened_at`` (UTC), ``leads_to`` (the line to type next) and ``details``; after a
+                transaction its events. Empty where nothing is found; ``attrs["remark"]`` then says what
+                was looked for.
+
+        Raises:
+            ValidationError: There is no text.
+            CallError: The node was not reached.
+        """
+        return self._draw("search", self._fetch_search(text))
+
+    def _fetch_search(self, text: str) -> Hits:
+        from iexec_lab.client.market.search import search
+
+        return search(self.session, text)
 
     def watch(
         self,

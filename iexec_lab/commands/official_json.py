@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from iexec_lab.client.iexec import IExec
     from iexec_lab.client.market.listing import Listed
+    from iexec_lab.client.market.statement import Statement
     from iexec_lab.client.nouns._noun import Noun
     from iexec_lab.services.market import OrderPage
 
@@ -99,11 +100,24 @@ def _logs(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {"appLogs": [{key: row[key] for key in ("worker", "stdout", "stderr")} for row in rows]}
 
 
+def _statement(facts: Statement) -> dict[str, Any]:
+    stake, locked = facts.unexplained
+    return {
+        "address": facts.address,
+        "blockNumber": facts.block,
+        "balance": {"stake": str(facts.stake), "locked": str(facts.locked)},
+        "unexplained": {"stake": str(stake), "locked": str(locked)},
+        "count": facts.total,
+        "movements": list(facts),
+    }
+
+
 _TRANSFER = _only("amount", "from", "to", "txHash")
 _BRIDGE = _only("amount", "from", "to", "sendTxHash", "receiveTxHash")
 _RESOLUTION = ("setResolverTxHash", "setAddrTxHash", "setNameTxHash")
 _OFFICIAL: dict[str, Shape] = {
     "jobs": lambda found: {"count": len(found), "jobs": found, "claimable": str(found.claimable)},
+    "search": lambda found: {"count": len(found), "found": found},
     "*.count": _counted,
     "*.deals": _rows("deals"),
     "*.events": _rows("events"),
@@ -120,6 +134,7 @@ _OFFICIAL: dict[str, Shape] = {
     "account.withdraw": _only("amount", "txHash"),
     "account.approve": _only("txHash"),
     "account.revoke": _only("txHash"),
+    "account.history": _statement,
     "account.allowance": lambda nrlc: {"amount": str(nrlc)},
     "app.list": _rows("apps"),
     "app.run": lambda outcome: outcome.to_json(),
@@ -139,6 +154,7 @@ _OFFICIAL: dict[str, Shape] = {
     "ens.set_text": _only("txHash"),
     "ens.register": _only("name", "address", "registerTxHash", *_RESOLUTION),
     "ens.configure_resolution": _only("name", "address", *_RESOLUTION),
+    "order.list": lambda rows: {"count": rows.total, "orders": list(rows)},
     "order.create": lambda order: order.to_json(),
     "order.sign": lambda order: order.to_json(),
     "order.hash": _named("orderHash"),

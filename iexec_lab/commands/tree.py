@@ -161,6 +161,7 @@ NOUNS: dict[str, str] = {
     "connect": "choose the network to work on",
     "info": "addresses of the iExec contracts",
     "jobs": "running deals of a wallet",
+    "search": "what an address, an id, a hash or a name is",
     "wallet": "keys, coins and transfers",
     "account": "RLC staked on the marketplace",
     "app": "deploy, sell and run applications",
@@ -182,7 +183,7 @@ NOUNS: dict[str, str] = {
     "completion": "Tab completion for a shell",
 }
 _MODULES = {
-    **dict.fromkeys(("init", "connect", "info", "jobs", "form"), "root"),
+    **dict.fromkeys(("init", "connect", "info", "jobs", "search", "form"), "root"),
     "completion": "shell",
 }
 

@@ -48,6 +48,18 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
     name: _columns(text)
     for name, text in {
         "account": "address:address stake_nrlc:nrlc=balance.stake locked_nrlc:nrlc=balance.locked",
+        "movement": """happened_at:time=timestamp cause:text role:text amount_nrlc:nrlc=amount
+            stake_nrlc:nrlc=stake locked_nrlc:nrlc=locked deal_id:hash=dealid task_id:hash=taskid
+            asset:address
+            counterparty:address stake_change_nrlc:nrlc=stakeChange locked_change_nrlc:nrlc=lockedChange
+            block:count=blockNumber log_index:count=logIndex tx_hash:hash=transactionHash""",
+        "access": """kind:text order_hash:hash=orderHash asset:address price_nrlc:nrlc=price
+            remaining:count volume:count status:order_status tag:tag tag_hex:hash=tag category:count
+            trust:count dataset:anyone app_restrict:anyone=apprestrict dataset_restrict:anyone=datasetrestrict
+            workerpool_restrict:anyone=workerpoolrestrict requester_restrict:anyone=requesterrestrict
+            signer:address published_at:time=publicationTimestamp bulk:flag""",
+        "found": """what:text id:text name:text owner:address happened_at:time=timestamp leads_to:text=leadsTo
+            details:object""",
         "wallet": """address:address ether_wei:wei=balance.wei rlc_nrlc:nrlc=balance.nRLC ens:text
             private_key:text=wallet.privateKey public_key:text=wallet.publicKey""",
         "receipt": """address:address to:address amount_nrlc:nrlc amount_wei:wei category:count=catid
@@ -69,23 +81,26 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
         "apporder": f"""order_hash:hash=orderHash app:address=order.app app_price_nrlc:nrlc=order.appprice
             {_PUBLISHED} tag:tag=order.tag tag_hex:hash=order.tag
             dataset_restrict:anyone=order.datasetrestrict workerpool_restrict:anyone=order.workerpoolrestrict
-            requester_restrict:anyone=order.requesterrestrict restricted:text deals:object""",
+            requester_restrict:anyone=order.requesterrestrict restricted:text salt:hash signature:hash
+            deals:object""",
         "datasetorder": f"""order_hash:hash=orderHash dataset:address=order.dataset
             dataset_price_nrlc:nrlc=order.datasetprice {_PUBLISHED} tag:tag=order.tag tag_hex:hash=order.tag
             app_restrict:anyone=order.apprestrict workerpool_restrict:anyone=order.workerpoolrestrict
-            requester_restrict:anyone=order.requesterrestrict restricted:text bulk:flag deals:object""",
+            requester_restrict:anyone=order.requesterrestrict restricted:text bulk:flag
+            salt:hash signature:hash deals:object""",
         "workerpoolorder": f"""order_hash:hash=orderHash workerpool:address=order.workerpool
             workerpool_price_nrlc:nrlc=order.workerpoolprice category:count=order.category
             trust:count=order.trust {_PUBLISHED} tag:tag=order.tag tag_hex:hash=order.tag
             app_restrict:anyone=order.apprestrict dataset_restrict:anyone=order.datasetrestrict
-            requester_restrict:anyone=order.requesterrestrict restricted:text deals:object""",
+            requester_restrict:anyone=order.requesterrestrict restricted:text salt:hash signature:hash
+            deals:object""",
         "requestorder": f"""order_hash:hash=orderHash requester:address=order.requester app:address=order.app
             app_max_price_nrlc:nrlc=order.appmaxprice dataset:anyone=order.dataset
             dataset_max_price_nrlc:nrlc=order.datasetmaxprice workerpool:anyone=order.workerpool
             workerpool_max_price_nrlc:nrlc=order.workerpoolmaxprice category:count=order.category
             trust:count=order.trust {_PUBLISHED} tag:tag=order.tag tag_hex:hash=order.tag
             beneficiary:address=order.beneficiary callback:anyone=order.callback params:text=order.params
-            {_DECODED} deals:object""",
+            {_DECODED} salt:hash signature:hash deals:object""",
         "deal": f"""deal_id:hash=dealid app:address=app.pointer dataset:anyone=dataset.pointer
             workerpool:address=workerpool.pointer app_price_nrlc:nrlc=app.price
             dataset_price_nrlc:nrlc=dataset.price workerpool_price_nrlc:nrlc=workerpool.price
@@ -161,7 +176,10 @@ OPTIONAL: Mapping[str, set[str]] = {
     "app": {"ens"},
     "dataset": {"ens"},
     "workerpool": {"ens"},
-    **{kind: {"deals"} for kind in ("apporder", "datasetorder", "workerpoolorder", "requestorder")},
+    **{
+        kind: {"deals", "salt", "signature"}
+        for kind in ("apporder", "datasetorder", "workerpoolorder", "requestorder")
+    },
     "deal": {"sponsor", "task_ids", "completed", "failed"},
     "name": {"register_tx_hash", "set_resolver_tx_hash", "set_addr_tx_hash", "set_name_tx_hash"},
     "network": {"rlc", "native"},

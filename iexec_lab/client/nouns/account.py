@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 from iexec_lab.client.balances import WEI_PER_NRLC, wallet_nrlc
 from iexec_lab.client.bridging import bridged_session
 from iexec_lab.client.market.filters import ChildFilters
+from iexec_lab.client.market.own_filters import StatementFilters
 from iexec_lab.client.nouns._noun import Frame, Noun, detailed
 from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.options import takes, with_defaults
@@ -19,6 +20,7 @@ from iexec_lab.units import format_rlc, parse_rlc
 
 if TYPE_CHECKING:
     from iexec_lab.client.market.listing import Listed
+    from iexec_lab.client.market.statement import Statement
 
 
 class Accounts(Noun):
@@ -31,6 +33,7 @@ class Accounts(Noun):
         "show": Frame(detailed("account")),
         "contributions": Frame("contribution"),
         "show_bridged": Frame("account"),
+        "history": Frame("movement", lambda rows: rows),
         "deposit": Frame("receipt"),
         "withdraw": Frame("receipt"),
         "approve": Frame("receipt"),
@@ -102,6 +105,35 @@ class Accounts(Noun):
     def _fetch_show_bridged(self, address: str | None = None) -> dict[str, Any]:
         who = self.session.to_address(address or self.session.own_address)
         return _balance(bridged_session(self.session).hub, who)
+
+    @takes(StatementFilters)
+    def history(self, address: str | None = None, **filters: Unpack[StatementFilters]) -> pd.DataFrame:
+        """The statement of an account: every nRLC in and out, why, and what was left, oldest first.
+
+        Args:
+            address: Whose account: address or ENS name (default: the wallet's).
+            **filters: Those of ``StatementFilters``.
+
+        Returns:
+            DataFrame, one row per movement: ``happened_at``, ``cause`` (deposit, deal_lock, payment, refund,
+                worker_reward ...), ``role``, ``amount_nrlc`` (signed), ``stake_nrlc`` and ``locked_nrlc``
+                (what was left after it), ``deal_id``, ``task_id``, ``counterparty``, ``stake_change_nrlc``,
+                ``locked_change_nrlc`` ... What is not listed before the first row is summed up in a row
+                ``balance_before``. The last row is what the hub shows; where it is not,
+                ``attrs["remark"]`` says by how much.
+
+        Raises:
+            WalletError: No wallet, and no address was given.
+            ValidationError: A moment or the cause cannot be read.
+            ServiceError: The subgraph, or the node, was not reached.
+        """
+        return self._draw("history", self._fetch_history(address, **filters))
+
+    def _fetch_history(self, address: str | None = None, **filters: Any) -> Statement:
+        from iexec_lab.client.market.statement import read_statement
+
+        session = self.session
+        return read_statement(session, session.to_address(address or session.own_address), **filters)
 
     def deposit(self, amount: Any, unit: str = "nRLC", *, force: bool = False) -> pd.DataFrame:
         """Move RLC from the wallet to the account, in one transaction.
