@@ -179,7 +179,9 @@ def watch(
     if what not in EVENTS:
         raise ValidationError(f"Nobody can watch for {what}", hint=f"Use one of: {', '.join(EVENTS)}.")
     if not callable(call):
-        raise ValidationError("A watch needs a function to call", hint="Give one that takes the change, or print.")
+        raise ValidationError(
+            "A watch needs a function to call", hint="Give one that takes the change, or print."
+        )
     conditions = dict(wanted)
     begin = {"grant": _grants, "order": _orders, "price": _prices, "deal": _deals}.get(what)
     source: _Source
