@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from iexec_lab.client.jobs.job import Job
     from iexec_lab.client.jobs.running import JobRows
-    from iexec_lab.client.market.follow import Stream
+    from iexec_lab.client.live.follow import Stream
+    from iexec_lab.client.live.watch import Watch
     from iexec_lab.client.market.search import Hits
-    from iexec_lab.client.market.watch import Watch
     from iexec_lab.sandbox.control import Handle
 
 
@@ -171,7 +171,7 @@ class IExec(Nouns, Noun):
             ValidationError: There is no such event, or it has no such condition.
             MarketError: The market was not reached.
         """
-        from iexec_lab.client.market.watch import watch
+        from iexec_lab.client.live.watch import watch
 
         def open_stream(kind: str, address: str | None, **filters: Any) -> Stream:
             if kind == "deal":

@@ -71,7 +71,7 @@ class Stream:
         timeout: Seconds after which the iteration ends; None for never.
         every: Seconds between two looks where there is no feed.
         limit: Rows that ``frame`` shows; the list itself is whole.
-        finish: Adds to rows of a frame what the market does not tell.
+        draw: Makes ``frame``, where it is more than these rows.
 
     Attributes:
         gaps: How often the feed was cut.
@@ -87,9 +87,9 @@ class Stream:
         timeout: float | None = None,
         every: float = 10.0,
         limit: int | None = None,
-        finish: Callable[[list[Any]], None] | None = None,
+        draw: Callable[[], pd.DataFrame] | None = None,
     ) -> None:
-        self._finish = finish
+        self._draw = draw
         self._session = session
         self.kind = kind
         self._filters = dict(filters)
@@ -104,6 +104,7 @@ class Stream:
         self._has_feed = True
         self._pause, self._retry_at, self._look_at = _PAUSES[0], 0.0, 0.0
         self._frame: pd.DataFrame | None = None
+        self._drawn_at = 0.0
         self.gaps = self.changes = 0
         self.left_out = 0
         self._begin()
@@ -187,17 +188,23 @@ class Stream:
     def frame(self) -> pd.DataFrame:
         """The list as it is now, as a DataFrame like that of the list's own verb."""
         self._drain()
-        if self._frame is None:
-            from iexec_lab import frames
-
-            about = self._session.about()
-            if self.left_out:
-                about["left_out"] = self.left_out
-            shown = [dict(row) for row in self.rows]
-            if self._finish is not None:
-                self._finish(shown)
-            self._frame = frames.build(self.kind, shown, **about)
+        if self._frame is None or self.is_old:
+            self._frame = self._draw() if self._draw else self._drawn()
+            self._drawn_at = time.monotonic()
         return self._frame
+
+    @property
+    def is_old(self) -> bool:
+        """Whether ``frame`` may have changed without a word of the feed, which tells nothing of tasks."""
+        return self._draw is not None and time.monotonic() >= self._drawn_at + self._every
+
+    def _drawn(self) -> pd.DataFrame:
+        from iexec_lab import frames
+
+        about = self._session.about()
+        if self.left_out:
+            about["left_out"] = self.left_out
+        return frames.build(self.kind, self.rows, **about)
 
     def close(self) -> None:
         """Leave the feed."""
