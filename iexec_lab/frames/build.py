@@ -154,6 +154,8 @@ def _read(values: Sequence[Any], column: Column) -> Sequence[Any]:
     try:
         if read is to_number and _are_small(values):
             return values
+        if read is to_number and _are_short_texts(values):
+            return [*map(int, values)]
         return [None if value is None else read(value) for value in values]
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         why = plain(error.message) if isinstance(error, ValidationError) else "a value of another kind"
@@ -167,6 +169,16 @@ def _unread(column: Column, why: str) -> ValidationError:
 def _are_small(values: Sequence[Any]) -> bool:
     """Whether all are small integers, which need no reading: most lists are."""
     return set(map(type, values)) == {int} and min(values) >= 0 and max(values) < 2**63
+
+
+def _are_short_texts(values: Sequence[Any]) -> bool:
+    """Whether all are decimal text that any integer can be: so do services write most numbers."""
+    return (
+        set(map(type, values)) == {str}
+        and max(map(len, values)) <= 18
+        and "".join(values).isascii()
+        and all(map(str.isdecimal, values))
+    )
 
 
 def _array(values: Sequence[Any], kind: Kind) -> Any:
