@@ -20,6 +20,7 @@ from iexec_lab.errors import ChainError, SandboxError
 from iexec_lab.sandbox.chain import rpc_methods
 from iexec_lab.sandbox.chain.connection import Head, HttpConnection, request, to_head
 from iexec_lab.sandbox.chain.journal import Block, Decree
+from iexec_lab.sandbox.chain.pipeline import ask_in_order
 from iexec_lab.sandbox.chain.replay import NodeError, replay, request_of, resend_pending
 from iexec_lab.sandbox.chain.snapshot import unpack_state, without_traces
 
@@ -229,7 +230,8 @@ class DurableNode:
 
     async def _make_block(self, transactions: Sequence[str], timestamp: int) -> list[dict[str, Any]]:
         sends = [["eth_sendRawTransaction", raw] for raw in transactions]
-        answers = await self._ask_all([(method, [raw]) for method, raw in sends])
+        requests = [request(method, [raw]) for method, raw in sends]
+        answers = await ask_in_order(self._anvil.place, requests)
         hashes = [answer["result"] for answer in answers if "result" in answer]
         refused = next((answer["error"] for answer in answers if "error" in answer), None)
         if refused is not None:
