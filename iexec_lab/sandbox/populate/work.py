@@ -66,6 +66,10 @@ class Population:
     participants: Mapping[str, Sequence[str]]
     transactions: int
 
+    def __repr__(self) -> str:
+        counts = f"{self.orders['open']:,} open orders, {self.deals['matched']:,} deals"
+        return f"<Population of seed {self.size.seed}: {counts}, {self.size.days} days>"
+
     def to_json(self) -> dict[str, Any]:
         """Counts and times."""
         return {
