@@ -79,3 +79,34 @@ def pytest_runtest_call(item: pytest.Item):
     result = yield
     starts.complain()
     return result
+
+
+@pytest.fixture(scope="session")
+def _populated_market():
+    """A sandbox with the market of helpers.populated, and what populate said."""
+    from helpers.populated import DEALS, ORDERS, SEED
+
+    from iexec_lab.sandbox.control import Sandbox
+
+    with Sandbox() as handle:
+        yield handle, handle.populate(ORDERS, DEALS, SEED)
+
+
+@pytest.fixture(scope="session")
+def populated(_populated_market):
+    """A sandbox with months of history (see helpers.populated); tests only read it."""
+    return _populated_market[0]
+
+
+@pytest.fixture(scope="session")
+def population(_populated_market):
+    """What ``populate`` said of the populated sandbox."""
+    return _populated_market[1]
+
+
+@pytest.fixture(scope="session")
+def ledger(populated):
+    """What happened on the populated sandbox, recomputed from raw logs."""
+    from helpers.ledger import Ledger
+
+    return Ledger.of(populated)

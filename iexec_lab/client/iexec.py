@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
     from iexec_lab.client.jobs.job import Job
     from iexec_lab.client.jobs.running import JobRows
+    from iexec_lab.client.live.follow import Stream
+    from iexec_lab.client.live.watch import Watch
+    from iexec_lab.client.market.search import Hits
     from iexec_lab.sandbox.control import Handle
 
 
@@ -40,15 +43,19 @@ class IExec(Nouns, Noun):
       workerpool is meant.
     * Amounts are int: nRLC (1 RLC is 10**9 nRLC) and wei (10**-18 of the chain's coin). Verbs that take an
       amount also take ``"1.5 RLC"`` and ``["1.5", "RLC"]``; no amount is ever rounded.
-    * A DataFrame has its units in the names of columns (``app_price_nrlc``). Amounts are ``int`` in object
-      columns, which cannot overflow; times are UTC; ``.attrs`` has kind, chain and contract.
+    * A DataFrame has its units in the names of columns: ``app_price_rlc`` is a float to look at, sort and
+      plot, ``app_price_nrlc`` the exact ``int`` for money. Counts are ``Int64`` with exact sums and products;
+      times are UTC; ``.attrs`` has kind, chain and contract.
     * Every error is an ``IexecError`` of ``iexec_lab.errors``. Besides those that a verb names:
       ValidationError for a value that is not valid, WalletError without a wallet or its password, CallError
       and TransactionError when the node refuses, ConfigurationError when the network has no such service,
       ServiceError (MarketError, SmsError, IpfsError ...) when it was not reached, ApiError when it refused.
     """
 
-    _FRAMES: ClassVar = {"jobs": Frame("job", lambda rows: rows)}
+    _FRAMES: ClassVar = {
+        "jobs": Frame("job", lambda rows: rows),
+        "search": Frame("found", lambda rows: rows),
+    }
 
     def info(self) -> pd.DataFrame:
         """The contracts of the network: a DataFrame of one row, as from ``network.show``."""
@@ -106,6 +113,75 @@ class IExec(Nouns, Noun):
         from iexec_lab.client.jobs.running import find_jobs
 
         return find_jobs(self.session, requester, limit, ended=all)
+
+    def search(self, text: str) -> pd.DataFrame:
+        """What something is, and where it leads: whatever was pasted, or a part of a name.
+
+        Args:
+            text: An address, the id of a deal or task, the hash of an order, transaction or block, the number
+                of a category, an ENS name, a part of the name of an app, dataset or workerpool, a CID.
+
+        Returns:
+            DataFrame, one row per thing that it is, newest first: ``what``, ``id``, ``name``, ``owner``,
+                ``happened_at`` (UTC), ``leads_to`` (the line to type next) and ``details``; after a
+                transaction its events. Empty where nothing is found; ``attrs["remark"]`` then says what
+                was looked for.
+
+        Raises:
+            ValidationError: There is no text.
+            CallError: The node was not reached.
+        """
+        return self._draw("search", self._fetch_search(text))
+
+    def _fetch_search(self, text: str) -> Hits:
+        from iexec_lab.client.market.search import search
+
+        return search(self.session, text)
+
+    def watch(
+        self,
+        what: str,
+        call: Callable[[Any], Any],
+        *,
+        once: bool = False,
+        every: float = 10.0,
+        **conditions: Any,
+    ) -> Watch:
+        """Call a function when something happens; it goes on in the background until ``stop()``.
+
+        * ``lab.watch("grant", call)``: an order was published that lets this wallet use a dataset;
+          ``kind="app"``, ``dataset=...``.
+        * ``lab.watch("price", call, below="0.5 RLC", category=0)``: an order is cheaper, or ``above`` for
+          requests; ``kind``, and the filters of its list. Those that are there already count.
+        * ``lab.watch("order", call, kind=..., ...)``: an order was published.
+        * ``lab.watch("deal", call, app=...)``: a deal was made.
+        * ``lab.watch("task", call)``: a task of this wallet failed, or cannot be expected to complete;
+          ``status="completed"`` or ``"ended"``, ``deal=...``, ``requester=...``.
+
+        Args:
+            what: ``grant``, ``order``, ``price``, ``deal`` or ``task``.
+            call: Called with a ``Change``, or a ``TaskChange`` for tasks, in a thread: one at a time.
+            once: Stop after the first call.
+            every: Seconds between two looks at tasks, and at lists where the market has no feed.
+            **conditions: See above.
+
+        Returns:
+            Watch, with ``stop()``, ``wait()``, ``calls`` and ``error``: what ended it.
+
+        Raises:
+            ValidationError: There is no such event, or it has no such condition.
+            MarketError: The market was not reached.
+        """
+        from iexec_lab.client.live.watch import watch
+
+        def open_stream(kind: str, address: str | None, **filters: Any) -> Stream:
+            if kind == "deal":
+                return self.deal.stream(address, **filters)
+            return self.orderbook.stream(kind, address, **filters)
+
+        return watch(
+            self.session, what, call, open_stream=open_stream, once=once, every=every, wanted=conditions
+        )
 
     def form(self, command: str, **values: Any) -> Any:
         """A form for a command, in a notebook: ``lab.form("app run")``.

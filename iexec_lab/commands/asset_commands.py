@@ -9,6 +9,7 @@ from iexec_lab.client.nouns._asset import DEPLOYED_ALREADY
 from iexec_lab.client.nouns._sale_options import SALES
 from iexec_lab.commands.dry_run import DRY_RUN, rehearsable
 from iexec_lab.commands.handlers import calling, done
+from iexec_lab.commands.list_commands import DETAILS
 from iexec_lab.commands.options import FORCE, READS, SENDS, SIGNS, TO, USER, declared_options, flag
 from iexec_lab.commands.outcome import Outcome
 from iexec_lab.commands.tree import Argument, Command
@@ -44,7 +45,7 @@ def show(kind: str) -> Command:
                 shows="addressOrIndex",
             ),
         ),
-        options=(*READS, USER),
+        options=(*READS, USER, DETAILS),
         example=f"{kind} show 0",
     )
 
@@ -54,7 +55,7 @@ def _show(kind: str) -> Handler:
         lab = context.lab(args)
         which = args.address or context.project.require_deployed(kind, lab.session.network.id)
         with context.face.working(f"Reading the {kind}"):
-            return done(lab, f"{kind}.show", address_or_index=which, user=args.user)
+            return done(lab, f"{kind}.show", address_or_index=which, user=args.user, details=args.details)
 
     return handle
 

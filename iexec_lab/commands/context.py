@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from iexec_lab.client.choice import Connection
     from iexec_lab.client.iexec import IExec
+    from iexec_lab.client.live.follow import Stream
     from iexec_lab.client.plan import Plan
     from iexec_lab.project import Project
 
@@ -61,6 +62,10 @@ class Face(Protocol):
 
     def working(self, doing: str) -> AbstractContextManager[Step]:
         """Show that something takes time."""
+        ...
+
+    def follow(self, stream: Stream, *, raw: bool) -> None:
+        """Show a list and its changes until it ends or is interrupted; ``raw``: a line of JSON for each."""
         ...
 
     def form(self, name: str) -> Any:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from iexec_lab.client.iexec import IExec
+    from iexec_lab.client.market.listing import Listed
+    from iexec_lab.client.market.statement import Statement
     from iexec_lab.client.nouns._noun import Noun
     from iexec_lab.services.market import OrderPage
 
@@ -78,6 +80,36 @@ def _listed(name: str, price: str, *fields: str) -> Shape:
     return shape
 
 
+def _rows(name: str) -> Shape:
+    """A list of ours: its rows by the names of their columns, amounts as text, times in seconds."""
+
+    def shape(found: Listed) -> dict[str, Any]:
+        count = len(found) if found.total is None else found.total
+        return {"count": count, name: found.rows(), "hasMore": found.more, "source": found.source}
+
+    return shape
+
+
+_AMOUNTS = {
+    *("price", "cost", "cumulatedCost", "ask", "bid", "mid", "spread"),
+    *("appPrice", "datasetPrice", "workerpoolPrice"),
+}
+
+
+def _figures(name: str) -> Shape:
+    """Computed rows: amounts as text, exact for every reader, ``average`` left to those who look."""
+
+    def shape(found: Any) -> dict[str, Any]:
+        rows = [
+            {key: str(value) if key in _AMOUNTS else value for key, value in row.items() if value is not None}
+            for row in found
+        ]
+        about = {"remark": found.remark} if found.remark else {}
+        return {"count": len(rows), name: rows, **about, **found.about}
+
+    return shape
+
+
 def _voucher(facts: dict[str, Any]) -> dict[str, Any]:
     """Numbers in decimal, as everywhere; the official CLI prints these as hex without 0x."""
     return {key: str(value) if isinstance(value, int) else value for key, value in facts.items()}
@@ -88,39 +120,61 @@ def _logs(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {"appLogs": [{key: row[key] for key in ("worker", "stdout", "stderr")} for row in rows]}
 
 
+def _statement(facts: Statement) -> dict[str, Any]:
+    stake, locked = facts.unexplained
+    return {
+        "address": facts.address,
+        "blockNumber": facts.block,
+        "balance": {"stake": str(facts.stake), "locked": str(facts.locked)},
+        "unexplained": {"stake": str(stake), "locked": str(locked)},
+        "count": facts.total,
+        "movements": list(facts),
+    }
+
+
 _TRANSFER = _only("amount", "from", "to", "txHash")
 _BRIDGE = _only("amount", "from", "to", "sendTxHash", "receiveTxHash")
 _RESOLUTION = ("setResolverTxHash", "setAddrTxHash", "setNameTxHash")
 _OFFICIAL: dict[str, Shape] = {
     "jobs": lambda found: {"count": len(found), "jobs": found, "claimable": str(found.claimable)},
+    "search": lambda found: {"count": len(found), "found": found},
     "*.count": _counted,
+    "*.deals": _rows("deals"),
+    "*.events": _rows("events"),
+    "*.transfers": _rows("transfers"),
+    "*.contributions": _rows("contributions"),
     "*.transfer": _only("address", "to", "txHash"),
     "*.unpublish": _named("unpublished"),
     "*.publish": _named("orderHash"),
     "*.check_secret": _named("isSecretSet"),
     "*.push_secret": lambda _none: {},
-    "account.show": _only("balance"),
+    "account.show": _only("balance", "details"),
     "account.show_bridged": _only("balance"),
     "account.deposit": _only("amount", "txHash"),
     "account.withdraw": _only("amount", "txHash"),
     "account.approve": _only("txHash"),
     "account.revoke": _only("txHash"),
+    "account.history": _statement,
     "account.allowance": lambda nrlc: {"amount": str(nrlc)},
+    "app.list": _rows("apps"),
     "app.run": lambda outcome: outcome.to_json(),
     "app.request_execution": _named("orderHash"),
     "category.create": _only("catid", "txHash"),
     "category.list": _named("categories"),
+    "category.show": _only("index", "category"),
+    "dataset.list": _rows("datasets"),
     "dataset.publish_file": lambda facts: {**facts, "price": str(facts["price"])},
     "deal.claim": _only("claimed", "transactions"),
     "deal.claim_all": _only("claimed", "transactions", "amount"),
     "deal.tasks": _named("tasks"),
-    "deal.list": lambda page: {"count": page.count, "deals": page.deals},
+    "deal.list": _rows("deals"),
     "ens.resolve": _named("address"),
     "ens.lookup": _named("name"),
     "ens.get_owner": _named("owner"),
     "ens.set_text": _only("txHash"),
     "ens.register": _only("name", "address", "registerTxHash", *_RESOLUTION),
     "ens.configure_resolution": _only("name", "address", *_RESOLUTION),
+    "order.list": lambda rows: {"count": rows.total, "orders": list(rows)},
     "order.create": lambda order: order.to_json(),
     "order.sign": lambda order: order.to_json(),
     "order.hash": _named("orderHash"),
@@ -149,11 +203,17 @@ _OFFICIAL: dict[str, Shape] = {
         "workerpoolmaxprice",
         *("app", "dataset", "workerpool", "requester", "beneficiary", "category", "tag", "trust"),
     ),
+    "orderbook.depth": _figures("levels"),
+    "orderbook.best": _figures("orders"),
+    "orderbook.spread": _figures("categories"),
+    "orderbook.match": _figures("combinations"),
+    "orderbook.simulate": _figures("fills"),
     "requester.push_secret": lambda name: {"isPushed": True, "name": name},
     "requester.check_secret": _only("isSet", "name"),
     "result.check_encryption_key": _named("isEncryptionKeySet"),
     "storage.check": _named("isInitialized"),
     "storage.upload": _named("multiaddr"),
+    "task.list": _rows("tasks"),
     "task.logs": _logs,
     "voucher.address": _named("address"),
     "voucher.show": _voucher,
@@ -167,6 +227,7 @@ _OFFICIAL: dict[str, Shape] = {
     "wallet.bridge_to_sidechain": _BRIDGE,
     "wallet.bridge_to_mainchain": _BRIDGE,
     "workerpool.api_url": _named("apiUrl"),
+    "workerpool.list": _rows("workerpools"),
     "workerpool.set_api_url": _only("address", "url", "txHash"),
 }
 """Verb -> official JSON; ``*`` is any noun that is not named itself."""

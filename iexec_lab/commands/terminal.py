@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
 from iexec_lab.commands.context import unanswered
@@ -16,6 +16,7 @@ from iexec_lab.looks import YELLOW
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from iexec_lab.client.live.follow import Stream
     from iexec_lab.client.plan import Plan
 
 _PATIENCE = 0.4  # seconds without a word; most commands are done by then
@@ -79,6 +80,18 @@ class Terminal:
         finally:
             line.close()
             self._line = before
+
+    def follow(self, stream: Stream, *, raw: bool) -> None:
+        from iexec_lab.commands.following import LISTED, change_line, json_line, line
+
+        def say(text: str) -> None:
+            print(text, flush=True)
+
+        for row in stream.rows:
+            say(json_line(LISTED, row) if raw else line(LISTED, row, stream.kind))
+        with suppress(KeyboardInterrupt):
+            for change in stream:
+                say(change_line(change, raw=raw))
 
     def form(self, name: str) -> str:
         from iexec_lab.commands import parser

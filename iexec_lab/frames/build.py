@@ -6,18 +6,25 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from iexec_lab.errors import ValidationError
+from iexec_lab.frames.decoded import (
+    PARAM_COLUMNS,
+    PARAMS,
+    RESTRICTED,
+    is_restriction,
+    params_columns,
+    restricted,
+)
 from iexec_lab.frames.kinds import KINDS, Kind
-from iexec_lab.frames.schemas import OPTIONAL, SCHEMAS, Column
+from iexec_lab.frames.schemas import NRLC, OPTIONAL, SCHEMAS, Column, rlc_name
 from iexec_lab.plain_text import plain
 from iexec_lab.protocol import to_number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import pandas as pd
 
-NRLC = "_nrlc"
-"""How the names of exact amounts end; the twin in RLC ends with ``_rlc``."""
+_TAG, _TAG_HEX = "tag", "tag_hex"
 
 
 def build(
@@ -34,8 +41,12 @@ def build(
     Raises:
         ValidationError: A value does not fit its column.
     """
-    held = list(rows)
-    return _frame(kind, lambda column: _found(held, column), single=single, attrs=attrs)
+    take: Callable[[str], Sequence[Any]] | None = getattr(rows, "column", None)
+    if take is not None:  # a market's list, which is held as columns
+        length = len(cast("Sequence[Any]", rows))
+        return _frame(kind, lambda column: take(column.path), length, single=single, attrs=attrs)
+    held = rows if isinstance(rows, list) else list(rows)
+    return _frame(kind, lambda column: _found(held, column), len(held), single=single, attrs=attrs)
 
 
 def from_columns(
@@ -51,41 +62,74 @@ def from_columns(
         attrs: Added to ``frame.attrs``.
 
     Raises:
-        ValidationError: A value does not fit its column.
+        ValidationError: A value does not fit its column, or columns have not the same length.
     """
     length = max(map(len, columns.values()), default=0)
-    absent = [None] * length
-    return _frame(kind, lambda column: columns.get(column.name, absent), single=single, attrs=attrs)
+    if any(len(values) != length for values in columns.values()):
+        raise ValidationError(f"columns of a {kind} frame have not the same length")
+
+    def values_of(column: Column) -> Sequence[Any]:
+        source = _TAG_HEX if column.name == _TAG and _TAG_HEX in columns else column.name
+        return columns[source] if source in columns else [None] * length
+
+    return _frame(kind, values_of, length, single=single, attrs=attrs)
 
 
 def _frame(
-    kind: str, values_of: Callable[[Column], Sequence[Any]], *, single: bool, attrs: Mapping[str, Any]
+    kind: str,
+    values_of: Callable[[Column], Sequence[Any]],
+    length: int,
+    *,
+    single: bool,
+    attrs: Mapping[str, Any],
 ) -> pd.DataFrame:
     import pandas as pd
 
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    about: dict[Any, Any] = {"kind": kind, "single": single, "fetched_at": now, **attrs}
     optional = OPTIONAL.get(kind, set())
-    series = {}
-    for column in SCHEMAS[kind]:
-        values = _read(values_of(column), column)
+    arrays: dict[str, Any] = {}
+    for column, values in _columns(kind, values_of, length, about):
         if column.name in optional and all(value is None for value in values):
             continue
         if column.name.endswith(NRLC):
-            series[rlc_name(column.name)] = pd.Series(_in_rlc(values), dtype="float64")
-        series[column.name] = _series(values, KINDS[column.kind])
-    frame = pd.DataFrame(series)
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    about: dict[Any, Any] = {"kind": kind, "single": single, "fetched_at": now, **attrs}
+            arrays[rlc_name(column.name)] = _in_rlc(values)
+        arrays[column.name] = _array(values, KINDS[column.kind])
+    # Without a copy each column is a block of its own: joining them would hold the frame twice.
+    frame = pd.DataFrame(arrays, index=pd.RangeIndex(length), copy=False)
     frame.attrs = about
     return frame
 
 
-def rlc_name(name: str) -> str:
-    """The twin of a column of exact amounts: ``price_nrlc`` -> ``price_rlc``."""
-    return f"{name.removesuffix(NRLC)}_rlc"
+def _columns(
+    kind: str, values_of: Callable[[Column], Sequence[Any]], length: int, about: dict[Any, Any]
+) -> Iterator[tuple[Column, Sequence[Any]]]:
+    """The columns in order; ``about`` learns how many rows have parameters that are not what they promise."""
+    schema = SCHEMAS[kind]
+    has_params = any(column.name == PARAMS for column in schema)
+    decoded: dict[str, list[Any]] = {}
+    restrictions: dict[str, Sequence[Any]] = {}
+    for column in schema:
+        if has_params and column.name in PARAM_COLUMNS:
+            values: Sequence[Any] = decoded.pop(column.name)
+        elif column.name == RESTRICTED:
+            values = restricted(restrictions, length)
+        else:
+            values = _read(values_of(column), column)
+        if column.name == PARAMS and any(each.name in PARAM_COLUMNS for each in schema):
+            decoded, strange = params_columns(values)
+            if strange:
+                about["params_unread"] = strange
+        if is_restriction(column.name):
+            restrictions[column.name] = values
+        yield column, values
 
 
-def _in_rlc(values: Sequence[int | None]) -> list[float]:
-    return [float("nan") if value is None else value / 10**9 for value in values]
+def _in_rlc(values: Sequence[int | None]) -> Any:
+    import numpy as np
+
+    exact = (float("nan") if value is None else value / 10**9 for value in values)
+    return np.fromiter(exact, dtype=np.float64, count=len(values))
 
 
 def _found(rows: Sequence[Mapping[str, Any]], column: Column) -> list[Any]:
@@ -114,6 +158,11 @@ def _read(values: Sequence[Any], column: Column) -> Sequence[Any]:
     try:
         if read is to_number and _are_small(values):
             return values
+        if read is to_number and _are_short_texts(values):
+            return [*map(int, values)]
+        if set(map(type, values)) == {str} and len(known := set(values)) < len(values) // 2:
+            words = {value: read(value) for value in known}
+            return [words[value] for value in values]
         return [None if value is None else read(value) for value in values]
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         why = plain(error.message) if isinstance(error, ValidationError) else "a value of another kind"
@@ -129,22 +178,38 @@ def _are_small(values: Sequence[Any]) -> bool:
     return set(map(type, values)) == {int} and min(values) >= 0 and max(values) < 2**63
 
 
-def _series(values: Sequence[Any], kind: Kind) -> pd.Series[Any]:
+def _are_short_texts(values: Sequence[Any]) -> bool:
+    """Whether all are decimal text that any integer can be: so do services write most numbers."""
+    return (
+        set(map(type, values)) == {str}
+        and max(map(len, values)) <= 18
+        and "".join(values).isascii()
+        and all(map(str.isdecimal, values))
+    )
+
+
+def _array(values: Sequence[Any], kind: Kind) -> Any:
+    """A column as pandas stores it."""
+    import numpy as np
     import pandas as pd
 
     if kind.categories is not None:
-        return pd.Series(pd.Categorical(values, categories=list(kind.categories), ordered=True))
+        return pd.Categorical(values, categories=list(kind.categories), ordered=True)
+    if kind.dtype == "Int64" and all(value is None or -(2**63) <= value < 2**63 for value in values):
+        from iexec_lab.frames.whole import whole
+
+        return whole(values)
+    if kind.dtype == "boolean":
+        return pd.array(values, dtype="boolean")
+    held = np.empty(len(values), dtype=object)
+    held[:] = values
     if kind.dtype is None:
         # pandas 3 has a text dtype of its own; before it, text is object.
-        dtype: Any = "str" if int(pd.__version__.split(".")[0]) >= 3 else "object"
-        return pd.Series(values, dtype="object").astype(dtype)
-    exact: Any = kind.dtype
-    if exact == "Int64" and not all(value is None or -(2**63) <= value < 2**63 for value in values):
-        exact = "object"
+        return pd.Series(held, dtype="str" if int(pd.__version__.split(".")[0]) >= 3 else "object")
     if kind.dtype.startswith("datetime"):
-        moments = pd.to_datetime(pd.Series(values, dtype="object"), utc=True)
-        return moments.astype(exact)
-    return cast("pd.Series[Any]", pd.Series(values, dtype=exact))
+        dtype: Any = kind.dtype
+        return pd.to_datetime(pd.Series(held), utc=True).astype(dtype).array
+    return pd.Series(held, dtype="object")  # an array would become text where all its values are
 
 
 def sum_exact(values: Iterable[Any]) -> int:

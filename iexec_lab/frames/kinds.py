@@ -39,10 +39,13 @@ def _anyone(value: Any) -> str | None:
     return None if address == NULL_ADDRESS else address
 
 
-def _text(value: Any) -> str:
-    text = value if isinstance(value, str) else str(value)
-    # Half of a surrogate pair is not text: neither Arrow nor a terminal takes it.
+def whole_text(text: str) -> str:
+    """The text; half of a surrogate pair, which neither Arrow nor a terminal takes, is replaced."""
     return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _text(value: Any) -> str:
+    return whole_text(value if isinstance(value, str) else str(value))
 
 
 def _hash(value: Any) -> str:
@@ -60,6 +63,20 @@ def _flag(value: Any) -> bool:
     return value
 
 
+def _total(value: Any) -> int:
+    """A sum or product of ours, which may be larger than what one number of a contract can be."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValidationError(f"{plain(value, 80)} is not a whole number")
+    return value
+
+
+def _ratio(value: Any) -> float:
+    """A number to look at."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValidationError(f"{plain(value, 80)} is not a number")
+    return float(value)
+
+
 def _one_of(names: Sequence[str]) -> Callable[[Any], str | None]:
     """Reads a status; an unknown one is missing."""
     known = {name: name for name in names}
@@ -75,6 +92,11 @@ def _tag(value: str) -> str | None:
         return None
 
 
+def _words(value: Any) -> str:
+    text = _text(value)
+    return "" if text == "none" else text
+
+
 _ORDER_STATUSES = ("open", "filled", "canceled", "dead")
 _TASK_STATUSES = (*TASK_STATUSES[:COMPLETED], TIMEOUT, *TASK_STATUSES[COMPLETED:])
 
@@ -83,6 +105,10 @@ KINDS: Mapping[str, Kind] = {
     "nrlc": Kind(to_number, "object"),
     "wei": Kind(to_number, "object"),
     "count": Kind(to_number, "Int64"),
+    "share": Kind(float, "float64"),
+    "total": Kind(_total, "object"),
+    "tally": Kind(_total, "Int64"),
+    "ratio": Kind(_ratio, "float64"),
     "flag": Kind(_flag, "boolean"),
     "text": Kind(_text, None),
     "address": Kind(to_address, None),
@@ -90,9 +116,11 @@ KINDS: Mapping[str, Kind] = {
     "hash": Kind(_hash, None),
     "word": Kind(_word, None),
     "tag": Kind(_tag, None),
+    "words": Kind(_words, None),
     "object": Kind(lambda value: value, "object"),
     "time": Kind(to_moment, "datetime64[us, UTC]"),
     "order_status": Kind(_one_of(_ORDER_STATUSES), "category", _ORDER_STATUSES),
     "task_status": Kind(_one_of(_TASK_STATUSES), "category", _TASK_STATUSES),
 }
-"""Missing is None in object columns, pandas' NA elsewhere; ``anyone`` and ``word`` read zero as missing."""
+"""Missing is None in object columns, pandas' NA elsewhere; ``anyone`` and ``word`` read zero as missing.
+``tag`` reads the bits of a tag, ``words`` the words of one."""

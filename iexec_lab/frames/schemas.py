@@ -1,17 +1,25 @@
 """The columns of every kind of frame: name, kind of value, and where a row holds it.
 
 Units are in the names (``..._nrlc``, ``..._wei``, ``..._seconds``). No column is called like an attribute of
-a DataFrame: ``deals.size`` is pandas' own, so a deal has ``tasks``.
+a DataFrame: ``deals.size`` is pandas' own, so a deal has ``tasks``. An amount is one column here,
+``..._nrlc``; its twin in RLC is made with the frame. What parameters say (``args`` ... ``bulk_cid``) and
+``restricted`` are read from the columns ``params`` and ``..._restrict``.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from iexec_lab.frames.book import BOOK, BOOK_OPTIONAL
+from iexec_lab.frames.details import DETAILS, LISTED
 from iexec_lab.frames.past import PAST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+NRLC: Final = "_nrlc"
+"""How the names of exact amounts end; the twin in RLC ends with ``_rlc``."""
 
 
 class Column(NamedTuple):
@@ -32,14 +40,29 @@ def _columns(text: str) -> tuple[Column, ...]:
     return tuple(columns)
 
 
+_DECODED = """args:text input_files:object secrets:object storage:text encrypted:flag bulk_cid:text"""
 _PUBLISHED = """
     remaining:count volume:count=order.volume status:order_status signer:address
     published_at:time=publicationTimestamp"""
+
+_WHOLE = "salt:hash signature:hash deals:object"
 
 SCHEMAS: Mapping[str, tuple[Column, ...]] = {
     name: _columns(text)
     for name, text in {
         "account": "address:address stake_nrlc:nrlc=balance.stake locked_nrlc:nrlc=balance.locked",
+        "movement": """happened_at:time=timestamp cause:text role:text amount_nrlc:nrlc=amount
+            stake_nrlc:nrlc=stake locked_nrlc:nrlc=locked deal_id:hash=dealid task_id:hash=taskid
+            asset:address
+            counterparty:address stake_change_nrlc:nrlc=stakeChange locked_change_nrlc:nrlc=lockedChange
+            block:count=blockNumber log_index:count=logIndex tx_hash:hash=transactionHash""",
+        "access": """kind:text order_hash:hash=orderHash asset:address price_nrlc:nrlc=price
+            remaining:count volume:count status:order_status tag:tag tag_hex:hash=tag category:count
+            trust:count dataset:anyone app_restrict:anyone=apprestrict dataset_restrict:anyone=datasetrestrict
+            workerpool_restrict:anyone=workerpoolrestrict requester_restrict:anyone=requesterrestrict
+            signer:address published_at:time=publicationTimestamp bulk:flag""",
+        "found": """what:text id:text name:text owner:address happened_at:time=timestamp leads_to:text=leadsTo
+            details:object""",
         "wallet": """address:address ether_wei:wei=balance.wei rlc_nrlc:nrlc=balance.nRLC ens:text
             private_key:text=wallet.privateKey public_key:text=wallet.publicKey""",
         "receipt": """address:address to:address amount_nrlc:nrlc amount_wei:wei category:count=catid
@@ -57,33 +80,37 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
             scheduler_reward_ratio:count=workerpool.schedulerRewardRatioPolicy
             registry:address=workerpool.registry api_url:text=apiUrl ens:text""",
         "category": """category:count=index name:text=category.name description:text=category.description
-            work_clock_seconds:count=category.workClockTimeRef""",
+            work_clock_seconds:count=category.workClockTimeRef deadline_seconds:count=deadline""",
         "apporder": f"""order_hash:hash=orderHash app:address=order.app app_price_nrlc:nrlc=order.appprice
             {_PUBLISHED} tag:tag=order.tag tag_hex:hash=order.tag
             dataset_restrict:anyone=order.datasetrestrict workerpool_restrict:anyone=order.workerpoolrestrict
-            requester_restrict:anyone=order.requesterrestrict deals:object""",
+            requester_restrict:anyone=order.requesterrestrict restricted:text
+            {_WHOLE}""",
         "datasetorder": f"""order_hash:hash=orderHash dataset:address=order.dataset
             dataset_price_nrlc:nrlc=order.datasetprice {_PUBLISHED} tag:tag=order.tag tag_hex:hash=order.tag
             app_restrict:anyone=order.apprestrict workerpool_restrict:anyone=order.workerpoolrestrict
-            requester_restrict:anyone=order.requesterrestrict bulk:flag deals:object""",
+            requester_restrict:anyone=order.requesterrestrict restricted:text bulk:flag
+            {_WHOLE}""",
         "workerpoolorder": f"""order_hash:hash=orderHash workerpool:address=order.workerpool
             workerpool_price_nrlc:nrlc=order.workerpoolprice category:count=order.category
             trust:count=order.trust {_PUBLISHED} tag:tag=order.tag tag_hex:hash=order.tag
             app_restrict:anyone=order.apprestrict dataset_restrict:anyone=order.datasetrestrict
-            requester_restrict:anyone=order.requesterrestrict deals:object""",
+            requester_restrict:anyone=order.requesterrestrict restricted:text
+            {_WHOLE}""",
         "requestorder": f"""order_hash:hash=orderHash requester:address=order.requester app:address=order.app
             app_max_price_nrlc:nrlc=order.appmaxprice dataset:anyone=order.dataset
             dataset_max_price_nrlc:nrlc=order.datasetmaxprice workerpool:anyone=order.workerpool
             workerpool_max_price_nrlc:nrlc=order.workerpoolmaxprice category:count=order.category
             trust:count=order.trust {_PUBLISHED} tag:tag=order.tag tag_hex:hash=order.tag
             beneficiary:address=order.beneficiary callback:anyone=order.callback params:text=order.params
-            deals:object""",
-        "deal": """deal_id:hash=dealid app:address=app.pointer dataset:anyone=dataset.pointer
+            {_DECODED} {_WHOLE}""",
+        "deal": f"""deal_id:hash=dealid app:address=app.pointer dataset:anyone=dataset.pointer
             workerpool:address=workerpool.pointer app_price_nrlc:nrlc=app.price
             dataset_price_nrlc:nrlc=dataset.price workerpool_price_nrlc:nrlc=workerpool.price
             app_owner:address=app.owner dataset_owner:anyone=dataset.owner
             workerpool_owner:address=workerpool.owner category:count trust:count tag:tag tag_hex:hash=tag
-            requester:address beneficiary:address callback:anyone params:text first_index:count=botFirst
+            requester:address beneficiary:address callback:anyone params:text {_DECODED}
+            first_index:count=botFirst
             tasks:count=botSize worker_stake_nrlc:nrlc=workerStake
             scheduler_reward_ratio:count=schedulerRewardRatio sponsor:anyone started_at:time=startTime
             final_deadline:time=finalTime task_ids:object=tasks completed:count=completedTasksCount
@@ -116,6 +143,8 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
         "network": """host:text poco_version:text=pocoVersion hub:address=hubAddress rlc:address=rlcAddress
             app_registry:address=appRegistryAddress dataset_registry:address=datasetRegistryAddress
             workerpool_registry:address=workerpoolRegistryAddress native:flag=useNative""",
+        "recording": """folder:text list:text listed:count changes:count gaps:count files:count
+            began_at:time=beganAt ended_at:time=endedAt""",
         "image": "image:text folder:text",
         "setting": "name:text value:text",
         "estimate": """volume:count cost_nrlc:nrlc=total sponsored_nrlc:nrlc=sponsored
@@ -123,7 +152,7 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
         "run_plan": """app:address dataset:address workerpool:text app_price_nrlc:nrlc dataset_price_nrlc:nrlc
             workerpool_price_nrlc:nrlc tasks:count deals:count cost_nrlc:nrlc cost_wei:wei
             stake_left_nrlc:nrlc category:count
-            longest_run_seconds:count deadline_seconds:count tag:text params:text voucher:address
+            longest_run_seconds:count deadline_seconds:count tag:words params:text voucher:address
             sponsored_nrlc:nrlc notes:text network:text""",
         "sweep": """from:address to:address amount_nrlc:nrlc amount_wei:wei rlc_tx_hash:hash=sendERC20TxHash
             coin_tx_hash:hash=sendNativeTxHash errors:object""",
@@ -135,7 +164,13 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
             deadline_seconds:count amount_nrlc:nrlc amount_wei:wei stake_left_nrlc:nrlc
             wallet_left_nrlc:nrlc""",
         **PAST,
+        **LISTED,
+        **BOOK,
     }.items()
+}
+SCHEMAS = {
+    **SCHEMAS,
+    **{f"{kind}_details": (*SCHEMAS[kind], *_columns(text)) for kind, text in DETAILS.items()},
 }
 
 #: Columns that not every row of a kind has: shown when at least one row has a value.
@@ -145,7 +180,10 @@ OPTIONAL: Mapping[str, set[str]] = {
     "app": {"ens"},
     "dataset": {"ens"},
     "workerpool": {"ens"},
-    **{kind: {"deals"} for kind in ("apporder", "datasetorder", "workerpoolorder", "requestorder")},
+    **{
+        kind: {"deals", "salt", "signature"}
+        for kind in ("apporder", "datasetorder", "workerpoolorder", "requestorder")
+    },
     "deal": {"sponsor", "task_ids", "completed", "failed"},
     "name": {"register_tx_hash", "set_resolver_tx_hash", "set_addr_tx_hash", "set_name_tx_hash"},
     "network": {"rlc", "native"},
@@ -157,4 +195,20 @@ OPTIONAL: Mapping[str, set[str]] = {
     },
     "sweep": {"amount_nrlc", "amount_wei", "rlc_tx_hash", "coin_tx_hash", "errors"},
     "bridge": {"receive_tx_hash"},
+    **BOOK_OPTIONAL,
 }
+
+
+def rlc_name(name: str) -> str:
+    """The twin of a column of exact amounts: ``price_nrlc`` -> ``price_rlc``, ``rlc_nrlc`` -> ``rlc``."""
+    stem = name.removesuffix(NRLC)
+    return stem if stem == "rlc" else f"{stem}_rlc"
+
+
+def columns_of(kind: str) -> tuple[str, ...]:
+    """The names of all columns of a kind, twins and optional ones too, in the order of a frame."""
+    names: list[str] = []
+    for column in SCHEMAS[kind]:
+        names += [rlc_name(column.name)] if column.name.endswith(NRLC) else []
+        names.append(column.name)
+    return tuple(names)

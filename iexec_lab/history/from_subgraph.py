@@ -175,11 +175,15 @@ class SubgraphSource:
             if name not in EVENTS:
                 continue
             listed = EVENTS[name]
-            asked = {}
-            if "task_id" in wanted and " task { id }" in listed.fields:
-                asked = dict(_in({"task": _asked(wanted["task_id"])}))
+            asked: dict[str, Any] = {}
+            if "account" in wanted and listed.account:
+                asked = dict(_in({listed.account: _asked(wanted["account"])}))
+            if "task_id" in wanted and " contribution { task { id } }" in listed.fields:
+                asked["contribution_"] = dict(_in({"task": _asked(wanted["task_id"])}))
+            elif "task_id" in wanted and " task { id }" in listed.fields:
+                asked |= dict(_in({"task": _asked(wanted["task_id"])}))
             elif "deal_id" in wanted and " deal { id }" in listed.fields:
-                asked = dict(_in({"deal": _asked(wanted["deal_id"])}))
+                asked |= dict(_in({"deal": _asked(wanted["deal_id"])}))
             streams.append(
                 self._listed("events", listed, span, asked, newest_first=newest_first, limit=limit)
             )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
+    from iexec_lab.client.live.follow import Stream
     from iexec_lab.client.plan import Plan
     from iexec_lab.commands.context import Step
 
@@ -81,6 +82,15 @@ class NotebookFace:
 
     def warn(self, text: str) -> None:
         on_stderr(text)
+
+    def follow(self, stream: Stream, *, raw: bool) -> None:
+        """The list in one output that is drawn anew when it changes; at the end the value stands for it."""
+        if not self._kernel:
+            self._terminal.follow(stream, raw=raw)
+            return
+        from iexec_lab.notebook.following import follow
+
+        follow(stream)
 
     def working(self, doing: str) -> AbstractContextManager[Step]:
         if self.quiet or not self._settings.progress:

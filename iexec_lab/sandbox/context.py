@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
     from iexec_lab.protocol.typed_data import Domain
@@ -22,7 +22,8 @@ class Context:
     ``folder`` is the state folder, ``native`` is True when the coin of the chain is RLC itself (``rlc`` is
     then None), ``hub`` the PoCo proxy, ``registries`` maps "app", "dataset" and "workerpool" to addresses,
     ``workerpool`` is the default workerpool (its owner is ``accounts.scheduler``), ``urls`` maps each of
-    ``state.registry.SERVICES`` to ``http://127.0.0.1:<port>``, ``stop`` is set when the sandbox goes down.
+    ``state.registry.SERVICES`` to ``http://127.0.0.1:<port>``, ``stop`` is set when the sandbox goes down,
+    ``publish`` puts many orders into the market's book (``services.market.bulk``).
     """
 
     folder: Path
@@ -37,3 +38,6 @@ class Context:
     accounts: Accounts
     urls: Mapping[str, str]
     stop: asyncio.Event = field(repr=False)
+    publish: Callable[[Sequence[tuple[str, Any]], int], Awaitable[list[str]]] | None = field(
+        default=None, repr=False
+    )

@@ -5,7 +5,6 @@ Nothing here needs an event loop, and nothing heavy is imported: a cold terminal
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -18,17 +17,19 @@ from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import SandboxError, ValidationError
 from iexec_lab.networks import COMPASS, NETWORKS
+from iexec_lab.sandbox.node_requests import request
 from iexec_lab.sandbox.start_process import PATIENCE, Options, end, launch, wait_unlocked
 from iexec_lab.sandbox.state.disk import using
 from iexec_lab.sandbox.state.paths import state_folder
 from iexec_lab.sandbox.state.registry import lock_owner, running
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
     from iexec_lab.networks import Network
     from iexec_lab.sandbox.chain.accounts import Account
+    from iexec_lab.sandbox.populate.work import Population
     from iexec_lab.sandbox.state.apps import LocalApp
     from iexec_lab.sandbox.state.registry import Record
 
@@ -106,6 +107,36 @@ class Handle:
             raise ValidationError(f"{seconds} seconds are no way forward")
         head = request(self.urls["rpc"], "sandbox_forward", seconds)
         return int(head["timestamp"], 16)
+
+    def populate(
+        self,
+        orders: int = 500,
+        deals: int = 100,
+        seed: int = 1,
+        days: int = 90,
+        tell: Callable[[str, int, int], None] | None = None,
+    ) -> Population:
+        """Make a market with many participants and months of history; the chain's clock moves ``days`` ahead.
+
+        All transactions are real, and everything follows from the arguments: the same ones give the same
+        market on another sandbox, and on this one what is missing of it, which is nothing after the first
+        time. Others add a further market. What is interrupted leaves a sound sandbox; call it again to go on.
+
+        Args:
+            orders: Open orders in the book at the end, of the four kinds.
+            deals: Completed, failed, claimed, sponsored, in bulk; of one task or several.
+            seed: Of the dice.
+            days: How long the history is.
+            tell: Called with what goes on, the deals so far and of how many.
+
+        Raises:
+            ValidationError: A number is out of range.
+            SandboxError: The node or the market does not answer, or the faucet has not enough.
+        """
+        from iexec_lab.sandbox.populate.size import Size
+        from iexec_lab.sandbox.populate.work import populate
+
+        return populate(self, Size(orders, deals, seed, days), tell)
 
     def add_app(
         self,
@@ -260,24 +291,6 @@ def fund(address: str, rlc: Any = 0, ether: Any = 0, *, name: str = "default") -
 def forward(seconds: int, *, name: str = "default") -> int:
     """``Handle.forward`` of the sandbox of that name; SandboxError when it does not run."""
     return _running(name).forward(seconds)
-
-
-def request(url: str, method: str, *params: Any) -> Any:
-    """One JSON-RPC request to a sandbox's node; SandboxError when it fails."""
-    import http.client
-    import urllib.request
-
-    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
-    call = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310 -- loopback
-    directly = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with directly.open(call, timeout=60) as response:
-            answer = json.load(response)
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        raise SandboxError(f"The sandbox's node does not answer: {error}") from error
-    if "error" in answer:
-        raise SandboxError(f"The sandbox's node refused {method}: {answer['error'].get('message')}")
-    return answer["result"]
 
 
 def _running(name: str) -> Handle:

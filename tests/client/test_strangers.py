@@ -21,7 +21,7 @@ from iexec_lab.client.jobs.status import MAX_TASKS, JobDeal, TaskRef
 from iexec_lab.client.jobs.why import cause
 from iexec_lab.commands.official_json import fetch
 from iexec_lab.errors import CallError, IexecError, JobError
-from iexec_lab.frames import _OPTIONAL, SCHEMAS
+from iexec_lab.frames import OPTIONAL, SCHEMAS
 from iexec_lab.services.compass import Compass, is_api_url
 from iexec_lab.services.market import Market
 from iexec_lab.wallet.signer import LocalSigner
@@ -80,7 +80,7 @@ def drawn(answer, kind):
     """The frame of an answer, once its JSON could be written."""
     json.dumps(answer.to_official_json(), ensure_ascii=False).encode()
     frame = answer.to_value()
-    optional = _OPTIONAL.get(kind, set()) | {"bulk", "sponsor"}
+    optional = OPTIONAL.get(kind, set()) | {"bulk", "sponsor"}
     assert {column.name for column in SCHEMAS[kind]} - optional <= set(frame.columns)
     return frame
 
@@ -112,7 +112,7 @@ def test_an_order(kind, data, world):
 def test_deals(data, world):
     lab = world.says(data.draw(mutated(world.deals)))
     with suppress(IexecError):
-        drawn(fetch(lab, "deal.list"), "deal")
+        drawn(fetch(lab, "deal.list", source="market"), "listed_deal")
 
 
 @given(data=st.data())

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 FIXTURES = {
     "iexec_sandbox",
     "native_sandbox",
+    "_populated_market",
     "anvil",
     "world",
     "start_anvil",

@@ -100,7 +100,9 @@ def test_values(do, app):
 def test_funding_gives_a_row(do, app, shell):
     address = do("%iexec wallet show")["address"][0]
     funded = do("%iexec sandbox fund --rlc 2 RLC --ether 3 wei")
-    assert funded.to_dict("records") == [{"address": address, "rlc_nrlc": 2_000_000_000, "ether_wei": 3}]
+    assert funded.to_dict("records") == [
+        {"address": address, "rlc": 2.0, "rlc_nrlc": 2_000_000_000, "ether_wei": 3}
+    ]
     assert funded.attrs["kind"] == "funding"
 
 

@@ -170,7 +170,7 @@ def test_workerpools(cell):
     cell("job = %iexec order fill --request {request} --app {app_order}")
     shown = cell("%iexec deal show {job.deal_id}")
     assert shown.loc[0, "workerpool"] == cell("workerpool")
-    assert shown.loc[0, "tasks"] == cell("job.task_ids")
+    assert shown.loc[0, "task_ids"] == cell("job.task_ids")
     until(lambda: cell("%iexec order show --request --deals").loc[0, "deals"] == [cell("job.deal_id")])
 
 

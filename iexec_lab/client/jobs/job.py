@@ -325,7 +325,7 @@ class Job:
             index: Place of one task in the job, from 0; None takes all.
 
         Returns:
-            DataFrame, one row per worker of a task: ``task_id``, ``index``, ``worker``, ``stdout``,
+            DataFrame, one row per worker of a task: ``task_id``, ``task_index``, ``worker``, ``stdout``,
                 ``stderr``.
 
         Raises:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from operator import itemgetter
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
+from iexec_lab.client.market.filters import AssetListFilters, ChildFilters, EventFilters
 from iexec_lab.client.matching import preflight, signing
 from iexec_lab.client.nouns._noun import Frame, Noun
 from iexec_lab.client.nouns._pandas import pd
+from iexec_lab.client.options import takes, with_defaults
 from iexec_lab.client.permit import send, spend
 from iexec_lab.client.what_is import what_lives_at
 from iexec_lab.errors import ConfigurationError, IexecError, ObjectNotFoundError, OrderError, ValidationError
@@ -19,6 +21,10 @@ from iexec_lab.ethereum.contracts import ERC721_EVENTS, OWNABLE, REGISTRY
 from iexec_lab.protocol import NULL_ADDRESS, decode_multiaddr, is_address, to_address, to_uint256
 from iexec_lab.protocol.slips import address_hint
 
+if TYPE_CHECKING:
+    from iexec_lab.client.market.listing import Listed
+
+Hashes = list[str]  # in a class with a verb of that name, ``list`` is the verb
 DEPLOYED_ALREADY = "Exactly this {kind} is deployed already at {address}: nothing was sent."
 
 
@@ -27,6 +33,9 @@ class Asset(Noun):
 
     _FRAMES: ClassVar = {
         "transfer": Frame("receipt"),
+        "list": Frame("past_app"),
+        "deals": Frame("listed_deal"),
+        "transfers": Frame("asset_transfer"),
     }
     _PICKS: ClassVar = {"deploy": itemgetter("address")}
 
@@ -49,12 +58,16 @@ class Asset(Noun):
         """Whether an address (or ENS name) is an entry of the registry."""
         return self.session.hub.is_registered(self.kind, [self.session.to_address(address)])[0]
 
-    def show(self, address_or_index: str | int, user: str | None = None) -> pd.DataFrame:
+    def show(
+        self, address_or_index: str | int, user: str | None = None, *, details: bool = False
+    ) -> pd.DataFrame:
         """One of them, by address or ENS name, or by its index among those of ``user``.
 
         Args:
             address_or_index: An address, an ENS name, or a number from 0.
             user: Whose assets the index counts (default: the wallet's).
+            details: Also when it was made and last used, how many tasks used it, how often it was
+                transferred, and how many orders are open; of a workerpool what became of its tasks.
 
         Returns:
             DataFrame, one row: ``address``, ``owner``, ``registry`` and everything else its contract tells.
@@ -62,13 +75,82 @@ class Asset(Noun):
         Raises:
             ObjectNotFoundError: There is none on this chain.
         """
-        return self._draw("show", self._fetch_show(address_or_index, user))
+        return self._draw("show", self._fetch_show(address_or_index, user, details=details))
 
-    def _fetch_show(self, address_or_index: str | int, user: str | None = None) -> dict[str, Any]:
+    def _fetch_show(
+        self, address_or_index: str | int, user: str | None = None, *, details: bool = False
+    ) -> dict[str, Any]:
         with one_look():
             if is_address(address_or_index):
                 self._foresee(self._views.values(), to_address(address_or_index))
-            return self._read(self._find(address_or_index, user))
+            shown = self._read(self._find(address_or_index, user))
+        if not details:
+            return shown
+        from iexec_lab.client.market.details import of_asset
+
+        return {**shown, "details": of_asset(self.session, self.kind, shown["address"])}
+
+    @takes(AssetListFilters)
+    def list(self, **filters: Unpack[AssetListFilters]) -> pd.DataFrame:
+        """Those of everybody, newest first, from the history.
+
+        Args:
+            **filters: Those of ``AssetListFilters``; ``sort="pertinent"`` is the order of the public
+                explorer: those used in the last 14 days, by how many tasks used them.
+
+        Returns:
+            DataFrame, one row each: ``address``, ``owner``, ``created_at``, ``usage_count`` (tasks),
+                ``last_used``, ``transfers`` ... ``attrs`` has ``total`` where it is known.
+
+        Raises:
+            ValidationError: A filter has a value that it cannot have.
+            SubgraphError, CallError: The source was not reached.
+        """
+        return self._draw("list", self._fetch_list(**filters))
+
+    def _fetch_list(self, **filters: Any) -> Listed:
+        from iexec_lab.client.market.listing import listed
+
+        return listed(self.session, self.kind, with_defaults(AssetListFilters, filters))
+
+    @takes(ChildFilters)
+    def deals(self, address: str, **filters: Unpack[ChildFilters]) -> pd.DataFrame:
+        """The deals of one of them, newest first: a DataFrame as from ``lab.deal.list``.
+
+        Args:
+            address: The asset (address or ENS name).
+            **filters: Those of ``ChildFilters``.
+
+        Raises:
+            SubgraphError, CallError: The source was not reached.
+        """
+        return self._draw("deals", self._fetch_deals(address, **filters))
+
+    def _fetch_deals(self, address: str, **filters: Any) -> Listed:
+        from iexec_lab.client.market.listing import listed
+
+        return listed(self.session, "deal", {**with_defaults(ChildFilters, filters), self.kind: address})
+
+    @takes(EventFilters)
+    def transfers(self, address: str, **filters: Unpack[EventFilters]) -> pd.DataFrame:
+        """Who owned one of them: its transfers, in the order of the chain; the first one made it.
+
+        Args:
+            address: The asset (address or ENS name).
+            **filters: Those of ``EventFilters``.
+
+        Returns:
+            DataFrame, one row per transfer: ``happened_at``, ``from_``, ``to``, ``tx_hash`` ...
+
+        Raises:
+            SubgraphError, CallError: The source was not reached.
+        """
+        return self._draw("transfers", self._fetch_transfers(address, **filters))
+
+    def _fetch_transfers(self, address: str, *, source: str | None = None) -> Listed:
+        from iexec_lab.client.market.happened import asset_transfers
+
+        return asset_transfers(self.session, self.kind, self.session.to_address(address), source)
 
     def count(self, user: str | None = None) -> int:
         """How many of this kind ``user`` (default: the wallet) owns."""
@@ -107,7 +189,7 @@ class Asset(Noun):
         receipt = send(session, f"{self.kind} transfer", self.registry, data, details=details, force=force)
         return {"address": asset, "to": target, "txHash": receipt.tx_hash}
 
-    def unpublish(self, address: str, *, all: bool = False, force: bool = False) -> str | list[str]:  # noqa: A002
+    def unpublish(self, address: str, *, all: bool = False, force: bool = False) -> str | Hashes:  # noqa: A002
         """Take the newest order about it off the market, or all of them.
 
         The signatures stay valid: anyone who kept an order can still use it until it is canceled

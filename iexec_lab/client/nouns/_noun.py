@@ -41,6 +41,9 @@ class Frame(NamedTuple):
         """The frame; it says where its rows are from, and how many could not be read."""
         from iexec_lab import frames
 
+        if hasattr(facts, "draw"):  # columns, which know their kind
+            drawn: pd.DataFrame = facts.draw(session)
+            return drawn
         found = self.rows(facts) if self.rows else [self.one(facts) if self.one else facts]
         about = session.about()
         left_out = getattr(facts, "left_out", 0)
@@ -51,6 +54,16 @@ class Frame(NamedTuple):
             about["remark"] = remark
         kind = self.kind if isinstance(self.kind, str) else self.kind(facts)
         return frames.build(kind, found, single=self.rows is None, **about)
+
+
+def detailed(kind: str) -> Callable[[Any], str]:
+    """The kind of facts that may have ``details``: ``task``, or ``task_details``."""
+
+    def of(facts: Any) -> str:
+        row = facts if isinstance(facts, dict) else next(iter(facts), {})
+        return f"{kind}_details" if "details" in row else kind
+
+    return of
 
 
 class Noun:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from iexec_lab.client.balances import WEI_PER_NRLC, wallet_nrlc
 from iexec_lab.client.bridging import bridged_session
-from iexec_lab.client.nouns._noun import Frame, Noun
+from iexec_lab.client.market.filters import ChildFilters
+from iexec_lab.client.market.own_filters import StatementFilters
+from iexec_lab.client.nouns._noun import Frame, Noun, detailed
 from iexec_lab.client.nouns._pandas import pd
+from iexec_lab.client.options import takes, with_defaults
 from iexec_lab.client.permit import send
 from iexec_lab.errors import BalanceError, IexecError
 from iexec_lab.ethereum.calls import Call, read
@@ -16,7 +19,8 @@ from iexec_lab.ethereum.hub import Hub
 from iexec_lab.units import format_rlc, parse_rlc
 
 if TYPE_CHECKING:
-    pass
+    from iexec_lab.client.market.listing import Listed
+    from iexec_lab.client.market.statement import Statement
 
 
 class Accounts(Noun):
@@ -26,16 +30,24 @@ class Accounts(Noun):
     """
 
     _FRAMES: ClassVar = {
-        "show": Frame("account"),
+        "show": Frame(detailed("account")),
+        "contributions": Frame("contribution"),
         "show_bridged": Frame("account"),
+        "history": Frame("movement", lambda rows: rows),
         "deposit": Frame("receipt"),
         "withdraw": Frame("receipt"),
         "approve": Frame("receipt"),
         "revoke": Frame("receipt"),
     }
 
-    def show(self, address: str | None = None) -> pd.DataFrame:
+    def show(self, address: str | None = None, *, details: bool = False) -> pd.DataFrame:
         """Stake and locked RLC of an address (default: the wallet's).
+
+        Args:
+            address: Whose.
+            details: Also how many ``apps``, ``datasets`` and ``workerpools`` it owns, its ``score`` as a
+                worker, its ``contributions`` and how many were ``accurate`` and ``faulty``, and the ``deals``
+                and ``tasks`` that it asked for.
 
         Returns:
             DataFrame, one row: ``address``, ``stake_nrlc``, ``locked_nrlc``.
@@ -43,11 +55,40 @@ class Accounts(Noun):
         Raises:
             WalletError: No wallet, and no address was given.
         """
-        return self._draw("show", self._fetch_show(address))
+        return self._draw("show", self._fetch_show(address, details=details))
 
-    def _fetch_show(self, address: str | None = None) -> dict[str, Any]:
+    def _fetch_show(self, address: str | None = None, *, details: bool = False) -> dict[str, Any]:
         who = self.session.to_address(address or self.session.own_address)
-        return _balance(self.session.hub, who)
+        shown = _balance(self.session.hub, who)
+        if not details:
+            return shown
+        from iexec_lab.client.market.details import of_account
+
+        return {**shown, "details": of_account(self.session, who)}
+
+    @takes(ChildFilters)
+    def contributions(self, address: str | None = None, **filters: Unpack[ChildFilters]) -> pd.DataFrame:
+        """What an address (default: the wallet's) did as a worker: its contributions to tasks, newest first.
+
+        Args:
+            address: Whose.
+            **filters: Those of ``ChildFilters``.
+
+        Returns:
+            DataFrame, one row per contribution: ``task_id``, ``status`` (CONTRIBUTED, PROVED or REJECTED),
+                ``contributed_at``, ``task_status`` ...
+
+        Raises:
+            WalletError: No wallet, and no address was given.
+            SubgraphError, CallError: The source was not reached.
+        """
+        return self._draw("contributions", self._fetch_contributions(address, **filters))
+
+    def _fetch_contributions(self, address: str | None = None, **filters: Any) -> Listed:
+        from iexec_lab.client.market.contributions import of_worker
+
+        who = self.session.to_address(address or self.session.own_address)
+        return of_worker(self.session, who, with_defaults(ChildFilters, filters))
 
     def show_bridged(self, address: str | None = None) -> pd.DataFrame:
         """The account of the same address on the chain that the bridge leads to.
@@ -64,6 +105,35 @@ class Accounts(Noun):
     def _fetch_show_bridged(self, address: str | None = None) -> dict[str, Any]:
         who = self.session.to_address(address or self.session.own_address)
         return _balance(bridged_session(self.session).hub, who)
+
+    @takes(StatementFilters)
+    def history(self, address: str | None = None, **filters: Unpack[StatementFilters]) -> pd.DataFrame:
+        """The statement of an account: every nRLC in and out, why, and what was left, oldest first.
+
+        Args:
+            address: Whose account: address or ENS name (default: the wallet's).
+            **filters: Those of ``StatementFilters``.
+
+        Returns:
+            DataFrame, one row per movement: ``happened_at``, ``cause`` (deposit, deal_lock, payment, refund,
+                worker_reward ...), ``role``, ``amount_nrlc`` (signed), ``stake_nrlc`` and ``locked_nrlc``
+                (what was left after it), ``deal_id``, ``task_id``, ``counterparty``, ``stake_change_nrlc``,
+                ``locked_change_nrlc`` ... What is not listed before the first row is summed up in a row
+                ``balance_before``. The last row is what the hub shows; where it is not,
+                ``attrs["remark"]`` says by how much.
+
+        Raises:
+            WalletError: No wallet, and no address was given.
+            ValidationError: A moment or the cause cannot be read.
+            ServiceError: The subgraph, or the node, was not reached.
+        """
+        return self._draw("history", self._fetch_history(address, **filters))
+
+    def _fetch_history(self, address: str | None = None, **filters: Any) -> Statement:
+        from iexec_lab.client.market.statement import read_statement
+
+        session = self.session
+        return read_statement(session, session.to_address(address or session.own_address), **filters)
 
     def deposit(self, amount: Any, unit: str = "nRLC", *, force: bool = False) -> pd.DataFrame:
         """Move RLC from the wallet to the account, in one transaction.

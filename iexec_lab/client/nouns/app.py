@@ -11,7 +11,7 @@ from iexec_lab.client.jobs.status import JobStatus
 from iexec_lab.client.matching.preflight import app_framework
 from iexec_lab.client.matching.run_options import ExecutionOptions, RunOptions
 from iexec_lab.client.nouns._asset import Asset
-from iexec_lab.client.nouns._noun import Frame
+from iexec_lab.client.nouns._noun import Frame, detailed
 from iexec_lab.client.nouns._run import RunPlan, carry_out, plan_run, publish_request
 from iexec_lab.client.nouns._sale_options import AppSale
 from iexec_lab.client.options import takes
@@ -24,7 +24,7 @@ from iexec_lab.protocol import app_arguments
 class Apps(Asset):
     """``lab.app``: deploy, show, sell and run apps."""
 
-    _FRAMES: ClassVar = {"show": Frame("app")}
+    _FRAMES: ClassVar = {"show": Frame(detailed("app"))}
     kind = "app"
     _create = APP_REGISTRY.createApp
     _terms = ("owner", "name", "type", "multiaddr", "checksum", "mrenclave")

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from iexec_lab.client.nouns._noun import Frame, Noun
 from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.permit import send
 from iexec_lab.client.what_is import category_hint
 from iexec_lab.errors import CallError, IexecError, OrderError
+from iexec_lab.ethereum.ahead import one_look
 from iexec_lab.ethereum.calls import call
 from iexec_lab.ethereum.contracts import EVENTS, HUB
 from iexec_lab.plain_text import plain
 from iexec_lab.protocol import category_arguments, to_address, to_uint256
+
+if TYPE_CHECKING:
+    from iexec_lab.protocol.states import Category
 
 MAX_CATEGORIES = 10_000
 """Most categories that are listed; known hubs have five."""
@@ -31,7 +35,8 @@ class Categories(Noun):
         """One category, by number.
 
         Returns:
-            DataFrame, one row: ``category``, ``name``, ``description``, ``work_clock_seconds``.
+            DataFrame, one row: ``category``, ``name``, ``description``, ``work_clock_seconds`` (how long a
+                task may run) and ``deadline_seconds`` (when it is claimable, after the deal).
 
         Raises:
             CallError: There is no category of that number.
@@ -40,12 +45,16 @@ class Categories(Noun):
 
     def _fetch_show(self, index: int | str) -> dict[str, Any]:
         number = to_uint256(index)
+        hub = self.session.hub
         try:
-            category = self.session.hub.view_category(number)
+            with one_look():
+                hub.foresee_terms()
+                category = hub.view_category(number)
+                ratio = hub.ratios.final
         except CallError as error:
             error.hint = error.hint or category_hint(self.session, number)
             raise
-        return {"index": str(number), "category": category.to_json()}
+        return _facts(number, category, ratio)
 
     def count(self) -> int:
         """How many there are; their numbers start at 0."""
@@ -97,7 +106,7 @@ class Categories(Noun):
         if count > MAX_CATEGORIES:
             raise CallError(f"The node counts {plain(count, 80)} categories, more than can be listed")
         found = hub.view_categories(range(count))
-        return [{"index": str(index), "category": each.to_json()} for index, each in enumerate(found)]
+        return [_facts(index, each, hub.ratios.final) for index, each in enumerate(found)]
 
     def list(self) -> pd.DataFrame:
         """All categories, by number: a DataFrame, one row each, as from ``show``.
@@ -106,3 +115,8 @@ class Categories(Noun):
             CallError: The node counts more of them than can be listed.
         """
         return self._draw("list", self._fetch_list())
+
+
+def _facts(number: int, category: Category, ratio: int) -> dict[str, Any]:
+    deadline = ratio * category.work_clock_time_ref
+    return {"index": str(number), "category": category.to_json(), "deadline": str(deadline)}

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Unpack
 from iexec_lab.client.matching.bulk import prepare_bulk
 from iexec_lab.client.matching.file_sale import STEPS, publish_file
 from iexec_lab.client.nouns._asset import Asset
-from iexec_lab.client.nouns._noun import Frame
+from iexec_lab.client.nouns._noun import Frame, detailed
 from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.nouns._sale_options import DatasetSale, FileSale
 from iexec_lab.client.options import takes
@@ -31,7 +31,7 @@ class Datasets(Asset):
     """``lab.dataset``: encrypt, deploy, show and sell datasets."""
 
     _FRAMES: ClassVar = {
-        "show": Frame("dataset"),
+        "show": Frame(detailed("dataset")),
         "encrypt": Frame("encrypted_file", lambda facts: facts["encryptedFiles"]),
         "publish_file": Frame("published_file", one=_told),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, ClassVar, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from iexec_lab.client.jobs.bulks import task_rows
 from iexec_lab.client.jobs.failures import failure
@@ -12,27 +12,28 @@ from iexec_lab.client.jobs.lookout import Lookout
 from iexec_lab.client.jobs.polling import foresee_first, foresee_now, look, looks, read_deals, to_timeout
 from iexec_lab.client.jobs.running import find_deals
 from iexec_lab.client.jobs.status import JobDeal, JobStatus, TaskView, date
-from iexec_lab.client.nouns._noun import Frame, Noun
+from iexec_lab.client.live.follow import Stream
+from iexec_lab.client.market.filters import ChildFilters, DealListFilters, EventFilters
+from iexec_lab.client.nouns._noun import Frame, Noun, detailed
 from iexec_lab.client.nouns._pandas import pd
-from iexec_lab.client.options import takes
+from iexec_lab.client.options import takes, with_defaults
 from iexec_lab.client.permit import Permit, spend
 from iexec_lab.client.wait_options import WaitOptions
-from iexec_lab.errors import CallError, JobError
+from iexec_lab.errors import JobError
 from iexec_lab.ethereum.ahead import one_look
-from iexec_lab.ethereum.calls import Call, attempt, latest_block
+from iexec_lab.ethereum.calls import latest_block
 from iexec_lab.ethereum.contracts import HUB
-from iexec_lab.ethereum.hub import MOST_CATEGORIES
 from iexec_lab.ethereum.rpc import to_int
 from iexec_lab.protocol import NULL_ADDRESS, to_bytes32
-from iexec_lab.protocol.states import Category
-from iexec_lab.services.market import DealFilters, DealPage
-from iexec_lab.services.market_rows import DealRow
+from iexec_lab.services.market import DealFilters
 
+if TYPE_CHECKING:
+    from iexec_lab.client.market.listing import Listed
+
+TaskRows = list[dict[str, Any]]
 CLAIM_GAS = 55_000
 INITIALIZE_AND_CLAIM_GAS = 250_000
 """Gas that one task may take in claimArray and initializeAndClaimArray, as the official SDK estimates it."""
-
-_LATEST = 9_000_000_000  # in the year 2255: no date of a frame is after 2261
 
 
 def _claim_rows(facts: dict[str, Any]) -> list[dict[str, Any]]:
@@ -42,15 +43,24 @@ def _claim_rows(facts: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def _deal_row(facts: dict[str, Any]) -> dict[str, Any]:
+    """A deal, what waiting counted of its tasks, or what the history knows of them."""
+    known = facts.get("details", {})
+    counts = {f"{name}TasksCount": known[name] for name in ("completed", "failed") if name in known}
+    return {**counts, **facts, **facts["deal"]}
+
+
 class Deals(Noun):
     """``lab.deal``: look at deals and their tasks, list them, claim what nobody finished."""
 
     _FRAMES: ClassVar = {
-        "show": Frame("deal", one=lambda facts: {**facts, **facts["deal"]}),
-        "tasks": Frame("task", lambda facts: facts),
+        "show": Frame(detailed("deal"), one=_deal_row),
+        "tasks": Frame(detailed("task"), lambda facts: facts),
         "claim": Frame("claim", _claim_rows),
         "claim_all": Frame("claim", _claim_rows),
-        "list": Frame("deal", lambda page: page.deals),
+        "list": Frame("listed_deal"),
+        "events": Frame("past_event"),
+        "deals": Frame("listed_deal"),
     }
 
     @takes(WaitOptions)
@@ -59,6 +69,7 @@ class Deals(Noun):
         dealid: str,
         *,
         watch: bool = False,
+        details: bool = False,
         progress: Callable[[JobStatus], None] | None = None,
         tell: Callable[[str], None] | None = None,
         **options: Unpack[WaitOptions],
@@ -68,19 +79,23 @@ class Deals(Noun):
         Args:
             dealid: 32 bytes as 0x text.
             watch: Wait until all its tasks have ended.
+            details: Also names, ``status``, how many tasks are ``completed`` and ``claimed``, the hashes of
+                its orders and its transaction, from the history.
             progress: Called with the status after each look, while waiting.
             tell: As for ``job.wait``.
             **options: Those of ``WaitOptions``.
 
         Returns:
             DataFrame, one row: the terms, prices in nRLC (``app_price_nrlc`` ...), times in UTC, and
-                ``tasks``, the list of task ids; with ``watch`` also how many ``completed`` and ``failed``.
+                ``tasks`` (how many), their ``task_ids``; with ``watch`` also ``completed`` and ``failed``.
 
         Raises:
             ObjectNotFoundError: No such deal.
             JobError: As ``job.wait``, while waiting.
         """
-        facts = self._fetch_show(dealid, watch=watch, progress=progress, tell=tell, **options)
+        facts = self._fetch_show(
+            dealid, watch=watch, details=details, progress=progress, tell=tell, **options
+        )
         if watch and facts["failedTasks"]:
             job = Job(self.session, [facts["deal"]["dealid"]])
             raise failure(self.session, job.status().failed, job=job)
@@ -91,6 +106,7 @@ class Deals(Noun):
         dealid: str,
         *,
         watch: bool = False,
+        details: bool = False,
         progress: Callable[[JobStatus], None] | None = None,
         tell: Callable[[str], None] | None = None,
         timeout: float | None = None,
@@ -101,11 +117,13 @@ class Deals(Noun):
             foresee_now(self.session)
             [held] = read_deals(self.session, [to_bytes32(dealid)])
             if not watch:
-                return {"deal": _deal_json(held, self.session.hub.now())}
+                shown: dict[str, Any] = {"deal": _deal_json(held, self.session.hub.now())}
+        if not watch:
+            return self._with_details(shown) if details else shown
         status, _ = Job(self.session, [held.deal_id])._follow(  # noqa: SLF001 - the end may be a failure
             timeout, fail_fast=fail_fast, progress=progress, tell=tell
         )
-        return {
+        shown = {
             "tasksCount": status.total,
             "completedTasksCount": status.completed,
             "failedTasksCount": len(status.failed),
@@ -113,22 +131,41 @@ class Deals(Noun):
             "tasks": [view.to_json() for view in status.tasks],
             "failedTasks": [view.to_json() for view in status.failed],
         }
+        return self._with_details(shown) if details else shown
 
-    def tasks(self, dealid: str) -> pd.DataFrame:
+    def _with_details(self, shown: dict[str, Any]) -> dict[str, Any]:
+        from iexec_lab.client.market.details import of_deal
+
+        return {**shown, "details": of_deal(self.session, shown["deal"])}
+
+    def tasks(self, dealid: str, *, details: bool = False) -> pd.DataFrame:
         """The tasks of a deal as they are now.
 
+        Args:
+            dealid: 32 bytes as 0x text.
+            details: Also when each was initialised, contributed to, revealed, finalised or claimed, by whom,
+                how long it took, and rewards and seizes, from the history.
+
         Returns:
-            DataFrame, one row per task: ``task_id``, ``index``, ``status``, ``location`` of the result,
+            DataFrame, one row per task: ``task_id``, ``task_index``, ``status``, ``location`` of the result,
                 ``datasets`` that it had ...
 
         Raises:
             ObjectNotFoundError: No such deal.
         """
         held, views = self._look(dealid)
-        return self._draw("tasks", task_rows(self.session, [held], views))
+        rows = task_rows(self.session, [held], views)
+        return self._draw("tasks", self._timed(held, rows) if details else rows)
 
-    def _fetch_tasks(self, dealid: str) -> list[dict[str, Any]]:
-        return [view.to_json() for view in self._look(dealid)[1]]
+    def _fetch_tasks(self, dealid: str, *, details: bool = False) -> TaskRows:
+        held, views = self._look(dealid)
+        rows = [view.to_json() for view in views]
+        return self._timed(held, rows) if details else rows
+
+    def _timed(self, held: JobDeal, rows: TaskRows) -> TaskRows:
+        from iexec_lab.client.market.details import of_tasks
+
+        return of_tasks(self.session, held, rows)
 
     def _look(self, dealid: str) -> tuple[JobDeal, list[TaskView]]:
         wanted = to_bytes32(dealid)
@@ -166,7 +203,7 @@ class Deals(Noun):
         """Get back the price of all tasks that nobody finished before the deadline.
 
         Returns:
-            DataFrame, one row per task: ``deal_id``, ``index``, ``task_id``, ``tx_hash``.
+            DataFrame, one row per task: ``deal_id``, ``task_index``, ``task_id``, ``tx_hash``.
 
         Raises:
             ObjectNotFoundError: No such deal.
@@ -192,7 +229,7 @@ class Deals(Noun):
         """Get back the price of all late tasks of all deals that the wallet paid for, as ``jobs`` shows them.
 
         Returns:
-            DataFrame, one row per task: ``deal_id``, ``index``, ``task_id``, ``tx_hash``.
+            DataFrame, one row per task: ``deal_id``, ``task_index``, ``task_id``, ``tx_hash``.
 
         Raises:
             WalletError: There is no wallet.
@@ -242,83 +279,137 @@ class Deals(Noun):
             "tasks": [(view, receipt.tx_hash) for (_, _, views), receipt in sent for view in views],
         }
 
+    @takes(DealListFilters)
     def list(
         self,
         /,
         requester: str | None = None,
         *,
-        limit: int | None = None,
         page: int | None = None,
         page_size: int = 20,
-        **filters: Unpack[DealFilters],
+        **filters: Unpack[DealListFilters],
     ) -> pd.DataFrame:
-        """Deals that the market knows, newest first.
+        """Deals, newest first: the wallet's own, those of a filter that names somebody, or everybody's.
+
+        They are read from the history: the network's subgraph, or the logs of its node. Where the network has
+        no subgraph, the market answers what it can, and ``source="market"`` asks it anyway; it knows neither
+        how tasks ended (``completed``, ``claimed``, ``status``) nor sponsors.
 
         Args:
-            requester: Whose deals, an address (default: the wallet's, unless another filter is given).
-            limit: How many of the newest; None for all.
-            page: One page only, from 0.
+            requester: Whose deals: address or ENS name (default: the wallet's, unless another account, asset
+                or order is named, or ``all``).
+            page: One page of the market only, from 0.
             page_size: Its size, 10 to 1000.
-            **filters: ``app``, ``dataset``, ``workerpool``, ``beneficiary``, ``category``, ``app_owner``,
-                ``dataset_owner``, ``workerpool_owner``, ``apporder_hash``, ``datasetorder_hash``,
-                ``workerpoolorder_hash``, ``requestorder_hash``; each must be met exactly.
+            **filters: Those of ``DealListFilters``.
 
         Returns:
-            DataFrame, one row per deal, with the columns of ``show`` except ``sponsor``.
+            DataFrame, one row per deal: those of ``lab.history.deals``, ``status`` (running, completed,
+                claimable or failed) and ``task_price_nrlc``. ``attrs`` has ``total`` where it is known.
 
         Raises:
-            ValidationError: An unknown filter, or a value that it cannot have.
-            MarketError: The market was not reached.
+            ValidationError: A filter has a value that it cannot have.
+            SubgraphError, MarketError, CallError: The source was not reached.
         """
-        return self._draw(
-            "list", self._fetch_list(requester, limit=limit, page=page, page_size=page_size, **filters)
-        )
+        return self._draw("list", self._fetch_list(requester, page=page, page_size=page_size, **filters))
 
     def _fetch_list(
         self,
         /,
         requester: str | None = None,
         *,
-        limit: int | None = None,
         page: int | None = None,
         page_size: int = 20,
         **filters: Any,
-    ) -> DealPage:
+    ) -> Listed:
+        from iexec_lab.client.market.deals import list_deals
+
+        values = {**with_defaults(DealListFilters, filters), "requester": requester}
+        return list_deals(self.session, values, page=page, page_size=page_size)
+
+    def stream(
+        self,
+        /,
+        requester: str | None = None,
+        *,
+        timeout: float | None = None,
+        every: float = 10.0,
+        limit: int | None = 100,
+        **filters: Unpack[DealFilters],
+    ) -> Stream:
+        """Deals as they are made, from the market's feed: ``for change in lab.deal.stream(app=...)``.
+
+        Args:
+            requester: As for ``list``.
+            timeout: Seconds after which it ends; None for never.
+            every: Seconds between two looks where the market has no feed, and at how tasks went on.
+            limit: How many of the newest ``stream.frame`` has; None for all.
+            **filters: Those of the market: ``app``, ``dataset``, ``workerpool``, ``beneficiary``,
+                ``category``, ``app_owner`` ..., ``apporder_hash`` ...; each must be met exactly.
+
+        Returns:
+            Stream of ``Change``; ``stream.frame`` is what ``list`` gives now.
+
+        Raises:
+            ValidationError: An unknown filter, or a value that it cannot have.
+            MarketError: The market was not reached.
+        """
         if requester is None and not filters and self.session.address != NULL_ADDRESS:
             requester = self.session.address
-        market = self.session.market
-        if page is not None:
-            found = market.deals(page=page, page_size=page_size, requester=requester, **filters)
-        else:
-            found = market.deals_all(limit=limit, requester=requester, **filters)
-        self._add_deadlines(found.deals)
-        return found
+        wanted: dict[str, Any] = {"requester": requester, **filters}
+        everybody = not any(wanted.values())
+        return Stream(
+            self.session,
+            "deal",
+            wanted,
+            timeout=timeout,
+            every=every,
+            draw=lambda: self.list(requester, all=everybody, limit=limit, **filters),
+        )
 
-    def _add_deadlines(self, deals: Sequence[DealRow]) -> None:
-        """What the market does not tell and follows from the category; without a node it stays unknown."""
-        numbers = sorted({int(deal["category"]) for deal in deals if "category" in deal})[:MOST_CATEGORIES]
-        if not numbers:
-            return
-        hub = self.session.hub
-        try:
-            ratio, categories = self.session.together(
-                lambda: hub.ratios.final,
-                lambda: attempt(
-                    hub.rpc, [Call(hub.address, HUB.viewCategory, (number,)) for number in numbers]
-                ),
-            )
-        except CallError:
-            return
-        seconds = {
-            number: Category.from_abi(found).work_clock_time_ref
-            for number, found in zip(numbers, categories, strict=True)
-            if not isinstance(found, CallError)
-        }
-        for deal in deals:
-            lasts = seconds.get(int(deal.get("category", -1)))
-            final = int(deal.get("startTime", 0)) + ratio * (lasts or 0)
-            if lasts is not None and "startTime" in deal and final < _LATEST:
-                deal["finalTime"] = final
+    @takes(EventFilters)
+    def events(self, dealid: str, **filters: Unpack[EventFilters]) -> pd.DataFrame:
+        """What happened to a deal and its tasks, in the order of the chain.
+
+        Args:
+            dealid: 32 bytes as 0x text.
+            **filters: Those of ``EventFilters``.
+
+        Returns:
+            DataFrame, one row per event: ``happened_at``, ``event``, ``task_id``, ``account`` (worker,
+                workerpool or payer), ``amount_nrlc``, ``tx_hash`` ...
+
+        Raises:
+            ObjectNotFoundError: No such deal.
+            SubgraphError, CallError: The source was not reached.
+        """
+        return self._draw("events", self._fetch_events(dealid, **filters))
+
+    def _fetch_events(self, dealid: str, *, source: str | None = None) -> Listed:
+        from iexec_lab.client.market.happened import deal_events
+
+        return deal_events(self.session, dealid, source)
+
+    @takes(ChildFilters)
+    def deals(self, dealid: str, **filters: Unpack[ChildFilters]) -> pd.DataFrame:
+        """The other deals of the same request order.
+
+        Args:
+            dealid: 32 bytes as 0x text.
+            **filters: Those of ``ChildFilters``.
+
+        Returns:
+            DataFrame, one row per deal, as from ``list``.
+
+        Raises:
+            ObjectNotFoundError: The history has no such deal.
+            SubgraphError, CallError: The source was not reached.
+        """
+        return self._draw("deals", self._fetch_deals(dealid, **filters))
+
+    def _fetch_deals(self, dealid: str, **filters: Any) -> Listed:
+        from iexec_lab.client.market.deals import associated
+
+        return associated(self.session, to_bytes32(dealid), with_defaults(ChildFilters, filters))
 
 
 def _deal_json(held: JobDeal, now: int) -> dict[str, Any]:

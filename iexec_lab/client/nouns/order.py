@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from iexec_lab.client.jobs.job import Job
+from iexec_lab.client.market.own_filters import AccessFilters
 from iexec_lab.client.matching import preflight, signing
 from iexec_lab.client.matching.check import check_match, foresee_plan
 from iexec_lab.client.matching.given import kind_of, known_kind, read_match, read_order
@@ -16,15 +17,16 @@ from iexec_lab.client.matching.sponsor import Sponsor
 from iexec_lab.client.nouns._noun import Frame, Noun
 from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.nouns._run import begin_requirements, end_requirements
+from iexec_lab.client.options import takes, with_defaults
 from iexec_lab.client.permit import send, spend
 from iexec_lab.client.plan import most_of
 from iexec_lab.client.what_is import what_lives_at
 from iexec_lab.errors import ApiError, MarketError, OrderError, TransactionError
 from iexec_lab.ethereum.contracts import HUB
-from iexec_lab.protocol import (
-    CLOSE,
-    RequestOrder,
-)
+from iexec_lab.protocol import CLOSE, RequestOrder
+
+if TYPE_CHECKING:
+    from iexec_lab.client.market.access import AccessRows
 
 _MANAGE = {
     "apporder": HUB.manageAppOrder,
@@ -35,7 +37,8 @@ _MANAGE = {
 
 
 def _with_deal_ids(shown: dict[str, Any]) -> dict[str, Any]:
-    """An order's row; its deals, if they were asked for, by their ids."""
+    """An order's row, with salt and signature; its deals, if they were asked for, by their ids."""
+    shown = {**shown, "salt": shown["order"]["salt"], "signature": shown["order"]["sign"]}
     if "deals" not in shown:
         return shown
     return {**shown, "deals": [deal.get("dealid") for deal in shown["deals"]["lastDeals"]]}
@@ -49,6 +52,7 @@ class Orders(Noun):
 
     _FRAMES: ClassVar = {
         "show": Frame(lambda shown: kind_of(shown["order"]), one=_with_deal_ids),
+        "list": Frame("access", lambda rows: rows),
         "cancel": Frame("receipt"),
         "estimate": Frame("estimate"),
     }
@@ -395,6 +399,30 @@ class Orders(Noun):
 
     def _sponsor(self, voucher_address: str | None) -> Sponsor:
         return Sponsor.find(self.session, voucher_address)
+
+    def _fetch_list(self, address: str | None = None, **filters: Any) -> AccessRows:
+        from iexec_lab.client.market.access import find_access
+
+        return find_access(self.session, address, with_defaults(AccessFilters, filters))
+
+    @takes(AccessFilters)
+    def list(self, address: str | None = None, **filters: Unpack[AccessFilters]) -> pd.DataFrame:
+        """Access that an account gave, or was given: published orders, newest first.
+
+        Args:
+            address: Whose: address or ENS name (default: the wallet's).
+            **filters: Those of ``AccessFilters``.
+
+        Returns:
+            DataFrame, one row per order: ``kind``, ``order_hash``, ``asset``, ``price_nrlc`` (of a task;
+                of a request, the most it pays), ``remaining`` of ``volume``, ``status``, restrictions ...
+
+        Raises:
+            WalletError: No wallet, and no address was given.
+            ValidationError: A filter has a value that is not allowed.
+            MarketError: The market was not reached.
+        """
+        return self._draw("list", self._fetch_list(address, **filters))
 
 
 def _cost(order: AnyOrder) -> int:

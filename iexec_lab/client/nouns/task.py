@@ -3,50 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any, ClassVar, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
-from iexec_lab.client.jobs.detached import Detached, typed
-from iexec_lab.client.jobs.doubts import Doubts
-from iexec_lab.client.jobs.download import (
-    beneficiary_key_file,
-    check_downloadable,
-    download_result,
-    fetch_result,
-    read_key,
-    targets,
-)
+from iexec_lab.client.jobs.bulks import task_rows
+from iexec_lab.client.jobs.download import beneficiary_key_file as find_key_file
+from iexec_lab.client.jobs.download import check_downloadable, download_result, fetch_result, targets
 from iexec_lab.client.jobs.failures import failure
 from iexec_lab.client.jobs.logs import fetch_logs, workerpool_api
-from iexec_lab.client.jobs.polling import (
-    another_task,
-    foresee_now,
-    look,
-    looks,
-    read_deals,
-    seen,
-    to_timeout,
-    waiting,
-    watch,
-)
+from iexec_lab.client.jobs.one_task import decrypt_download, looker, not_begun, wait_for
+from iexec_lab.client.jobs.polling import another_task, foresee_now, looks, read_deals, seen, to_timeout
 from iexec_lab.client.jobs.result import Result
 from iexec_lab.client.jobs.status import JobDeal, TaskRef, TaskView, date
-from iexec_lab.client.nouns._noun import Frame, Noun
+from iexec_lab.client.market.filters import EventFilters, TaskListFilters
+from iexec_lab.client.nouns._noun import Frame, Noun, detailed
 from iexec_lab.client.nouns._pandas import pd
-from iexec_lab.client.options import takes
+from iexec_lab.client.options import takes, with_defaults
 from iexec_lab.client.permit import send
 from iexec_lab.client.wait_options import WaitOptions
-from iexec_lab.client.what_is import not_found
-from iexec_lab.errors import CryptoError, JobError, ServiceError
+from iexec_lab.errors import JobError, ServiceError
 from iexec_lab.ethereum.ahead import one_look
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.protocol import task_id as id_of_task
 from iexec_lab.protocol import to_bytes32
 from iexec_lab.protocol.states import COMPLETED, TASK_STATUSES, TIMEOUT
-from iexec_lab.regular_files import is_file
 from iexec_lab.services.rows import Rows
 
+if TYPE_CHECKING:
+    from iexec_lab.client.market.listing import Listed
+
 CLAIMABLE = {*TASK_STATUSES[:COMPLETED], TIMEOUT}
+
+
+def _details_of(facts: dict[str, Any]) -> dict[str, Any]:
+    """The details of ``task show``, where there are any, as columns of the task."""
+    details = facts.get("details")
+    return {"details": details, "datasets": details["datasets"]} if details else {}
 
 
 class Tasks(Noun):
@@ -57,7 +48,13 @@ class Tasks(Noun):
     """
 
     _FRAMES: ClassVar = {
-        "show": Frame("task", one=lambda facts: facts["task"]),
+        "show": Frame(
+            detailed("task"),
+            one=lambda facts: {**facts["task"], **_details_of(facts)},
+        ),
+        "list": Frame("past_task"),
+        "events": Frame("past_event"),
+        "contributions": Frame("contribution"),
         "wait": Frame("task", one=lambda facts: facts["task"]),
         "logs": Frame("log", lambda rows: rows),
         "claim": Frame("receipt"),
@@ -73,6 +70,7 @@ class Tasks(Noun):
         decrypt: bool = False,
         beneficiary_keystoredir: str | None = None,
         beneficiary_key_file: str | None = None,
+        details: bool = False,
         progress: Callable[[TaskView], None] | None = None,
         tell: Callable[[str], None] | None = None,
         **options: Unpack[WaitOptions],
@@ -87,6 +85,8 @@ class Tasks(Noun):
             decrypt: Decrypt what was downloaded.
             beneficiary_keystoredir: Folder of the beneficiary's key (default: ``.secrets/beneficiary``).
             beneficiary_key_file: Name of the key's file in it (default: the beneficiary's).
+            details: Also when it was initialised, contributed to, revealed, finalised or claimed, by whom,
+                how long it took, rewards and seizes, and its datasets, from the history.
             progress: Called with the task after each look, while waiting.
             tell: As for ``job.wait``.
             **options: Those of ``WaitOptions``.
@@ -107,6 +107,7 @@ class Tasks(Noun):
             decrypt=decrypt,
             beneficiary_keystoredir=beneficiary_keystoredir,
             beneficiary_key_file=beneficiary_key_file,
+            details=details,
             progress=progress,
             tell=tell,
             **options,
@@ -124,6 +125,7 @@ class Tasks(Noun):
         decrypt: bool = False,
         beneficiary_keystoredir: str | None = None,
         beneficiary_key_file: str | None = None,
+        details: bool = False,
         progress: Callable[[TaskView], None] | None = None,
         tell: Callable[[str], None] | None = None,
         timeout: float | None = None,
@@ -131,7 +133,9 @@ class Tasks(Noun):
     ) -> dict[str, Any]:
         to_timeout(timeout)
         if watch:
-            view = self._wait(taskid, timeout, fail_fast=fail_fast, progress=progress, tell=tell)
+            view = wait_for(
+                self.session, self._look(taskid), timeout, fail_fast=fail_fast, progress=progress, tell=tell
+            )
         else:
             view = self._look(taskid)
         shown: dict[str, Any] = {"task": view.to_json(), "claimable": view.status == "TIMEOUT"}
@@ -139,9 +143,93 @@ class Tasks(Noun):
             [target] = targets(self.session.folder, download, [view.task_id])
             path = download_result(self.session, view, target)
             if decrypt:
-                self._decrypt(path, view, beneficiary_keystoredir, beneficiary_key_file)
+                beneficiary = self._deal(view.deal_id).deal.beneficiary
+                key = find_key_file(self.session, beneficiary, beneficiary_keystoredir, beneficiary_key_file)
+                decrypt_download(path, view, key)
             shown["resultPath"] = str(path.absolute())
-        return shown
+        return {**shown, "details": self._details(view)} if details else shown
+
+    def _details(self, view: TaskView) -> dict[str, Any]:
+        from iexec_lab.client.market.details import of_tasks
+
+        held = self._deal(view.deal_id)
+        [row] = task_rows(self.session, [held], [view])
+        [row] = of_tasks(self.session, held, [row])
+        return {"datasets": row["datasets"], **row["details"]}
+
+    @takes(TaskListFilters)
+    def list(self, /, requester: str | None = None, **filters: Unpack[TaskListFilters]) -> pd.DataFrame:
+        """Tasks that a scheduler has initialised, newest first, from the history.
+
+        Args:
+            requester: Who asked for them: address or ENS name (default: the wallet, unless another account,
+                asset or deal is named, or ``all``).
+            **filters: Those of ``TaskListFilters``.
+
+        Returns:
+            DataFrame, one row per task: ``status`` (TIMEOUT for one that nobody finished in time),
+                ``initialized_at``, ``finalized_at`` ..., ``execution_seconds``, ``workers``, ``reward_nrlc``,
+                ``seized_nrlc`` ... ``attrs`` has ``total`` where it is known.
+
+        Raises:
+            ValidationError: A filter has a value that it cannot have.
+            SubgraphError, CallError: The source was not reached.
+        """
+        return self._draw("list", self._fetch_list(requester, **filters))
+
+    def _fetch_list(self, /, requester: str | None = None, **filters: Any) -> Listed:
+        from iexec_lab.client.market.listing import listed
+
+        values = {**with_defaults(TaskListFilters, filters), "requester": requester}
+        return listed(self.session, "task", values)
+
+    @takes(EventFilters)
+    def events(self, taskid: str, **filters: Unpack[EventFilters]) -> pd.DataFrame:
+        """What happened to a task, in the order of the chain.
+
+        Args:
+            taskid: 32 bytes as 0x text.
+            **filters: Those of ``EventFilters``.
+
+        Returns:
+            DataFrame, one row per event: ``happened_at``, ``event``, ``account``, ``amount_nrlc``,
+                ``tx_hash`` ...
+
+        Raises:
+            ObjectNotFoundError: No such task.
+            SubgraphError, CallError: The source was not reached.
+        """
+        return self._draw("events", self._fetch_events(taskid, **filters))
+
+    def _fetch_events(self, taskid: str, *, source: str | None = None) -> Listed:
+        from iexec_lab.client.market.happened import task_events
+
+        view = self._look(taskid)
+        return task_events(self.session, view.task_id, self._deal(view.deal_id).deal.start_time, source)
+
+    @takes(EventFilters)
+    def contributions(self, taskid: str, **filters: Unpack[EventFilters]) -> pd.DataFrame:
+        """Who worked on a task: its contributions, newest first.
+
+        Args:
+            taskid: 32 bytes as 0x text.
+            **filters: Those of ``EventFilters``.
+
+        Returns:
+            DataFrame, one row per contribution: ``worker``, ``status`` (CONTRIBUTED, PROVED or REJECTED),
+                ``contributed_at``, the worker's ``score`` ...
+
+        Raises:
+            ObjectNotFoundError: No such task.
+            SubgraphError, CallError: The source was not reached.
+        """
+        return self._draw("contributions", self._fetch_contributions(taskid, **filters))
+
+    def _fetch_contributions(self, taskid: str, *, source: str | None = None) -> Listed:
+        from iexec_lab.client.market.contributions import of_task
+
+        view = self._look(taskid)
+        return of_task(self.session, view.task_id, self._deal(view.deal_id).deal.start_time, source)
 
     def observe(self, taskid: str) -> Iterator[TaskView]:
         """The task after each change, until its end.
@@ -150,7 +238,7 @@ class Tasks(Noun):
             ObjectNotFoundError: No such task.
         """
         last = None
-        for view in looks(self.session, self._looker(self._look(taskid))):
+        for view in looks(self.session, looker(self.session, self._look(taskid))):
             if last is None or view.task != last.task or view.ended:
                 yield view
             if view.ended:
@@ -197,7 +285,9 @@ class Tasks(Noun):
         progress: Callable[[TaskView], None] | None = None,
         tell: Callable[[str], None] | None = None,
     ) -> dict[str, Any]:
-        view = self._wait(taskid, timeout, fail_fast=fail_fast, progress=progress, tell=tell)
+        view = wait_for(
+            self.session, self._look(taskid), timeout, fail_fast=fail_fast, progress=progress, tell=tell
+        )
         return {"task": view.to_json(), "claimable": view.status == "TIMEOUT"}
 
     def _require_result(self, facts: dict[str, Any]) -> None:
@@ -233,7 +323,7 @@ class Tasks(Noun):
         """What the app wrote on each worker; the wallet must be the requester.
 
         Returns:
-            DataFrame, one row per worker: ``task_id``, ``index``, ``worker``, ``stdout``, ``stderr``.
+            DataFrame, one row per worker: ``task_id``, ``task_index``, ``worker``, ``stdout``, ``stderr``.
 
         Raises:
             ObjectNotFoundError: No such task.
@@ -326,68 +416,10 @@ class Tasks(Noun):
                 deal = self._deal(task.deal_id)
                 ref = TaskRef(task_id, task.deal_id, task.index, deal.final_time)
             else:
-                ref = self._not_begun(task_id)
+                ref = not_begun(session, task_id)
             return seen(ref, task, session.hub.now())
 
     def _deal(self, deal_id: str) -> JobDeal:
         """A deal, read once: it never changes."""
         known = self.session.deals_seen.get(deal_id)
         return known or read_deals(self.session, [deal_id])[0]
-
-    def _not_begun(self, task_id: str) -> TaskRef:
-        """A task that no scheduler has initialised yet: its deal, not the hub, tells its id."""
-        for deal in tuple(self.session.deals_seen.values()):
-            for ref in [] if deal.too_many else deal.refs():
-                if ref.task_id == task_id:
-                    return ref
-        raise not_found(self.session, "task", task_id)
-
-    def _looker(self, view: TaskView) -> Callable[[], TaskView]:
-        ref = TaskRef(view.task_id, view.deal_id, view.index, view.final_time)
-        seen = [view]  # needs no further look
-        return lambda: seen.pop() if seen else look(self.session, [ref])[0]
-
-    def _wait(
-        self,
-        taskid: str,
-        timeout: float | None,
-        *,
-        fail_fast: bool,
-        progress: Callable[[TaskView], None] | None,
-        tell: Callable[[str], None] | None,
-    ) -> TaskView:
-        line = f"task show {taskid} --watch"
-        back = f"Come back: {typed(line)}"
-        left = Detached("Detached; the task goes on.", line, back)
-        doubts = Doubts(self.session, fail_fast=fail_fast, tell=tell, back=back)
-        pauses = waiting(
-            self.session,
-            self._looker(self._look(taskid)),
-            lambda seen: seen.ended,
-            what=f"Task {taskid}",
-            left=left,
-            timeout=to_timeout(timeout),
-            progress=progress,
-            doubt=lambda view: doubts.consider([view]),
-        )
-        try:
-            return watch(pauses, left)
-        except JobError as error:
-            doubts.explain(error)
-            raise
-
-    def _decrypt(self, path: Path, view: TaskView, folder: str | None, name: str | None) -> None:
-        """Replace an encrypted zip by the decrypted one."""
-        beneficiary = self._deal(view.deal_id).deal.beneficiary
-        key = beneficiary_key_file(self.session, beneficiary, folder, name)
-        if not is_file(key):
-            raise JobError(
-                f"Failed to load beneficiary key from {key}",
-                hint="Give --beneficiary-keystoredir or --beneficiary-key-file.",
-            )
-        try:
-            decrypted = Result(path).decrypt(read_key(key, "private"))
-        except CryptoError as error:
-            error.details |= {"deal": view.deal_id, "task": view.task_id, "encrypted": path}
-            raise
-        decrypted.path.replace(path)

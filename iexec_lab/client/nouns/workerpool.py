@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Unpack
 
 from iexec_lab.client.jobs.logs import workerpool_url
 from iexec_lab.client.nouns._asset import Asset
-from iexec_lab.client.nouns._noun import Frame
+from iexec_lab.client.nouns._noun import Frame, detailed
 from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.nouns._sale_options import WorkerpoolSale
 from iexec_lab.client.nouns.ens import Ens
@@ -21,7 +21,7 @@ class Workerpools(Asset):
     """``lab.workerpool``: deploy and show workerpools, sell their tasks."""
 
     _FRAMES: ClassVar = {
-        "show": Frame("workerpool"),
+        "show": Frame(detailed("workerpool")),
         "set_api_url": Frame("receipt"),
     }
 
@@ -68,12 +68,16 @@ class Workerpools(Asset):
     def _creation(self, description: str, owner: str | None) -> tuple[Any, ...]:
         return workerpool_arguments({"owner": self._owner(owner), "description": description})
 
-    def show(self, address_or_index: str | int, user: str | None = None) -> pd.DataFrame:
+    def show(
+        self, address_or_index: str | int, user: str | None = None, *, details: bool = False
+    ) -> pd.DataFrame:
         """One workerpool, with the address of its API where that is known.
 
         Args:
             address_or_index: An address, an ENS name, or a number from 0.
             user: Whose workerpools the index counts (default: the wallet's).
+            details: Also when it was made and last used, how many tasks it was asked for, how many of them
+                were completed and claimed, how often it was transferred, and how many orders are open.
 
         Returns:
             DataFrame, one row: ``address``, ``owner``, ``description``, ratios in percent, ``registry``,
@@ -82,10 +86,12 @@ class Workerpools(Asset):
         Raises:
             ObjectNotFoundError: There is none on this chain.
         """
-        return self._draw("show", self._fetch_show(address_or_index, user))
+        return self._draw("show", self._fetch_show(address_or_index, user, details=details))
 
-    def _fetch_show(self, address_or_index: str | int, user: str | None = None) -> dict[str, Any]:
-        shown = super()._fetch_show(address_or_index, user)
+    def _fetch_show(
+        self, address_or_index: str | int, user: str | None = None, *, details: bool = False
+    ) -> dict[str, Any]:
+        shown = super()._fetch_show(address_or_index, user, details=details)
         try:
             url = workerpool_url(self.session, shown["address"]) if self._has_directory() else None
         except ServiceError:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from iexec_lab.client.market.filters import ChildFilters
+from iexec_lab.client.market.own_filters import StatementFilters
+from iexec_lab.commands.account_lists import history
 from iexec_lab.commands.dry_run import DRY_RUN, rehearsable
 from iexec_lab.commands.handlers import calling
-from iexec_lab.commands.options import FORCE, READS, SENDS, USER
+from iexec_lab.commands.list_commands import DETAILS, of_one
+from iexec_lab.commands.options import FORCE, PLOT, READS, SENDS, USER, declared_options
+from iexec_lab.commands.plotting import plotting
 from iexec_lab.commands.tree import Argument, Command
 
 AMOUNT = Argument("amount", "amount", "how much, in nRLC unless a unit follows", required=True)
 UNIT = Argument("unit", "unit", "nRLC (default) or RLC")
 SPENDER = Argument("spender", "address", "who may use the stake", required=True)
+
 
 COMMANDS = (
     Command(
@@ -17,8 +23,25 @@ COMMANDS = (
         "show staked and locked RLC",
         calling("account.show", doing="Reading the account"),
         args=(Argument("address", "user", "whose account; by default the wallet's"),),
-        options=READS,
+        options=(*READS, DETAILS),
         example="account show",
+    ),
+    of_one(
+        "account",
+        "contributions",
+        Argument("address", "user", "whose; by default the wallet's"),
+        "what a worker contributed to, newest first",
+        filters=ChildFilters,
+        example="account contributions 0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
+    ),
+    Command(
+        ("account", "history"),
+        "the statement of an account: every RLC in and out",
+        plotting(history, "balance"),
+        args=(Argument("address", "user", "whose account; by default the wallet's"),),
+        options=(*READS, PLOT, *declared_options(StatementFilters)),
+        example="account history --since 7d",
+        notes="Ends at the balance that the hub shows; says so where it does not.",
     ),
     Command(
         ("account", "deposit"),

@@ -59,6 +59,13 @@ COMMANDS = (
         example="category show 0",
     ),
     Command(
+        ("category", "list"),
+        "list all categories",
+        calling("category.list", doing="Reading the categories"),
+        options=CHAIN,
+        example="category list",
+    ),
+    Command(
         ("category", "count"),
         "number of categories",
         calling("category.count", doing="Counting", said="{count} categories."),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from iexec_lab.client.nouns._sale_options import FileSale
 from iexec_lab.client.options import on_a_line
-from iexec_lab.commands import asset_commands
+from iexec_lab.commands import asset_commands, list_commands
 from iexec_lab.commands.dry_run import DRY_RUN, rehearsable
 from iexec_lab.commands.handlers import calling, done, given
 from iexec_lab.commands.options import (
@@ -143,6 +143,7 @@ COMMANDS = (
     ),
     asset_commands.deploy("dataset"),
     asset_commands.show("dataset"),
+    *list_commands.of_asset("dataset"),
     asset_commands.count("dataset"),
     asset_commands.publish(
         "dataset",

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from iexec_lab.client.market.filters import ChildFilters, EventFilters
 from iexec_lab.commands.dry_run import DRY_RUN, rehearsable
 from iexec_lab.commands.handlers import calling, done
 from iexec_lab.commands.job_outcome import brief, sentences, tell_reports, wait_limits
 from iexec_lab.commands.job_progress import telling
+from iexec_lab.commands.list_commands import DETAILS, lists, of_one
 from iexec_lab.commands.options import FORCE, READS, SENDS, flag, watching
 from iexec_lab.commands.tree import PROGRAM, Argument, Command
 from iexec_lab.errors import UsageError
@@ -31,6 +33,7 @@ def show(context: Context, args: Namespace) -> Outcome:
             "deal.show",
             dealid=args.dealid,
             watch=args.watch,
+            details=args.details,
             progress=telling(step),
             tell=context.face.warn,
             **limits,
@@ -69,8 +72,38 @@ COMMANDS = (
         "show a deal, or wait for its tasks",
         show,
         args=(_DEAL,),
-        options=(*READS, *watching()),
+        options=(*READS, *watching(), DETAILS),
         example="deal show 0x5b1e...c3 --watch",
+    ),
+    lists(
+        "deal",
+        "deals, newest first: one's own, or everybody's",
+        requester=True,
+        example="deal list --all --since 7d --status claimable",
+    ),
+    Command(
+        ("deal", "tasks"),
+        "show the tasks of a deal",
+        calling("deal.tasks", doing="Reading the tasks"),
+        args=(_DEAL,),
+        options=(*READS, DETAILS),
+        example="deal tasks 0x5b1e...c3 --details",
+    ),
+    of_one(
+        "deal",
+        "events",
+        _DEAL,
+        "what happened to a deal and its tasks, with times and transactions",
+        filters=EventFilters,
+        example="deal events 0x5b1e...c3",
+    ),
+    of_one(
+        "deal",
+        "deals",
+        _DEAL,
+        "the other deals of the same request order",
+        filters=ChildFilters,
+        example="deal deals 0x5b1e...c3",
     ),
     Command(
         ("deal", "claim"),

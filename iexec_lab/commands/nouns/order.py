@@ -6,12 +6,24 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from iexec_lab.client.market.own_filters import AccessFilters
+from iexec_lab.commands.account_lists import list_orders
 from iexec_lab.commands.dry_run import DRY_RUN, rehearsable
 from iexec_lab.commands.handlers import given
 from iexec_lab.commands.official_json import fetch
-from iexec_lab.commands.options import CHAIN, FORCE, SENDS, SIGNS, SKIP_PREFLIGHT, VOUCHER, flag
+from iexec_lab.commands.options import (
+    CHAIN,
+    FORCE,
+    READS,
+    SENDS,
+    SIGNS,
+    SKIP_PREFLIGHT,
+    VOUCHER,
+    declared_options,
+    flag,
+)
 from iexec_lab.commands.outcome import Outcome
-from iexec_lab.commands.tree import Command, Option
+from iexec_lab.commands.tree import Argument, Command, Option
 from iexec_lab.errors import IexecError, ProjectError, UsageError
 from iexec_lab.project.notes import FolderNotes
 
@@ -367,6 +379,14 @@ COMMANDS = (
         show,
         options=(*CHAIN, *_hashes("show"), flag("--deals", "also list the deals they led to")),
         example="order show --request --deals",
+    ),
+    Command(
+        ("order", "list"),
+        "access that was given, or received: orders of an account",
+        list_orders,
+        args=(Argument("address", "user", "whose; by default the wallet's"),),
+        options=(*READS, *declared_options(AccessFilters)),
+        example="order list --received",
     ),
     Command(
         ("order", "fill"),

@@ -1,4 +1,4 @@
-"""Commands without a noun: ``init``, ``connect``, ``info``, ``jobs``."""
+"""Commands without a noun: ``init``, ``connect``, ``info``, ``jobs``, ``search``."""
 
 from __future__ import annotations
 
@@ -208,6 +208,20 @@ def jobs(context: Context, args: Namespace) -> Outcome:
     return Outcome(answer.to_official_json(), answer.to_value, said, shown=readable(rows))
 
 
+def search(context: Context, args: Namespace) -> Outcome:
+    from iexec_lab.commands.official_json import fetch
+
+    lab = context.lab(args)
+    with context.face.working("Searching"):
+        answer = fetch(lab, "search", " ".join(map(str, args.text)))
+    found = answer.facts
+    if found.remark:
+        context.face.remark(found.remark)
+    said = f"{len(found)} found." if found else ""
+    rows = [{name: row.get(name, "") for name in ("what", "id", "name", "leadsTo")} for row in found]
+    return Outcome(answer.to_official_json(), answer.to_value, said, shown=rows)
+
+
 def form(context: Context, args: Namespace) -> Outcome:
     name = " ".join(word for word in (args.noun, args.verb, args.part) if word)
     drawn = context.face.form(name)
@@ -258,6 +272,17 @@ COMMANDS = (
         args=(Argument("requester", "user", "whose deals; by default the wallet's"),),
         options=(*READS, flag("--all", "also late ones, whose RLC can be claimed, and ended ones")),
         example="jobs --all",
+    ),
+    Command(
+        ("search",),
+        "say what an address, an id, a hash or a name is, and where it leads",
+        search,
+        args=(
+            Argument("text", "text", "what was pasted, or a part of a name", required=True, variadic=True),
+        ),
+        options=READS,
+        example="search 0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
+        notes="Spaces, quotes, upper case and a missing 0x do no harm. A transaction comes with its events.",
     ),
     Command(
         ("form",),

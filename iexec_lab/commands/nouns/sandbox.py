@@ -150,6 +150,25 @@ def forward(context: Context, args: Namespace) -> Outcome:
 
 
 @_named
+def populate(context: Context, args: Namespace) -> Outcome:
+    from iexec_lab.sandbox.populate.size import Size
+
+    handle = _running(args.name)
+    given = {name: getattr(args, name) for name in ("orders", "deals", "seed", "days")}
+    size = Size(**{name: value for name, value in given.items() if value is not None})
+    with context.face.working("Populating the sandbox") as step:
+        made = handle.populate(size.orders, size.deals, size.seed, size.days, tell=step.update)
+    raw = made.to_json()
+    what = f"{made.orders['open']:,} open orders and {made.deals['matched']:,} deals of {size.days} days"
+    said = (
+        f'Sandbox "{args.name}" got {what}; its clock is {size.days} days ahead.'
+        if made.added
+        else f'Sandbox "{args.name}" has them already: {what}. Another --seed adds more.'
+    )
+    return Outcome(raw, lambda: made, said)
+
+
+@_named
 def app_add(context: Context, args: Namespace) -> Outcome:
     folder = context.folder / args.folder
     with context.face.working("Installing the app's packages" if args.install else "Reading the app") as step:
@@ -289,6 +308,23 @@ COMMANDS = (
         args=(Argument("seconds", "integer", "how far", required=True),),
         options=(_NAME,),
         example="sandbox forward 3600",
+    ),
+    Command(
+        ("sandbox", "populate"),
+        "make a market with many participants and months of history",
+        populate,
+        options=(
+            _NAME,
+            Option("--orders", "integer", "open orders at the end (500)", shows="number"),
+            Option("--deals", "integer", "deals (100)", shows="number"),
+            Option("--seed", "integer", "of the dice (1)", shows="number"),
+            Option("--days", "integer", "how long the history is (90)", shows="number"),
+        ),
+        example="sandbox populate --orders 200 --deals 50 --seed 7",
+        notes="Real transactions of wallets of its own: deals done, failed, claimed, sponsored, in bulk; "
+        "orders filled and cancelled. The chain's clock moves on by --days, past what runs. "
+        "The same options give the same market, and nothing more when it is there already; others add "
+        "another one. After Ctrl-C the same command goes on.",
     ),
     Command(
         ("sandbox", "app", "add"),

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from iexec_lab.client.market.filters import EventFilters
 from iexec_lab.commands.handlers import calling, done, given
 from iexec_lab.commands.job_outcome import sentences, tell_reports, wait_limits
 from iexec_lab.commands.job_progress import telling_task
+from iexec_lab.commands.list_commands import DETAILS, lists, of_one
 from iexec_lab.commands.options import (
     BENEFICIARY_FOLDER,
     BENEFICIARY_KEY,
@@ -31,7 +33,8 @@ _TASK = Argument("taskid", "task", "the task", required=True)
 def show(context: Context, args: Namespace) -> Outcome:
     lab = context.lab(args)
     values = wait_limits(args, watch=args.watch)
-    values |= given(args, ("watch", "download", "decrypt", "beneficiary_keystoredir", "beneficiary_key_file"))
+    values |= given(args, ("watch", "download", "decrypt", "details"))
+    values |= given(args, ("beneficiary_keystoredir", "beneficiary_key_file"))
     with context.face.working("Waiting for the task" if args.watch else "Reading the task") as step:
         outcome = done(
             lab,
@@ -79,8 +82,31 @@ COMMANDS = (
             flag("--decrypt", "decrypt the downloaded result"),
             BENEFICIARY_FOLDER,
             BENEFICIARY_KEY,
+            DETAILS,
         ),
         example="task show 0x97a2...4e --watch --download",
+    ),
+    lists(
+        "task",
+        "tasks, newest first, with their times: one's own, or everybody's",
+        requester=True,
+        example="task list --all --late",
+    ),
+    of_one(
+        "task",
+        "events",
+        _TASK,
+        "what happened to a task, with times and transactions",
+        filters=EventFilters,
+        example="task events 0x97a2...4e",
+    ),
+    of_one(
+        "task",
+        "contributions",
+        _TASK,
+        "who worked on a task",
+        filters=EventFilters,
+        example="task contributions 0x97a2...4e",
     ),
     Command(
         ("task", "debug"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iexec_lab.commands import asset_commands
+from iexec_lab.commands import asset_commands, list_commands
 from iexec_lab.commands.handlers import calling
 from iexec_lab.commands.options import (
     FORCE,
@@ -37,6 +37,7 @@ COMMANDS = (
     ),
     asset_commands.deploy("workerpool"),
     asset_commands.show("workerpool"),
+    *list_commands.of_asset("workerpool"),
     asset_commands.count("workerpool"),
     asset_commands.publish(
         "workerpool",

@@ -37,6 +37,9 @@ ENTRIES_PER_BASE = 500
 
 _LIVES = 5
 """How many nodes may die of one request."""
+_BLOCK = "block"
+"""Not a request to the node: our own name for what ``add_block`` does."""
+_RECEIPT = "eth_getTransactionReceipt"
 _DOOMED = "The sandbox's Ethereum node keeps ending"
 
 
@@ -125,6 +128,15 @@ class DurableNode:
         await self._change("evm_mine", [])
         return self.head
 
+    async def add_block(self, transactions: Sequence[str], timestamp: int) -> list[dict[str, Any]]:
+        """Mine signed transactions (0x text) in their order as one block of that time; their receipts.
+
+        All of them come into the block or, when the node refuses one, none: then NodeError is raised. A time
+        that is over already becomes the first possible one.
+        """
+        receipts: list[dict[str, Any]] = await self._change(_BLOCK, [transactions, timestamp])
+        return receipts
+
     async def refresh(self, seconds: float) -> None:
         """Mine a block when the newest is older than ``seconds``, as a chain with traffic would have one."""
         if self._automine and time.time() + self._offset - self.head.timestamp > seconds:
@@ -169,6 +181,8 @@ class DurableNode:
     async def _do(self, method: str, params: Sequence[Any]) -> Any:
         if method in rpc_methods.SEND:
             return await self._send(method, params)
+        if method == _BLOCK:
+            return await self._make_block(*params)
         name = method.partition("_")[2]
         if name in rpc_methods.MINING_MODE:
             return await self._mining_mode(name, *params)
@@ -213,8 +227,22 @@ class DurableNode:
             self._journal.add_pending(transaction, self._sends[transaction])
         return transaction
 
+    async def _make_block(self, transactions: Sequence[str], timestamp: int) -> list[dict[str, Any]]:
+        sends = [["eth_sendRawTransaction", raw] for raw in transactions]
+        answers = await self._ask_all([(method, [raw]) for method, raw in sends])
+        hashes = [answer["result"] for answer in answers if "result" in answer]
+        refused = next((answer["error"] for answer in answers if "error" in answer), None)
+        if refused is not None:
+            await self._ask_all([("anvil_dropTransaction", [one]) for one in hashes])
+            raise NodeError(refused)
+        self._sends.update(zip(hashes, sends, strict=True))
+        await self._ask("evm_setNextBlockTimestamp", max(timestamp, self.head.timestamp + 1))
+        self._clock_moved = True
+        await self._take_down(await self._ask("evm_mine_detailed"))
+        return [answer["result"] for answer in await self._ask_all([(_RECEIPT, [one]) for one in hashes])]
+
     async def _receipt(self, transaction: str) -> Any:
-        answer = await self._read(request("eth_getTransactionReceipt", [transaction]))
+        answer = await self._read(request(_RECEIPT, [transaction]))
         if answer.get("result") is None:
             raise NodeError({"code": 4, "message": f"Transaction {transaction} waits in the pool"})
         return answer["result"]
@@ -369,6 +397,13 @@ class DurableNode:
         if "error" in answer:
             raise NodeError(answer["error"])
         return answer["result"]
+
+    async def _ask_all(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[dict[str, Any]]:
+        """The answers to several requests, in their order, errors as they are."""
+        if not requests:
+            return []
+        payload = [request(method, params, number) for number, (method, params) in enumerate(requests)]
+        return sorted(await self._connection.post(payload), key=lambda answer: answer["id"])
 
 
 async def _ended(anvil: Anvil) -> bool:

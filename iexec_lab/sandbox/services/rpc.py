@@ -1,6 +1,7 @@
 """The Ethereum node's public face: JSON-RPC over HTTP and WebSocket on one port, like anvil's own.
 
-Besides what anvil knows, ``sandbox_fund(address, nRLC, wei)`` and ``sandbox_forward(seconds)`` are answered.
+Besides what anvil knows, ``sandbox_fund(address, nRLC, wei)`` and ``sandbox_forward(seconds)`` are answered,
+and for ``sandbox populate`` ``sandbox_block(transactions, time)`` and ``sandbox_publish(orders, time)``.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from aiohttp import ClientSession, WSMsgType, web
 
 from iexec_lab.errors import ChainError, IexecError, ValidationError
 from iexec_lab.sandbox.chain.faucet import fund
+from iexec_lab.sandbox.chain.replay import NodeError
 from iexec_lab.sandbox.chain.rpc_methods import changes
 from iexec_lab.sandbox.chain.token_storage import TokenStorage
 from iexec_lab.sandbox.services._cors import answer_preflights
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from aiohttp import ClientWebSocketResponse
 
@@ -168,7 +170,33 @@ async def _forward(_: Context, node: DurableNode, seconds: int) -> dict[str, str
     return {"number": hex(head.number), "timestamp": hex(head.timestamp)}
 
 
-_METHODS: dict[str, Callable[..., Awaitable[Any]]] = {"sandbox_fund": _fund, "sandbox_forward": _forward}
+async def _block(
+    _: Context, node: DurableNode, transactions: Sequence[str], timestamp: int
+) -> dict[str, Any]:
+    """Mine transactions as one block; its number and time, and which of them failed."""
+    if int(timestamp) > LATEST:
+        raise ValidationError("The chain's clock does not go beyond the year 9000")
+    try:
+        receipts = await node.add_block(transactions, int(timestamp))
+    except NodeError as error:
+        raise ValidationError(f"The node refused a transaction: {error}") from error
+    failed = [receipt["transactionHash"] for receipt in receipts if receipt["status"] != "0x1"]
+    return {"number": hex(node.head.number), "timestamp": hex(node.head.timestamp), "failed": failed}
+
+
+async def _publish(context: Context, _: DurableNode, orders: Sequence[Any], timestamp: int) -> list[str]:
+    """Publish signed orders, ``[kind, order]`` each, as if at that time; the hashes of the new ones."""
+    if context.publish is None:
+        raise ValidationError("The market is not there yet")
+    return await context.publish([(kind, order) for kind, order in orders], int(timestamp))
+
+
+_METHODS: dict[str, Callable[..., Awaitable[Any]]] = {
+    "sandbox_fund": _fund,
+    "sandbox_forward": _forward,
+    "sandbox_block": _block,
+    "sandbox_publish": _publish,
+}
 
 
 async def _no_tip(_: Context, __: DurableNode) -> str:

@@ -151,13 +151,13 @@ class TestFrames:
         assert list(tasks["task_id"]) == finished.task_ids
         assert list(tasks["status"]) == ["COMPLETED", "COMPLETED"]
         assert (tasks["deal_id"] == finished.deal_id).all()
-        assert tasks["index"].tolist() == [0, 1]
+        assert tasks["task_index"].tolist() == [0, 1]
 
     def test_logs(self, finished):
         logs = finished.logs()
         assert len(logs) == 2
         assert "Hello, there!" in logs.loc[0, "stdout"]
-        assert list(finished.logs(1)["index"]) == [1]
+        assert list(finished.logs(1)["task_index"]) == [1]
 
     @pytest.mark.parametrize("index", [2, -1])
     def test_a_task_that_is_not_there(self, finished, index):
@@ -175,7 +175,7 @@ class TestFrames:
 
     def test_unset_tasks_know_their_deal(self, idle):
         row = idle.tasks.iloc[0]
-        assert (row["status"], row["deal_id"], row["index"]) == ("UNSET", idle.deal_id, 0)
+        assert (row["status"], row["deal_id"], row["task_index"]) == ("UNSET", idle.deal_id, 0)
         assert row["final_deadline"] > pd.Timestamp.now(tz="UTC")
 
 
@@ -221,7 +221,7 @@ class TestAgain:
         # The market hears of a deal a moment after the chain.
         found = until(lambda: lab.jobs(buyer.session.address), lambda frame: not frame.empty)
         assert list(found["deal_id"]) == [job.deal_id]
-        assert (found.loc[0, "size"], found.loc[0, "done"], found.loc[0, "running"]) == (3, 0, 3)
+        assert (found.loc[0, "tasks"], found.loc[0, "done"], found.loc[0, "running"]) == (3, 0, 3)
         raw = official(lab, "jobs", buyer.session.address)
         assert (raw["count"], raw["jobs"][0]["dealid"]) == (1, job.deal_id)
 
@@ -268,7 +268,7 @@ class TestLate:
         claimed = answer.facts
         assert claimed["claimed"] == dict(zip("01", job.task_ids, strict=True))
         assert [sent["type"] for sent in claimed["transactions"]] == ["initializeAndClaimArray"]
-        assert list(answer.to_value()["index"]) == [0, 1]
+        assert list(answer.to_value()["task_index"]) == [0, 1]
         for again in (job, Job(lab.session, [job.deal_id])):
             with pytest.raises(JobError, match=r"2 tasks of deal 0x.* did not complete") as gone:
                 again.wait()

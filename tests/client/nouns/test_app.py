@@ -114,7 +114,7 @@ class TestPublish:
         assert list(book["order_hash"]) == [order_hash]
         assert book.loc[0, "app_price_nrlc"] == 500_000_000
         assert book.loc[0, "remaining"] == 3
-        assert book.loc[0, "tag"] == ["tdx", "tee"]
+        assert book.loc[0, "tag"] == "tee,tdx"
 
     def test_last_and_all_are_taken_off(self, lab, unique):
         address = lab.app.deploy(unique, IMAGE, CHECKSUM)

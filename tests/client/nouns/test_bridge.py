@@ -101,7 +101,7 @@ class TestToSidechain:
 
     def test_without_the_other_chain_nobody_waits(self, bridged):
         frame = bridged.lab(other=False).wallet.bridge_to_sidechain(5, "nRLC")
-        assert list(frame.columns) == ["from", "to", "amount_nrlc", "send_tx_hash"]
+        assert list(frame.columns) == ["from", "to", "amount_rlc", "amount_nrlc", "send_tx_hash"]
 
     def test_limits(self, bridged):
         wallet = bridged.lab(other=False).wallet

@@ -37,7 +37,7 @@ def test_show_is_the_official_json(lab, job):
 def test_show_as_a_row(lab, job):
     row = lab.deal.show(job.deal_id).iloc[0]
     assert row["workerpool_price_nrlc"] == 10**8
-    assert row["size"] == 2
+    assert row["tasks"] == 2
     assert row["requester"] == lab.session.address
     assert (row["final_deadline"] - row["started_at"]).total_seconds() == 3000
 
@@ -60,22 +60,43 @@ def test_observe_tells_each_change(lab, job):
 
 
 def test_list(lab, job, hello):
-    found = until(
-        lambda: (deals := lab.deal.list())[deals["deal_id"] == job.deal_id], lambda frame: not frame.empty
-    )
+    def market(**filters):
+        return lab.deal.list(source="market", **filters)
+
+    found = until(lambda: (deals := market())[deals["deal_id"] == job.deal_id], lambda frame: not frame.empty)
     row = found.iloc[0]
     assert row["app"] == hello
     assert (row["final_deadline"] - row["started_at"]).total_seconds() == 3000
     assert {name for name in found.columns if found[name].isna().all()} == {
-        *("dataset", "dataset_owner", "callback")  # what this deal does not have
+        *("dataset", "dataset_owner", "datasetorder_hash", "callback"),  # what this deal does not have
+        *("completed", "claimed", "status", "sponsor", "log_index"),  # what the market does not know
     }
-    assert len(lab.deal.list(limit=1)) == 1
+    assert found.attrs["source"] == "market"
+    assert len(market(limit=1)) == 1
     assert len(lab.deal.list(page=0, page_size=10)) <= 10
-    request = facts(lab, "deal.list", limit=1).deals[0]["requestHash"]
-    assert len(lab.deal.list(requestorder_hash=request)) == 1
-    assert set(lab.deal.list(app=hello)["app"]) == {hello}
-    with pytest.raises(ValidationError, match="no filter colour"):
+    request = market(limit=1)["requestorder_hash"][0]
+    assert len(market(requestorder_hash=request)) == 1
+    assert set(market(app=hello)["app"]) == {hello}
+    with pytest.raises(TypeError, match="no option 'colour'"):
         lab.deal.list(colour="red")
+    for beyond in ({"since": "1d"}, {"status": "completed"}, {"tag": "tee"}, {"sort": "tasks"}):
+        with pytest.raises(ValidationError, match=f"The market cannot look for {next(iter(beyond))}"):
+            market(**beyond)
+
+
+def test_the_history_knows_what_the_market_knows_and_more(lab, job):
+    job.wait()
+    market = until(
+        lambda: (deals := lab.deal.list(source="market"))[deals["deal_id"] == job.deal_id],
+        lambda frame: not frame.empty,
+    )
+    logs = (deals := lab.deal.list(source="logs"))[deals["deal_id"] == job.deal_id]
+    assert list(market.columns) == list(logs.columns)
+    for name in market.columns:
+        if not market[name].isna().all():
+            assert market[name].iloc[0] == logs[name].iloc[0], name
+    assert logs[["completed", "claimed", "status"]].iloc[0].tolist() == [2, 0, "completed"]
+    assert logs["sponsor"].iloc[0] == lab.session.address
 
 
 def test_unknown(lab):
@@ -154,10 +175,10 @@ def test_an_argument_that_no_verb_has(lab):
 
 
 def test_a_list_needs_no_node(lab, job, monkeypatch):
-    until(lab.deal.list, lambda frame: job.deal_id in set(frame["deal_id"]))
+    until(lambda: lab.deal.list(source="market"), lambda frame: job.deal_id in set(frame["deal_id"]))
 
     def away(*_args):
         raise CallError("away")
 
     monkeypatch.setattr(lab.session, "together", away)
-    assert lab.deal.list(limit=1)["final_deadline"].isna().all()
+    assert lab.deal.list(limit=1, source="market")["final_deadline"].isna().all()

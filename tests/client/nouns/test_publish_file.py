@@ -44,7 +44,8 @@ def test_one_call_does_everything_and_another_one_nothing(lab, other, table, hel
     frame = lab.dataset.publish_file("table.csv", progress=lambda *step: told.append(step), **terms)
     row = frame.iloc[0]
     assert list(frame.columns) == [
-        *("dataset", "order_hash", "price_nrlc", "cid", "checksum", "key_file", "done", "skipped")
+        *("dataset", "order_hash", "price_rlc", "price_nrlc"),
+        *("cid", "checksum", "key_file", "done", "skipped"),
     ]
     assert (row.done, row.skipped) == ("encrypted, uploaded, deployed, key pushed, published", "")
     assert [each[0] for each in told if each[0] != "Encrypting table.csv"] == [

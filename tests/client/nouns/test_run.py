@@ -57,7 +57,7 @@ class TestPlan:
         row = plan.frame().iloc[0]
         assert (row["app_price_nrlc"], row["workerpool_price_nrlc"], row["tasks"]) == (3, 10**8, 1)
         assert row["deadline_seconds"] == 3000
-        assert row["tag"] == "none"
+        assert row["tag"] == ""
 
     def test_the_gate_shows_the_whole_cost(self, lab, offered):
         plans = []

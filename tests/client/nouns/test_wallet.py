@@ -32,7 +32,7 @@ class TestShow:
             "wallet": {"address": lab.session.address},
         }
         frame = answer.to_value()
-        assert list(frame.columns) == ["address", "ether_wei", "rlc_nrlc"]
+        assert list(frame.columns) == ["address", "ether_wei", "rlc", "rlc_nrlc"]
 
     def test_another_address_has_no_wallet_part(self, lab, stranger):
         assert set(official(lab, "wallet.show", stranger)) == {"balance"}

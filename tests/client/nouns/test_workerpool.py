@@ -44,7 +44,7 @@ def test_publish_and_find_by_owner(newcomer, unique):
     order_hash = lab.workerpool.publish(pool, category=2, price="0.1 RLC", volume=5, trust=3, tag="gpu")
     book = lab.orderbook.workerpool(workerpool_owner=lab.session.address)
     assert list(book["order_hash"]) == [order_hash]
-    assert (book.loc[0, "category"], book.loc[0, "trust"], book.loc[0, "tag"]) == (2, 3, ["gpu"])
+    assert (book.loc[0, "category"], book.loc[0, "trust"], book.loc[0, "tag"]) == (2, 3, "gpu")
     assert lab.workerpool.unpublish(pool) == order_hash
 
 

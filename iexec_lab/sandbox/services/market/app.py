@@ -12,6 +12,7 @@ from aiohttp import web
 from iexec_lab.sandbox.ending import end
 from iexec_lab.sandbox.services.callers import NOBODY
 from iexec_lab.sandbox.services.market.book import Book
+from iexec_lab.sandbox.services.market.bulk import bulk_publisher
 from iexec_lab.sandbox.services.market.docs import docs_page
 from iexec_lab.sandbox.services.market.feed import Feed
 from iexec_lab.sandbox.services.market.limits import RateLimiter
@@ -42,9 +43,11 @@ async def create(ctx: Context, options: MarketOptions | None = None) -> web.Appl
     book = Book(db)
     feed = Feed(ctx.chain_id)
     lock = asyncio.Lock()
-    market = Market(ctx.chain_id, db, Publisher(ctx, book, options), feed, lock)
+    publisher = Publisher(ctx, book, options)
+    market = Market(ctx.chain_id, db, publisher, feed, lock)
     limiter = RateLimiter(options.rate_limit) if options.rate_limit else None
     watcher = Watcher(ctx, book, feed, lock)
+    ctx.publish = bulk_publisher(publisher, watcher, feed, lock)
 
     async def handle(request: web.Request) -> web.StreamResponse:
         if request.path.startswith(FEED_PATH):

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.errors import ChainError
 from iexec_lab.ethereum.contracts import ENTRY, HUB, REGISTRY
@@ -19,13 +20,16 @@ from iexec_lab.sandbox.services.market.store import has_tee
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from iexec_lab.ethereum.abi import Function
     from iexec_lab.sandbox.context import Context
     from iexec_lab.sandbox.services.market.book import Book
     from iexec_lab.sandbox.services.market.feed import Message
     from iexec_lab.sandbox.services.market.options import MarketOptions
+
+_CALLS: Final = 500
+"""Reads of one round trip."""
 
 
 class Publisher:
@@ -35,9 +39,14 @@ class Publisher:
         self._ctx = ctx
         self._book = book
         self._options = options
+        self._seen: dict[tuple[Any, ...], Any] = {}
 
-    async def publish(self, kind: Kind, order: Mapping[str, Any], wallet: str) -> tuple[str, list[Message]]:
-        """Put an order of ``wallet`` into the book; its hash and the messages to send.
+    async def publish(
+        self, kind: Kind, order: Mapping[str, Any], wallet: str | None, at: float | None = None
+    ) -> tuple[str, list[Message]]:
+        """Put an order of ``wallet`` (None for its signer) into the book; its hash and the messages to send.
+
+        ``at`` is the Unix time it is published at, if not now.
 
         Raises:
             RuleError: a rule of the market forbids it.
@@ -48,7 +57,7 @@ class Publisher:
         if existing and existing["status"] != "dead":
             raise RuleError("order already published")
         signer = await self._signer(kind, order)
-        if signer != wallet:
+        if signer != (wallet or signer):
             raise RuleError(f"only order signer {signer} can publish an order")
         await self._check_signature(signer, order_hash, order["sign"])
         most = self._options.max_open_orders
@@ -64,8 +73,72 @@ class Publisher:
             self._check_offers(order)
         with self._book.db:
             return order_hash, self._book.add(
-                kind, order, order_hash=order_hash, signer=signer, remaining=remaining, now=_now()
+                kind, order, order_hash=order_hash, signer=signer, remaining=remaining, now=self._now(at)
             )
+
+    async def publish_many(
+        self, orders: Sequence[tuple[Kind, Mapping[str, Any]]], at: float
+    ) -> tuple[list[str], list[Message]]:
+        """Put many orders into the book, read from the chain together; the hashes of those not there before.
+
+        Raises:
+            RuleError, ChainFailedError: as ``publish``; what came before that order is in the book.
+        """
+        published, messages = [], []
+        try:
+            await self._look_ahead(orders)
+            for kind, order in orders:
+                existing = self._book.find(self._hash(kind, order))
+                if existing and existing["status"] != "dead":
+                    continue
+                order_hash, said = await self.publish(kind, order, None, at)
+                published.append(order_hash)
+                messages += said
+        finally:
+            self._seen.clear()
+        return published, messages
+
+    async def _look_ahead(self, orders: Sequence[tuple[Kind, Mapping[str, Any]]]) -> None:
+        """Read what ``publish`` will ask of the chain for these orders, in two round trips."""
+        hub = self._ctx.hub
+        hashes = [self._hash(kind, order) for kind, order in orders]
+        calls: list[tuple[str, Function, tuple[Any, ...]]] = []
+        for (kind, order), order_hash in zip(orders, hashes, strict=True):
+            calls.append((hub, HUB.viewConsumed, (_bytes(order_hash),)))
+            if kind is not REQUEST:
+                resource = order[kind.resource]
+                registry = self._ctx.registries[kind.resource]
+                calls += [(registry, REGISTRY.isRegistered, (resource,)), (resource, ENTRY.owner, ())]
+        await self._see(calls)
+        calls = []
+        for (kind, order), order_hash in zip(orders, hashes, strict=True):
+            signer = await self._signer(kind, order)
+            calls.append((hub, self._verify, (signer, _bytes(order_hash), _bytes(order["sign"]))))
+            if kind in {REQUEST, WORKERPOOL}:
+                calls.append((hub, HUB.viewAccount, (signer,)))
+        await self._see(calls)
+
+    async def _see(self, calls: Sequence[tuple[str, Function, tuple[Any, ...]]]) -> None:
+        wanted = list(
+            {(to, function.signature, args): (to, function, args) for to, function, args in calls}.items()
+        )
+        for start in range(0, len(wanted), _CALLS):
+            part = wanted[start : start + _CALLS]
+            try:
+                answers = await self._ctx.chain.calls([call for _, call in part])
+            except ChainError:
+                continue  # one of them reverts: each is asked for where it is needed
+            self._seen.update(zip((key for key, _ in part), answers, strict=True))
+
+    @property
+    def _verify(self) -> Function:
+        return HUB.verifyPresignatureOrSignature if self._options.accept_presigned else HUB.verifySignature
+
+    def _now(self, at: float | None) -> str:
+        """The time as JavaScript's Date prints it; the chain's, when that was moved ahead."""
+        seconds = max(time.time(), self._ctx.chain.head.timestamp) if at is None else at
+        text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+        return text.replace("+00:00", "Z")
 
     def unpublish(
         self, kind: Kind, target: str, subject: str, wallet: str
@@ -120,12 +193,11 @@ class Publisher:
 
     async def _check_signature(self, signer: str, order_hash: str, sign: str) -> None:
         """The hub judges. What it can not read makes it revert, and so does a presigned order's."""
-        verify = HUB.verifyPresignatureOrSignature if self._options.accept_presigned else HUB.verifySignature
         try:
             signature = _bytes(sign)
         except ValueError:
             raise ChainFailedError from None
-        if not await self._read(self._ctx.hub, verify, signer, _bytes(order_hash), signature):
+        if not await self._read(self._ctx.hub, self._verify, signer, _bytes(order_hash), signature):
             raise RuleError("invalid sign")
 
     async def _check_backing(self, kind: Kind, order: Mapping[str, Any], signer: str, remaining: int) -> None:
@@ -163,6 +235,8 @@ class Publisher:
             )
 
     async def _read(self, to: str, function: Function, *args: Any) -> Any:
+        if (to, function.signature, args) in self._seen:
+            return self._seen[to, function.signature, args]
         try:
             return await self._ctx.chain.call(to, function, *args)
         except ChainError:
@@ -179,8 +253,3 @@ def _types(kind: Kind) -> dict[str, list[dict[str, str]]]:
 
 def _bytes(text: str) -> bytes:
     return bytes.fromhex(text.removeprefix("0x"))
-
-
-def _now() -> str:
-    """The time as JavaScript's Date prints it."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -59,6 +59,7 @@ class Watcher:
         self._book = book
         self._feed = feed
         self._lock = lock
+        self._applied = asyncio.Event()
         self._kinds = {ctx.registries[kind.resource].lower(): kind for kind in _OWNED}
 
     async def run(self) -> None:
@@ -87,7 +88,15 @@ class Watcher:
                     self._book.rewind(rewound)
                 messages = self._act(found)
                 self._count(batch)
+        self._applied.set()
         await self._feed.send(messages)
+
+    async def caught_up(self) -> None:
+        """Wait until the book knows the block that is the newest now."""
+        chain, newest = self._ctx.chain, self._ctx.chain.head.number
+        while (counter(self._book.db, LAST_BLOCK) or 0) < newest <= chain.head.number:
+            self._applied.clear()
+            await self._applied.wait()
 
     async def _adopt_categories(self) -> None:
         """Take categories over from the address that the hub had before it was moved to a known network's."""

@@ -1,0 +1,85 @@
+"""Filters of an account statement and of the list of orders: one declaration for Python and commands."""
+
+from typing import Annotated, Any, TypedDict
+
+from iexec_lab.client.options import Opt
+from iexec_lab.errors import ValidationError
+from iexec_lab.plain_text import plain
+
+_MOMENTS = '"7d", "12h", a date such as "2026-10-01", or a block such as "#123"'
+_TAG_FORMS = 'words (``"tee,tdx"`` or a list), or 32 bytes as 0x text'
+KINDS = ("app", "dataset", "workerpool", "request")
+STATUSES = ("open", "filled", "canceled", "dead")
+"""Something is left of it; all of it was matched; it was closed on chain; its asset has another owner now."""
+
+
+class _Times(TypedDict, total=False):
+    since: Annotated[Any, Opt("text", "from then on", _MOMENTS, _MOMENTS, shows="moment")]
+    until: Annotated[Any, Opt("text", "before then", "as ``since``", "as --since", shows="moment")]
+
+
+class StatementFilters(_Times, total=False):
+    """What a statement takes."""
+
+    limit: Annotated[
+        int | None, Opt("integer", "only the newest so many movements", "None for all", shows="count")
+    ]
+    cause: Annotated[
+        Any,
+        Opt(
+            "text",
+            "only movements with this cause, or a word of it such as reward",
+            "text, or a list",
+            "several with commas between",
+            shows="cause",
+        ),
+    ]
+    source: Annotated[
+        str | None, Opt("name", 'where it is read: "subgraph" or "logs" (the node)', shows="name")
+    ]
+
+
+def _about(kind: str) -> Opt:
+    return Opt(
+        {"requester": "user"}.get(kind, kind),
+        f"only orders of this {kind} or restricted to it",
+        shows="address",
+    )
+
+
+class AccessFilters(_Times, total=False):
+    """What the list of orders takes."""
+
+    received: Annotated[bool, Opt("flag", "orders that only this account may use", default=False)]
+    all: Annotated[
+        bool,
+        Opt("flag", "orders of everybody; with received, also those open to all", default=False),
+    ]
+    kind: Annotated[str | None, Opt("name", f"only one kind: {', '.join(KINDS)}", shows="kind")]
+    status: Annotated[
+        str | None,
+        Opt("name", f"{', '.join(STATUSES)}, or any", default="open", shows="word"),
+    ]
+    app: Annotated[str | None, _about("app")]
+    dataset: Annotated[str | None, _about("dataset")]
+    workerpool: Annotated[str | None, _about("workerpool")]
+    requester: Annotated[str | None, _about("requester")]
+    tag: Annotated[Any, Opt("tag", "only orders with exactly this tag", _TAG_FORMS)]
+    category: Annotated[int | None, Opt("category", "only orders of this category", shows="id")]
+    limit: Annotated[
+        int | None, Opt("integer", "the newest so many orders", "None for all", default=100, shows="count")
+    ]
+
+
+def to_limit(limit: Any) -> int | None:
+    """How many rows a list may have; None for all.
+
+    Raises:
+        ValidationError: It is not a whole number.
+    """
+    if limit is None:
+        return None
+    number = limit.__index__() if hasattr(limit, "__index__") and not isinstance(limit, bool) else -1
+    if number < 0:
+        raise ValidationError(f"{plain(limit, 40)} is not a valid limit", hint="Give a whole number.")
+    return int(number)

@@ -1,0 +1,72 @@
+"""``--follow``: a list that goes on as it changes, until it is interrupted."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from iexec_lab.commands.options import flag
+from iexec_lab.commands.outcome import Outcome
+from iexec_lab.commands.text import safe
+from iexec_lab.commands.tree import Option
+from iexec_lab.units import format_rlc
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from iexec_lab.client.live.follow import Change, Stream
+    from iexec_lab.commands.context import Context
+
+FOLLOW: Final = (
+    flag("--follow", "go on with what changes, until interrupted", "follow"),
+    Option(
+        "--timeout", "integer", "with --follow: stop after so many seconds", shows="seconds", group="follow"
+    ),
+)
+LISTED: Final = "listed"
+_SIGNS: Final = {LISTED: " ", "added": "+", "changed": "~", "removed": "-"}
+_PARTS: Final = {
+    "apporder": ("appprice", "app"),
+    "datasetorder": ("datasetprice", "dataset"),
+    "workerpoolorder": ("workerpoolprice", "workerpool"),
+    "requestorder": ("workerpoolmaxprice", "requester"),
+}
+
+
+def follow(context: Context, args: Namespace, stream: Stream) -> Outcome:
+    """Show the list and its changes where the command was typed; the value is the list at the end."""
+    with stream:
+        context.face.follow(stream, raw=args.raw)
+    rows, changes = len(stream.rows), stream.changes
+    said = f"{changes} {'change' if changes == 1 else 'changes'}, {rows} rows at the end"
+    if stream.gaps:
+        said += f"; the feed was cut {stream.gaps} times, and what was missed is in"
+    raw = {"count": rows, "changes": changes, "gaps": stream.gaps}
+    return Outcome(raw, lambda: stream.frame, f"{said}.", shown={})
+
+
+def line(event: str, row: Any, kind: str, at: str = "") -> str:
+    """One change as a line: when, what, which, its price in RLC and what is left."""
+    if kind == "deal":
+        price = sum(int((row.get(part) or {}).get("price", 0)) for part in ("app", "dataset", "workerpool"))
+        app = (row.get("app") or {}).get("pointer", "")
+        text = f"{row['dealid']}  {format_rlc(price)} RLC x {row.get('botSize', '?')}  app {app}"
+    else:
+        order, (price_name, of) = row["order"], _PARTS[kind]
+        text = (
+            f"{row['orderHash']}  {format_rlc(int(order[price_name]))} RLC x {row['remaining']}"
+            f"  {of} {order[of]}"
+        )
+    return safe(f"{at:>8} {_SIGNS[event]} {text}")
+
+
+def json_line(event: str, row: Any, at: str | None = None) -> str:
+    """One change as a line of JSON."""
+    return json.dumps({"event": event, **({"at": at} if at else {}), "row": row}, separators=(",", ":"))
+
+
+def change_line(change: Change, *, raw: bool) -> str:
+    """A change as a line, of text or of JSON."""
+    if raw:
+        return json_line(change.event, change.row, f"{change.at:%Y-%m-%dT%H:%M:%SZ}")
+    return line(change.event, change.row, change.kind, f"{change.at:%H:%M:%S}")
