@@ -140,6 +140,9 @@ class _Work:
                 details={"first": self._failed[0]},
                 hint="Leave the sandbox's clock alone meanwhile. Start over with sandbox reset.",
             )
+        if added or fresh:
+            self._tell("Writing it down", self._size.deals, self._size.deals)
+            request(self._handle.urls["rpc"], "sandbox_shorten")
         return self._counted(stage, story, began, added=added or fresh)
 
     # -- before -------------------------------------------------------------------------------------------
