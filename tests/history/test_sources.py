@@ -88,14 +88,24 @@ def test_every_figure_is_that_of_the_raw_logs(lab, ledger, table):
         assert [plain(each) for each in page[name]] == [plain(row[name]) for row in expected], name
 
 
-def test_lab_history_writes_what_it_reads(lab, tmp_path):
-    written = lab.history.tasks(to=str(tmp_path))
-    assert written.rows[0] == len(lab.history.tasks())
-    folder = tmp_path / str(lab.session.network.id) / "tasks"
-    total = sum(pd.read_parquet(folder)["reward_nrlc"])
-    assert total == lab.history.tasks(source="logs")["reward_nrlc"].sum()
-    lazy = lab.history.tasks(engine="dask").compute(scheduler="sync").reset_index(drop=True)
-    pd.testing.assert_frame_equal(lazy, lab.history.tasks())
+@pytest.mark.parametrize(
+    ("table", "amount"),
+    [
+        *(("deals", "app_price_nrlc"), ("tasks", "reward_nrlc"), ("events", "amount_nrlc")),
+        *(("transfers", "amount_nrlc"), ("orders", "price_nrlc")),
+    ],
+)
+def test_lab_history_writes_what_it_reads(lab, tmp_path, table, amount):
+    verb = getattr(lab.history, table)
+    wanted = verb()
+    for _ in range(2):
+        written = verb(to=str(tmp_path))
+        assert written.rows[0] == len(wanted)
+    held = pd.read_parquet(tmp_path / str(lab.session.network.id) / table)
+    assert sum(held[amount].dropna()) == sum(wanted[amount].dropna())
+    if table in {"tasks", "transfers"}:
+        lazy = verb(engine="dask").compute(scheduler="sync").reset_index(drop=True)
+        pd.testing.assert_frame_equal(lazy, wanted)
 
 
 @pytest.mark.parametrize(
