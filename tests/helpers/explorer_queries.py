@@ -6,20 +6,24 @@ _ASSETS = "app { address: id name } dataset { address: id name } workerpool { ad
 _CATEGORY = "category { catid: id workClockTimeRef }"
 _PEOPLE = "requester { address: id } beneficiary { address: id } callback { address: id }"
 _DEAL = (
-    f"dealid: id timestamp startTime {_ASSETS} {_PEOPLE} {_CATEGORY} appPrice datasetPrice workerpoolPrice trust "
-    "botSize botFirst completedTasksCount claimedTasksCount bulk { id }"
+    f"dealid: id timestamp startTime {_ASSETS} {_PEOPLE} {_CATEGORY} appPrice datasetPrice workerpoolPrice "
+    "trust botSize botFirst completedTasksCount claimedTasksCount bulk { id }"
 )
 _SENT = (
     "transfers(orderBy: timestamp, orderDirection: desc) { transaction { txHash: id timestamp blockNumber } }"
 )
-_TASK = f"taskid: id index timestamp status contributionDeadline finalDeadline deal {{ {_PEOPLE} {_ASSETS} {_CATEGORY} }}"
+_TASK = (
+    "taskid: id index timestamp status contributionDeadline finalDeadline "
+    f"deal {{ {_PEOPLE} {_ASSETS} {_CATEGORY} }}"
+)
 _PAGE = "first: $length, skip: $skip, orderBy: timestamp, orderDirection: desc"
-_SIZE = "$length: Int = 16, $skip: Int = 0, $next: Int = 16"
+_SIZE = "$length: Int = 16, $skip: Int = 0"
+_MORE = f"{_SIZE}, $next: Int = 16"
 _EVENT = "id type: __typename"
 _OF = "(where: { transaction: $id })"
 
 LISTS = f"""
-query Lists({_SIZE}, $orderBy: App_orderBy = timestamp, $recentFrom: BigInt = 0) {{
+query Lists({_MORE}, $orderBy: App_orderBy = timestamp, $recentFrom: BigInt = 0) {{
   deals({_PAGE}) {{ {_DEAL} }}
   dealsHasNext: deals(first: 1, skip: $next, orderBy: timestamp, orderDirection: desc) {{ dealid: id }}
   tasks({_PAGE}) {{ {_TASK} }}
@@ -37,7 +41,7 @@ query Lists({_SIZE}, $orderBy: App_orderBy = timestamp, $recentFrom: BigInt = 0)
 """
 
 DEAL = f"""
-query Deal($id: ID!, {_SIZE}) {{
+query Deal($id: ID!, {_MORE}) {{
   deal(id: $id) {{
     {_DEAL} params tag category {{ catid: id name workClockTimeRef description }}
     dealEvents: events(orderBy: timestamp, orderDirection: asc) {{
@@ -104,11 +108,13 @@ query Address($id: ID!, {_SIZE}) {{
 TRANSACTION = f"""
 query Transaction($id: String!) {{
   transaction(id: $id) {{
-    txHash: id from {{ address: id }} to {{ address: id }} gasLimit gasUsed gasPrice timestamp blockNumber value
+    txHash: id from {{ address: id }} to {{ address: id }} gasLimit gasUsed gasPrice timestamp
+    blockNumber value
   }}
   appTransfers{_OF} {{ {_EVENT} app {{ address: id }} from {{ address: id }} to {{ address: id }} }}
   datasetTransfers{_OF} {{ {_EVENT} dataset {{ address: id }} from {{ address: id }} to {{ address: id }} }}
-  workerpoolTransfers{_OF} {{ {_EVENT} workerpool {{ address: id }} from {{ address: id }} to {{ address: id }} }}
+  workerpoolTransfers{_OF} {{
+    {_EVENT} workerpool {{ address: id }} from {{ address: id }} to {{ address: id }} }}
   rewards{_OF} {{ {_EVENT} account {{ address: id }} value task {{ taskid: id }} }}
   seizes{_OF} {{ {_EVENT} account {{ address: id }} value task {{ taskid: id }} }}
   locks{_OF} {{ {_EVENT} account {{ address: id }} value }}

@@ -1,8 +1,9 @@
-"""The subgraph of a chain: what its mapping makes of the events, in both modes, and the queries people send."""
+"""The subgraph of a chain, in both modes: what its mapping makes of the events, and what people ask."""
 
 from __future__ import annotations
 
 import json
+import threading
 import time
 from decimal import Decimal
 
@@ -36,14 +37,16 @@ EXAMPLES = {
     "TasksOfDeal": """query TasksOfDeal($d:ID!){ deal(id:$d){ botFirst botSize params
       tasks(first:1000, orderBy:index){ id index status results
         contributions{ worker{id} status } rewards{ account{id} value } seizes{ account{id} value } } } }""",
-    "Events": """query Events($t:ID!){ task(id:$t){ events(orderBy:timestamp){ __typename timestamp transaction{id}
-      ... on TaskContribute{ worker{id} hash } ... on TaskReveal{ digest } ... on TaskFinalize{ results } } } }""",
+    "Events": """query Events($t:ID!){ task(id:$t){ events(orderBy:timestamp){
+      __typename timestamp transaction{id}
+      ... on TaskContribute{ worker{id} hash } ... on TaskReveal{ digest } ... on TaskFinalize{ results }
+      } } }""",
     "Late": """query Late($now:BigInt!){ tasks(where:{status_in:[ACTIVE,REVEALING], finalDeadline_lt:$now}){
       id deal{id workerpool{id}} finalDeadline } }""",
     "PriceHistory": """query PriceHistory($p:String!){ workerpoolOrders(where:{workerpool:$p}){
       id workerpoolprice deals{ id timestamp } } }""",
-    "Totals": """query Totals{ protocol(id:"iExec"){ dealsCount tasksCount completedTasksCount claimedTasksCount
-      tvl } _meta{block{number}} }""",
+    "Totals": """query Totals{ protocol(id:"iExec"){ dealsCount tasksCount completedTasksCount
+      claimedTasksCount tvl } _meta{block{number}} }""",
     "Bulk": """query Bulk($d:String!){ bulkSliceice(where:{datasets_:{id:$d}}, orderBy:task__timestamp,
       orderDirection:desc){ index task{id deal{id}} } }""",
 }
@@ -95,7 +98,8 @@ class Market:
         dataset = self.world.dataset.lower()
         order = {
             "dataset": self.world.dataset, "datasetprice": "0", "volume": "9007199254740991", "tag": ZERO,
-            "apprestrict": NULL_ADDRESS, "workerpoolrestrict": NULL_ADDRESS, "requesterrestrict": NULL_ADDRESS,
+            "apprestrict": NULL_ADDRESS, "workerpoolrestrict": NULL_ADDRESS,
+            "requesterrestrict": NULL_ADDRESS,
             "salt": ZERO, "sign": "0x01",
         }  # fmt: skip
         self.blobs = BlobStore(self.folder / "ipfs")
@@ -128,7 +132,8 @@ def service(deployed, tmp_path_factory):
     genesis, url = deployed
     folder = tmp_path_factory.mktemp("subgraph")
     context = make_context(
-        folder, hub=genesis.hub, rlc=genesis.rlc, registries=genesis.registries, workerpool=genesis.workerpool,
+        folder, hub=genesis.hub, rlc=genesis.rlc, registries=genesis.registries,
+        workerpool=genesis.workerpool,
         native=genesis.native, chain_id=genesis.chain_id, domain=Domain(genesis.chain_id, genesis.hub),
     )  # fmt: skip
     create = with_chain(subgraph.create, url, native=genesis.native)
@@ -206,7 +211,12 @@ def test_a_finished_task(market, ask):
         *viewed[4:7]
     ]
     assert found["deal"]["trust"] == "3"
-    assert sorted(each["status"] for each in found["contributions"]) == ["CONTRIBUTED", "PROVED", "PROVED", "PROVED"]
+    assert sorted(each["status"] for each in found["contributions"]) == [
+        "CONTRIBUTED",
+        "PROVED",
+        "PROVED",
+        "PROVED",
+    ]
     assert {each["worker"]["id"] for each in found["contributions"]} == {
         each.address.lower()
         for each in (market.world.user, market.world.worker, market.world.other, market.world.pool_owner)
@@ -234,14 +244,15 @@ def test_deals_count_their_tasks(market, ask):
     assert (claimed["botSize"], claimed["claimedTasksCount"]) == ("3", "1")
     assert claimed["tasks"] == [{"index": "0", "status": "FAILLED"}, {"index": "1", "status": "ACTIVE"}]
     assert (claimed["dataset"], claimed["datasetorder"]) == (None, None)
-    without = ask('{ deals(where: {dataset: "%s"}) { id } }' % NULL_ADDRESS)["deals"]
+    without = ask(f'{{ deals(where: {{dataset: "{NULL_ADDRESS}"}}) {{ id }} }}')["deals"]
     assert {each["id"] for each in without} >= {market.claimed, market.bulk}
     assert market.done not in {each["id"] for each in without}
 
 
 def test_usages_are_counted_until_the_owner_changes(market, ask):
     world = market.world
-    query = "query($a: ID!) { app(id: $a) { usageCount lastUsageTimestamp timestamp owner { id } usages { botSize } } }"
+    query = """query($a: ID!) { app(id: $a) { usageCount lastUsageTimestamp timestamp owner { id }
+        usages { botSize } } }"""
     app = world.app.lower()
     found = ask(query, a=app)["app"]
     assert int(found["usageCount"]) == sum(int(each["botSize"]) for each in found["usages"]) == 6
@@ -267,8 +278,9 @@ def test_a_policys_middle_values_are_exchanged(market, ask):
     world = market.world
     world.sender(world.pool_owner).send(world.workerpool, WORKERPOOL.changePolicy.encode(35, 5))
     found = ask(
-        """query($w: ID!) { workerpool(id: $w) { workerStakeRatio schedulerRewardRatio events(orderBy: timestamp,
-        orderDirection: desc, first: 1) { __typename ... on PolicyUpdate { oldWorkerStakeRatio newWorkerStakeRatio
+        """query($w: ID!) { workerpool(id: $w) { workerStakeRatio schedulerRewardRatio
+        events(orderBy: timestamp, orderDirection: desc, first: 1) {
+        __typename ... on PolicyUpdate { oldWorkerStakeRatio newWorkerStakeRatio
         oldSchedulerRewardRatio newSchedulerRewardRatio } } } }""",
         w=world.workerpool.lower(),
     )["workerpool"]
@@ -304,8 +316,9 @@ def test_a_bulk_appears_when_its_documents_do(market, ask):
 
 
 def test_earlier_blocks_are_answered(market, ask):
-    query = """query($b: Int!, $d: ID!) { deals(block: {number: $b}) { id } deal(id: $d, block: {number: $b}) {
-        completedTasksCount tasks { id } app { usageCount } } _meta(block: {number: $b}) { block { number hash } } }"""
+    query = """query($b: Int!, $d: ID!) { deals(block: {number: $b}) { id }
+        deal(id: $d, block: {number: $b}) { completedTasksCount tasks { id } app { usageCount } }
+        _meta(block: {number: $b}) { block { number hash } } }"""
     before = ask(query, b=market.before, d=market.done)
     assert market.done not in {each["id"] for each in before["deals"]}
     assert before["deal"] is None
@@ -319,7 +332,8 @@ def test_earlier_blocks_are_answered(market, ask):
 
 
 def test_blocks_that_the_chain_takes_back_are_forgotten(market, ask, service):
-    query = '{ _meta { block { number } } protocol(id: "iExec") { dealsCount } deals(first: 1000) { id usage: app { usageCount } } accounts(first: 1000) { id balance } }'
+    query = """{ _meta { block { number } } protocol(id: "iExec") { dealsCount }
+        deals(first: 1000) { id usage: app { usageCount } } accounts(first: 1000) { id balance } }"""
     before = ask(query)
     snapshot = market.rpc.request("evm_snapshot")
     deal, _ = market.world.match(market.world.orders(volume=2, app={"salt": f"0x{5:064x}"}))
@@ -387,9 +401,7 @@ def test_the_explorers_queries_are_answered(market, ask):
 
 def test_a_heavy_query_does_not_stop_the_others(service):
     """While one walks all links, a small one is answered."""
-    import threading  # noqa: PLC0415 -- here only
-
-    market, ask = service
+    _, ask = service
     heavy = (
         "{"
         + " ".join(

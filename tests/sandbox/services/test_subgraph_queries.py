@@ -9,6 +9,7 @@ import sqlite3
 import time
 from contextlib import closing
 from decimal import Decimal
+from importlib.resources import files
 
 import graphql
 import pytest
@@ -296,7 +297,8 @@ def test_lists_of_many_parents_have_pages_of_their_own(ask, rows):
 
 def test_one_parent_and_many_have_equal_lists(ask):
     selected = (
-        "id events(first: 3, orderBy: timestamp, orderDirection: desc) { __typename id ... on Reward { value } } "
+        "id events(first: 3, orderBy: timestamp, orderDirection: desc) { "
+        "__typename id ... on Reward { value } } "
         "contributions(first: 2, skip: 1, orderBy: task__timestamp) { id status task { deal { id } } }"
     )
     many = ask(f"{{ accounts {{ {selected} }} }}")["data"]["accounts"]
@@ -360,7 +362,9 @@ def test_ids_may_be_declared_as_text(ask):
 
 
 def test_amounts_are_text_in_rlc(ask):
-    found = ask('{ account(id: "%s") { balance score } }' % address("account", 1))["data"]["account"]
+    found = ask("query($a: ID!) { account(id: $a) { balance score } }", a=address("account", 1))["data"][
+        "account"
+    ]
     assert found == {"balance": "5.000000001", "score": "3"}
 
 
@@ -370,11 +374,13 @@ REFUSED = {
     "{ deals(first: -1) { id } }": "The `first` argument must be between 0 and 1000, but is -1",
     "{ deals(skip: 5001) { id } }": "The `skip` argument must be between 0 and 5000, but is 5001",
     "{ deals(block: {number: 99}) { id } }": (
-        "Failed to decode `block.number` value: `subgraph test has only indexed up to block number 40 and data "
-        "for block number 99 is therefore not yet available`"
+        "Failed to decode `block.number` value: `subgraph test has only indexed up to block number 40 and "
+        "data for block number 99 is therefore not yet available`"
     ),
     "{ dealz { id } }": "Cannot query field 'dealz' on type 'Query'. Did you mean 'deal' or 'deals'?",
-    "{ deals }": "Field 'deals' of type '[Deal!]!' must have a selection of subfields. Did you mean 'deals { ... }'?",
+    "{ deals }": (
+        "Field 'deals' of type '[Deal!]!' must have a selection of subfields. Did you mean 'deals { ... }'?"
+    ),
     "{ deals { id }": "Syntax Error: Expected Name, found <EOF>.",
     "mutation { x }": None,
     '{ deals(where: {timestamp_gt: "soon"}) { id } }': None,
@@ -431,9 +437,8 @@ def written(node):
 def test_the_schema_is_valid_and_is_that_of_the_file():
     text = graphql.print_schema(api())
     assert not graphql.validate_schema(graphql.build_schema(text))
-    file = (model.__wrapped__.__code__.co_filename).replace("model.py", "schema.graphql")
-    with open(file, encoding="utf-8") as opened:
-        parsed = graphql.parse(opened.read())
+    file = files("iexec_lab.sandbox.services.subgraph") / "schema.graphql"
+    parsed = graphql.parse(file.read_text("utf-8"))
     for definition in parsed.definitions:
         if isinstance(definition, graphql.EnumTypeDefinitionNode):
             assert model().enums[definition.name.value] == tuple(one.name.value for one in definition.values)
@@ -478,7 +483,8 @@ HOSTILE = {
     "fragments that double": (
         "{ deals { ...F0 } } "
         + " ".join(
-            f"fragment F{i} on Deal {{ a: app {{ usages {{ ...F{i + 1} }} }} b: app {{ usages {{ ...F{i + 1} }} }} }}"
+            f"fragment F{i} on Deal {{ a: app {{ usages {{ ...F{i + 1} }} }} "
+            f"b: app {{ usages {{ ...F{i + 1} }} }} }}"
             for i in range(30)
         )
         + " fragment F30 on Deal { id }"
