@@ -43,8 +43,9 @@ class IExec(Nouns, Noun):
       workerpool is meant.
     * Amounts are int: nRLC (1 RLC is 10**9 nRLC) and wei (10**-18 of the chain's coin). Verbs that take an
       amount also take ``"1.5 RLC"`` and ``["1.5", "RLC"]``; no amount is ever rounded.
-    * A DataFrame has its units in the names of columns (``app_price_nrlc``). Amounts are ``int`` in object
-      columns, which cannot overflow; times are UTC; ``.attrs`` has kind, chain and contract.
+    * A DataFrame has its units in the names of columns: ``app_price_rlc`` is a float to look at, sort and
+      plot, ``app_price_nrlc`` the exact ``int`` for money. Counts are ``Int64`` with exact sums and products;
+      times are UTC; ``.attrs`` has kind, chain and contract.
     * Every error is an ``IexecError`` of ``iexec_lab.errors``. Besides those that a verb names:
       ValidationError for a value that is not valid, WalletError without a wallet or its password, CallError
       and TransactionError when the node refuses, ConfigurationError when the network has no such service,

@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from iexec_lab.plots.picture import Picture
 
 _BLOCK = "█"
+_MOST_ROWS = 10_000
+"""Rows of a picture, unless --limit says otherwise: it has room for more than a list."""
 
 
 def plotting(handler: Handler, name: str) -> Handler:
     """A handler that draws its answer with ``plots.<name>`` when ``--plot`` is given.
 
-    A notebook gets the picture, a terminal its figures; a file is written when one is named. ``--raw`` prints
-    what it prints without.
+    A notebook gets the picture, a terminal its figures; a file is written when one is named.
     """
 
     def handle(context: Context, args: Namespace) -> Outcome:
@@ -33,7 +34,7 @@ def plotting(handler: Handler, name: str) -> Handler:
         from iexec_lab.plots.picture import check_name
 
         path = context.folder / check_name(args.plot) if isinstance(args.plot, str) else None
-        outcome = handler(context, args)
+        outcome = handler(replace(context, rows=_MOST_ROWS), args)
         draw: Callable[[Any], Picture] = getattr(plots, name)
         picture = draw(outcome.value)
         if path is None:

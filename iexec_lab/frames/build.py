@@ -158,6 +158,8 @@ def _read(values: Sequence[Any], column: Column) -> Sequence[Any]:
     try:
         if read is to_number and _are_small(values):
             return values
+        if read is to_number and _are_short_texts(values):
+            return [*map(int, values)]
         if set(map(type, values)) == {str} and len(known := set(values)) < len(values) // 2:
             words = {value: read(value) for value in known}
             return [words[value] for value in values]
@@ -174,6 +176,16 @@ def _unread(column: Column, why: str) -> ValidationError:
 def _are_small(values: Sequence[Any]) -> bool:
     """Whether all are small integers, which need no reading: most lists are."""
     return set(map(type, values)) == {int} and min(values) >= 0 and max(values) < 2**63
+
+
+def _are_short_texts(values: Sequence[Any]) -> bool:
+    """Whether all are decimal text that any integer can be: so do services write most numbers."""
+    return (
+        set(map(type, values)) == {str}
+        and max(map(len, values)) <= 18
+        and "".join(values).isascii()
+        and all(map(str.isdecimal, values))
+    )
 
 
 def _array(values: Sequence[Any], kind: Kind) -> Any:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MOST_NESTED: Final = 1000
 """Rows of a nested list that a subgraph gives at most; a task or asset with more is left out."""
-_STATUS: Final = {
+STATUS: Final = {
     **{name: name for name in ("UNSET", "ACTIVE", "REVEALING", "COMPLETED", "FAILED")},
     "FAILLED": "FAILED",
 }
@@ -28,13 +28,14 @@ _UNFIT: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, T
 
 
 class Listed(NamedTuple):
-    """A list of a subgraph: its name there, the fields asked for, and the moment it is ordered by."""
+    """A list of a subgraph: its names there, the fields asked for, how a row is read, and whose events."""
 
     entity: str
     plural: str
     fields: str
     read: Callable[[Mapping[str, Any]], tuple[Any, ...]]
     moment: str = "timestamp"
+    account: str | None = None
 
 
 DEAL_FIELDS: Final = """id startTime trust tag params botFirst botSize completedTasksCount claimedTasksCount
@@ -116,7 +117,7 @@ def task(row: Mapping[str, Any]) -> tuple[Any, ...]:
         v.word(found["id"]),
         v.word(of["id"]),
         v.count(found["index"]),
-        _STATUS[found["status"]],
+        STATUS[found["status"]],
         at,
         min(times.get("TaskContribute", ()), default=None),
         max(times.get("TaskReveal", ()), default=None),
@@ -179,7 +180,8 @@ def _event(
 
 
 def _of_event(name: str, plural: str, fields: str = "", **reading: Any) -> Listed:
-    return Listed(name, plural, f"id timestamp transaction {{ id }} {fields}", _event(name, **reading))
+    text = f"id timestamp transaction {{ id }} {fields}"
+    return Listed(name, plural, text, _event(name, **reading), account=reading.get("account"))
 
 
 _TASK = "task { id }"
@@ -264,14 +266,22 @@ TASKS: Final = Listed(
 
 _TRANSFERS = f"""transfers(first: {MOST_NESTED}, orderBy: timestamp) {{
     id timestamp from {{ id }} transaction {{ id }} }}"""
-_USAGES = f"usages(first: {MOST_NESTED}, orderBy: timestamp) {{ botSize timestamp }}"
+_USAGES = f"""usages(first: {MOST_NESTED}, orderBy: timestamp, orderDirection: desc) {{
+    botSize timestamp }}"""
 
 
-def _asset(row: Mapping[str, Any]) -> tuple[int, str, int, int, int | None]:
-    """(created at, transaction, transfers since, tasks that used it, last used at)."""
+def _asset(row: Mapping[str, Any]) -> tuple[int, str, int, int | None, int | None]:
+    """(created at, transaction, transfers since, tasks that used it, last used at).
+
+    Of a resource with more deals than a nested list shows, the subgraph's own count is taken; it begins anew
+    with every owner, and datasets have none: then it is not known.
+    """
     moves, usages = row["transfers"], row["usages"]
-    if not moves or max(len(moves), len(usages)) >= MOST_NESTED:
+    if not moves or len(moves) >= MOST_NESTED:
         raise ValueError("more than can be read")
+    used: int | None = v.count(sum(v.count(usage["botSize"]) for usage in usages))
+    if len(usages) >= MOST_NESTED:
+        used = v.count(row["usageCount"]) if len(moves) == 1 and "usageCount" in row else None
     first = min(moves, key=lambda move: (v.moment(move["timestamp"]), v.position(move["id"])))
     if v.linked(first["from"]) != NULL_ADDRESS:
         raise ValueError("an asset comes from nobody")
@@ -279,7 +289,7 @@ def _asset(row: Mapping[str, Any]) -> tuple[int, str, int, int, int | None]:
         v.moment(first["timestamp"]),
         v.word(first["transaction"]["id"]),
         len(moves) - 1,
-        v.count(sum(v.count(usage["botSize"]) for usage in usages)),
+        used,
         max((v.moment(usage["timestamp"]) for usage in usages), default=None),
     )
 
@@ -346,7 +356,10 @@ def category(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 ENTITIES: Final[Mapping[str, Listed]] = {
     "apps": Listed(
-        "App", "apps", f"id owner {{ id }} name type multiaddr checksum mrenclave {_TRANSFERS} {_USAGES}", app
+        "App",
+        "apps",
+        f"id owner {{ id }} name type multiaddr checksum mrenclave usageCount {_TRANSFERS} {_USAGES}",
+        app,
     ),
     "datasets": Listed(
         "Dataset", "datasets", f"id owner {{ id }} name multiaddr checksum {_TRANSFERS} {_USAGES}", dataset
@@ -354,7 +367,8 @@ ENTITIES: Final[Mapping[str, Listed]] = {
     "workerpools": Listed(
         "Workerpool",
         "workerpools",
-        f"id owner {{ id }} description workerStakeRatio schedulerRewardRatio {_TRANSFERS} {_USAGES}",
+        f"""id owner {{ id }} description workerStakeRatio schedulerRewardRatio usageCount
+            {_TRANSFERS} {_USAGES}""",
         workerpool,
     ),
     "categories": Listed(

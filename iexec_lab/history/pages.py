@@ -32,7 +32,8 @@ def _keys(table: str, page: Page) -> list[tuple[Any, ...]]:
     times = page[MOMENT[table]]
     if "log_index" in page:
         return list(zip(times, page["block"], page["log_index"], strict=True))
-    identity = page["address"] if "address" in page else page.get("category") or page["order_hash"]
+    addresses = [address.lower() for address in page.get("address", ())]  # sources write them differently
+    identity = addresses or page.get("category") or page["order_hash"] if page.size else []
     return list(zip(((time or 0) for time in times), identity, strict=True))
 
 

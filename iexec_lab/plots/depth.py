@@ -98,9 +98,11 @@ def _count(axes: Any, drawn: Sequence[tuple[int, int, int]]) -> None:
         axes.set_yscale("symlog", linthresh=1)
         axes.yaxis.get_major_locator().set_params(numticks=7)
         style.numbers(axes.yaxis)
+        above = 3.0
     else:
         style.numbers(axes.yaxis, whole=True)
-    axes.set_ylim(0, style.real(max(*(total for _, _, total in drawn), 1)) * 1.06)
+        above = 1.06
+    axes.set_ylim(0, style.real(max(*(total for _, _, total in drawn), 1)) * above)
 
 
 def _side(book: Any) -> _Side:

@@ -126,7 +126,7 @@ class Past:
             "rewards": [],
             "seizes": [],
         }
-        self.add("taskInitializes", time, log, task=task)
+        self.add("taskInitializes", time, log, task=task, workerpool=deal["workerpool"])
         if self.random.random() < 0.8:
             self.finish(deal, task, time + 20)
 

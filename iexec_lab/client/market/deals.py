@@ -126,10 +126,17 @@ def _at_market(session: Session, values: Mapping[str, Any], page: int | None, pa
         found = market.deals(page=page, page_size=page_size, **filters)
     else:
         found = market.deals_all(limit=to_limit(values.get("limit")), **filters)
-    _add_deadlines(session, found.deals)
-    more = page is None and found.count > len(found.deals) + found.left_out
-    rows = Listed("past_deal", from_market(found.deals), found.left_out, found.count, more, source=MARKET)
-    return completed(lambda: 0, "deal", rows)
+    made = market_list(session, found.deals, found.left_out)
+    made.total = found.count
+    made.more = page is None and found.count > len(found.deals) + found.left_out
+    return made
+
+
+def market_list(session: Session, deals: Sequence[Any], left_out: int) -> Listed:
+    """A list of deals as the market tells of them."""
+    _add_deadlines(session, deals)
+    found = Listed("past_deal", from_market(deals), left_out, source=MARKET)
+    return completed(lambda: 0, "deal", found)
 
 
 def from_market(deals: Sequence[DealRow]) -> dict[str, list[Any]]:

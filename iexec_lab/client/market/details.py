@@ -12,6 +12,8 @@ from iexec_lab.client.market.wanted import STATUS_OF_DEAL, deal_status
 from iexec_lab.errors import CallError, ServiceError
 from iexec_lab.ethereum.calls import Call, attempt, read
 from iexec_lab.ethereum.contracts import APP, DATASET, REGISTRY, WORKERPOOL
+from iexec_lab.history.from_subgraph import SubgraphSource
+from iexec_lab.history.graph_rows import ENTITIES, read_page
 from iexec_lab.history.source import Span
 from iexec_lab.protocol import NULL_ADDRESS
 
@@ -69,9 +71,14 @@ def of_deal(session: Session, deal: Mapping[str, Any], source: str | None = None
         lambda: names_of(session, {kind: deal[kind]["pointer"] for kind in _KINDS}),
         lambda: session.hub.categories([category]),
     )
-    status = deal_status(now)(*(row[name] for name in STATUS_OF_DEAL)) if row else None
+    status = failed = None
+    if row:
+        status = deal_status(now)(*(row[name] for name in STATUS_OF_DEAL))
+        late = now >= row["final_deadline"]
+        failed = row["tasks"] - row["completed"] if late else row["claimed"]
     return {
         **{name: row.get(name) for name in _OF_DEAL},
+        "failed": failed,
         "status": status,
         "task_price_nrlc": str(sum(int(deal[kind]["price"]) for kind in _KINDS)),
         "app_name": names["app"],
@@ -131,12 +138,24 @@ def of_asset(session: Session, kind: str, address: str, source: str | None = Non
     """Details of an app, dataset or workerpool."""
     past = Past(session, source)
     row, orders, used = session.together(
-        lambda: one_row(past, f"{kind}s", {"address": address.lower()}),
+        lambda: _asset_row(past, kind, address.lower()),
         lambda: _open_orders(session, kind, address),
         lambda: _outcome(past, address) if kind == "workerpool" else {},
     )
     names = ("created_at", "usage_count", "last_used", "transfers", "tx_hash")
     return {**{name: row.get(name) for name in names}, "open_orders": orders, **used}
+
+
+def _asset_row(past: Past, kind: str, address: str) -> dict[str, Any]:
+    """As ``one_row``; a subgraph is asked for this one only."""
+    if not isinstance(past.source, SubgraphSource):
+        return one_row(past, f"{kind}s", {"address": address})
+    listed = ENTITIES[f"{kind}s"]
+    found = past.source.subgraph.query(
+        f"query one($id: ID!) {{ row: {kind}(id: $id) {{ {listed.fields} }} }}", {"id": address}
+    )
+    page = read_page(f"{kind}s", listed, [found["row"]] if found.get("row") else [])
+    return {name: values[0] for name, values in page.items()} if page.size else {}
 
 
 def _open_orders(session: Session, kind: str, address: str) -> int | None:

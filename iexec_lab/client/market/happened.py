@@ -12,13 +12,12 @@ from iexec_lab.ethereum.contracts import ERC721_EVENTS
 from iexec_lab.ethereum.logs import read_logs
 from iexec_lab.history import graph_values as v
 from iexec_lab.history.from_subgraph import SubgraphSource
-from iexec_lab.history.graph_rows import Listed as Wanted
 from iexec_lab.history.source import Span
 from iexec_lab.history.tables import TABLES, columns
 from iexec_lab.protocol import NULL_ADDRESS, to_bytes32
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from iexec_lab.client.session import Session
     from iexec_lab.history.source import Page
@@ -90,22 +89,20 @@ _OF_TRANSFER: Final = ("happened_at", "address", "from_", "to", "block", "log_in
 
 
 def _from_subgraph(source: SubgraphSource, kind: str, address: str) -> tuple[list[tuple[Any, ...]], int]:
-    fields = "id timestamp from { id } to { id } transaction { id }"
-    entity = f"{kind}Transfer"
-
-    def read(row: Mapping[str, Any]) -> tuple[Any, ...]:
-        block, log_index = v.position(row["id"])
-        at, who = v.moment(row["timestamp"]), (v.linked_or_none(row["from"]), v.linked_or_none(row["to"]))
-        return at, address, *who, block, log_index, v.word(row["transaction"]["id"])
-
-    listed = Wanted(entity[0].upper() + entity[1:], f"{entity}s", fields, read)
-    found, left_out = [], 0
-    for rows in source.raw_pages(listed, Span(), {kind: address.lower()}):
-        for row in rows:
-            try:
-                found.append(read(row))
-            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-                left_out += 1
+    entity, found, left_out = f"{kind}Transfer", [], 0
+    query = f"""query transfers($where: {entity[0].upper()}{entity[1:]}_filter!) {{
+  rows: {entity}s(first: 1000, orderBy: id, where: $where) {{
+    id timestamp from {{ id }} to {{ id }} transaction {{ id }}
+  }}
+}}"""
+    for row in source.subgraph.rows(query, {kind: address.lower()}):
+        try:
+            block, log_index = v.position(row["id"])
+            who = v.linked_or_none(row["from"]), v.linked_or_none(row["to"])
+            tx_hash = v.word(row["transaction"]["id"])
+            found.append((v.moment(row["timestamp"]), address, *who, block, log_index, tx_hash))
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            left_out += 1
     return found, left_out
 
 

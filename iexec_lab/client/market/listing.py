@@ -148,7 +148,7 @@ def listed(session: Session, noun: str, values: Mapping[str, Any]) -> Listed:
         used_since = max(past.now() - FORTNIGHT, 0)
     elif used_since is not None:
         used_since = past.span(used_since, None).start
-    wanted = meaning.read(session, {**filters, "used_since": used_since}, past.now)
+    wanted = meaning.read(session, noun, {**filters, "used_since": used_since}, past.now)
     if status is not None:
         meaning.with_status(wanted, noun, status, past.now)
     span = past.span(since, until)

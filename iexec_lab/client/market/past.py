@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from iexec_lab.client.session import Session
     from iexec_lab.history.source import Source, Span
 
+_OF_BOTH: Final = frozenset({"app", "category", "dataset", "requester", "workerpool"})
+"""Filters of deals that mean the same for their tasks."""
+
 
 class Past:
     """The deals that were made in a time, and all that became of them since.
@@ -22,13 +25,19 @@ class Past:
         session: Whose network.
         since: As for ``lab.history.deals``.
         until: Up to then.
-        where: Filters of the deals: names of columns and the values wanted.
+        where: Filters of the rows: names of columns and the values wanted.
     """
 
     def __init__(
         self, session: Session, since: Any = None, until: Any = None, where: Mapping[str, Any] | None = None
     ) -> None:
-        self._session, self._since, self._until, self._where = session, since, until, where
+        self._session, self._since, self._until = session, since, until
+        self._where = {name: self._spelled(value) for name, value in (where or {}).items()}
+
+    def _spelled(self, value: Any) -> Any:
+        """A filter's value; a name of ENS as the address it stands for."""
+        is_name = isinstance(value, str) and value.endswith(".eth")
+        return self._session.to_address(value) if is_name else value
 
     @cached_property
     def source(self) -> Source:
@@ -71,8 +80,10 @@ class Past:
 
     @property
     def tasks_of_deals(self) -> pd.DataFrame:
-        """The tasks begun since: those of the deals, and of others."""
-        return self._read("tasks", self._onwards, self._where)
+        """The tasks of the deals."""
+        shared = {name: value for name, value in self._where.items() if name in _OF_BOTH}
+        tasks = self._read("tasks", self._onwards, shared)
+        return tasks[tasks["deal_id"].isin(set(self.deals["deal_id"]))]
 
     @property
     def rewards(self) -> pd.DataFrame:

@@ -79,11 +79,12 @@ def task_status(now: int) -> Callable[[str, int], str]:
     return lambda status, final: "TIMEOUT" if status in _UNDERWAY and now >= final else status
 
 
-def read(session: Session, values: Mapping[str, Any], now: Callable[[], int]) -> Wanted:
+def read(session: Session, noun: str, values: Mapping[str, Any], now: Callable[[], int]) -> Wanted:
     """The filters of a list; those that were not given are None or False.
 
     Args:
         session: Resolves names of ENS, knows the frameworks of tags.
+        noun: What is listed.
         values: Filter -> value.
         now: Tells the chain's clock, where it is needed.
 
@@ -107,18 +108,19 @@ def read(session: Session, values: Mapping[str, Any], now: Callable[[], int]) ->
         elif name == "bulk":
             wanted.where[name] = True
         else:
-            wanted.tests.append(_test(session, name, value, now))
+            wanted.tests.append(_test(session, noun, name, value, now))
     return wanted
 
 
-def _test(session: Session, name: str, value: Any, now: Callable[[], int]) -> Test:
+def _test(session: Session, noun: str, name: str, value: Any, now: Callable[[], int]) -> Test:
     """A filter that no source knows."""
     if name == "require_tag":
         bits = int(to_tag(value, frameworks=session.network.frameworks), 16)
         test = Test(("tag_hex",), lambda tag: int(tag, 16) & bits == bits)
     elif name == "name":
         text = str(value).casefold()
-        test = Test(("name",), lambda held: text in (held or "").casefold())
+        column = "description" if noun == "workerpool" else "name"
+        test = Test((column,), lambda held: text in (held or "").casefold())
     elif name == "late":
         status = task_status(now())
         test = Test(("status", "final_deadline"), lambda word, final: status(word, final) == "TIMEOUT")

@@ -43,11 +43,18 @@ def _claim_rows(facts: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def _deal_row(facts: dict[str, Any]) -> dict[str, Any]:
+    """A deal, what waiting counted of its tasks, or what the history knows of them."""
+    known = facts.get("details", {})
+    counts = {f"{name}TasksCount": known[name] for name in ("completed", "failed") if name in known}
+    return {**counts, **facts, **facts["deal"]}
+
+
 class Deals(Noun):
     """``lab.deal``: look at deals and their tasks, list them, claim what nobody finished."""
 
     _FRAMES: ClassVar = {
-        "show": Frame(detailed("deal"), one=lambda facts: {**facts, **facts["deal"]}),
+        "show": Frame(detailed("deal"), one=_deal_row),
         "tasks": Frame(detailed("task"), lambda facts: facts),
         "claim": Frame("claim", _claim_rows),
         "claim_all": Frame("claim", _claim_rows),

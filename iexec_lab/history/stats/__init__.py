@@ -1,8 +1,8 @@
 """Figures of the market's past: functions from frames of ``lab.history`` to plain frames.
 
     from iexec_lab.history import stats
-    deals = lab.history.deals(since="30d")
-    stats.per_workerpool(deals)         # also lab.history.per_workerpool(since="30d")
+    deals = lab.history.deals("30d")
+    stats.per_workerpool(deals)         # also lab.history.per_workerpool("30d")
 
 Sums are exact (``..._nrlc``, with the twin ``..._rlc`` to look at). Empty frames give empty frames with the
 same columns. All periods are UTC. A Dask frame works as well; what it adds up to is a pandas frame.

@@ -55,7 +55,7 @@ def test_deals_are_told(lab, hello):
     with lab.deal.stream(app=hello, timeout=20) as stream:
         job = lab.app.run(hello, watch=False)
         assert next(stream).row["dealid"] == job.deal_id
-        fresh = lab.deal.list(app=hello)
+        fresh = lab.deal.list(app=hello, source="market")
         assert stream.frame[list(fresh.columns)].equals(fresh)
 
 

@@ -81,7 +81,7 @@ OF_DEAL = {
     "workerpool_owner": address("scheduler"),
     "sponsor": address("sponsor"),
     "apporder_hash": word("apporder", 4),
-    "datasetorder_hash": word("datasetorder", 5),
+    "datasetorder_hash": word("datasetorder", 1),
     "workerpoolorder_hash": word("workerpoolorder", 6),
     "requestorder_hash": word("requestorder", 8),
 }
