@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from iexec_lab.client.market.filters import LISTS, ChildFilters, EventFilters
+from iexec_lab.client.market.filters import LISTS, ChildFilters, DatasetDealFilters, EventFilters
 from iexec_lab.client.options import on_a_line
 from iexec_lab.commands.handlers import given, outcome_of
 from iexec_lab.commands.official_json import fetch
@@ -68,7 +68,7 @@ def of_asset(kind: str) -> tuple[Command, Command, Command]:
             "deals",
             it,
             f"deals with this {kind}, newest first",
-            filters=ChildFilters,
+            filters=DatasetDealFilters if kind == "dataset" else ChildFilters,
             example=f"{kind} deals {example} --since 7d",
         ),
         of_one(
