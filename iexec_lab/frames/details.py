@@ -14,7 +14,7 @@ LISTED: Mapping[str, str] = {
     "asset_transfer": """happened_at:time address:address from_:anyone to:anyone block:count log_index:count
         tx_hash:hash""",
     "contribution": """task_id:hash worker:address status:text contributed_at:time task_status:task_status
-        score:count deal_id:hash tx_hash:hash""",
+        score:count result_hash:word deal_id:hash tx_hash:hash""",
 }
 """Kind of frame -> its columns.
 

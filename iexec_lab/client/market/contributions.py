@@ -9,7 +9,7 @@ from iexec_lab.history.source import Span
 from iexec_lab.protocol.states import CONTRIBUTION_STATUSES, TASK_STATUSES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from iexec_lab.client.session import Session
 
@@ -49,8 +49,14 @@ def _find(past: Past, where: Mapping[str, Any], span: Span, most: int | None) ->
         lambda: dict(zip(ids, session.hub.view_tasks(ids), strict=True)),
         lambda: dict(zip(workers, session.hub.view_scores(workers), strict=True)),
     )
-    columns["status"] = [CONTRIBUTION_STATUSES[each.status] for each in contributions]
-    columns["task_status"] = [TASK_STATUSES[seen[task_id].status] for task_id, _ in pairs]
+    columns["status"] = [_word(CONTRIBUTION_STATUSES, each.status) for each in contributions]
+    columns["result_hash"] = [each.result_hash for each in contributions]
+    columns["task_status"] = [_word(TASK_STATUSES, seen[task_id].status) for task_id, _ in pairs]
     columns["deal_id"] = [seen[task_id].deal_id for task_id, _ in pairs]
     columns["score"] = [scores[worker] for _, worker in pairs]
     return found
+
+
+def _word(names: Sequence[str], number: int) -> str | None:
+    """The name of a status; None for one that no hub has."""
+    return names[number] if number < len(names) else None

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from iexec_lab.client.jobs.status import JobDeal
     from iexec_lab.client.session import Session
 
-MOST: Final = 100_000
+MOST: Final = 20_000
 """Rows of an account that are counted at most; a number beyond is missing, not guessed."""
 _NAMES: Final = {
     "app": APP.m_appName,
@@ -168,12 +168,17 @@ def _open_orders(session: Session, kind: str, address: str) -> int | None:
 
 
 def _outcome(past: Past, workerpool: str) -> dict[str, Any]:
-    """What became of a workerpool's deals; ``success`` in percent of the tasks that ended."""
+    """What became of a workerpool's deals; ``success`` in percent of the tasks that ended.
+
+    Of more than ``MOST`` deals nothing is said.
+    """
     sums = dict.fromkeys(("deals", "tasks", "completed", "claimed"), 0)
     for page in past.source.pages("deals", where={"workerpool": workerpool.lower()}, newest_first=True):
         sums["deals"] += page.size
         for name in ("tasks", "completed", "claimed"):
             sums[name] += sum(page[name])
+        if sums["deals"] > MOST:
+            return {}
     ended = sums["completed"] + sums["claimed"]
     return {**sums, "success": 100 * sums["completed"] / ended if ended else None}
 

@@ -376,6 +376,7 @@ class Deals(Noun):
         /,
         requester: str | None = None,
         *,
+        all: bool = False,  # noqa: A002 - the word of the command line
         timeout: float | None = None,
         every: float = 10.0,
         limit: int | None = None,
@@ -385,10 +386,11 @@ class Deals(Noun):
 
         Args:
             requester: As for ``list``.
+            all: Those of everybody.
             timeout: Seconds after which it ends; None for never.
             every: Seconds between two looks where the market has no feed.
             limit: How many of the newest ``stream.frame`` has.
-            **filters: As for ``list``.
+            **filters: Those of ``list`` that the market knows.
 
         Returns:
             Stream of ``Change``; ``stream.frame`` is the list as it is now.
@@ -397,7 +399,7 @@ class Deals(Noun):
             ValidationError: An unknown filter, or a value that it cannot have.
             MarketError: The market was not reached.
         """
-        if requester is None and not filters and self.session.address != NULL_ADDRESS:
+        if requester is None and not filters and not all and self.session.address != NULL_ADDRESS:
             requester = self.session.address
         wanted = {"requester": requester, **filters}
         return Stream(
