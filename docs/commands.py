@@ -19,8 +19,8 @@ Written from the command tree by `python docs/commands.py`. The same words work 
 (`iexec-lab app run`), in a cell (`%iexec app run`), and as `lab.app.run(...)` in Python, where the options
 are keyword arguments.
 
-`--raw` (one line of JSON) and `--quiet` (no progress, no advice) work everywhere. Options that many commands
-share are explained here:
+`--raw` (one line of JSON), `--quiet` (no progress, no advice) and `--wide` (all columns of lists) work
+everywhere. Options that many commands share are explained here:
 """
 
 

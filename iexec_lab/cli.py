@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from iexec_lab.commands.tree import Command
 
 _OFFICIAL_PROGRAM = "iexec"
+_ANY_WIDTH = 10**9
 _ORDERS_SHOWN = 100
 # Exit codes of programs that a signal ended, as shells report them: 128 plus its number.
 _INTERRUPTED, _TERMINATED = 130, 143
@@ -75,7 +76,7 @@ def _answer(command: Command, args: Any, words: list[str], *, is_raw: bool) -> i
 
     with followup.recording() as sent, _terminable():
         try:
-            code = _tell(_carry_out(command, args), is_raw=is_raw)
+            code = _tell(_carry_out(command, args), is_raw=is_raw, is_wide=args.wide)
             sys.stdout.flush()
         except IexecError as error:
             followup.tell(error, sent, words)
@@ -165,7 +166,7 @@ def _style(stream: TextIO) -> Any:
     )
 
 
-def _tell(outcome: Outcome, *, is_raw: bool) -> int:
+def _tell(outcome: Outcome, *, is_raw: bool, is_wide: bool) -> int:
     failed = bool(outcome.failed) and not outcome.shows
     if is_raw:
         answer = {"ok": not failed, **outcome.raw}
@@ -173,11 +174,11 @@ def _tell(outcome: Outcome, *, is_raw: bool) -> int:
             answer["fail"] = list(outcome.failed)
         print(_json(answer), file=sys.stderr if failed else sys.stdout)
     else:
-        _print(outcome)
+        _print(outcome, is_wide=is_wide)
     return int(failed)
 
 
-def _print(outcome: Outcome) -> None:
+def _print(outcome: Outcome, *, is_wide: bool) -> None:
     from iexec_lab.commands.readable import readable
     from iexec_lab.commands.terminal import safe_lines
     from iexec_lab.commands.text import render, safe
@@ -187,7 +188,7 @@ def _print(outcome: Outcome) -> None:
     if outcome.said:
         print(style.paint(GREEN, "✔ ") + safe_lines(outcome.said))
     shown = readable(_unsaid(outcome)) if outcome.shown is None else outcome.shown
-    text = render(shown, style, width=_width())
+    text = render(shown, style, width=_ANY_WIDTH if is_wide else _width())
     if text:
         print(text)
     for sentence in outcome.failed:

@@ -79,7 +79,8 @@ MAY_IMPORT = {
 DOORS = {("client.iexec", "sandbox"), ("client.choice", "sandbox")}
 WINGS = {
     # one way only: verbs lead to deals and to jobs, both to the session; jobs and matching do not meet
-    "client.nouns": {"client.market", "client.jobs", "client.matching"},
+    "client.nouns": {"client.live", "client.market", "client.jobs", "client.matching"},
+    "client.live": {"client.market", "client.jobs"},
     "client.market": {"client.jobs", "client.matching"},
     "client.jobs": set(),
     "client.matching": set(),

@@ -201,7 +201,8 @@ def test_what_analysts_do_works_on_every_frame(kind, count):
         frame.sort_index(ascending=False),
     ):
         assert dict(same.dtypes) == kept
-        assert len(same) > count or same.attrs["chain"] == "sandbox"
+    assert frame.head(3).attrs == frame.copy().attrs == pickle.loads(pickle.dumps(frame)).attrs == frame.attrs
+    assert pd.concat([frame, frame]).attrs == frame.attrs  # of frames of different moments pandas keeps none
     numbers = [name for name in frame if str(frame[name].dtype) in {"Int64", "float64"}]
     assert all(
         name.removesuffix("_nrlc") + "_rlc" in numbers or name == "rlc_nrlc"

@@ -12,7 +12,7 @@ from iexec_lab.client.jobs.result import Result
 from iexec_lab.errors import LibraryError
 from iexec_lab.frames import build, to_arrow, to_parquet
 from iexec_lab.libraries import needing
-from iexec_lab.notebook.plots import depth
+from iexec_lab.plots import depth
 from iexec_lab.protocol import signatures
 
 BROKEN = {
@@ -46,7 +46,7 @@ def result(tmp_path):
 USES = {
     "Arrow": ("pyarrow", lambda _: to_arrow(build("account", []))),
     "A Parquet file": ("pyarrow", lambda result: result.table()),
-    "A plot": ("altair", lambda _: depth()),
+    "A picture": ("matplotlib", lambda _: depth().figure()),
 }
 
 

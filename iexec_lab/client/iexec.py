@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from iexec_lab.client.jobs.job import Job
     from iexec_lab.client.jobs.running import JobRows
-    from iexec_lab.client.market.follow import Stream
+    from iexec_lab.client.live.follow import Stream
+    from iexec_lab.client.live.watch import Watch
     from iexec_lab.client.market.search import Hits
-    from iexec_lab.client.market.watch import Watch
     from iexec_lab.sandbox.control import Handle
 
 
@@ -43,8 +43,9 @@ class IExec(Nouns, Noun):
       workerpool is meant.
     * Amounts are int: nRLC (1 RLC is 10**9 nRLC) and wei (10**-18 of the chain's coin). Verbs that take an
       amount also take ``"1.5 RLC"`` and ``["1.5", "RLC"]``; no amount is ever rounded.
-    * A DataFrame has its units in the names of columns (``app_price_nrlc``). Amounts are ``int`` in object
-      columns, which cannot overflow; times are UTC; ``.attrs`` has kind, chain and contract.
+    * A DataFrame has its units in the names of columns: ``app_price_rlc`` is a float to look at, sort and
+      plot, ``app_price_nrlc`` the exact ``int`` for money. Counts are ``Int64`` with exact sums and products;
+      times are UTC; ``.attrs`` has kind, chain and contract.
     * Every error is an ``IexecError`` of ``iexec_lab.errors``. Besides those that a verb names:
       ValidationError for a value that is not valid, WalletError without a wallet or its password, CallError
       and TransactionError when the node refuses, ConfigurationError when the network has no such service,
@@ -171,7 +172,7 @@ class IExec(Nouns, Noun):
             ValidationError: There is no such event, or it has no such condition.
             MarketError: The market was not reached.
         """
-        from iexec_lab.client.market.watch import watch
+        from iexec_lab.client.live.watch import watch
 
         def open_stream(kind: str, address: str | None, **filters: Any) -> Stream:
             if kind == "deal":

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import IexecError, ObjectNotFoundError
 from iexec_lab.ethereum.calls import Call, attempt, has_code
 from iexec_lab.ethereum.contracts import HUB
-from iexec_lab.protocol import ORDERS, Task
+from iexec_lab.protocol import ORDERS, Task, to_uint256
 
 if TYPE_CHECKING:
     from iexec_lab.client.session import Session
@@ -88,3 +88,11 @@ def _on_the_market(session: Session, word: str) -> str:
     kind = next(filter(None, session.each(named, ORDERS)), "")
     flag = kind.removesuffix("order")
     return f"This is the hash of an order: iexec-lab order show --{flag} {word}" if kind else ""
+
+
+def no_such_category(session: Session, category: Any) -> str:
+    """A remark on an empty list of a category that does not exist; empty where that is not known."""
+    try:
+        return category_hint(session, to_uint256(category)) or "" if category is not None else ""
+    except IexecError:
+        return ""

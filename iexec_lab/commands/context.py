@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from iexec_lab.client.choice import Connection
     from iexec_lab.client.iexec import IExec
-    from iexec_lab.client.market.follow import Stream
+    from iexec_lab.client.live.follow import Stream
     from iexec_lab.client.plan import Plan
     from iexec_lab.project import Project
 

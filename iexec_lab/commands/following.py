@@ -14,7 +14,7 @@ from iexec_lab.units import format_rlc
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from iexec_lab.client.market.follow import Change, Stream
+    from iexec_lab.client.live.follow import Change, Stream
     from iexec_lab.commands.context import Context
 
 FOLLOW: Final = (

@@ -7,6 +7,7 @@ from inspect import signature
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from iexec_lab.client.options import on_a_line
 from iexec_lab.commands.context import address_of
 from iexec_lab.commands.official_json import fetch
 from iexec_lab.commands.outcome import Outcome
@@ -86,3 +87,16 @@ def given(args: Namespace, names: Iterable[str]) -> dict[str, Any]:
     if found.get("unit") and "amount" in found:
         found["amount"] = [found["amount"], found.pop("unit")]  # named together when they are wrong
     return {name: value for name, value in found.items() if value is not None and value is not False}
+
+
+def given_for_app(context: Context, args: Namespace, options: type, chain_id: int) -> dict[str, Any]:
+    """The options of a verb that were given, and the app."""
+    values = given(args, [name for name in ("force", *on_a_line(options)) if hasattr(args, name)])
+    values["app"] = address_of(context, "app", args.app, chain_id)
+    for kind in ("dataset", "workerpool"):
+        wanted = getattr(args, kind)
+        if wanted is not None:
+            missing = f'No {kind} found in "deployed.json" for chain {chain_id}'
+            typed = None if wanted == "deployed" else wanted
+            values[kind] = address_of(context, kind, typed, chain_id, otherwise=missing)
+    return values

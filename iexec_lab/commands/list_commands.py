@@ -9,8 +9,9 @@ from iexec_lab.client.options import on_a_line
 from iexec_lab.commands.following import FOLLOW, follow
 from iexec_lab.commands.handlers import given, outcome_of
 from iexec_lab.commands.official_json import fetch
-from iexec_lab.commands.options import READS, declared_options, flag
+from iexec_lab.commands.options import PLOT, READS, declared_options, flag
 from iexec_lab.commands.outcome import Outcome
+from iexec_lab.commands.plotting import plotting
 from iexec_lab.commands.tree import Argument, Command, Option
 from iexec_lab.errors import UsageError
 from iexec_lab.services.market import DealFilters
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from iexec_lab.client.iexec import IExec
-    from iexec_lab.client.market.follow import Stream
+    from iexec_lab.client.live.follow import Stream
     from iexec_lab.client.market.listing import Listed
     from iexec_lab.commands.context import Context
     from iexec_lab.commands.tree import Handler
 
+_PICTURES: Final = frozenset({"deals", "tasks"})
+"""Lists that have a picture."""
 DETAILS: Final = flag("--details", "also what the history and the market know of it")
 _SHOWN: Final[Mapping[str, tuple[str, ...]]] = {
     "listed_deal": ("deal_id", "started_at", "status", "app", "workerpool", "tasks", "task_price_nrlc"),
@@ -41,24 +44,29 @@ _SHOWN: Final[Mapping[str, tuple[str, ...]]] = {
 
 def lists(noun: str, what: str, *, requester: bool = False, feed: bool = False, example: str) -> Command:
     """The command ``<noun> list``; ``feed`` where the market tells what changes."""
-    options = [*READS, *declared_options(LISTS[noun]), *(FOLLOW if feed else ())]
+    options = (*declared_options(LISTS[noun]), *(FOLLOW if feed else ()))
     if requester:
-        options.append(Option("--requester", "user", f"only {noun}s of this requester", shows="address"))
-    return Command(
-        (noun, "list"), what, _handler(f"{noun}.list", LISTS[noun]), options=tuple(options), example=example
-    )
+        whose = Option("--requester", "user", f"only {noun}s of this requester", shows="address")
+        options = (*options, whose)
+    handler = _handler(f"{noun}.list", LISTS[noun])
+    return _drawn((noun, "list"), f"{noun}s", handler, summary=what, options=options, example=example)
 
 
 def of_one(noun: str, verb: str, argument: Argument, what: str, *, filters: type, example: str) -> Command:
     """A command that lists what belongs to one thing: ``app deals <address>``."""
-    return Command(
-        (noun, verb),
-        what,
-        _handler(f"{noun}.{verb}", filters, argument.dest),
-        args=(argument,),
-        options=(*READS, *declared_options(filters)),
-        example=example,
+    handler, options = _handler(f"{noun}.{verb}", filters, argument.dest), declared_options(filters)
+    return _drawn(
+        (noun, verb), verb, handler, summary=what, args=(argument,), options=options, example=example
     )
+
+
+def _drawn(
+    path: tuple[str, str], rows: str, handler: Handler, *, options: tuple[Option, ...], **about: Any
+) -> Command:
+    """The command; a list of deals or tasks takes ``--plot``."""
+    if rows not in _PICTURES:
+        return Command(path, handler=handler, options=(*READS, *options), **about)
+    return Command(path, handler=plotting(handler, rows), options=(*READS, PLOT, *options), **about)
 
 
 def of_asset(kind: str) -> tuple[Command, Command, Command]:

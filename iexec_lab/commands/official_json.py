@@ -90,6 +90,26 @@ def _rows(name: str) -> Shape:
     return shape
 
 
+_AMOUNTS = {
+    *("price", "cost", "cumulatedCost", "ask", "bid", "mid", "spread"),
+    *("appPrice", "datasetPrice", "workerpoolPrice"),
+}
+
+
+def _figures(name: str) -> Shape:
+    """Computed rows: amounts as text, exact for every reader, ``average`` left to those who look."""
+
+    def shape(found: Any) -> dict[str, Any]:
+        rows = [
+            {key: str(value) if key in _AMOUNTS else value for key, value in row.items() if value is not None}
+            for row in found
+        ]
+        about = {"remark": found.remark} if found.remark else {}
+        return {"count": len(rows), name: rows, **about, **found.about}
+
+    return shape
+
+
 def _voucher(facts: dict[str, Any]) -> dict[str, Any]:
     """Numbers in decimal, as everywhere; the official CLI prints these as hex without 0x."""
     return {key: str(value) if isinstance(value, int) else value for key, value in facts.items()}
@@ -183,6 +203,11 @@ _OFFICIAL: dict[str, Shape] = {
         "workerpoolmaxprice",
         *("app", "dataset", "workerpool", "requester", "beneficiary", "category", "tag", "trust"),
     ),
+    "orderbook.depth": _figures("levels"),
+    "orderbook.best": _figures("orders"),
+    "orderbook.spread": _figures("categories"),
+    "orderbook.match": _figures("combinations"),
+    "orderbook.simulate": _figures("fills"),
     "requester.push_secret": lambda name: {"isPushed": True, "name": name},
     "requester.check_secret": _only("isSet", "name"),
     "result.check_encryption_key": _named("isEncryptionKeySet"),

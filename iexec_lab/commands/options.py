@@ -118,6 +118,16 @@ BENEFICIARY_KEY = Option(
 )
 
 
+PLOT = Option(
+    "--plot",
+    "path",
+    "a picture: in a terminal its figures as bars, or a file (.png, .svg, .pdf), which is replaced",
+    "optional",
+    shows="file",
+    group="output",
+)
+
+
 def declared_options(options: type) -> tuple[Option, ...]:
     """The options that a verb declares, as options of the command line."""
     from iexec_lab.client.options import on_a_line

@@ -19,7 +19,10 @@ _TIMES = {
     "beganAt",
     "endedAt",
 }
-_NRLC = {"price", "stake", "locked", "workerStake", "claimable"}
+_NRLC = {
+    *("price", "stake", "locked", "workerStake", "claimable", "cost", "cumulatedCost"),
+    *("ask", "bid", "mid", "spread", "appPrice", "datasetPrice", "workerpoolPrice"),
+}
 
 
 def readable(value: Any, name: str = "") -> Any:
@@ -34,7 +37,7 @@ def readable(value: Any, name: str = "") -> Any:
 
 
 def _word(name: str, text: str) -> str:
-    if name in _NRLC and text.isdecimal():
+    if name in _NRLC and text.removeprefix("-").isdecimal():
         return f"{format_rlc(int(text))} RLC"
     if name in _TIMES and text.isdecimal():
         return _date(int(text))

@@ -16,7 +16,7 @@ from iexec_lab.looks import YELLOW
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from iexec_lab.client.market.follow import Stream
+    from iexec_lab.client.live.follow import Stream
     from iexec_lab.client.plan import Plan
 
 _PATIENCE = 0.4  # seconds without a word; most commands are done by then

@@ -114,7 +114,7 @@ class Command:
         summary: One line of help.
         handler: Does the work; parses nothing, prints nothing.
         args: Positional values, in order.
-        options: Without ``--raw`` and ``--quiet``, which every command has.
+        options: Without those that every command has (``EVERYWHERE``).
         example: A line that works, without the program name.
         notes: What a user should know before the first use.
         aliases: Other last words for the same command.
@@ -154,6 +154,7 @@ class Command:
 EVERYWHERE = (
     Option("--raw", "flag", "print one line of JSON", "none", group="output"),
     Option("--quiet", "flag", "no progress and no advice", "none", group="output"),
+    Option("--wide", "flag", "all columns of lists, a line per row", "none", group="output"),
 )
 
 NOUNS: dict[str, str] = {

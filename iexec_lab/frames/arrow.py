@@ -135,7 +135,7 @@ def layout(frame: pd.DataFrame) -> list[Stored]:
         raise ValidationError(
             "a private key is not written where others read", hint=f'Use frame.drop(columns="{_SECRET}").'
         )
-    kinds = {column.name: column.kind for column in SCHEMAS.get(frame.attrs.get("kind", ""), ())}
+    kinds = {column.name: column.kind for column in SCHEMAS.get(str(frame.attrs.get("kind")), ())}
     stored = [_stored(name, values, "") for name, values in _levels(frame)]
     stored += [_stored(name, frame[name], kinds.get(name, "")) for name in names]
     if len({each.name for each in stored}) < len(stored):

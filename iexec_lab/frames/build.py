@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from iexec_lab.errors import ValidationError
 from iexec_lab.frames.decoded import (
@@ -41,6 +41,10 @@ def build(
     Raises:
         ValidationError: A value does not fit its column.
     """
+    take: Callable[[str], Sequence[Any]] | None = getattr(rows, "column", None)
+    if take is not None:  # a market's list, which is held as columns
+        length = len(cast("Sequence[Any]", rows))
+        return _frame(kind, lambda column: take(column.path), length, single=single, attrs=attrs)
     held = rows if isinstance(rows, list) else list(rows)
     return _frame(kind, lambda column: _found(held, column), len(held), single=single, attrs=attrs)
 
@@ -154,6 +158,11 @@ def _read(values: Sequence[Any], column: Column) -> Sequence[Any]:
     try:
         if read is to_number and _are_small(values):
             return values
+        if read is to_number and _are_short_texts(values):
+            return [*map(int, values)]
+        if set(map(type, values)) == {str} and len(known := set(values)) < len(values) // 2:
+            words = {value: read(value) for value in known}
+            return [words[value] for value in values]
         return [None if value is None else read(value) for value in values]
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         why = plain(error.message) if isinstance(error, ValidationError) else "a value of another kind"
@@ -167,6 +176,16 @@ def _unread(column: Column, why: str) -> ValidationError:
 def _are_small(values: Sequence[Any]) -> bool:
     """Whether all are small integers, which need no reading: most lists are."""
     return set(map(type, values)) == {int} and min(values) >= 0 and max(values) < 2**63
+
+
+def _are_short_texts(values: Sequence[Any]) -> bool:
+    """Whether all are decimal text that any integer can be: so do services write most numbers."""
+    return (
+        set(map(type, values)) == {str}
+        and max(map(len, values)) <= 18
+        and "".join(values).isascii()
+        and all(map(str.isdecimal, values))
+    )
 
 
 def _array(values: Sequence[Any], kind: Kind) -> Any:

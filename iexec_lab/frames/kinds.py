@@ -63,6 +63,20 @@ def _flag(value: Any) -> bool:
     return value
 
 
+def _total(value: Any) -> int:
+    """A sum or product of ours, which may be larger than what one number of a contract can be."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValidationError(f"{plain(value, 80)} is not a whole number")
+    return value
+
+
+def _ratio(value: Any) -> float:
+    """A number to look at."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValidationError(f"{plain(value, 80)} is not a number")
+    return float(value)
+
+
 def _one_of(names: Sequence[str]) -> Callable[[Any], str | None]:
     """Reads a status; an unknown one is missing."""
     known = {name: name for name in names}
@@ -92,6 +106,9 @@ KINDS: Mapping[str, Kind] = {
     "wei": Kind(to_number, "object"),
     "count": Kind(to_number, "Int64"),
     "share": Kind(float, "float64"),
+    "total": Kind(_total, "object"),
+    "tally": Kind(_total, "Int64"),
+    "ratio": Kind(_ratio, "float64"),
     "flag": Kind(_flag, "boolean"),
     "text": Kind(_text, None),
     "address": Kind(to_address, None),

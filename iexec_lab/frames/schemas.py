@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from iexec_lab.frames.book import BOOK, BOOK_OPTIONAL
 from iexec_lab.frames.details import DETAILS, LISTED
 from iexec_lab.frames.past import PAST
 
@@ -43,6 +44,8 @@ _DECODED = """args:text input_files:object secrets:object storage:text encrypted
 _PUBLISHED = """
     remaining:count volume:count=order.volume status:order_status signer:address
     published_at:time=publicationTimestamp"""
+
+_WHOLE = "salt:hash signature:hash deals:object"
 
 SCHEMAS: Mapping[str, tuple[Column, ...]] = {
     name: _columns(text)
@@ -81,26 +84,26 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
         "apporder": f"""order_hash:hash=orderHash app:address=order.app app_price_nrlc:nrlc=order.appprice
             {_PUBLISHED} tag:tag=order.tag tag_hex:hash=order.tag
             dataset_restrict:anyone=order.datasetrestrict workerpool_restrict:anyone=order.workerpoolrestrict
-            requester_restrict:anyone=order.requesterrestrict restricted:text salt:hash signature:hash
-            deals:object""",
+            requester_restrict:anyone=order.requesterrestrict restricted:text
+            {_WHOLE}""",
         "datasetorder": f"""order_hash:hash=orderHash dataset:address=order.dataset
             dataset_price_nrlc:nrlc=order.datasetprice {_PUBLISHED} tag:tag=order.tag tag_hex:hash=order.tag
             app_restrict:anyone=order.apprestrict workerpool_restrict:anyone=order.workerpoolrestrict
             requester_restrict:anyone=order.requesterrestrict restricted:text bulk:flag
-            salt:hash signature:hash deals:object""",
+            {_WHOLE}""",
         "workerpoolorder": f"""order_hash:hash=orderHash workerpool:address=order.workerpool
             workerpool_price_nrlc:nrlc=order.workerpoolprice category:count=order.category
             trust:count=order.trust {_PUBLISHED} tag:tag=order.tag tag_hex:hash=order.tag
             app_restrict:anyone=order.apprestrict dataset_restrict:anyone=order.datasetrestrict
-            requester_restrict:anyone=order.requesterrestrict restricted:text salt:hash signature:hash
-            deals:object""",
+            requester_restrict:anyone=order.requesterrestrict restricted:text
+            {_WHOLE}""",
         "requestorder": f"""order_hash:hash=orderHash requester:address=order.requester app:address=order.app
             app_max_price_nrlc:nrlc=order.appmaxprice dataset:anyone=order.dataset
             dataset_max_price_nrlc:nrlc=order.datasetmaxprice workerpool:anyone=order.workerpool
             workerpool_max_price_nrlc:nrlc=order.workerpoolmaxprice category:count=order.category
             trust:count=order.trust {_PUBLISHED} tag:tag=order.tag tag_hex:hash=order.tag
             beneficiary:address=order.beneficiary callback:anyone=order.callback params:text=order.params
-            {_DECODED} salt:hash signature:hash deals:object""",
+            {_DECODED} {_WHOLE}""",
         "deal": f"""deal_id:hash=dealid app:address=app.pointer dataset:anyone=dataset.pointer
             workerpool:address=workerpool.pointer app_price_nrlc:nrlc=app.price
             dataset_price_nrlc:nrlc=dataset.price workerpool_price_nrlc:nrlc=workerpool.price
@@ -162,6 +165,7 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
             wallet_left_nrlc:nrlc""",
         **PAST,
         **LISTED,
+        **BOOK,
     }.items()
 }
 SCHEMAS = {
@@ -191,6 +195,7 @@ OPTIONAL: Mapping[str, set[str]] = {
     },
     "sweep": {"amount_nrlc", "amount_wei", "rlc_tx_hash", "coin_tx_hash", "errors"},
     "bridge": {"receive_tx_hash"},
+    **BOOK_OPTIONAL,
 }
 
 

@@ -7,7 +7,7 @@ that a cursor is a moment and nothing is missing or twice. A second with more ro
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from iexec_lab.errors import ApiError, SubgraphError
 from iexec_lab.history import graph_values as v
@@ -19,7 +19,9 @@ from iexec_lab.history.records import Block, Page, Span
 from iexec_lab.services.subgraph import PAGE, Subgraph
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from iexec_lab.services.http import Answer
 
 _META: Final = "{ _meta { block { number hash timestamp } } }"
 _META_SHORT: Final = "{ _meta { block { number } } }"
@@ -121,9 +123,8 @@ class SubgraphSource:
         elif table == "tasks":
             pages = self._tasks(span, wanted, newest_first=newest_first, limit=some)
         elif table == "deals":
-            asked = {_OF_DEAL[name]: _asked(value) for name, value in wanted.items() if name in _OF_DEAL}
-            linked = {"deal_": dict(_in(asked))} if asked else {}
-            pages = self._listed(table, DEALS, span, linked, newest_first=newest_first, limit=some)
+            asked = of_deals(wanted)
+            pages = self._listed(table, DEALS, span, asked, newest_first=newest_first, limit=some)
         else:
             pages = self._entities(table, newest_first=newest_first)
         return cut(pages, table, span, wanted, limit)
@@ -131,10 +132,7 @@ class SubgraphSource:
     def _tasks(
         self, span: Span, wanted: Mapping[str, Any], *, newest_first: bool, limit: int | None
     ) -> Iterator[Page]:
-        linked = {_OF_TASK[name]: _asked(value) for name, value in wanted.items() if name in _OF_TASK}
-        asked: dict[str, Any] = {"task_": dict(_in(linked))} if linked else {}
-        if "workerpool" in wanted:
-            asked |= dict(_in({"workerpool": _asked(wanted["workerpool"])}))
+        asked, linked = of_tasks(wanted), _of_task(wanted)
         through = {name: wanted[name] for name in ("app", "dataset", "category") if name in wanted}
         if not through:
             yield from self._listed("tasks", TASKS, span, asked, newest_first=newest_first, limit=limit)
@@ -160,7 +158,7 @@ class SubgraphSource:
         text = _query(listed, "id")
         found, last = [], ""
         while True:
-            rows = self._ask(text, {"id_gt": last}, PAGE, "asc")
+            rows = self._rows(self._ask(text, {"id_gt": last}, PAGE, "asc"), PAGE)
             ids = [row["id"] for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)]
             found.append(read_page(table, listed, [row for row in rows if _has_new_id(row, last)]))
             if len(rows) < PAGE or not ids or max(ids) <= last:
@@ -201,7 +199,7 @@ class SubgraphSource:
         newest_first: bool,
         limit: int | None = None,
     ) -> Iterator[Page]:
-        for rows in self.raw_pages(listed, span, asked, newest_first=newest_first, limit=limit):
+        for rows, _ in self.raw_pages(listed, span, asked, newest_first=newest_first, limit=limit):
             yield in_order(table, read_page(table, listed, rows), newest_first=newest_first)
 
     def raw_pages(
@@ -212,58 +210,104 @@ class SubgraphSource:
         *,
         newest_first: bool = False,
         limit: int | None = None,
-    ) -> Iterator[list[Any]]:
-        """The rows of a list as the subgraph sent them; each page has whole seconds only."""
+        look: Callable[[bytes], Quick | None] | None = None,
+    ) -> Iterator[tuple[Any, int]]:
+        """The rows of a list, in pages of whole seconds, each with the moment where the next one goes on.
+
+        Args:
+            listed: The list.
+            span: Which part of the past, moments only.
+            asked: More of the subgraph's own filter.
+            newest_first: Back in time.
+            limit: How many are wanted, if it is few.
+            look: A quicker reader of a page, which may decline: what it reads comes in place of the rows.
+        """
         text, by_id = _query(listed, "timestamp"), _query(listed, "id")
         size = PAGE if limit is None else min(PAGE, max(limit, 1) + _SPARE)
         start, end = span.start, span.end
         order = "desc" if newest_first else "asc"
         while end is None or start < end:
-            where = {**asked, **_between(start, end)}
-            rows = self._ask(text, where, size, order)
-            if len(rows) < size:
-                yield rows
+            answer = self._ask(text, {**asked, **_between(start, end)}, size, order)
+            quick = look(answer.body) if look else None
+            if quick is not None and not all(map(Span(start, end).holds, quick.times)):
+                quick = None
+            rows = self._rows(answer, size) if quick is None else []
+            times = [_time(row) for row in rows] if quick is None else quick.times
+            if len(times) < size:
+                yield quick.pick(None) if quick else rows, start if end is None or newest_first else end
                 return
-            times = [_time(row) for row in rows]
             known = [time for time in times if time is not None and time >= start]
             if not known:
                 raise self.subgraph.malformed()
             last = min(known) if newest_first else max(known)
             if last == (max(known) if newest_first else min(known)):
-                yield from self._second(by_id, asked, last)
+                whole = self._second(by_id, asked, last)
                 start, end = (start, last) if newest_first else (last + 1, end)
+                yield whole, start
                 continue
-            yield [row for row, time in zip(rows, times, strict=True) if time != last]
             start, end = (start, last + 1) if newest_first else (last, end)
+            yield (
+                quick.pick(last) if quick else [r for r, t in zip(rows, times, strict=True) if t != last],
+                start,
+            )
 
-    def _second(self, text: str, asked: Mapping[str, Any], time: int) -> Iterator[list[Any]]:
+    def _second(self, text: str, asked: Mapping[str, Any], time: int) -> list[Any]:
         """All rows of one second, by their ids."""
-        last = ""
+        last, found = "", []
         while True:
-            rows = self._ask(text, {**asked, "timestamp": str(time), "id_gt": last}, PAGE, "asc")
-            yield [row for row in rows if _has_new_id(row, last)]
-            ids = [row["id"] for row in rows if _has_new_id(row, last)]
-            if len(rows) < PAGE or not ids:
-                return
-            last = max(ids)
+            answer = self._ask(text, {**asked, "timestamp": str(time), "id_gt": last}, PAGE, "asc")
+            rows = self._rows(answer, PAGE)
+            new = [row for row in rows if _has_new_id(row, last)]
+            found += new
+            if len(rows) < PAGE or not new:
+                return found
+            last = max(row["id"] for row in new)
 
-    def _ask(self, text: str, where: Mapping[str, Any], first: int, order: str) -> list[Any]:
-        variables = {"where": where, "first": first, "order": order}
-        rows = self._patiently(text, variables).get("rows")
-        if not isinstance(rows, list) or len(rows) > first:
-            raise self.subgraph.malformed()
-        return rows
-
-    def _patiently(self, text: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+    def _ask(self, text: str, where: Mapping[str, Any], first: int, order: str) -> Answer:
         """The answer; a subgraph that limits requests, or is overloaded, is asked again after a while."""
+        variables = {"where": where, "first": first, "order": order}
         for pause in _PAUSES:
             try:
-                return self.subgraph.query(text, variables)
+                return self.subgraph.ask(text, variables)
             except (ApiError, SubgraphError) as error:
                 if error.status not in _BUSY:
                     raise
                 time.sleep(pause)
-        return self.subgraph.query(text, variables)
+        return self.subgraph.ask(text, variables)
+
+    def _rows(self, answer: Answer, most: int) -> list[Any]:
+        rows = self.subgraph.data(answer).get("rows")
+        if not isinstance(rows, list) or len(rows) > most:
+            raise self.subgraph.malformed()
+        return rows
+
+
+class Quick(Protocol):
+    """A page that was read in another way than row by row."""
+
+    times: Sequence[int]
+
+    def pick(self, last: int | None) -> Any:
+        """Its rows; without those of the last second, if that is given."""
+
+
+def of_deals(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Our filters of deals as the subgraph's, where it has them."""
+    asked = {_OF_DEAL[name]: _asked(value) for name, value in wanted.items() if name in _OF_DEAL}
+    return {"deal_": dict(_in(asked))} if asked else {}
+
+
+def of_tasks(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Our filters of tasks as the subgraph's, where it has them."""
+    linked = _of_task(wanted)
+    asked: dict[str, Any] = {"task_": dict(_in(linked))} if linked else {}
+    if "workerpool" in wanted:
+        asked |= dict(_in({"workerpool": _asked(wanted["workerpool"])}))
+    return asked
+
+
+def _of_task(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    return {_OF_TASK[name]: _asked(value) for name, value in wanted.items() if name in _OF_TASK}
 
 
 def _query(listed: Listed, order_by: str) -> str:

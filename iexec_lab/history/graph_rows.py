@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MOST_NESTED: Final = 1000
 """Rows of a nested list that a subgraph gives at most; a task or asset with more is left out."""
-_STATUS: Final = {
+STATUS: Final = {
     **{name: name for name in ("UNSET", "ACTIVE", "REVEALING", "COMPLETED", "FAILED")},
     "FAILLED": "FAILED",
 }
@@ -117,7 +117,7 @@ def task(row: Mapping[str, Any]) -> tuple[Any, ...]:
         v.word(found["id"]),
         v.word(of["id"]),
         v.count(found["index"]),
-        _STATUS[found["status"]],
+        STATUS[found["status"]],
         at,
         min(times.get("TaskContribute", ()), default=None),
         max(times.get("TaskReveal", ()), default=None),

@@ -12,7 +12,7 @@ from iexec_lab.protocol.bulk import bulk_cid
 MOST_NRLC: Final = 10**38
 """More than there is of RLC; a column of Parquet holds less."""
 _MOST_ADDRESSES: Final = 1 << 17
-_LATEST: Final = 9_000_000_000  # seconds since 1970, in the year 2255
+LATEST: Final = 9_000_000_000  # seconds since 1970, in the year 2255
 _COUNT: Final = re.compile(r"[0-9]{1,19}").fullmatch
 _RLC: Final = re.compile(r"([0-9]{1,60})(?:\.([0-9]{1,60}))?(?:[eE]([+-]?[0-9]{1,2}))?").fullmatch
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}").fullmatch
@@ -64,7 +64,7 @@ def rlc(text: Any) -> int:
 def moment(value: Any) -> int:
     """Seconds since 1970, after its first second and before 2255."""
     seconds = count(value)
-    if not 0 < seconds < _LATEST:
+    if not 0 < seconds < LATEST:
         raise ValueError("not a moment of a chain")
     return seconds
 

@@ -1,31 +1,32 @@
 """How our frames look: one row upright, long ids short in lists, text and HTML, light and dark alike.
 
-The values are plain DataFrames; only their drawing is ours, and only while the extension is loaded.
+The values are plain DataFrames; only their drawing is ours, and only while the extension is loaded. A list
+shows the columns that people read, as many as fit, and names the others below.
 """
 
 from __future__ import annotations
 
 from html import escape
-from itertools import islice
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.commands.text import safe
-from iexec_lab.looks import LONGEST_CELL
+from iexec_lab.frames.shown import chosen, is_ours
+from iexec_lab.notebook.words import column, safe_line, short, upright
 from iexec_lab.plain_text import plain
-from iexec_lab.units import number_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
     from IPython.core.interactiveshell import InteractiveShell
 
 _FRAME = ("pandas", "DataFrame"), ("pandas.core.frame", "DataFrame")
 """The module of DataFrame: plain ``pandas`` from version 3 on."""
-_NOTHING = ("<NA>", "NaT", "nan")
-_LONG_HASH, _LONG_ADDRESS = 66, 42
-_ROOM = 20  # lines of a list
+_WIDE = "wide"
+_WIDTH = 1000  # pixels of a list, at most
+_LETTER, _PADDING = 7.2, 17  # pixels of a letter and around a cell, measured in JupyterLab at 13 px
+_LONGEST = 48  # letters of a line of a cell, which then goes on in the next line
 _HIDDEN = "private_key"
 _IN_ITS_PLACE = "not shown: a notebook would keep it; the value has it"
 
@@ -35,21 +36,25 @@ def install(shell: InteractiveShell, settings: Any) -> Callable[[], None]:
 
     Args:
         shell: The shell.
-        settings: Has the traits ``max_rows`` and ``shorten``.
+        settings: Has the traits ``max_rows``, ``shorten`` and ``wide``.
     """
     assert shell.display_formatter is not None
     formatters = shell.display_formatter.formatters
     html, text = formatters["text/html"], formatters["text/plain"]
 
     def draw_html(frame: Any) -> str | None:
-        if _is_ours(frame):
-            return to_html(frame, settings.max_rows, shorten=settings.shorten)
-        theirs: str | None = frame._repr_html_()
-        return theirs
+        if is_ours(frame):
+            return to_html(frame, settings.max_rows, shorten=settings.shorten, wide=_is_wide(frame, settings))
+        theirs: str | None = _shown(frame)._repr_html_()
+        return _printable(theirs) if theirs and _was_ours(frame) else theirs
 
     def draw_text(frame: pd.DataFrame, printer: Any, cycle: bool) -> None:  # noqa: ARG001 - IPython's signature
-        ours = _is_ours(frame)
-        printer.text(to_text(frame, settings.max_rows, shorten=settings.shorten) if ours else repr(frame))
+        if is_ours(frame):
+            wide = _is_wide(frame, settings)
+            printer.text(to_text(frame, settings.max_rows, shorten=settings.shorten, wide=wide))
+        else:
+            theirs = repr(_shown(frame))
+            printer.text(_printable(theirs) if _was_ours(frame) else theirs)
 
     before = {}
     for place in _FRAME:
@@ -94,42 +99,99 @@ def _without_keys(answer: Any) -> Any:
     return [_without_keys(value) for value in answer] if isinstance(answer, list) else answer
 
 
-def _shown(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame without what a saved notebook must not hold."""
-    return frame.assign(**{_HIDDEN: _IN_ITS_PLACE}) if _HIDDEN in frame.columns else frame
+def _was_ours(frame: Any) -> bool:
+    return "kind" in frame.attrs
 
 
-def _is_ours(frame: pd.DataFrame) -> bool:
-    return "kind" in frame.attrs and "fetched_at" in frame.attrs
+def _printable(text: str) -> str:
+    """What pandas draws of texts of strangers, without what steers a terminal."""
+    return "\n".join(map(safe_line, text.split("\n")))
+
+
+def _shown(frame: Any) -> Any:
+    """The frame without what a saved notebook must not hold; what was made of ours can hold it too."""
+    if not _was_ours(frame):
+        return frame
+    if _HIDDEN in frame.columns:
+        return frame.assign(**{_HIDDEN: _IN_ITS_PLACE})
+    if _HIDDEN in frame.index:
+        hidden = frame.astype("object")
+        hidden.loc[_HIDDEN] = _IN_ITS_PLACE
+        return hidden
+    return frame
+
+
+def show_wide(value: Any) -> Any:
+    """The value of a command that was given ``--wide``: all columns of a frame are drawn."""
+    if hasattr(value, "attrs") and hasattr(value, "columns"):
+        value.attrs[_WIDE] = True
+    return value
+
+
+def _is_wide(frame: pd.DataFrame, settings: Any) -> bool:
+    return bool(settings.wide or frame.attrs.get(_WIDE))
 
 
 def _is_upright(frame: pd.DataFrame) -> bool:
     return bool(frame.attrs.get("single")) and len(frame) == 1
 
 
-def to_html(frame: pd.DataFrame, max_rows: int, *, shorten: bool) -> str:
+class _List:
+    """A frame as a table: heads, cells, and what is not drawn."""
+
+    def __init__(self, frame: pd.DataFrame, max_rows: int, *, shorten: bool, wide: bool) -> None:
+        frame = _shown(frame)
+        rows = frame.head(max_rows)
+        self.index = [safe(str(each)) for each in rows.index]
+        self.names = chosen(frame, wide=wide)
+        self.cells = [
+            [(short(text) if shorten else text, full) for text, full in column(rows, name, frame)]
+            for name in self.names
+        ]
+        self._all = [str(name) for name in frame.columns]
+
+    def keep(self, count: int) -> None:
+        """Draw only so many columns."""
+        self.names, self.cells = self.names[:count], self.cells[:count]
+
+    def also(self) -> str:
+        """The columns that are not drawn."""
+        hidden = [safe(name) for name in self._all if name not in self.names]
+        return f"also: {', '.join(hidden)}" if hidden else ""
+
+    def widths(self) -> list[int]:
+        """The letters of each column, the index first."""
+        return [
+            max(map(len, self.index), default=0),
+            *(
+                max([len(safe(name)), *(len(text) for text, _ in cells)])
+                for name, cells in zip(self.names, self.cells, strict=True)
+            ),
+        ]
+
+
+def to_html(frame: pd.DataFrame, max_rows: int, *, shorten: bool, wide: bool = False) -> str:
     """The frame as an HTML table without colours, so that it follows the theme."""
-    frame = _shown(frame)
     if _is_upright(frame):
         rows = "".join(
-            f"<tr><th style='text-align:left'>{escape(safe(str(name)))}</th>"
-            f"<td style='text-align:left'>{'<br>'.join(map(escape, _lines(frame[name].iloc[0])))}</td></tr>"
-            for name in frame.columns
+            f"<tr><th style='text-align:left'>{escape(safe(name))}</th>"
+            f"<td style='text-align:left'>{'<br>'.join(map(escape, lines))}</td></tr>"
+            for name, lines in upright(_shown(frame))
         )
         return f"<table><tbody>{rows}</tbody></table>"
-    head = "".join(f"<th>{escape(safe(str(name)))}</th>" for name in ["", *frame.columns])
-    shown = frame.head(max_rows)
+    drawn = _List(frame, max_rows, shorten=shorten, wide=wide)
+    if not wide:
+        pixels = [min(width, _LONGEST) * _LETTER + _PADDING for width in drawn.widths()]
+        drawn.keep(_fitting(pixels, _WIDTH, 0) - 1)
+    head = "".join(f"<th>{escape(safe(name))}</th>" for name in ["", *drawn.names])
     rows = "".join(
-        f"<tr><th>{escape(safe(str(index)))}</th>"
-        + "".join(f"<td>{_cell_html(value, shorten=shorten)}</td>" for value in row)
-        + "</tr>"
-        for index, row in zip(shown.index, shown.itertuples(index=False, name=None), strict=True)
+        f"<tr><th>{escape(index)}</th>{''.join(_cell_html(*cells[row]) for cells in drawn.cells)}</tr>"
+        for row, index in enumerate(drawn.index)
     )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{_rest_html(frame, max_rows)}"
-
-
-def _rest_html(frame: pd.DataFrame, max_rows: int) -> str:
-    return f"<p>{escape(_rest(frame, max_rows))}</p>"
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    also = drawn.also()
+    more = f"<p style='max-width:{_WIDTH}px'><small>{escape(also)}</small></p>" if also else ""
+    return f"{table}<p>{escape(_rest(frame, max_rows))}</p>{more}"
 
 
 def _rest(frame: pd.DataFrame, max_rows: int) -> str:
@@ -141,82 +203,39 @@ def _rest(frame: pd.DataFrame, max_rows: int) -> str:
     return f"{shown}; {plain(remark)}" if remark else shown
 
 
-def _cell_html(value: Any, *, shorten: bool) -> str:
-    full = word(value)
-    short = _short(full) if shorten else full
-    if short == full:
-        return escape(full)
-    return f'<span title="{escape(full)}" style="white-space:nowrap">{escape(short)}</span>'
+def _cell_html(text: str, full: str) -> str:
+    if text != full:
+        return f'<td><span title="{escape(full)}" style="white-space:nowrap">{escape(text)}</span></td>'
+    if len(text) > _LONGEST:
+        return f"<td style='max-width:{_LONGEST * _LETTER:.0f}px;overflow-wrap:anywhere'>{escape(text)}</td>"
+    return f"<td>{escape(text)}</td>"
 
 
-def to_text(frame: pd.DataFrame, max_rows: int, *, shorten: bool) -> str:
+def to_text(frame: pd.DataFrame, max_rows: int, *, shorten: bool, wide: bool = False) -> str:
     """The frame as text: names and values, or a table."""
-    frame = _shown(frame)
     if _is_upright(frame):
-        width = max((len(str(name)) for name in frame.columns), default=0)
+        found = upright(_shown(frame))
+        width = max((len(safe(name)) for name, _ in found), default=0)
         gap = "\n" + " " * (width + 2)
-        return "\n".join(
-            f"{safe(str(name)):<{width}}  {gap.join(_lines(frame[name].iloc[0]))}" for name in frame.columns
-        )
-    shown = frame.head(max_rows)
-    head = ["", *(safe(str(name)) for name in frame.columns)]
-    lines = [head]
-    for index, row in zip(shown.index, shown.itertuples(index=False, name=None), strict=True):
-        cells = [word(value) for value in row]
-        lines.append([safe(str(index)), *(_short(cell) if shorten else cell for cell in cells)])
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    fitting = _fitting(widths)
+        return "\n".join(f"{safe(name):<{width}}  {gap.join(lines)}" for name, lines in found)
+    drawn = _List(frame, max_rows, shorten=shorten, wide=wide)
+    if not wide:
+        drawn.keep(_fitting(drawn.widths(), get_terminal_size((160, 24)).columns, 2) - 1)
+    columns = [["", *drawn.index]]
+    for name, cells in zip(drawn.names, drawn.cells, strict=True):
+        columns.append([safe(name), *(text for text, _ in cells)])
+    widths = [max(map(len, each)) for each in columns]
     table = [
-        "  ".join(cell.ljust(size) for cell, size in zip(line[:fitting], widths, strict=False)).rstrip()
-        for line in lines
+        "  ".join(cell.ljust(size) for cell, size in zip(line, widths, strict=True)).rstrip()
+        for line in zip(*columns, strict=True)
     ]
-    hidden = f"; also {', '.join(head[fitting:])}" if fitting < len(head) else ""
-    return "\n".join([*table, f"[{_rest(frame, max_rows)}{hidden}]"])
+    hidden = "; ".join(each for each in (_rest(frame, max_rows), drawn.also()) if each)
+    return "\n".join([*table, f"[{hidden}]"])
 
 
-def _fitting(widths: list[int]) -> int:
-    """How many columns fit on a line of the terminal; at least the index and one more."""
-    room = get_terminal_size((160, 24)).columns
+def _fitting(widths: Sequence[float], room: float, between: float) -> int:
+    """How many columns fit into the room, the index among them; it and one more do always."""
     for count in range(2, len(widths) + 1):
-        if sum(widths[:count]) + 2 * (count - 1) > room:
+        if sum(widths[:count]) + between * (count - 1) > room:
             return max(count - 1, 2)
-    return len(widths)
-
-
-def word(value: Any) -> str:
-    """A value as people read it."""
-    if isinstance(value, (list, tuple)):
-        return _cut(", ".join(word(item) for item in islice(value, LONGEST_CELL)))
-    if isinstance(value, dict):
-        return _cut(", ".join(f"{safe(str(key))}: {word(item)}" for key, item in value.items()))
-    if isinstance(value, int) and not isinstance(value, bool):
-        return number_text(value)
-    if value is None or (not isinstance(value, str) and str(value) in _NOTHING):
-        return ""
-    if hasattr(value, "isoformat"):
-        return str(value.strftime("%Y-%m-%d %H:%M:%S %Z")).strip()
-    return _cut(safe(str(value)))
-
-
-def _lines(value: Any) -> list[str]:
-    """A value that has room: a list of ids has a line for each, up to a few."""
-    if not isinstance(value, list) or not any(map(_is_id, value)):
-        return [word(value)]
-    more = [f"… {len(value) - _ROOM} more"] if len(value) > _ROOM else []
-    return [*map(word, value[:_ROOM]), *more]
-
-
-def _is_id(value: Any) -> bool:
-    return isinstance(value, str) and len(value) in {_LONG_HASH, _LONG_ADDRESS}
-
-
-def _cut(text: str) -> str:
-    """A cell is for the eye; the data has the whole text."""
-    return text if len(text) <= LONGEST_CELL else text[:LONGEST_CELL] + "…"
-
-
-def _short(text: str) -> str:
-    """Ids by their ends, enough to tell them apart; the data has them whole."""
-    if text.startswith("0x") and len(text) in {_LONG_HASH, _LONG_ADDRESS} and text.isalnum():
-        return f"{text[:8]}…{text[-4:]}"
-    return text
+    return max(len(widths), 2)

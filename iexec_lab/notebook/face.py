@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from iexec_lab.client.market.follow import Stream
+    from iexec_lab.client.live.follow import Stream
     from iexec_lab.client.plan import Plan
     from iexec_lab.commands.context import Step
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from iexec_lab.client.market.follow import Stream
+    from iexec_lab.client.live.follow import Stream
 
 _INTERVAL: Final = 0.4
 """Seconds between two drawings: a busy market must not fill the saved notebook, or the browser."""
@@ -26,7 +26,7 @@ def follow(stream: Stream) -> None:
         while stream.goes_on:
             is_stale = stream.next_within(_WAIT) is not None or is_stale
             now = time.monotonic()
-            if is_stale and now - drawn >= _INTERVAL:
+            if (is_stale or stream.is_old) and now - drawn >= _INTERVAL:
                 handle.update(stream.frame)
                 drawn, is_stale = now, False
     handle.update(Followed(stream.changes, time.monotonic() - started))

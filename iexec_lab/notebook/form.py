@@ -36,7 +36,7 @@ _FIRST = (
     "--tag",
 )
 _IN_SIGHT = 8
-_LEFT_OUT = {"--raw", "--quiet", "--force", "--dry-run"}
+_LEFT_OUT = {"--raw", "--quiet", "--wide", "--force", "--dry-run"}
 
 
 class Form:

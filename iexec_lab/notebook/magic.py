@@ -37,7 +37,7 @@ from iexec_lab.commands.recent import Seen
 from iexec_lab.errors import IexecError, UsageError, ValidationError, in_notebook
 from iexec_lab.notebook import typed_secrets
 from iexec_lab.notebook.cells import split
-from iexec_lab.notebook.display import RawAnswer
+from iexec_lab.notebook.display import RawAnswer, show_wide
 from iexec_lab.notebook.face import NotebookFace
 from iexec_lab.notebook.history import forget_input
 from iexec_lab.notebook.manual import page
@@ -69,6 +69,7 @@ class IexecMagics(Magics):
     progress = Bool(True, help="Show the progress of long work.").tag(config=True)
     max_rows = Int(40, min=1, help="Rows of a frame that are drawn.").tag(config=True)
     shorten = Bool(True, help="Shorten addresses and hashes in lists.").tag(config=True)
+    wide = Bool(False, help="Show all columns of lists.").tag(config=True)
     traceback = Bool(False, help="Show whole tracebacks of iExec errors.").tag(config=True)
 
     def __init__(self, shell: InteractiveShell, **kwargs: Any) -> None:
@@ -184,7 +185,7 @@ class IexecMagics(Magics):
         value = outcome.value
         if outcome.said and not isinstance(value, int):  # a count, or yes or no, says it itself
             self.face.remark(_here(outcome.said))
-        return as_value(value)
+        return as_value(show_wide(value) if args.wide else value)
 
 
 def _raw(outcome: Any) -> RawAnswer:

@@ -18,6 +18,7 @@ from iexec_lab.protocol import to_address, to_bytes32, to_tag, to_uint256
 from iexec_lab.protocol.javascript import to_text
 from iexec_lab.services.auth import MARKET, ask_challenge, log_in
 from iexec_lab.services.http import TIMEOUT, Http
+from iexec_lab.services.market_columns import Gathered, OrderColumns
 from iexec_lab.services.market_filter import deal_filter, deal_rank, order_filter, order_rank
 from iexec_lab.services.market_rows import DealRow, OrderRow, deal_row, order_row
 from iexec_lab.services.pages import MAX_LIST, Allowance, further
@@ -49,7 +50,7 @@ class OrderPage:
     """
 
     count: int
-    orders: list[OrderRow]
+    orders: Sequence[OrderRow]
     has_more: bool
     left_out: int = 0
 
@@ -62,7 +63,7 @@ class DealPage:
     """
 
     count: int
-    deals: list[DealRow]
+    deals: Sequence[DealRow]
     has_more: bool
     left_out: int = 0
 
@@ -76,6 +77,7 @@ class _List:
     identity: str
     query: Mapping[str, str | int]
     read: Callable[[int, Any], Any]
+    kind: str = ""
 
 
 class Followed(NamedTuple):
@@ -91,10 +93,15 @@ class Followed(NamedTuple):
 
 
 class _Page(NamedTuple):
-    """The market's answer for a list; ``total`` is how many entries it says there are."""
+    """The market's answer for a list.
+
+    ``total`` is how many entries it says there are, ``told`` how many of them it sent; ``rows`` are those
+    that could be read.
+    """
 
     total: int
-    items: list[Any]
+    rows: Sequence[Any]
+    told: int
     has_more: bool
 
 
@@ -228,7 +235,7 @@ class Market:
         """All open orders, or the best ``limit``; pages are fetched side by side.
 
         Raises:
-            MarketError: It took longer than the time-out, or the answers have more than 128 MB.
+            MarketError: It took longer than the time-out, or the answers have more than 1 GB.
         """
         return OrderPage(*self._all(_orderbook(kind, filters), limit))
 
@@ -325,22 +332,27 @@ class Market:
         if page_size < SMALLEST_PAGE:
             raise ValidationError(f"pageSize must be greater than or equal to {SMALLEST_PAGE}")
         paging = {"pageIndex": to_uint256(page), "pageSize": page_size, "chainId": self.chain_id}
-        answer = self._http.get_json(wanted.path, {**wanted.query, **paging}, allowance=allowance)
-        known = answer if isinstance(answer, dict) and answer.get("ok") else {}
+        known, length = self._http.get_list(wanted.path, {**wanted.query, **paging}, allowance)
+        known = known if isinstance(known, dict) and known.get("ok") else {}
         count, items = known.get("count", -1), known.get(wanted.key, "")
         if not _is_page(count, items):
             what = "orderbook" if wanted.key == "orders" else wanted.key
             raise self._http.api_error(f"An error occurred while getting {what}")
-        return _Page(int(count), items, bool(known.get("nextPage")))
+        rows = self._rows(wanted, items)
+        if allowance is not None and isinstance(rows, list):
+            allowance.hold(length)
+        return _Page(int(count), rows, len(items), bool(known.get("nextPage")))
 
-    def _one(self, wanted: _List, page: int, page_size: int) -> tuple[int, list[Any], bool, int]:
+    def _one(self, wanted: _List, page: int, page_size: int) -> tuple[int, Sequence[Any], bool, int]:
         """A single page, as the fields of ``OrderPage`` and ``DealPage``."""
         found = self._page(wanted, page, page_size)
-        rows = self._rows(wanted, found.items)
-        return found.total, rows, found.has_more, len(found.items) - len(rows)
+        return found.total, found.rows, found.has_more, found.told - len(found.rows)
 
-    def _rows(self, wanted: _List, items: Sequence[Any]) -> list[Any]:
+    def _rows(self, wanted: _List, items: Sequence[Any]) -> Sequence[Any]:
         """The items that are rows of the list; the caller counts the others."""
+        columns = OrderColumns.of(wanted.kind, self.chain_id, items) if wanted.kind and items else None
+        if columns is not None:
+            return columns
         rows = []
         for item in items:
             try:
@@ -349,7 +361,7 @@ class Market:
                 continue
         return rows
 
-    def _all(self, wanted: _List, limit: int | None) -> tuple[int, list[Any], bool, int]:
+    def _all(self, wanted: _List, limit: int | None) -> tuple[int, Sequence[Any], bool, int]:
         """Read pages while they bring rows: ``count`` says where to stop, never how much to expect."""
         if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
             raise ValidationError(f"{to_text(limit)} is not a valid limit", hint="Give a whole number.")
@@ -361,18 +373,18 @@ class Market:
 
         first = read(0)
         enough = first.total if limit is None else min(limit, first.total)
-        found: dict[str, Any] = {}
+        found = Gathered(wanted.kind, wanted.identity)
         left_out, is_end = 0, False
         with closing(further(read, -(-enough // size) - 1)) as more:
             for page in chain([first], more):
-                before, rows = len(found), self._rows(wanted, page.items)
-                # The list may move while its pages are read, so that an entry is on two of them.
-                found.update((row[wanted.identity].lower(), row) for row in rows)
-                left_out += len(page.items) - len(rows)
-                is_end = len(page.items) < size or len(found) == before
+                before = len(found)
+                found.add(page.rows)
+                left_out += page.told - len(page.rows)
+                is_end = page.told < size or len(found) == before
                 if is_end or (limit is not None and len(found) >= limit):
                     break
-        rows, known = list(found.values())[:limit], len(found) + left_out
+        known = len(found) + left_out
+        rows = found.rows(limit)
         count = known if is_end else max(first.total, known)
         return count, rows, len(rows) + left_out < count, left_out
 
@@ -395,7 +407,7 @@ def _orderbook(kind: str, filters: Mapping[str, Any]) -> _List:
         if query.get(name) == 0:  # means nothing; the market refuses a 0 there
             del query[name]
     flags: dict[str, str | int] = {_FILTERS[name][0]: False for name in known if _FILTERS[name][1] is _flag}
-    return _List(f"/{kind}s", "orders", "orderHash", flags | query, partial(order_row, kind))
+    return _List(f"/{kind}s", "orders", "orderHash", flags | query, partial(order_row, kind), kind)
 
 
 def _deals(filters: Mapping[str, Any]) -> _List:

@@ -201,6 +201,21 @@ def _order_fields(kind: str) -> Mapping[str, Check]:
     return {**fields, "salt": _is_word, "sign": _is_bytes}
 
 
+def usual_fields(kind: str) -> dict[str, str]:
+    """The fields of an order as markets write them: name -> one of the forms of ``market_columns.py``."""
+    words: dict[Check, str] = {
+        _is_address: "address",
+        _is_word: "word",
+        _is_bytes: "sign",
+        _is_params: "params",
+    }
+    fields = {name: words.get(fits, "number") for name, fits in _order_fields(kind).items()}
+    return {**fields, "tag": "tag"}
+
+
+is_params = _is_params
+
+
 @cache
 def _usual(kind: str) -> Callable[[Any, int], bool]:
     """A test whether a row is exactly as markets write them, with one match for all values.

@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 
     from iexec_lab.errors import ServiceError
 
-TOGETHER: Final = 8
+TOGETHER: Final = 16
 """Pages fetched side by side."""
-MAX_LIST: Final = 128 << 20
-"""Bytes of all pages of one list: about 100,000 orders or deals."""
+MAX_LIST: Final = 1 << 30
+"""Bytes of all pages of one list: more than a million orders."""
+MAX_ROWS: Final = 128 << 20
+"""Bytes of those pages whose rows are held as they came, which takes several times their size."""
 
 P = TypeVar("P")
 
@@ -30,13 +32,16 @@ class Allowance:
         error: Class of the errors.
         seconds: Time for the whole call.
         size: Bytes of all answers.
+        rows: Bytes of the answers whose rows are held as they came.
     """
 
     error: type[ServiceError]
     seconds: float
     size: int = MAX_LIST
     deadline: float = field(init=False)
+    rows: int = MAX_ROWS
     _taken: int = field(init=False, default=0)
+    _held: int = field(init=False, default=0)
     _lock: Any = field(init=False, default_factory=Lock, repr=False)
 
     def __post_init__(self) -> None:
@@ -54,6 +59,17 @@ class Allowance:
             raise self._spent(f"has more than {self.size >> 20} MB")
         if time.monotonic() > self.deadline:
             raise self._spent(f"was not read within {self.seconds:g} seconds")
+
+    def hold(self, size: int) -> None:
+        """Count the bytes of an answer that is held as it came.
+
+        Raises:
+            ServiceError: There are too many.
+        """
+        with self._lock:
+            self._held += size
+        if self._held > self.rows:
+            raise self._spent(f"has more than {self.rows >> 20} MB")
 
     def _spent(self, why: str) -> ServiceError:
         hint = "Ask for less: limit=..., or page by page; or wait longer: connect(..., timeout=...)."

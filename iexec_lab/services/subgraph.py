@@ -16,6 +16,8 @@ from iexec_lab.services.http import TIMEOUT, Http
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from iexec_lab.services.http import Answer
+
 PAGE: Final = 1000
 """Rows of a subgraph's largest page."""
 
@@ -78,10 +80,33 @@ class Subgraph:
             SubgraphError: it could not be reached, or says that the query is wrong.
             ApiError: the answer is not JSON.
         """
+        return self.data(self.ask(text, variables, operation=operation))
+
+    def ask(
+        self, text: str, variables: Mapping[str, Any] | None = None, *, operation: str | None = None
+    ) -> Answer:
+        """The answer as it came, for those who read large pages in their own way; see ``data``.
+
+        Raises:
+            SubgraphError: It could not be reached.
+        """
         body: dict[str, Any] = {"query": text.strip(), "variables": dict(variables or {})}
         if operation:
             body["operationName"] = operation
-        answer = self._http.send_json("POST", self._path, self._key, body, safe=True)
+        headers = {"Accept": "application/json"}
+        answer = self._http.call("POST", self._path, self._key, body=body, headers=headers, safe=True)
+        if not answer.ok:
+            self._http.read_json(answer)  # raises what it says
+        return answer
+
+    def data(self, said: Answer) -> dict[str, Any]:
+        """The ``data`` of an answer.
+
+        Raises:
+            SubgraphError: It says that the query is wrong, or is none.
+            ApiError: It is not JSON.
+        """
+        answer = self._http.read_json(said)
         data = answer.get("data") if isinstance(answer, dict) else None
         errors = answer.get("errors") if isinstance(answer, dict) else None
         if isinstance(errors, list) and errors:

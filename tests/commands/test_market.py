@@ -318,3 +318,21 @@ def test_a_terminal_keeps_no_wallet_for_the_next_line(iexec):
 def test_connect_tells_of_a_wallet_that_is_not_there(iexec):
     for option in ("--wallet-file missing.json", "--wallet-address 0x" + 40 * "1"):
         assert "Wallet file not found" in iexec.fails(f"connect {option}")
+
+
+def test_what_is_computed_from_the_book(iexec):
+    depth = iexec("orderbook depth workerpool --category 0")
+    assert depth["levels"][0]["price"] == "100000000"
+    assert iexec("orderbook simulate 3 --category 0")["fills"][0]["cost"] == "300000000"
+    assert iexec("orderbook best")["orders"][0]["side"] == "ask"
+    assert {row["category"] for row in iexec("orderbook spread")["categories"]} >= {0, 1}
+    out, _ = iexec.text("orderbook depth --category 0")
+    assert "0.1 RLC" in out
+    out, err = iexec.text("orderbook workerpool --category 99")
+    assert "There is no category 99." in err
+
+
+def test_all_combinations_of_an_app(iexec, app):
+    found = iexec("orderbook match --limit 1 --category 0")
+    assert found["combinations"][0]["fits"] is True
+    assert found["combinations"][0]["app"] == app

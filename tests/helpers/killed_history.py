@@ -14,9 +14,14 @@ import signal
 import sys
 from pathlib import Path
 
+import pyarrow.compute
+import pyarrow.parquet  # noqa: F401 - what a run needs, imported once
+
+import iexec_lab.services.transport  # noqa: F401
 from iexec_lab.history import from_subgraph
 from iexec_lab.history.disk import spool, store, streams
 from iexec_lab.history.from_subgraph import SubgraphSource
+from iexec_lab.history.graph_values import eip55
 
 ABOUT = {"chain_id": 1, "hub": "0x"}
 
@@ -66,6 +71,7 @@ def die_within(changes, half):
 
 def main(url, folder, table, seed, kills):
     small_pages()
+    eip55("0x" + "ab" * 20)
     draw, killed = random.Random(int(seed)), 0
     while killed < int(kills):
         child = os.fork()

@@ -103,7 +103,7 @@ def test_the_next_call_reads_what_is_new_and_what_had_not_ended(tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="kills with a signal")
 def test_kills_leave_nothing_missing_and_nothing_twice(tmp_path, seed):
     table = ["deals", "tasks"][seed % 2]
-    with GraphStub(Past(deals=70, step=36_000)) as stub:
+    with GraphStub(Past(deals=45, step=36_000)) as stub:
         done = subprocess.run(
             [sys.executable, "-m", "helpers.killed_history", stub.url, tmp_path, table, str(seed), "10"],
             cwd=ROOT / "tests",

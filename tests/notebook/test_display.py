@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from iexec_lab.frames import build
-from iexec_lab.notebook import display
+from iexec_lab import frames
+from iexec_lab.frames import SCHEMAS, build, from_columns
+from iexec_lab.notebook import display, words
 from iexec_lab.notebook.display import RawAnswer
 
 HASH = "0x" + "ab" * 32
@@ -19,6 +21,7 @@ ADDRESS = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 class Settings:
     max_rows = 3
     shorten = True
+    wide = False
 
 
 @pytest.fixture
@@ -30,71 +33,170 @@ def formats(monkeypatch):
     remove()
 
 
-def deals(count):
-    return pd.DataFrame({"deal_id": [HASH] * count, "price_nrlc": [10**20] * count, "app": [ADDRESS] * count})
+DEAL = {
+    "deal_id": HASH,
+    "started_at": 1_790_000_000,
+    "app": ADDRESS,
+    "workerpool": ADDRESS,
+    "workerpool_price_nrlc": 10**20 + 1,
+    "tasks": 2**53 - 1,
+    "requester": ADDRESS,
+    "dataset_price_nrlc": 5 * 10**8,
+    "final_deadline": 1_790_090_000,
+    "tag_hex": "0x" + "0" * 63 + "3",
+}
+SHORT_HASH, SHORT = "0xababab…abab", "0x709979…79C8"
 
 
-def ours(frame, **attrs):
-    frame.attrs = {"kind": "deal", "fetched_at": "now", **attrs}
-    return frame
+def deals(count, **attrs):
+    about = {"fetched_at": "2026-09-21T17:26:40+00:00", **attrs}  # three hours after the start
+    return from_columns("deal", {name: [value] * count for name, value in DEAL.items()}, **about)
 
 
-def test_lists_are_tables_with_short_ids(formats):
-    shown = formats(ours(deals(2)))
-    assert shown["text/plain"].splitlines() == [
-        "   deal_id        price_nrlc             app",
-        "0  0xababab…abab  100000000000000000000  0x709979…79C8",
-        "1  0xababab…abab  100000000000000000000  0x709979…79C8",
-        "[2 rows]",
+def test_lists_show_what_people_read_and_name_the_rest(formats):
+    shown = formats(deals(2))
+    first, second, third, below = shown["text/plain"].splitlines()
+    assert first.split() == SHOWN["deal"]
+    assert second.split() == [
+        *("0", SHORT_HASH, "3h", "ago", SHORT, SHORT, "100000000000.000000001", "9007199254740991", SHORT)
     ]
-    assert f'<span title="{HASH}" style="white-space:nowrap">0xababab…abab</span>' in shown["text/html"]
-    assert "100000000000000000000" in shown["text/html"]
+    assert third[1:] == second[1:]
+    assert below.startswith("[2 rows; also: dataset, app_price_rlc, app_price_nrlc, ")
+    assert f'<span title="{HASH}" style="white-space:nowrap">{SHORT_HASH}</span>' in shown["text/html"]
+    assert 'title="2026-09-21 14:13:20 UTC"' in shown["text/html"]
+    assert 'title="100000000000000000001 nRLC"' in shown["text/html"]
+    assert "<small>also: dataset, " in shown["text/html"]
+
+
+SHOWN = {kind: list(names) for kind, names in frames.shown.SHOWN.items()}
+
+
+@pytest.mark.parametrize("kind", sorted(set(SHOWN) & set(SCHEMAS)))
+def test_what_is_shown_are_columns(kind):
+    assert set(SHOWN[kind]) <= set(frames.columns_of(kind))
+    assert 3 <= len(SHOWN[kind]) <= 7
+
+
+@pytest.mark.parametrize("set_by", ["attrs", "settings"])
+def test_wide_lists_show_all_columns(formats, monkeypatch, set_by):
+    frame = deals(2)
+    if set_by == "attrs":
+        assert display.show_wide(frame) is frame
+    else:
+        monkeypatch.setattr(Settings, "wide", True)
+    shown = formats(frame)
+    assert shown["text/plain"].splitlines()[0].split() == list(frame.columns)
+    assert all(f"<th>{name}</th>" in shown["text/html"] for name in frame)
+    assert "also" not in "".join(shown.values())
 
 
 def test_one_thing_is_drawn_upright_and_in_full(formats):
-    shown = formats(ours(deals(1), single=True))
-    assert shown["text/plain"].splitlines() == [
-        f"deal_id     {HASH}",
-        "price_nrlc  100000000000000000000",
-        f"app         {ADDRESS}",
-    ]
+    shown = formats(deals(1, single=True))
+    lines = dict(line.split(None, 1) for line in shown["text/plain"].splitlines() if " " in line.strip())
+    assert lines["deal_id"].strip() == HASH
+    assert lines["workerpool_price"].strip() == "100000000000.000000001 RLC"
+    assert lines["dataset_price"].strip() == "0.5 RLC"
+    assert lines["tag"].strip() == "tee,scone"
+    assert lines["started_at"].strip() == "2026-09-21 14:13:20 UTC"
+    assert not any(name.endswith(("_rlc", "_nrlc")) for name in lines)
     assert "<thead>" not in shown["text/html"]
     assert HASH in shown["text/html"]
+    assert "0.5 RLC" in shown["text/html"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        *((0, "0s ago"), (59, "59s ago"), (60, "1m ago"), (7199, "1h ago"), (86_400, "1d ago")),
+        *(
+            (30 * 86_400 - 1, "29d ago"),
+            (30 * 86_400, "2026-09-21"),
+            (-90, "in 1m"),
+            (-30 * 86_400, "2026-09-21"),
+        ),
+    ],
+)
+def test_ages(seconds, text):
+    moment = pd.Timestamp(1_790_000_000, unit="s", tz="UTC")
+    assert words.age(moment, moment.to_pydatetime() + timedelta(seconds=seconds)) == text
+    assert words.age(moment, None) == "2026-09-21 14:13:20 UTC"
+    assert words.age(pd.NaT, moment) == ""
 
 
 def test_long_lists_say_how_long(formats):
-    shown = formats(ours(deals(5)))
-    assert shown["text/plain"].endswith("[first 3 of 5 rows]")
+    shown = formats(deals(5))
+    assert "[first 3 of 5 rows; also: " in shown["text/plain"]
     assert shown["text/html"].count("<tr>") == 4
     assert "first 3 of 5 rows" in shown["text/html"]
 
 
 def test_what_was_left_out_is_told(formats):
-    shown = formats(ours(deals(1), left_out=3))
+    shown = formats(deals(1, left_out=3))
     words = "1 row, 3 left out: not what was asked for"
     assert words in shown["text/plain"]
     assert words in shown["text/html"]
 
 
 def test_a_remark_stands_below(formats):
-    shown = formats(ours(deals(1), remark="1.0 RLC is <claimable>"))
+    shown = formats(deals(1, remark="1.0 RLC is <claimable>"))
     assert "1 row; 1.0 RLC is <claimable>" in shown["text/plain"]
     assert "1 row; 1.0 RLC is &lt;claimable&gt;" in shown["text/html"]
 
 
 def test_columns_that_do_not_fit_are_named(formats, monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
-    assert formats(ours(deals(1)))["text/plain"].splitlines() == [
-        "   deal_id        price_nrlc",
-        "0  0xababab…abab  100000000000000000000",
-        "[1 row; also app]",
-    ]
+    first, _, below = formats(deals(1))["text/plain"].splitlines()
+    assert first.split() == ["deal_id", "started_at"]
+    assert below.startswith("[1 row; also: app, ")
 
 
 def test_empty_frames(formats):
     shown = formats(build("deal", []))
     assert "[0 rows" in shown["text/plain"]
     assert "deal_id" in shown["text/html"]
+    assert formats(from_columns("deal", {}).head(0))["text/html"] == shown["text/html"]
+
+
+DERIVED = {
+    "turned": lambda frame: frame.T,
+    "described": lambda frame: frame.describe(),
+    "grouped": lambda frame: frame.groupby("app").sum(numeric_only=True),
+    "chosen": lambda frame: frame[["deal_id", "tasks"]],
+    "named": lambda frame: frame.set_index("deal_id"),
+    "more": lambda frame: frame.assign(cost=1),
+    "another order": lambda frame: frame[sorted(frame)],
+    "merged": lambda frame: frame.merge(frame[["deal_id", "tasks"]], on="deal_id"),
+}
+SAME = {
+    "first": lambda frame: frame.head(2),
+    "filtered": lambda frame: frame[frame["tasks"] > 0],
+    "sorted": lambda frame: frame.sort_values("workerpool_price_rlc", ascending=False),
+    "smallest": lambda frame: frame.nsmallest(2, "tasks"),
+    "copied": lambda frame: frame.copy(),
+    "counted anew": lambda frame: frame.iloc[1:].reset_index(drop=True),
+    "twice": lambda frame: pd.concat([frame, frame], ignore_index=True),
+}
+
+
+@pytest.mark.parametrize("derive", DERIVED.values(), ids=list(DERIVED))
+def test_pandas_draws_what_was_made_of_ours(formats, derive):
+    frame = derive(deals(3))
+    shown = formats(frame)
+    assert shown["text/html"] == frame._repr_html_()
+    assert shown["text/plain"] == repr(frame)
+
+
+@pytest.mark.parametrize("change", SAME.values(), ids=list(SAME))
+def test_rows_of_ours_stay_ours(formats, change):
+    assert "; also: " in formats(change(deals(3)))["text/plain"]
+
+
+def test_text_of_strangers_does_not_steer_what_pandas_draws(formats):
+    evil = "\x1b[2J\u202e<script>"
+    frame = from_columns("app", {"name": [evil]})[["name"]]
+    for text in formats(frame).values():
+        assert all(line.isprintable() for line in text.split("\n"))
+        assert "<script>" not in formats(frame)["text/html"]
 
 
 def test_a_private_key_is_not_drawn(formats):
@@ -103,6 +205,8 @@ def test_a_private_key_is_not_drawn(formats):
     assert HASH not in "".join(shown.values())
     assert "a notebook would keep it" in shown["text/plain"]
     assert frame.private_key[0] == HASH
+    for derived in (frame[["private_key"]], frame.T, frame.head(1), pd.concat([frame, frame])):
+        assert HASH not in "".join(formats(derived).values())
 
 
 def test_a_private_key_is_not_drawn_in_a_raw_answer_either(formats):
@@ -116,34 +220,28 @@ def test_a_private_key_is_not_drawn_in_a_raw_answer_either(formats):
 def test_text_of_the_network_is_escaped(formats):
     evil = "<script>alert(1)</script>\x1b[2J"
     for attrs in ({}, {"single": True}):
-        shown = formats(ours(pd.DataFrame({"name": [evil], evil: ["x"]}), **attrs))
+        shown = formats(from_columns("app", {"name": [evil], "address": [ADDRESS]}, **attrs))
         assert "<script>" not in shown["text/html"]
         assert "\x1b" not in shown["text/plain"] + shown["text/html"]
 
 
 def test_colours_are_those_of_the_theme(formats):
-    shown = formats(ours(deals(2)))
+    shown = formats(deals(2))
     assert "color" not in shown["text/html"]
 
 
 def test_other_frames_are_not_touched(formats):
-    frame = deals(2)
+    frame = pd.DataFrame({"deal_id": [HASH], "private_key": ["theirs"]})
     shown = formats(frame)
     assert shown["text/plain"] == repr(frame)
     assert shown["text/html"] == frame._repr_html_()
-
-
-def test_frames_cut_from_ours_and_copies_still_work(formats):
-    frame = ours(deals(2), single=True)
-    assert "[2 rows]" in formats(frame)["text/plain"]
-    assert formats(frame.head(1))["text/plain"].startswith("deal_id  ")
 
 
 def test_removing_restores_the_drawing_that_was_there():
     shell = InteractiveShell()
     html = shell.display_formatter.formatters["text/html"]
     html.for_type(pd.DataFrame, lambda frame: "<p>theirs</p>")
-    frame = ours(deals(1))
+    frame = deals(1)
     remove = display.install(shell, Settings)
     remove()
     assert shell.display_formatter.format(frame)[0]["text/html"] == "<p>theirs</p>"
@@ -170,19 +268,27 @@ def test_removing_restores_the_drawing_that_was_there():
     ],
 )
 def test_words(value, text):
-    assert display.word(value) == text
+    assert words.word(value) == text
 
 
 HOSTILE = "\x1b[2J\u202e<script>" + "A" * 200_000
 
 
 @pytest.mark.parametrize("single", [True, False])
-def test_no_cell_steers_the_page_or_floods_it(formats, single):
-    frame = pd.DataFrame(
-        {"text": [HOSTILE], "list": [[HOSTILE, 1]], "object": [{HOSTILE: HOSTILE}], "n": [10**5000]},
-        dtype="object",
+@pytest.mark.parametrize("wide", [True, False])
+def test_no_cell_steers_the_page_or_floods_it(formats, monkeypatch, single, wide):
+    monkeypatch.setattr(Settings, "wide", wide)
+    frame = from_columns(
+        "voucher",
+        {
+            "sponsored_apps": [[HOSTILE, 1]],
+            "sponsored_datasets": [{HOSTILE: HOSTILE}],
+            "sponsored_workerpools": [HOSTILE],
+            "authorized_accounts": [[10**5000]],
+        },
+        single=single,
     )
-    shown = formats(ours(frame, single=single))
+    shown = formats(frame)
     for text in shown.values():
         text.encode()
         assert all(line.isprintable() for line in text.split("\n"))

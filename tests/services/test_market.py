@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from iexec_lab.errors import ApiError, IexecError, MarketError, ValidationError
 from iexec_lab.frames import build
 from iexec_lab.services.market import Market
+from iexec_lab.services.pages import TOGETHER
 
 APP = "0x1111111111111111111111111111111111111111"
 HASH = "0x" + "ab" * 32
@@ -315,7 +316,7 @@ def test_pages_are_read_while_they_bring_rows(rows, pages):
         page = Market(market.url, CHAIN_ID).orderbook_all("apporder", app="any")
         assert page.orders == rows(None)
         assert (page.count, page.has_more) == (len(page.orders), False)
-        assert pages <= len(market.asked) <= pages + 8
+        assert pages <= len(market.asked) <= pages + TOGETHER
 
 
 @pytest.mark.parametrize("count", [-1, True, 1.0, 10**400, "3", None])

@@ -383,7 +383,7 @@ def _row(session: Session, found: Found, used: int, *, is_good: bool, is_closed:
         **{
             f"{name}restrict": order.get(name if kind == "request" else f"{name}restrict")
             for name in (*_ASSETS, "requester")
-            if name != kind and not (kind == "request" and name in {"app", "dataset"})
+            if name != kind and (kind != "request" or name == "workerpool")
         },
     }
     return {name: value for name, value in row.items() if value is not None}

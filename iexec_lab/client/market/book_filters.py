@@ -96,6 +96,52 @@ class RequesterFilters(BookFilters, total=False):
     workerpool_strict: Annotated[bool, _strict("workerpool")]
 
 
+class LevelFilters(TypedDict, total=False):
+    """What is computed from a list takes the filters that it has; an address of its own kind names it."""
+
+    category: Annotated[int | None, Opt("category", "category of the tasks", shows="id")]
+    tag: Annotated[Any, Opt("tag", "orders with exactly this tag", _TAG_FORMS)]
+    require_tag: Annotated[Any, Opt("tag", "orders with at least this tag")]
+    max_tag: Annotated[Any, Opt("tag", "orders with at most this tag")]
+    min_volume: Annotated[int | None, Opt("integer", "orders for at least this many executions")]
+    min_trust: Annotated[int | None, Opt("integer", "pools that promise at least this trust")]
+    max_trust: Annotated[int | None, Opt("integer", "requests that ask for at most this trust")]
+    app: Annotated[str | None, Opt("app", "orders of this app, or that it may use", shows="address")]
+    dataset: Annotated[
+        str | None, Opt("dataset", "orders of this dataset, or that it may use", shows="address")
+    ]
+    workerpool: Annotated[
+        str | None, Opt("workerpool", "orders of this workerpool, or that it may use", shows="address")
+    ]
+    requester: Annotated[
+        str | None, Opt("user", "orders of this requester, or that they may use", shows="address")
+    ]
+
+
+class BestFilters(LevelFilters, total=False):
+    """What ``best`` takes."""
+
+    by: Annotated[
+        Any,
+        Opt(
+            "text",
+            "tell orders apart by these: category,tag for computing, else asset",
+            "of ``category``, ``tag`` and ``asset``; text with commas or a list",
+            shows="names",
+        ),
+    ]
+
+
+class SpreadFilters(TypedDict, total=False):
+    """What ``spread`` takes."""
+
+    category: Annotated[int | None, Opt("category", "only this category", shows="id")]
+    tag: Annotated[Any, Opt("tag", "orders with exactly this tag", _TAG_FORMS)]
+    require_tag: Annotated[Any, Opt("tag", "orders with at least this tag")]
+    max_tag: Annotated[Any, Opt("tag", "orders with at most this tag")]
+    min_volume: Annotated[int | None, Opt("integer", "orders for at least this many executions")]
+
+
 FILTERS: dict[str, type] = {
     "app": AppFilters,
     "dataset": DatasetFilters,

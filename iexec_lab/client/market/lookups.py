@@ -17,10 +17,10 @@ from iexec_lab.plain_text import plain
 from iexec_lab.protocol import NULL_ADDRESS, Deal, Task, to_address
 from iexec_lab.protocol.states import TASK_STATUSES, Account
 from iexec_lab.services.market import SMALLEST_PAGE
-from iexec_lab.units import format_rlc
+from iexec_lab.units import format_ether, format_rlc
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from iexec_lab.client.session import Session
 
@@ -204,8 +204,7 @@ def _task(session: Session, task_id: str, task: Task) -> Row:
 def _transaction(about: Mapping[str, Any]) -> list[Row]:
     """The transaction, then its events, each with what it leads to."""
     tx_hash, moment = about["transactionHash"], about.get("timestamp")
-    status = about.get("status", "pending")
-    name = f"{about.get('function', 'transfer')}, {status}"
+    name = ", ".join(_of_transaction(about))
     details = {key: value for key, value in about.items() if key != "events"}
     sender = about.get("from")
     line = f"account history {sender}" if sender else "jobs"
@@ -223,6 +222,16 @@ def _transaction(about: Mapping[str, Any]) -> list[Row]:
         )
         rows.append({**row, "logIndex": event["logIndex"]})
     return rows
+
+
+def _of_transaction(about: Mapping[str, Any]) -> Iterator[str]:
+    """What a transaction did and cost, in a few words each."""
+    yield str(about.get("function", "transfer"))
+    yield str(about.get("status", "pending"))
+    if "gasUsed" in about:
+        yield f"{about['gasUsed']} gas"
+    if "fee" in about:
+        yield f"fee {format_ether(int(about['fee']))} ether"
 
 
 def _leads(event: Mapping[str, Any], tx_hash: str) -> tuple[str, str]:

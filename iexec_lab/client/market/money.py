@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 MONEY: Final = ("Transfer", "Lock", "Unlock", "Reward", "Seize")
 """The events of the hub that move RLC."""
+_SIDES: Final = (("Transfer", "from"), ("Transfer", "to"), *((name, "account") for name in MONEY[1:]))
+"""The events of an account in a subgraph: their names, and the field that names the account."""
 _IN_PAIRS: Final = {"Lock": -1, "Unlock": 1, "Reward": 1}
 """Events that follow a transfer -> its direction, as the account sees it."""
 _LOCKED: Final = {"Lock": 1, "Unlock": -1, "Seize": -1}
@@ -94,51 +96,60 @@ def read_events(session: Session, who: str, last_block: int, source: Source) -> 
     What a subgraph has not seen yet is read from the node's logs.
     """
     head = min(source.head().number, last_block)
-    found, left_out = _collected(_pages(source, who, Span(end_block=head + 1)), who)
+    found, left_out = _collected(_pages(session, source, who, Span(end_block=head + 1)), who)
     if head < last_block and source.name != "logs":
         logs = open_source(session.network, session.rpc, timeout=session.timeout, source="logs")
-        rest, more = _collected(_pages(logs, who, Span(first_block=head + 1, end_block=last_block + 1)), who)
+        span = Span(first_block=head + 1, end_block=last_block + 1)
+        rest, more = _collected(_pages(session, logs, who, span), who)
         found, left_out = found | rest, left_out + more
     return Read([found[place] for place in sorted(found) if place[0] <= last_block], left_out)
 
 
-def _pages(source: Source, who: str, span: Span) -> Iterator[Page]:
+def _pages(session: Session, source: Source, who: str, span: Span) -> list[Page]:
     """The events of an account; nothing about others is asked for where that can be helped."""
     from iexec_lab.history.from_logs import LogSource
     from iexec_lab.history.from_subgraph import SubgraphSource
 
     if isinstance(source, SubgraphSource):
-        return _from_subgraph(source, who)
-    assert isinstance(source, LogSource)
-    return _from_logs(source, who, span)
+        found = session.each(lambda side: _from_subgraph(source, who, *side), _SIDES)
+    else:
+        assert isinstance(source, LogSource)
+        first, last = source.blocks(span)
+        found = session.each(lambda topics: _from_logs(source, who, topics, first, last), _topics(who))
+    return [page for pages in found for page in pages]
 
 
-def _from_subgraph(source: SubgraphSource, who: str) -> Iterator[Page]:
+def _from_subgraph(source: SubgraphSource, who: str, name: str, side: str) -> list[Page]:
+    """The events of one kind with the account on one side."""
     from iexec_lab.history.graph_rows import EVENTS as LISTS
     from iexec_lab.history.graph_rows import read_page
 
-    sides = [("Transfer", "from"), ("Transfer", "to"), *((name, "account") for name in MONEY[1:])]
-    for name, side in sides:
-        for rows in source.raw_pages(LISTS[name], Span(), {side: who.lower()}):
-            yield read_page("events", LISTS[name], rows)
+    pages = source.raw_pages(LISTS[name], Span(), {side: who.lower()})
+    return [read_page("events", LISTS[name], rows) for rows in pages]
 
 
-def _from_logs(source: LogSource, who: str, span: Span) -> Iterator[Page]:
+def _topics(who: str) -> list[list[Any]]:
     """Transfers are found by their sides; the other events have no index: whose they are is in their data."""
-    from iexec_lab.ethereum.logs import read_many_logs
-    from iexec_lab.history.logs import rows as log_rows
-
-    first, last = source.blocks(span)
-    account = f"0x{who[2:].lower():0>64}"
     transfer, others = EVENTS.Transfer.topic, [getattr(EVENTS, name).topic for name in MONEY[1:]]
-    queries: list[list[Any]] = [[transfer, account], [transfer, None, account], [others]]
-    for topics in queries:
-        for logs in read_many_logs(source.rpc, source.hub.address, topics, from_block=first, to_block=last):
-            mine = [
-                log for log in logs if log["topics"][0] == transfer or log["data"][:66].lower() == account
-            ]
-            source.times.learn(mine)
-            yield log_rows.to_page("events", mine, lambda log: log_rows.event(log, source.times))
+    return [[transfer, _padded(who)], [transfer, None, _padded(who)], [others]]
+
+
+def _padded(who: str) -> str:
+    """An address as a word of 32 bytes."""
+    return f"0x{who[2:].lower():0>64}"
+
+
+def _from_logs(source: LogSource, who: str, topics: list[Any], first: int, last: int) -> list[Page]:
+    """The events of an account among logs with these topics."""
+    from iexec_lab.ethereum.logs import read_many_logs
+    from iexec_lab.history.logs import rows
+
+    pages, transfer, account = [], EVENTS.Transfer.topic, _padded(who)
+    for logs in read_many_logs(source.rpc, source.hub.address, topics, from_block=first, to_block=last):
+        mine = [log for log in logs if log["topics"][0] == transfer or log["data"][:66].lower() == account]
+        source.times.learn(mine)
+        pages.append(rows.to_page("events", mine, lambda log: rows.event(log, source.times)))
+    return pages
 
 
 def _collected(pages: Iterable[Page], who: str) -> tuple[dict[tuple[int, int], Event], int]:

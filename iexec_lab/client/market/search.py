@@ -29,7 +29,7 @@ _KINDS_OF_ADDRESS: Final = "an app, a dataset, a workerpool, an account, a contr
 
 
 class Hits(Rows):
-    """What a text is, newest first; ``remark`` says what was looked for where nothing was found."""
+    """What a text is, what only has it in its name last; ``remark`` says what was looked for in vain."""
 
     remark: str = ""
 
@@ -43,6 +43,7 @@ def search(session: Session, text: Any) -> Hits:
     """
     meant = guess(text)
     near: list[str] = []
+    by_name = partial(names.search, session, meant.name, near)
     looks: list[tuple[str, Look]] = [
         *(("the node", partial(lookups.address, session, each)) for each in meant.addresses),
         *(("the node", partial(lookups.word, session, each)) for each in meant.words),
@@ -51,7 +52,7 @@ def search(session: Session, text: Any) -> Hits:
     if meant.number is not None:
         looks.append(("the node", partial(lookups.category, session, meant.number)))
     if meant.name:
-        looks.append(("the node", partial(names.search, session, meant.name, near)))
+        looks.append(("the node", by_name))
         if meant.name.lower().endswith(".eth"):
             looks.append(("the node", partial(lookups.ens_name, session, meant.name.lower())))
     answers = session.each(lambda look: _tried(look[1]), looks)
@@ -60,8 +61,10 @@ def search(session: Session, text: Any) -> Hits:
     ]
     if len(failed) == len(looks):
         raise failed[0][1]
-    rows = [row for each in answers if not isinstance(each, IexecError) for row in each]
-    hits = Hits(_in_order(rows))
+    told = [[] if isinstance(each, IexecError) else each for each in answers]
+    exact = [row for (_, look), rows in zip(looks, told, strict=True) if look is not by_name for row in rows]
+    named = [row for (_, look), rows in zip(looks, told, strict=True) if look is by_name for row in rows]
+    hits = Hits(_once([*_newest_first(exact), *_newest_first(named)]))
     words = [f"Of {who} nothing is known: {plain(error.message, 200)}." for who, error in failed]
     if not hits:
         words.insert(0, _nothing(meant, near))
@@ -76,13 +79,16 @@ def _tried(look: Look) -> list[Row] | IexecError:
         return error
 
 
-def _in_order(rows: list[Row]) -> list[Row]:
-    """Newest first, the events of a transaction after it, what has no time last; nothing twice."""
+def _newest_first(rows: list[Row]) -> list[Row]:
+    """The events of a transaction stay behind it; what has no time is last."""
+    return sorted(rows, key=lambda row: -(row.get("timestamp") or 0))
+
+
+def _once(rows: list[Row]) -> list[Row]:
     known: dict[tuple[Any, ...], Row] = {}
     for row in rows:
         known.setdefault((row["what"], row["id"], row.get("logIndex")), row)
-    held = list(known.values())
-    return sorted(held, key=lambda row: -(row.get("timestamp") or 0))
+    return list(known.values())
 
 
 def _nothing(meant: Guess, near: list[str]) -> str:

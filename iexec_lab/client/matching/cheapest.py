@@ -1,15 +1,18 @@
 """Which orders to take: the cheapest app, dataset and workerpool orders that fit each other.
 
-Pure: the answer depends only on the candidates, which were read from the market before.
+``combinations`` has all that fit in the order in which they are taken, ``choose`` the first of them, and
+``misfits`` the others with the reason. Pure: the answer depends only on the candidates, which were read from
+the market before.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from heapq import heapify, heappop, heapreplace
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from iexec_lab.client.matching import unfit
 from iexec_lab.protocol import (
-    NULL_ADDRESS,
     NULL_BYTES32,
     NULL_DATASET_ORDER,
     has_tag,
@@ -20,7 +23,7 @@ from iexec_lab.protocol import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from iexec_lab.client.matching.signing import AnyOrder
     from iexec_lab.protocol import AppOrder, DatasetOrder, WorkerpoolOrder
@@ -31,6 +34,8 @@ MOST = 50
 """How many of the cheapest app and dataset orders are tried together: a book may hold any number."""
 MOST_POOLS = 1000
 """How many workerpool orders are tried with these."""
+MOST_MISFITS = 100_000
+"""How many combinations are looked at for those that do not fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The best orders for a wish, and the tag the request needs for them."""
+    """Orders for a wish, and the tag the request needs for them."""
 
     app: AppOrder
     dataset: DatasetOrder
@@ -75,6 +80,25 @@ class Choice:
         return self.app.price + self.dataset.price + self.workerpool.price
 
 
+class _Pair(NamedTuple):
+    """App and dataset orders, the tag that the request gets, and why they do not go together, if so."""
+
+    app: AppOrder
+    dataset: DatasetOrder
+    tag: str
+    why: str
+    price: int
+    bits: int
+    needed: int
+
+
+class _Pool(NamedTuple):
+    order: WorkerpoolOrder
+    price: int
+    bits: int
+    offered: int
+
+
 def choose(
     wish: Wish,
     apps: Sequence[AppOrder],
@@ -85,36 +109,93 @@ def choose(
 
     An empty ``datasets`` means that none is used.
     """
+    return next(combinations(wish, apps, datasets, pools, alike=False), None)
+
+
+def combinations(
+    wish: Wish,
+    apps: Sequence[AppOrder],
+    datasets: Sequence[DatasetOrder],
+    pools: Sequence[WorkerpoolOrder],
+    *,
+    alike: bool = True,
+) -> Iterator[Choice]:
+    """All that fit, the smallest category first, in it as ``choose`` would take them one after the other.
+
+    ``alike`` False leaves out orders that differ from a cheaper one in nothing but the price.
+    """
     held_apps = _usable(wish, wish.app_price, apps)
     held_datasets: Sequence[DatasetOrder] = (
         _usable(wish, wish.dataset_price, datasets) if datasets else [NULL_DATASET_ORDER]
     )
-    pairs = list(_pairs(wish, held_apps[:MOST], held_datasets[:MOST]))
+    tried = _pairs(wish, _most(held_apps, MOST, alike=alike), _most(held_datasets, MOST, alike=alike))
+    pairs = [pair for pair in tried if not pair.why]
     if not pairs:
-        return None
-    by_category: dict[int, list[WorkerpoolOrder]] = {}
-    for pool in _usable(wish, wish.workerpool_price, pools)[:MOST_POOLS]:
-        if pool.trust >= wish.trust and wish.category in {None, pool.category}:
-            by_category.setdefault(pool.category, []).append(pool)
+        return
+    right = [pool for pool in _usable(wish, wish.workerpool_price, pools) if not unfit.pool(wish, pool)]
+    by_category: dict[int, list[_Pool]] = {}
+    for pool in map(_pool, _most(right, MOST_POOLS, alike=alike)):
+        by_category.setdefault(pool.order.category, []).append(pool)
     for category in sorted(by_category):
-        found = _cheapest(pairs, by_category[category])
-        if found is not None:
-            return found
-    return None
+        for pair, pool in _in_order(pairs, by_category[category]):
+            if _fits(pair, pool):
+                yield Choice(pair.app, pair.dataset, pool.order, pair.tag)
+
+
+def misfits(
+    wish: Wish,
+    apps: Sequence[AppOrder],
+    datasets: Sequence[DatasetOrder],
+    pools: Sequence[WorkerpoolOrder],
+    known: Callable[[AnyOrder], str] = lambda _order: "",
+) -> Iterator[tuple[Choice, str]]:
+    """Those that do not fit, cheapest first, with all that speaks against each.
+
+    ``known`` says what else speaks against an order. No more than ``MOST_MISFITS`` combinations are looked
+    at.
+    """
+    held_apps, held_datasets = _most(_sorted(apps), MOST), _most(_sorted(datasets), MOST)
+    pairs = _pairs(wish, held_apps, held_datasets or [NULL_DATASET_ORDER])
+    places = [_pool(pool) for pool in _most(_sorted(pools), MOST_POOLS)]
+    for looked, (pair, pool) in enumerate(_in_order(pairs, places)):
+        if looked == MOST_MISFITS:
+            return
+        orders = (pair.app, pair.dataset, pool.order)
+        limits = (wish.app_price, wish.dataset_price, wish.workerpool_price)
+        whys = [unfit.price(order, limit) for order, limit in zip(orders, limits, strict=True)]
+        whys += [known(order) for order in orders]
+        whys += [pair.why, unfit.pool(wish, pool.order)]
+        if not pair.why and not _fits(pair, pool):
+            whys.append(unfit.together(pair.app, pair.dataset, pool.order, pair.tag))
+        found = list(dict.fromkeys(filter(None, whys)))
+        if found:
+            yield Choice(pair.app, pair.dataset, pool.order, pair.tag), "; ".join(found)
 
 
 def _usable(wish: Wish, most: int | None, orders: Sequence[T]) -> list[T]:
-    """Orders that are neither rejected, too dear nor like a cheaper one; cheapest first."""
-    kept = [
+    """Orders that are neither rejected nor too dear; cheapest first."""
+    return _sorted(
         order
         for order in orders
-        if (order.salt is None or order.salt not in wish.rejected) and (most is None or order.price <= most)
-    ]
-    kept.sort(key=lambda order: (order.price, _bits(order.tag)))
-    best: dict[tuple[object, ...], T] = {}
-    for order in kept:
-        best.setdefault(tuple(getattr(order, name, None) for name in _ALIKE), order)
-    return list(best.values())
+        if (order.salt is None or order.salt not in wish.rejected) and not unfit.price(order, most)
+    )
+
+
+def _sorted(orders: Iterator[T] | Sequence[T]) -> list[T]:
+    return sorted(orders, key=lambda order: (order.price, _bits(order.tag)))
+
+
+def _most(orders: Sequence[T], most: int, *, alike: bool = True) -> list[T]:
+    """So many of the cheapest that differ from each other; where there is room, the others too."""
+    best: dict[tuple[object, ...], int] = {}
+    for place, order in enumerate(orders):
+        best.setdefault(tuple(getattr(order, name, None) for name in _ALIKE), place)
+    taken = list(best.values())[:most]
+    if alike:
+        seen = set(taken)
+        others = (place for place in range(len(orders)) if place not in seen)
+        taken = sorted([*taken, *(place for place, _ in zip(others, range(most - len(taken)), strict=False))])
+    return [orders[place] for place in taken]
 
 
 #: Two orders that agree in these fit the same partners; only their prices differ.
@@ -130,75 +211,68 @@ _ALIKE = (
 )
 
 
-def _pairs(
-    wish: Wish, apps: Sequence[AppOrder], datasets: Sequence[DatasetOrder]
-) -> Iterator[tuple[AppOrder, DatasetOrder, str]]:
-    """App and dataset orders that go together, with the tag that the request gets."""
+def _pairs(wish: Wish, apps: Sequence[AppOrder], datasets: Sequence[DatasetOrder]) -> list[_Pair]:
+    """App and dataset orders, those that do not go together included."""
+    pairs = []
     for app in apps:
         for dataset in datasets:
-            uses_dataset = dataset.dataset != NULL_ADDRESS
-            if not _allows(app.datasetrestrict, dataset.dataset):
-                continue
-            if uses_dataset and not _allows(dataset.apprestrict, app.app):
-                continue
-            tag = _request_tag(wish, app, dataset)
-            if tag is not None:
-                yield app, dataset, tag
+            tag, why = _request_tag(wish, app, dataset)
+            why = unfit.pair(app, dataset) or why
+            needed = sum_tags(app.tag, strip_framework(dataset.tag), tag)
+            bits = _bits(sum_tags(app.tag, dataset.tag, tag))
+            price = app.price + dataset.price
+            pairs.append(_Pair(app, dataset, tag, why, price, bits, int(needed, 16)))
+    return pairs
 
 
-def _request_tag(wish: Wish, app: AppOrder, dataset: DatasetOrder) -> str | None:
-    """The tag of a request for these two; None when their enclaves do not go together."""
+def _pool(order: WorkerpoolOrder) -> _Pool:
+    return _Pool(order, order.price, _bits(order.tag), int(order.tag, 16))
+
+
+def _request_tag(wish: Wish, app: AppOrder, dataset: DatasetOrder) -> tuple[str, str]:
+    """The tag of a request for these two, and why their enclaves do not go together, if so."""
     tag = wish.tag
     if has_tag(sum_tags(tag, dataset.tag), "tee"):
         if not has_tag(app.tag, "tee"):
-            return None
+            return tag, "apporder lacks the tag tee"
         if tee_framework(sum_tags(tag, app.tag)) is None:
             tag = sum_tags(tag, wish.framework)
     together = sum_tags(tag, app.tag)
     if (int(together, 16) & _FRAMEWORKS).bit_count() > 1:
-        return None
-    if wish.exact and missing_bits(sum_tags(wish.tag, _TEE), sum_tags(app.tag, strip_framework(dataset.tag))):
-        return None
-    return tag
+        return tag, f"two TEE frameworks: {unfit.words(together)}"
+    added = missing_bits(sum_tags(wish.tag, _TEE), sum_tags(app.tag, strip_framework(dataset.tag)))
+    if wish.exact and added:
+        return tag, f"the orders add {unfit.words(added)} to the tag that was asked for"
+    return tag, ""
 
 
 _FRAMEWORKS = 0b1110
 _TEE = f"0x{1:064x}"
 
 
-def _cheapest(
-    pairs: Sequence[tuple[AppOrder, DatasetOrder, str]], pools: Sequence[WorkerpoolOrder]
-) -> Choice | None:
-    """The cheapest triple; ``pools`` are sorted by price, so that the search can end early."""
-    least = min(app.price + dataset.price for app, dataset, _ in pairs)
-    best: tuple[tuple[int, int, int], Choice] | None = None
-    for pool in pools:
-        if best is not None and pool.price + least > best[1].price:
-            break
-        for app, dataset, tag in pairs:
-            if not _fits(app, dataset, pool, tag):
-                continue
-            found = Choice(app, dataset, pool, tag)
-            rank = (found.price, _bits(sum_tags(app.tag, dataset.tag, tag)), _bits(pool.tag))
-            if best is None or rank < best[0]:
-                best = (rank, found)
-    return best[1] if best else None
+def _in_order(pairs: Sequence[_Pair], pools: Sequence[_Pool]) -> Iterator[tuple[_Pair, _Pool]]:
+    """Every pair with every pool: cheapest first, then what asks for the least, then in their order.
+
+    ``pools`` are sorted by price and bits, so each pair has its next partner in the next of them.
+    """
+
+    def entry(number: int, place: int) -> tuple[int, int, int, int, int]:
+        pair, pool = pairs[number], pools[place]
+        return pair.price + pool.price, pair.bits, pool.bits, place, number
+
+    heap = [entry(number, 0) for number in range(len(pairs) if pools else 0)]
+    heapify(heap)
+    while heap:
+        *_, place, number = heap[0]
+        yield pairs[number], pools[place]
+        if place + 1 < len(pools):
+            heapreplace(heap, entry(number, place + 1))
+        else:
+            heappop(heap)
 
 
-def _fits(app: AppOrder, dataset: DatasetOrder, pool: WorkerpoolOrder, tag: str) -> bool:
-    needed = sum_tags(app.tag, strip_framework(dataset.tag), tag)
-    uses_dataset = dataset.dataset != NULL_ADDRESS
-    return (
-        not missing_bits(pool.tag, needed)
-        and _allows(app.workerpoolrestrict, pool.workerpool)
-        and (not uses_dataset or _allows(dataset.workerpoolrestrict, pool.workerpool))
-        and _allows(pool.apprestrict, app.app)
-        and _allows(pool.datasetrestrict, dataset.dataset)
-    )
-
-
-def _allows(restriction: str, address: str) -> bool:
-    return restriction in {NULL_ADDRESS, address}
+def _fits(pair: _Pair, pool: _Pool) -> bool:
+    return not pair.needed & ~pool.offered and unfit.allowed(pair.app, pair.dataset, pool.order)
 
 
 def _bits(tag: str) -> int:

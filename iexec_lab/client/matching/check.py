@@ -7,6 +7,7 @@ the official SDK where it has any. ``Mismatch.culprit`` names the order that ano
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.client.balances import wallet_nrlc
@@ -26,12 +27,14 @@ from iexec_lab.protocol import check_match as check_orders
 from iexec_lab.units import format_rlc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from iexec_lab.client.matching.signing import AnyOrder
     from iexec_lab.client.session import Session
     from iexec_lab.networks import Network
     from iexec_lab.protocol import AppOrder, DatasetOrder, Order, RequestOrder, WorkerpoolOrder
+
+    Ask = Callable[[Sequence[Call]], list[Any]]
 
 STAKE_PERCENT = 30
 """Percent of its price that a workerpool's owner locks for each task."""
@@ -106,6 +109,17 @@ def restrictions(match: Match) -> Iterator[tuple[str, str, str, str]]:
 def check_match(session: Session, match: Match) -> int:
     """Run all checks but the payment; return how many tasks the deal would have.
 
+    Raises:
+        Mismatch: As ``check_room``.
+    """
+    return min(check_room(session, match).values())
+
+
+def check_room(session: Session, match: Match, ask: Ask | None = None) -> dict[str, int]:
+    """Run all checks but the payment; return for how many tasks each order has room, by kind.
+
+    ``stake`` is for how many the stake of the workerpool's owner is enough; ``ask`` reads contracts.
+
     Two batches of reads: registries, owners and volumes, then signatures, groups and the workerpool's stake.
     They are one where the owners are those who signed. Orders that are not signed yet are ours: their
     signature and volume are taken for granted.
@@ -114,29 +128,57 @@ def check_match(session: Session, match: Match) -> int:
         Mismatch: The first thing that does not fit.
     """
     _check_tag(session.network, match)
-    resources = [order for order in match.used if order.kind != "requestorder"]
-    signed = {
-        order.kind: (order, order.digest(session.domain))
-        for order in match.used
-        if order.signature is not None
-    }
+    resources, signed = _parts(session, match)
     with one_look():
-        _foresee_verdicts(session, match, resources, signed)
-        owners, consumed = _read_facts(session, resources, signed)
-        valid, strangers, stake = _read_verdicts(session, match, owners, signed)
+        ask = ask or _asking(session, match, resources, signed)
+        owners, consumed = _read_facts(session, resources, signed, ask)
+        valid, strangers, stake = _read_verdicts(session, match, owners, signed, ask)
     for kind, good in valid.items():
         if not good:
             raise Mismatch(f"{kind} invalid sign", kind)
     check_terms(session.network, match)
     if strangers:
         raise strangers[0]
-    volumes = [_staked_volume(match.workerpool, stake)]
+    room = {"stake": _staked_volume(match.workerpool, stake)}
     for order in match.used:
         left = order.volume - consumed.get(order.kind, 0)
         if left <= 0:
             raise Mismatch(f"{order.kind} is fully consumed", order.kind)
-        volumes.append(left)
-    return min(volumes)
+        room[order.kind] = left
+    return room
+
+
+def _parts(session: Session, match: Match) -> tuple[list[Any], dict[str, tuple[Any, bytes]]]:
+    """The orders that are about something, and those that are signed, by kind, with their digests."""
+    resources = [order for order in match.used if order.kind != "requestorder"]
+    signed = {
+        order.kind: (order, order.digest(session.domain))
+        for order in match.used
+        if order.signature is not None
+    }
+    return resources, signed
+
+
+def check_rooms(session: Session, matches: Sequence[Match]) -> list[dict[str, int] | Mismatch]:
+    """``check_room`` of each, with the error in the place of a match that fails; each read is made once."""
+    known: dict[Call, Any] = {}
+
+    def ask(calls: Sequence[Call]) -> list[Any]:
+        missing = list(dict.fromkeys(call for call in calls if call not in known))
+        known.update(zip(missing, attempt(session.rpc, missing), strict=True))
+        return [known[call] for call in calls]
+
+    parts = [_parts(session, match) for match in matches]
+    first = [call for part in parts for call in _fact_calls(session, *part)]
+    likely = [_likely_calls(session, match, *part) for match, part in zip(matches, parts, strict=True)]
+    ask([*first, *(call for calls in likely for call in calls)])
+    found: list[dict[str, int] | Mismatch] = []
+    for match in matches:
+        try:
+            found.append(check_room(session, match, ask))
+        except Mismatch as error:
+            found.append(error)
+    return found
 
 
 def _check_tag(network: Network, match: Match) -> None:
@@ -175,19 +217,25 @@ def foresee_plan(session: Session, match: Match, *, priced: bool) -> None:
         session.foresee_signing()
 
 
-def _read_facts(
+def _fact_calls(
     session: Session, resources: Sequence[Order], signed: Mapping[str, tuple[Order, bytes]]
+) -> list[Call]:
+    """For each order whether what it is about is registered, and its owner; then what is consumed."""
+    hub, registries = session.network.hub, session.registries
+    calls = [Call(registries[_word(order)], REGISTRY.isRegistered, (order.resource,)) for order in resources]
+    calls += [Call(order.resource, OWNABLE.owner) for order in resources]
+    return calls + [Call(hub, HUB.viewConsumed, (digest,)) for _, digest in signed.values()]
+
+
+def _read_facts(
+    session: Session, resources: Sequence[Order], signed: Mapping[str, tuple[Order, bytes]], ask: Ask
 ) -> tuple[dict[str, str], dict[str, int]]:
     """Owners by kind of order, and consumed volumes.
 
     Raises:
         Mismatch: ``No app deployed at address ...``.
     """
-    hub, registries, count = session.network.hub, session.registries, len(resources)
-    calls = [Call(registries[_word(order)], REGISTRY.isRegistered, (order.resource,)) for order in resources]
-    calls += [Call(order.resource, OWNABLE.owner) for order in resources]
-    calls += [Call(hub, HUB.viewConsumed, (digest,)) for _, digest in signed.values()]
-    answers = attempt(session.rpc, calls)
+    count, answers = len(resources), ask(_fact_calls(session, resources, signed))
     for order, known in zip(resources, answers, strict=False):
         if known is not True:
             raise Mismatch(f"No {_word(order)} deployed at address {order.resource}", order.kind)
@@ -195,24 +243,34 @@ def _read_facts(
     return owners, dict(zip(signed, map(_number, answers[2 * count :]), strict=True))
 
 
-def _foresee_verdicts(
+def _asking(
     session: Session,
     match: Match,
     resources: Sequence[Order],
     signed: Mapping[str, tuple[Order, bytes]],
-) -> None:
-    """Ask for the verdicts along with the facts, as if whoever signed an order owned what it is about."""
+) -> Ask:
+    """Reads contracts; the verdicts come along with the facts."""
+    expect(session.rpc, [call.request() for call in _likely_calls(session, match, resources, signed)])
+    return partial(attempt, session.rpc)
+
+
+def _likely_calls(
+    session: Session,
+    match: Match,
+    resources: Sequence[Order],
+    signed: Mapping[str, tuple[Order, bytes]],
+) -> list[Call]:
+    """What the verdicts need, as if whoever signed an order owned what it is about."""
     wallet, likely = session.address, dict[str, str]()
     for order in resources:
         if order.kind in signed:
             try:
                 likely[order.kind] = order.signer(session.domain)
             except ValidationError:
-                return  # presigned, or a smart account's: only its owner, once known, tells
+                return []  # presigned, or a smart account's: only its owner, once known, tells
         else:
             likely[order.kind] = wallet
-    calls = _verdict_calls(session, match, likely, signed, _limited(match))
-    expect(session.rpc, [call.request() for call in calls])
+    return _verdict_calls(session, match, likely, signed, _limited(match))
 
 
 def _limited(match: Match) -> list[tuple[str, str, str, str]]:
@@ -239,11 +297,15 @@ def _verdict_calls(
 
 
 def _read_verdicts(
-    session: Session, match: Match, owners: Mapping[str, str], signed: Mapping[str, tuple[Order, bytes]]
+    session: Session,
+    match: Match,
+    owners: Mapping[str, str],
+    signed: Mapping[str, tuple[Order, bytes]],
+    ask: Ask,
 ) -> tuple[dict[str, bool], list[Mismatch], int]:
     """Which signatures the hub accepts, which restrictions are not met, and the workerpool owner's stake."""
     limited = _limited(match)
-    *answers, account = attempt(session.rpc, _verdict_calls(session, match, owners, signed, limited))
+    *answers, account = ask(_verdict_calls(session, match, owners, signed, limited))
     valid = {kind: verdict is True for kind, verdict in zip(signed, answers, strict=False)}
     strangers = [
         restricted(kind, name, allowed, met)
@@ -274,9 +336,14 @@ def _number(value: Any) -> int:
     return int(value)
 
 
+def stake_of(order: WorkerpoolOrder) -> int:
+    """The nRLC that a workerpool's owner locks for a task."""
+    return order.workerpoolprice * STAKE_PERCENT // 100
+
+
 def _staked_volume(order: WorkerpoolOrder, stake: int) -> int:
     """Tasks that the workerpool owner's stake covers."""
-    per_task = order.workerpoolprice * STAKE_PERCENT // 100
+    per_task = stake_of(order)
     if per_task == 0:
         return order.volume
     if stake < per_task:

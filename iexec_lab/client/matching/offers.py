@@ -1,4 +1,4 @@
-"""What the market offers for a request, and the resulting matches, checked on chain."""
+"""What the market offers for a request, and the tag that the request needs."""
 
 from __future__ import annotations
 
@@ -7,36 +7,28 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iexec_lab.client.matching import preflight, signing
-from iexec_lab.client.matching.cheapest import Wish, choose
-from iexec_lab.client.matching.check import Match, Mismatch, check_match
-from iexec_lab.client.what_is import category_hint, what_lives_at
-from iexec_lab.errors import CallError, OrderError, ServiceError, ValidationError
+from iexec_lab.client.matching.cheapest import Wish
+from iexec_lab.client.what_is import what_lives_at
+from iexec_lab.errors import CallError, OrderError, ValidationError
 from iexec_lab.ethereum.calls import Call, attempt
 from iexec_lab.ethereum.contracts import APP, OWNABLE, REGISTRY
 from iexec_lab.protocol import (
-    NULL_ADDRESS,
     NULL_BYTES32,
     ORDERS,
-    decode_tag,
     encode_tag,
     has_tag,
     sum_tags,
     tee_framework,
     to_address,
 )
-from iexec_lab.units import format_rlc
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from iexec_lab.client.matching.cheapest import Choice
     from iexec_lab.client.matching.request import Request
     from iexec_lab.client.session import Session
     from iexec_lab.client.side_by_side import Begun
     from iexec_lab.protocol import AppOrder, DatasetOrder, RequestOrder, WorkerpoolOrder
-
-TRIES = 20
-"""How many choices may turn out stale, or too small for all tasks, before we give up."""
 
 
 class Known(NamedTuple):
@@ -62,10 +54,11 @@ class Offers:
     pools: Sequence[WorkerpoolOrder]
 
 
-class Found(NamedTuple):
-    """The deals to make, with the number of tasks of each."""
+class Survey(NamedTuple):
+    """What is offered, what is wished for, and remarks on the tag."""
 
-    matches: list[tuple[Match, int]]
+    offers: Offers
+    wish: Wish
     notes: tuple[str, ...]
 
 
@@ -91,7 +84,7 @@ def look_up(session: Session, request: Request) -> Known:
     return Known(dict(zip(named, owners, strict=True)), preflight.mrenclave_text(_value(answers[-1])))
 
 
-def _glance(session: Session, request: Request) -> Known | None:
+def glance(session: Session, request: Request) -> Known | None:
     """As ``look_up``, together with the registries: which of them are known comes later, in ``check_match``.
 
     None when something named is no contract of its kind.
@@ -164,43 +157,8 @@ def draft_request(
     return signing.draft(session, "requestorder", values)  # type: ignore[return-value]
 
 
-def find_matches(
-    session: Session,
-    request: Request,
-    beside: Callable[[Match], None] | None = None,
-    chosen: Callable[[str], None] = lambda _workerpool: None,
-) -> Found:
-    """The cheapest matches for all tasks; a stale order is passed over for the next one.
-
-    Args:
-        session: Where to look.
-        request: What is wished for.
-        beside: Called with the first match before it is checked, to begin what takes time.
-        chosen: Called with each workerpool before its order is checked.
-
-    Raises:
-        OrderError: Nothing on the market fits; the message says what is missing.
-    """
-    books = _begin_books(session, request)
-    session.foresee_signing()
-    known = None if session.knows_registries else _glance(session, request)
-    if known is None:
-        return _find_matches(session, request, look_up(session, request), books, beside, chosen)
-    try:
-        return _find_matches(session, request, known, books, beside, chosen)
-    except (OrderError, ServiceError):
-        look_up(session, request)  # that there is no such app is the first to be told
-        raise
-
-
-def _find_matches(
-    session: Session,
-    request: Request,
-    known: Known,
-    books: Mapping[str, Begun[list[Any]]],
-    beside: Callable[[Match], None] | None,
-    chosen: Callable[[str], None],
-) -> Found:
+def survey(session: Session, request: Request, known: Known, books: Mapping[str, Begun[list[Any]]]) -> Survey:
+    """What is offered for the request, and the wish that it means."""
     offers, confidential = _read_offers(session, request, known, books)
     wanted = wanted_tag(session, request, known, confidential=confidential)
     wish = Wish(
@@ -214,58 +172,10 @@ def _find_matches(
         workerpool_price=request.workerpool_price,
     )
     offers = _with_own(session, request, known, offers, wish, confidential=confidential)
-    _require_some(session, request, offers)
-    matches: list[tuple[Match, int]] = []
-    left, notes = request.volume, wanted.notes
-    too_small: Mismatch | None = None
-    for _ in range(TRIES):
-        choice = choose(wish, offers.apps, offers.datasets, offers.pools)
-        if choice is None:
-            break
-        if choice.tag != wish.tag and not notes:
-            notes = (f"tag {','.join(decode_tag(choice.tag))}: the dataset is used in an enclave",)
-        match = _to_match(session, request, choice, left)
-        chosen(choice.workerpool.workerpool)
-        if beside and not matches:
-            beside(match)
-        try:
-            volume = _room(request, left, check_match(session, match))
-        except Mismatch as error:
-            too_small = error if isinstance(error, _TooSmall) else too_small
-            wish = _without(wish, choice, error)
-            continue
-        match = replace(match, request=replace(match.request, volume=volume))
-        matches.append((match, volume))
-        left -= volume
-        if not left:
-            return Found(matches, notes)
-        wish = replace(
-            wish, category=choice.workerpool.category, rejected=wish.rejected | _salts(choice.workerpool)
-        )
-    raise too_small or _nothing_fits(request, wish, offers, done=request.volume - left)
+    return Survey(offers, wish, wanted.notes)
 
 
-class _TooSmall(Mismatch):
-    pass
-
-
-def _room(request: Request, wanted: int, volume: int) -> int:
-    """How many of the wanted tasks the orders have room for.
-
-    Raises:
-        Mismatch: Too few for a bulk: task numbers name its slices, and begin anew in the next deal.
-    """
-    if volume < wanted and request.bulk is not None:
-        raise _TooSmall(
-            f"No workerpoolorder has room for the {wanted} tasks of the bulk",
-            "workerpoolorder",
-            details={"largest seen": volume},
-            hint="Put more datasets into each task: iexec-lab dataset prepare-bulk --max-dataset-per-task.",
-        )
-    return min(wanted, volume)
-
-
-def _begin_books(session: Session, request: Request) -> dict[str, Begun[list[Any]]]:
+def begin_books(session: Session, request: Request) -> dict[str, Begun[list[Any]]]:
     """Begin to read the order books, kind -> orders; whether they are needed is known later."""
     wallet, named = session.address, request.resources
     dataset, pool = named.get("dataset"), named.get("workerpool")
@@ -356,82 +266,3 @@ def _with_own(
         size = {"category": request.category or 0, "trust": request.trust}
         offers = replace(offers, pools=own("workerpoolorder", request.workerpool, needed, **size))
     return offers
-
-
-def _require_some(session: Session, request: Request, offers: Offers) -> None:
-    if not offers.apps:
-        raise OrderError(
-            f"No order available for app {request.app}",
-            hint="Its owner has to publish one: iexec-lab app publish.",
-        )
-    if request.dataset != NULL_ADDRESS and not offers.datasets:
-        raise OrderError(
-            f"No order available for dataset {request.dataset}",
-            hint="Its owner has to publish one, for this app and this wallet: iexec-lab dataset publish.",
-        )
-    if not offers.pools:
-        raise _no_pool(request, category_hint(session, request.category))
-
-
-def _no_pool(request: Request, hint: str | None = None) -> OrderError:
-    if request.category is not None:
-        message = f"No workerpoolorder matching your conditions available in category {request.category}"
-    else:
-        message = "No workerpoolorder matching your conditions currently available"
-    return OrderError(message, hint=hint)
-
-
-def _to_match(session: Session, request: Request, choice: Choice, volume: int) -> Match:
-    order = draft_request(
-        session,
-        request,
-        tag=choice.tag,
-        category=choice.workerpool.category,
-        app_price=choice.app.price,
-        dataset_price=choice.dataset.price,
-        workerpool_price=choice.workerpool.price,
-        workerpool=choice.workerpool.workerpool,
-        volume=volume,
-    )
-    return Match(choice.app, choice.workerpool, order, choice.dataset)
-
-
-def _salts(order: Any) -> frozenset[str]:
-    return frozenset() if order.salt is None else frozenset({order.salt})
-
-
-def _without(wish: Wish, choice: Choice, error: Mismatch) -> Wish:
-    """The wish without the order that failed its check; raises the error when nothing can replace it."""
-    stale = {"apporder": choice.app, "datasetorder": choice.dataset, "workerpoolorder": choice.workerpool}
-    salts = _salts(stale.get(error.culprit or "", choice.app)) if error.culprit in stale else frozenset()
-    if not salts:
-        raise error
-    return replace(wish, rejected=wish.rejected | salts)
-
-
-def _nothing_fits(request: Request, wish: Wish, offers: Offers, *, done: int) -> OrderError:
-    """Say which part of the wish the market cannot meet."""
-    names = ",".join(decode_tag(wish.tag))
-    if has_tag(wish.tag, "tee") and not any(has_tag(app.tag, "tee") for app in offers.apps):
-        return OrderError(
-            f"No order available for app {request.app}",
-            hint=f"The deal needs the tag {names}, but none of the app's {len(offers.apps)} orders has it.",
-        )
-    for kind, orders, limit in (
-        ("app", offers.apps, wish.app_price),
-        ("dataset", offers.datasets, wish.dataset_price),
-        ("workerpool", offers.pools, wish.workerpool_price),
-    ):
-        if limit is not None and orders and min(order.price for order in orders) > limit:
-            cheapest = min(order.price for order in orders)
-            return OrderError(
-                f"No order of the {kind} within your price",
-                details={"cheapest": f"{format_rlc(cheapest)} RLC", "limit": f"{format_rlc(limit)} RLC"},
-                hint=f"Raise --{kind}-price, or leave it out.",
-            )
-    if done:
-        return OrderError(
-            f"The market has room for {done} of {request.volume} tasks", hint="Ask for less volume."
-        )
-    hint = f"The deal needs the tag {names}." if names else None
-    return _no_pool(request, hint)

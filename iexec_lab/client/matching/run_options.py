@@ -142,3 +142,12 @@ class RunOptions(ExecutionOptions, WaitOptions, total=False):
     watch: Annotated[
         bool, Opt("flag", "wait until all tasks have ended", "as ``job.wait()`` does", default=False)
     ]
+
+
+class MatchOptions(ExecutionOptions, total=False):
+    """What ``orderbook match`` takes besides them."""
+
+    limit: Annotated[
+        int | None,
+        Opt("integer", "stop after this many rows", "the cheapest ones", default=100, shows="count"),
+    ]

@@ -16,6 +16,7 @@ from iexec_lab.client.jobs.polling import to_timeout
 from iexec_lab.client.matching import offers, preflight, signing
 from iexec_lab.client.matching.bulk import check_bulk, prepare_bulk
 from iexec_lab.client.matching.check import foresee_plan
+from iexec_lab.client.matching.find import find_matches
 from iexec_lab.client.matching.request import Request
 from iexec_lab.client.matching.send import GAS_OF_A_MATCH, check_payment, send_match
 from iexec_lab.client.matching.served import Served
@@ -92,7 +93,7 @@ def plan_run(session: Session, app: str, options: Mapping[str, Any], *, shown: b
     unchecked = values.pop("skip_preflight_check")
     use_voucher, voucher = values.pop("use_voucher"), values.pop("voucher_address")
     check_wait(values.pop("timeout"), fail_fast=values.pop("fail_fast"), waits=values.pop("watch"))
-    request = Request.read(session, app, values | {"bulk": _bulk(session, values["bulk"])})
+    request = read_request(session, app, values)
     sponsor = Sponsor.find(session, voucher) if use_voucher or voucher else None
     shown = shown or session.network.real_value
     begun: list[Begun[None]] = []
@@ -107,6 +108,11 @@ def plan_run(session: Session, app: str, options: Mapping[str, Any], *, shown: b
         if request.bulk is not None:
             check_bulk(session, plan.matches[0], request.bulk)
     return plan
+
+
+def read_request(session: Session, app: str, values: Mapping[str, Any]) -> Request:
+    """The request of a run, from ``ExecutionOptions`` without ``skip_preflight_check``."""
+    return Request.read(session, app, {**values, "bulk": _bulk(session, values["bulk"])})
 
 
 def _bulk(session: Session, given: Any) -> Bulk | None:
@@ -143,7 +149,7 @@ def publish_request(session: Session, app: str, options: Mapping[str, Any], *, f
     unchecked, category = values.pop("skip_preflight_check"), values["category"]
     if not values["dataset"]:
         values["dataset_price"] = 0  # the price of nothing
-    request = Request.read(session, app, values | {"bulk": _bulk(session, values["bulk"])})
+    request = read_request(session, app, values)
     session.foresee_signing()
     session.hub.foresee_account(session.address)
     expect(session.rpc, [Call(request.app, APP.m_appMREnclave).request()])
@@ -201,7 +207,7 @@ def _plan(
 ) -> RunPlan:
     """Choose orders for all tasks and say what they cost; gas and stake only if they will be shown."""
     served = Served(session)
-    found = offers.find_matches(session, request, beside, served.ask)
+    found = find_matches(session, request, beside, served.ask)
     matches = [match for match, _ in found.matches]
     first = matches[0]
     stake = None if sponsor and not shown else session.hub.view_account(first.request.requester).stake
@@ -212,8 +218,8 @@ def _plan(
         "app": first.app.app,
         "dataset": first.dataset.dataset if first.uses_dataset else None,
         "workerpool": ", ".join(dict.fromkeys(match.workerpool.workerpool for match in matches)),
-        "app_price_nrlc": first.app.price,
-        "dataset_price_nrlc": first.dataset.price,
+        "app_price_nrlc": max(match.app.price for match in matches),
+        "dataset_price_nrlc": max(match.dataset.price for match in matches),
         "workerpool_price_nrlc": max(match.workerpool.price for match in matches),
         "tasks": sum(volume for _, volume in found.matches),
         "deals": len(matches),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from iexec_lab.client.nouns.network import NetworkNoun
     from iexec_lab.client.nouns.order import Orders
     from iexec_lab.client.nouns.orderbook import Orderbook
+    from iexec_lab.client.nouns.plot import Plots
     from iexec_lab.client.nouns.requester import Requester
     from iexec_lab.client.nouns.result import Results
     from iexec_lab.client.nouns.storage import Storage
@@ -103,6 +104,13 @@ class Nouns:
         from iexec_lab.client.nouns.orderbook import Orderbook
 
         return Orderbook(self.session)
+
+    @cached_property
+    def plot(self) -> Plots:
+        """Pictures of the market."""
+        from iexec_lab.client.nouns.plot import Plots
+
+        return Plots(self.session)
 
     @cached_property
     def requester(self) -> Requester:

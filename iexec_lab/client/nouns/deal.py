@@ -12,8 +12,8 @@ from iexec_lab.client.jobs.lookout import Lookout
 from iexec_lab.client.jobs.polling import foresee_first, foresee_now, look, looks, read_deals, to_timeout
 from iexec_lab.client.jobs.running import find_deals
 from iexec_lab.client.jobs.status import JobDeal, JobStatus, TaskView, date
+from iexec_lab.client.live.follow import Stream
 from iexec_lab.client.market.filters import ChildFilters, DealListFilters, EventFilters
-from iexec_lab.client.market.follow import Stream
 from iexec_lab.client.nouns._noun import Frame, Noun, detailed
 from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.options import takes, with_defaults
@@ -326,6 +326,48 @@ class Deals(Noun):
         values = {**with_defaults(DealListFilters, filters), "requester": requester}
         return list_deals(self.session, values, page=page, page_size=page_size)
 
+    def stream(
+        self,
+        /,
+        requester: str | None = None,
+        *,
+        all: bool = False,  # noqa: A002 - the word of the command line
+        timeout: float | None = None,
+        every: float = 10.0,
+        limit: int | None = 100,
+        **filters: Unpack[DealFilters],
+    ) -> Stream:
+        """Deals as they are made, from the market's feed: ``for change in lab.deal.stream(app=...)``.
+
+        Args:
+            requester: As for ``list``.
+            all: Those of everybody.
+            timeout: Seconds after which it ends; None for never.
+            every: Seconds between two looks where the market has no feed, and at how tasks went on.
+            limit: How many of the newest ``stream.frame`` has; None for all.
+            **filters: Those of the market: ``app``, ``dataset``, ``workerpool``, ``beneficiary``,
+                ``category``, ``app_owner`` ..., ``apporder_hash`` ...; each must be met exactly.
+
+        Returns:
+            Stream of ``Change``; ``stream.frame`` is what ``list`` gives now.
+
+        Raises:
+            ValidationError: An unknown filter, or a value that it cannot have.
+            MarketError: The market was not reached.
+        """
+        if requester is None and not filters and not all and self.session.address != NULL_ADDRESS:
+            requester = self.session.address
+        wanted: dict[str, Any] = {"requester": requester, **filters}
+        everybody = not any(wanted.values())
+        return Stream(
+            self.session,
+            "deal",
+            wanted,
+            timeout=timeout,
+            every=every,
+            draw=lambda: self.list(requester, all=everybody, limit=limit, **filters),
+        )
+
     @takes(EventFilters)
     def events(self, dealid: str, **filters: Unpack[EventFilters]) -> pd.DataFrame:
         """What happened to a deal and its tasks, in the order of the chain.
@@ -370,46 +412,6 @@ class Deals(Noun):
         from iexec_lab.client.market.deals import associated
 
         return associated(self.session, to_bytes32(dealid), with_defaults(ChildFilters, filters))
-
-    def stream(
-        self,
-        /,
-        requester: str | None = None,
-        *,
-        all: bool = False,  # noqa: A002 - the word of the command line
-        timeout: float | None = None,
-        every: float = 10.0,
-        limit: int | None = None,
-        **filters: Unpack[DealFilters],
-    ) -> Stream:
-        """Deals as they are made, from the market's feed: ``for change in lab.deal.stream(app=...)``.
-
-        Args:
-            requester: As for ``list``.
-            all: Those of everybody.
-            timeout: Seconds after which it ends; None for never.
-            every: Seconds between two looks where the market has no feed.
-            limit: How many of the newest ``stream.frame`` has.
-            **filters: Those of ``list`` that the market knows.
-
-        Returns:
-            Stream of ``Change``; ``stream.frame`` is the list as it is now.
-
-        Raises:
-            ValidationError: An unknown filter, or a value that it cannot have.
-            MarketError: The market was not reached.
-        """
-        if requester is None and not filters and not all and self.session.address != NULL_ADDRESS:
-            requester = self.session.address
-        wanted = {"requester": requester, **filters}
-        return Stream(
-            self.session,
-            "deal",
-            wanted,
-            timeout=timeout,
-            every=every,
-            limit=limit,
-        )
 
 
 def _deal_json(held: JobDeal, now: int) -> dict[str, Any]:

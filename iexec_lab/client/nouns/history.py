@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Unpack
 
+from iexec_lab.client.market.figures import Figures
 from iexec_lab.client.market.past_filters import (
     PastDeals,
     PastEvents,
@@ -100,7 +101,7 @@ class _Drawn:
         return facts.draw(session)
 
 
-class History(Noun):
+class History(Figures, Noun):
     """``lab.history``: everything that happened on the market, from its subgraph or from a node's logs."""
 
     _FRAMES: ClassVar[Mapping[str, Any]] = {

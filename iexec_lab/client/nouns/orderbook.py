@@ -1,30 +1,37 @@
-"""The order book: what the market offers and asks for. No wallet, no node: only the market is asked."""
+"""The order book: what the market offers and asks for, and what can be computed from it.
+
+Lists need no wallet and no node; ``match``, and ``simulate`` for an app, ask both, as ``app run`` does.
+"""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from dataclasses import replace
 from operator import attrgetter
-from typing import Any, ClassVar, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
+from iexec_lab.client.live.book import LiveBook
 from iexec_lab.client.market.book_filters import (
     FILTERS,
     AppFilters,
-    BookFilters,
+    BestFilters,
     DatasetFilters,
+    LevelFilters,
     RequesterFilters,
+    SpreadFilters,
     WorkerpoolFilters,
 )
-from iexec_lab.client.market.follow import Stream
-from iexec_lab.client.market.recording import EVERYBODY, FOLDER, book_at, record
+from iexec_lab.client.market.computed import Computed
+from iexec_lab.client.market.depth import best, fill, grouping, levels, offers, spread
 from iexec_lab.client.matching.hidden import SHORT, hidden
+from iexec_lab.client.matching.run_options import ExecutionOptions, MatchOptions
 from iexec_lab.client.nouns._noun import Frame, Noun
 from iexec_lab.client.nouns._pandas import pd
-from iexec_lab.client.options import declared, takes, with_defaults
+from iexec_lab.client.options import takes, with_defaults
 from iexec_lab.errors import ValidationError
-from iexec_lab.protocol import check_tag, to_tag
+from iexec_lab.protocol import check_tag, to_tag, to_uint256
 from iexec_lab.services.market import OrderPage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 _KINDS = {
     "app": "apporder",
@@ -34,7 +41,7 @@ _KINDS = {
 }
 
 
-class Orderbook(Noun):
+class Orderbook(LiveBook, Noun):
     """``lab.orderbook``: what the market offers and asks for; needs no wallet and no node.
 
     An address of another kind than the list's own is a restriction: orders match that are open to all or to
@@ -42,8 +49,14 @@ class Orderbook(Noun):
     Amounts are nRLC.
     """
 
-    _FRAMES: ClassVar = {verb: Frame(kind, attrgetter("orders")) for verb, kind in _KINDS.items()} | {
-        "record": Frame("recording")
+    _FRAMES: ClassVar = {
+        **{verb: Frame(kind, attrgetter("orders")) for verb, kind in _KINDS.items()},
+        "depth": Frame("depth_level", list),
+        "best": Frame("best_order", list),
+        "spread": Frame("spread", list),
+        "match": Frame("combination", list),
+        "simulate": Frame("fill", list),
+        "record": Frame("recording"),
     }
 
     @takes(AppFilters)
@@ -126,138 +139,179 @@ class Orderbook(Noun):
     def _fetch_requester(self, requester: str | None = None, **filters: Any) -> OrderPage:
         return self._read("requester", requester, filters)
 
-    def stream(
-        self,
-        kind: str = "workerpool",
-        address: str | None = None,
-        *,
-        timeout: float | None = None,
-        every: float = 10.0,
-        **filters: Any,
-    ) -> Stream:
-        """The changes of a list as they happen, from the market's feed; where it has none, by asking again.
+    @takes(LevelFilters)
+    def depth(self, kind: str = "workerpool", **filters: Unpack[LevelFilters]) -> pd.DataFrame:
+        """The book by price: asks from the lowest, or bids from the highest, and what they add up to.
 
-        ``for change in lab.orderbook.stream(category=0): ...`` or ``async for``; ``stream.frame`` is the list
-        as it is now. After a cut it joins again, and the first changes are those that were missed.
+        Volumes are cumulated for each category, of apps and datasets for each of them.
 
         Args:
-            kind: ``app``, ``dataset``, ``workerpool`` or ``requester``.
-            address: The app, dataset, workerpool or requester; by default all.
-            timeout: Seconds after which it ends; None for never.
-            every: Seconds between two looks where there is no feed.
-            **filters: Those of the list of that kind; ``limit`` is how many rows ``stream.frame`` has.
+            kind: ``workerpool``, ``app`` or ``dataset`` for asks, ``requester`` for bids.
+            **filters: Those of ``LevelFilters``.
 
         Returns:
-            Stream of ``Change(event, row, at, kind)``: ``added``, ``changed`` or ``removed``.
+            DataFrame, one row per price: ``price_nrlc`` (of a task), ``volume``, ``cumulated``, ``orders``.
 
         Raises:
-            ValidationError: There is no such list, or it has no such filter.
+            ValidationError: A filter that this list does not have, or a value that is not allowed.
             MarketError: The market was not reached.
         """
-        values, limit = self._wanted(kind, address, filters)
-        return Stream(self.session, _KINDS[kind], values, timeout=timeout, every=every, limit=limit)
+        return self._draw("depth", self._fetch_depth(kind, **filters))
 
-    def record(
-        self,
-        kind: str = "workerpool",
-        *,
-        to: str | os.PathLike[str] = FOLDER,
-        timeout: float | None = None,
-        every: float = 10.0,
-        progress: Callable[[str], None] | None = None,
-    ) -> pd.DataFrame:
-        """Write a whole list and its changes down, from the market's feed, until it is interrupted.
+    def _fetch_depth(self, kind: str = "workerpool", **filters: Any) -> Computed:
+        page = self._whole(kind, filters)
+        return self._figures(levels(offers(known_list(kind), page.orders)), page.left_out, filters)
+
+    @takes(BestFilters)
+    def best(self, kind: str = "workerpool", **filters: Unpack[BestFilters]) -> pd.DataFrame:
+        """The best order of each category and tag, or of each app or dataset.
 
         Args:
-            kind: ``app``, ``dataset``, ``workerpool`` or ``requester``: all its orders, whoever may use them.
-            to: Folder, made if missing; more recordings may go into the same one.
-            timeout: Seconds after which it ends; None for never.
-            every: Seconds between two looks where there is no feed.
-            progress: Called with a few words now and then.
+            kind: As for ``depth``.
+            **filters: Those of ``BestFilters``.
 
         Returns:
-            DataFrame, one row: ``folder``, ``listed`` (orders at the end), ``changes``, ``gaps`` (how often
-                the feed was cut), ``files``, ``began_at``, ``ended_at``.
+            DataFrame, one row per group: ``price_nrlc`` (of a task), ``remaining`` of the best order,
+            ``volume`` and ``orders`` of the group ...
 
         Raises:
-            ValidationError: There is no such list.
-            LibraryError: pyarrow is not installed.
+            ValidationError: A filter that this list does not have, or a value that is not allowed.
             MarketError: The market was not reached.
         """
-        return self._draw(
-            "record", self._fetch_record(kind, to=to, timeout=timeout, every=every, progress=progress)
+        return self._draw("best", self._fetch_best(kind, **filters))
+
+    def _fetch_best(self, kind: str = "workerpool", *, by: Any = None, **filters: Any) -> Computed:
+        groups = grouping(known_list(kind), by)
+        page = self._whole(kind, filters)
+        return self._figures(best(offers(known_list(kind), page.orders), groups), page.left_out, filters)
+
+    @takes(SpreadFilters)
+    def spread(self, **filters: Unpack[SpreadFilters]) -> pd.DataFrame:
+        """For each category what workerpools ask, what requests pay, and what lies between them.
+
+        Args:
+            **filters: Those of ``SpreadFilters``.
+
+        Returns:
+            DataFrame, one row per category: ``ask_nrlc``, ``bid_nrlc``, ``mid_nrlc`` (half an nRLC is rounded
+            down), ``spread_nrlc`` (negative where more is paid than is asked) ...
+
+        Raises:
+            ValidationError: A filter has a value that is not allowed.
+            MarketError: The market was not reached.
+        """
+        return self._draw("spread", self._fetch_spread(**filters))
+
+    def _fetch_spread(self, **filters: Any) -> Computed:
+        pages = self.session.each(lambda kind: self._whole(kind, dict(filters)), ("workerpool", "requester"))
+        asks, bids = (
+            offers(_KINDS[kind], page.orders)
+            for kind, page in zip(("workerpool", "requester"), pages, strict=True)
+        )
+        left_out = sum(page.left_out for page in pages)
+        return self._figures(spread(asks, bids), left_out, filters)
+
+    @takes(MatchOptions)
+    def match(self, app: str, **options: Unpack[MatchOptions]) -> pd.DataFrame:
+        """All combinations of orders that a request could meet; the first row is what ``app.run`` takes.
+
+        Those that fit come first, the smallest category before the others, in it the cheapest; then those
+        that do not, each with the reason. Asks the node too, and signs nothing.
+
+        Args:
+            app: Address or ENS name.
+            **options: Those of ``app.run``.
+
+        Returns:
+            DataFrame, one row per combination: ``fits``, ``task_price_nrlc``, ``reason``, ``volume`` (tasks
+            that there is room for), ``restrictions`` ...
+
+        Raises:
+            OrderError: There is no such app, dataset or workerpool.
+            ValidationError: An option has a value that is not allowed.
+            MarketError: The market was not reached.
+        """
+        return self._draw("match", self._fetch_match(app, **options))
+
+    def _fetch_match(self, app: str, **options: Any) -> Computed:
+        from iexec_lab.client.market.combinations import list_combinations
+        from iexec_lab.client.nouns._run import read_request
+
+        values = with_defaults(MatchOptions, options)
+        limit, unchecked = values.pop("limit"), values.pop("skip_preflight_check")
+        return list_combinations(
+            self.session, read_request(self.session, app, values), limit, unchecked=unchecked
         )
 
-    def _fetch_record(
-        self,
-        kind: str = "workerpool",
-        *,
-        to: str | os.PathLike[str] = FOLDER,
-        timeout: float | None = None,
-        every: float = 10.0,
-        progress: Callable[[str], None] | None = None,
-    ) -> dict[str, Any]:
-        everybody = {
-            name: who for name, who in EVERYBODY.items() if name in declared(FILTERS.get(kind, BookFilters))
-        }
-        return record(self.stream(kind, timeout=timeout, every=every, **everybody), to, progress)
-
-    def at(
-        self,
-        moment: Any,
-        kind: str = "workerpool",
-        address: str | None = None,
-        *,
-        folder: str | os.PathLike[str] = FOLDER,
-        **filters: Any,
+    @takes(LevelFilters)
+    def simulate(
+        self, volume: int, kind: str = "workerpool", **filters: Unpack[LevelFilters]
     ) -> pd.DataFrame:
-        """A recorded list as it was at a moment.
+        """Fill a volume through the book, price by price; nothing is signed.
+
+        Without a category the smallest one that is offered, as in ``app.run``. With ``app`` (and ``dataset``)
+        the deals are those of ``app.run``, with the prices of all orders.
 
         Args:
-            moment: datetime, or text such as ``"2026-10-01 12:30"``: UTC unless it says otherwise.
-            kind: ``app``, ``dataset``, ``workerpool`` or ``requester``.
-            address: The app, dataset, workerpool or requester; by default all.
-            folder: Where ``record`` wrote.
-            **filters: Those of the list of that kind.
+            volume: How many tasks.
+            kind: As for ``depth``.
+            **filters: Those of ``LevelFilters``.
 
         Returns:
-            DataFrame as of the list's own verb.
+            DataFrame, one row per order that is used: ``price_nrlc``, ``taken``, ``cost_nrlc``,
+            ``cumulated``, ``average_rlc`` (of a task so far), ``unfilled`` (still to be placed) ...
 
         Raises:
-            ValidationError: It is no moment, or nothing was recorded then.
-            LibraryError: pyarrow is not installed.
+            ValidationError: A filter that this list does not have, or a value that is not allowed.
+            MarketError: The market was not reached.
         """
-        verb = kind if kind in _KINDS else "workerpool"
-        return self._draw(verb, self._fetch_at(moment, kind, address, folder=folder, **filters))
+        return self._draw("simulate", self._fetch_simulate(volume, kind, **filters))
 
-    def _fetch_at(
-        self,
-        moment: Any,
-        kind: str = "workerpool",
-        address: str | None = None,
-        *,
-        folder: str | os.PathLike[str] = FOLDER,
-        **filters: Any,
-    ) -> OrderPage:
-        values, limit = self._wanted(kind, address, filters)
-        page = book_at(self.session, _KINDS[kind], moment, folder, values)
-        return page if limit is None else replace(page, orders=page.orders[:limit])
+    def _fetch_simulate(self, volume: int, kind: str = "workerpool", **filters: Any) -> Computed:
+        from iexec_lab.client.market.combinations import simulate_request, unfilled_remark
+        from iexec_lab.client.nouns._run import read_request
 
-    def _wanted(
-        self, kind: str, address: str | None, filters: dict[str, Any]
-    ) -> tuple[dict[str, Any], int | None]:
-        """The checked filters of a list, and how many rows of it are shown."""
-        if kind not in _KINDS:
-            raise ValidationError(f"{kind} is not a list of orders", hint=f"Use one of: {', '.join(_KINDS)}.")
-        known = declared(FILTERS[kind])
-        for name in filters:
-            if name not in known or name in {"page", "page_size"}:
-                raise ValidationError(
-                    f"{name} is not a filter of this list", hint=f"Use one of: {', '.join(known)}."
-                )
-        values = self._query(kind, address, filters)
-        limit, _, _ = (values.pop(name) for name in ("limit", "page", "page_size"))
-        return values, limit
+        wanted = to_uint256(volume)
+        if wanted < 1:
+            raise ValidationError(
+                "volume must be greater than or equal to 1", hint="It is the number of tasks."
+            )
+        asked = {name: value for name, value in filters.items() if value is not None}
+        if kind == "workerpool" and "app" in asked:
+            return simulate_request(
+                self.session, read_request(self.session, asked.pop("app"), _as_options(asked, wanted))
+            )
+        page = self._whole(kind, filters)
+        held, remark = offers(known_list(kind), page.orders), ""
+        if held and held[0].category is not None and asked.get("category") is None:
+            category = min(offer.category or 0 for offer in held)
+            held = [offer for offer in held if offer.category == category]
+            remark = f"Category {category}: the smallest that is offered."
+        rows, left = fill(held, wanted)
+        return Computed.made(
+            rows,
+            page.left_out,
+            remark,
+            unfilled_remark(left, wanted),
+            self._no_category(asked),
+            unfilled=left,
+        )
+
+    def _whole(self, kind: str, filters: dict[str, Any]) -> OrderPage:
+        """All orders of a list; only the filters that were given are asked for."""
+        given = {name: value for name, value in filters.items() if value is not None}
+        known_list(kind)
+        return self._read(kind, given.pop(kind, None), given)
+
+    def _figures(self, rows: Iterable[dict[str, Any]], left_out: int, filters: dict[str, Any]) -> Computed:
+        found = list(rows)
+        return Computed.made(found, left_out, "" if found else self._no_category(filters))
+
+    def _no_category(self, filters: Mapping[str, Any]) -> str:
+        """A sentence where there is no such category; silent where the node cannot be asked."""
+        from iexec_lab.client.what_is import no_such_category
+
+        return no_such_category(self.session, filters.get("category"))
 
     def _read(self, verb: str, wanted: str | None, filters: dict[str, Any]) -> OrderPage:
         values = self._query(verb, wanted, filters)
@@ -291,13 +345,49 @@ class Orderbook(Noun):
         return {"min_tag": bound(require_tag), "max_tag": bound(max_tag)}
 
 
+def known_list(kind: str) -> str:
+    """The kind of the orders of a list: ``workerpool`` -> ``workerpoolorder``.
+
+    Raises:
+        ValidationError: There is no such list.
+    """
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise ValidationError(f"{kind} is not a list of the order book", hint=f"Lists: {', '.join(_KINDS)}.")
+    return _KINDS[kind]
+
+
+_FOR_A_RUN = {"min_trust": "trust", "tag": "tag", "category": "category"}
+
+
+def _as_options(asked: Mapping[str, Any], volume: int) -> dict[str, Any]:
+    """Filters as the options of a run.
+
+    Raises:
+        ValidationError: A run has no such option.
+    """
+    names = {**_FOR_A_RUN, "dataset": "dataset", "workerpool": "workerpool"}
+    for name in asked:
+        if name not in names:
+            raise ValidationError(
+                f"{name} is not for the deals of an app",
+                hint=f"Leave it out, or leave out the app. With an app: {', '.join(names)}.",
+            )
+    values = {names[name]: value for name, value in asked.items()}
+    values = with_defaults(ExecutionOptions, {**values, "volume": volume})
+    del values["skip_preflight_check"]
+    return values
+
+
 def not_listed(
     book: Orderbook, verb: str, wanted: str | None, filters: dict[str, Any], listed: OrderPage
 ) -> str | None:
-    """A sentence about the orders that restrictions keep from a short list; None when there are none."""
+    """A sentence about the orders that restrictions keep from a short list, or why there can be none."""
     if len(listed.orders) >= SHORT or len(listed.orders) + listed.left_out < listed.count:
         return None
     values = book._query(verb, wanted, filters)  # noqa: SLF001 - the same module
     for name in ("limit", "page", "page_size"):
         del values[name]
-    return hidden(book.session, _KINDS[verb], values, listed)
+    remark = hidden(book.session, _KINDS[verb], values, listed)
+    if remark or listed.orders:
+        return remark
+    return book._no_category(values) or None  # noqa: SLF001 - as above

@@ -8,7 +8,8 @@ from iexec_lab.commands.account_lists import history
 from iexec_lab.commands.dry_run import DRY_RUN, rehearsable
 from iexec_lab.commands.handlers import calling
 from iexec_lab.commands.list_commands import DETAILS, of_one
-from iexec_lab.commands.options import FORCE, READS, SENDS, USER, declared_options
+from iexec_lab.commands.options import FORCE, PLOT, READS, SENDS, USER, declared_options
+from iexec_lab.commands.plotting import plotting
 from iexec_lab.commands.tree import Argument, Command
 
 AMOUNT = Argument("amount", "amount", "how much, in nRLC unless a unit follows", required=True)
@@ -36,9 +37,9 @@ COMMANDS = (
     Command(
         ("account", "history"),
         "the statement of an account: every RLC in and out",
-        history,
+        plotting(history, "balance"),
         args=(Argument("address", "user", "whose account; by default the wallet's"),),
-        options=(*READS, *declared_options(StatementFilters)),
+        options=(*READS, PLOT, *declared_options(StatementFilters)),
         example="account history --since 7d",
         notes="Ends at the balance that the hub shows; says so where it does not.",
     ),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from iexec_lab.client.matching.run_options import ExecutionOptions, RunOptions
-from iexec_lab.client.options import on_a_line
 from iexec_lab.commands import asset_commands, list_commands
-from iexec_lab.commands.context import address_of
 from iexec_lab.commands.dry_run import planned
-from iexec_lab.commands.handlers import calling, done, given
+from iexec_lab.commands.handlers import calling, done, given_for_app
 from iexec_lab.commands.job_outcome import follow, wait_limits
 from iexec_lab.commands.options import (
     CHAIN,
@@ -56,7 +54,7 @@ def run(context: Context, args: Namespace) -> Outcome:
 
         check_target(context.folder, args.download)
     lab = context.lab(args)
-    values = _given(context, args, RunOptions, lab.session.network.id)
+    values = given_for_app(context, args, RunOptions, lab.session.network.id)
     watch = args.watch or args.download is not None
     limits = wait_limits(args, watch=watch)
     for name in ("watch", *limits):  # waited for below, with progress
@@ -74,22 +72,9 @@ def _silence(_text: str) -> None:
 
 def request_execution(context: Context, args: Namespace) -> Outcome:
     lab = context.lab(args)
-    values = _given(context, args, ExecutionOptions, lab.session.network.id)
+    values = given_for_app(context, args, ExecutionOptions, lab.session.network.id)
     with context.face.working("Publishing the request"):
         return done(lab, "app.request_execution", "Published request {orderHash}.", **values)
-
-
-def _given(context: Context, args: Namespace, options: type, chain_id: int) -> dict[str, Any]:
-    """The options of a verb that were given, and the app."""
-    values = given(args, ("force", *on_a_line(options)))
-    values["app"] = address_of(context, "app", args.app, chain_id)
-    for kind in ("dataset", "workerpool"):
-        wanted = getattr(args, kind)
-        if wanted is not None:
-            missing = f'No {kind} found in "deployed.json" for chain {chain_id}'
-            typed = None if wanted == "deployed" else wanted
-            values[kind] = address_of(context, kind, typed, chain_id, otherwise=missing)
-    return values
 
 
 _APP = Argument("app", "app", "the app; by default the one in deployed.json", shows="appAddress")

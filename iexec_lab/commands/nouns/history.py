@@ -9,9 +9,11 @@ from iexec_lab.client.market.past_filters import MOMENTS, PAST
 from iexec_lab.client.options import on_a_line
 from iexec_lab.commands.handlers import given
 from iexec_lab.commands.official_json import fetch
-from iexec_lab.commands.options import CHAIN, declared_options
+from iexec_lab.commands.options import CHAIN, PLOT, declared_options
 from iexec_lab.commands.outcome import Outcome
+from iexec_lab.commands.plotting import plotting
 from iexec_lab.commands.tree import Command, Option
+from iexec_lab.errors import UsageError
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -31,6 +33,8 @@ _BETWEEN = (
 
 def _handler(table: str) -> Handler:
     def handle(context: Context, args: Namespace) -> Outcome:
+        if args.to and getattr(args, "plot", None):
+            raise UsageError("Write the rows with --to, or draw them with --plot: not both")
         lab = context.lab(args)
         values = given(args, on_a_line(PAST[table]))
         if args.to:
@@ -64,11 +68,12 @@ def _duration(seconds: float) -> str:
 
 
 def _command(table: str, summary: str, **about: Any) -> Command:
+    drawn = table in {"deals", "tasks"}
     return Command(
         ("history", table),
         summary,
-        _handler(table),
-        options=(*CHAIN, *_BETWEEN, *declared_options(PAST[table])),
+        plotting(_handler(table), table) if drawn else _handler(table),
+        options=(*CHAIN, *_BETWEEN, *([PLOT] if drawn else []), *declared_options(PAST[table])),
         notes="With --to, all rows since the beginning unless --since says otherwise; run it again to go on.",
         **about,
     )

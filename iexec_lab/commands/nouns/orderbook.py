@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from iexec_lab.client.market.book_filters import FILTERS, BookFilters
-from iexec_lab.client.market.recording import FOLDER
+from iexec_lab.client.live.recording import FOLDER
+from iexec_lab.client.market.book_filters import (
+    FILTERS,
+    BestFilters,
+    BookFilters,
+    LevelFilters,
+    SpreadFilters,
+)
+from iexec_lab.client.matching.run_options import MatchOptions
 from iexec_lab.client.options import on_a_line
 from iexec_lab.commands.following import FOLLOW, follow
-from iexec_lab.commands.handlers import given, outcome_of
+from iexec_lab.commands.handlers import given, given_for_app, outcome_of
 from iexec_lab.commands.official_json import Answer, fetch
-from iexec_lab.commands.options import CHAIN, declared_options
+from iexec_lab.commands.options import CHAIN, PLOT, READS, declared_options
+from iexec_lab.commands.plotting import plotting
+from iexec_lab.commands.readable import readable
 from iexec_lab.commands.tree import Argument, Command, Option
 
 if TYPE_CHECKING:
@@ -47,6 +57,50 @@ def _book(kind: str) -> Handler:
     return handle
 
 
+def _figures(verb: str, *positional: str) -> Handler:
+    """A handler of a verb that computes something from the book."""
+
+    def handle(context: Context, args: Namespace) -> Outcome:
+        lab = context.lab(args)
+        if verb == "match":
+            values = given_for_app(context, args, _COMPUTED[verb], lab.session.network.id)
+        else:
+            values = given(args, (*positional, *on_a_line(_COMPUTED[verb])))
+        with context.face.working("Reading the orderbook"):
+            answer = fetch(lab, f"orderbook.{verb}", **values)
+        outcome = outcome_of(answer)
+        shown = {key: value for key, value in outcome.raw.items() if isinstance(value, list)}
+        if answer.facts.remark and not args.raw:
+            context.face.remark(answer.facts.remark)
+        return replace(outcome, shown=readable(shown))
+
+    return handle
+
+
+_COMPUTED = {
+    "depth": LevelFilters,
+    "best": BestFilters,
+    "spread": SpreadFilters,
+    "match": MatchOptions,
+    "simulate": LevelFilters,
+}
+_KIND = Argument("kind", "text", "what is on sale (workerpool)", choices=tuple(FILTERS))
+
+
+def _computed(
+    verb: str, summary: str, *args: Argument, options: tuple[Option, ...] = CHAIN, example: str
+) -> Command:
+    positional = [argument.dest for argument in args if argument.dest != "app"]
+    return Command(
+        ("orderbook", verb),
+        summary,
+        _figures(verb, *positional),
+        args=args,
+        options=(*options, *declared_options(_COMPUTED[verb])),
+        example=example,
+    )
+
+
 def _tell_rest(context: Context, outcome: Outcome) -> None:
     listed = next(value for value in outcome.raw.values() if isinstance(value, list))
     rest = int(outcome.raw["count"]) - len(listed)
@@ -60,9 +114,9 @@ def _command(kind: str, summary: str, *, required: bool = False, example: str) -
     return Command(
         ("orderbook", kind),
         summary,
-        _book(kind),
+        plotting(_book(kind), "depth"),
         args=(Argument("address", given_kind, what, required=required),),
-        options=(*CHAIN, *declared_options(FILTERS[kind]), *FOLLOW),
+        options=(*CHAIN, PLOT, *declared_options(FILTERS[kind]), *FOLLOW),
         example=example,
     )
 
@@ -126,5 +180,33 @@ COMMANDS = (
             *declared_options(BookFilters),
         ),
         example='orderbook at "2026-10-01 12:30" workerpool',
+    ),
+    _computed(
+        "depth",
+        "orders by price, and what they add up to",
+        _KIND,
+        example="orderbook depth workerpool --category 0",
+    ),
+    _computed(
+        "best",
+        "the best order of each category and tag, or of each app or dataset",
+        _KIND,
+        example="orderbook best --category 0",
+    ),
+    _computed("spread", "what is asked and what is paid, by category", example="orderbook spread"),
+    _computed(
+        "match",
+        "all combinations of orders for an app; the first is what app run takes",
+        Argument("app", "app", "the app; by default the one in deployed.json", shows="appAddress"),
+        options=READS,
+        example="orderbook match --tag tee,tdx",
+    ),
+    _computed(
+        "simulate",
+        "fill a volume through the book, price by price",
+        Argument("volume", "integer", "how many tasks", required=True),
+        _KIND,
+        options=READS,
+        example="orderbook simulate 100 --category 0",
     ),
 )

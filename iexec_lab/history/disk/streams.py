@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, Final
@@ -12,7 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 from iexec_lab.history.arrow_pages import schema, to_batch
 from iexec_lab.history.disk import parts
 from iexec_lab.history.disk.spool import Frame, Spool
-from iexec_lab.history.pages import PAGE
+from iexec_lab.history.filters import matching
+from iexec_lab.history.from_subgraph import SubgraphSource
+from iexec_lab.history.graph_rows import DEALS, TASKS, read_page
+from iexec_lab.history.pages import PAGE, in_order
 from iexec_lab.history.records import Span
 from iexec_lab.history.tables import MOMENT
 
@@ -31,6 +35,7 @@ PART_ROWS: Final = 16_000
 """Rows of a file: what is held in memory while it is written."""
 ROWS_A_PIECE: Final = 20_000
 _MOST_PIECES: Final = 64
+_QUICK: Final = {"deals": DEALS, "tasks": TASKS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,28 @@ def pieces(start: int, end: int, number: int) -> list[tuple[int, int]]:
 
 def whole_seconds(source: Source, table: str, span: Span, where: Mapping[str, Any]) -> Iterator[Frame]:
     """The rows of a span as frames that end where a second ends, so that a moment is a cursor."""
+    if isinstance(source, SubgraphSource) and table in _QUICK and not where:
+        return _quick(source, table, span)
+    return _paged(source, table, span, where)
+
+
+def _quick(source: SubgraphSource, table: str, span: Span) -> Iterator[Frame]:
+    """The same of a whole list of a subgraph, mostly without an object per value."""
+    import pyarrow as pa
+
+    from iexec_lab.history import quick
+
+    listed = _QUICK[table]
+    for rows, cursor in source.raw_pages(listed, span, {}, look=partial(quick.read, table)):
+        if isinstance(rows, pa.RecordBatch):
+            yield Frame(rows, cursor, 0)
+        else:
+            page = in_order(table, read_page(table, listed, rows), newest_first=False)
+            known = matching(page, table, span, {}, MOMENT[table])
+            yield Frame(to_batch(table, known), cursor, page.left_out)
+
+
+def _paged(source: Source, table: str, span: Span, where: Mapping[str, Any]) -> Iterator[Frame]:
     held: list[pa.RecordBatch] = []
     left_out = 0
     moment = schema(table).get_field_index(MOMENT[table])

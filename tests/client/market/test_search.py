@@ -95,7 +95,8 @@ def test_a_transaction_is_told_with_its_events(known):
     receipt = known.lab.session.rpc.request("eth_getTransactionReceipt", known.transaction)
     assert what(frame) == ["transaction", *["event"] * len(receipt["logs"])]
     about = frame.details[0]
-    assert frame.name[0] == "finalize, success"
+    assert frame.name[0].startswith("finalize, success, ")
+    assert f"{int(receipt['gasUsed'], 16)} gas, fee " in frame.name[0]
     assert about["gasUsed"] == str(int(receipt["gasUsed"], 16))
     assert about["fee"] == str(int(receipt["gasUsed"], 16) * int(about["gasPrice"]))
     assert (about["from"], about["to"]) == (to_address(receipt["from"]), known.lab.session.network.hub)

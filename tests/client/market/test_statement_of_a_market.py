@@ -51,7 +51,7 @@ def test_everybodys_statement_is_that_of_the_ledger(statements, ledger):
 
 def test_both_sources_tell_the_same(statements, lab):
     busy = sorted(statements, key=lambda who: len(statements[who]))
-    for who in (*busy[:4], *busy[len(busy) // 2 :][:6], *busy[-6:]):
+    for who in (*busy[:2], *busy[len(busy) // 2 :][:3], *busy[-4:]):
         pd.testing.assert_frame_equal(statements[who], lab.account.history(who, source="subgraph"))
 
 
@@ -104,7 +104,7 @@ def test_every_movement_names_its_deal(statements, ledger):
         assert set(inside.task_id[~locks]) <= tasks
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_cuts_open_and_close_where_the_ledger_does(lab, ledger, data):
     who = data.draw(st.sampled_from(ledger.accounts))

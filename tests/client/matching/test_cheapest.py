@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iexec_lab.client.matching import cheapest
-from iexec_lab.client.matching.cheapest import Wish, choose
+from iexec_lab.client.matching.cheapest import Wish, choose, combinations, misfits
 from iexec_lab.protocol import (
     NULL_ADDRESS,
     NULL_DATASET_ORDER,
@@ -200,6 +200,88 @@ def test_no_other_choice_is_cheaper(apps, datasets, pools, tag):
     choice = choose(wish, apps, datasets, pools)
     found = None if choice is None else (choice.workerpool.category, choice.price)
     assert found == min(options, default=None)
+
+
+def bits(*tags):
+    return int(sum_tags(*tags), 16).bit_count()
+
+
+@given(APPS, DATASETS, POOLS, st.sampled_from([NONE, TDX]), st.sampled_from([None, 1]), st.booleans())
+def test_all_that_fit_in_the_order_in_which_they_are_taken(apps, datasets, pools, tag, category, cheap):
+    """Asked the slow way: all combinations, sorted; what is left has a reason, and nothing is in both."""
+    wish = Wish(tag=tag, framework=TDX, category=category, workerpool_price=2 if cheap else None)
+
+    def rank(order):
+        return order.price, bits(order.tag)
+
+    sides = (
+        sorted(apps, key=rank),
+        sorted(datasets, key=rank) or [NULL_DATASET_ORDER],
+        sorted(pools, key=rank),
+    )
+    places = {id(order): place for side in sides for place, order in enumerate(side)}
+    expected = []
+    for a, d, p in product(*sides):
+        if fits(wish, a, d, p) and category in {None, p.category} and not (cheap and p.price > 2):
+            asked = tag
+            if has_tag(sum_tags(tag, d.tag), "tee") and not any(
+                has_tag(sum_tags(tag, a.tag), name) for name in ("scone", "gramine", "tdx")
+            ):
+                asked = sum_tags(tag, TDX)
+            price = a.price + d.price + p.price
+            where = tuple(places[id(order)] for order in (p, a, d))
+            ask = bits(a.tag, d.tag, asked)
+            expected.append(((p.category, price, ask, bits(p.tag), *where), (a, d, p)))
+    expected.sort(key=lambda item: item[0])
+    found = [(each.app, each.dataset, each.workerpool) for each in combinations(wish, apps, datasets, pools)]
+    assert found == [orders for _, orders in expected]
+    first = choose(wish, apps, datasets, pools)
+    assert ([] if first is None else [(first.app, first.dataset, first.workerpool)]) == found[:1]
+    others = list(misfits(wish, apps, datasets, pools))
+    assert all(reason for _, reason in others)
+    prices = [each.price for each, _ in others]
+    assert prices == sorted(prices)
+    left = {(id(each.app), id(each.dataset), id(each.workerpool)) for each, _ in others}
+    assert left.isdisjoint(tuple(map(id, orders)) for orders in found)
+    assert (
+        len(left) + len(found) == len(others) + len(found) == len(apps) * max(len(datasets), 1) * len(pools)
+    )
+
+
+def test_the_reasons_are_said():
+    wish = Wish(tag=TDX, category=0, trust=2, app_price=5)
+    pools = [pool(1, tag=TDX, category=1, trust=1), pool(2, trust=2, apprestrict=OTHER)]
+    found = misfits(wish, [app(7, tag=TDX)], [], pools, lambda order: "known" if order is pools[1] else "")
+    assert [reason for _, reason in found] == [
+        "apporder costs more than --app-price (0.000000005 RLC); workerpoolorder is for category 1",
+        "; ".join(
+            [
+                *("apporder costs more than --app-price (0.000000005 RLC)", "known"),
+                *("workerpoolorder lacks the tag tee,tdx", f"workerpoolorder is restricted to app {OTHER}"),
+            ]
+        ),
+    ]
+    [(_, reason)] = misfits(Wish(trust=2), [app()], [], [pool(trust=1)])
+    assert reason == "workerpoolorder trust is too low (expected 2, got 1)"
+    [(_, reason)] = misfits(Wish(exact=True), [app(tag=GPU)], [], [pool(tag=GPU)])
+    assert reason == "the orders add gpu to the tag that was asked for"
+    [(_, reason)] = misfits(Wish(tag=TDX), [app(tag=SCONE)], [], [pool(tag=TDX)])
+    assert reason == "two TEE frameworks: tee,scone,tdx"
+    [(_, reason)] = misfits(Wish(), [app(datasetrestrict=OTHER)], [dataset(apprestrict=OTHER)], [pool()])
+    assert reason == (f"apporder is restricted to dataset {OTHER}; datasetorder is restricted to app {OTHER}")
+
+
+def test_not_more_misfits_are_looked_at_than_allowed(monkeypatch):
+    monkeypatch.setattr(cheapest, "MOST_MISFITS", 7)
+    pools = [pool(price, category=1) for price in range(20)]
+    assert len(list(misfits(Wish(category=0), [app()], [], pools))) == 7
+
+
+def test_a_cheap_pool_of_another_category_takes_no_place(monkeypatch):
+    """What cannot be taken does not use up the room for what can."""
+    monkeypatch.setattr(cheapest, "MOST_POOLS", 3)
+    pools = [pool(price, category=1, trust=price) for price in range(5)] + [pool(9)]
+    assert choose(Wish(category=0), [app()], [], pools).workerpool is pools[-1]
 
 
 def test_a_book_without_end_is_not_tried_without_end(monkeypatch):

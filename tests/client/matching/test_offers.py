@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 from helpers.stranger import ANSWERS
 
+from iexec_lab.client.matching import find
 from iexec_lab.client.matching import offers as offering
 from iexec_lab.client.matching.cheapest import Choice, Wish
 from iexec_lab.client.matching.check import Mismatch
@@ -157,7 +158,7 @@ class TestBooks:
 
     def read(self, session, owners, mrenclave="", **values):
         request = request_of(**values)
-        books = offering._begin_books(session, request)
+        books = offering.begin_books(session, request)
         return offering._read_offers(session, request, Known(owners, mrenclave), books)
 
     def test_what_is_named_narrows_every_book(self):
@@ -286,15 +287,15 @@ class TestNothing:
             ),
         ):
             with pytest.raises(OrderError, match=f"^{message}") as caught:
-                offering._require_some(session, request, offers)
+                find._require_some(session, request, offers)
             assert hint is None or hint in caught.value.hint
-        offering._require_some(None, plain, Offers(apps, [], pools))
-        offering._require_some(None, named, Offers(apps, datasets, pools))
+        find._require_some(None, plain, Offers(apps, [], pools))
+        find._require_some(None, named, Offers(apps, datasets, pools))
 
     def fits(self, request=None, wish=None, offers=None, done=0):
         request, wish = request or request_of(volume=5), wish or Wish()
         offers = offers or Offers([app_order(appprice=3)], [], [pool_order(workerpoolprice=7)])
-        return offering._nothing_fits(request, wish, offers, done=done)
+        return find._nothing_fits(request, wish, offers, done=done)
 
     @pytest.mark.parametrize(
         ("kind", "limit", "told"), [("app", 2, True), ("app", 3, False), ("workerpool", 6, True)]
@@ -340,19 +341,19 @@ class TestWithout:
     )
     def test_published_ones(self, culprit, salt):
         wish = Wish(rejected=frozenset({"before"}), trust=7)
-        found = offering._without(wish, self.CHOICE, Mismatch("no", culprit))
+        found = find._without(wish, self.CHOICE, Mismatch("no", culprit))
         assert found == replace(wish, rejected=frozenset({"before", "0x" + salt * 32}))
 
     @pytest.mark.parametrize("culprit", [None, "requestorder"])
     def test_nobody_s(self, culprit):
         error = Mismatch("no", culprit)
         with pytest.raises(Mismatch) as caught:
-            offering._without(Wish(), self.CHOICE, error)
+            find._without(Wish(), self.CHOICE, error)
         assert caught.value is error
 
     def test_our_own(self):
         error = Mismatch("no", "apporder")
         choice = replace(self.CHOICE, app=app_order(salt=None), dataset=NULL_DATASET_ORDER)
         with pytest.raises(Mismatch) as caught:
-            offering._without(Wish(), choice, error)
+            find._without(Wish(), choice, error)
         assert caught.value is error

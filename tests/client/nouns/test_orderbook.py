@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 from helpers.answers import facts, official
@@ -70,6 +71,109 @@ def test_an_unknown_tag_is_an_error(lab):
 
 def test_an_empty_book_is_an_empty_frame(lab):
     assert lab.orderbook.dataset(NULL_ADDRESS).empty
+
+
+def served(asked, stale, kind, **filters):
+    """A market that has not noticed yet what happened to its app orders."""
+    return stale if kind == "apporder" else asked(kind, **filters)
+
+
+class TestComputed:
+    """What is computed from the book is what the lists say, and what ``app run`` does."""
+
+    @pytest.fixture
+    def sold(self, lab, other, unique):
+        """An app of somebody else with orders that fit, and one for somebody else."""
+        app = other.app.deploy(unique, "image", "0x" + "00" * 32)
+        few = other.app.publish(app, price=5, volume=3)
+        hashes = [few, other.app.publish(app, price=8, volume=100)]
+        hashes.append(other.app.publish(app, price=1, requester_restrict=app))
+        return app, hashes
+
+    def test_the_first_combination_is_what_a_run_takes(self, lab, sold, iexec_sandbox):
+        app, (few, many, strange) = sold
+        pool, deals = iexec_sandbox.workerpool, {"category": 0, "workerpool": iexec_sandbox.workerpool}
+        found = lab.orderbook.match(app, **deals)
+        [match] = lab.app.run(app, dry_run=True, **deals).matches
+        first = found.iloc[0]
+        assert first["fits"]
+        assert first["workerpool"] == pool
+        assert first["apporder_hash"] == match.app.hash(lab.session.domain)
+        assert first["workerpoolorder_hash"] == match.workerpool.hash(lab.session.domain)
+        assert first["task_price_nrlc"] == match.task_cost
+        assert set(found[found["apporder_hash"] == strange]["reason"].str.partition("; ")[0]) == {
+            f"apporder is restricted to requester {app}"
+        }
+        others = found[(found["category"] != 0) & (found["apporder_hash"] == many)]
+        assert not others["fits"].any()
+        assert others["reason"].str.contains("workerpoolorder is for category").all()
+        assert list(found["fits"]) == sorted(found["fits"], reverse=True)
+        assert found.loc[found["fits"] & (found["apporder_hash"] == few), "volume"].max() == 3
+        assert len(lab.orderbook.match(app, limit=2, **deals)) == 2
+        raw = official(lab, "orderbook.match", app, limit=1, **deals)
+        assert raw["combinations"][0]["price"] == str(match.task_cost)
+        assert raw["remark"].startswith("1 of ")
+
+    def test_an_order_that_the_chain_refuses(self, lab, other, sold, monkeypatch):
+        app, (few, _, _) = sold
+        asked = lab.session.market.orderbook_all
+        stale = asked("apporder", app=app)
+        monkeypatch.setattr(lab.session.market, "orderbook_all", partial(served, asked, stale))
+        other.order.cancel(kind="apporder", order_hash=few)
+        found = lab.orderbook.match(app, category=0)
+        refused = found[found["apporder_hash"] == few]
+        assert refused["reason"].str.startswith("apporder is fully consumed").all()
+        assert found.iloc[0]["app_price_nrlc"] == 8
+
+    def test_a_simulation_makes_the_deals_of_a_run(self, lab, sold):
+        app, (few, many, _) = sold
+        found = lab.orderbook.simulate(10, app=app, category=0)
+        plan = lab.app.run(app, dry_run=True, volume=10, category=0)
+        assert [(match.task_cost, match.request.volume) for match in plan.matches] == list(
+            zip(found["price_nrlc"], found["taken"], strict=True)
+        )
+        assert list(found["apporder_hash"]) == [few, many]
+        assert found["cumulated_cost_nrlc"].iloc[-1] == plan.plan.cost_nrlc
+        with pytest.raises(ValidationError, match="max_tag is not for the deals of an app"):
+            lab.orderbook.simulate(1, app=app, max_tag="")
+
+    def test_levels_and_fills_are_those_of_the_list(self, lab, sold):
+        app, _ = sold
+        book = lab.orderbook.app(app)
+        depth = lab.orderbook.depth("app", app=app)
+        assert list(depth["price_nrlc"]) == sorted(set(book["app_price_nrlc"]))
+        assert depth["cumulated"].iloc[-1] == sum(book["remaining"])
+        [best] = lab.orderbook.best("app", app=app)["price_nrlc"]
+        assert best == min(book["app_price_nrlc"])
+        found = lab.orderbook.simulate(2, "app", app=app)
+        assert found["taken"].iloc[0] == min(2, book["remaining"].iloc[0])
+
+    def test_a_spread_has_both_sides(self, lab, other, hello):
+        ask = min(lab.orderbook.workerpool(category=3)["workerpool_price_nrlc"])
+        sold = lab.app.publish(hello, requester_restrict=other.session.address)
+        wanted = other.app.request_execution(hello, workerpool_price=ask + 3, category=3)
+        [row] = lab.orderbook.spread(category=3).to_dict("records")
+        assert (row["ask_nrlc"], row["bid_nrlc"], row["spread_nrlc"]) == (ask, ask + 3, -3)
+        assert row["bid_order_hash"] == wanted
+        other.order.unpublish("requestorder", wanted)
+        lab.order.unpublish("apporder", sold)
+
+    def test_a_category_that_does_not_exist_is_said(self, lab):
+        assert lab.orderbook.depth(category=99).attrs["remark"].startswith("There is no category 99.")
+
+    @pytest.mark.parametrize(
+        ("call", "message"),
+        [
+            (lambda book: book.depth("dog"), "dog is not a list of the order book"),
+            (lambda book: book.depth(max_trust=1), "workerpoolorders have no filter max_trust"),
+            (lambda book: book.best(by="colour"), "are not told apart by colour"),
+            (lambda book: book.simulate(0), "volume must be greater than or equal to 1"),
+            (lambda book: book.match(NULL_ADDRESS, limit=0), "0 is not a valid limit"),
+        ],
+    )
+    def test_what_makes_no_sense(self, lab, call, message):
+        with pytest.raises(ValidationError, match=message):
+            call(lab.orderbook)
 
 
 def test_reading_the_book_imports_neither_web3_nor_pandas(iexec_sandbox):

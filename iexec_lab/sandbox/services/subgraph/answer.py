@@ -148,8 +148,8 @@ class Answerer:
         if not node.entity.is_interface:
             (selection,) = node.selections.values()
             statement, values = sql.page(node.entity, selection.columns, arguments, self._at)
-            rows = [row[1:] for row in self._db.execute(statement, values)]
-            return self._complete(selection, rows, [1] * len(rows))
+            rows = self._db.execute(statement, values).fetchall()
+            return self._complete(selection, rows, [1] * len(rows), 1)
         statement, values = sql.page(node.entity, [sql.TYPE, "t.id"], arguments, self._at)
         found = self._db.execute(statement, values).fetchall()
         objects = self._mixed(node, {(name, key): 1 for _, name, key in found})
@@ -178,13 +178,17 @@ class Answerer:
         return dict(zip(keys, self._complete(selection, rows, [weights[key] for key in keys]), strict=True))
 
     def _complete(
-        self, selection: Selection, rows: Sequence[Sequence[Any]], weights: Sequence[int]
+        self,
+        selection: Selection,
+        rows: Sequence[Sequence[Any]],
+        weights: Sequence[int],
+        skipped: int = 0,
     ) -> list[dict[str, Any]]:
-        """Rows as objects of the answer, with all that is linked."""
+        """Rows as objects of the answer, with all that is linked; ``skipped`` columns are before the first."""
         if not rows:
             return []
         self._spend(sum(weights) * (len(selection.items) + 1))
-        columns = list(zip(*rows, strict=True))
+        columns = list(zip(*rows, strict=True))[skipped:]
         ready = [self._column(selection, item, columns, weights) for item in selection.items]
         if not ready:  # all was skipped
             return [{} for _ in rows]
@@ -247,7 +251,7 @@ class Answerer:
             mixed = self._mixed(node, totals)
             objects = [mixed[row[1], row[2]] for row in rows]
         else:
-            objects = self._complete(selection, [row[1:] for row in rows], heavy)
+            objects = self._complete(selection, rows, heavy, 1)
         found: dict[str, list[dict[str, Any]]] = {}
         for parent, one in zip(parents, objects, strict=True):
             found.setdefault(parent, []).append(one)

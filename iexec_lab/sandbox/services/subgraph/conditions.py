@@ -6,6 +6,7 @@ Linked rows are asked for through ``IN (SELECT ...)``, so that SQLite may begin 
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.sandbox.services.subgraph.api import filters_of, kind_of
@@ -66,7 +67,6 @@ def condition(
     entity: Entity, where: Mapping[str, Any] | None, at: int | None, *, nested: bool = False, alias: str = "t"
 ) -> Sql:
     """What ``where`` asks of rows of ``alias``; RefusalError when The Graph does not answer that."""
-    known = {name: (each, suffix) for name, each, suffix in filters_of(entity)}
     parts: list[Sql] = []
     if where and where.get("or") is not None and len(where) > 1:
         columns = ", ".join(f"'{name}'" for name in where if name != "or")
@@ -83,7 +83,7 @@ def condition(
             if value is not None:
                 parts.append((f"{alias}._from >= ?", [value["number_gte"]]))
         else:
-            each, suffix = known[name]
+            each, suffix = _known(entity.name)[name]
             if suffix == "_":
                 if nested:
                     raise RefusalError(
@@ -93,6 +93,12 @@ def condition(
             else:
                 parts.append(_own(entity, each, suffix, value, at, alias))
     return _joined(" AND ", parts) if parts else ("1", [])
+
+
+@cache
+def _known(name: str) -> dict[str, tuple[Field, str]]:
+    """The filters of a type by their names."""
+    return {key: (each, suffix) for key, each, suffix in filters_of(model().entities[name])}
 
 
 def _joined(word: str, parts: Sequence[Sql]) -> Sql:

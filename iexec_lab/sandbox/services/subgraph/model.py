@@ -18,7 +18,7 @@ _IRREGULAR: Final = {
     "TaskConsensus": "taskConsensuses",
 }
 _TYPE = re.compile(r"(type|interface) (\w+)(?: implements (\w+))?( @entity(?:\((immutable): true\))?)? \{")
-_FIELD = re.compile(r'\s+(\w+): (\[?)(\w+)!?\]?(!?)(?: @derivedFrom\(field: "(\w+)"\))?')
+_FIELD = re.compile(r'\s+(\w+): (?:(\w+)|\[(\w+)!\])(!?)(?: @derivedFrom\(field: "(\w+)"\))?')
 _ENUM = re.compile(r"enum (\w+) \{ ([\w ]+) \}")
 SCALARS: Final = frozenset({"ID", "String", "Bytes", "BigInt", "BigDecimal", "Int"})
 
@@ -91,8 +91,8 @@ def model() -> Model:
             current = Entity(found[2], found[3], found[1] == "interface", immutable=bool(found[5]))
             entities[current.name] = current
         elif current and (found := _FIELD.match(line)):
-            name, many, kind, required, derived = found.groups()
-            current.fields[name] = Field(name, kind, bool(many), bool(required), derived)
+            name, one, many, required, derived = found.groups()
+            current.fields[name] = Field(name, one or many, bool(many), bool(required), derived)
     for entity in entities.values():
         if entity.interface:
             entities[entity.interface].members.append(entity.name)

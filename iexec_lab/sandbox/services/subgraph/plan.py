@@ -48,8 +48,11 @@ TOKENS: Final = 20_000
 DEPTH: Final = 32
 FIELDS: Final = 5_000
 """Fields of a query once its fragments are put in their places."""
+OBJECTS: Final = 1_000
+"""Braces of a document, objects of its variables: reading a filter looks at all fields of its type."""
 STEPS: Final = 200_000
 """Looks at fields and fragments while they are put there."""
+_EXPENSIVE: Final = "query is too expensive"
 _TEXT: Final = {"ID", "String", "Bytes"}
 
 Places = list[tuple[int, int]]
@@ -121,10 +124,19 @@ def make_plan(text: str, operation: str | None, variables: Mapping[str, Any]) ->
     """Read a query; RefusalError or GraphQLError when it is none that can be answered."""
     document = _checked(text)
     chosen = _choose(document, operation)
+    if _objects(variables) > OBJECTS:
+        raise RefusalError(_EXPENSIVE)
     coerced = get_variable_values(api(), chosen.variable_definitions or (), dict(variables))
     if isinstance(coerced, list):
         raise coerced[0]
     return _Planner(document, chosen, coerced).plan(variables)
+
+
+def _objects(value: Any) -> int:
+    """How many objects a JSON value has, itself included."""
+    if isinstance(value, list):
+        return sum(map(_objects, value))
+    return 1 + sum(map(_objects, value.values())) if isinstance(value, dict) else 0
 
 
 @lru_cache(64)
@@ -132,6 +144,8 @@ def _checked(text: str) -> DocumentNode:
     """The document, if it is valid; those that programs send again and again are checked once."""
     if not text.strip():
         raise RefusalError("The query is empty")
+    if text.count("{") > OBJECTS:
+        raise RefusalError(_EXPENSIVE)
     document = parse(text, no_location=False, max_tokens=TOKENS)
     errors = validate(api(), document, _RULES, max_errors=1)
     if errors:
@@ -290,7 +304,7 @@ class _Planner:
             for node in one.selections if one else ():
                 self._steps += 1
                 if self._steps > STEPS:
-                    raise RefusalError("query is too expensive")
+                    raise RefusalError(_EXPENSIVE)
                 if not self._is_wanted(node):
                     continue
                 if isinstance(node, FieldNode):

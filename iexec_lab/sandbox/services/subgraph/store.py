@@ -71,9 +71,16 @@ def _tables(entity: Entity) -> Iterator[str]:
     columns = ", ".join(_column(each) for each in entity.columns)
     yield f'CREATE TABLE IF NOT EXISTS "{entity.name}" ({columns}, _from INTEGER NOT NULL);'
     yield f'CREATE INDEX IF NOT EXISTS "{entity.name}_from" ON "{entity.name}" (_from);'
+    # Links that are followed backwards; a filter on another one looks at all rows.
+    back = {
+        each.derived
+        for other in model().entities.values()
+        for each in other.fields.values()
+        if each.kind in {entity.name, entity.interface}
+    }
     timed = ', "timestamp"' if "timestamp" in entity.fields else ""
     for each in entity.columns:
-        if model().is_link(each):
+        if each.name in back:
             name = f'"{entity.name}.{each.name}"'
             yield f'CREATE INDEX IF NOT EXISTS {name} ON "{entity.name}" ("{each.name}"{timed}, id);'
     if timed:

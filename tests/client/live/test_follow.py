@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from iexec_lab.client.iexec import connect
-from iexec_lab.client.market import follow
+from iexec_lab.client.live import follow
 from iexec_lab.errors import ValidationError
 
 

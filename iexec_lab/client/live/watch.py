@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, Sel
 from iexec_lab.client.jobs.doubts import Doubts
 from iexec_lab.client.jobs.job import Job
 from iexec_lab.client.jobs.running import find_deals
-from iexec_lab.client.market.follow import ADDED, Change
+from iexec_lab.client.live.follow import ADDED, Change
 from iexec_lab.errors import IexecError, ServiceError, ValidationError
 from iexec_lab.units import parse_rlc
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from iexec_lab.client.jobs.status import TaskView
     from iexec_lab.client.jobs.why import Trouble
-    from iexec_lab.client.market.follow import Stream
+    from iexec_lab.client.live.follow import Stream
     from iexec_lab.client.session import Session
 
 EVENTS: Final = ("grant", "order", "price", "deal", "task")

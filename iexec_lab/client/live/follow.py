@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self
 from iexec_lab.errors import LibraryError, ServiceError, ValidationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
     import pandas as pd
@@ -71,6 +71,7 @@ class Stream:
         timeout: Seconds after which the iteration ends; None for never.
         every: Seconds between two looks where there is no feed.
         limit: Rows that ``frame`` shows; the list itself is whole.
+        draw: Makes ``frame``, where it is more than these rows.
 
     Attributes:
         gaps: How often the feed was cut.
@@ -86,7 +87,9 @@ class Stream:
         timeout: float | None = None,
         every: float = 10.0,
         limit: int | None = None,
+        draw: Callable[[], pd.DataFrame] | None = None,
     ) -> None:
+        self._draw = draw
         self._session = session
         self.kind = kind
         self._filters = dict(filters)
@@ -101,6 +104,7 @@ class Stream:
         self._has_feed = True
         self._pause, self._retry_at, self._look_at = _PAUSES[0], 0.0, 0.0
         self._frame: pd.DataFrame | None = None
+        self._drawn_at = 0.0
         self.gaps = self.changes = 0
         self.left_out = 0
         self._begin()
@@ -184,20 +188,23 @@ class Stream:
     def frame(self) -> pd.DataFrame:
         """The list as it is now, as a DataFrame like that of the list's own verb."""
         self._drain()
-        if self._frame is None:
-            from iexec_lab import frames
-
-            about = self._session.about()
-            if self.left_out:
-                about["left_out"] = self.left_out
-            shown = [dict(row) for row in self.rows]
-            if self.kind == "deal":
-                from iexec_lab.client.market.deals import market_list
-
-                self._frame = market_list(self._session, shown, self.left_out).draw(self._session)
-            else:
-                self._frame = frames.build(self.kind, shown, **about)
+        if self._frame is None or self.is_old:
+            self._frame = self._draw() if self._draw else self._drawn()
+            self._drawn_at = time.monotonic()
         return self._frame
+
+    @property
+    def is_old(self) -> bool:
+        """Whether ``frame`` may have changed without a word of the feed, which tells nothing of tasks."""
+        return self._draw is not None and time.monotonic() >= self._drawn_at + self._every
+
+    def _drawn(self) -> pd.DataFrame:
+        from iexec_lab import frames
+
+        about = self._session.about()
+        if self.left_out:
+            about["left_out"] = self.left_out
+        return frames.build(self.kind, self.rows, **about)
 
     def close(self) -> None:
         """Leave the feed."""

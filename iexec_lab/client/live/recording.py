@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping
 
-    from iexec_lab.client.market.follow import Stream
+    from iexec_lab.client.live.follow import Stream
     from iexec_lab.client.session import Session
 
 FOLDER = "book"

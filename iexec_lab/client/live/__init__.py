@@ -1,0 +1,1 @@
+"""What goes on: lists that follow the market, their recordings, and watches."""

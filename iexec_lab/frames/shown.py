@@ -1,0 +1,75 @@
+"""Which columns of a list people read, and whether a frame is still one of ours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iexec_lab.frames.schemas import NRLC, OPTIONAL, SCHEMAS, columns_of, rlc_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+#: Kind -> its columns in the order of interest; a kind that is not here shows those that fit.
+SHOWN: Mapping[str, tuple[str, ...]] = {
+    kind: tuple(text.split())
+    for kind, text in {
+        "apporder": "order_hash app app_price_rlc remaining tag restricted published_at",
+        "datasetorder": "order_hash dataset dataset_price_rlc remaining tag restricted published_at",
+        "workerpoolorder": "order_hash workerpool workerpool_price_rlc category remaining tag published_at",
+        "requestorder": "order_hash requester app workerpool_max_price_rlc remaining tag published_at",
+        "deal": "deal_id started_at app workerpool workerpool_price_rlc tasks requester",
+        "task": "task_id task_index status deal_id location final_deadline",
+        "job": "deal_id app state tasks done claimable_rlc started_at",
+        "log": "task_index worker stdout stderr",
+        "app": "address name owner multiaddr checksum",
+        "dataset": "address name owner multiaddr checksum",
+        "workerpool": "address description owner worker_stake_ratio scheduler_reward_ratio api_url",
+        "receipt": "address to category amount_rlc tx_hash",
+        "past_deal": "deal_id started_at app workerpool workerpool_price_rlc tasks requester",
+        "past_task": "task_id task_index status deal_id finalized_at execution_seconds reward_rlc",
+        "past_event": "at event account amount_rlc deal_id task_id block",
+        "past_transfer": "at from_ to amount_rlc cause tx_hash",
+        "past_order": "order_hash kind resource price_rlc deals first_matched_at",
+    }.items()
+}
+
+
+def is_ours(frame: pd.DataFrame) -> bool:
+    """Whether a frame is as a verb gave it, rows cut, filtered or sorted at most.
+
+    ``attrs`` do not tell: pandas keeps them in ``.T``, ``describe``, ``groupby`` and ``merge`` too. So the
+    columns do: all those that its kind always has, in their order, and nothing else; and the index, which
+    still counts rows. Who chose some columns wants to see those.
+    """
+    kind: str = frame.attrs.get("kind", "")
+    if (
+        "fetched_at" not in frame.attrs
+        or not isinstance(kind, str)
+        or kind not in SCHEMAS
+        or not _counts_rows(frame)
+    ):
+        return False
+    known = columns_of(kind)
+    optional = OPTIONAL.get(kind, set())
+    optional = optional | {rlc_name(name) for name in optional if name.endswith(NRLC)}
+    has = [*frame.columns]
+    return [name for name in known if name in set(has) or name not in optional] == has
+
+
+def _counts_rows(frame: pd.DataFrame) -> bool:
+    index = frame.index
+    return index.nlevels == 1 and index.name is None and index.dtype.kind == "i"
+
+
+def chosen(frame: pd.DataFrame, *, wide: bool) -> list[str]:
+    """The columns of a list, the most interesting first, as many as may be drawn."""
+    names = [str(name) for name in frame.columns]
+    if wide:
+        return names
+    wanted = SHOWN.get(str(frame.attrs.get("kind")), ())
+    found = [name for name in wanted if name in names]
+    if found:
+        return found
+    return [name for name in names if not (name.endswith(NRLC) and rlc_name(name) in names)]

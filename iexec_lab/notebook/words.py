@@ -1,0 +1,128 @@
+"""Values of frames as people read them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from iexec_lab.commands.text import safe
+from iexec_lab.frames.schemas import NRLC, rlc_name
+from iexec_lab.looks import LONGEST_CELL
+from iexec_lab.units import format_rlc, number_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_NOTHING = ("<NA>", "NaT", "nan")
+_LONG_HASH, _LONG_ADDRESS = 66, 42
+_ROOM = 20  # lines of a list
+_AGES = (("s", 60), ("m", 60), ("h", 24), ("d", 30))
+
+
+def word(value: Any) -> str:
+    """A value as people read it."""
+    if isinstance(value, (list, tuple)):
+        return _cut(", ".join(word(item) for item in islice(value, LONGEST_CELL)))
+    if isinstance(value, dict):
+        return _cut(", ".join(f"{safe(str(key))}: {word(item)}" for key, item in value.items()))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return number_text(value)
+    if value is None or (not isinstance(value, str) and str(value) in _NOTHING):
+        return ""
+    if hasattr(value, "isoformat"):
+        return str(value.strftime("%Y-%m-%d %H:%M:%S %Z")).strip()
+    return _cut(safe(str(value)))
+
+
+def lines(value: Any) -> list[str]:
+    """A value that has room: a list of ids has a line for each, up to a few."""
+    if not isinstance(value, list) or not any(map(_is_id, value)):
+        return [word(value)]
+    more = [f"… {len(value) - _ROOM} more"] if len(value) > _ROOM else []
+    return [*map(word, value[:_ROOM]), *more]
+
+
+def upright(frame: pd.DataFrame) -> list[tuple[str, list[str]]]:
+    """Names and values of the one row; an amount is one line, in RLC."""
+    row = {str(name): frame[name].iloc[0] for name in frame.columns}
+    twins = {rlc_name(name) for name in row if name.endswith(NRLC)}
+    found = []
+    for name, value in row.items():
+        if name in twins:
+            continue
+        if name.endswith(NRLC) and isinstance(value, int):
+            found.append((rlc_name(name).removesuffix("_rlc"), [f"{format_rlc(value)} RLC"]))
+        elif name.endswith(NRLC):
+            found.append((rlc_name(name).removesuffix("_rlc"), [word(value)]))
+        else:
+            found.append((name, ["none"] if name == "tag" and value == "" else lines(value)))
+    return found
+
+
+def column(frame: pd.DataFrame, name: str, whole: pd.DataFrame) -> list[tuple[str, str]]:
+    """What is drawn of a column, and the whole of it.
+
+    Args:
+        frame: The rows that are drawn.
+        name: The column.
+        whole: The frame that it is from; an amount has its exact column there, a time its moment.
+    """
+    if name.endswith("_rlc") or name == "rlc":
+        exact = f"{name.removesuffix('_rlc')}{NRLC}"
+        if exact in frame.columns:
+            return [
+                (format_rlc(nrlc), f"{nrlc} nRLC") if isinstance(nrlc, int) else ("", "")
+                for nrlc in frame[exact]
+            ]
+    values = [*frame[name]]
+    if str(frame[name].dtype).startswith("datetime"):
+        now = _fetched(whole)
+        return [(age(value, now), word(value)) for value in values]
+    if name == "tag":
+        return [("none", "none") if value == "" else (word(value), word(value)) for value in values]
+    return [(word(value), word(value)) for value in values]
+
+
+def _fetched(frame: pd.DataFrame) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(str(frame.attrs.get("fetched_at")))
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def age(value: Any, now: datetime | None) -> str:
+    """``3h ago`` or ``in 2d``, seen from when the frame was fetched; a date beyond 30 days."""
+    text = word(value)
+    if not text or now is None:
+        return text
+    amount = abs(int((now - value).total_seconds()))
+    for unit, size in _AGES:
+        if amount < size:
+            return f"{amount}{unit} ago" if value <= now else f"in {amount}{unit}"
+        amount //= size
+    return text[:10]
+
+
+def short(text: str) -> str:
+    """Ids by their ends, enough to tell them apart; the data has them whole."""
+    if text.startswith("0x") and len(text) in {_LONG_HASH, _LONG_ADDRESS} and text.isalnum():
+        return f"{text[:8]}…{text[-4:]}"
+    return text
+
+
+def safe_line(line: str) -> str:
+    """A line of any length without control characters."""
+    if line.isprintable():
+        return line
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str) and len(value) in {_LONG_HASH, _LONG_ADDRESS}
+
+
+def _cut(text: str) -> str:
+    """A cell is for the eye; the data has the whole text."""
+    return text if len(text) <= LONGEST_CELL else text[:LONGEST_CELL] + "…"

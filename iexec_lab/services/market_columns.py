@@ -1,0 +1,217 @@
+"""Orders of a market as columns: checked a page at a time, and held in a third of the memory of their JSON.
+
+Only for speed and size: a page of which any row is not exactly as markets write it is checked row by row
+(``market_rows.py``), to the same end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cache
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from iexec_lab.services.market_rows import OrderRow, is_params, usual_fields
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator
+
+    Column = Sequence[Any]
+
+_MOMENTS: Final = re.compile(
+    r"(?:20[0-9]{2}-(?:0[1-9]|1[0-2])-(?:[01][0-9]|2[0-8])T"
+    r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z )*"
+).fullmatch
+_STATUSES: Final = {"open", "filled", "canceled", "dead"}
+_TOLD: Final = ("orderHash", "chainId", "remaining", "status", "publicationTimestamp", "signer")
+_MOST: Final = 10**18
+_REPEATED: Final = {"address", "tag", "params", "status"}
+
+
+class _Form(NamedTuple):
+    """How the columns of a kind of order are taken from rows, and what each holds."""
+
+    order_names: tuple[str, ...]
+    take_order: Callable[[Any], tuple[Any, ...]]
+    take_told: Callable[[Any], tuple[Any, ...]]
+    forms: tuple[str, ...]
+
+
+@cache
+def _form(kind: str) -> _Form:
+    fields = usual_fields(kind)
+    told = ("word", "number", "number", "status", "moment", "address")
+    return _Form(tuple(fields), itemgetter(*fields), itemgetter(*_TOLD), (*fields.values(), *told))
+
+
+class OrderColumns(Sequence[OrderRow]):
+    """The orders of a page, or of many: a sequence of rows, each made when it is asked for."""
+
+    def __init__(self, kind: str, columns: Sequence[Column], bulk: Column | None) -> None:
+        self._kind = kind
+        self.held = columns
+        self.bulk = bulk
+
+    @classmethod
+    def of(cls, kind: str, chain_id: int, items: Sequence[Any]) -> OrderColumns | None:
+        """The items, if all of them are as markets write them."""
+        form = _form(kind)
+        try:
+            orders = [item["order"] for item in items]
+            columns = [*zip(*map(form.take_order, orders), strict=True)]
+            columns += zip(*map(form.take_told, items), strict=True)
+            bulk = [item["bulk"] for item in items if "bulk" in item]
+            known = len(_TOLD) + 1 + bool(bulk)
+            if (
+                {*map(len, orders)} != {len(form.order_names)}
+                or {*map(len, items)} != {known}
+                or (bulk and {*map(type, bulk)} != {bool})
+                or {*columns[len(form.order_names) + 1]} != {chain_id}
+                or not all(map(_fits, form.forms, columns))
+            ):
+                return None
+        except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
+            return None
+        return cls(kind, [*map(_shared, form.forms, columns)], bulk or None)
+
+    @classmethod
+    def joined(cls, kind: str, pages: Iterable[OrderColumns]) -> OrderColumns:
+        """All pages as one; they are not to be used after."""
+        columns: list[list[Any]] = [[] for _ in _form(kind).forms]
+        bulk: list[Any] = []
+        shared: dict[Any, Any] = {}
+        for page in pages:
+            held, page.held = page.held, ()  # gone as soon as it is copied
+            for form, column, more in zip(_form(kind).forms, columns, held, strict=True):
+                repeated = form in _REPEATED
+                column.extend([shared.setdefault(value, value) for value in more] if repeated else more)
+            bulk += page.bulk or [None] * len(held[0])
+        return cls(kind, columns, bulk if any(value is not None for value in bulk) else None)
+
+    @property
+    def hashes(self) -> Column:
+        return self.held[len(_form(self._kind).order_names)]
+
+    def __len__(self) -> int:
+        return len(self.held[0])
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            kept = [column[place] for column in self.held]
+            return OrderColumns(self._kind, kept, None if self.bulk is None else self.bulk[place])
+        return self._row([column[place] for column in self.held], self.bulk and self.bulk[place])
+
+    def __iter__(self) -> Iterator[OrderRow]:
+        bulks = self.bulk or [None] * len(self)
+        for values, bulk in zip(zip(*self.held, strict=True), bulks, strict=True):
+            yield self._row(values, bulk)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def column(self, path: str) -> Column:
+        """What all rows hold at a path, ``order.tag`` or ``signer``; None where they hold nothing."""
+        first, _, name = path.partition(".")
+        names = _form(self._kind).order_names
+        if first == "order" and name in names:
+            return self.held[names.index(name)]
+        if path in _TOLD:
+            return self.held[len(names) + _TOLD.index(path)]
+        if path == "bulk" and self.bulk is not None:
+            return self.bulk
+        return [None] * len(self)
+
+    def _row(self, values: Sequence[Any], bulk: Any) -> OrderRow:
+        names = _form(self._kind).order_names
+        told = dict(zip(_TOLD, values[len(names) :], strict=True))
+        order = dict(zip(names, values, strict=False))
+        row = {"order": order, **told}
+        return row if bulk is None else row | {"bulk": bulk}  # type: ignore[return-value]
+
+
+def _shared(form: str, column: Column) -> Column:
+    """The column; equal values are one object where they repeat."""
+    if form not in _REPEATED:
+        return list(column)
+    shared: dict[Any, Any] = {}
+    return [shared.setdefault(value, value) for value in column]
+
+
+def _fits(form: str, column: Column) -> bool:
+    """Whether all values of a column have the usual form; TypeError and ValueError say no as well."""
+    if form == "number":
+        return {*map(type, column)} == {int} and min(column) >= 0 and max(column) < _MOST
+    if form in _DIGITS:
+        return _are_hex({*column} if form in _REPEATED else column, _DIGITS[form])
+    values = {*column}
+    if form == "status":
+        return values <= _STATUSES
+    if form == "moment":
+        return _MOMENTS(" ".join(column) + " ") is not None
+    return all(map(is_params, values))
+
+
+_DIGITS: Final = {"address": (40,), "word": (64,), "tag": (64,), "sign": (128, 130)}
+
+
+def _are_hex(texts: Collection[str], sizes: Sequence[int]) -> bool:
+    """Whether each is ``0x`` and so many hexadecimal digits, as many as the others."""
+    joined = "".join(texts)
+    lengths = {*map(len, texts)}
+    length = max(lengths)
+    count = len(joined) // length
+    digits = joined.replace("0x", "")
+    return (
+        len(lengths) == 1
+        and length - 2 in sizes
+        and joined[::length] == "0" * count
+        and joined[1::length] == "x" * count
+        and len(digits) == (length - 2) * count
+        and 2 * len(bytes.fromhex(digits)) == len(digits)
+    )
+
+
+class Gathered:
+    """The rows of a list, page by page.
+
+    The list may move while its pages are read, so that an entry is on two of them: it is kept once, where it
+    was seen first.
+    """
+
+    def __init__(self, kind: str, identity: str) -> None:
+        self._kind = kind
+        self._identity = identity
+        self._seen: set[str] = set()
+        self._pages: list[Any] = []
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    def add(self, rows: Any) -> None:
+        """A page: columns, or a list of rows."""
+        if isinstance(rows, OrderColumns):
+            names = [name.lower() for name in rows.hashes]
+            new = {*names}
+            if len(new) == len(names) and new.isdisjoint(self._seen):
+                self._seen |= new
+                self._pages.append(rows)
+                return
+        kept = []
+        for row in rows:
+            name = row[self._identity].lower()
+            if name not in self._seen:
+                self._seen.add(name)
+                kept.append(row)
+        self._pages.append(kept)
+
+    def rows(self, limit: int | None) -> Sequence[Any]:
+        """All rows, or the first ``limit``; the pages are gone after."""
+        pages, self._pages, self._seen = self._pages, [], set()
+        if pages and all(isinstance(page, OrderColumns) for page in pages):
+            found: Sequence[Any] = OrderColumns.joined(self._kind, pages)
+        else:
+            found = [row for page in pages for row in page]
+        return found[:limit] if limit is not None and limit < len(found) else found
