@@ -35,7 +35,7 @@ _KINDS: Final = ("app", "dataset", "workerpool")
 
 def one_row(past: Past, table: str, where: Mapping[str, Any]) -> dict[str, Any]:
     """The row of a table that a filter names; empty when the source does not know it (yet)."""
-    for page in past.source.pages(table, where=where, limit=1):
+    for page in past.pages(table, where=where, limit=1):
         if page.size:
             return {name: values[0] for name, values in page.items()}
     return {}
@@ -44,7 +44,7 @@ def one_row(past: Past, table: str, where: Mapping[str, Any]) -> dict[str, Any]:
 def count_rows(past: Past, table: str, where: Mapping[str, Any]) -> int | None:
     """How many rows a filter finds; None for more than ``MOST``."""
     count = 0
-    for page in past.source.pages(table, where=where, newest_first=True):
+    for page in past.pages(table, where=where, newest_first=True):
         count += page.size
         if count > MOST:
             return None
@@ -108,7 +108,7 @@ def of_tasks(
     def times() -> dict[str, dict[str, Any]]:
         where = {"deal_id": held.deal_id, **({"task_id": [*wanted]} if len(wanted) == 1 else {})}
         found = {}
-        for page in past.source.pages("tasks", Span(deal.start_time), where):
+        for page in past.pages("tasks", Span(deal.start_time), where):
             for row, task_id in enumerate(page["task_id"]):
                 found[task_id] = {name: _plain(name, page[name][row]) for name in _OF_TASK}
         return found
@@ -173,7 +173,7 @@ def _outcome(past: Past, workerpool: str) -> dict[str, Any]:
     Of more than ``MOST`` deals nothing is said.
     """
     sums = dict.fromkeys(("deals", "tasks", "completed", "claimed"), 0)
-    for page in past.source.pages("deals", where={"workerpool": workerpool.lower()}, newest_first=True):
+    for page in past.pages("deals", where={"workerpool": workerpool.lower()}, newest_first=True):
         sums["deals"] += page.size
         for name in ("tasks", "completed", "claimed"):
             sums[name] += sum(page[name])

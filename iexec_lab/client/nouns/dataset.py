@@ -67,7 +67,7 @@ class Datasets(Asset):
         return self._draw("deals", self._fetch_deals(address, **filters))
 
     def _fetch_deals(self, address: str, **filters: Any) -> Listed:
-        from iexec_lab.client.market.bulk_deals import bulk_deals
+        from iexec_lab.client.market.deals import bulk_deals
 
         if not filters.pop("bulk", False):
             return super()._fetch_deals(address, **filters)
