@@ -20,6 +20,7 @@ from iexec_lab.services.auth import MARKET, ask_challenge, log_in
 from iexec_lab.services.http import TIMEOUT, Http
 from iexec_lab.services.market_columns import Gathered, OrderColumns
 from iexec_lab.services.market_rows import DealRow, OrderRow, deal_row, order_row
+from iexec_lab.services.market_text import read_page
 from iexec_lab.services.pages import MAX_LIST, Allowance, further
 
 if TYPE_CHECKING:
@@ -311,16 +312,20 @@ class Market:
         if page_size < SMALLEST_PAGE:
             raise ValidationError(f"pageSize must be greater than or equal to {SMALLEST_PAGE}")
         paging = {"pageIndex": to_uint256(page), "pageSize": page_size, "chainId": self.chain_id}
-        known, length = self._http.get_list(wanted.path, {**wanted.query, **paging}, allowance)
+        answer = self._http.get(wanted.path, {**wanted.query, **paging}, allowance)
+        columns = read_page(wanted.kind, self.chain_id, answer.body) if wanted.kind and answer.ok else None
+        known, rows = columns or (self._http.read_json(answer), None)
         known = known if isinstance(known, dict) and known.get("ok") else {}
         count, items = known.get("count", -1), known.get(wanted.key, "")
         if not _is_page(count, items):
             what = "orderbook" if wanted.key == "orders" else wanted.key
             raise self._http.api_error(f"An error occurred while getting {what}")
-        rows = self._rows(wanted, items)
-        if allowance is not None and isinstance(rows, list):
-            allowance.hold(length)
-        return _Page(int(count), rows, len(items), bool(known.get("nextPage")))
+        if rows is not None:
+            return _Page(int(count), rows, len(rows), bool(known.get("nextPage")))
+        found = self._rows(wanted, items)
+        if allowance is not None and isinstance(found, list):
+            allowance.hold(len(answer.body))
+        return _Page(int(count), found, len(items), bool(known.get("nextPage")))
 
     def _one(self, wanted: _List, page: int, page_size: int) -> tuple[int, Sequence[Any], bool, int]:
         """A single page, as the fields of ``OrderPage`` and ``DealPage``."""

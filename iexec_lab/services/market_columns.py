@@ -24,7 +24,7 @@ _MOMENTS: Final = re.compile(
     r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z )*"
 ).fullmatch
 _STATUSES: Final = {"open", "filled", "canceled", "dead"}
-_TOLD: Final = ("orderHash", "chainId", "remaining", "status", "publicationTimestamp", "signer")
+TOLD: Final = ("orderHash", "chainId", "remaining", "status", "publicationTimestamp", "signer")
 _MOST: Final = 10**18
 _REPEATED: Final = {"address", "tag", "params", "status"}
 
@@ -39,10 +39,10 @@ class _Form(NamedTuple):
 
 
 @cache
-def _form(kind: str) -> _Form:
+def form_of(kind: str) -> _Form:
     fields = usual_fields(kind)
     told = ("word", "number", "number", "status", "moment", "address")
-    return _Form(tuple(fields), itemgetter(*fields), itemgetter(*_TOLD), (*fields.values(), *told))
+    return _Form(tuple(fields), itemgetter(*fields), itemgetter(*TOLD), (*fields.values(), *told))
 
 
 class OrderColumns(Sequence[OrderRow]):
@@ -56,34 +56,47 @@ class OrderColumns(Sequence[OrderRow]):
     @classmethod
     def of(cls, kind: str, chain_id: int, items: Sequence[Any]) -> OrderColumns | None:
         """The items, if all of them are as markets write them."""
-        form = _form(kind)
+        form = form_of(kind)
         try:
             orders = [item["order"] for item in items]
             columns = [*zip(*map(form.take_order, orders), strict=True)]
             columns += zip(*map(form.take_told, items), strict=True)
             bulk = [item["bulk"] for item in items if "bulk" in item]
-            known = len(_TOLD) + 1 + bool(bulk)
+            known = len(TOLD) + 1 + bool(bulk)
             if (
                 {*map(len, orders)} != {len(form.order_names)}
                 or {*map(len, items)} != {known}
                 or (bulk and {*map(type, bulk)} != {bool})
-                or {*columns[len(form.order_names) + 1]} != {chain_id}
-                or not all(map(_fits, form.forms, columns))
             ):
                 return None
-        except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
+        except (AttributeError, KeyError, TypeError, ValueError):
             return None
-        return cls(kind, [*map(_shared, form.forms, columns)], bulk or None)
+        return cls.checked(kind, chain_id, columns, bulk or None)
+
+    @classmethod
+    def checked(
+        cls, kind: str, chain_id: int, columns: Sequence[Column], bulk: Column | None = None
+    ) -> OrderColumns | None:
+        """The columns, if all their values have the usual forms."""
+        form = form_of(kind)
+        try:
+            if not all(map(_fits, form.forms, columns)):
+                return None
+            if len(columns) != len(form.forms) or {*columns[len(form.order_names) + 1]} != {chain_id}:
+                return None
+        except (AttributeError, RecursionError, TypeError, ValueError):
+            return None
+        return cls(kind, [*map(_shared, form.forms, columns)], bulk)
 
     @classmethod
     def joined(cls, kind: str, pages: Iterable[OrderColumns]) -> OrderColumns:
         """All pages as one; they are not to be used after."""
-        columns: list[list[Any]] = [[] for _ in _form(kind).forms]
+        columns: list[list[Any]] = [[] for _ in form_of(kind).forms]
         bulk: list[Any] = []
         shared: dict[Any, Any] = {}
         for page in pages:
             held, page.held = page.held, ()  # gone as soon as it is copied
-            for form, column, more in zip(_form(kind).forms, columns, held, strict=True):
+            for form, column, more in zip(form_of(kind).forms, columns, held, strict=True):
                 repeated = form in _REPEATED
                 column.extend([shared.setdefault(value, value) for value in more] if repeated else more)
             bulk += page.bulk or [None] * len(held[0])
@@ -91,7 +104,7 @@ class OrderColumns(Sequence[OrderRow]):
 
     @property
     def hashes(self) -> Column:
-        return self.held[len(_form(self._kind).order_names)]
+        return self.held[len(form_of(self._kind).order_names)]
 
     def __len__(self) -> int:
         return len(self.held[0])
@@ -115,18 +128,18 @@ class OrderColumns(Sequence[OrderRow]):
     def column(self, path: str) -> Column:
         """What all rows hold at a path, ``order.tag`` or ``signer``; None where they hold nothing."""
         first, _, name = path.partition(".")
-        names = _form(self._kind).order_names
+        names = form_of(self._kind).order_names
         if first == "order" and name in names:
             return self.held[names.index(name)]
-        if path in _TOLD:
-            return self.held[len(names) + _TOLD.index(path)]
+        if path in TOLD:
+            return self.held[len(names) + TOLD.index(path)]
         if path == "bulk" and self.bulk is not None:
             return self.bulk
         return [None] * len(self)
 
     def _row(self, values: Sequence[Any], bulk: Any) -> OrderRow:
-        names = _form(self._kind).order_names
-        told = dict(zip(_TOLD, values[len(names) :], strict=True))
+        names = form_of(self._kind).order_names
+        told = dict(zip(TOLD, values[len(names) :], strict=True))
         order = dict(zip(names, values, strict=False))
         row = {"order": order, **told}
         return row if bulk is None else row | {"bulk": bulk}  # type: ignore[return-value]
@@ -136,6 +149,9 @@ def _shared(form: str, column: Column) -> Column:
     """The column; equal values are one object where they repeat."""
     if form not in _REPEATED:
         return list(column)
+    known = {*column}
+    if len(known) == 1:
+        return [*known] * len(column)
     shared: dict[Any, Any] = {}
     return [shared.setdefault(value, value) for value in column]
 
