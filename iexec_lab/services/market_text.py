@@ -48,7 +48,12 @@ def read_page(kind: str, chain_id: int, body: bytes) -> tuple[dict[str, Any], Or
     if last or "" in between or _TAIL(rest) is None:
         return None
     found = OrderColumns.checked(kind, chain_id, _values(kind, dict(zip(names, columns, strict=True))))
-    return None if found is None else (loads(opened[0] + rest), found)
+    if found is None:
+        return None
+    try:
+        return loads(opened[0] + rest), found
+    except ValueError:
+        return None
 
 
 @lru_cache(maxsize=32)
