@@ -45,6 +45,29 @@ def form_of(kind: str) -> _Form:
     return _Form(tuple(fields), itemgetter(*fields), itemgetter(*TOLD), (*fields.values(), *told))
 
 
+class Texts(Sequence[str]):
+    """Texts of one length, held as one: half of what they take one by one."""
+
+    def __init__(self, text: str, width: int) -> None:
+        self.text = text
+        self.width = width
+
+    def __len__(self) -> int:
+        return len(self.text) // self.width
+
+    def __getitem__(self, place: Any) -> Any:
+        width = self.width
+        if isinstance(place, slice):
+            start, stop, _ = place.indices(len(self))
+            return Texts(self.text[start * width : max(stop, start) * width], width)
+        start = range(len(self))[place] * width
+        return self.text[start : start + width]
+
+    def __iter__(self) -> Iterator[str]:
+        text, width = self.text, self.width
+        return (text[start : start + width] for start in range(0, len(text), width))
+
+
 class OrderColumns(Sequence[OrderRow]):
     """The orders of a page, or of many: a sequence of rows, each made when it is asked for."""
 
@@ -91,15 +114,27 @@ class OrderColumns(Sequence[OrderRow]):
     @classmethod
     def joined(cls, kind: str, pages: Iterable[OrderColumns]) -> OrderColumns:
         """All pages as one; they are not to be used after."""
-        columns: list[list[Any]] = [[] for _ in form_of(kind).forms]
+        pages = list(pages)
+        uniform = [
+            {getattr(column, "width", 0) for column in same}
+            for same in zip(*(page.held for page in pages), strict=True)
+        ]
+        columns: list[Any] = [[] for _ in uniform]
         bulk: list[Any] = []
         shared: dict[Any, Any] = {}
         for page in pages:
             held, page.held = page.held, ()  # gone as soon as it is copied
-            for form, column, more in zip(form_of(kind).forms, columns, held, strict=True):
-                repeated = form in _REPEATED
-                column.extend([shared.setdefault(value, value) for value in more] if repeated else more)
+            for form, column, more, widths in zip(form_of(kind).forms, columns, held, uniform, strict=True):
+                if form in _REPEATED:
+                    column.extend([shared.setdefault(value, value) for value in more])
+                elif len(widths) == 1 and widths != {0}:
+                    column.append(str(getattr(more, "text", "")))
+                else:
+                    column.extend(more)
             bulk += page.bulk or [None] * len(held[0])
+        for place, (form, widths) in enumerate(zip(form_of(kind).forms, uniform, strict=True)):
+            if form not in _REPEATED and len(widths) == 1 and widths != {0}:
+                columns[place] = Texts("".join(columns[place]), *widths)
         return cls(kind, columns, bulk if any(value is not None for value in bulk) else None)
 
     @property
@@ -146,9 +181,11 @@ class OrderColumns(Sequence[OrderRow]):
 
 
 def _shared(form: str, column: Column) -> Column:
-    """The column; equal values are one object where they repeat."""
-    if form not in _REPEATED:
+    """The column; equal values are one object where they repeat, texts that do not are one text."""
+    if form == "number":
         return list(column)
+    if form not in _REPEATED:
+        return Texts("".join(column), len(column[0]))
     known = {*column}
     if len(known) == 1:
         return [*known] * len(column)
@@ -178,11 +215,12 @@ def _are_hex(texts: Collection[str], sizes: Sequence[int]) -> bool:
     joined = "".join(texts)
     lengths = {*map(len, texts)}
     length = max(lengths)
+    if length - 2 not in sizes:
+        return False
     count = len(joined) // length
     digits = joined.replace("0x", "")
     return (
         len(lengths) == 1
-        and length - 2 in sizes
         and joined[::length] == "0" * count
         and joined[1::length] == "x" * count
         and len(digits) == (length - 2) * count
@@ -200,7 +238,7 @@ class Gathered:
     def __init__(self, kind: str, identity: str) -> None:
         self._kind = kind
         self._identity = identity
-        self._seen: set[str] = set()
+        self._seen: set[bytes] = set()
         self._pages: list[Any] = []
 
     def __len__(self) -> int:
@@ -209,7 +247,7 @@ class Gathered:
     def add(self, rows: Any) -> None:
         """A page: columns, or a list of rows."""
         if isinstance(rows, OrderColumns):
-            names = [name.lower() for name in rows.hashes]
+            names = [bytes.fromhex(name[2:]) for name in rows.hashes]
             new = {*names}
             if len(new) == len(names) and new.isdisjoint(self._seen):
                 self._seen |= new
@@ -217,7 +255,7 @@ class Gathered:
                 return
         kept = []
         for row in rows:
-            name = row[self._identity].lower()
+            name = bytes.fromhex(row[self._identity][2:])
             if name not in self._seen:
                 self._seen.add(name)
                 kept.append(row)

@@ -15,7 +15,7 @@ from iexec_lab.protocol.javascript import loads
 from iexec_lab.services.market_columns import TOLD, OrderColumns, form_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 _OPENED: Final = re.compile(r'[^\[\]]{0,500}"orders": ?\[').match
 _FIRST: Final = re.compile(r"\{[^{}\[\]]{0,4000}\{[^{}\[\]]{0,4000}\}[^{}\[\]]{0,4000}\}").match
@@ -32,28 +32,34 @@ def read_page(kind: str, chain_id: int, body: bytes) -> tuple[dict[str, Any], Or
     if opened is None or first is None:
         return None
     try:
-        row = json.loads(first[0])
-        colon, comma = (": ", ", ") if '": ' in first[0] else (":", ",")
-        names, pattern, literal = _shape(kind, colon, comma, tuple(row), tuple(row["order"]))
+        found = _rows(kind, chain_id, text, opened.end(), json.loads(first[0]), wide='": ' in first[0])
+        return None if found is None else (loads(opened[0] + found[1]), found[0])
     except (KeyError, TypeError, ValueError):
         return None
-    columns = list(zip(*pattern(text, opened.end()), strict=True))
+
+
+def _rows(
+    kind: str, chain_id: int, text: str, start: int, row: Mapping[str, Any], *, wide: bool
+) -> tuple[OrderColumns, str] | None:
+    """The rows from there on, each like the first, and the text behind them.
+
+    Raises:
+        KeyError, TypeError, ValueError: They are not as usual.
+    """
+    colon, comma = (": ", ", ") if wide else (":", ",")
+    names, pattern, literal = _shape(kind, colon, comma, tuple(row), tuple(row["order"]))
+    columns = list(zip(*pattern(text, start), strict=True))
     if not columns:
         return None
     count = len(columns[0])
     length = count * literal + sum(sum(map(len, column)) for column in columns)
     *between, last = columns.pop()
     # Text that the pattern passed over would make the rest longer than it can be.
-    rest = text[opened.end() + length :]
+    rest = text[start + length :]
     if last or "" in between or _TAIL(rest) is None:
         return None
     found = OrderColumns.checked(kind, chain_id, _values(kind, dict(zip(names, columns, strict=True))))
-    if found is None:
-        return None
-    try:
-        return loads(opened[0] + rest), found
-    except ValueError:
-        return None
+    return None if found is None else (found, rest)
 
 
 @lru_cache(maxsize=32)

@@ -110,6 +110,13 @@ def test_what_is_left_to_the_other_readers(spoil):
     assert read_page("workerpoolorder", CHAIN_ID, spoil(body)) is None
 
 
+def test_empty_text_is_no_address():
+    rows = [row_of("apporder", 1)]
+    rows[0]["order"]["app"] = ""
+    assert OrderColumns.of("apporder", CHAIN_ID, rows) is None
+    assert read_page("apporder", CHAIN_ID, text_of(rows)) is None
+
+
 def test_pages_are_gathered_and_an_entry_on_two_of_them_is_kept_once():
     kind = "workerpoolorder"
     pages = [[row_of(kind, number) for number in numbers] for numbers in ((1, 2, 3), (3, 4), (5,))]
