@@ -67,7 +67,8 @@ def test_list(lab, job, hello):
     assert row["app"] == hello
     assert (row["final_deadline"] - row["started_at"]).total_seconds() == 3000
     assert {name for name in found.columns if found[name].isna().all()} == {
-        *("dataset", "dataset_owner", "callback")  # what this deal does not have
+        *("dataset", "dataset_owner", "callback"),  # what this deal does not have
+        *("args", "input_files", "secrets", "bulk_cid"),
     }
     assert len(lab.deal.list(limit=1)) == 1
     assert len(lab.deal.list(page=0, page_size=10)) <= 10
