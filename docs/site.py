@@ -26,6 +26,7 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
         "examples/quickstart.ipynb",
         "examples/sell_a_dataset.ipynb",
         "examples/parameter_sweep.ipynb",
+        "examples/market_analysis.ipynb",
     ),
     "Reference": (
         "docs/commands.md",
