@@ -35,6 +35,13 @@ SHOWN: Mapping[str, tuple[str, ...]] = {
         "movement": "happened_at cause amount_rlc stake_rlc locked_rlc deal_id counterparty",
         "access": "kind order_hash asset price_rlc remaining status restricted",
         "found": "what id name owner happened_at leads_to",
+        "listed_deal": "deal_id started_at status app workerpool task_price_rlc tasks",
+        "past_app": "address name owner created_at usage_count last_used",
+        "past_dataset": "address name owner created_at usage_count last_used",
+        "past_workerpool": "address description owner created_at usage_count last_used",
+        "task_details": "task_id task_index status initialized_at execution_seconds workers reward_rlc",
+        "contribution": "task_id worker status contributed_at task_status score",
+        "asset_transfer": "happened_at from_ to tx_hash",
     }.items()
 }
 
