@@ -68,14 +68,9 @@ def test_list(lab, job, hello):
     assert row["app"] == hello
     assert (row["final_deadline"] - row["started_at"]).total_seconds() == 3000
     assert {name for name in found.columns if found[name].isna().all()} == {
-<<<<<<< HEAD
         *("dataset", "dataset_owner", "datasetorder_hash", "callback"),  # what this deal does not have
         *("args", "input_files", "secrets", "bulk_cid"),
         *("completed", "claimed", "status", "sponsor", "log_index"),  # what the market does not know
-=======
-        *("dataset", "dataset_owner", "callback"),  # what this deal does not have
-        *("args", "input_files", "secrets", "bulk_cid"),
->>>>>>> fr
     }
     assert found.attrs["source"] == "market"
     assert len(market(limit=1)) == 1
