@@ -192,7 +192,7 @@ def _reason(
     kitty: str,
 ) -> Reason:
     if moved.kind in _PLAIN:
-        return _plain(who, moved, transaction)
+        return _plain(moved, transaction)
     if transaction is None:
         return Reason(moved.kind, task_id=moved.task_id)
     end = transaction.end_of(moved.log_index)
@@ -210,14 +210,14 @@ def _reason(
     return made
 
 
-def _plain(who: str, moved: Movement, transaction: _Transaction | None) -> Reason:
+def _plain(moved: Movement, transaction: _Transaction | None) -> Reason:
     """A deposit names who sent it, a withdrawal who got it, a transfer the other account."""
     other: str | None = moved.other
     if moved.kind == "mint":
         other = transaction.sender if transaction else None
     elif moved.kind == "burn":
         paid = [to for to, amount in transaction.payouts if amount == -moved.amount] if transaction else []
-        other = paid[0] if paid else who
+        other = paid[0] if paid else None  # a native hub pays coins, of which no event tells
     return Reason(_PLAIN[moved.kind], counterparty=other)
 
 

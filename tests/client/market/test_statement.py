@@ -240,3 +240,16 @@ def test_without_receipts_the_amounts_are_the_same(story, monkeypatch):
     bare = story.requester.account.history()
     assert bare.stake_nrlc.tolist() == whole.stake_nrlc.tolist()
     assert bare.cause.tolist() == ["deposit", "lock", "seize", "lock", "unlock", "transfer_out"]
+
+
+def test_a_native_chain(native_lab):
+    """Coins leave a native hub without an event: who got them is not told, and not guessed."""
+    native_lab.account.deposit(50)
+    native_lab.session.sender.send(
+        native_lab.session.network.hub, HUB.withdrawTo.encode(20, LocalSigner.generate().address)
+    )
+    frame = native_lab.account.history(limit=2)
+    assert frame.cause.tolist() == ["balance_before", "deposit", "withdrawal"]
+    assert frame.counterparty.isna().tolist() == [True, False, True]
+    assert "remark" not in frame.attrs
+    assert frame.stake_nrlc.iloc[-1] == native_lab.account.show().loc[0, "stake_nrlc"]
