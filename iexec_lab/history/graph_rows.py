@@ -59,7 +59,7 @@ def deal(row: Mapping[str, Any]) -> tuple[Any, ...]:
     found, at = row["deal"], v.moment(row["timestamp"])
     if v.moment(found["startTime"]) != at:
         raise ValueError("a deal starts when it is made")
-    dataset, params = v.linked_or_none(found["dataset"]), v.text(found["params"])
+    dataset, params = v.linked_or_none(found.get("dataset")), v.text(found["params"])
     category = found["category"]
     return (
         v.word(found["id"]),
@@ -76,10 +76,10 @@ def deal(row: Mapping[str, Any]) -> tuple[Any, ...]:
         v.count(found["claimedTasksCount"]),
         v.linked(found["requester"]),
         v.linked(found["beneficiary"]),
-        v.linked_or_none(found["callback"]),
-        v.linked_or_none(found["sponsor"]),
+        v.linked_or_none(found.get("callback")),
+        v.linked_or_none(found.get("sponsor")),
         v.linked(found["appOwner"]),
-        v.linked_or_none(found["datasetOwner"]),
+        v.linked_or_none(found.get("datasetOwner")),
         v.linked(found["workerpoolOwner"]),
         v.count(found["trust"]),
         v.word(found["tag"]),
@@ -90,13 +90,19 @@ def deal(row: Mapping[str, Any]) -> tuple[Any, ...]:
         v.count(found["schedulerRewardRatio"]),
         v.moment(at + FINAL_RATIO * v.count(category["workClockTimeRef"])),
         v.word(found["apporder"]["id"]),
-        None if dataset is None or found["datasetorder"] is None else v.word(found["datasetorder"]["id"]),
+        _order_of(dataset, found.get("datasetorder")),
         v.word(found["workerpoolorder"]["id"]),
         v.word(found["requestorder"]["id"]),
         block,
         log_index,
         v.word(row["transaction"]["id"]),
     )
+
+
+def _order_of(dataset: str | None, order: Mapping[str, Any] | None) -> str | None:
+    """The hash of an order; without dataset there is none."""
+    found = None if order is None else v.word(order["id"])
+    return None if dataset is None else found
 
 
 def task(row: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -125,17 +131,19 @@ def task(row: Mapping[str, Any]) -> tuple[Any, ...]:
         _only(times.get("TaskClaimed")),
         None if finalized is None else v.count(finalized - at),
         v.moment(found["contributionDeadline"]),
-        v.moment_or_none(found["revealDeadline"]),
+        v.moment_or_none(found.get("revealDeadline")),
         v.moment(found["finalDeadline"]),
         [worker for _, worker in sorted(workers)],
         sum(v.rlc(reward["value"]) for reward in found["rewards"]),
         sum(v.rlc(seize["value"]) for seize in found["seizes"]),
-        v.word_or_none(found["consensus"]),
-        v.word_or_none(found["resultDigest"]),
-        v.readable(None if found["results"] is None else v.raw_bytes(found["results"])),
-        v.hexadecimal(None if found["resultsCallback"] is None else v.raw_bytes(found["resultsCallback"])),
+        v.word_or_none(found.get("consensus")),
+        v.word_or_none(found.get("resultDigest")),
+        v.readable(None if found.get("results") is None else v.raw_bytes(found.get("results"))),
+        v.hexadecimal(
+            None if found.get("resultsCallback") is None else v.raw_bytes(found.get("resultsCallback"))
+        ),
         v.linked(of["app"]),
-        v.linked_or_none(of["dataset"]),
+        v.linked_or_none(of.get("dataset")),
         v.linked(of["workerpool"]),
         v.linked(found["requester"]),
         v.count(of["category"]["id"]),

@@ -118,6 +118,14 @@ def _field(held: pa.Array, *path: str) -> pa.Array:
     return held
 
 
+def _link(held: pa.Array, *path: str) -> pa.Array:
+    """The id of a linked object, which may be missing as a whole."""
+    found = _field(held, *path)
+    ids = _field(found, "id")
+    need(ids.null_count == found.null_count)
+    return ids
+
+
 def _page(table: str, rows: pa.Array) -> Columns:
     if rows.null_count:
         raise Unusual
@@ -153,7 +161,7 @@ def _is_counting(order: pa.Array) -> bool:
 def _deals(rows: pa.Array, times: pa.Array) -> dict[str, pa.Array]:
     deals = _field(rows, "deal")
     held = {name: _field(deals, name) for name in _DEAL_TEXTS}
-    links = {name: _field(deals, name, "id") for name in _DEAL_LINKS}
+    links = {name: _link(deals, name) for name in _DEAL_LINKS}
     need(pc.equal(q.count(held["startTime"]), times)) if len(times) else None
     dataset, params = q.anyone(links["dataset"]), q.whole(held["params"])
     seconds = q.count(_field(deals, "category", "workClockTimeRef"))
@@ -245,7 +253,7 @@ def _tasks(rows: pa.Array, times: pa.Array) -> dict[str, pa.Array]:
         "results": q.each(held["results"], v.readable),
         "callback_result": q.each(held["resultsCallback"], v.hexadecimal),
         "app": q.address(_field(tasks, "deal", "app", "id")),
-        "dataset": q.anyone(_field(tasks, "deal", "dataset", "id")),
+        "dataset": q.anyone(_link(tasks, "deal", "dataset")),
         "workerpool": q.address(_field(tasks, "deal", "workerpool", "id")),
         "requester": q.address(_field(tasks, "requester", "id")),
         "category": q.count(_field(tasks, "deal", "category", "id")),

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from iexec_lab.history.disk.checkpoint import Running, Stream
     from iexec_lab.history.records import Source
 
-TOGETHER: Final = 6
+TOGETHER: Final = 4
 """Streams that are read at once."""
-PART_ROWS: Final = 16_000
+PART_ROWS: Final = 12_000
 """Rows of a file: what is held in memory while it is written."""
 ROWS_A_PIECE: Final = 20_000
 _MOST_PIECES: Final = 64
@@ -228,5 +228,6 @@ class Reader:
             stream.left_out += sum(frame.left_out for frame in frames)
             stream.number += 1
             self._save()
+            pa.default_memory_pool().release_unused()
         spool.clear()
         return self._spool(running, name, stream)

@@ -20,6 +20,7 @@ from iexec_lab.errors import ChainError, SandboxError
 from iexec_lab.sandbox.chain import rpc_methods
 from iexec_lab.sandbox.chain.connection import Head, HttpConnection, request, to_head
 from iexec_lab.sandbox.chain.journal import Block, Decree
+from iexec_lab.sandbox.chain.pipeline import ask_in_order
 from iexec_lab.sandbox.chain.replay import NodeError, replay, request_of, resend_pending
 from iexec_lab.sandbox.chain.snapshot import unpack_state, without_traces
 
@@ -137,6 +138,11 @@ class DurableNode:
         receipts: list[dict[str, Any]] = await self._change(_BLOCK, [transactions, timestamp])
         return receipts
 
+    async def shorten(self) -> None:
+        """Write the state anew after much has happened, so that the next start has nothing to play."""
+        async with self._lock:
+            await self._shorten(without_traces)
+
     async def refresh(self, seconds: float) -> None:
         """Mine a block when the newest is older than ``seconds``, as a chain with traffic would have one."""
         if self._automine and time.time() + self._offset - self.head.timestamp > seconds:
@@ -229,7 +235,7 @@ class DurableNode:
 
     async def _make_block(self, transactions: Sequence[str], timestamp: int) -> list[dict[str, Any]]:
         sends = [["eth_sendRawTransaction", raw] for raw in transactions]
-        answers = await self._ask_all([(method, [raw]) for method, raw in sends])
+        answers = await self._send_all(transactions)
         hashes = [answer["result"] for answer in answers if "result" in answer]
         refused = next((answer["error"] for answer in answers if "error" in answer), None)
         if refused is not None:
@@ -336,10 +342,10 @@ class DurableNode:
         self._journal.rebase(await asyncio.to_thread(lambda: shrink(unpack_state(dump))))
         log.info("state of block %d written in %.3f s", self.head.number, time.perf_counter() - started)
 
-    async def _shorten(self) -> None:
+    async def _shorten(self, shrink: Callable[[bytes], bytes] = bytes) -> None:
         try:
-            await self._rebase()
-        except (sqlite3.Error, OSError) as error:
+            await self._rebase(shrink)
+        except (ChainError, NodeError, sqlite3.Error, OSError) as error:
             log.warning("the journal stays as long as it is: %s", error)
 
     async def _newest(self) -> Head:
@@ -352,7 +358,7 @@ class DurableNode:
 
     async def _play(self) -> None:
         await asyncio.to_thread(self._anvil.wait_ready)
-        await replay(self._journal, self._ask)
+        await replay(self._journal, self._ask, self._send_all)
         self._sends = dict(self._journal.pending())
         await resend_pending(self._journal, self._ask)
         self._offset = await self._ask("evm_increaseTime", 0)
@@ -397,6 +403,11 @@ class DurableNode:
         if "error" in answer:
             raise NodeError(answer["error"])
         return answer["result"]
+
+    async def _send_all(self, transactions: Sequence[str]) -> list[dict[str, Any]]:
+        """The answers to signed transactions, which are sent in their order."""
+        requests = [request("eth_sendRawTransaction", [raw]) for raw in transactions]
+        return await ask_in_order(self._anvil.place, requests) if requests else []
 
     async def _ask_all(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[dict[str, Any]]:
         """The answers to several requests, in their order, errors as they are."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from iexec_lab.sandbox.chain.journal import Block, Journal
 
     Ask = Callable[..., Awaitable[Any]]
+    SendAll = Callable[[Sequence[str]], Awaitable[Sequence[Mapping[str, Any]]]]
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +29,10 @@ class NodeError(Exception):
         self.error = dict(error)
 
 
-async def replay(journal: Journal, ask: Ask) -> None:
+async def replay(journal: Journal, ask: Ask, send: SendAll) -> None:
     """Play all entries and set the clock; ``ask(method, *params)`` is a node that mines only when told to.
+
+    ``send`` is the same node, and sends signed transactions in their order.
 
     Raises:
         SandboxError: a block came out other than it was.
@@ -44,7 +47,7 @@ async def replay(journal: Journal, ask: Ask) -> None:
             if entry.timestamp < clock:
                 # A new anvil takes the time of its start for the least a block may have.
                 await ask("evm_setTime", entry.timestamp)
-            await _play_block(entry, ask)
+            await _play_block(entry, ask, send)
             clock = entry.timestamp
     except NodeError as error:
         raise _unplayable("The sandbox's chain can not be played again", reason=error) from error
@@ -89,9 +92,15 @@ async def request_of(transaction: str, ask: Ask) -> Sequence[Any]:
     return ["eth_sendTransaction", {**call, "data": body["input"]}]
 
 
-async def _play_block(block: Block, ask: Ask) -> None:
-    for send in block.transactions:
-        await resend(send, ask)
+async def _play_block(block: Block, ask: Ask, send: SendAll) -> None:
+    raw = [body for method, body in block.transactions if method == "eth_sendRawTransaction"]
+    if len(raw) == len(block.transactions):
+        for answer in await send(raw):
+            if "error" in answer:
+                raise NodeError(answer["error"])
+    else:
+        for each in block.transactions:
+            await resend(each, ask)
     await ask("evm_setNextBlockTimestamp", block.timestamp)
     # After evm_revert anvil goes on with the base fee of the blocks it took back.
     await ask("anvil_setNextBlockBaseFeePerGas", hex(block.base_fee))

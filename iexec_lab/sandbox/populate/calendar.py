@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from typing import TYPE_CHECKING
 
 from iexec_lab.sandbox.populate.size import DAY
@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
 SETUP = 600
 """Seconds at the beginning in which everybody is given money and what they own."""
-_STEPS = (0, 50, 180, 420, 1_500, 3_200, 8_000, 20_000, 45_000)
+_STEPS = (0, 60, 300, 1_200, 4_000, 11_000, 36_000, 80_000)
 """Seconds after each rush of deals at which blocks are made."""
+_MOST_RUSHES = 40
 _BEFORE_THE_END = 7_200
 
 
@@ -23,8 +24,7 @@ class Calendar:
     def __init__(self, size: Size) -> None:
         dice = size.dice("calendar")
         self.end = size.days * DAY
-        count = min(2 * size.days, max(6, 4 + size.deals // 16), 4 * size.days)
-        count = max(count, 2)
+        count = max(2, min(2 * size.days, 6 + size.deals // 25, _MOST_RUSHES))
         last = self.end - _BEFORE_THE_END
         pace = (last - SETUP) // (count - 1)
         self.rushes = [SETUP + pace * n + dice.randrange(0, pace // 3 + 1) for n in range(count - 1)]
@@ -44,3 +44,13 @@ class Calendar:
             return found
         insort(self._times, wanted)
         return wanted
+
+    def around(self, wanted: int, earliest: int, latest: int) -> int | None:
+        """Like ``next``, but rather sooner, from ``earliest`` on, than at a new time."""
+        if self.end < wanted <= latest:
+            return None
+        place = bisect_left(self._times, wanted)
+        if place < len(self._times) and self._times[place] <= latest:
+            return self._times[place]
+        before = self._times[bisect_right(self._times, latest) - 1]
+        return before if before >= earliest else self.next(wanted, latest)

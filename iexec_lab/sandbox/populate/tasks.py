@@ -116,7 +116,7 @@ class Life:
         return self._start + FINAL_RATIO * self._clock
 
     def _next(self, wanted: int, latest: int) -> int | None:
-        return self._stage.calendar.next(min(wanted, latest), latest)
+        return self._stage.calendar.around(min(wanted, latest), self._stage.now, latest)
 
     def _initialise(self, tasks: list[_Task]) -> None:
         indices = [task.index for task in tasks]
@@ -225,7 +225,7 @@ class Life:
             self._stage.hub(worker, HUB.reveal, task.word, task.digest)
         latest = self._final_deadline - _MARGIN
         if silent:
-            time = self._next(task.reveal_deadline + 1, latest)
+            time = self._stage.calendar.next(task.reveal_deadline + 1, latest)
         elif self._dice.random() < 0.5:
             time = self._stage.now
         else:

@@ -1,7 +1,8 @@
 """The Ethereum node's public face: JSON-RPC over HTTP and WebSocket on one port, like anvil's own.
 
 Besides what anvil knows, ``sandbox_fund(address, nRLC, wei)`` and ``sandbox_forward(seconds)`` are answered,
-and for ``sandbox populate`` ``sandbox_block(transactions, time)`` and ``sandbox_publish(orders, time)``.
+and for ``sandbox populate`` ``sandbox_block(transactions, time)``, ``sandbox_publish(orders, time)`` and
+``sandbox_shorten()``, after which a start has nothing to play.
 """
 
 from __future__ import annotations
@@ -191,11 +192,16 @@ async def _publish(context: Context, _: DurableNode, orders: Sequence[Any], time
     return await context.publish([(kind, order) for kind, order in orders], int(timestamp))
 
 
+async def _shorten(_: Context, node: DurableNode) -> None:
+    await node.shorten()
+
+
 _METHODS: dict[str, Callable[..., Awaitable[Any]]] = {
     "sandbox_fund": _fund,
     "sandbox_forward": _forward,
     "sandbox_block": _block,
     "sandbox_publish": _publish,
+    "sandbox_shorten": _shorten,
 }
 
 

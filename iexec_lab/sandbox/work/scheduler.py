@@ -6,11 +6,11 @@ import asyncio
 import logging
 import sqlite3
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import ChainError, TransactionError
 from iexec_lab.ethereum.contracts import EVENTS, HUB
-from iexec_lab.protocol import Task, to_address
+from iexec_lab.protocol import Deal, Task, to_address
 from iexec_lab.protocol.states import CONTRIBUTION_RATIO, FINAL_RATIO
 from iexec_lab.sandbox.state.tasks import iso_date
 from iexec_lab.sandbox.work.deal import load_terms
@@ -76,24 +76,38 @@ class Scheduler:
 
     async def _take(self, batch: Batch) -> None:
         hub = self._context.hub.lower()
+        notices = []
         for entry in batch.logs:
             if entry["address"].lower() != hub:
                 continue
             if EVENTS.CreateCategory.matches(entry):
                 self.categories_changed.set()
             if EVENTS.SchedulerNotice.matches(entry):
-                notice = EVENTS.SchedulerNotice.decode(entry)
-                await self._take_deal("0x" + notice["dealid"].hex(), to_address(notice["workerpool"]))
-                self._store.set_counter("latest_block_with_deal", int(entry["blockNumber"], 16))
+                notices.append(EVENTS.SchedulerNotice.decode(entry))
+                block = int(entry["blockNumber"], 16)
+        for deal, workerpool in await self._ours(notices):
+            await self._take_deal(deal, workerpool)
+        if notices:
+            self._store.set_counter("latest_block_with_deal", block)
         self._store.set_counter("next_block", batch.to_block + 1)
+
+    async def _ours(self, notices: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+        """Deal id and workerpool of the deals that the sandbox can serve, by the owners in the deals."""
+        views = await self._chain.calls(
+            [(self._context.hub, HUB.viewDeal, (notice["dealid"],)) for notice in notices]
+        )
+        found = []
+        for notice, view in zip(notices, views, strict=True):
+            workerpool = to_address(notice["workerpool"])
+            if workerpool == self._context.workerpool or Deal.from_abi(view).workerpool.owner in self._known:
+                found.append(("0x" + notice["dealid"].hex(), workerpool))
+        return found
 
     async def _take_deal(self, deal_id: str, workerpool: str) -> None:
         """Remember a deal and start on it, unless it is not ours, too late, or TEE with trust above 1."""
         terms = await load_terms(self._chain, self._context.hub, deal_id)
         if workerpool == self._context.workerpool:
             self._store.set_counter("deal_events", self._store.counter("deal_events") + 1)
-        elif terms.deal.workerpool.owner not in self._known:
-            return
         deadline = terms.deal.start_time + CONTRIBUTION_RATIO * terms.time_limit
         if self._shop.clock.now() >= deadline or (terms.tee and terms.deal.trust > 1):
             log.info("deal %s is ignored", deal_id)

@@ -19,7 +19,7 @@ from iexec_lab.sandbox.chain.accounts import well_known_accounts
 from iexec_lab.sandbox.chain.connection import request
 from iexec_lab.sandbox.chain.durable_node import DurableNode
 from iexec_lab.sandbox.chain.journal import Block, Decree, Journal
-from iexec_lab.sandbox.chain.replay import replay
+from iexec_lab.sandbox.chain.replay import NodeError, replay
 from iexec_lab.sandbox.chain.rpc_methods import changes
 from iexec_lab.sandbox.state.registry import Genesis
 
@@ -299,13 +299,13 @@ def test_time_does_not_step_back(nodes):
 
 
 def test_a_slow_start_takes_the_chain_no_further_ahead(nodes, monkeypatch):
-    async def slowly(journal, ask):
+    async def slowly(journal, ask, send):
         async def pausing(method, *params):
             answer = await ask(method, *params)
             await asyncio.sleep(1.1 if method.startswith("evm_") else 0)
             return answer
 
-        await replay(journal, pausing)
+        await replay(journal, pausing, send)
 
     async def check():
         async with nodes() as (node, chain):
@@ -554,5 +554,42 @@ def test_nobody_is_sent_to_a_node_that_has_not_played_all(nodes):
             assert not waiting.done()
             node._whole.set()
             assert await waiting == node.url
+
+    asyncio.run(check())
+
+
+def test_a_block_of_many_transactions_keeps_their_order_and_is_played_again(nodes):
+    raws = [raw_transfer(account, nonce) for nonce in range(30) for account in (ALICE, BOB, CAROL)]
+
+    async def check():
+        async with nodes() as (node, chain):
+            time_ahead = chain.head.timestamp + 86_400
+            receipts = await node.add_block(raws, time_ahead)
+            assert {receipt["blockNumber"] for receipt in receipts} == {hex(node.head.number)}
+            assert [int(receipt["transactionIndex"], 16) for receipt in receipts] == list(range(90))
+            assert node.head.timestamp == time_ahead
+            head = node.head
+            await kill(node)
+            assert (await chain.rpc("eth_getBlockByNumber", "latest", False))["number"] == hex(head.number)
+            await node.shorten()
+            assert node._journal.size == 0
+        async with nodes() as (node, _):
+            assert node.head == head
+
+    asyncio.run(check())
+
+
+def test_a_block_with_a_refused_transaction_is_not_made(nodes):
+    good, next_one = raw_transfer(ALICE, 0), raw_transfer(ALICE, 1)
+
+    async def check():
+        async with nodes() as (node, chain):
+            head = node.head
+            with pytest.raises(NodeError):
+                await node.add_block([good, good], head.timestamp + 60)
+            assert node.head == head
+            assert int((await chain.rpc("txpool_status"))["pending"], 16) == 0
+            assert len(await node.add_block([good, next_one], head.timestamp - 5)) == 2
+            assert node.head.timestamp == head.timestamp + 1
 
     asyncio.run(check())

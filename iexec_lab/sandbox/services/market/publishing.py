@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.errors import ChainError
 from iexec_lab.ethereum.contracts import ENTRY, HUB, REGISTRY
-from iexec_lab.protocol import NULL_ADDRESS, ORDERS, hash_typed_data, to_address
+from iexec_lab.protocol import NULL_ADDRESS, ORDERS, to_address
+from iexec_lab.protocol.typed_data import hash_struct
 from iexec_lab.sandbox.services.market.book import backing
 from iexec_lab.sandbox.services.market.icap import behind_icap
 from iexec_lab.sandbox.services.market.kinds import DATASET, REQUEST, WORKERPOOL, Kind
@@ -41,69 +42,87 @@ class Publisher:
         self._options = options
         self._seen: dict[tuple[Any, ...], Any] = {}
 
-    async def publish(
-        self, kind: Kind, order: Mapping[str, Any], wallet: str | None, at: float | None = None
-    ) -> tuple[str, list[Message]]:
-        """Put an order of ``wallet`` (None for its signer) into the book; its hash and the messages to send.
-
-        ``at`` is the Unix time it is published at, if not now.
+    async def publish(self, kind: Kind, order: Mapping[str, Any], wallet: str) -> tuple[str, list[Message]]:
+        """Put an order of ``wallet`` into the book; its hash and the messages to send.
 
         Raises:
             RuleError: a rule of the market forbids it.
             ChainFailedError: the chain could not be asked, or a call reverted.
         """
         order_hash = self._hash(kind, order)
-        existing = self._book.find(order_hash)
-        if existing and existing["status"] != "dead":
+        if self._is_published(order_hash):
             raise RuleError("order already published")
         signer = await self._signer(kind, order)
-        if signer != (wallet or signer):
+        if signer != wallet:
             raise RuleError(f"only order signer {signer} can publish an order")
         await self._check_signature(signer, order_hash, order["sign"])
-        most = self._options.max_open_orders
-        if self._book.count_open(kind, signer) >= most:
-            raise RuleError(
-                f"maximum of {most} published open {kind.name} has been reached for wallet {signer}"
-            )
-        remaining = order["volume"] - await self._read(self._ctx.hub, HUB.viewConsumed, _bytes(order_hash))
-        if remaining == 0:
-            raise RuleError("order already consumed")
+        self._check_room(kind, signer)
+        remaining = await self._remaining(order, order_hash)
         await self._check_backing(kind, order, signer, remaining)
         if kind is REQUEST:
             self._check_offers(order)
         with self._book.db:
             return order_hash, self._book.add(
-                kind, order, order_hash=order_hash, signer=signer, remaining=remaining, now=self._now(at)
+                kind, order, order_hash=order_hash, signer=signer, remaining=remaining, now=self._now()
             )
 
     async def publish_many(
         self, orders: Sequence[tuple[Kind, Mapping[str, Any]]], at: float
     ) -> tuple[list[str], list[Message]]:
-        """Put many orders into the book, read from the chain together; the hashes of those not there before.
+        """Put many orders into the book at once, or none; the hashes of those that were not there before.
+
+        Whoever signed an order publishes it. ``at`` is the Unix time that they are published at.
 
         Raises:
-            RuleError, ChainFailedError: as ``publish``; what came before that order is in the book.
+            RuleError, ChainFailedError: as ``publish``.
         """
-        published, messages = [], []
+        hashed = [(kind, order, self._hash(kind, order)) for kind, order in orders]
+        fresh = [each for each in hashed if not self._is_published(each[2])]
         try:
-            await self._look_ahead(orders)
-            for kind, order in orders:
-                existing = self._book.find(self._hash(kind, order))
-                if existing and existing["status"] != "dead":
-                    continue
-                order_hash, said = await self.publish(kind, order, None, at)
-                published.append(order_hash)
-                messages += said
+            await self._look_ahead(fresh)
+            told = []
+            for kind, order, order_hash in fresh:
+                signer = await self._signer(kind, order)
+                await self._check_signature(signer, order_hash, order["sign"])
+                remaining = await self._remaining(order, order_hash)
+                await self._check_backing(kind, order, signer, remaining)
+                told.append((kind, order, order_hash, signer, remaining))
         finally:
             self._seen.clear()
-        return published, messages
+        messages, now = [], _to_text(at)
+        with self._book.db:
+            for kind, order, order_hash, signer, remaining in told:
+                self._check_room(kind, signer)
+                if kind is REQUEST:
+                    self._check_offers(order)
+                messages += self._book.add(
+                    kind, order, order_hash=order_hash, signer=signer, remaining=remaining, now=now
+                )
+        return [order_hash for _, _, order_hash in fresh], messages
 
-    async def _look_ahead(self, orders: Sequence[tuple[Kind, Mapping[str, Any]]]) -> None:
-        """Read what ``publish`` will ask of the chain for these orders, in two round trips."""
+    def _is_published(self, order_hash: str) -> bool:
+        existing = self._book.find(order_hash)
+        return existing is not None and existing["status"] != "dead"
+
+    def _check_room(self, kind: Kind, signer: str) -> None:
+        most = self._options.max_open_orders
+        if self._book.count_open(kind, signer) >= most:
+            raise RuleError(
+                f"maximum of {most} published open {kind.name} has been reached for wallet {signer}"
+            )
+
+    async def _remaining(self, order: Mapping[str, Any], order_hash: str) -> int:
+        consumed = await self._read(self._ctx.hub, HUB.viewConsumed, _bytes(order_hash))
+        remaining: int = order["volume"] - consumed
+        if remaining == 0:
+            raise RuleError("order already consumed")
+        return remaining
+
+    async def _look_ahead(self, orders: Sequence[tuple[Kind, Mapping[str, Any], str]]) -> None:
+        """Read what will be asked of the chain for these orders (with their hashes), in two round trips."""
         hub = self._ctx.hub
-        hashes = [self._hash(kind, order) for kind, order in orders]
         calls: list[tuple[str, Function, tuple[Any, ...]]] = []
-        for (kind, order), order_hash in zip(orders, hashes, strict=True):
+        for kind, order, order_hash in orders:
             calls.append((hub, HUB.viewConsumed, (_bytes(order_hash),)))
             if kind is not REQUEST:
                 resource = order[kind.resource]
@@ -111,7 +130,7 @@ class Publisher:
                 calls += [(registry, REGISTRY.isRegistered, (resource,)), (resource, ENTRY.owner, ())]
         await self._see(calls)
         calls = []
-        for (kind, order), order_hash in zip(orders, hashes, strict=True):
+        for kind, order, order_hash in orders:
             signer = await self._signer(kind, order)
             calls.append((hub, self._verify, (signer, _bytes(order_hash), _bytes(order["sign"]))))
             if kind in {REQUEST, WORKERPOOL}:
@@ -134,11 +153,9 @@ class Publisher:
     def _verify(self) -> Function:
         return HUB.verifyPresignatureOrSignature if self._options.accept_presigned else HUB.verifySignature
 
-    def _now(self, at: float | None) -> str:
-        """The time as JavaScript's Date prints it; the chain's, when that was moved ahead."""
-        seconds = max(time.time(), self._ctx.chain.head.timestamp) if at is None else at
-        text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
-        return text.replace("+00:00", "Z")
+    def _now(self) -> str:
+        """The chain's time where that was moved ahead, else the machine's."""
+        return _to_text(max(time.time(), self._ctx.chain.head.timestamp))
 
     def unpublish(
         self, kind: Kind, target: str, subject: str, wallet: str
@@ -179,7 +196,8 @@ class Publisher:
         """The order's hash; like the real service, the market asks nothing of tags and parameters here."""
         message = {name: behind_icap(value) for name, value in order.items() if name != "params"}
         message |= {"params": order["params"]} if "params" in order else {}
-        return "0x" + hash_typed_data(self._ctx.domain.to_json(), _types(kind), message).hex()
+        types = _types(kind)
+        return "0x" + self._ctx.domain.digest(hash_struct(next(iter(types)), types, message)).hex()
 
     async def _signer(self, kind: Kind, order: Mapping[str, Any]) -> str:
         """Today's owner of the resource; a request's signer is its requester."""
@@ -253,3 +271,9 @@ def _types(kind: Kind) -> dict[str, list[dict[str, str]]]:
 
 def _bytes(text: str) -> bytes:
     return bytes.fromhex(text.removeprefix("0x"))
+
+
+def _to_text(seconds: float) -> str:
+    """A time as JavaScript's Date prints it."""
+    text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")

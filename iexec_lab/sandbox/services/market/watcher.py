@@ -15,12 +15,13 @@ from iexec_lab.errors import ChainError
 from iexec_lab.ethereum.abi import Event, Function
 from iexec_lab.ethereum.contracts import DEAL, ERC721_EVENTS, EVENTS, HUB, REGISTRY
 from iexec_lab.protocol import NULL_ADDRESS, to_address
+from iexec_lab.sandbox.services.market.book import backing
 from iexec_lab.sandbox.services.market.kinds import APP, DATASET, WORKERPOOL
 from iexec_lab.sandbox.services.market.records import add_category, add_deal, forget, to_hex
 from iexec_lab.sandbox.services.market.store import counter, set_counter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from iexec_lab.sandbox.chain.client import Batch
     from iexec_lab.sandbox.context import Context
@@ -186,7 +187,7 @@ class Findings:
         accounts = await _read(ctx, {payer: (ctx.hub, HUB.viewAccount, (payer,)) for payer in payers})
         self.stakes = {payer: stake for payer, (stake, _) in accounts.items()}
         hashes = {to_hex(args[name]) for args in matches for name in _MATCH_HASHES}
-        hashes |= {row["hash"] for payer in payers for row in book.backed_by(payer)}
+        hashes |= set(self._doubtful(book))
         self.consumed = await consumed_volumes(ctx, hashes)
         deals = {to_hex(args["dealid"]): args["dealid"] for args in matches}
         self.deals = await _read(
@@ -202,6 +203,13 @@ class Findings:
         )
         self.owners = {resource: to_address(owner) for resource, owner in owners.items()}
         await self._read_times(ctx)
+
+    def _doubtful(self, book: Book) -> Iterator[str]:
+        """Orders that the stake of a payer does not back, unless deals took some of them meanwhile."""
+        for payer, stake in self.stakes.items():
+            for row in book.backed_by(payer):
+                if stake < backing(row, row["remaining"]):
+                    yield row["hash"]
 
     def _payers(self) -> set[str]:
         """Wallets whose stake became less."""
