@@ -14,7 +14,6 @@ from iexec_lab.commands.outcome import Outcome
 from iexec_lab.commands.plotting import plotting
 from iexec_lab.commands.tree import Argument, Command, Option
 from iexec_lab.errors import UsageError
-from iexec_lab.services.market import DealFilters
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -118,6 +117,8 @@ def _stream(lab: IExec, values: dict[str, Any], timeout: int | None) -> Stream:
     Raises:
         UsageError: One of them is not among those.
     """
+    from iexec_lab.services.market import DealFilters
+
     everybody = values.pop("all", False)
     beyond = sorted(set(values) - {"requester", "limit", *DealFilters.__annotations__})
     if beyond:

@@ -118,6 +118,7 @@ def test_finding_one_noun_imports_no_other():
     assert "iexec_lab.commands.nouns.deal" in loaded
     assert "iexec_lab.commands.nouns.order" not in loaded
     declarations = {"iexec_lab.client", "iexec_lab.client.options", "iexec_lab.client.wait_options"}
+    declarations |= {"iexec_lab.client.market", "iexec_lab.client.market.filters"}
     assert {name for name in literal_eval(loaded) if name.startswith("iexec_lab.client")} <= declarations
 
 

@@ -149,7 +149,7 @@ def market_list(session: Session, deals: Sequence[Any], left_out: int) -> Listed
     return completed(lambda: 0, "deal", found)
 
 
-def from_market(deals: Sequence[DealRow]) -> dict[str, list[Any]]:
+def from_market(deals: Sequence[Any]) -> dict[str, list[Any]]:
     """Rows of the market as columns of history; what the market does not tell is None."""
     found: dict[str, list[Any]] = {name: [None] * len(deals) for name in columns("deals")}
     for name, theirs in _AT_MARKET.items():
@@ -160,7 +160,7 @@ def from_market(deals: Sequence[DealRow]) -> dict[str, list[Any]]:
             values = [_seconds(value) for value in values]
         found[name] = values
     for kind in ("app", "dataset", "workerpool"):
-        parts: list[Mapping[str, Any]] = [deal.get(kind) or {} for deal in deals]  # type: ignore[misc]
+        parts: list[Mapping[str, Any]] = [deal.get(kind) or {} for deal in deals]
         found[kind] = [_somebody(part.get("pointer")) for part in parts]
         found[f"{kind}_owner"] = [_somebody(part.get("owner")) for part in parts]
         found[f"{kind}_price_nrlc"] = [int(part["price"]) if "price" in part else None for part in parts]

@@ -86,7 +86,15 @@ def asset_transfers(session: Session, kind: str, address: str, source: str | Non
     return Listed("asset_transfer", named, left_out, len(rows), source=past.source.name)
 
 
-_OF_TRANSFER: Final = ("happened_at", "address", "from_", "to", "block", "log_index", "tx_hash")
+_OF_TRANSFER: Final[tuple[str, ...]] = (
+    "happened_at",
+    "address",
+    "from_",
+    "to",
+    "block",
+    "log_index",
+    "tx_hash",
+)
 
 
 def _from_subgraph(source: SubgraphSource, kind: str, address: str) -> tuple[list[tuple[Any, ...]], int]:

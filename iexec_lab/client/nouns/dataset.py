@@ -53,7 +53,9 @@ class Datasets(Asset):
     }
 
     @takes(DatasetDealFilters)
-    def deals(self, address: str, **filters: Unpack[DatasetDealFilters]) -> pd.DataFrame:
+    def deals(  # pyright: ignore[reportIncompatibleMethodOverride] - it takes one filter more
+        self, address: str, **filters: Unpack[DatasetDealFilters]
+    ) -> pd.DataFrame:
         """The deals of a dataset, newest first: a DataFrame as from ``lab.deal.list``.
 
         Args:

@@ -116,9 +116,9 @@ class Deals(Noun):
         with one_look():
             foresee_now(self.session)
             [held] = read_deals(self.session, [to_bytes32(dealid)])
-            if not watch:
-                shown: dict[str, Any] = {"deal": _deal_json(held, self.session.hub.now())}
+            now = 0 if watch else self.session.hub.now()
         if not watch:
+            shown: dict[str, Any] = {"deal": _deal_json(held, now)}
             return self._with_details(shown) if details else shown
         status, _ = Job(self.session, [held.deal_id])._follow(  # noqa: SLF001 - the end may be a failure
             timeout, fail_fast=fail_fast, progress=progress, tell=tell
