@@ -28,7 +28,8 @@ def to_parquet(frame: pd.DataFrame, path: str | PathLike[str]) -> None:
         ValidationError: The frame holds a private key, or columns without a name of their own.
     """
     with needing("Parquet", "pyarrow"):
-        import pyarrow.parquet as pq
+        import pyarrow  # noqa: F401, ICN001
+    import pyarrow.parquet as pq
     stored = layout(frame)
     schema = schema_of(frame, stored)
     with pq.ParquetWriter(path, schema) as writer:
@@ -48,7 +49,8 @@ def read_parquet(path: str | PathLike[str], columns: Sequence[str] | None = None
         ValidationError: The file is not what its metadata says.
     """
     with needing("Parquet", "pyarrow"):
-        import pyarrow.parquet as pq
+        import pyarrow  # noqa: F401, ICN001
+    import pyarrow.parquet as pq
     with pq.ParquetFile(path) as file:
         return from_arrow(
             file.read(columns=None if columns is None else list(columns), use_pandas_metadata=True)

@@ -144,7 +144,7 @@ class _Work:
             raise SandboxError(
                 f"{len(self._failed)} transactions of the market failed",
                 details={"first": self._failed[0]},
-                hint="Leave the sandbox's clock alone meanwhile. Start over with sandbox reset.",
+                hint="Leave the sandbox's clock alone meanwhile. Start over: iexec-lab sandbox reset.",
             )
         if added or fresh:
             self._tell("Writing it down", self._size.deals, self._size.deals)
