@@ -19,6 +19,7 @@ from iexec_lab.ethereum.rpc import Rpc
 from iexec_lab.protocol import NULL_ADDRESS, Domain, task_id
 from iexec_lab.sandbox.services import subgraph
 from iexec_lab.sandbox.state.blobs import BlobStore
+from iexec_lab.services.subgraph import PocoSubgraph
 
 pytestmark = pytest.mark.sandbox
 
@@ -147,7 +148,9 @@ def service(deployed, tmp_path_factory):
             return answer.json()
 
         ask("{ _meta { block { number } } }")
-        yield Market(genesis, url, folder), ask
+        made = Market(genesis, url, folder)
+        made.address = address
+        yield made, ask
 
 
 @pytest.fixture(scope="module")
@@ -397,6 +400,17 @@ def test_the_explorers_queries_are_answered(market, ask):
     found = {name: ask(SEARCH, search=each) for name, each in (("deal", market.done), ("transaction", sent))}
     assert [name for name, each in found["deal"].items() if each] == ["deal"]
     assert [name for name, each in found["transaction"].items() if each] == ["transaction"]
+
+
+def test_our_own_client_reads_it(market):
+    client = PocoSubgraph(market.address)
+    assert {deal["id"] for deal in client.deals(app=market.world.app)} == {
+        market.done,
+        market.claimed,
+        market.bulk,
+    }
+    assert [task["id"] for task in client.tasks(market.done)] == [market.task]
+    assert client.totals()["_meta"]["block"]["number"] == market.block()
 
 
 def test_a_heavy_query_does_not_stop_the_others(service):

@@ -1,7 +1,7 @@
 """The service: GraphQL over HTTP, answered for the chain's newest block at the moment of asking.
 
-Queries run in threads, two at a time, so that the other services of the sandbox go on; graphql-core is
-imported by the first of them.
+Queries run in threads, two at a time, so that the other services of the sandbox go on. What indexes is
+imported after all have started, graphql-core by the first query.
 """
 
 from __future__ import annotations
@@ -10,15 +10,17 @@ import asyncio
 import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from importlib import import_module
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
+from iexec_lab.errors import ChainError
 from iexec_lab.protocol.hashing import keccak
 from iexec_lab.sandbox.ending import end
 from iexec_lab.sandbox.services._cors import answer_preflights
-from iexec_lab.sandbox.services.subgraph.follower import BehindError, Follower
 
 if TYPE_CHECKING:
     import sqlite3
@@ -26,26 +28,38 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from iexec_lab.sandbox.context import Context
+    from iexec_lab.sandbox.services.subgraph.follower import Follower
 
 log = logging.getLogger(__name__)
 
 _LARGEST: Final = 2**20
 """Bytes of a request."""
 _AT_ONCE: Final = 2
+_PEACE: Final = 3.0
+"""Seconds after the start in which nothing is indexed unless somebody asks: the other services start then."""
 _ABOUT: Final = "This is a PoCo subgraph: POST {query, variables, operationName} as JSON.\n"
 
 
 async def create(context: Context) -> web.Application:
     """The subgraph of a sandbox; its index is ``subgraph.sqlite`` in the state folder."""
     path = context.folder / "subgraph.sqlite"
-    follower = Follower(context, path)
     engine = Engine(context, path)
+    asked = asyncio.Event()
+    made: asyncio.Future[Follower] = asyncio.get_running_loop().create_future()
+
+    async def index() -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asked.wait(), _PEACE)
+        module = await asyncio.to_thread(import_module, f"{__package__}.follower")
+        made.set_result(module.Follower(context, path))
+        await made.result().run()
 
     async def ask(request: web.Request) -> web.Response:
         body = await request.read()
+        asked.set()
         try:
-            await follower.reach()
-        except BehindError as error:
+            await (await asyncio.shield(made)).reach()
+        except ChainError as error:
             return _errors({"message": f"Store error: {error.message}"})
         return web.Response(body=await engine.answer(body), content_type="application/json")
 
@@ -53,10 +67,11 @@ async def create(context: Context) -> web.Application:
         return web.Response(text=_ABOUT)
 
     async def follow(_: web.Application) -> AsyncIterator[None]:
-        task = asyncio.create_task(follower.run(), name="subgraph")
+        task = asyncio.create_task(index(), name="subgraph")
         yield
         await end(task)
-        await follower.close()
+        if made.done():
+            await made.result().close()
         await engine.close()
 
     app = web.Application(client_max_size=_LARGEST)

@@ -39,8 +39,6 @@ _TOLERATED: Final = 3
 """Failures in a row after which nobody waits any more."""
 PATIENCE: Final = 60.0
 """Seconds for which a query waits for the index."""
-_PEACE: Final = 0.7
-"""Seconds after the start in which nothing is indexed unless somebody asks: all services start then."""
 
 
 class BehindError(ChainError):
@@ -55,7 +53,6 @@ class Follower:
         self._context = context
         self._path = path
         self._bulks = Bulks(context.folder / "ipfs")
-        self._asked = asyncio.Event()
         self._moved = asyncio.Condition()
         self._doubt = asyncio.Event()
         self._applied = 0
@@ -65,8 +62,6 @@ class Follower:
 
     async def run(self) -> None:
         """Follow the chain; what fails is logged and tried again from the last whole batch."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._asked.wait(), _PEACE)
         while True:
             try:
                 await self._follow_until_doubt()
@@ -140,7 +135,6 @@ class Follower:
         Raises:
             BehindError: It did not get there in time.
         """
-        self._asked.set()
         try:
             async with asyncio.timeout(PATIENCE):
                 await self._reach()
