@@ -1,7 +1,8 @@
 """From a document to what has to be fetched: checked by graphql-core, merged, and within bounds.
 
 graphql-core parses, validates and coerces. Its executor is used for introspection only: it calls Python for
-each field of each row, 0.25 s for 1,000 deals of 30 fields; rows as columns take a tenth of that.
+each field of each row. Given the rows of a page of 1,000 deals with 13 links each, it takes 0.3 s to complete
+them; here the whole query, with SQL and JSON, takes 0.07 s (benchmarks/bench_subgraph.py).
 """
 
 from __future__ import annotations
