@@ -1,9 +1,10 @@
 """10,000 orders from a market into a DataFrame, beside the official SDK reading page by page.
 
-    python benchmarks/bench_orderbook.py [--delay MILLISECONDS] [--orders N]
+    python benchmarks/bench_orderbook.py [--delay MILLISECONDS] [--orders N] [--growth]
 
 Our own market on loopback answers both; ``--delay`` is its time for a page (default 20 ms, like a nearby data
-centre). npm installs the official SDK once into the cache.
+centre; 50 ms for one that is farther, 0 for loopback). npm installs the official SDK once into the cache.
+``--growth``: instead, time and memory of 10,000 and of 100,000 orders, each in a new process.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import resource
 import statistics
 import sys
 import time
@@ -129,11 +131,41 @@ def ours(url: str, count: int) -> float:
     return time.perf_counter() - started
 
 
+def grown(url: str, count: int, told: Connection) -> None:
+    """Seconds, and how much the peak of the memory grew for a row, in bytes; to be run in a new process."""
+    build("workerpoolorder", Market(url, CHAIN_ID).orderbook_all("workerpoolorder", limit=100).orders)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    seconds = ours(url, count)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    told.send((seconds, (peak - before) * 1024 / count))
+
+
+def growth(delay: float) -> None:
+    """Time and memory of lists of two sizes."""
+    fresh = multiprocessing.get_context("spawn")
+    for count in (10_000, 100_000):
+        here, there = multiprocessing.Pipe()
+        market = multiprocessing.Process(target=serve, args=(count, delay, there), daemon=True)
+        market.start()
+        url = f"http://127.0.0.1:{here.recv()}"
+        reader = fresh.Process(target=grown, args=(url, count, there))
+        reader.start()
+        seconds, size = here.recv()
+        reader.join()
+        market.terminate()
+        each = seconds / count * 1e6
+        print(f"{count:,} orders: {seconds:.2f} s, {each:.0f} us a row; {size:.0f} bytes a row at the peak")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--delay", type=float, default=20.0, help="of the market for a page, in milliseconds")
     parser.add_argument("--orders", type=int, default=10_000)
+    parser.add_argument("--growth", action="store_true", help="time and memory of two sizes")
     asked = parser.parse_args()
+    if asked.growth:
+        growth(asked.delay / 1000)
+        return
     here, there = multiprocessing.Pipe()
     market = multiprocessing.Process(
         target=serve, args=(asked.orders, asked.delay / 1000, there), daemon=True

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from iexec_lab.client.market.filters import LISTS, ChildFilters, EventFilters
+from iexec_lab.client.market.filters import LISTS, ChildFilters, DatasetDealFilters, EventFilters
 from iexec_lab.client.options import on_a_line
+from iexec_lab.commands.following import FOLLOW, follow
 from iexec_lab.commands.handlers import given, outcome_of
 from iexec_lab.commands.official_json import fetch
 from iexec_lab.commands.options import PLOT, READS, declared_options, flag
@@ -13,11 +14,14 @@ from iexec_lab.commands.outcome import Outcome
 from iexec_lab.commands.plotting import plotting
 from iexec_lab.commands.tree import Argument, Command, Option
 from iexec_lab.errors import UsageError
+from iexec_lab.services.market import DealFilters
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Mapping
 
+    from iexec_lab.client.iexec import IExec
+    from iexec_lab.client.live.follow import Stream
     from iexec_lab.client.market.listing import Listed
     from iexec_lab.commands.context import Context
     from iexec_lab.commands.tree import Handler
@@ -38,9 +42,9 @@ _SHOWN: Final[Mapping[str, tuple[str, ...]]] = {
 """Kind of frame -> the columns that a terminal shows; ``--raw`` and a notebook have all."""
 
 
-def lists(noun: str, what: str, *, requester: bool = False, example: str) -> Command:
-    """The command ``<noun> list``."""
-    options = declared_options(LISTS[noun])
+def lists(noun: str, what: str, *, requester: bool = False, feed: bool = False, example: str) -> Command:
+    """The command ``<noun> list``; ``feed`` where the market tells what changes."""
+    options = (*declared_options(LISTS[noun]), *(FOLLOW if feed else ()))
     if requester:
         whose = Option("--requester", "user", f"only {noun}s of this requester", shows="address")
         options = (*options, whose)
@@ -76,7 +80,7 @@ def of_asset(kind: str) -> tuple[Command, Command, Command]:
             "deals",
             it,
             f"deals with this {kind}, newest first",
-            filters=ChildFilters,
+            filters=DatasetDealFilters if kind == "dataset" else ChildFilters,
             example=f"{kind} deals {example} --since 7d",
         ),
         of_one(
@@ -99,11 +103,27 @@ def _handler(verb: str, filters: type, *names: str) -> Handler:
         values = given(args, known)
         if "limit" in values or context.rows is not None:
             values["limit"] = values.get("limit") or context.rows
+        if getattr(args, "follow", False):
+            return follow(context, args, _stream(lab, values, args.timeout))
         with context.face.working(f"Reading {verb.replace('.', ' ')}"):
             answer = fetch(lab, verb, **values)
         return shown(context, answer, verb)
 
     return handle
+
+
+def _stream(lab: IExec, values: dict[str, Any], timeout: int | None) -> Stream:
+    """Deals as they are made: the market's feed knows fewer filters than the history.
+
+    Raises:
+        UsageError: One of them is not among those.
+    """
+    everybody = values.pop("all", False)
+    beyond = sorted(set(values) - {"requester", "limit", *DealFilters.__annotations__})
+    if beyond:
+        flag_ = f"--{beyond[0].replace('_', '-')}"
+        raise UsageError(f"The market's feed cannot look for {flag_}", hint=f"Leave out {flag_} or --follow.")
+    return lab.deal.stream(timeout=timeout, all=everybody, **values)
 
 
 def shown(context: Context, answer: Any, verb: str) -> Outcome:

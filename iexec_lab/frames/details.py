@@ -9,12 +9,15 @@ from iexec_lab.frames.past import PAST
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+DECODED = """args:text input_files:object secrets:object storage:text encrypted:flag bulk_cid:text"""
+"""What parameters say, for a schema that has ``params`` before them."""
+
 LISTED: Mapping[str, str] = {
-    "listed_deal": f"{PAST['past_deal']} status:text task_price_nrlc:nrlc",
+    "listed_deal": f"{PAST['past_deal']} status:text task_price_nrlc:nrlc {DECODED}",
     "asset_transfer": """happened_at:time address:address from_:anyone to:anyone block:count log_index:count
         tx_hash:hash""",
     "contribution": """task_id:hash worker:address status:text contributed_at:time task_status:task_status
-        score:count deal_id:hash tx_hash:hash""",
+        score:count result_hash:word deal_id:hash tx_hash:hash""",
 }
 """Kind of frame -> its columns.
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from iexec_lab.frames.book import BOOK, BOOK_OPTIONAL
-from iexec_lab.frames.details import DETAILS, LISTED
+from iexec_lab.frames.details import DECODED, DETAILS, LISTED
 from iexec_lab.frames.past import PAST
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ def _columns(text: str) -> tuple[Column, ...]:
     return tuple(columns)
 
 
-_DECODED = """args:text input_files:object secrets:object storage:text encrypted:flag bulk_cid:text"""
 _PUBLISHED = """
     remaining:count volume:count=order.volume status:order_status signer:address
     published_at:time=publicationTimestamp"""
@@ -103,13 +102,13 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
             workerpool_max_price_nrlc:nrlc=order.workerpoolmaxprice category:count=order.category
             trust:count=order.trust {_PUBLISHED} tag:tag=order.tag tag_hex:hash=order.tag
             beneficiary:address=order.beneficiary callback:anyone=order.callback params:text=order.params
-            {_DECODED} {_WHOLE}""",
+            {DECODED} {_WHOLE}""",
         "deal": f"""deal_id:hash=dealid app:address=app.pointer dataset:anyone=dataset.pointer
             workerpool:address=workerpool.pointer app_price_nrlc:nrlc=app.price
             dataset_price_nrlc:nrlc=dataset.price workerpool_price_nrlc:nrlc=workerpool.price
             app_owner:address=app.owner dataset_owner:anyone=dataset.owner
             workerpool_owner:address=workerpool.owner category:count trust:count tag:tag tag_hex:hash=tag
-            requester:address beneficiary:address callback:anyone params:text {_DECODED}
+            requester:address beneficiary:address callback:anyone params:text {DECODED}
             first_index:count=botFirst
             tasks:count=botSize worker_stake_nrlc:nrlc=workerStake
             scheduler_reward_ratio:count=schedulerRewardRatio sponsor:anyone started_at:time=startTime

@@ -29,9 +29,19 @@ SHOWN: Mapping[str, tuple[str, ...]] = {
         "receipt": "address to category amount_rlc tx_hash",
         "past_deal": "deal_id started_at app workerpool workerpool_price_rlc tasks requester",
         "past_task": "task_id task_index status deal_id finalized_at execution_seconds reward_rlc",
-        "past_event": "at event account amount_rlc deal_id task_id block",
-        "past_transfer": "at from_ to amount_rlc cause tx_hash",
-        "past_order": "order_hash kind resource price_rlc deals first_matched_at",
+        "past_event": "happened_at event account amount_rlc deal_id task_id block",
+        "past_transfer": "happened_at from_ to amount_rlc cause tx_hash",
+        "past_order": "order_hash order_kind resource price_rlc deals first_matched_at",
+        "movement": "happened_at cause amount_rlc stake_rlc locked_rlc deal_id counterparty",
+        "access": "kind order_hash asset price_rlc remaining status restricted",
+        "found": "what id name owner happened_at leads_to",
+        "listed_deal": "deal_id started_at status app workerpool task_price_rlc tasks",
+        "past_app": "address name owner created_at usage_count last_used",
+        "past_dataset": "address name owner created_at usage_count last_used",
+        "past_workerpool": "address description owner created_at usage_count last_used",
+        "task_details": "task_id task_index status initialized_at execution_seconds workers reward_rlc",
+        "contribution": "task_id worker status contributed_at task_status score",
+        "asset_transfer": "happened_at from_ to tx_hash",
     }.items()
 }
 

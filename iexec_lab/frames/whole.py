@@ -40,7 +40,7 @@ class WholeDtype(pd.Int64Dtype):
     """``Int64``, and equal to it; its arrays are exact."""
 
     @classmethod
-    def construct_array_type(cls) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def construct_array_type(cls) -> Any:
         return WholeArray
 
     def __eq__(self, other: object) -> bool:
@@ -50,7 +50,7 @@ class WholeDtype(pd.Int64Dtype):
         return hash(pd.Int64Dtype())
 
 
-class WholeArray(_Array):  # type: ignore[misc]  # pyright: ignore[reportUnnecessaryTypeIgnoreComment]
+class WholeArray(_Array):  # type: ignore[misc]
     """Whole numbers of 64 bits, or missing."""
 
     _data: np.ndarray[Any, Any]

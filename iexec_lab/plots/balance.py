@@ -26,7 +26,7 @@ def balance(statement: Any) -> Picture:
     """
     if "stake_nrlc" not in getattr(statement, "columns", ()):
         raise ValidationError(
-            "balance draws account statements", hint="Pass a frame from lab.account.history()."
+            "balance draws account statements", hint="Pass the frame of an account's history."
         )
     found = held(statement, ["happened_at", "cause", "stake_nrlc", "locked_nrlc"])
     found = found[found["happened_at"].notna()]

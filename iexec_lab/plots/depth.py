@@ -115,7 +115,7 @@ def _side(book: Any) -> _Side:
         raise ValidationError(
             "depth draws orderbooks",
             details={"kind": plain(getattr(book, "attrs", {}).get("kind"))},
-            hint="Pass a frame from lab.orderbook.<kind>().",
+            hint="Pass frames of the order book.",
         )
     price, name, colour, line = _BOOKS[kind]
     found = held(book, [price, "remaining"])

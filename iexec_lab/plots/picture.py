@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.errors import LibraryError, ProjectError, ValidationError
-from iexec_lab.libraries import needing
 from iexec_lab.plain_text import plain
+from iexec_lab.plots import style
 from iexec_lab.plots.twin import numbered
 
 if TYPE_CHECKING:
@@ -66,13 +66,9 @@ class Picture:
         Raises:
             LibraryError: matplotlib is not installed.
         """
-        _require()
-        from matplotlib.figure import Figure
-
-        from iexec_lab.plots.style import ours
-
-        with ours():
-            figure = Figure(figsize=(7.6, self.height), layout="constrained")
+        style.require()
+        with style.ours():
+            figure = style.blank(self.height)
             self.draw(figure)
             return figure
 
@@ -93,15 +89,13 @@ class Picture:
         return target
 
     def _as(self, kind: str) -> bytes:
-        from iexec_lab.plots.style import ours
-
         figure, written = self.figure(), BytesIO()
         about = {
             "png": {"Title": plain(self.title), "Description": self.alt, "Software": None},
             "svg": {"Title": plain(self.title), "Description": self.alt, "Date": None},
             "pdf": {"Title": plain(self.title), "Subject": self.alt, "CreationDate": None},
         }
-        with ours():
+        with style.ours():
             figure.savefig(written, format=kind, dpi=_DOTS, metadata=about[kind])
         return written.getvalue()
 
@@ -119,22 +113,12 @@ class Picture:
 
     def __str__(self) -> str:
         try:
-            _require()
+            style.require()
         except LibraryError as error:
             return f"{self.text()}\n{error.message}. {error.hint}"
         return self.text()
 
     __repr__ = __str__
-
-
-def _require() -> None:
-    """Refuse to draw where nothing can draw.
-
-    Raises:
-        LibraryError: matplotlib is not installed, or cannot be imported.
-    """
-    with needing("A picture", "matplotlib"):
-        import matplotlib  # noqa: F401, ICN001
 
 
 def check_name(path: str | PathLike[str]) -> Path:

@@ -11,11 +11,14 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from iexec_lab.libraries import needing
 from iexec_lab.plain_text import plain
 from iexec_lab.units import format_rlc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from matplotlib.figure import Figure
 
 INK: Final = "#7a7a7a"
 BLUE, RED, GREEN, OCHRE, PURPLE, GREY = "#2a83c5", "#d55e00", "#0f9d74", "#a67c00", "#b565a7", "#8c8c8c"
@@ -51,6 +54,23 @@ _RULES: Final[dict[str, Any]] = {
     "ytick.color": INK,
     "ytick.labelsize": 9,
 }
+
+
+def require() -> None:
+    """Refuse to draw where nothing can draw.
+
+    Raises:
+        LibraryError: matplotlib is not installed, or cannot be imported.
+    """
+    with needing("A picture", "matplotlib"):
+        import matplotlib  # noqa: F401, ICN001
+
+
+def blank(height: float) -> Figure:
+    """An empty figure that belongs to no window; inches."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(7.6, height), layout="constrained")
 
 
 @contextmanager
@@ -150,6 +170,15 @@ def dates(axes: Any, first: float, last: float, least: float) -> None:
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(made.ConciseDateFormatter(locator))
     axes.set_xlabel("time (UTC)")
+
+
+def shapes(axes: Any, corners: Sequence[Any], colour: str, *, edge: float, label: str) -> None:
+    """Many shapes of one colour as a single drawing: thousands of their own would take seconds."""
+    from matplotlib.collections import PolyCollection
+
+    axes.add_collection(
+        PolyCollection(corners, facecolors=colour, edgecolors=colour, linewidths=edge, label=label)
+    )
 
 
 def nothing(axes: Any, what: str) -> None:

@@ -111,9 +111,7 @@ def timeline(tasks: Any, *, now: datetime | None = None, waiting: int = 0) -> Pi
 
 
 def _draw(axes: Any, chosen: Sequence[tuple[int, _Task]], status: str) -> None:
-    """Bars of one status, as a single drawing: thousands of rectangles of their own would take seconds."""
-    from matplotlib.collections import PolyCollection
-
+    """Bars of one status."""
     corners = [
         [
             (row.begun, place - 0.36),
@@ -126,11 +124,7 @@ def _draw(axes: Any, chosen: Sequence[tuple[int, _Task]], status: str) -> None:
     shapes = [[(at / DAY, high) for at, high in each] for each in corners]
     colour = _COLOURS[status]
     thin = len(chosen) > _MOST_NAMED  # thinner than a dot: an edge keeps it visible
-    axes.add_collection(
-        PolyCollection(
-            shapes, facecolors=colour, edgecolors=colour, linewidths=0.4 if thin else 0, label=status
-        )
-    )
+    style.shapes(axes, shapes, colour, edge=0.4 if thin else 0, label=status)
 
 
 def _named(row: _Task) -> str:
@@ -143,7 +137,7 @@ def _read(frame: Any, now: datetime | None) -> tuple[Sequence[_Task], int]:
     if "initialized_at" not in columns:
         raise ValidationError(
             "timeline draws tasks with the times of their events",
-            hint="Pass a job, or a frame from lab.history.tasks().",
+            hint="Pass a job, or tasks of the history.",
         )
     moments = [name for name in _MOMENTS if name in columns]
     found = held(frame, ["task_index", "status", *moments, *(["workers"] if "workers" in columns else [])])

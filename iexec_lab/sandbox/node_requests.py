@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def request(url: str, method: str, *params: Any) -> Any:
-    """One JSON-RPC request to a sandbox's node; SandboxError when it fails."""
-    return request_all(url, [(method, params)])[0]
+def request(url: str, method: str, *params: Any, timeout: float = 60) -> Any:
+    """One JSON-RPC request to a sandbox's node, answered within ``timeout`` s; SandboxError when it fails."""
+    return request_all(url, [(method, params)], timeout)[0]
 
 
-def request_all(url: str, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+def request_all(url: str, requests: Sequence[tuple[str, Sequence[Any]]], timeout: float = 60) -> list[Any]:
     """Several JSON-RPC requests in one round trip; SandboxError when one fails."""
     import http.client
     import urllib.request
@@ -31,7 +31,7 @@ def request_all(url: str, requests: Sequence[tuple[str, Sequence[Any]]]) -> list
     call = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310 -- loopback
     directly = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with directly.open(call, timeout=60) as response:
+        with directly.open(call, timeout=timeout) as response:
             answer = json.load(response)
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise SandboxError(f"The sandbox's node does not answer: {error}") from error

@@ -135,10 +135,9 @@ class Http:
         headers = {"Accept": "application/json", **(headers or {})}
         return self.read_json(self.call("GET", path, query, headers=headers, allowance=allowance))
 
-    def get_list(self, path: str, query: Query, allowance: Allowance | None) -> tuple[Any, int]:
-        """As ``get_json``, with the number of bytes that it came in."""
-        answer = self.call("GET", path, query, headers={"Accept": "application/json"}, allowance=allowance)
-        return self.read_json(answer), len(answer.body)
+    def get(self, path: str, query: Query, allowance: Allowance | None) -> Answer:
+        """As ``get_json``, before it is read: for ``read_json``."""
+        return self.call("GET", path, query, headers={"Accept": "application/json"}, allowance=allowance)
 
     def send_json(
         self,

@@ -21,11 +21,13 @@ from iexec_lab.services.http import TIMEOUT, Http
 from iexec_lab.services.market_columns import Gathered, OrderColumns
 from iexec_lab.services.market_filter import deal_filter, deal_rank, order_filter, order_rank
 from iexec_lab.services.market_rows import DealRow, OrderRow, deal_row, order_row
+from iexec_lab.services.market_text import read_page
 from iexec_lab.services.pages import MAX_LIST, Allowance, further
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from iexec_lab.services.http import Answer
     from iexec_lab.wallet.gate import Gate
 
 PAGE_SIZE = 20
@@ -328,24 +330,31 @@ class Market:
         except ValidationError as error:
             raise self._http.api_error(f"The market gave no order hash: {plain(error.message, 80)}") from None
 
-    def _page(self, wanted: _List, page: int, page_size: int, allowance: Allowance | None = None) -> _Page:
+    def _ask(self, wanted: _List, page: int, page_size: int, allowance: Allowance | None = None) -> Answer:
         if page_size < SMALLEST_PAGE:
             raise ValidationError(f"pageSize must be greater than or equal to {SMALLEST_PAGE}")
         paging = {"pageIndex": to_uint256(page), "pageSize": page_size, "chainId": self.chain_id}
-        known, length = self._http.get_list(wanted.path, {**wanted.query, **paging}, allowance)
+        return self._http.get(wanted.path, {**wanted.query, **paging}, allowance)
+
+    def _read(self, wanted: _List, answer: Answer, allowance: Allowance | None = None) -> _Page:
+        """What a page says: not read in the thread that fetched it, whose memory would stay in pieces."""
+        columns = read_page(wanted.kind, self.chain_id, answer.body) if wanted.kind and answer.ok else None
+        known, rows = columns or (self._http.read_json(answer), None)
         known = known if isinstance(known, dict) and known.get("ok") else {}
         count, items = known.get("count", -1), known.get(wanted.key, "")
         if not _is_page(count, items):
             what = "orderbook" if wanted.key == "orders" else wanted.key
             raise self._http.api_error(f"An error occurred while getting {what}")
-        rows = self._rows(wanted, items)
-        if allowance is not None and isinstance(rows, list):
-            allowance.hold(length)
-        return _Page(int(count), rows, len(items), bool(known.get("nextPage")))
+        if rows is not None:
+            return _Page(int(count), rows, len(rows), bool(known.get("nextPage")))
+        found = self._rows(wanted, items)
+        if allowance is not None and isinstance(found, list):
+            allowance.hold(len(answer.body))
+        return _Page(int(count), found, len(items), bool(known.get("nextPage")))
 
     def _one(self, wanted: _List, page: int, page_size: int) -> tuple[int, Sequence[Any], bool, int]:
         """A single page, as the fields of ``OrderPage`` and ``DealPage``."""
-        found = self._page(wanted, page, page_size)
+        found = self._read(wanted, self._ask(wanted, page, page_size))
         return found.total, found.rows, found.has_more, found.told - len(found.rows)
 
     def _rows(self, wanted: _List, items: Sequence[Any]) -> Sequence[Any]:
@@ -368,15 +377,15 @@ class Market:
         size = LARGEST_PAGE if limit is None else min(max(limit, SMALLEST_PAGE), LARGEST_PAGE)
         allowance = Allowance(MarketError, self._http.timeout, MAX_LIST)
 
-        def read(page: int) -> _Page:
-            return self._page(wanted, page, size, allowance)
+        def ask(page: int) -> Answer:
+            return self._ask(wanted, page, size, allowance)
 
-        first = read(0)
+        first = self._read(wanted, ask(0), allowance)
         enough = first.total if limit is None else min(limit, first.total)
         found = Gathered(wanted.kind, wanted.identity)
         left_out, is_end = 0, False
-        with closing(further(read, -(-enough // size) - 1)) as more:
-            for page in chain([first], more):
+        with closing(further(ask, -(-enough // size) - 1)) as more:
+            for page in chain([first], (self._read(wanted, answer, allowance) for answer in more)):
                 before = len(found)
                 found.add(page.rows)
                 left_out += page.told - len(page.rows)

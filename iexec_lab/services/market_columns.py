@@ -24,7 +24,7 @@ _MOMENTS: Final = re.compile(
     r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z )*"
 ).fullmatch
 _STATUSES: Final = {"open", "filled", "canceled", "dead"}
-_TOLD: Final = ("orderHash", "chainId", "remaining", "status", "publicationTimestamp", "signer")
+TOLD: Final = ("orderHash", "chainId", "remaining", "status", "publicationTimestamp", "signer")
 _MOST: Final = 10**18
 _REPEATED: Final = {"address", "tag", "params", "status"}
 
@@ -39,10 +39,33 @@ class _Form(NamedTuple):
 
 
 @cache
-def _form(kind: str) -> _Form:
+def form_of(kind: str) -> _Form:
     fields = usual_fields(kind)
     told = ("word", "number", "number", "status", "moment", "address")
-    return _Form(tuple(fields), itemgetter(*fields), itemgetter(*_TOLD), (*fields.values(), *told))
+    return _Form(tuple(fields), itemgetter(*fields), itemgetter(*TOLD), (*fields.values(), *told))
+
+
+class Texts(Sequence[str]):
+    """Texts of one length, held as one: half of what they take one by one."""
+
+    def __init__(self, text: str, width: int) -> None:
+        self.text = text
+        self.width = width
+
+    def __len__(self) -> int:
+        return len(self.text) // self.width
+
+    def __getitem__(self, place: Any) -> Any:
+        width = self.width
+        if isinstance(place, slice):
+            start, stop, _ = place.indices(len(self))
+            return Texts(self.text[start * width : max(stop, start) * width], width)
+        start = range(len(self))[place] * width
+        return self.text[start : start + width]
+
+    def __iter__(self) -> Iterator[str]:
+        text, width = self.text, self.width
+        return (text[start : start + width] for start in range(0, len(text), width))
 
 
 class OrderColumns(Sequence[OrderRow]):
@@ -56,42 +79,67 @@ class OrderColumns(Sequence[OrderRow]):
     @classmethod
     def of(cls, kind: str, chain_id: int, items: Sequence[Any]) -> OrderColumns | None:
         """The items, if all of them are as markets write them."""
-        form = _form(kind)
+        form = form_of(kind)
         try:
             orders = [item["order"] for item in items]
             columns = [*zip(*map(form.take_order, orders), strict=True)]
             columns += zip(*map(form.take_told, items), strict=True)
             bulk = [item["bulk"] for item in items if "bulk" in item]
-            known = len(_TOLD) + 1 + bool(bulk)
+            known = len(TOLD) + 1 + bool(bulk)
             if (
                 {*map(len, orders)} != {len(form.order_names)}
                 or {*map(len, items)} != {known}
                 or (bulk and {*map(type, bulk)} != {bool})
-                or {*columns[len(form.order_names) + 1]} != {chain_id}
-                or not all(map(_fits, form.forms, columns))
             ):
                 return None
-        except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
+        except (AttributeError, KeyError, TypeError, ValueError):
             return None
-        return cls(kind, [*map(_shared, form.forms, columns)], bulk or None)
+        return cls.checked(kind, chain_id, columns, bulk or None)
+
+    @classmethod
+    def checked(
+        cls, kind: str, chain_id: int, columns: Sequence[Column], bulk: Column | None = None
+    ) -> OrderColumns | None:
+        """The columns, if all their values have the usual forms."""
+        form = form_of(kind)
+        try:
+            if not all(map(_fits, form.forms, columns)):
+                return None
+            if len(columns) != len(form.forms) or {*columns[len(form.order_names) + 1]} != {chain_id}:
+                return None
+        except (AttributeError, RecursionError, TypeError, ValueError):
+            return None
+        return cls(kind, [*map(_shared, form.forms, columns)], bulk)
 
     @classmethod
     def joined(cls, kind: str, pages: Iterable[OrderColumns]) -> OrderColumns:
         """All pages as one; they are not to be used after."""
-        columns: list[list[Any]] = [[] for _ in _form(kind).forms]
+        pages = list(pages)
+        uniform = [
+            {getattr(column, "width", 0) for column in same}
+            for same in zip(*(page.held for page in pages), strict=True)
+        ]
+        columns: list[Any] = [[] for _ in uniform]
         bulk: list[Any] = []
         shared: dict[Any, Any] = {}
         for page in pages:
             held, page.held = page.held, ()  # gone as soon as it is copied
-            for form, column, more in zip(_form(kind).forms, columns, held, strict=True):
-                repeated = form in _REPEATED
-                column.extend([shared.setdefault(value, value) for value in more] if repeated else more)
+            for form, column, more, widths in zip(form_of(kind).forms, columns, held, uniform, strict=True):
+                if form in _REPEATED:
+                    column.extend([shared.setdefault(value, value) for value in more])
+                elif len(widths) == 1 and widths != {0}:
+                    column.append(str(getattr(more, "text", "")))
+                else:
+                    column.extend(more)
             bulk += page.bulk or [None] * len(held[0])
+        for place, (form, widths) in enumerate(zip(form_of(kind).forms, uniform, strict=True)):
+            if form not in _REPEATED and len(widths) == 1 and widths != {0}:
+                columns[place] = Texts("".join(columns[place]), *widths)
         return cls(kind, columns, bulk if any(value is not None for value in bulk) else None)
 
     @property
     def hashes(self) -> Column:
-        return self.held[len(_form(self._kind).order_names)]
+        return self.held[len(form_of(self._kind).order_names)]
 
     def __len__(self) -> int:
         return len(self.held[0])
@@ -115,27 +163,32 @@ class OrderColumns(Sequence[OrderRow]):
     def column(self, path: str) -> Column:
         """What all rows hold at a path, ``order.tag`` or ``signer``; None where they hold nothing."""
         first, _, name = path.partition(".")
-        names = _form(self._kind).order_names
+        names = form_of(self._kind).order_names
         if first == "order" and name in names:
             return self.held[names.index(name)]
-        if path in _TOLD:
-            return self.held[len(names) + _TOLD.index(path)]
+        if path in TOLD:
+            return self.held[len(names) + TOLD.index(path)]
         if path == "bulk" and self.bulk is not None:
             return self.bulk
         return [None] * len(self)
 
     def _row(self, values: Sequence[Any], bulk: Any) -> OrderRow:
-        names = _form(self._kind).order_names
-        told = dict(zip(_TOLD, values[len(names) :], strict=True))
+        names = form_of(self._kind).order_names
+        told = dict(zip(TOLD, values[len(names) :], strict=True))
         order = dict(zip(names, values, strict=False))
         row = {"order": order, **told}
         return row if bulk is None else row | {"bulk": bulk}  # type: ignore[return-value]
 
 
 def _shared(form: str, column: Column) -> Column:
-    """The column; equal values are one object where they repeat."""
-    if form not in _REPEATED:
+    """The column; equal values are one object where they repeat, texts that do not are one text."""
+    if form == "number":
         return list(column)
+    if form not in _REPEATED:
+        return Texts("".join(column), len(column[0]))
+    known = {*column}
+    if len(known) == 1:
+        return [*known] * len(column)
     shared: dict[Any, Any] = {}
     return [shared.setdefault(value, value) for value in column]
 
@@ -162,11 +215,12 @@ def _are_hex(texts: Collection[str], sizes: Sequence[int]) -> bool:
     joined = "".join(texts)
     lengths = {*map(len, texts)}
     length = max(lengths)
+    if length - 2 not in sizes:
+        return False
     count = len(joined) // length
     digits = joined.replace("0x", "")
     return (
         len(lengths) == 1
-        and length - 2 in sizes
         and joined[::length] == "0" * count
         and joined[1::length] == "x" * count
         and len(digits) == (length - 2) * count
@@ -184,7 +238,7 @@ class Gathered:
     def __init__(self, kind: str, identity: str) -> None:
         self._kind = kind
         self._identity = identity
-        self._seen: set[str] = set()
+        self._seen: set[bytes] = set()
         self._pages: list[Any] = []
 
     def __len__(self) -> int:
@@ -193,7 +247,7 @@ class Gathered:
     def add(self, rows: Any) -> None:
         """A page: columns, or a list of rows."""
         if isinstance(rows, OrderColumns):
-            names = [name.lower() for name in rows.hashes]
+            names = [bytes.fromhex(name[2:]) for name in rows.hashes]
             new = {*names}
             if len(new) == len(names) and new.isdisjoint(self._seen):
                 self._seen |= new
@@ -201,7 +255,7 @@ class Gathered:
                 return
         kept = []
         for row in rows:
-            name = row[self._identity].lower()
+            name = bytes.fromhex(row[self._identity][2:])
             if name not in self._seen:
                 self._seen.add(name)
                 kept.append(row)

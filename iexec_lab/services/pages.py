@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
     from iexec_lab.errors import ServiceError
 
-TOGETHER: Final = 16
+TOGETHER: Final = 12
 """Pages fetched side by side."""
+FEW: Final = 4
+"""Of a long list: reading what came takes longer then, and each thread holds memory."""
 MAX_LIST: Final = 1 << 30
 """Bytes of all pages of one list: more than a million orders."""
 MAX_ROWS: Final = 128 << 20
@@ -83,8 +85,9 @@ def further(read: Callable[[int], P], last: int) -> Generator[P, None, None]:
     from concurrent.futures import ThreadPoolExecutor
 
     numbers = iter(range(1, last + 1))
-    with ThreadPoolExecutor(TOGETHER, "market page") as pool:
-        waiting = deque(pool.submit(read, number) for number in islice(numbers, TOGETHER))
+    together = TOGETHER if last <= 2 * TOGETHER else FEW
+    with ThreadPoolExecutor(together, "market page") as pool:
+        waiting = deque(pool.submit(read, number) for number in islice(numbers, together))
         try:
             while waiting:
                 page = waiting.popleft().result()

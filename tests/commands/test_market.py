@@ -262,6 +262,12 @@ def test_orderbook_limits_and_tells_the_rest(iexec):
     assert answer["count"] > 2
     _, err = iexec.text("orderbook workerpool --limit 2")
     assert f"{answer['count'] - 2} more" in err
+    wide, _ = iexec.text("orderbook workerpool --limit 2 --wide")
+    assert sum(answer["workerpoolOrders"][0]["workerpool"] in line for line in wide.splitlines()) == 2
+    assert all(
+        any(order["orderHash"] in line and order["workerpool"] in line for line in wide.splitlines())
+        for order in answer["workerpoolOrders"]
+    )
 
 
 def test_sandbox_clock_and_funds(iexec, iexec_sandbox):

@@ -77,3 +77,10 @@ def test_the_book_in_a_terminal_and_in_a_file(iexec):
     plain = iexec("orderbook workerpool --category 0")
     assert iexec("orderbook workerpool --category 0 --plot") == plain
     assert "Balance of the account" in iexec.text("account history --plot")[0]
+
+
+def test_lists_of_deals_and_tasks_have_pictures(iexec):
+    shown = iexec.text("deal list --all --plot")[0]
+    assert "Deals per " in shown
+    assert "Tasks begun per " in iexec.text("task list --all --plot")[0]
+    assert iexec.text("history deals --plot deals.pdf")[0].strip().endswith("deals.pdf.")

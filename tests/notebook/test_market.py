@@ -104,6 +104,8 @@ def test_funding_gives_a_row(do, app, shell):
         {"address": address, "rlc": 2.0, "rlc_nrlc": 2_000_000_000, "ether_wei": 3}
     ]
     assert funded.attrs["kind"] == "funding"
+    assert do("%iexec orderbook workerpool --wide").attrs["wide"]
+    assert "wide" not in do("%iexec orderbook workerpool").attrs
 
 
 def test_run_gives_a_job_and_download_a_result(do, app, shell):

@@ -171,8 +171,13 @@ def _span(session: Session, since: Any, until: Any) -> Span:
     if since is None and until is None:
         return Span()
     source = open_source(session.network, session.rpc, timeout=session.timeout)
-    # An order is published off chain: by the market's clock, not by that of the chain.
-    span = to_span(since, until, lambda: Block(0, int(time.time())), source.block)
+
+    def newest() -> Block:
+        """An order is published off chain: by the market's clock, which a sandbox's chain may be ahead of."""
+        head = source.head()
+        return head._replace(time=max(head.time, int(time.time())))
+
+    span = to_span(since, until, newest, source.block)
     return Span(span.start, span.end)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
+from iexec_lab.client.jobs.bulks import read_bulk
 from iexec_lab.client.market.details import one_row
 from iexec_lab.client.market.filters import DealListFilters
 from iexec_lab.client.market.listing import (
@@ -11,17 +13,20 @@ from iexec_lab.client.market.listing import (
     Listed,
     Past,
     completed,
+    gather,
     listed,
     to_limit,
     whose,
     without,
 )
+from iexec_lab.client.market.wanted import Test, Wanted
 from iexec_lab.client.options import declared
 from iexec_lab.client.what_is import not_found
-from iexec_lab.errors import CallError, SubgraphError, ValidationError
+from iexec_lab.errors import CallError, IexecError, SubgraphError, ValidationError
 from iexec_lab.ethereum.calls import Call, attempt
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.ethereum.hub import MOST_CATEGORIES
+from iexec_lab.history.from_subgraph import SubgraphSource
 from iexec_lab.history.tables import columns
 from iexec_lab.protocol import NULL_ADDRESS, to_moment
 from iexec_lab.protocol.bulk import bulk_cid
@@ -29,7 +34,7 @@ from iexec_lab.protocol.states import Category
 from iexec_lab.services.market import DEAL_FILTERS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from iexec_lab.client.session import Session
     from iexec_lab.services.market_rows import DealRow
@@ -61,6 +66,11 @@ _AT_MARKET: Final[Mapping[str, str]] = {
     "tx_hash": "transactionHash",
 }
 _COUNTS: Final = ("category", "tasks", "trust", "first_index", "worker_stake_nrlc", "scheduler_reward_ratio")
+
+_SLICE: Final = re.compile(r"(0x[0-9a-f]{64})-[0-9]{1,18}").fullmatch
+_SLICES: Final = """query slices($where: BulkSlice_filter!) {
+  rows: bulkSliceice(first: 1000, orderBy: id, where: $where) { id }
+}"""
 
 
 def list_deals(
@@ -198,3 +208,46 @@ def _add_deadlines(session: Session, deals: Sequence[DealRow]) -> None:
         final = int(deal.get("startTime", 0)) + ratio * (lasts or 0)
         if lasts is not None and "startTime" in deal and final < _LATEST:
             deal["finalTime"] = final
+
+
+def bulk_deals(session: Session, dataset: str, values: Mapping[str, Any]) -> Listed:
+    """Deals whose bulk has a dataset, newest first; ``values`` are those of ``ChildFilters``.
+
+    A subgraph knows the bulks that it could read; otherwise each is read from IPFS, and those that cannot be
+    read are told.
+    """
+    past = Past(session, values.get("source"))
+    span, most = past.span(values.get("since"), values.get("until")), to_limit(values.get("limit"))
+    unread: set[str] = set()
+    if isinstance(past.source, SubgraphSource):
+        wanted = Wanted({"deal_id": _from_subgraph(past.source, dataset.lower()) or "no deal"}, [])
+    else:
+        holds = _has(session, dataset, unread)
+        wanted = Wanted({"bulk": True}, [Test(("params", "first_index", "tasks"), holds)])
+    made = completed(past.now, "deal", gather(past, "deals", span, wanted, limit=most))
+    if unread:
+        made.remark = f"{len(unread)} bulks could not be read from IPFS"
+    return made
+
+
+def _from_subgraph(source: SubgraphSource, dataset: str) -> list[str]:
+    """Ids of the deals, from those of the slices: ``<deal>-<index of the task>``."""
+    slices = (_SLICE(row["id"]) for row in source.subgraph.rows(_SLICES, {"datasets_": {"id": dataset}}))
+    return list(dict.fromkeys(each[1] for each in slices if each))
+
+
+def _has(session: Session, dataset: str, unread: set[str]) -> Callable[[str, int, int], bool]:
+    """Tells of a deal whether the slices of its tasks have the dataset."""
+    known: dict[str, list[set[str]]] = {}
+
+    def has(params: str, first: int, tasks: int) -> bool:
+        cid = bulk_cid(params) or ""
+        if cid not in known:
+            known[cid] = []
+            try:
+                known[cid] = [{order.dataset for order in each} for each in read_bulk(session, cid).slices]
+            except IexecError:
+                unread.add(cid)
+        return any(dataset in each for each in known[cid][first : first + tasks])
+
+    return has

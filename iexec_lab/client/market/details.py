@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from iexec_lab.client.jobs.status import JobDeal
     from iexec_lab.client.session import Session
 
-MOST: Final = 100_000
+MOST: Final = 20_000
 """Rows of an account that are counted at most; a number beyond is missing, not guessed."""
 _NAMES: Final = {
     "app": APP.m_appName,
@@ -35,7 +35,7 @@ _KINDS: Final = ("app", "dataset", "workerpool")
 
 def one_row(past: Past, table: str, where: Mapping[str, Any]) -> dict[str, Any]:
     """The row of a table that a filter names; empty when the source does not know it (yet)."""
-    for page in past.source.pages(table, where=where, limit=1):
+    for page in past.pages(table, where=where, limit=1):
         if page.size:
             return {name: values[0] for name, values in page.items()}
     return {}
@@ -44,7 +44,7 @@ def one_row(past: Past, table: str, where: Mapping[str, Any]) -> dict[str, Any]:
 def count_rows(past: Past, table: str, where: Mapping[str, Any]) -> int | None:
     """How many rows a filter finds; None for more than ``MOST``."""
     count = 0
-    for page in past.source.pages(table, where=where, newest_first=True):
+    for page in past.pages(table, where=where, newest_first=True):
         count += page.size
         if count > MOST:
             return None
@@ -108,7 +108,7 @@ def of_tasks(
     def times() -> dict[str, dict[str, Any]]:
         where = {"deal_id": held.deal_id, **({"task_id": [*wanted]} if len(wanted) == 1 else {})}
         found = {}
-        for page in past.source.pages("tasks", Span(deal.start_time), where):
+        for page in past.pages("tasks", Span(deal.start_time), where):
             for row, task_id in enumerate(page["task_id"]):
                 found[task_id] = {name: _plain(name, page[name][row]) for name in _OF_TASK}
         return found
@@ -168,12 +168,17 @@ def _open_orders(session: Session, kind: str, address: str) -> int | None:
 
 
 def _outcome(past: Past, workerpool: str) -> dict[str, Any]:
-    """What became of a workerpool's deals; ``success`` in percent of the tasks that ended."""
+    """What became of a workerpool's deals; ``success`` in percent of the tasks that ended.
+
+    Of more than ``MOST`` deals nothing is said.
+    """
     sums = dict.fromkeys(("deals", "tasks", "completed", "claimed"), 0)
-    for page in past.source.pages("deals", where={"workerpool": workerpool.lower()}, newest_first=True):
+    for page in past.pages("deals", where={"workerpool": workerpool.lower()}, newest_first=True):
         sums["deals"] += page.size
         for name in ("tasks", "completed", "claimed"):
             sums[name] += sum(page[name])
+        if sums["deals"] > MOST:
+            return {}
     ended = sums["completed"] + sums["claimed"]
     return {**sums, "success": 100 * sums["completed"] / ended if ended else None}
 

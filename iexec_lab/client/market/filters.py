@@ -40,6 +40,20 @@ class ChildFilters(EventFilters, total=False):
     limit: Annotated[int | None, Opt("integer", "how many rows", "None for all", default=ROWS, shows="count")]
 
 
+class DatasetDealFilters(ChildFilters, total=False):
+    """Filters of the deals of a dataset."""
+
+    bulk: Annotated[
+        bool,
+        Opt(
+            "flag",
+            "instead those that had it in a bulk",
+            "the deals of a dataset itself otherwise",
+            default=False,
+        ),
+    ]
+
+
 class ListFilters(ChildFilters, total=False):
     """What every list takes."""
 

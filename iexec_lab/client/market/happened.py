@@ -1,11 +1,11 @@
-"""What happened to one deal, task or asset: events with times and transactions, transfers of ownership."""
+"""What happened to one deal, task or asset: events, transfers of ownership, who contributed what."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.client.jobs.polling import read_deals
-from iexec_lab.client.market.listing import Listed, Past
+from iexec_lab.client.market.listing import Listed, Past, to_limit
 from iexec_lab.ethereum.answers import to_int
 from iexec_lab.ethereum.calls import checked
 from iexec_lab.ethereum.contracts import ERC721_EVENTS
@@ -15,9 +15,10 @@ from iexec_lab.history.from_subgraph import SubgraphSource
 from iexec_lab.history.source import Span
 from iexec_lab.history.tables import TABLES, columns
 from iexec_lab.protocol import NULL_ADDRESS, to_bytes32
+from iexec_lab.protocol.states import CONTRIBUTION_STATUSES, TASK_STATUSES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from iexec_lab.client.session import Session
     from iexec_lab.history.source import Page
@@ -40,11 +41,11 @@ def deal_events(session: Session, deal_id: str, source: str | None = None) -> Li
     [held] = read_deals(session, [to_bytes32(deal_id)])
     past = Past(session, source)
     span = Span(held.deal.start_time)
-    pages = [*past.source.pages("events", span, {"deal_id": held.deal_id, "event": DEAL_EVENTS})]
+    pages = [*past.pages("events", span, {"deal_id": held.deal_id, "event": DEAL_EVENTS})]
     tasks = held.task_ids()
     for start in range(0, len(tasks), _IN_AT_ONCE):
         some = tasks[start : start + _IN_AT_ONCE]
-        pages += past.source.pages("events", span, {"task_id": some, "event": TASK_EVENTS})
+        pages += past.pages("events", span, {"task_id": some, "event": TASK_EVENTS})
     return _listed("events", pages, past)
 
 
@@ -52,7 +53,7 @@ def task_events(session: Session, task_id: str, start: int, source: str | None =
     """What happened to a task of a deal that was made at ``start``, in the order of the chain."""
     past = Past(session, source)
     where = {"task_id": to_bytes32(task_id), "event": TASK_EVENTS}
-    return _listed("events", past.source.pages("events", Span(start), where), past)
+    return _listed("events", past.pages("events", Span(start), where), past)
 
 
 def _listed(table: str, pages: Iterable[Page], past: Past) -> Listed:
@@ -124,3 +125,51 @@ def _from_logs(session: Session, kind: str, address: str) -> list[tuple[Any, ...
             (times[number], address, *sides, number, to_int(log["logIndex"]), log["transactionHash"])
         )
     return found
+
+
+def task_contributions(session: Session, task_id: str, start: int, source: str | None) -> Listed:
+    """Contributions to a task of a deal that was made at ``start``, newest first."""
+    return _contributions(Past(session, source), {"task_id": task_id}, Span(start), None)
+
+
+def worker_contributions(session: Session, worker: str, values: Mapping[str, Any]) -> Listed:
+    """Contributions of a worker, newest first; ``values`` are those of ``ChildFilters``."""
+    past = Past(session, values.get("source"))
+    span = past.span(values.get("since"), values.get("until"))
+    return _contributions(past, {"account": worker.lower()}, span, to_limit(values.get("limit")))
+
+
+def _contributions(past: Past, where: Mapping[str, Any], span: Span, most: int | None) -> Listed:
+    session = past.session
+    held: dict[str, list[Any]] = {name: [] for name in ("task_id", "worker", "contributed_at", "tx_hash")}
+    left_out = 0
+    enough = None if most is None else most + 1
+    wanted = {**where, "event": "TaskContribute"}
+    for page in past.pages("events", span, wanted, newest_first=True, limit=enough):
+        left_out += page.left_out
+        held["task_id"] += page["task_id"]
+        held["worker"] += page["account"]
+        held["contributed_at"] += page["happened_at"]
+        held["tx_hash"] += page["tx_hash"]
+    more = most is not None and len(held["task_id"]) > most
+    columns = {name: values[:most] for name, values in held.items()}
+    found = Listed("contribution", columns, left_out, source=past.source.name)
+    found.more, found.total = more, None if more else len(found)
+    pairs = list(zip(columns["task_id"], columns["worker"], strict=True))
+    ids, workers = list(dict.fromkeys(columns["task_id"])), list(dict.fromkeys(columns["worker"]))
+    contributions, seen, scores = session.together(
+        lambda: session.hub.view_contributions(pairs),
+        lambda: dict(zip(ids, session.hub.view_tasks(ids), strict=True)),
+        lambda: dict(zip(workers, session.hub.view_scores(workers), strict=True)),
+    )
+    columns["status"] = [_word(CONTRIBUTION_STATUSES, each.status) for each in contributions]
+    columns["result_hash"] = [each.result_hash for each in contributions]
+    columns["task_status"] = [_word(TASK_STATUSES, seen[task_id].status) for task_id, _ in pairs]
+    columns["deal_id"] = [seen[task_id].deal_id for task_id, _ in pairs]
+    columns["score"] = [scores[worker] for _, worker in pairs]
+    return found
+
+
+def _word(names: Sequence[str], number: int) -> str | None:
+    """The name of a status; None for one that no hub has."""
+    return names[number] if number < len(names) else None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from iexec_lab.client.market import wanted as meaning
 from iexec_lab.client.market.filters import LISTS
 from iexec_lab.client.options import declared
-from iexec_lab.errors import ValidationError
+from iexec_lab.errors import CallError, ValidationError
 from iexec_lab.history.moments import to_span
 from iexec_lab.history.source import Span, open_source
 from iexec_lab.history.tables import DECODED, MOMENT, TABLES
@@ -21,18 +21,23 @@ from iexec_lab.plain_text import plain
 from iexec_lab.protocol import NULL_ADDRESS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import pandas as pd
 
     from iexec_lab.client.market.wanted import Wanted
     from iexec_lab.client.session import Session
+    from iexec_lab.history.records import Page
     from iexec_lab.history.source import Source
 
 NEWEST, OLDEST, PERTINENT = "newest", "oldest", "pertinent"
 FORTNIGHT: Final = 14 * 86_400
 """How long ago an app or a workerpool was used at most that the public explorer calls pertinent, seconds."""
 TASK_PRICE: Final = "task_price_nrlc"
+_NO_LOGS: Final = (
+    "This was read from the logs of the node, which does not give them. Set pocoSubgraph, or another host, "
+    "in chain.json; --since 7d reads less."
+)
 _SPARE: Final = 4  # how many times its length a list that is being ordered may grow before it is cut
 
 
@@ -108,6 +113,20 @@ class Past:
         if self._now is None:
             self._now = self.source.head().time
         return self._now
+
+    def pages(
+        self, table: str, span: Span | None = None, where: Mapping[str, Any] | None = None, **how: Any
+    ) -> Iterator[Page]:
+        """Pages of the source, see ``Source.pages``; a node that gives no logs is told with what helps.
+
+        Raises:
+            ServiceError, CallError: The source cannot be read.
+        """
+        try:
+            yield from self.source.pages(table, span or Span(), where, **how)
+        except CallError as error:
+            error.hint = error.hint or _NO_LOGS
+            raise
 
     def span(self, since: Any, until: Any) -> Span:
         return to_span(since, until, self.source.head, self.source.block)
@@ -207,7 +226,7 @@ def gather(
     left_out, more, seen = 0, False, 0
     by_moment = order in {NEWEST, OLDEST}
     enough = limit + 1 if by_moment and limit is not None and not wanted.tests else None
-    pages = past.source.pages(table, span, wanted.where, newest_first=order != OLDEST, limit=enough)
+    pages = past.pages(table, span, wanted.where, newest_first=order != OLDEST, limit=enough)
     for page in pages:
         left_out += page.left_out
         rows = wanted.rows(page)

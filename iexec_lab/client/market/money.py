@@ -125,7 +125,7 @@ def _from_subgraph(source: SubgraphSource, who: str, name: str, side: str) -> li
     from iexec_lab.history.graph_rows import read_page
 
     pages = source.raw_pages(LISTS[name], Span(), {side: who.lower()})
-    return [read_page("events", LISTS[name], rows) for rows in pages]
+    return [read_page("events", LISTS[name], rows) for rows, _ in pages]
 
 
 def _topics(who: str) -> list[list[Any]]:

@@ -132,7 +132,8 @@ def combinations(
     pairs = [pair for pair in tried if not pair.why]
     if not pairs:
         return
-    right = [pool for pool in _usable(wish, wish.workerpool_price, pools) if not unfit.pool(wish, pool)]
+    cheap = _usable(wish, wish.workerpool_price, pools)
+    right = [pool for pool in cheap if not unfit.pool(pool, wish.category, wish.trust)]
     by_category: dict[int, list[_Pool]] = {}
     for pool in map(_pool, _most(right, MOST_POOLS, alike=alike)):
         by_category.setdefault(pool.order.category, []).append(pool)
@@ -164,7 +165,7 @@ def misfits(
         limits = (wish.app_price, wish.dataset_price, wish.workerpool_price)
         whys = [unfit.price(order, limit) for order, limit in zip(orders, limits, strict=True)]
         whys += [known(order) for order in orders]
-        whys += [pair.why, unfit.pool(wish, pool.order)]
+        whys += [pair.why, unfit.pool(pool.order, wish.category, wish.trust)]
         if not pair.why and not _fits(pair, pool):
             whys.append(unfit.together(pair.app, pair.dataset, pool.order, pair.tag))
         found = list(dict.fromkeys(filter(None, whys)))

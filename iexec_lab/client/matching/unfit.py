@@ -17,7 +17,6 @@ from iexec_lab.units import format_rlc
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from iexec_lab.client.matching.cheapest import Wish
     from iexec_lab.protocol import AppOrder, DatasetOrder, Order, WorkerpoolOrder
 
 
@@ -29,12 +28,12 @@ def price(order: Order, limit: int | None) -> str:
     return f"{order.kind} costs more than --{kind}-price ({format_rlc(limit)} RLC)"
 
 
-def pool(wish: Wish, order: WorkerpoolOrder) -> str:
+def pool(order: WorkerpoolOrder, category: int | None, trust: int) -> str:
     """It is of another category, or its trust is too low."""
-    if wish.category not in {None, order.category}:
+    if category not in {None, order.category}:
         return f"workerpoolorder is for category {order.category}"
-    if order.trust < wish.trust:
-        return f"workerpoolorder trust is too low (expected {wish.trust}, got {order.trust})"
+    if order.trust < trust:
+        return f"workerpoolorder trust is too low (expected {trust}, got {order.trust})"
     return ""
 
 

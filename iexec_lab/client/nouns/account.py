@@ -85,10 +85,10 @@ class Accounts(Noun):
         return self._draw("contributions", self._fetch_contributions(address, **filters))
 
     def _fetch_contributions(self, address: str | None = None, **filters: Any) -> Listed:
-        from iexec_lab.client.market.contributions import of_worker
+        from iexec_lab.client.market.happened import worker_contributions
 
         who = self.session.to_address(address or self.session.own_address)
-        return of_worker(self.session, who, with_defaults(ChildFilters, filters))
+        return worker_contributions(self.session, who, with_defaults(ChildFilters, filters))
 
     def show_bridged(self, address: str | None = None) -> pd.DataFrame:
         """The account of the same address on the chain that the bridge leads to.

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import Any, ClassVar, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
+from iexec_lab.client.market.filters import ChildFilters, DatasetDealFilters
 from iexec_lab.client.matching.bulk import prepare_bulk
 from iexec_lab.client.matching.file_sale import STEPS, publish_file
 from iexec_lab.client.nouns._asset import Asset
 from iexec_lab.client.nouns._noun import Frame, detailed
 from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.nouns._sale_options import DatasetSale, FileSale
-from iexec_lab.client.options import takes
+from iexec_lab.client.options import takes, with_defaults
 from iexec_lab.crypto import file_checksum, generate_dataset_key
 from iexec_lab.errors import CryptoError
 from iexec_lab.ethereum.contracts import DATASET, DATASET_REGISTRY
@@ -19,6 +20,9 @@ from iexec_lab.project.dataset_entry import fill_encrypted
 from iexec_lab.project.encrypt_folder import KEYS, Overwrite, Progress, encrypt_folder
 from iexec_lab.protocol import NULL_BYTES32, dataset_arguments
 from iexec_lab.regular_files import read_regular
+
+if TYPE_CHECKING:
+    from iexec_lab.client.market.listing import Listed
 
 
 def _told(facts: dict[str, Any]) -> dict[str, Any]:
@@ -47,6 +51,29 @@ class Datasets(Asset):
         "owner": DATASET.owner,
         "registry": DATASET.registry,
     }
+
+    @takes(DatasetDealFilters)
+    def deals(self, address: str, **filters: Unpack[DatasetDealFilters]) -> pd.DataFrame:
+        """The deals of a dataset, newest first: a DataFrame as from ``lab.deal.list``.
+
+        Args:
+            address: The dataset (address or ENS name).
+            **filters: Those of ``DatasetDealFilters``; with ``bulk`` the deals whose bulk has it, as the
+                subgraph knows, or as IPFS has them; ``attrs["remark"]`` tells of bulks that cannot be read.
+
+        Raises:
+            SubgraphError, CallError: The source was not reached.
+        """
+        return self._draw("deals", self._fetch_deals(address, **filters))
+
+    def _fetch_deals(self, address: str, **filters: Any) -> Listed:
+        from iexec_lab.client.market.deals import bulk_deals
+
+        if not filters.pop("bulk", False):
+            return super()._fetch_deals(address, **filters)
+        return bulk_deals(
+            self.session, self.session.to_address(address), with_defaults(ChildFilters, filters)
+        )
 
     def deploy(
         self,

@@ -331,6 +331,7 @@ class Deals(Noun):
         /,
         requester: str | None = None,
         *,
+        all: bool = False,  # noqa: A002 - the word of the command line
         timeout: float | None = None,
         every: float = 10.0,
         limit: int | None = 100,
@@ -340,6 +341,7 @@ class Deals(Noun):
 
         Args:
             requester: As for ``list``.
+            all: Those of everybody.
             timeout: Seconds after which it ends; None for never.
             every: Seconds between two looks where the market has no feed, and at how tasks went on.
             limit: How many of the newest ``stream.frame`` has; None for all.
@@ -353,7 +355,7 @@ class Deals(Noun):
             ValidationError: An unknown filter, or a value that it cannot have.
             MarketError: The market was not reached.
         """
-        if requester is None and not filters and self.session.address != NULL_ADDRESS:
+        if requester is None and not filters and not all and self.session.address != NULL_ADDRESS:
             requester = self.session.address
         wanted: dict[str, Any] = {"requester": requester, **filters}
         everybody = not any(wanted.values())

@@ -226,10 +226,12 @@ class Tasks(Noun):
         return self._draw("contributions", self._fetch_contributions(taskid, **filters))
 
     def _fetch_contributions(self, taskid: str, *, source: str | None = None) -> Listed:
-        from iexec_lab.client.market.contributions import of_task
+        from iexec_lab.client.market.happened import task_contributions
 
         view = self._look(taskid)
-        return of_task(self.session, view.task_id, self._deal(view.deal_id).deal.start_time, source)
+        return task_contributions(
+            self.session, view.task_id, self._deal(view.deal_id).deal.start_time, source
+        )
 
     def observe(self, taskid: str) -> Iterator[TaskView]:
         """The task after each change, until its end.

@@ -79,6 +79,7 @@ COMMANDS = (
         "deal",
         "deals, newest first: one's own, or everybody's",
         requester=True,
+        feed=True,
         example="deal list --all --since 7d --status claimable",
     ),
     Command(

@@ -115,10 +115,9 @@ def _counted(deals: Any, by: str, every: str | None = None) -> dict[Any, Sequenc
 
 def _tally(part: pd.DataFrame, by: str, every: str | None) -> dict[Any, list[int]]:
     """Key -> deals, tasks, completed, failed, unfinished, volume, spent, sponsored."""
-    requesters, sponsors = texts(part["requester"]), texts(part["sponsor"])
-    payers = [sponsor or requester for requester, sponsor in zip(requesters, sponsors, strict=True)]
+    requesters, paying = texts(part["requester"]), payers(part)
     if by == "payer":
-        keys: list[Any] = payers
+        keys: list[Any] = paying
     else:
         keys = starts(part[by], every) if every else texts(part[by])
     found: dict[Any, list[int]] = {}
@@ -126,7 +125,7 @@ def _tally(part: pd.DataFrame, by: str, every: str | None) -> dict[Any, list[int
         keys,
         task_prices(part),
         *(integers(part[name]) for name in ("tasks", "completed", "claimed")),
-        [payer != requester for payer, requester in zip(payers, requesters, strict=True)],
+        [payer != requester for payer, requester in zip(paying, requesters, strict=True)],
         strict=True,
     )
     for key, price, tasks, completed, claimed, sponsored in rows:
@@ -140,6 +139,12 @@ def _tally(part: pd.DataFrame, by: str, every: str | None) -> dict[Any, list[int
         sums[6] += price * completed
         sums[7] += price * completed if sponsored else 0
     return found
+
+
+def payers(deals: pd.DataFrame) -> list[Any]:
+    """Who pays for each deal: its sponsor, or else its requester."""
+    pairs = zip(texts(deals["requester"]), texts(deals["sponsor"]), strict=True)
+    return [sponsor or requester for requester, sponsor in pairs]
 
 
 def task_prices(deals: pd.DataFrame) -> list[int]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.errors import ValidationError
+from iexec_lab.libraries import needing
 from iexec_lab.plain_text import plain
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ def each(frame: Any, names: Sequence[str], function: Callable[[pd.DataFrame], An
     wanted = check(frame, names)
     if not hasattr(frame, "to_delayed"):
         return [function(frame[wanted])]
-    import dask
-
+    with needing("A Dask frame", "dask", "dask[dataframe]"):
+        import dask
     work: Any = dask  # it has no types
     return list(work.compute(*(work.delayed(function)(part) for part in frame[wanted].to_delayed())))
 
@@ -60,14 +61,15 @@ def check(frame: Any, names: Sequence[str]) -> list[str]:
     columns = getattr(frame, "columns", None)
     if columns is None:
         raise ValidationError(
-            f"{plain(type(frame).__name__)} is no DataFrame", hint="Pass a frame from lab.history."
+            f"{plain(type(frame).__name__)} is no DataFrame",
+            hint="Pass a frame of the past: its deals, tasks, events or transfers.",
         )
     absent = [name for name in dict.fromkeys(names) if name not in columns]
     if absent:
         raise ValidationError(
             f"The frame has no column {', '.join(map(plain, absent))}",
             details={"columns": ", ".join(map(plain, columns))},
-            hint="Pass a frame from lab.history.",
+            hint="Pass a frame of the past: its deals, tasks, events or transfers.",
         )
     return list(dict.fromkeys(names))
 
@@ -105,7 +107,8 @@ def is_missing(value: Any) -> bool:
 
 def texts(values: pd.Series[Any]) -> list[Any]:
     """Values to group by: text or numbers, None for what is missing."""
-    return [None if is_missing(value) else value for value in values.tolist()]
+    found: list[Any] = values.astype("object").where(values.notna(), None).tolist()
+    return found
 
 
 def seconds(moments: pd.Series[Any]) -> np.ndarray[Any, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from iexec_lab.history.stats.counted import PARTIES, TERMS, per, rate, task_prices
+from iexec_lab.history.stats.counted import PARTIES, TERMS, payers, per, rate, task_prices
 from iexec_lab.history.stats.exact import about, held, integers, seconds, table, texts
 
 if TYPE_CHECKING:
@@ -76,25 +76,31 @@ def late(deals: Any, *, now: datetime | None = None) -> pd.DataFrame:
     moment = int((at.tz_localize("UTC") if at.tz is None else at).timestamp())
     parties = [name for name in PARTIES if name != "payer" and name in getattr(deals, "columns", ())]
     found = held(deals, ["deal_id", "final_deadline", *TERMS, *parties])
-    rows = []
+    left = [
+        tasks - completed - claimed
+        for tasks, completed, claimed in zip(
+            *(integers(found[name]) for name in ("tasks", "completed", "claimed")), strict=True
+        )
+    ]
+    deadlines = seconds(found["final_deadline"]).astype("int64").tolist()
+    known = found["final_deadline"].notna().tolist()
+    chosen = [
+        place for place, count in enumerate(left) if count > 0 and known[place] and deadlines[place] <= moment
+    ]
+    found = found.iloc[chosen]
     names = ["deal_id", *parties]
-    columns = zip(
-        zip(*(texts(found[name]) for name in names), strict=True),
-        texts(found["sponsor"]),
-        texts(found["requester"]),
-        seconds(found["final_deadline"]).astype("int64").tolist(),
-        found["final_deadline"].notna(),
-        task_prices(found),
-        *(integers(found[name]) for name in ("tasks", "completed", "claimed")),
-        strict=True,
-    )
-    for named, sponsor, requester, deadline, known, price, tasks, completed, claimed in columns:
-        unfinished = tasks - completed - claimed
-        if known and unfinished > 0 and deadline <= moment:
-            after = moment - deadline
-            rows.append(
-                (*named, sponsor or requester, deadline, after, tasks, unfinished, price * unfinished)
-            )
+    rows = [
+        (*named, payer, deadline, moment - deadline, tasks, count, price * count)
+        for named, payer, deadline, tasks, count, price in zip(
+            zip(*(texts(found[name]) for name in names), strict=True),
+            payers(found),
+            [deadlines[place] for place in chosen],
+            integers(found["tasks"]),
+            [left[place] for place in chosen],
+            task_prices(found),
+            strict=True,
+        )
+    ]
     rows.sort(key=lambda row: (-row[-1], -row[-2], row[0]))
     kinds = {name: "count" if name == "category" else "text" for name in (*names, "payer")}
     kinds |= {"final_deadline": "time", **dict.fromkeys(("late_seconds", "tasks", "late"), "count")}

@@ -14,6 +14,7 @@ SETUP = 600
 """Seconds at the beginning in which everybody is given money and what they own."""
 _STEPS = (0, 60, 300, 1_200, 4_000, 11_000, 36_000, 80_000)
 """Seconds after each rush of deals at which blocks are made."""
+_MOST_RUSHES = 40
 _BEFORE_THE_END = 7_200
 
 
@@ -23,7 +24,7 @@ class Calendar:
     def __init__(self, size: Size) -> None:
         dice = size.dice("calendar")
         self.end = size.days * DAY
-        count = max(2, min(2 * size.days, 6 + size.deals // 25))
+        count = max(2, min(2 * size.days, 6 + size.deals // 25, _MOST_RUSHES))
         last = self.end - _BEFORE_THE_END
         pace = (last - SETUP) // (count - 1)
         self.rushes = [SETUP + pace * n + dice.randrange(0, pace // 3 + 1) for n in range(count - 1)]

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 _AHEAD = 6
 """Steps that are signed while the sandbox still works on earlier ones."""
+_PATIENCE = 600.0
+"""Seconds for one step; a node with a large state needs long to write it down."""
 _READS = 400
 _RESULTS = 6
 _FIXED = (1980, 1, 1, 0, 0, 0)
@@ -65,6 +67,10 @@ class Population:
     tasks: Mapping[str, int]
     participants: Mapping[str, Sequence[str]]
     transactions: int
+
+    def __repr__(self) -> str:
+        counts = f"{self.orders['open']:,} open orders, {self.deals['matched']:,} deals"
+        return f"<Population of seed {self.size.seed}: {counts}, {self.size.days} days>"
 
     def to_json(self) -> dict[str, Any]:
         """Counts and times."""
@@ -142,7 +148,7 @@ class _Work:
             )
         if added or fresh:
             self._tell("Writing it down", self._size.deals, self._size.deals)
-            request(self._handle.urls["rpc"], "sandbox_shorten")
+            request(self._handle.urls["rpc"], "sandbox_shorten", timeout=_PATIENCE)
         return self._counted(stage, story, began, added=added or fresh)
 
     # -- before -------------------------------------------------------------------------------------------
@@ -234,9 +240,10 @@ class _Work:
         rpc, at = self._handle.urls["rpc"], began + step.at
         if step.orders:
             orders = [[order.kind, _document(order)] for order in step.orders]
-            request(rpc, "sandbox_publish", orders, at)
+            request(rpc, "sandbox_publish", orders, at, timeout=_PATIENCE)
         if step.transactions or not step.orders:
-            self._failed += request(rpc, "sandbox_block", step.transactions, at)["failed"]
+            made = request(rpc, "sandbox_block", step.transactions, at, timeout=_PATIENCE)
+            self._failed += made["failed"]
             self._transactions += len(step.transactions)
 
     def _receipt(self, step: Step) -> dict[str, Any] | None:

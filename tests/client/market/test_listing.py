@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
 from helpers.answers import facts, official
+from helpers.faulty_server import FaultyServer, json_reply
 from helpers.graph_stub import GraphStub, Past, address, word
 
 from iexec_lab.client.iexec import connect
 from iexec_lab.client.market.filters import LISTS
 from iexec_lab.client.options import declared
-from iexec_lab.errors import SubgraphError, ValidationError
+from iexec_lab.errors import CallError, SubgraphError, ValidationError
+from iexec_lab.frames.decoded import PARAM_COLUMNS
 from iexec_lab.networks import resolve_network
 from iexec_lab.wallet.signer import LocalSigner
 
@@ -255,7 +258,9 @@ def test_the_json_of_a_list(lab, deals):
     assert row["started_at"] == int(deals[0]["startTime"])
     assert row["app_price_nrlc"].isdecimal()
     frame = lab.deal.list(all=True, limit=2)
-    assert set(row) == {name for name in frame.columns if not name.endswith("_rlc")} - {"tag"}
+    made_of_others = {"tag", *PARAM_COLUMNS}
+    assert set(row) == {name for name in frame.columns if not name.endswith("_rlc")} - made_of_others
+    assert list(frame["args"]) == [json.loads(deal["params"]).get("iexec_args") for deal in deals[:2]]
 
 
 def test_a_subgraph_that_is_down(lab, tmp_path):
@@ -286,3 +291,24 @@ def test_associated_deals_are_the_others_of_the_request(lab, deals):
     finally:
         for deal, order in zip(held, before, strict=True):
             deal["requestorder"] = order
+
+
+def test_a_node_that_gives_no_logs_is_told_with_what_helps(lab, tmp_path):
+    block = {"number": "0x10", "timestamp": hex(1_760_000_000), "hash": "0x" + "11" * 32}
+    known = {"eth_chainId": hex(421614), "eth_blockNumber": "0x10", "eth_getBlockByNumber": block}
+
+    def of(each):
+        reply = {"jsonrpc": "2.0", "id": each["id"]}
+        if each["method"] in known:
+            return {**reply, "result": known[each["method"]]}
+        return {**reply, "error": {"code": -32601, "message": "eth_getLogs is not available"}}
+
+    def answer(request):
+        asked = request.json()
+        return json_reply([of(each) for each in asked] if isinstance(asked, list) else of(asked))
+
+    with FaultyServer(answer=answer) as node:
+        network = replace(lab.session.network, poco_subgraph=None, host=node.url)
+        with pytest.raises(CallError, match="eth_getLogs is not available") as caught:
+            connect(network, ME, project=tmp_path).task.list(all=True)
+    assert "Set pocoSubgraph, or another host" in caught.value.hint

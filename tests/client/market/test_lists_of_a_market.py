@@ -319,6 +319,25 @@ def test_the_page_of_an_account(lab, ledger):
     assert set(work["status"]) <= {"CONTRIBUTED", "PROVED", "REJECTED"}
 
 
+def test_the_bulks_that_had_a_dataset(lab, ledger, source):
+    bulks = [deal for deal in newest(ledger.deals, "started_at") if deal["bulk"]]
+    had = {
+        deal["deal_id"]: {each for some in lab.deal.tasks(deal["deal_id"])["datasets"] for each in some or ()}
+        for deal in bulks
+    }
+    datasets = set().union(*had.values())
+    assert datasets
+    for dataset in [*datasets][:3]:
+        found = lab.dataset.deals(dataset, bulk=True, source=source)
+        assert list(found["deal_id"]) == [each for each in had if dataset in had[each]]
+        assert "remark" not in found.attrs
+    direct = next(deal["dataset"] for deal in ledger.deals if deal["dataset"])
+    found = lab.dataset.deals(direct, limit=None, source=source)
+    assert set(found["deal_id"]) == {row["deal_id"] for row in ledger.deals if row["dataset"] == direct}
+    alone = next(each for each in lab.dataset.list(limit=None)["address"] if each not in datasets)
+    assert lab.dataset.deals(alone, bulk=True, source=source).empty
+
+
 @pytest.mark.parametrize("kind", ["app", "dataset", "workerpool"])
 def test_who_owned_an_asset(lab, ledger, source, kind):
     moves = moves_of(ledger)

@@ -69,6 +69,7 @@ def test_list(lab, job, hello):
     assert (row["final_deadline"] - row["started_at"]).total_seconds() == 3000
     assert {name for name in found.columns if found[name].isna().all()} == {
         *("dataset", "dataset_owner", "datasetorder_hash", "callback"),  # what this deal does not have
+        *("args", "input_files", "secrets", "bulk_cid"),
         *("completed", "claimed", "status", "sponsor", "log_index"),  # what the market does not know
     }
     assert found.attrs["source"] == "market"

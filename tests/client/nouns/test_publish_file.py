@@ -63,7 +63,7 @@ def test_one_call_does_everything_and_another_one_nothing(lab, other, table, hel
         row.order_hash,
         5,
         3,
-        ["tee"],
+        "tee",
     )
     assert (order.app_restrict, order.requester_restrict) == (hello, other.session.address)
     again = publish(lab, table, **terms)

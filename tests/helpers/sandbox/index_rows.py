@@ -42,7 +42,10 @@ def _parties(db, parties):
     owners = [address("account", i) for i in range(parties)]
     asset = {"multiaddr": "0x6d65", "checksum": word("checksum"), "mrenclave": "0x", "type": "DOCKER"}
     rows = {
-        "App": [{"id": address("app", i), "name": f"app {i}", "owner": each, **asset, **used} for i, each in enumerate(owners)],
+        "App": [
+            {"id": address("app", i), "name": f"app {i}", "owner": each, **asset, **used}
+            for i, each in enumerate(owners)
+        ],
         "Dataset": [
             {"id": address("dataset", i), "name": f"data {i}", "owner": each, **asset, **used}
             for i, each in enumerate(owners)
@@ -114,8 +117,9 @@ def _deals(db, luck, numbers, tasks, parties):
                 **{f"{kind}Price": each for kind, each in prices.items()},
                 **{f"{kind}order": each for kind, each in hashes.items()},
                 "trust": to_stored(luck.choice((1, 3, 2**70))), "category": str(number % 5),
-                "tag": f"0x{luck.choice((0, 1, 3, 9)):064x}", "requester": requester, "beneficiary": requester,
-                "callback": NULL, "params": f'{{"iexec_args":"run {number}"}}', "startTime": at, "botFirst": 0,
+                "tag": f"0x{luck.choice((0, 1, 3, 9)):064x}", "requester": requester,
+                "beneficiary": requester, "callback": NULL, "params": f'{{"iexec_args":"run {number}"}}',
+                "startTime": at, "botFirst": 0,
                 "botSize": max(tasks, 1), "completedTasksCount": status.count("COMPLETED"),
                 "claimedTasksCount": status.count("FAILLED"), "workerStake": prices["workerpool"] * 3 // 10,
                 "schedulerRewardRatio": 1, "sponsor": address("account", one["sponsor"]), "timestamp": at,
@@ -124,7 +128,8 @@ def _deals(db, luck, numbers, tasks, parties):
         )  # fmt: skip
         found["Transaction"].append(
             {
-                "id": tx, "from": requester, "to": address("hub"), "value": 0, "gasLimit": 10**6, "gasUsed": 10**6,
+                "id": tx, "from": requester, "to": address("hub"), "value": 0,
+                "gasLimit": 10**6, "gasUsed": 10**6,
                 "gasPrice": 10**9, "timestamp": at, "blockNumber": block, "_from": block,
             }
         )  # fmt: skip
@@ -146,8 +151,10 @@ def _deals(db, luck, numbers, tasks, parties):
             key = f"{task}-{worker}"
             found["Contribution"].append(
                 {
-                    "id": key, "status": "PROVED" if done else "CONTRIBUTED", "timestamp": at + 20, "task": task,
-                    "worker": worker, "hash": word("hash", number), "seal": word("seal", number), "challenge": NULL,
+                    "id": key, "status": "PROVED" if done else "CONTRIBUTED", "timestamp": at + 20,
+                    "task": task,
+                    "worker": worker, "hash": word("hash", number), "seal": word("seal", number),
+                    "challenge": NULL,
                     "_from": block,
                 }
             )  # fmt: skip

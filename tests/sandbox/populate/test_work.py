@@ -11,6 +11,7 @@ import pytest
 from helpers.ledger import rpc
 from helpers.populated import DEALS, ORDERS, SEED
 
+from iexec_lab import cli
 from iexec_lab.errors import ValidationError
 from iexec_lab.sandbox.control import Sandbox
 from iexec_lab.sandbox.populate.size import Size
@@ -133,6 +134,17 @@ def test_again_is_said_and_adds_nothing(populated, population, ledger):
     assert again == replace(population, added=False)
     (newest,) = rpc(populated.urls["rpc"], ("eth_blockNumber", []))
     assert int(newest, 16) - ledger.until <= 1  # an idle chain has a block a minute
+
+
+def test_command(populated, population, monkeypatch, capsys):
+    monkeypatch.setenv("IEXEC_LAB_STATE", str(populated.folder.parent))
+    line = f"sandbox populate --orders {ORDERS} --deals {DEALS} --name {populated.folder.name}"
+    assert cli.main([*line.split(), "--raw"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"ok": True, **population.to_json(), "added": False}
+    assert cli.main(line.split()) == 0
+    assert "has them already: 300 open orders and 80 deals of 90 days" in capsys.readouterr().out
+    assert cli.main(["sandbox", "populate", "--days", "0", "--name", populated.folder.name]) == 1
+    assert repr(population) == "<Population of seed 1: 300 open orders, 80 deals, 90 days>"
 
 
 @pytest.mark.sandbox

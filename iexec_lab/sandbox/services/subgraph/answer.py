@@ -184,7 +184,7 @@ class Answerer:
         weights: Sequence[int],
         skipped: int = 0,
     ) -> list[dict[str, Any]]:
-        """Rows as objects of the answer, with all that is linked; ``skipped`` columns are before the first."""
+        """Rows as objects of the answer, with all that is linked, without the first ``skipped`` columns."""
         if not rows:
             return []
         self._spend(sum(weights) * (len(selection.items) + 1))

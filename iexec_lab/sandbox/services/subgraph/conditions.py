@@ -121,10 +121,14 @@ def _own(entity: Entity, each: Field, suffix: str, value: Any, at: int | None, a
         return f"{column} {_COMPARED[suffix]} ?", [_stored(kind, bound)]
     if suffix not in {"", "_not"}:
         return _matching(kind, column, suffix, value)
+    return _same(kind, column, value, inverse=bool(suffix))
+
+
+def _same(kind: str, column: str, value: Any, *, inverse: bool) -> Sql:
     stored = _equal(kind, value)
     if stored is None:
-        return (f"{column} IS NOT NULL", []) if suffix else _FALSE
-    return f"{column} {'!=' if suffix else '='} ?", [stored]
+        return (f"{column} IS NOT NULL", []) if inverse else _FALSE
+    return f"{column} {'!=' if inverse else '='} ?", [stored]
 
 
 def _null(column: str, suffix: str) -> Sql:

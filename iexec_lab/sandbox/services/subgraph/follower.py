@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from iexec_lab.errors import ChainError, IexecError
+from iexec_lab.sandbox.ending import end
 from iexec_lab.sandbox.services.subgraph.bulks import Bulks
 from iexec_lab.sandbox.services.subgraph.mapping import map_blocks
 from iexec_lab.sandbox.services.subgraph.reading import Emitters, Findings, find_emitters, read_batch
@@ -36,7 +37,7 @@ log = logging.getLogger(__name__)
 _RETRY: Final = 0.5
 _TOLERATED: Final = 3
 """Failures in a row after which nobody waits any more."""
-PATIENCE: Final = 120.0
+PATIENCE: Final = 60.0
 """Seconds for which a query waits for the index."""
 _PEACE: Final = 0.7
 """Seconds after the start in which nothing is indexed unless somebody asks: all services start then."""
@@ -56,6 +57,7 @@ class Follower:
         self._bulks = Bulks(context.folder / "ipfs")
         self._asked = asyncio.Event()
         self._moved = asyncio.Condition()
+        self._doubt = asyncio.Event()
         self._applied = 0
         self._failures: list[Exception] = []
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="subgraph-index")
@@ -67,7 +69,7 @@ class Follower:
             await asyncio.wait_for(self._asked.wait(), _PEACE)
         while True:
             try:
-                await self._follow()
+                await self._follow_until_doubt()
             except Exception as error:
                 log.exception("the index stopped at block %s", self.head.number)
                 self._failures.append(error)
@@ -78,6 +80,16 @@ class Follower:
         await asyncio.to_thread(self._thread.shutdown)
         if hasattr(self, "_db"):
             self._db.close()
+
+    async def _follow_until_doubt(self) -> None:
+        self._doubt.clear()
+        following = asyncio.create_task(self._follow(), name="subgraph follows")
+        doubting = asyncio.create_task(self._doubt.wait())
+        try:
+            await asyncio.wait({following, doubting}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await end(doubting)
+            await end(following)
 
     async def _follow(self) -> None:
         if not hasattr(self, "_db"):
@@ -139,7 +151,7 @@ class Follower:
         return self.head
 
     async def _reach(self) -> None:
-        seen = self._applied
+        seen, lost = self._applied, -1
         while True:
             if len(self._failures) > _TOLERATED:
                 raise BehindError(f"{type(self._failures[-1]).__name__}, see log.txt of the state folder")
@@ -149,6 +161,9 @@ class Follower:
             # On a chain that never rests: what was applied since we asked may be newer than what we saw.
             if self.head.hash == newest["hash"] or (self._applied > seen and self.head.number > number):
                 return
+            if self.head.number >= number and before == lost:
+                self._doubt.set()  # nobody told us that the chain took blocks back
+            lost = before
             async with self._moved:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._moved.wait_for(partial(self._has_moved, before)), 1)
