@@ -145,7 +145,7 @@ def in_dask(url, table, workers):
 
 
 def measure(what, url, table):
-    """Run a function of this module in a fresh process: rows, seconds, MB at the peak."""
+    """A function of this module in a fresh process: rows, seconds, MB at the peak, seconds of a core."""
     done = subprocess.run(
         [sys.executable, __file__, what, url, table], check=True, capture_output=True, text=True
     )
@@ -160,13 +160,14 @@ def main(deals):
         url = f"http://127.0.0.1:{server.stdout.readline().strip()}/"
         for table in ("deals", "tasks"):
             found = {what: measure(what, url, table) for what in ("discard", "write")}
-            for what, (rows, seconds, peak) in found.items():
-                print(f"{table}: {what:8} {rows:9,} rows  {rows / seconds:9,.0f} rows/s  peak {peak:4.0f} MB")
-            speed = {what: rows / seconds for what, (rows, seconds, _) in found.items()}
+            for what, (rows, seconds, peak, cpu) in found.items():
+                pace = f"{rows / seconds:9,.0f} rows/s  {cpu:5.1f} s of a core"
+                print(f"{table}: {what:8} {rows:9,} rows  {pace}  peak {peak:4.0f} MB")
+            speed = {what: rows / seconds for what, (rows, seconds, *_) in found.items()}
             print(f"{table}: write runs at {speed['write'] / speed['discard']:.0%} of the speed of discard")
         paces = {}
         for workers in (1, 2):
-            rows, seconds, _ = measure(f"dask{workers}", url, "deals")
+            rows, seconds, *_ = measure(f"dask{workers}", url, "deals")
             paces[workers] = rows / seconds
             print(f"deals: {workers} Dask worker(s) {rows / seconds:9,.0f} rows/s")
         print(f"2 workers run at {paces[2] / paces[1]:.2f} x the speed of one")
@@ -181,8 +182,8 @@ def alone(what, url, table):
     else:
         rows = {"discard": discard, "write": write}[what](url, table)
         seconds = time.perf_counter() - begun
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps([rows, seconds, peak]))
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    print(json.dumps([rows, seconds, used.ru_maxrss / 1024, used.ru_utime + used.ru_stime]))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from iexec_lab.client.options import declared, takes
 from iexec_lab.client.session import Session
 from iexec_lab.errors import ValidationError
 from iexec_lab.plain_text import plain
+from iexec_lab.protocol import to_address
 
 ENGINES = ("pandas", "dask")
 
@@ -48,15 +49,19 @@ class Read:
 
     def to_json(self) -> dict[str, Any]:
         """The rows as JSON: amounts in decimal text, times in seconds since 1970."""
-        names = list(self.page)
-        rows = [
-            {
-                name: str(value) if name.endswith("_nrlc") and value is not None else value
-                for name, value in row
-            }
-            for row in (zip(names, values, strict=True) for values in zip(*self.page.values(), strict=True))
-        ]
+        from iexec_lab.frames import SCHEMAS
+        from iexec_lab.history.tables import TABLES
+
+        kinds = {column.name: column.kind for column in SCHEMAS[TABLES[self.table]]}
+        columns = {name: [_in_json(kinds[name], each) for each in held] for name, held in self.page.items()}
+        rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
         return {"table": self.table, "source": self.source, "count": self.page.size, "rows": rows}
+
+
+def _in_json(kind: str, value: Any) -> Any:
+    if value is None or kind not in {"nrlc", "address", "anyone"}:
+        return value
+    return str(value) if kind == "nrlc" else to_address(value)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from iexec_lab.commands.outcome import Outcome
 from iexec_lab.commands.plotting import plotting
 from iexec_lab.commands.tree import Command, Option
 from iexec_lab.errors import UsageError
+from iexec_lab.protocol import to_moment
+from iexec_lab.units import format_rlc
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -49,9 +51,21 @@ def _handler(table: str) -> Handler:
             said = f"{raw['rows']} {table} in {raw['folder']}, {raw['read']} of them read now.{left_out}"
             return Outcome(raw, answer.to_value, said, shown={})
         outcome = Outcome(raw, answer.to_value, left_out.strip())
-        return replace(outcome, shown=[dict([*row.items()][:_SHOWN]) for row in raw["rows"]])
+        return replace(outcome, shown=[dict(map(_cell, [*row.items()][:_SHOWN])) for row in raw["rows"]])
 
     return handle
+
+
+def _cell(item: tuple[str, Any]) -> tuple[str, Any]:
+    """A value as people read it: RLC, and dates."""
+    name, value = item
+    if value is None:
+        return name.removesuffix("_nrlc"), "none"
+    if name.endswith("_nrlc"):
+        return name.removesuffix("_nrlc"), f"{format_rlc(int(value))} RLC"
+    if name.endswith(("_at", "_deadline")):
+        return name, f"{to_moment(value):%Y-%m-%d %H:%M:%S} UTC"
+    return item
 
 
 def _telling(step: Step) -> Callable[[Progress], None]:

@@ -1,0 +1,54 @@
+"""``history`` in a terminal."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+import pytest
+from helpers.graph_stub import GraphStub, Past
+
+from iexec_lab import cli
+
+HUB = "0xB2157BF2fAb286b2A4170E3491Ac39770111Da3E"
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    with GraphStub(Past(deals=60, step=36_000)) as stub:
+        chain = {"id": "421614", "host": "http://127.0.0.1:1", "hub": HUB, "pocoSubgraph": stub.url}
+        (tmp_path / "chain.json").write_text(json.dumps({"default": "here", "chains": {"here": chain}}))
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("HOME", str(tmp_path / "home"))
+
+        def run(line, code=0):
+            found = cli.main(shlex.split(line))
+            out, err = capsys.readouterr()
+            assert found == code, out + err
+            return out + err
+
+        yield run
+
+
+def test_rows_are_shown_as_people_read_them(run):
+    text = run("history deals --limit 3")
+    assert len(text.splitlines()) == 4
+    assert " UTC " in text
+    assert " RLC" in text
+    rows = json.loads(run("history deals --limit 3 --raw"))["rows"]
+    assert [row["deal_id"] for row in rows] == [line.split()[0] for line in text.splitlines()[1:]]
+    assert all(row["app_price_nrlc"].isdecimal() for row in rows)
+
+
+def test_rows_are_written_and_the_line_says_where(run):
+    assert "180 tasks in" in run("history tasks --to past --since 60d")
+    again = json.loads(run("history tasks --to past --raw"))
+    assert again["rows"] == 180
+    assert again["folder"].endswith("past/421614/tasks")
+    assert "another history" in run("history tasks --to past --category 0", 1)
+
+
+def test_a_moment_that_is_none(run):
+    text = run("history events --since soon", 1)
+    assert "since cannot be soon" in text
+    assert "7d" in text
