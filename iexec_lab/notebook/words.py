@@ -96,7 +96,7 @@ def _fetched(frame: pd.DataFrame) -> datetime | None:
 def age(value: Any, now: datetime | None, *, is_past: bool = False) -> str:
     """``3h ago`` or ``in 2d``, seen from when the frame was fetched; a date beyond 30 days.
 
-    What ``is_past`` and lies ahead was told by a chain whose clock is ahead, as a sandbox's may be: a date too.
+    What ``is_past`` and lies ahead, a chain told whose clock is ahead, as a sandbox's may be: a date too.
     """
     text = word(value)
     if not text or now is None:
