@@ -51,9 +51,15 @@ def check_private(cells: nbformat.NotebookNode) -> None:
             sys.exit(f"an output tells where it ran: {place}")
 
 
-def execute(notebook: Path, output: Path, *, save: bool) -> tuple[float, Path]:
-    """Run ``notebook`` in its own folder; return the seconds it took and its HTML page."""
+def execute(notebook: Path, output: Path, *, save: bool, check: Path | None = None) -> tuple[float, Path]:
+    """Run ``notebook`` in its own folder; return the seconds it took and its HTML page.
+
+    The code of ``check`` runs after its last cell, in its kernel, and is not kept.
+    """
     cells = nbformat.read(notebook, as_version=4)
+    if check is not None:
+        paths = f"import sys; sys.path.insert(0, {str(check.parents[1])!r})\n"
+        cells.cells.append(nbformat.v4.new_code_cell(paths + check.read_text(encoding="utf-8")))
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as sockets:
         # Over Unix sockets nobody else on this machine can listen to what the kernel prints.
@@ -73,6 +79,8 @@ def execute(notebook: Path, output: Path, *, save: bool) -> tuple[float, Path]:
         finally:
             run_sync(manager.shutdown_kernel)(now=True)
     seconds = time.monotonic() - started
+    if check is not None:
+        cells.cells.pop()
     if save:
         tidy(cells)
         check_private(cells)
@@ -99,11 +107,18 @@ def main() -> int:
     parser.add_argument("notebook", type=Path)
     parser.add_argument("--output", type=Path, default=Path("build"))
     parser.add_argument("--save", action="store_true", help="keep the outputs in the notebook itself")
+    parser.add_argument(
+        "--check",
+        type=lambda path: Path(path).resolve(),
+        help="code to run in the kernel after the last cell",
+    )
     options = parser.parse_args()
     state = tempfile.mkdtemp(prefix="iexec-lab-demo-")
     os.environ["IEXEC_LAB_STATE"] = state
     try:
-        seconds, page = execute(options.notebook.resolve(), options.output, save=options.save)
+        seconds, page = execute(
+            options.notebook.resolve(), options.output, save=options.save, check=options.check
+        )
         tasks = tasks_completed()
     finally:
         control.stop()

@@ -17,13 +17,16 @@ from helpers.places import ROOT
 NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
 every_notebook = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 TOOLS = runpy.run_path(str(ROOT / "examples" / "run.py"))
+CHECKS = {"market_analysis": ROOT / "tests" / "helpers" / "market_figures.py"}
+"""Notebook -> what runs in its kernel after it: its figures, found by other means."""
 
 
 @pytest.mark.sandbox
 @every_notebook
 def test_a_notebook_runs_and_shows_what_is_kept(notebook, tmp_path):
+    check = ["--check", str(CHECKS[notebook.stem])] if notebook.stem in CHECKS else []
     done = subprocess.run(
-        [sys.executable, str(ROOT / "examples" / "run.py"), str(notebook), "--output", str(tmp_path)],
+        [sys.executable, str(ROOT / "examples" / "run.py"), str(notebook), "--output", str(tmp_path), *check],
         env={
             **os.environ,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
