@@ -116,8 +116,9 @@ class Accounts(Noun):
 
         Returns:
             DataFrame, one row per movement: ``happened_at``, ``cause`` (deposit, deal_lock, payment, refund,
-                worker_reward ...), ``role``, ``amount_nrlc`` (signed: what the stake gained or lost, of a payment
-                what the locked RLC lost), ``stake_nrlc`` and ``locked_nrlc`` (what was left after it), ``deal_id``, ``task_id``, ``counterparty``, ``stake_change_nrlc``,
+                worker_reward ...), ``role``, ``amount_nrlc`` (signed: what the stake gained or lost, of a
+                payment what the locked RLC lost), ``stake_nrlc`` and ``locked_nrlc`` (what was left after
+                it), ``deal_id``, ``task_id``, ``counterparty``, ``stake_change_nrlc``,
                 ``locked_change_nrlc`` ... What is not listed before the first row is summed up in a row
                 ``balance_before``. The last row is what the hub shows; where it is not,
                 ``attrs["remark"]`` says by how much.
