@@ -1,4 +1,4 @@
-"""Subgraphs: the history of PoCo and of vouchers, queried in GraphQL.
+"""Subgraphs, asked in GraphQL; what the one of PoCo tells becomes rows in ``history/from_subgraph.py``.
 
 Prices, balances and values of a subgraph are in RLC (not nRLC), as decimal text; ids are in lower case.
 """
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from iexec_lab.errors import SubgraphError
 from iexec_lab.plain_text import plain
-from iexec_lab.protocol import to_address, to_bytes32
+from iexec_lab.protocol import to_address
 from iexec_lab.services.http import TIMEOUT, Http
 
 if TYPE_CHECKING:
@@ -27,37 +27,6 @@ query getVoucherInfo($id: ID!) {
     voucherType { eligibleAssets { type: __typename id } }
     authorizedAccounts { id }
   }
-}
-"""
-
-DEALS: Final = """
-query deals($where: Deal_filter!) {
-  rows: deals(first: 1000, orderBy: id, where: $where) {
-    id timestamp startTime trust tag params botFirst botSize completedTasksCount claimedTasksCount
-    appPrice datasetPrice workerpoolPrice workerStake schedulerRewardRatio
-    app { id name } dataset { id name } workerpool { id description } category { id workClockTimeRef }
-    requester { id } beneficiary { id } callback { id } sponsor { id }
-  }
-}
-"""
-
-TASKS: Final = """
-query tasks($where: Task_filter!) {
-  rows: tasks(first: 1000, orderBy: id, where: $where) {
-    id index status results resultDigest timestamp contributionDeadline revealDeadline finalDeadline
-    deal { id } requester { id } contributions { worker { id } status timestamp }
-    rewards { account { id } value } seizes { account { id } value }
-  }
-}
-"""
-
-TOTALS: Final = """
-query totals {
-  protocol(id: "iExec") {
-    categoriesCount appsCount datasetsCount workerpoolsCount dealsCount tasksCount completedTasksCount
-    claimedTasksCount tvl
-  }
-  _meta { block { number } hasIndexingErrors }
 }
 """
 
@@ -116,7 +85,7 @@ class Subgraph:
         return data
 
     def rows(self, text: str, where: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """All rows of a list query of this module, page after page; ``where`` is its filter.
+        """All rows of a list query, page after page; ``where`` is its filter, and ``id_gt`` in it the last id.
 
         Each row has an ``id``; its other fields are unchecked. An endless subgraph is read while rows are
         taken.
@@ -137,41 +106,6 @@ class Subgraph:
     def _error(self, words: str) -> SubgraphError:
         shown = self._http.shown
         return SubgraphError(plain(f"Subgraph error: {words}"), url=shown, details={"url": shown})
-
-
-class PocoSubgraph(Subgraph):
-    """The history of deals, tasks and assets of one chain."""
-
-    def deals(
-        self,
-        *,
-        since: int | None = None,
-        until: int | None = None,
-        **parties: str | None,
-    ) -> Iterator[dict[str, Any]]:
-        """Deals in the order of their ids.
-
-        Args:
-            since: First moment, seconds since 1970.
-            until: End, not included, seconds since 1970.
-            **parties: Addresses as ``app``, ``dataset``, ``workerpool``, ``requester``, ``beneficiary``.
-        """
-        where: dict[str, Any] = {
-            name: to_address(address).lower() for name, address in parties.items() if address is not None
-        }
-        if since is not None:
-            where["timestamp_gte"] = str(since)
-        if until is not None:
-            where["timestamp_lt"] = str(until)
-        return self.rows(DEALS, where)
-
-    def tasks(self, deal_id: str) -> Iterator[dict[str, Any]]:
-        """The initialised tasks of a deal."""
-        return self.rows(TASKS, {"deal": to_bytes32(deal_id)})
-
-    def totals(self) -> dict[str, Any]:
-        """``{protocol: counts, _meta: newest indexed block}``."""
-        return self.query(TOTALS, operation="totals")
 
 
 class VoucherSubgraph(Subgraph):

@@ -15,7 +15,7 @@ from iexec_lab.services.ipfs import Ipfs
 from iexec_lab.services.market import Market
 from iexec_lab.services.result_proxy import ResultProxy
 from iexec_lab.services.sms import Sms
-from iexec_lab.services.subgraph import PocoSubgraph, VoucherSubgraph
+from iexec_lab.services.subgraph import Subgraph, VoucherSubgraph
 from iexec_lab.services.workerpool import WorkerpoolApi
 
 URL = "http://127.0.0.1:1"
@@ -27,7 +27,7 @@ SERVICES = (
     lambda **options: Market(URL, 134, **options),
     lambda **options: ResultProxy(URL, **options),
     lambda **options: Sms(URL, **options),
-    lambda **options: PocoSubgraph(URL, **options),
+    lambda **options: Subgraph(URL, **options),
     lambda **options: VoucherSubgraph(URL, **options),
     lambda **options: WorkerpoolApi(URL, **options),
 )

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from contextlib import suppress
-
 import pytest
 from helpers.faulty_server import FaultyServer, drop, garbage, status
 from helpers.mutated import mutated
@@ -11,8 +9,9 @@ from hypothesis import given
 
 from iexec_lab.errors import ApiError, IexecError, SubgraphError
 from iexec_lab.protocol import is_address
-from iexec_lab.services.subgraph import PAGE, PocoSubgraph, Subgraph, VoucherSubgraph
+from iexec_lab.services.subgraph import PAGE, Subgraph, VoucherSubgraph
 
+QUERY = "query ($where: Deal_filter!) { rows: deals(where: $where) { id } }"
 APP = "0x1111111111111111111111111111111111111111"
 
 
@@ -66,29 +65,23 @@ def test_rows_come_page_after_page():
         return {"data": {"rows": [row for row in rows if row["id"] > where["id_gt"]][:PAGE]}}
 
     with recorder(answer) as server:
-        poco = PocoSubgraph(server.url)
-        assert list(poco.deals(app=APP.upper().replace("X", "x"), dataset=None, since=5, until=9)) == rows
+        assert list(Subgraph(server.url).rows(QUERY, {"app": APP})) == rows
     wheres = [request.json()["variables"]["where"] for request in server.requests]
     assert [where["id_gt"] for where in wheres] == ["", "000999", "001999"]
-    assert wheres[0] == {"app": APP, "timestamp_gte": "5", "timestamp_lt": "9", "id_gt": ""}
+    assert wheres[0] == {"app": APP, "id_gt": ""}
 
 
 def test_a_subgraph_that_repeats_a_page_does_not_hold_us():
     rows = [{"id": f"{number:06d}"} for number in range(PAGE)]
     with recorder(lambda _: {"data": {"rows": rows}}) as server:
-        list(PocoSubgraph(server.url).tasks("0x" + "ab" * 32))
+        list(Subgraph(server.url).rows(QUERY, {}))
         assert len(server.requests) == 2
 
 
 @pytest.mark.parametrize("rows", [None, {}, [1], [{}], [{"id": 1}]])
 def test_rows_of_another_shape_are_an_error(rows):
     with recorder(lambda _: {"data": {"rows": rows}}) as server, pytest.raises(SubgraphError):
-        list(PocoSubgraph(server.url).deals())
-
-
-def test_totals():
-    with recorder(lambda _: {"data": {"protocol": {"dealsCount": "3"}}}) as server:
-        assert PocoSubgraph(server.url).totals() == {"protocol": {"dealsCount": "3"}}
+        list(Subgraph(server.url).rows(QUERY, {}))
 
 
 def test_a_voucher_is_asked_as_by_the_official_sdk():
@@ -158,14 +151,7 @@ def test_a_voucher_is_lists_of_addresses_or_our_error(answer, stranger):
 def test_rows_have_ids_or_are_our_error(answer, stranger):
     stranger.said = answer
     try:
-        rows = list(PocoSubgraph(stranger.url).deals())
+        rows = list(Subgraph(stranger.url).rows(QUERY, {}))
     except IexecError:
         return
     assert all(isinstance(row["id"], str) for row in rows)
-
-
-@given(answer=mutated({"data": {"protocol": {"dealsCount": "3"}, "_meta": {"block": {"number": 5}}}}, ERRORS))
-def test_totals_are_an_object_or_our_error(answer, stranger):
-    stranger.said = answer
-    with suppress(IexecError):
-        assert isinstance(PocoSubgraph(stranger.url).totals(), dict)
