@@ -85,7 +85,7 @@ class Subgraph:
         return data
 
     def rows(self, text: str, where: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """All rows of a list query, page after page; ``where`` is its filter, and ``id_gt`` in it the last id.
+        """All rows of a list query, page after page; ``where`` is its filter, to which ``id_gt`` is added.
 
         Each row has an ``id``; its other fields are unchecked. An endless subgraph is read while rows are
         taken.
