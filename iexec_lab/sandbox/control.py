@@ -191,6 +191,8 @@ class Handle:
             "iexecGateway": urls["market"],
             "compass": urls["compass"],
         }
+        if "subgraph" in urls:  # one that was started by an older version has none
+            chain["pocoSubgraph"] = urls["subgraph"]
         if without_compass:
             del chain["compass"]
         if version < 9:

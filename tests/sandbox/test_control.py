@@ -383,7 +383,9 @@ def test_a_folder_that_can_not_be_used_is_said(tmp_path):
 
 def test_the_official_cli_gets_its_chain_object(iexec_sandbox):
     nine, eight = iexec_sandbox.chain_json(), iexec_sandbox.chain_json(version=8)
-    assert set(nine) == {"id", "host", "hub", "sms", "ipfsGateway", "iexecGateway", "compass"}
+    assert set(nine) == {
+        *("id", "host", "hub", "sms", "ipfsGateway", "iexecGateway", "compass", "pocoSubgraph"),
+    }
     assert nine["id"] == "65535"
     assert eight == {
         **nine,

@@ -351,7 +351,7 @@ def test_who_owned_an_asset(lab, ledger, source, kind):
 
 def test_the_line_says_what_python_says(lab, populated, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    here = {**populated.chain_json(), "pocoSubgraph": populated.urls["subgraph"]}
+    here = populated.chain_json()
     (tmp_path / "chain.json").write_text(json.dumps({"default": "here", "chains": {"here": here}}))
     for line, verb, values in (
         ("deal list --all --status completed --limit 5", "deal.list", {"all": True, "status": "completed"}),

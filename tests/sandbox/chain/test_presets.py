@@ -66,7 +66,7 @@ def test_a_known_network_is_imitated(preset):
         assert (sandbox.chain_id, sandbox.hub, sandbox.native) == (network.id, network.hub, network.native)
         assert sandbox.rlc == TOKENS[preset]
         only_old = {"resultProxy", "native", "useGas"}
-        keys = {"id", "host", "hub", "sms", "ipfsGateway", "iexecGateway"}
+        keys = {"id", "host", "hub", "sms", "ipfsGateway", "iexecGateway", "pocoSubgraph"}
         keys |= only_old if preset == "bellecour" else {"compass"}
         assert set(sandbox.chain_json()) == keys
         if sandbox.rlc is not None:
