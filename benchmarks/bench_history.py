@@ -1,11 +1,13 @@
-# ruff: noqa: ANN001,ANN002,ANN201,ANN202,ANN204,PLC0415 -- imports belong to what is measured
-"""History of many deals and tasks to Parquet, beside fetching and discarding the same pages.
+# ruff: noqa: ANN001,ANN201,ANN202,ANN204,PLC0415 -- imports belong to what is measured
+"""History of many deals and tasks to Parquet and to pandas, beside fetching and discarding the same pages.
 
-    python benchmarks/bench_history.py [deals=100000]
+    python benchmarks/bench_history.py [deals=100000] [what=all|files|dask]
 
-A subgraph in a process of its own makes up pages as fast as it can; there are three tasks a deal. Printed are
-rows a second and the peak of memory of a process that only does this, then the same with one and with two
-Dask workers.
+A subgraph in a process of its own answers with rows made before; there are three tasks a deal. ``fetch``
+leaves the answers as bytes, ``discard`` parses them. Printed are rows a second, the seconds of a core and the
+peak of memory of a process that only does this. Then one and two Dask workers, in turns, the best of three
+runs: at a subgraph that answers at once, where two cores are shared by workers, subgraph and scheduler (what
+each of them used is printed), and at one that takes 100 ms for a page, as those behind a network do.
 """
 
 from __future__ import annotations
@@ -13,19 +15,22 @@ from __future__ import annotations
 import json
 import re
 import resource
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from helpers.graph_stub import BASE, Past
 
 ABOUT = {"chain_id": 1, "hub": "0x"}
 KINDS = 500  # different rows, before ids and times are put in
+HELD = 400_000  # rows of a list that are made before; of a longer one when they are asked for
+SLOW = 100  # ms
 TABLES = {"ordersMatcheds": 1, "taskInitializes": 3}
 
 
@@ -46,60 +51,95 @@ class Pages:
                 text = text.replace(own["id"], "0x%064x", 1)
                 rows.append(text.encode())
             self.rows[plural] = rows
+        self.held = {plural: self.made(plural) for plural, each in TABLES.items() if deals * each <= HELD}
+
+    def made(self, plural):
+        """All rows of a list, one after the other, and where each begins."""
+        rows, edges = [], [0]
+        for n in range(self.deals * TABLES[plural]):
+            rows.append(self.row(plural, n))
+            edges.append(edges[-1] + len(rows[-1]) + 1)
+        return memoryview(b",".join(rows)), edges
+
+    def row(self, plural, n):
+        at, row = BASE + n * (30 // TABLES[plural]), self.rows[plural][n % KINDS]
+        times = row.count(b'"%d"')
+        # the row's id, its time, the id of what it made, and all other times
+        return row % (n, at, n, *[at] * (times - 1))
 
     def page(self, plural, where, first):
         step = 30 // TABLES[plural]
         count = self.deals * TABLES[plural]
         low = max(0, -(-(int(where.get("timestamp_gte", BASE)) - BASE) // step))
         high = min(count, -(-(int(where.get("timestamp_lt", 1 << 40)) - BASE) // step), low + first)
-        rows = self.rows[plural]
-        filled = []
-        for n in range(low, high):
-            at, row = BASE + n * step, rows[n % KINDS]
-            times = row.count(b'"%d"')
-            # the row's id, its time, the id of what it made, and all other times
-            filled.append(row % (n, at, n, *[at] * (times - 1)))
-        return b'{"data":{"rows":[' + b",".join(filled) + b"]}}"
+        if plural in self.held and low < high:
+            rows, edges = self.held[plural]
+            filled = rows[edges[low] : edges[high] - 1]
+        else:
+            filled = b",".join(self.row(plural, n) for n in range(low, high))
+        return b'{"data":{"rows":[', filled, b"]}}"
 
     def answer(self, asked):
         query, where = asked["query"], asked["variables"].get("where", {})
         end = BASE + self.deals * 30
         if "rows:" not in query:
             block = {"number": end // 5, "hash": "0x" + "ab" * 32, "timestamp": end}
-            return json.dumps({"data": {"_meta": {"block": block}}}).encode()
+            return (json.dumps({"data": {"_meta": {"block": block}}}).encode(),)
         plural = re.search(r"rows: (\w+)\(", query)[1]
         if plural == "transactions":
             number = int(next(iter(where.values())))
             row = {"id": "0x" + "ab" * 32, "blockNumber": str(number), "timestamp": str(number * 5)}
-            return json.dumps({"data": {"rows": [row]}}).encode()
+            return (json.dumps({"data": {"rows": [row]}}).encode(),)
         return self.page(plural, where, asked["variables"]["first"])
 
 
 def serve(deals):
+    """Answer POSTs; a path such as /100 says after how many milliseconds."""
     pages = Pages(deals)
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
+    def answer(each):
+        asking = each.makefile("rb")
+        while line := asking.readline():
+            path, size = line.split()[1][1:], 0
+            while (line := asking.readline()) not in {b"\r\n", b""}:
+                name, _, value = line.partition(b":")
+                size = int(value) if name.lower() == b"content-length" else size
+            body = asking.read(size)
+            if path == b"cpu":
+                text = (json.dumps(time.process_time()).encode(),)
+            else:
+                text = pages.answer(json.loads(body))
+                time.sleep(int(path or 0) / 1000)
+            length = sum(map(len, text))
+            head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+            each.sendall(head.encode() + text[0])
+            for part in text[1:]:
+                each.sendall(part)
 
-        def do_POST(self):
-            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            text = pages.answer(asked)
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    print(server.server_port, flush=True)
-    server.serve_forever()
+    server = socket.create_server(("127.0.0.1", 0), backlog=64)
+    print(server.getsockname()[1], flush=True)
+    while True:
+        each = server.accept()[0]
+        each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        Thread(target=answer, args=(each,), daemon=True).start()
 
 
-def discard(url, table):
+def fetch(url, table):
+    """The pages that ``write`` fetches, as it does, left as they come."""
+    return discard(url, table, look=Unread)
+
+
+class Unread:
+    """A page nobody looks into; only the times of its rows are needed to go on."""
+
+    def __init__(self, body):
+        self.times = [int(text) for text in re.findall(rb'"timestamp":"([0-9]+)","transaction"', body)]
+
+    def pick(self, last):
+        return self.times if last is None else [time for time in self.times if time != last]
+
+
+def discard(url, table, look=None):
     """Fetch the pages that ``write`` fetches, as it does, and do nothing with them."""
     from iexec_lab.history.disk.streams import TOGETHER, outlook
     from iexec_lab.history.from_subgraph import SubgraphSource
@@ -111,7 +151,7 @@ def discard(url, table):
     pieces = outlook(source, table, Span(0, source.head().time), {})
 
     def fetch(piece):
-        return sum(len(rows) for rows, _ in source.raw_pages(listed, Span(*piece), {}))
+        return sum(len(rows) for rows, _ in source.raw_pages(listed, Span(*piece), {}, look=look))
 
     with ThreadPoolExecutor(TOGETHER) as pool:
         return sum(pool.map(fetch, pieces))
@@ -125,25 +165,62 @@ def write(url, table):
         return Store(SubgraphSource(url), table, Path(folder), ABOUT).update().rows
 
 
-def in_dask(url, table, workers):
-    import dask
-    from distributed import Client, LocalCluster
-
+def pandas(url, table):
     from iexec_lab.history.from_subgraph import SubgraphSource
     from iexec_lab.history.records import Span
-    from iexec_lab.history.whole import Reading, partition, to_dask
+    from iexec_lab.history.whole import fetch, to_frame
+
+    source = SubgraphSource(url)
+    return len(to_frame(table, fetch(source, table, Span(0, source.head().time))))
+
+
+def in_dask(url, runs=3, pauses=(0, SLOW)):
+    """One worker and two, in turns: for each the best of its runs, and what the parts used in it."""
+    import dask
+    import requests
+    from distributed import Client, LocalCluster
 
     dask.config.set({"distributed.worker.daemon": True})
-    with (
-        LocalCluster(workers, threads_per_worker=1, dashboard_address=None) as cluster,
-        Client(cluster) as client,
-    ):
-        reading = Reading("subgraph", url, "0x", table, (), 60)
-        client.run(partition, (BASE, BASE + 60), reading)  # imports are not measured
-        frame = to_dask(SubgraphSource(url), reading, Span(), rows=5_000)
-        begun = time.perf_counter()
-        rows = int(frame["block"].count().compute())
-        return rows, time.perf_counter() - begun
+
+    def used(client):
+        of = client.run(time.process_time)
+        return [float(requests.post(url + "cpu").text), time.process_time(), *of.values()]
+
+    clusters = [
+        LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0", silence_logs=40)
+        for workers in (1, 2)
+    ]
+    clients = [Client(cluster, set_as_default=False) for cluster in clusters]
+    for pause in pauses:
+        best = {}
+        for run in range(runs + 1):
+            for workers, client in enumerate(clients, 1):
+                before = used(client)
+                rows, seconds = count(client, url + (str(pause) if pause else ""))
+                parts = [after - each for after, each in zip(used(client), before, strict=True)]
+                if run and seconds < best.get(workers, (1e9,))[0]:  # the first one imports
+                    best[workers] = (seconds, rows, parts)
+        print(f"subgraph that answers after {pause} ms:")
+        for workers, (seconds, rows, parts) in best.items():
+            server, own, *theirs = (f"{each:.1f}" for each in parts)
+            print(
+                f"  deals: {workers} Dask worker(s) {rows / seconds:9,.0f} rows/s, {seconds:.1f} s; of a core"
+            )
+            print(f"    workers {' + '.join(theirs)} s, subgraph {server} s, scheduler and client {own} s")
+        print(f"  2 workers run at {best[1][0] / best[2][0]:.2f} x the speed of one", flush=True)
+    for each in (*clients, *clusters):
+        each.close()
+
+
+def count(client, url):
+    from iexec_lab.history.from_subgraph import SubgraphSource
+    from iexec_lab.history.records import Span
+    from iexec_lab.history.whole import Reading, to_dask
+
+    frame = to_dask(SubgraphSource(url), Reading("subgraph", url, "0x", "deals", (), 60), Span(), rows=5_000)
+    begun = time.perf_counter()
+    rows = int(client.compute(frame["block"].count()).result())
+    return rows, time.perf_counter() - begun
 
 
 def measure(what, url, table):
@@ -154,36 +231,37 @@ def measure(what, url, table):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def main(deals):
+def main(deals, what):
     server = subprocess.Popen(
         [sys.executable, __file__, "serve", str(deals)], stdout=subprocess.PIPE, text=True
     )
     try:
         url = f"http://127.0.0.1:{server.stdout.readline().strip()}/"
-        for table in ("deals", "tasks"):
-            found = {what: measure(what, url, table) for what in ("discard", "write")}
-            for what, (rows, seconds, peak, cpu) in found.items():
-                pace = f"{rows / seconds:9,.0f} rows/s  {cpu:5.1f} s of a core"
-                print(f"{table}: {what:8} {rows:9,} rows  {pace}  peak {peak:4.0f} MB")
-            speed = {what: rows / seconds for what, (rows, seconds, *_) in found.items()}
-            print(f"{table}: write runs at {speed['write'] / speed['discard']:.0%} of the speed of discard")
-        paces = {}
-        for workers in (1, 2):
-            rows, seconds, *_ = measure(f"dask{workers}", url, "deals")
-            paces[workers] = rows / seconds
-            print(f"deals: {workers} Dask worker(s) {rows / seconds:9,.0f} rows/s")
-        print(f"2 workers run at {paces[2] / paces[1]:.2f} x the speed of one")
+        if what in {"all", "files"}:
+            for table in ("deals", "tasks"):
+                in_files(url, table)
+            print(f"A subgraph that takes {SLOW} ms for a page:")
+            in_files(f"{url}{SLOW}", "deals")
+        if what in {"all", "dask"}:
+            in_dask(url)
     finally:
         server.kill()
 
 
+def in_files(url, table):
+    found = {what: measure(what, url, table) for what in ("fetch", "discard", "write", "pandas")}
+    for what, (rows, seconds, peak, cpu) in found.items():
+        pace = f"{rows / seconds:9,.0f} rows/s  {cpu:5.1f} s of a core"
+        print(f"{table}: {what:8} {rows:9,} rows  {pace}  peak {peak:4.0f} MB", flush=True)
+    for of in ("fetch", "discard"):
+        speed, core = (found[of][at] / found["write"][at] for at in (1, 3))
+        print(f"{table}: write runs at {speed:.0%} of the speed of {of}, {core:.0%} by the seconds of a core")
+
+
 def alone(what, url, table):
     begun = time.perf_counter()
-    if what.startswith("dask"):
-        rows, seconds = in_dask(url, table, int(what[4:]))
-    else:
-        rows = {"discard": discard, "write": write}[what](url, table)
-        seconds = time.perf_counter() - begun
+    rows = {"fetch": fetch, "discard": discard, "write": write, "pandas": pandas}[what](url, table)
+    seconds = time.perf_counter() - begun
     used = resource.getrusage(resource.RUSAGE_SELF)
     print(json.dumps([rows, seconds, used.ru_maxrss / 1024, used.ru_utime + used.ru_stime]))
 
@@ -191,7 +269,7 @@ def alone(what, url, table):
 if __name__ == "__main__":
     if sys.argv[1:2] == ["serve"]:
         serve(int(sys.argv[2]))
-    elif len(sys.argv) > 2:
+    elif len(sys.argv) > 3:
         alone(*sys.argv[1:])
     else:
-        main(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000, sys.argv[2] if len(sys.argv) > 2 else "all")

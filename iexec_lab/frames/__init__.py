@@ -13,7 +13,7 @@ Ours because pandas guesses: beside a missing value 2**53 + 1 became the float 9
 """
 
 from iexec_lab.frames.arrow import from_arrow, to_arrow
-from iexec_lab.frames.build import build, from_columns, sum_exact
+from iexec_lab.frames.build import build, from_arrays, from_columns, sum_exact
 from iexec_lab.frames.kinds import KINDS, Kind
 from iexec_lab.frames.parquet import read_parquet, to_parquet
 from iexec_lab.frames.schemas import OPTIONAL, SCHEMAS, Column, columns_of, rlc_name
@@ -26,6 +26,7 @@ __all__ = [
     "Kind",
     "build",
     "columns_of",
+    "from_arrays",
     "from_arrow",
     "from_columns",
     "read_parquet",

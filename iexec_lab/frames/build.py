@@ -83,10 +83,7 @@ def _frame(
     single: bool,
     attrs: Mapping[str, Any],
 ) -> pd.DataFrame:
-    import pandas as pd
-
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    about: dict[Any, Any] = {"kind": kind, "single": single, "fetched_at": now, **attrs}
+    about = _about(kind, single=single, attrs=attrs)
     optional = OPTIONAL.get(kind, set())
     arrays: dict[str, Any] = {}
     for column, values in _columns(kind, values_of, length, about):
@@ -95,6 +92,29 @@ def _frame(
         if column.name.endswith(NRLC):
             arrays[rlc_name(column.name)] = _in_rlc(values)
         arrays[column.name] = _array(values, KINDS[column.kind])
+    return _of(arrays, length, about)
+
+
+def from_arrays(kind: str, arrays: Mapping[str, Any], length: int, **attrs: Any) -> pd.DataFrame:
+    """A frame of columns that are already as the schema ``kind`` has them, twins included.
+
+    Args:
+        kind: A key of SCHEMAS.
+        arrays: All columns in their order, as pandas stores them.
+        length: Number of rows.
+        attrs: Added to ``frame.attrs``.
+    """
+    return _of(arrays, length, _about(kind, single=False, attrs=attrs))
+
+
+def _about(kind: str, *, single: bool, attrs: Mapping[str, Any]) -> dict[Any, Any]:
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"kind": kind, "single": single, "fetched_at": now, **attrs}
+
+
+def _of(arrays: Mapping[str, Any], length: int, about: dict[Any, Any]) -> pd.DataFrame:
+    import pandas as pd
+
     # Without a copy each column is a block of its own: joining them would hold the frame twice.
     frame = pd.DataFrame(arrays, index=pd.RangeIndex(length), copy=False)
     frame.attrs = about

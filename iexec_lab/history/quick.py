@@ -101,8 +101,10 @@ def read(table: str, body: bytes) -> Columns | None:
                 explicit_schema=_form(table), unexpected_field_behavior="ignore"
             ),
         )
-        rows = _field(answer.column("data").combine_chunks(), "rows")
-        if answer.num_rows != 1 or rows.null_count:
+        if answer.num_rows != 1:
+            return None
+        rows = _field(answer.column("data").chunk(0), "rows")
+        if rows.null_count:
             return None
         return _page(table, rows.flatten())
     except (Unusual, UnicodeDecodeError, pa.ArrowException, pa.ArrowInvalid):

@@ -51,6 +51,10 @@ class Page(dict[str, list[Any]]):
         """Number of rows."""
         return len(next(iter(self.values()), ()))
 
+    def to_page(self) -> Page:
+        """Itself, as ``Batches`` say it."""
+        return self
+
     def pick(self, wanted: Sequence[int]) -> Page:
         """The page with these rows only."""
         return Page({name: [values[i] for i in wanted] for name, values in self.items()}, self.left_out)

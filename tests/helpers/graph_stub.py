@@ -159,32 +159,35 @@ class Past:
             "id": lambda row: row["id"],
             "blockNumber": lambda row: int(row["blockNumber"]),
         }[order_by]
-        rows = [row for row in self.lists.get(plural, []) if meets(row, variables["where"])]
+        rows = [*filter(meeting(variables["where"]), self.lists.get(plural, []))]
         rows.sort(key=key, reverse=variables["order"] == "desc")
         return {"rows": rows[: variables.get("first", 1)]}
 
 
 _COMPARE = {
-    "_gte": lambda held, wanted: int(held) >= int(wanted),
-    "_lte": lambda held, wanted: int(held) <= int(wanted),
-    "_lt": lambda held, wanted: int(held) < int(wanted),
-    "_gt": lambda held, wanted: held > wanted,
-    "_in": lambda held, wanted: held in wanted,
+    "_gte": lambda wanted: lambda held, least=int(wanted): int(held) >= least,
+    "_lte": lambda wanted: lambda held, most=int(wanted): int(held) <= most,
+    "_lt": lambda wanted: lambda held, end=int(wanted): int(held) < end,
+    "_gt": lambda wanted: lambda held: held > wanted,
+    "_in": lambda wanted: lambda held: held in wanted,
+    "": lambda wanted: lambda held: held == wanted,
 }
 
 
-def meets(row, where):
+def meeting(where):
+    """Whether a row meets a filter, as a function."""
+    tests = []
     for name, wanted in where.items():
         if isinstance(wanted, dict):
-            if not meets(row[name.removesuffix("_")], wanted):
-                return False
+            tests.append((name.removesuffix("_"), meeting(wanted)))
             continue
-        suffix = next((each for each in _COMPARE if name.endswith(each)), "")
-        held = row[name.removesuffix(suffix)]
-        held = held["id"] if isinstance(held, dict) else held
-        if not (_COMPARE[suffix](held, wanted) if suffix else held == wanted):
-            return False
-    return True
+        suffix = next(each for each in _COMPARE if name.endswith(each))
+        tests.append((name.removesuffix(suffix), _of_link(_COMPARE[suffix](wanted))))
+    return lambda row: all(test(row[name]) for name, test in tests)
+
+
+def _of_link(test):
+    return lambda held: test(held["id"] if isinstance(held, dict) else held)
 
 
 class GraphStub:

@@ -1,6 +1,6 @@
 """Writes a history with a ``kill -9`` at a random moment, again and again, and at last without.
 
-    python -m helpers.killed_history URL FOLDER TABLE SEED KILLS
+    python -m helpers.killed_history URL FOLDER SEED KILLS TABLE...
 
 Each run is a fork of a process that has imported everything: a start costs nothing. What kills is the run
 itself, before, within or after a random change of the disk.
@@ -14,9 +14,11 @@ import signal
 import sys
 from pathlib import Path
 
+import pandas  # noqa: F401, ICN001 - Arrow looks for it; all that a run needs is imported once
 import pyarrow.compute
-import pyarrow.parquet  # noqa: F401 - what a run needs, imported once
+import pyarrow.parquet  # noqa: F401
 
+import iexec_lab.history.quick
 import iexec_lab.services.transport  # noqa: F401
 from iexec_lab.history import from_subgraph
 from iexec_lab.history.disk import spool, store, streams
@@ -69,24 +71,26 @@ def die_within(changes, half):
         setattr(Path, name, dying(getattr(Path, name)))
 
 
-def main(url, folder, table, seed, kills):
+def main(url, folder, seed, kills, *tables):
     small_pages()
     eip55("0x" + "ab" * 20)
-    draw, killed = random.Random(int(seed)), 0
-    while killed < int(kills):
-        child = os.fork()
-        if not child:
-            die_within(draw.randrange(1, 30), half=draw.random() < 0.5)
-            update(url, folder, table)
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
-        draw.random()  # the child drew from a copy
-        if os.WIFSIGNALED(status):
-            assert os.WTERMSIG(status) == signal.SIGKILL, status
-        else:
-            assert status == 0  # it came to its end first
-        killed += 1
-    sys.stdout.write(str(update(url, folder, table).rows))
+    draw = random.Random(int(seed))
+    for table in tables:
+        place = Path(folder) / table
+        for _ in range(int(kills)):
+            # drawn here: what a child draws is lost with it
+            changes, half = draw.randrange(1, 30), draw.random() < 0.5
+            child = os.fork()
+            if not child:
+                die_within(changes, half=half)
+                update(url, place, table)
+                os._exit(0)
+            _, status = os.waitpid(child, 0)
+            if os.WIFSIGNALED(status):
+                assert os.WTERMSIG(status) == signal.SIGKILL, status
+            else:
+                assert status == 0  # it came to its end first
+        sys.stdout.write(f"{update(url, place, table).rows}\n")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from iexec_lab.errors import ConfigurationError, ValidationError
 from iexec_lab.history.records import Span
 from iexec_lab.history.source import open_source
 from iexec_lab.history.tables import TABLES
-from iexec_lab.history.whole import read, to_frame
+from iexec_lab.history.whole import fetch, read, to_frame
 from iexec_lab.networks import NETWORKS
 
 
@@ -33,7 +33,7 @@ def sources(lab):
 
 @pytest.mark.parametrize("table", TABLES)
 def test_both_sources_give_equal_frames(lab, table):
-    ours, theirs = (to_frame(table, read(source, table)) for source in sources(lab))
+    ours, theirs = (to_frame(table, fetch(source, table)) for source in sources(lab))
     assert len(ours)
     assert "left_out" not in ours.attrs
     pd.testing.assert_frame_equal(ours, theirs)
@@ -50,7 +50,7 @@ def test_both_sources_find_the_same_in_a_part_of_the_past(lab, table):
     found = []
     for source in sources(lab):
         span = Span(source.block(first).time, source.block(last).time + 1, first, last)
-        found.append(to_frame(table, read(source, table, span)))
+        found.append(to_frame(table, fetch(source, table, span)))
     pd.testing.assert_frame_equal(*found)
     assert len(found[0]) == sum(first <= block < last for block in blocks)
 

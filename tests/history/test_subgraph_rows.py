@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 
+import pandas as pd
 import pytest
 from helpers.graph_stub import GraphStub, Past, address
 from hypothesis import given
@@ -12,12 +13,13 @@ from hypothesis import strategies as st
 
 from iexec_lab.errors import ApiError, SubgraphError, ValidationError
 from iexec_lab.history import from_subgraph, graph_values, quick
+from iexec_lab.history.arrow_frames import Batches
 from iexec_lab.history.arrow_pages import to_batch
 from iexec_lab.history.from_subgraph import SubgraphSource
 from iexec_lab.history.graph_rows import DEALS, TASKS, read_page
 from iexec_lab.history.pages import in_order
 from iexec_lab.history.records import Span
-from iexec_lab.history.whole import read, to_frame
+from iexec_lab.history.whole import fetch, read, to_frame
 
 LISTS = {"deals": ("ordersMatcheds", DEALS), "tasks": ("taskInitializes", TASKS)}
 PAST = Past(deals=40, seed=3)
@@ -42,8 +44,36 @@ def test_a_usual_page_is_the_same_column_by_column(table):
         assert quickly(table, part).equals(expected)
 
 
+@pytest.mark.parametrize("table", LISTS)
+def test_columns_of_arrow_make_the_frame_that_single_values_make(table):
+    rows = copy.deepcopy(PAST.lists[LISTS[table][0]])
+    if table == "tasks":
+        rows[3]["task"]["rewards"] = [{"value": str(10**25)}]  # beyond 64 bits
+    else:
+        rows[3]["deal"]["tag"] = "0x" + "ff" * 32
+        rows[4]["deal"]["appPrice"] = str(10**25)
+    for part in (rows, rows[:2], []):
+        page = in_order(table, read_page(table, LISTS[table][1], part), newest_first=False)
+        held = Batches(table, [to_batch(table, page)], left_out=2)
+        pd.testing.assert_frame_equal(held.to_frame(), to_frame(table, page), check_flags=False)
+        assert to_batch(table, held.to_page()).equals(to_batch(table, page))
+        found = to_frame(table, held)
+        assert found.attrs["left_out"] == held.to_page().left_out == 2
+        found.iloc[:1, 1] = found.iloc[:1, 1]  # it can be written
+
+
+def test_blocks_that_share_a_second_are_told_apart():
+    with GraphStub(Past(deals=40, together=4)) as stub:
+        source = SubgraphSource(stub.url)
+        whole = read(source, "deals")
+        first, last = whole["block"][5], whole["block"][20]
+        held = fetch(source, "deals", Span(0, None, first, last))
+        assert held.to_page()["block"] == [block for block in whole["block"] if first <= block < last]
+
+
 ODD = [
     *(None, "", "x", "-1", "1e3", "1.5", "0.0000000001", "007", "+1", " 1", "0x10", "٣", "1" * 19, "9" * 40),
+    *("0" * 30 + "1", "1.0.0", "1.", ".", "5-5-5", "-5", "0x1", "0X11", "00" + "ab" * 32, "0x" + "AB" * 3),
     *("1" * 100, str(2**63), "nan", "1E400", True, 1, 1.5, [], {}, {"id": None}, {"id": "0x"}, "\ud800"),
     *("0x" + "00" * 20, {"id": "0x" + "00" * 20}, {"id": "0x" + "AB" * 20}),
     *("0x" + "AB" * 32, "0x" + "00" * 32, "COMPLETED", "FAILLED", "é", "5-5"),

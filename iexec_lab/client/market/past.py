@@ -96,7 +96,7 @@ class Past:
 
     def _read(self, table: str, span: Span, where: Mapping[str, Any] | None) -> pd.DataFrame:
         from iexec_lab.history.filters import checked
-        from iexec_lab.history.whole import read, to_frame
+        from iexec_lab.history.whole import fetch, to_frame
 
-        page = read(self.source, table, span, checked(table, where))
-        return to_frame(table, page, **self._session.about(), source=self.source.name)
+        held = fetch(self.source, table, span, checked(table, where))
+        return to_frame(table, held, **self._session.about(), source=self.source.name)

@@ -29,23 +29,23 @@ ENGINES = ("pandas", "dask")
 
 @dataclass(frozen=True)
 class Read:
-    """Rows in memory."""
+    """Rows in memory, as a page or as columns of Arrow."""
 
     table: str
-    page: Any
+    held: Any
     source: str
 
     @property
     def left_out(self) -> int:
         """How many rows could not be believed."""
-        found: int = self.page.left_out
+        found: int = self.held.left_out
         return found
 
     def draw(self, session: Session) -> pd.DataFrame:
         """The frame of these rows."""
         from iexec_lab.history.whole import to_frame
 
-        return to_frame(self.table, self.page, source=self.source, **session.about())
+        return to_frame(self.table, self.held, source=self.source, **session.about())
 
     def to_json(self) -> dict[str, Any]:
         """The rows as JSON: amounts in decimal text, times in seconds since 1970."""
@@ -53,9 +53,10 @@ class Read:
         from iexec_lab.history.tables import TABLES
 
         kinds = {column.name: column.kind for column in SCHEMAS[TABLES[self.table]]}
-        columns = {name: [_in_json(kinds[name], each) for each in held] for name, held in self.page.items()}
+        page = self.held.to_page()
+        columns = {name: [_in_json(kinds[name], each) for each in held] for name, held in page.items()}
         rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-        return {"table": self.table, "source": self.source, "count": self.page.size, "rows": rows}
+        return {"table": self.table, "source": self.source, "count": page.size, "rows": rows}
 
 
 def _in_json(kind: str, value: Any) -> Any:
@@ -235,7 +236,7 @@ class History(Figures, Noun):
 
     def _fetch(self, table: str, start: Any, end: Any, options: Mapping[str, Any]) -> Read | Wrote:
         from iexec_lab.history.moments import to_span
-        from iexec_lab.history.whole import read
+        from iexec_lab.history.whole import fetch
 
         source = self._source(options.get("source"))
         where = self._where(options)
@@ -244,8 +245,8 @@ class History(Figures, Noun):
             raise ValidationError(f"limit cannot be {plain(limit, 40)}", hint="Use a number from 1.")
         span = to_span(start, end, source.head, source.block)
         if to is None:
-            page = read(source, table, span, where, limit=limit, progress=progress)
-            return Read(table, page, source.name)
+            held = fetch(source, table, span, where, limit=limit, progress=progress)
+            return Read(table, held, source.name)
         if limit is not None:
             raise ValidationError("limit and to exclude each other", hint="Say from when on: since.")
         from iexec_lab.history.disk.store import Store

@@ -97,9 +97,15 @@ def pieces(start: int, end: int, number: int) -> list[tuple[int, int]]:
     return [(first, last) for first, last in pairwise(edges) if first < last]
 
 
+def is_quick(source: Source, table: str, where: Mapping[str, Any]) -> bool:
+    """Whether ``whole_seconds`` reads it by whole columns."""
+    return isinstance(source, SubgraphSource) and table in _QUICK and not where
+
+
 def whole_seconds(source: Source, table: str, span: Span, where: Mapping[str, Any]) -> Iterator[Frame]:
     """The rows of a span as frames that end where a second ends, so that a moment is a cursor."""
-    if isinstance(source, SubgraphSource) and table in _QUICK and not where:
+    if is_quick(source, table, where):
+        assert isinstance(source, SubgraphSource)
         return _quick(source, table, span)
     return _paged(source, table, span, where)
 
