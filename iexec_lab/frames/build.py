@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,9 +16,11 @@ from iexec_lab.frames.decoded import (
     restricted,
 )
 from iexec_lab.frames.kinds import KINDS, Kind
+from iexec_lab.frames.quick import is_counted, moments, packed_array, rlc
 from iexec_lab.frames.schemas import NRLC, OPTIONAL, SCHEMAS, Column, rlc_name
+from iexec_lab.packed import Coded, Texts
 from iexec_lab.plain_text import plain
-from iexec_lab.protocol import to_number
+from iexec_lab.protocol import to_moment, to_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -90,7 +93,7 @@ def _frame(
     optional = OPTIONAL.get(kind, set())
     arrays: dict[str, Any] = {}
     for column, values in _columns(kind, values_of, length, about):
-        if column.name in optional and all(value is None for value in values):
+        if column.name in optional and _is_empty(values):
             continue
         if column.name.endswith(NRLC):
             arrays[rlc_name(column.name)] = _in_rlc(values)
@@ -125,9 +128,16 @@ def _columns(
         yield column, values
 
 
+def _is_empty(values: Sequence[Any]) -> bool:
+    return all(value is None for value in (values.words if isinstance(values, Coded) else values))
+
+
 def _in_rlc(values: Sequence[int | None]) -> Any:
     import numpy as np
 
+    found = rlc(values) if isinstance(values, array) else None
+    if found is not None:
+        return found
     exact = (float("nan") if value is None else value / 10**9 for value in values)
     return np.fromiter(exact, dtype=np.float64, count=len(values))
 
@@ -156,6 +166,12 @@ def _read(values: Sequence[Any], column: Column) -> Sequence[Any]:
     """
     read = KINDS[column.kind].read
     try:
+        if isinstance(values, Coded):
+            return values.each(lambda value: None if value is None else read(value))
+        if read is to_moment and (found := moments(values)) is not None:
+            return found  # type: ignore[no-any-return]
+        if isinstance(values, Texts) and read is KINDS["hash"].read:
+            return Texts(values.text.lower(), values.width)
         if read is to_number and _are_small(values):
             return values
         if read is to_number and _are_short_texts(values):
@@ -175,6 +191,8 @@ def _unread(column: Column, why: str) -> ValidationError:
 
 def _are_small(values: Sequence[Any]) -> bool:
     """Whether all are small integers, which need no reading: most lists are."""
+    if isinstance(values, array):
+        return is_counted(values)
     return set(map(type, values)) == {int} and min(values) >= 0 and max(values) < 2**63
 
 
@@ -193,6 +211,11 @@ def _array(values: Sequence[Any], kind: Kind) -> Any:
     import numpy as np
     import pandas as pd
 
+    packed = packed_array(values, kind)
+    if packed is not None:
+        return packed
+    if isinstance(values, (array, Coded, Texts)):
+        values = list(values)
     if kind.categories is not None:
         return pd.Categorical(values, categories=list(kind.categories), ordered=True)
     if kind.dtype == "Int64" and all(value is None or -(2**63) <= value < 2**63 for value in values):
@@ -201,6 +224,9 @@ def _array(values: Sequence[Any], kind: Kind) -> Any:
         return whole(values)
     if kind.dtype == "boolean":
         return pd.array(values, dtype="boolean")
+    if isinstance(values, np.ndarray):  # times
+        times: Any = kind.dtype
+        return pd.DatetimeIndex(values).tz_localize("UTC").astype(times).array
     held = np.empty(len(values), dtype=object)
     held[:] = values
     if kind.dtype is None:

@@ -21,7 +21,7 @@ from iexec_lab.services.http import TIMEOUT, Http
 from iexec_lab.services.market_columns import Gathered, OrderColumns
 from iexec_lab.services.market_filter import deal_filter, deal_rank, order_filter, order_rank
 from iexec_lab.services.market_rows import DealRow, OrderRow, deal_row, order_row
-from iexec_lab.services.market_text import read_page
+from iexec_lab.services.market_text import LEAST, read_page
 from iexec_lab.services.pages import MAX_LIST, Allowance, further
 
 if TYPE_CHECKING:
@@ -338,7 +338,11 @@ class Market:
 
     def _read(self, wanted: _List, answer: Answer, allowance: Allowance | None = None) -> _Page:
         """What a page says: not read in the thread that fetched it, whose memory would stay in pieces."""
-        columns = read_page(wanted.kind, self.chain_id, answer.body) if wanted.kind and answer.ok else None
+        columns = (
+            read_page(wanted.kind, self.chain_id, answer.body)
+            if wanted.kind and answer.ok and len(answer.body) >= LEAST
+            else None
+        )
         known, rows = columns or (self._http.read_json(answer), None)
         known = known if isinstance(known, dict) and known.get("ok") else {}
         count, items = known.get("count", -1), known.get(wanted.key, "")
