@@ -16,11 +16,11 @@ from iexec_lab.frames.decoded import (
     restricted,
 )
 from iexec_lab.frames.kinds import KINDS, Kind
-from iexec_lab.frames.quick import is_counted, moments, packed_array, rlc
+from iexec_lab.frames.quick import packed_array, read_packed, rlc, text_array
 from iexec_lab.frames.schemas import NRLC, OPTIONAL, SCHEMAS, Column, rlc_name
-from iexec_lab.packed import Coded, Texts
+from iexec_lab.packed import Coded
 from iexec_lab.plain_text import plain
-from iexec_lab.protocol import to_moment, to_number
+from iexec_lab.protocol import to_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -166,12 +166,9 @@ def _read(values: Sequence[Any], column: Column) -> Sequence[Any]:
     """
     read = KINDS[column.kind].read
     try:
-        if isinstance(values, Coded):
-            return values.each(lambda value: None if value is None else read(value))
-        if read is to_moment and (found := moments(values)) is not None:
-            return found  # type: ignore[no-any-return]
-        if isinstance(values, Texts) and read is KINDS["hash"].read:
-            return Texts(values.text.lower(), values.width)
+        packed = read_packed(values, read)
+        if packed is not None:
+            return packed  # type: ignore[no-any-return]
         if read is to_number and _are_small(values):
             return values
         if read is to_number and _are_short_texts(values):
@@ -191,8 +188,6 @@ def _unread(column: Column, why: str) -> ValidationError:
 
 def _are_small(values: Sequence[Any]) -> bool:
     """Whether all are small integers, which need no reading: most lists are."""
-    if isinstance(values, array):
-        return is_counted(values)
     return set(map(type, values)) == {int} and min(values) >= 0 and max(values) < 2**63
 
 
@@ -208,14 +203,16 @@ def _are_short_texts(values: Sequence[Any]) -> bool:
 
 def _array(values: Sequence[Any], kind: Kind) -> Any:
     """A column as pandas stores it."""
+    found = packed_array(values, kind)
+    return (
+        _array_of_list(values if isinstance(values, list) else list(values), kind) if found is None else found
+    )
+
+
+def _array_of_list(values: list[Any], kind: Kind) -> Any:
     import numpy as np
     import pandas as pd
 
-    packed = packed_array(values, kind)
-    if packed is not None:
-        return packed
-    if isinstance(values, (array, Coded, Texts)):
-        values = list(values)
     if kind.categories is not None:
         return pd.Categorical(values, categories=list(kind.categories), ordered=True)
     if kind.dtype == "Int64" and all(value is None or -(2**63) <= value < 2**63 for value in values):
@@ -224,14 +221,10 @@ def _array(values: Sequence[Any], kind: Kind) -> Any:
         return whole(values)
     if kind.dtype == "boolean":
         return pd.array(values, dtype="boolean")
-    if isinstance(values, np.ndarray):  # times
-        times: Any = kind.dtype
-        return pd.DatetimeIndex(values).tz_localize("UTC").astype(times).array
     held = np.empty(len(values), dtype=object)
     held[:] = values
     if kind.dtype is None:
-        # pandas 3 has a text dtype of its own; before it, text is object.
-        return pd.Series(held, dtype="str" if int(pd.__version__.split(".")[0]) >= 3 else "object")
+        return text_array(held)
     if kind.dtype.startswith("datetime"):
         dtype: Any = kind.dtype
         return pd.to_datetime(pd.Series(held), utc=True).astype(dtype).array

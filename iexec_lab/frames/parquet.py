@@ -30,6 +30,7 @@ def to_parquet(frame: pd.DataFrame, path: str | PathLike[str]) -> None:
     with needing("Parquet", "pyarrow"):
         import pyarrow  # noqa: F401, ICN001
     import pyarrow.parquet as pq
+
     stored = layout(frame)
     schema = schema_of(frame, stored)
     with pq.ParquetWriter(path, schema) as writer:
@@ -51,6 +52,7 @@ def read_parquet(path: str | PathLike[str], columns: Sequence[str] | None = None
     with needing("Parquet", "pyarrow"):
         import pyarrow  # noqa: F401, ICN001
     import pyarrow.parquet as pq
+
     with pq.ParquetFile(path) as file:
         return from_arrow(
             file.read(columns=None if columns is None else list(columns), use_pandas_metadata=True)

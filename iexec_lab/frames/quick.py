@@ -9,10 +9,11 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING, Any, Final
 
+from iexec_lab.frames.kinds import KINDS
 from iexec_lab.packed import Coded, Texts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
     from iexec_lab.frames.kinds import Kind
 
@@ -20,8 +21,27 @@ _MOMENT: Final = b"0000-00-00T00:00:00.000Z"
 _EXACT: Final = 2**53
 
 
+def read_packed(values: Any, read: Callable[[Any], Any]) -> Any:
+    """A packed column's values, as ``read`` reads each; times are as pandas stores them.
+
+    Raises:
+        Exception: What ``read`` raises.
+    """
+    if isinstance(values, Coded):
+        return values.each(lambda value: None if value is None else read(value))
+    if isinstance(values, array):
+        return values if read is KINDS["nrlc"].read and is_counted(values) else None
+    if not isinstance(values, Texts):
+        return None
+    if read is KINDS["hash"].read:
+        return Texts(values.text.lower(), values.width)
+    return moments(values) if read is KINDS["time"].read else None
+
+
 def packed_array(values: Any, kind: Kind) -> Any:
-    """The column of values that are read already."""
+    """The column of values that are read already, as pandas stores it."""
+    if kind.dtype is not None and getattr(values, "dtype", None) == kind.dtype:
+        return values
     if isinstance(values, Coded):
         return _of_codes(values, kind)
     if isinstance(values, array):
@@ -39,11 +59,13 @@ def _of_codes(values: Coded, kind: Kind) -> Any:
     if kind.categories is not None:
         places = {name: place for place, name in enumerate(kind.categories)}
         known = np.array([places.get(word, -1) for word in values.words], dtype=np.int8)
-        return pd.Categorical.from_codes(known[codes], categories=list(kind.categories), ordered=True)
+        return pd.Categorical.from_codes(
+            known[codes], dtype=pd.CategoricalDtype(list(kind.categories), ordered=True)
+        )
     if not is_arrow_text():
         words = np.empty(len(values.words), dtype=object)
         words[:] = values.words
-        return _text(words[codes])
+        return text_array(words[codes])
     import pyarrow as pa
 
     return pd.array(pa.array(values.words, type=pa.large_string()).take(pa.array(codes)), dtype="str")
@@ -70,7 +92,7 @@ def _of_texts(values: Texts, kind: Kind) -> Any:
     if not is_arrow_text():
         words = np.empty(len(values), dtype=object)
         words[:] = list(values)
-        return _text(words)
+        return text_array(words)
     import pyarrow as pa
 
     offsets = np.arange(0, len(values.text) + 1, values.width, dtype=np.int64)
@@ -78,7 +100,8 @@ def _of_texts(values: Texts, kind: Kind) -> Any:
     return pd.array(pa.LargeStringArray.from_buffers(len(values), *buffers), dtype="str")
 
 
-def _text(words: Any) -> Any:
+def text_array(words: Any) -> Any:
+    """Text, or None, as this pandas stores it: pandas 3 has a dtype of its own; before it, text is object."""
     import pandas as pd
 
     return pd.Series(words, dtype="str" if int(pd.__version__.split(".")[0]) >= 3 else "object")
@@ -107,11 +130,12 @@ def rlc(values: array[int]) -> Any:
     return found / 10**9 if not len(found) or abs(found).max() < _EXACT else None
 
 
-def moments(values: Sequence[Any]) -> Any:
+def moments(values: Texts) -> Any:
     """Times that are written as markets write them."""
     import numpy as np
+    import pandas as pd
 
-    if not isinstance(values, Texts) or values.width != len(_MOMENT) or not values.text.isascii():
+    if values.width != len(_MOMENT) or not values.text.isascii():
         return None
     table = np.frombuffer(values.text.encode("ascii"), dtype=np.uint8).reshape(-1, values.width)
     form = np.frombuffer(_MOMENT, dtype=np.uint8)
@@ -127,7 +151,13 @@ def moments(values: Sequence[Any]) -> Any:
 
     year, month, day = at(0, 4), at(5, 7), at(8, 10)
     hour, minute, second = at(11, 13), at(14, 16), at(17, 19)
-    if (year < 1970).any() or (month < 1).any() or (month > 12).any() or (day < 1).any():
+    if (
+        (year < 1971).any()
+        or (year > 2199).any()
+        or (month < 1).any()
+        or (month > 12).any()
+        or (day < 1).any()
+    ):
         return None
     if (hour > 23).any() or (minute > 59).any() or (second > 59).any():
         return None
@@ -136,4 +166,5 @@ def moments(values: Sequence[Any]) -> Any:
     if (days.astype("M8[M]") != months).any():
         return None
     seconds = (hour * 60 + minute) * 60 + second
-    return days.astype("M8[us]") + (seconds * 1_000_000 + at(20, 23) * 1000)
+    found = days.astype("M8[us]") + (seconds * 1_000_000 + at(20, 23) * 1000)
+    return pd.DatetimeIndex(found).tz_localize("UTC").array

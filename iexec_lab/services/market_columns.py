@@ -12,7 +12,7 @@ from functools import cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from iexec_lab.packed import Coded, Texts, joined, numbers
+from iexec_lab.packed import Coded, Records, Texts, joined, numbers
 from iexec_lab.services.market_rows import MOMENT_FORM, OrderRow, is_params, usual_fields
 
 if TYPE_CHECKING:
@@ -129,12 +129,13 @@ class OrderColumns(Sequence[OrderRow]):
         first, _, name = path.partition(".")
         names = form_of(self._kind).order_names
         if first == "order" and name in names:
-            return self.held[names.index(name)]
-        if path in TOLD:
-            return self.held[len(names) + TOLD.index(path)]
-        if path == "bulk" and self.bulk is not None:
-            return self.bulk
-        return Coded.same(None, len(self))
+            place = names.index(name)
+        elif path in TOLD:
+            place = len(names) + TOLD.index(path)
+        else:
+            return (self.bulk if path == "bulk" else None) or Coded.same(None, len(self))
+        column: Column = self.held[place]
+        return column
 
     def _row(self, values: Sequence[Any], bulk: Any) -> OrderRow:
         names = form_of(self._kind).order_names
@@ -199,7 +200,7 @@ class Gathered:
         self._kind = kind
         self._identity = identity
         self._seen: set[bytes] = set()
-        self._pages: list[Any] = []
+        self.pages: list[Any] = []
 
     def __len__(self) -> int:
         return len(self._seen)
@@ -212,7 +213,7 @@ class Gathered:
             new = {*names}
             if len(new) == len(names) and new.isdisjoint(self._seen):
                 self._seen |= new
-                self._pages.append(rows)
+                self.pages.append(rows)
                 return
         kept = []
         for row in rows:
@@ -220,13 +221,16 @@ class Gathered:
             if name not in self._seen:
                 self._seen.add(name)
                 kept.append(row)
-        self._pages.append(kept)
+        self.pages.append(rows if len(kept) == len(rows) else kept)
 
     def rows(self, limit: int | None) -> Sequence[Any]:
         """All rows, or the first ``limit``; the pages are gone after."""
-        pages, self._pages, self._seen = self._pages, [], set()
+        pages, self.pages, self._seen = self.pages, [], set()
+        found: Sequence[Any]
         if pages and all(isinstance(page, OrderColumns) for page in pages):
-            found: Sequence[Any] = OrderColumns.joined(self._kind, pages)
+            found = OrderColumns.joined(self._kind, pages)
+        elif len(pages) > 1 and all(isinstance(page, Records) for page in pages):
+            found = Records.joined(pages)
         else:
             found = [row for page in pages for row in page]
         return found[:limit] if limit is not None and limit < len(found) else found

@@ -3,8 +3,8 @@
 Only for speed: it takes text that is exactly as markets write it, each row with the same fields in the same
 order, and gives None for any other, which is then read as JSON. Such rows differ in length by the digits of
 their numbers only. What lies between two numbers, a run, is as long in every row, so the runs of all rows are
-cut out as one table of bytes and checked as such: every byte of the page is either the one expected, or of
-the class that its place allows.
+cut out as one table of bytes and checked as such: every byte of the page is either the one expected, or part
+of a value, whose form is checked.
 """
 
 from __future__ import annotations
@@ -30,18 +30,17 @@ LEAST: Final = 1 << 15
 """Bytes of a page for which this is worth it: shorter ones are read as JSON as fast."""
 _ZERO: Final = ord("0")
 _DIGITS: Final = 18
-_MOMENT: Final = "####-##-##T##:##:##.###Z"
+_MOMENT: Final = b"0000-00-00T00:00:00.000Z"
 _LENGTHS: Final = {"address": {42}, "word": {66}, "tag": {66}, "sign": {130, 132}, "moment": {24}}
 _LAST_DAYS: Final = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _FACTORS: Final = [pow(0x9E3779B97F4A7C15, power, 1 << 64) for power in range(1, 9)]
-_ANY_DIGIT, _ANY_HEX = 1, 2  # classes of bytes
 
 
 class _Run(NamedTuple):
-    """A part of a row that is as long in each: its text, the class of each byte, and the values in it."""
+    """A part of a row that is as long in each: its text, which bytes are any value's, and those values."""
 
     text: bytes
-    classes: bytes
+    free: bytes
     values: tuple[tuple[str, str, int, int], ...]  # path, form, start, end
 
 
@@ -85,32 +84,19 @@ def _rows(
     most = sum(len(run.text) for run in shape.runs) + (_DIGITS + 1) * (len(shape.numbers) + 1)
     # No run of a row that begins in the page can end outside of the padding, whose zeros fit nowhere.
     page = np.frombuffer(body + bytes(most), dtype=np.uint8)
-    places = np.flatnonzero(page[start:] == ord("{"))[::2] + start
-    begins = places
-    if not len(places):
+    begins = np.flatnonzero(page[start:] == ord("{"))[::2] + start
+    read = _read_rows(page, begins, shape)
+    if read is None or begins[0] != start:
         return None
-    columns: dict[str, Any] = {"status": Coded.same(status, len(begins))}
-    for run, number in zip(shape.runs, [*shape.numbers, None], strict=True):
-        if not _read_run(page, places, run, columns):
-            return None
-        places = places + len(run.text)
-        if number is not None:
-            read = _read_number(page, places)
-            if read is None:
-                return None
-            columns[number], places = read
-    comma = b", " if body[int(places[0]) + 1 :][:1] == b" " else b","
-    between = places[:-1]
-    if begins[0] != start or not np.array_equal(between + len(comma), begins[1:]):
+    columns, ends = read
+    comma = b", " if body[int(ends[0]) + 1 :][:1] == b" " else b","
+    is_next = np.array_equal(ends[:-1] + len(comma), begins[1:])
+    if not is_next or any((page[ends[:-1] + place] != byte).any() for place, byte in enumerate(comma)):
         return None
-    if any((page[between + place] != byte).any() for place, byte in enumerate(comma)):
-        return None
-    rest = body[int(places[-1]) :]
-    form = form_of(kind)
-    columns = {path: column for path, column in columns.items() if column is not None}
-    held = [columns[path] for path in (*(f"order.{name}" for name in form.order_names), *TOLD)]
-    chains = held[len(form.order_names) + TOLD.index("chainId")]
-    if _TAIL(rest) is None or {*chains} != {chain_id}:
+    columns["status"] = Coded.same(status, len(begins))
+    held = [columns[path] for path in (*(f"order.{name}" for name in form_of(kind).order_names), *TOLD)]
+    rest = body[int(ends[-1]) :]
+    if {*columns["chainId"]} != {chain_id} or _TAIL(rest) is None:
         return None
     return OrderColumns(kind, held, None), rest
 
@@ -118,7 +104,7 @@ def _rows(
 @lru_cache(maxsize=32)
 def _shape(
     kind: str,
-    wide: bool,  # noqa: FBT001 -- part of the key
+    wide: bool,
     fields: tuple[str, ...],
     order: tuple[str, ...],
     lengths: tuple[tuple[str, int], ...],
@@ -134,58 +120,81 @@ def _shape(
     form = form_of(kind)
     forms = {f"order.{name}": each for name, each in zip(form.order_names, form.forms, strict=False)}
     forms |= dict(zip(TOLD, form.forms[len(form.order_names) :], strict=True))
-    long = dict(lengths)
-    runs: list[_Run] = []
-    named: list[str] = []
-    text, classes = bytearray(), bytearray()
-    values: list[tuple[str, str, int, int]] = []
-
-    def literal(words: str) -> None:
-        text.extend(words.encode())
-        classes.extend(bytes(len(words)))
-
-    def close() -> None:
-        runs.append(_Run(bytes(text), bytes(classes), tuple(values)))
-        text.clear()
-        classes.clear()
-        values.clear()
-
-    def value(path: str) -> None:
-        each = forms.pop(path)  # once: a name that comes twice is none of ours
-        if each == "number":
-            close()
-            named.append(path)
-            return
-        literal('"')
-        if each == "status":
-            literal(status)
-        elif long[path] not in _LENGTHS[each]:
-            raise ValueError(path)
-        else:
-            values.append((path, each, len(text), len(text) + long[path]))
-            if each == "moment":
-                text.extend(_MOMENT.replace("#", "0").encode())
-                classes.extend(_ANY_DIGIT if sign == "#" else 0 for sign in _MOMENT)
-            else:
-                literal("0x")
-                text.extend(b"0" * (long[path] - 2))
-                classes.extend([_ANY_HEX] * (long[path] - 2))
-        literal('"')
-
-    def whole(names: Sequence[str], prefix: str) -> None:
-        for place, name in enumerate(names):
-            literal(f'{comma if place else "{"}"{name}"{colon}')
-            if name == "order" and not prefix:
-                whole(order, "order.")
-            else:
-                value(prefix + name)
-        literal("}")
-
-    whole(fields, "")
-    close()
+    made = _Layout(forms, dict(lengths), status, colon, comma)
+    made.add_object(fields, "", order)
+    made.end_run()
     if forms:
         raise KeyError(*forms)
-    return _Shape(tuple(runs), tuple(named))
+    return _Shape(tuple(made.runs), tuple(made.numbers))
+
+
+class _Layout:
+    """A row's runs while they are put together."""
+
+    def __init__(
+        self, forms: dict[str, str], lengths: Mapping[str, int], status: str, colon: str, comma: str
+    ) -> None:
+        self.runs: list[_Run] = []
+        self.numbers: list[str] = []
+        self._forms = forms
+        self._lengths = lengths
+        self._status = status
+        self._colon, self._comma = colon, comma
+        self._text, self._free = bytearray(), bytearray()
+        self._values: list[tuple[str, str, int, int]] = []
+
+    def add_object(self, names: Sequence[str], prefix: str, order: Sequence[str]) -> None:
+        for place, name in enumerate(names):
+            self._literal(f'{self._comma if place else "{"}"{name}"{self._colon}')
+            if name == "order" and not prefix:
+                self.add_object(order, "order.", ())
+            else:
+                self._value(prefix + name)
+        self._literal("}")
+
+    def end_run(self) -> None:
+        self.runs.append(_Run(bytes(self._text), bytes(self._free), tuple(self._values)))
+        self._text, self._free, self._values = bytearray(), bytearray(), []
+
+    def _literal(self, words: str) -> None:
+        self._text += words.encode()
+        self._free += bytes(len(words))
+
+    def _value(self, path: str) -> None:
+        form = self._forms.pop(path)  # once: a name that comes twice is none of ours
+        if form == "number":
+            self.end_run()
+            self.numbers.append(path)
+            return
+        self._literal('"')
+        if form == "status":
+            self._literal(self._status)
+        else:
+            length, start = self._lengths[path], len(self._text)
+            if length not in _LENGTHS[form]:
+                raise ValueError(path)
+            self._values.append((path, form, start, start + length))
+            known = "" if form == "moment" else "0x"
+            self._literal(known)
+            self._text += bytes(length - len(known))
+            self._free += b"\1" * (length - len(known))
+        self._literal('"')
+
+
+def _read_rows(page: Any, begins: Any, shape: _Shape) -> tuple[dict[str, Any], Any] | None:
+    """The columns of the rows that begin there, by their paths, and where each row ends."""
+    columns: dict[str, Any] = {}
+    places = begins
+    for run, number in zip(shape.runs, [*shape.numbers, None], strict=True):
+        if not len(places) or not _read_run(page, places, run, columns):
+            return None
+        places = places + len(run.text)
+        if number is not None:
+            read = _read_number(page, places)
+            if read is None:
+                return None
+            columns[number], places = read
+    return columns, places
 
 
 def _read_run(page: Any, places: Any, run: _Run, columns: dict[str, Any]) -> bool:
@@ -196,9 +205,7 @@ def _read_run(page: Any, places: Any, run: _Run, columns: dict[str, Any]) -> boo
     cut = np.ndarray((len(page) - width + 1, width), np.uint8, page, strides=(1, 1))[places]
     fits = cut == np.frombuffer(run.text, dtype=np.uint8)
     if run.values:
-        classes = np.frombuffer(run.classes, dtype=np.uint8)
-        fits |= ((cut - _ZERO) < 10) & (classes != 0)
-        fits |= (((cut | 0x20) - ord("a")) < 6) & (classes == _ANY_HEX)
+        fits |= np.frombuffer(run.free, dtype=np.bool_)
     if not fits.all():
         return False
     for path, form, start, end in run.values:
@@ -211,34 +218,42 @@ def _read_run(page: Any, places: Any, run: _Run, columns: dict[str, Any]) -> boo
 
 def _column(table: Any, form: str) -> Sequence[str] | None:
     """A column of values of one length, their bytes a row each; None: leave it to another reader."""
-    width = table.shape[1]
     if form in {"address", "tag"}:
         return _coded(table)
-    if form == "moment" and not _are_moments(table):
-        return None
-    return Texts(table.tobytes().decode("ascii"), width)
+    fits = _are_moments(table) if form == "moment" else _are_hex(table)
+    return Texts(table.tobytes().decode("ascii"), table.shape[1]) if fits else None
 
 
 def _coded(table: Any) -> Coded | None:
-    """The values, each once; None if two of them cannot be told apart by the sums that find equal ones."""
+    """The values, each once; None as well if the sums that find equal ones do not tell two of them apart."""
     import numpy as np
 
     if (table == table[0]).all():
-        return Coded.same(table[0].tobytes().decode("ascii"), len(table))
+        word = table[:1]
+        return Coded.same(word.tobytes().decode("ascii"), len(table)) if _are_hex(word) else None
     words = np.ascontiguousarray(table[:, 2:]).view(np.uint64)
     factors = np.array(_FACTORS[: words.shape[1]], dtype=np.uint64)
     _, first, codes = np.unique((words * factors).sum(axis=1), return_index=True, return_inverse=True)
-    if not np.array_equal(table[first][codes], table):
+    known = table[first]
+    if not _are_hex(known) or not np.array_equal(known[codes], table):
         return None
-    text = table[first].tobytes().decode("ascii")
+    text = known.tobytes().decode("ascii")
     return Coded(array("i", codes.astype(np.intc).tobytes()), [*Texts(text, table.shape[1])])
 
 
+def _are_hex(table: Any) -> bool:
+    """Whether there are only hexadecimal digits behind the ``0x`` of each; ValueError says no as well."""
+    digits = table[:, 2:].tobytes()
+    return 2 * len(bytes.fromhex(digits.decode("ascii"))) == len(digits)  # it passes over spaces
+
+
 def _are_moments(table: Any) -> bool:
-    """Whether all are moments of this century that every calendar knows; their digits are digits."""
+    """Whether all are moments of this century that every calendar knows."""
     import numpy as np
 
-    digits = table - _ZERO
+    digits, form = table - _ZERO, np.frombuffer(_MOMENT, dtype=np.uint8)
+    if not ((table == form) | ((digits < 10) & (form == _ZERO))).all():
+        return False
 
     def at(place: int) -> Any:
         return digits[:, place] * 10 + digits[:, place + 1]
