@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,8 +28,9 @@ def test_records_are_the_rows_they_were_made_of(rows, more):
     whole = Records.joined([Records.of(rows), Records.of(more)])
     assert list(whole) == rows + more
     assert whole[1:] == (rows + more)[1:]
-    assert typed(whole.column("b.c")) == typed(row["b"]["c"] for row in rows + more)
-    assert list(whole.column("b.x")) == [None] * len(whole)
+    made = Records.of(rows)
+    assert typed(made.column("b.c")) == typed(row["b"]["c"] for row in rows)
+    assert list(made.column("b.x")) == [None] * len(rows)
 
 
 @pytest.mark.parametrize("odd", [{"a": 1}, {"b": 1, "a": 2}, {"a": 1, "b": {}}, {"a": 1, "b": [1]}])
@@ -49,7 +48,7 @@ def test_columns_are_joined_as_they_are_packed():
 
 
 @given(
-    moment=st.datetimes(min_value=datetime(1969, 1, 1), max_value=datetime(2300, 1, 1)),
+    moment=st.datetimes(),
     place=st.integers(0, 23),
     sign=st.sampled_from("0139-TZ "),
 )
