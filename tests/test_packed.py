@@ -12,7 +12,9 @@ from iexec_lab.protocol import to_moment
 
 VALUES = st.one_of(st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.text(max_size=3))
 ROWS = st.lists(
-    st.fixed_dictionaries({"a": VALUES, "b": st.fixed_dictionaries({"c": VALUES, "d": st.integers(0, 3)})}),
+    st.tuples(VALUES, VALUES, st.integers(0, 3)).map(
+        lambda row: {"a": row[0], "b": {"c": row[1], "d": row[2]}}
+    ),
     min_size=1,
     max_size=9,
 )
