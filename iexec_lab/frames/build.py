@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,7 +16,9 @@ from iexec_lab.frames.decoded import (
     restricted,
 )
 from iexec_lab.frames.kinds import KINDS, Kind
+from iexec_lab.frames.quick import packed_array, read_packed, rlc, text_array
 from iexec_lab.frames.schemas import NRLC, OPTIONAL, SCHEMAS, Column, rlc_name
+from iexec_lab.packed import Coded
 from iexec_lab.plain_text import plain
 from iexec_lab.protocol import to_number
 
@@ -87,7 +90,7 @@ def _frame(
     optional = OPTIONAL.get(kind, set())
     arrays: dict[str, Any] = {}
     for column, values in _columns(kind, values_of, length, about):
-        if column.name in optional and all(value is None for value in values):
+        if column.name in optional and _is_empty(values):
             continue
         if column.name.endswith(NRLC):
             arrays[rlc_name(column.name)] = _in_rlc(values)
@@ -145,9 +148,16 @@ def _columns(
         yield column, values
 
 
+def _is_empty(values: Sequence[Any]) -> bool:
+    return all(value is None for value in (values.words if isinstance(values, Coded) else values))
+
+
 def _in_rlc(values: Sequence[int | None]) -> Any:
     import numpy as np
 
+    found = rlc(values) if isinstance(values, array) else None
+    if found is not None:
+        return found
     exact = (float("nan") if value is None else value / 10**9 for value in values)
     return np.fromiter(exact, dtype=np.float64, count=len(values))
 
@@ -176,6 +186,9 @@ def _read(values: Sequence[Any], column: Column) -> Sequence[Any]:
     """
     read = KINDS[column.kind].read
     try:
+        packed = read_packed(values, read)
+        if packed is not None:
+            return packed  # type: ignore[no-any-return]
         if read is to_number and _are_small(values):
             return values
         if read is to_number and _are_short_texts(values):
@@ -210,6 +223,13 @@ def _are_short_texts(values: Sequence[Any]) -> bool:
 
 def _array(values: Sequence[Any], kind: Kind) -> Any:
     """A column as pandas stores it."""
+    found = packed_array(values, kind)
+    return (
+        _array_of_list(values if isinstance(values, list) else list(values), kind) if found is None else found
+    )
+
+
+def _array_of_list(values: list[Any], kind: Kind) -> Any:
     import numpy as np
     import pandas as pd
 
@@ -224,8 +244,7 @@ def _array(values: Sequence[Any], kind: Kind) -> Any:
     held = np.empty(len(values), dtype=object)
     held[:] = values
     if kind.dtype is None:
-        # pandas 3 has a text dtype of its own; before it, text is object.
-        return pd.Series(held, dtype="str" if int(pd.__version__.split(".")[0]) >= 3 else "object")
+        return text_array(held)
     if kind.dtype.startswith("datetime"):
         dtype: Any = kind.dtype
         return pd.to_datetime(pd.Series(held), utc=True).astype(dtype).array

@@ -7,9 +7,11 @@ is missing.
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import compress
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.frames.kinds import whole_text
+from iexec_lab.packed import Coded
 from iexec_lab.protocol import read_params
 
 if TYPE_CHECKING:
@@ -87,13 +89,20 @@ def params_columns(texts: Sequence[Any]) -> tuple[dict[str, list[Any]], int]:
     return dict(zip(_READERS, columns, strict=True)), strange
 
 
-def restricted(columns: Mapping[str, Sequence[Any]], length: int) -> list[str]:
+def restricted(columns: Mapping[str, Sequence[Any]], length: int) -> Sequence[str]:
     """Who may not be anyone, ``app,requester``: the ``..._restrict`` columns that hold somebody."""
-    names = [name for name in columns if name.endswith(_RESTRICT)]
-    words = {name: name.removesuffix(_RESTRICT) for name in names}
-    return [
-        ",".join(words[name] for name in names if columns[name][row] is not None) for row in range(length)
-    ]
+    held = {name: column for name, column in columns.items() if name.endswith(_RESTRICT)}
+    names = [name for name, column in held.items() if not _is_nobody(column)]
+    if not names:
+        return Coded.same("", length)
+    words = [name.removesuffix(_RESTRICT) for name in names]
+    rows = zip(*(held[name] for name in names), strict=True)
+    somebody = Coded.of(tuple(value is not None for value in row) for row in rows)
+    return somebody.each(lambda row: ",".join(compress(words, row)))
+
+
+def _is_nobody(column: Sequence[Any]) -> bool:
+    return isinstance(column, Coded) and all(word is None for word in column.words)
 
 
 def is_restriction(name: str) -> bool:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from iexec_lab.errors import ApiError, MarketError, ValidationError
+from iexec_lab.packed import Records
 from iexec_lab.plain_text import plain
 from iexec_lab.protocol import to_address, to_bytes32, to_tag, to_uint256
 from iexec_lab.protocol.javascript import to_text
@@ -21,8 +21,8 @@ from iexec_lab.services.http import TIMEOUT, Http
 from iexec_lab.services.market_columns import Gathered, OrderColumns
 from iexec_lab.services.market_filter import deal_filter, deal_rank, order_filter, order_rank
 from iexec_lab.services.market_rows import DealRow, OrderRow, deal_row, order_row
-from iexec_lab.services.market_text import read_page
-from iexec_lab.services.pages import MAX_LIST, Allowance, further
+from iexec_lab.services.market_text import LEAST, read_page
+from iexec_lab.services.pages import MAX_LIST, SIZES, Allowance, is_page, side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 PAGE_SIZE = 20
 SMALLEST_PAGE = 10
 LARGEST_PAGE = 1000
-_MAX_COUNT = 2**53
 
 RESOURCE_FIELDS = {
     "apporder": "app",
@@ -338,11 +337,12 @@ class Market:
 
     def _read(self, wanted: _List, answer: Answer, allowance: Allowance | None = None) -> _Page:
         """What a page says: not read in the thread that fetched it, whose memory would stay in pieces."""
-        columns = read_page(wanted.kind, self.chain_id, answer.body) if wanted.kind and answer.ok else None
+        is_long = bool(wanted.kind) and answer.ok and len(answer.body) >= LEAST
+        columns = read_page(wanted.kind, self.chain_id, answer.body) if is_long else None
         known, rows = columns or (self._http.read_json(answer), None)
         known = known if isinstance(known, dict) and known.get("ok") else {}
         count, items = known.get("count", -1), known.get(wanted.key, "")
-        if not _is_page(count, items):
+        if not is_page(count, items):
             what = "orderbook" if wanted.key == "orders" else wanted.key
             raise self._http.api_error(f"An error occurred while getting {what}")
         if rows is not None:
@@ -368,7 +368,7 @@ class Market:
                 rows.append(wanted.read(self.chain_id, item))
             except ValidationError:
                 continue
-        return rows
+        return rows if wanted.kind else Records.of(rows) or rows
 
     def _all(self, wanted: _List, limit: int | None) -> tuple[int, Sequence[Any], bool, int]:
         """Read pages while they bring rows: ``count`` says where to stop, never how much to expect."""
@@ -380,12 +380,19 @@ class Market:
         def ask(page: int) -> Answer:
             return self._ask(wanted, page, size, allowance)
 
-        first = self._read(wanted, ask(0), allowance)
-        enough = first.total if limit is None else min(limit, first.total)
+        name = (self.url, self.chain_id, wanted.path, tuple(wanted.query.items()))
+        is_whole = not any(isinstance(value, str) for value in wanted.query.values())
+        ahead = SIZES.pages_ahead(name, size, limit, is_whole=is_whole)
         found = Gathered(wanted.kind, wanted.identity)
-        left_out, is_end = 0, False
-        with closing(further(ask, -(-enough // size) - 1)) as more:
-            for page in chain([first], (self._read(wanted, answer, allowance) for answer in more)):
+        left_out, total, is_end = 0, 0, False
+
+        def last() -> int:
+            return -(-(total if limit is None else min(limit, total)) // size) - 1
+
+        with closing(side_by_side(ask, ahead, last)) as answers:
+            for page in (self._read(wanted, answer, allowance) for answer in answers):
+                if not found.pages:
+                    total = SIZES.put(name, page.total)
                 before = len(found)
                 found.add(page.rows)
                 left_out += page.told - len(page.rows)
@@ -394,7 +401,7 @@ class Market:
                     break
         known = len(found) + left_out
         rows = found.rows(limit)
-        count = known if is_end else max(first.total, known)
+        count = known if is_end else max(total, known)
         return count, rows, len(rows) + left_out < count, left_out
 
 
@@ -440,10 +447,3 @@ def _known(kind: str) -> str:
             f"{kind} is not a kind of order", hint=f"Use one of: {', '.join(RESOURCE_FIELDS)}."
         )
     return kind
-
-
-def _is_page(count: Any, items: Any) -> bool:
-    """True for a count, and a list that is empty or has at least one object."""
-    if type(count) is not int or not 0 <= count < _MAX_COUNT or not isinstance(items, list):
-        return False
-    return not items or any(isinstance(item, dict) for item in items)

@@ -12,18 +12,16 @@ from functools import cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from iexec_lab.services.market_rows import OrderRow, is_params, usual_fields
+from iexec_lab.packed import Coded, Records, Texts, joined, numbers
+from iexec_lab.services.market_rows import MOMENT_FORM, OrderRow, is_params, usual_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
     Column = Sequence[Any]
 
-_MOMENTS: Final = re.compile(
-    r"(?:20[0-9]{2}-(?:0[1-9]|1[0-2])-(?:[01][0-9]|2[0-8])T"
-    r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z )*"
-).fullmatch
-_STATUSES: Final = {"open", "filled", "canceled", "dead"}
+_MOMENTS: Final = re.compile(f"(?:{MOMENT_FORM} )*").fullmatch
+STATUSES: Final = {"open", "filled", "canceled", "dead"}
 TOLD: Final = ("orderHash", "chainId", "remaining", "status", "publicationTimestamp", "signer")
 _MOST: Final = 10**18
 _REPEATED: Final = {"address", "tag", "params", "status"}
@@ -45,35 +43,12 @@ def form_of(kind: str) -> _Form:
     return _Form(tuple(fields), itemgetter(*fields), itemgetter(*TOLD), (*fields.values(), *told))
 
 
-class Texts(Sequence[str]):
-    """Texts of one length, held as one: half of what they take one by one."""
-
-    def __init__(self, text: str, width: int) -> None:
-        self.text = text
-        self.width = width
-
-    def __len__(self) -> int:
-        return len(self.text) // self.width
-
-    def __getitem__(self, place: Any) -> Any:
-        width = self.width
-        if isinstance(place, slice):
-            start, stop, _ = place.indices(len(self))
-            return Texts(self.text[start * width : max(stop, start) * width], width)
-        start = range(len(self))[place] * width
-        return self.text[start : start + width]
-
-    def __iter__(self) -> Iterator[str]:
-        text, width = self.text, self.width
-        return (text[start : start + width] for start in range(0, len(text), width))
-
-
 class OrderColumns(Sequence[OrderRow]):
     """The orders of a page, or of many: a sequence of rows, each made when it is asked for."""
 
     def __init__(self, kind: str, columns: Sequence[Column], bulk: Column | None) -> None:
         self._kind = kind
-        self.held = columns
+        self.held: list[Any] = [*columns]
         self.bulk = bulk
 
     @classmethod
@@ -115,31 +90,20 @@ class OrderColumns(Sequence[OrderRow]):
     def joined(cls, kind: str, pages: Iterable[OrderColumns]) -> OrderColumns:
         """All pages as one; they are not to be used after."""
         pages = list(pages)
-        uniform = [
-            {getattr(column, "width", 0) for column in same}
-            for same in zip(*(page.held for page in pages), strict=True)
-        ]
-        columns: list[Any] = [[] for _ in uniform]
         bulk: list[Any] = []
-        shared: dict[Any, Any] = {}
         for page in pages:
-            held, page.held = page.held, ()  # gone as soon as it is copied
-            for form, column, more, widths in zip(form_of(kind).forms, columns, held, uniform, strict=True):
-                if form in _REPEATED:
-                    column.extend([shared.setdefault(value, value) for value in more])
-                elif len(widths) == 1 and widths != {0}:
-                    column.append(str(getattr(more, "text", "")))
-                else:
-                    column.extend(more)
-            bulk += page.bulk or [None] * len(held[0])
-        for place, (form, widths) in enumerate(zip(form_of(kind).forms, uniform, strict=True)):
-            if form not in _REPEATED and len(widths) == 1 and widths != {0}:
-                columns[place] = Texts("".join(columns[place]), *widths)
+            bulk += page.bulk or [None] * len(page)
+        columns = []
+        for place in range(len(pages[0].held)):
+            columns.append(joined([page.held[place] for page in pages]))
+            for page in pages:
+                page.held[place] = ()  # gone as soon as it is copied
         return cls(kind, columns, bulk if any(value is not None for value in bulk) else None)
 
     @property
-    def hashes(self) -> Column:
-        return self.held[len(form_of(self._kind).order_names)]
+    def hashes(self) -> Texts:
+        found: Texts = self.held[len(form_of(self._kind).order_names)]
+        return found
 
     def __len__(self) -> int:
         return len(self.held[0])
@@ -165,12 +129,13 @@ class OrderColumns(Sequence[OrderRow]):
         first, _, name = path.partition(".")
         names = form_of(self._kind).order_names
         if first == "order" and name in names:
-            return self.held[names.index(name)]
-        if path in TOLD:
-            return self.held[len(names) + TOLD.index(path)]
-        if path == "bulk" and self.bulk is not None:
-            return self.bulk
-        return [None] * len(self)
+            place = names.index(name)
+        elif path in TOLD:
+            place = len(names) + TOLD.index(path)
+        else:
+            return (self.bulk if path == "bulk" else None) or Coded.same(None, len(self))
+        column: Column = self.held[place]
+        return column
 
     def _row(self, values: Sequence[Any], bulk: Any) -> OrderRow:
         names = form_of(self._kind).order_names
@@ -181,16 +146,12 @@ class OrderColumns(Sequence[OrderRow]):
 
 
 def _shared(form: str, column: Column) -> Column:
-    """The column; equal values are one object where they repeat, texts that do not are one text."""
+    """The column, packed as its form allows."""
     if form == "number":
-        return list(column)
-    if form not in _REPEATED:
-        return Texts("".join(column), len(column[0]))
-    known = {*column}
-    if len(known) == 1:
-        return [*known] * len(column)
-    shared: dict[Any, Any] = {}
-    return [shared.setdefault(value, value) for value in column]
+        return numbers(column)
+    if form in _REPEATED:
+        return Coded.of(column)
+    return Texts("".join(column), len(column[0]))
 
 
 def _fits(form: str, column: Column) -> bool:
@@ -201,7 +162,7 @@ def _fits(form: str, column: Column) -> bool:
         return _are_hex({*column} if form in _REPEATED else column, _DIGITS[form])
     values = {*column}
     if form == "status":
-        return values <= _STATUSES
+        return values <= STATUSES
     if form == "moment":
         return _MOMENTS(" ".join(column) + " ") is not None
     return all(map(is_params, values))
@@ -239,7 +200,7 @@ class Gathered:
         self._kind = kind
         self._identity = identity
         self._seen: set[bytes] = set()
-        self._pages: list[Any] = []
+        self.pages: list[Any] = []
 
     def __len__(self) -> int:
         return len(self._seen)
@@ -247,11 +208,12 @@ class Gathered:
     def add(self, rows: Any) -> None:
         """A page: columns, or a list of rows."""
         if isinstance(rows, OrderColumns):
-            names = [bytes.fromhex(name[2:]) for name in rows.hashes]
+            digests = bytes.fromhex(rows.hashes.text.replace("0x", ""))
+            names = [digests[start : start + 32] for start in range(0, len(digests), 32)]
             new = {*names}
             if len(new) == len(names) and new.isdisjoint(self._seen):
                 self._seen |= new
-                self._pages.append(rows)
+                self.pages.append(rows)
                 return
         kept = []
         for row in rows:
@@ -259,13 +221,16 @@ class Gathered:
             if name not in self._seen:
                 self._seen.add(name)
                 kept.append(row)
-        self._pages.append(kept)
+        self.pages.append(rows if len(kept) == len(rows) else kept)
 
     def rows(self, limit: int | None) -> Sequence[Any]:
         """All rows, or the first ``limit``; the pages are gone after."""
-        pages, self._pages, self._seen = self._pages, [], set()
+        pages, self.pages, self._seen = self.pages, [], set()
+        found: Sequence[Any]
         if pages and all(isinstance(page, OrderColumns) for page in pages):
-            found: Sequence[Any] = OrderColumns.joined(self._kind, pages)
+            found = OrderColumns.joined(self._kind, pages)
+        elif len(pages) > 1 and all(isinstance(page, Records) for page in pages):
+            found = Records.joined(pages)
         else:
             found = [row for page in pages for row in page]
         return found[:limit] if limit is not None and limit < len(found) else found

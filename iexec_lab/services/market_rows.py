@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 
 _ADDRESS_FORM: Final = "0x[0-9a-fA-F]{40}"
 _WORD_FORM: Final = "0x[0-9a-fA-F]{64}"
-_MOMENT_FORM: Final = (
-    r"20[0-9]{2}-(?:0[1-9]|1[0-2])-(?:[01][0-9]|2[0-8])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z"
+MOMENT_FORM: Final = (
+    "20[0-9]{2}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)"
+    r"|02-(?:0[1-9]|1[0-9]|2[0-8]))T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z"
 )
+"""A moment as markets write it; the last day of a leap February is left to those who look closer."""
 _NUMBER_FORM: Final = "[0-9]{1,18}"
 _ADDRESS: Final = re.compile(_ADDRESS_FORM).fullmatch
 _WORD: Final = re.compile(_WORD_FORM).fullmatch
@@ -228,7 +230,7 @@ def _usual(kind: str) -> Callable[[Any, int], bool]:
         "orderHash": _WORD_FORM,
         "signer": _ADDRESS_FORM,
         "status": "(?:open|filled|canceled|dead)",
-        "publicationTimestamp": _MOMENT_FORM,
+        "publicationTimestamp": MOMENT_FORM,
         "remaining": _NUMBER_FORM,
         "chainId": _NUMBER_FORM,
     }

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _POOLED = 16  # connections kept for a host, enough for the pages fetched at once
 _CONNECT = 10.0  # seconds for one address of a host
 _PIECE = 16 << 10  # bytes that a slow transfer brings in a second
+_LARGE_PIECE = 64 << 10  # where no time is earned by bytes: each piece has its price
 
 _NETWORK = (RequestException, urllib3_errors.HTTPError, HTTPException, OSError, ValueError)
 
@@ -125,7 +126,7 @@ def pieces(response: requests.Response, limit: int) -> Iterator[bytes]:
     size = 0
     allowed = current()
     try:
-        for piece in response.iter_content(_PIECE):
+        for piece in response.iter_content(_PIECE if allowed and allowed.rate else _LARGE_PIECE):
             size += len(piece)
             if allowed:
                 allowed.moved += len(piece)
