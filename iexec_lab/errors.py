@@ -87,10 +87,17 @@ class IexecError(Exception):
         return _for_notebook(self.lines())
 
     @property
-    def __notes__(self) -> list[str]:  # type: ignore[override]  # always as fresh as the hint
+    def __notes__(self) -> list[str]:  # always as fresh as the hint
         """What plain Python (PEP 678) prints below the message: details and hint as they are now; notes."""
         own = self.lines()[1:]
         return [*(_for_notebook(own) if has_notebook() else own), *self.__dict__.get("_notes", ())]
+
+    @__notes__.setter
+    def __notes__(self, notes: Sequence[str]) -> None:
+        """How other libraries bring an error back from another process: what is not our own is a note."""
+        own = self.lines()[1:]
+        mine = {*own, *_for_notebook(own)}
+        self.__dict__["_notes"] = [plain_lines(note) for note in notes if note not in mine]
 
     def add_note(self, note: str, /) -> None:
         self.__dict__.setdefault("_notes", []).append(plain_lines(note))

@@ -12,6 +12,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from iexec_lab.errors import ValidationError
+from iexec_lab.frames.kinds import KINDS
 from iexec_lab.frames.schemas import SCHEMAS
 from iexec_lab.libraries import needing
 
@@ -185,10 +186,10 @@ def _stored_object(name: str, values: pd.Series[Any], kind: str) -> Stored:
 
     held = [value for value in values if not _lacks(value)]
     types = set(map(type, held))
-    if types == {int} or (not held and kind in {"u256", "nrlc", "wei", "count"}):
+    if types == {int} or (not held and kind in {"u256", "nrlc", "wei", "count", "total"}):
         fits = all(-_DECIMALS < value < _DECIMALS for value in held)
         return Stored(name, _EXACT, pa.decimal128(38, 0) if fits else pa.string())
-    if types == {str} or (not held and kind != "object"):
+    if types == {str} or (not held and (kind not in KINDS or KINDS[kind].dtype is None)):
         return Stored(name, _TEXT, pa.string())
     return Stored(name, _JSON, pa.string())
 

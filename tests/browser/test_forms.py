@@ -50,7 +50,7 @@ def test_app_run_is_filled_in_and_run(server, page, iexec_sandbox):
     expect(area.locator("code")).to_contain_text(f"%iexec app run {address} --args 'hello form'")
 
     area.get_by_role("button", name="Show cost").click()
-    expect(area.get_by_text("cost_nrlc")).to_be_visible()
+    expect(area.get_by_role("rowheader", name="cost", exact=True)).to_be_visible()
 
     area.get_by_role("checkbox", name="watch").check()
     area.get_by_role("button", name="Run").click()
@@ -77,9 +77,9 @@ def test_connect_shows_the_balance_and_fills_the_wallet(server, page, iexec_sand
     field(area, "network").fill(f"sandbox:{iexec_sandbox.name}")
     area.get_by_role("checkbox", name="new-wallet").check()
     area.get_by_role("button", name="Connect").click()
-    expect(area.get_by_text("stake_nrlc")).to_be_visible()
+    expect(area.get_by_role("rowheader", name="stake", exact=True)).to_be_visible()
     area.get_by_role("button", name="Get test RLC").click()
-    expect(area.get_by_text("1000000000000", exact=True).first).to_be_visible()
+    expect(area.get_by_text("1000.0 RLC", exact=True).first).to_be_visible()
 
 
 VALUED = """

@@ -126,7 +126,7 @@ def test_two_pages_send_once(server, page, iexec_sandbox):
     open_notebook(second, server, name)
     before = wallet.asked.count("eth_sendTransaction")
     run_cell(page, 1)
-    expect(output(page, 1)).to_contain_text("1000000000")
+    expect(output(page, 1)).to_contain_text("1.0 RLC")
     assert wallet.asked.count("eth_sendTransaction") - before == 1
 
 

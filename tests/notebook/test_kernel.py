@@ -101,7 +101,7 @@ def test_where_rlc_has_value_the_cost_is_shown_before_the_question(notebook):
         "try:\n    %iexec account deposit 5\nexcept Exception as error:\n    print(error)",
         "%iexec account deposit 5 --force",
     )
-    assert "wallet_left_nrlc" in dry[-1].data["text/plain"]
+    assert "wallet_left" in dry[-1].data["text/plain"]
     assert "<td" in table.data["text/html"]
     assert "cost: 0.000000005 RLC + 0." in table.data["text/plain"]
     assert "Nobody is there to answer: account deposit on" in error.text

@@ -39,8 +39,8 @@ def test_without_its_libraries_a_sandbox_says_what_to_install(tmp_path):
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True, env=alone
     )
-    needs = "The sandbox needs aiohttp, python-socketio, PyJWT"
-    assert done.stdout == f"{needs}|Run: pip install aiohttp python-socketio PyJWT"
+    needs = "The sandbox needs aiohttp, python-socketio, PyJWT, graphql-core"
+    assert done.stdout == f"{needs}|Run: pip install aiohttp python-socketio PyJWT graphql-core"
     assert not (tmp_path / "home").exists()
 
 

@@ -81,7 +81,7 @@ class Reason:
 class _Transaction:
     """What a transaction's receipt says: who sent it, the hub's events, transfers of the RLC token."""
 
-    sender: str | None
+    origin: str | None
     events: list[Told]
     payouts: list[tuple[str, int]] = field(default_factory=list)
 
@@ -214,7 +214,7 @@ def _plain(moved: Movement, transaction: _Transaction | None) -> Reason:
     """A deposit names who sent it, a withdrawal who got it, a transfer the other account."""
     other: str | None = moved.other
     if moved.kind == "mint":
-        other = transaction.sender if transaction else None
+        other = transaction.origin if transaction else None
     elif moved.kind == "burn":
         paid = [to for to, amount in transaction.payouts if amount == -moved.amount] if transaction else []
         other = paid[0] if paid else None  # a native hub pays coins, of which no event tells
