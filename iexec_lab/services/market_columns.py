@@ -64,7 +64,7 @@ class OrderColumns(Sequence[OrderRow]):
             if (
                 {*map(len, orders)} != {len(form.order_names)}
                 or {*map(len, items)} != {known}
-                or (bulk and {*map(type, bulk)} != {bool})
+                or (bulk and (len(bulk) != len(items) or {*map(type, bulk)} != {bool}))
             ):
                 return None
         except (AttributeError, KeyError, TypeError, ValueError):

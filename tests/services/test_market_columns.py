@@ -73,6 +73,11 @@ def test_a_page_with_strange_rows_is_read_as_row_by_row(kind, data):
     assert found is None or list(found[1]) == expected == told
 
 
+def test_a_row_that_has_another_field_in_place_of_bulk():
+    rows = [row_of("datasetorder", 1) | {"bulk": True}, row_of("datasetorder", 2) | {"block": True}]
+    assert OrderColumns.of("datasetorder", CHAIN_ID, rows) is None
+
+
 @given(
     place=st.integers(0, 4000),
     change=st.sampled_from([b"", b" ", b"x", b",", b'"', b"{}", b"}{", b"\\", b"0", b"#", b"\0", b"\xff"]),
