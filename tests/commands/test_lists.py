@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 from iexec_lab.commands import tree
+from iexec_lab.protocol import to_address
 
 _NOT_READ = {("orderbook", "record"), ("orderbook", "at")}
 LISTS = [
@@ -53,3 +57,56 @@ def test_how_many_more_orders_there_are(market):
         total = len(market(f"{line} --limit 9999")["orders"])
         assert f"{total - 2} more; --limit {total} shows all." in err, status
         assert market(f"{line} --limit 2")["count"] == total
+
+
+def test_following_deals_has_the_rows_of_the_list(market):
+    listed = market("deal list --all --limit 3 --source subgraph")["deals"]
+    out, _ = market.text("deal list --all --follow --timeout 1 --limit 3 --raw")
+    *lines, last = map(json.loads, out.splitlines())
+    assert [each["row"] for each in lines if each["event"] == "listed"] == listed
+    assert last["count"] == 3
+    out, _ = market.text("deal list --all --follow --timeout 1 --limit 3")
+    assert "3 of " in out
+    for row in listed:
+        [line] = [line for line in out.splitlines() if row["deal_id"] in line]
+        assert row["workerpool"] in line
+        assert row["status"] in line
+
+
+def test_what_lists_say(market):
+    out, err = market.text("deal list")
+    assert "0 deals." in out
+    assert "iexec-lab deal list --all" in err
+    assert (
+        "more than 2; --limit 20 shows more."
+        in market.text("deal list --all --status completed --limit 2")[1].lower()
+    )
+    for line in ("deal list --all", "orderbook workerpool"):
+        assert "There is no category 99" in market.text(f"{line} --category 99")[1]
+        assert market(f"{line} --category XS") == market(f"{line} --category 0")
+        assert market.fails(f"{line} --category HUGE") == "HUGE is not a valid uint256"
+    nobody = "0x000000000000000000000000000000000000dEaD"
+    for verb in ("deals", "transfers"):
+        assert market.fails(f"app {verb} {nobody}").startswith("No app found")
+    head = market.text("orderbook spread")[0].splitlines()
+    assert any("ask" in line and "bid" in line for line in head)
+
+
+def test_addresses_are_spelled_as_everywhere(market):
+    for noun in ("deal", "task", "app"):
+        rows = market(f"{noun} list {'--all ' if noun != 'app' else ''}--limit 5")[f"{noun}s"]
+        for text in re.findall(r"0x[0-9a-fA-F]{40}\b", json.dumps(rows)):
+            assert text == to_address(text), noun
+
+
+def test_details_for_people(market):
+    workerpool = market("workerpool list --limit 1")["workerpools"][0]["address"]
+    out, _ = market.text(f"workerpool show {workerpool} --details")
+    assert not re.search(r"^\s*\w+_\w+:", out, re.MULTILINE)
+    assert not re.search(r"createdAt: +\d+$", out, re.MULTILINE)
+    assert not re.search(r"\d\.\d{3}", out)
+
+
+def test_a_block_is_found_as_we_write_it(market):
+    [found] = [row for row in market("search '#12'")["found"] if row["what"] == "block"]
+    assert found["name"] == "block 12"

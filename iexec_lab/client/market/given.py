@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from datetime import date, timedelta
+from operator import index
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.client.what_is import no_such_category, to_category
@@ -66,8 +68,8 @@ def _one(name: str, value: Any) -> Any:
         return "0x" + value.hex()
     if isinstance(value, float) and math.isfinite(value):
         return int(value) if value.is_integer() else value
-    if hasattr(value, "__index__"):
-        return value.__index__()
+    with suppress(TypeError):  # also of an array that has an index only where it has one value
+        return index(value)
     raise ValidationError(f"{name} cannot be {plain(value, 40)}", hint="Give one value, or leave it out.")
 
 
