@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.client.market.filters import LISTS, ChildFilters, DatasetDealFilters, EventFilters
-from iexec_lab.client.market.wanted import NAMING
 from iexec_lab.client.options import on_a_line
 from iexec_lab.commands.following import FOLLOW, follow
 from iexec_lab.commands.handlers import given, outcome_of
@@ -107,11 +106,17 @@ def _handler(verb: str, filters: type, *names: str) -> Handler:
             return follow(context, args, _stream(lab, values, args.timeout))
         with context.face.working(f"Reading {verb.replace('.', ' ')}"):
             answer = fetch(lab, verb, **values)
-        if "all" in known and not len(answer.facts) and not values.keys() & {"all", *NAMING}:
+        if "all" in known and not len(answer.facts) and _is_of_wallet(values):
             context.face.note(f"Everybody's: iexec-lab {verb.replace('.', ' ')} --all")
         return shown(context, answer, verb)
 
     return handle
+
+
+def _is_of_wallet(values: Mapping[str, Any]) -> bool:
+    from iexec_lab.client.market.wanted import NAMING
+
+    return not values.keys() & {"all", *NAMING}
 
 
 def _stream(lab: IExec, values: dict[str, Any], timeout: int | None) -> Stream:

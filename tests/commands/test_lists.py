@@ -60,17 +60,18 @@ def test_how_many_more_orders_there_are(market):
 
 
 def test_following_deals_has_the_rows_of_the_list(market):
-    listed = market("deal list --all --limit 3 --source subgraph")["deals"]
-    out, _ = market.text("deal list --all --follow --timeout 1 --limit 3 --raw")
+    listed = {row["deal_id"]: row for row in market("deal list --all --limit 9999")["deals"]}
+    out, _ = market.text("deal list --all --follow --timeout 1 --limit 9999 --raw")
     *lines, last = map(json.loads, out.splitlines())
-    assert [each["row"] for each in lines if each["event"] == "listed"] == listed
-    assert last["count"] == 3
+    assert {line["row"]["deal_id"]: line["row"] for line in lines} == listed
+    assert last["count"] == len(listed)
     out, _ = market.text("deal list --all --follow --timeout 1 --limit 3")
-    assert "3 of " in out
-    for row in listed:
-        [line] = [line for line in out.splitlines() if row["deal_id"] in line]
-        assert row["workerpool"] in line
-        assert row["status"] in line
+    *lines, last = filter(None, out.splitlines())
+    assert f"3 of {len(listed)} rows at the end" in last
+    assert len(lines) == 3
+    for line in lines:
+        row = listed[line.split()[0]]
+        assert f"app {row['app']}  workerpool {row['workerpool']}  {row['status']}" in line
 
 
 def test_what_lists_say(market):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Unpack
 
 from iexec_lab.client.market.figures import Figures
-from iexec_lab.client.market.given import about_category
+from iexec_lab.client.market.given import about_category, plain_values
 from iexec_lab.client.market.limits import to_limit
 from iexec_lab.client.market.past import where_of
 from iexec_lab.client.market.past_filters import (
@@ -242,7 +242,9 @@ class History(Figures, Noun):
         from iexec_lab.history.moments import to_span
         from iexec_lab.history.whole import read
 
-        source = self._source(options.get("source"))
+        given = plain_values({"start": start, "end": end, "source": options.get("source")})
+        start, end = given["start"], given["end"]
+        source = self._source(given["source"])
         where = self._where(options)
         limit, to, progress = to_limit(options.get("limit")), options.get("to"), options.get("progress")
         span = to_span(start, end, source.head, source.block)
