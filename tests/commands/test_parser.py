@@ -131,7 +131,7 @@ def test_whole_numbers_become_int():
     args = parse("app run --category 2 --trust 0")
     assert (args.category, args.trust) == (2, 0)
     assert parse("app run --category XS").category == "XS"  # only the hub knows its name
-    with pytest.raises(ValidationError, match="1.5 is not a valid uint256"):
+    with pytest.raises(ValidationError, match=r"1\.5 is not a valid uint256"):
         parse("app run --category 1.5")
 
 
