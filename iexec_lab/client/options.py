@@ -135,11 +135,12 @@ def advising(method: F) -> F:
     return called  # type: ignore[return-value]
 
 
+_SYNONYMS = {"since": ("start",), "until": ("end",), "start": ("since",), "end": ("until",)}
 _STARS = {"options", "filters"}
 
 
 def _unknown(verb: str, name: str, known: list[str]) -> str:
-    near = get_close_matches(name, known, 1)
+    near = [word for word in _SYNONYMS.get(name, ()) if word in known] or get_close_matches(name, known, 1)
     hint = f'; did you mean "{near[0]}"?' if near else ""
     return f"{verb}() has no option {name!r}{hint}"
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from iexec_lab.errors import IexecError, ObjectNotFoundError
+from iexec_lab.errors import IexecError, ObjectNotFoundError, ValidationError
 from iexec_lab.ethereum.calls import Call, attempt, has_code
 from iexec_lab.ethereum.contracts import HUB
+from iexec_lab.ethereum.hub import MOST_CATEGORIES
+from iexec_lab.plain_text import plain
 from iexec_lab.protocol import ORDERS, Task, to_uint256
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from iexec_lab.client.session import Session
 
 _NAMED = 20
@@ -56,8 +60,11 @@ def category_hint(session: Session, category: int | None) -> str | None:
     if category is None or category < count or count > _NAMED:
         return None
     names = [each.name for each in session.hub.view_categories(range(count))]
-    listed = ", ".join(f"{number} ({name})" for number, name in enumerate(names))
-    return f"There is no category {category}. Categories: {listed}."
+    return f"There is no category {category}. Categories: {_listed(names)}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"{number} ({plain(name, 20)})" for number, name in enumerate(names[:_NAMED]))
 
 
 def _an(kind: str) -> str:
@@ -96,3 +103,21 @@ def no_such_category(session: Session, category: Any) -> str:
         return category_hint(session, to_uint256(category)) or "" if category is not None else ""
     except IexecError:
         return ""
+
+
+def to_category(session: Session, value: Any) -> int:
+    """The number of a category, which may be given by its name, in any case.
+
+    Raises:
+        ValidationError: It is neither.
+    """
+    if not isinstance(value, str) or not any(map(str.isalpha, value)):
+        return to_uint256(value)
+    hub = session.hub
+    count = min(hub.count_category(), MOST_CATEGORIES)
+    names = [each.name for each in hub.view_categories(range(count))]
+    wanted = value.strip().casefold()
+    for number, name in enumerate(names):
+        if name.casefold() == wanted:
+            return number
+    raise ValidationError(f"{plain(value, 40)} is not a valid uint256", hint=f"Categories: {_listed(names)}.")

@@ -62,7 +62,7 @@ def list_orders(context: Context, args: Namespace) -> Outcome:
     if len(found) < found.total:
         context.face.note(f"{found.total - len(found)} more; --limit {found.total} shows all.")
     if found.remark:
-        context.face.note(found.remark)
+        context.face.note(f"{found.remark[0].upper()}{found.remark[1:]}.")
     said = f"{found.total} {'order' if found.total == 1 else 'orders'}."
     return replace(outcome_of(answer, said), shown=[_order(row) for row in found])
 
@@ -71,7 +71,7 @@ def _order(row: dict[str, Any]) -> dict[str, Any]:
     """An order as a line of a table."""
     return {
         "kind": row["kind"],
-        "orderHash": row["orderHash"],
+        "order_hash": row["orderHash"],
         "asset": row["asset"],
         "RLC": format_rlc(int(row["price"])),
         "remaining": f"{row['remaining']} of {row['volume']}",

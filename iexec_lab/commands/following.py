@@ -37,8 +37,9 @@ def follow(context: Context, args: Namespace, stream: Stream) -> Outcome:
     """Show the list and its changes where the command was typed; the value is the list at the end."""
     with stream:
         context.face.follow(stream, raw=args.raw)
-    rows, changes = len(stream.rows), stream.changes
-    said = f"{changes} {'change' if changes == 1 else 'changes'}, {rows} rows at the end"
+    rows, total, changes = len(stream.rows), stream.total, stream.changes
+    counted = f"{rows} of {total}" if total > rows else f"{rows}"
+    said = f"{changes} {'change' if changes == 1 else 'changes'}, {counted} rows at the end"
     if stream.gaps:
         said += f"; the feed was cut {stream.gaps} times, and what was missed is in"
     raw = {"count": rows, "changes": changes, "gaps": stream.gaps}
@@ -48,9 +49,12 @@ def follow(context: Context, args: Namespace, stream: Stream) -> Outcome:
 def line(event: str, row: Any, kind: str, at: str = "") -> str:
     """One change as a line: when, what, which, its price in RLC and what is left."""
     if kind == "deal":
-        price = sum(int((row.get(part) or {}).get("price", 0)) for part in ("app", "dataset", "workerpool"))
-        app = (row.get("app") or {}).get("pointer", "")
-        text = f"{row['dealid']}  {format_rlc(price)} RLC x {row.get('botSize', '?')}  app {app}"
+        price, status = row["task_price_nrlc"], row["status"]
+        cost = "?" if price is None else format_rlc(int(price))
+        text = (
+            f"{row['deal_id']}  {cost} RLC x {row['tasks']}  app {row['app']}"
+            f"  workerpool {row['workerpool']}{f'  {status}' if status else ''}"
+        )
     else:
         order, (price_name, of) = row["order"], _PARTS[kind]
         text = (

@@ -100,15 +100,23 @@ def _handler(verb: str, filters: type, *names: str) -> Handler:
         lab = context.lab(args)
         known = [*names, *on_a_line(filters), *(["requester"] if hasattr(args, "requester") else [])]
         values = given(args, known)
-        if "limit" in values or context.rows is not None:
-            values["limit"] = values.get("limit") or context.rows
+        if "limit" in known and context.rows is not None:
+            values.setdefault("limit", context.rows)
         if getattr(args, "follow", False):
             return follow(context, args, _stream(lab, values, args.timeout))
         with context.face.working(f"Reading {verb.replace('.', ' ')}"):
             answer = fetch(lab, verb, **values)
+        if "all" in known and not len(answer.facts) and _is_of_wallet(values):
+            context.face.note(f"Everybody's: iexec-lab {verb.replace('.', ' ')} --all")
         return shown(context, answer, verb)
 
     return handle
+
+
+def _is_of_wallet(values: Mapping[str, Any]) -> bool:
+    from iexec_lab.client.market.wanted import NAMING
+
+    return not values.keys() & {"all", *NAMING}
 
 
 def _stream(lab: IExec, values: dict[str, Any], timeout: int | None) -> Stream:
@@ -131,7 +139,7 @@ def shown(context: Context, answer: Any, verb: str) -> Outcome:
     """The answer of a list as a person reads it: a few columns, a row each."""
     found: Listed = answer.facts
     outcome = outcome_of(answer)
-    for remark in filter(None, (found.remark, found.about_more if found.more else "")):
+    for remark in filter(None, (found.remark, found.more_to_type if found.more else "")):
         context.face.note(f"{remark[0].upper()}{remark[1:]}.")
     noun = verb.partition(".")[2] if not verb.endswith(".list") else f"{verb.partition('.')[0]}s"
     count = f"{len(found)} {noun.removesuffix('s') if len(found) == 1 else noun}."
@@ -152,10 +160,12 @@ def table(found: Listed) -> list[dict[str, Any]]:
 
 
 def _title(name: str) -> str:
-    return name.removesuffix("_nrlc").rstrip("_").replace("_", " ")
+    """As the columns of a frame are called."""
+    return name.removesuffix("_nrlc")
 
 
 def _text(name: str, value: Any, *, whole: bool) -> str:
+    from iexec_lab.protocol import is_address, to_address
     from iexec_lab.units import format_rlc
 
     if value is None:
@@ -166,5 +176,5 @@ def _text(name: str, value: Any, *, whole: bool) -> str:
         from datetime import UTC, datetime
 
         return f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S}"
-    text = str(value)
+    text = to_address(value) if is_address(value) else str(value)
     return text if whole or name == "tx_hash" or text[:2] != "0x" else f"{text[:8]}…{text[-4:]}"

@@ -239,6 +239,8 @@ def _read_integers(command: Command, values: argparse.Namespace) -> None:
     for item in items:
         value = getattr(values, item.dest)
         if item.kind in _INTEGERS and isinstance(value, str):
+            if item.kind == "category" and item in command.options and any(map(str.isalpha, value)):
+                continue  # its name, which only the hub knows
             if not (value.isascii() and value.isdecimal() and len(value) <= _MOST_DIGITS):
                 raise ValidationError(
                     f"{value} is not a valid uint256", hint=f"Give {item.shown} a whole number, not negative."

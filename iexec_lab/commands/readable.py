@@ -28,9 +28,12 @@ _NRLC = {
 def readable(value: Any, name: str = "") -> Any:
     """The answer as a person wants to read it; ``name`` is its key."""
     if isinstance(value, dict):
-        return {key: readable(item, key) for key, item in value.items()}
+        ours = name == "details"  # by the names of columns, below official ones
+        return {_camel(key) if ours else key: readable(item, key) for key, item in value.items()}
     if isinstance(value, list):
         return [readable(item) for item in _without_empty_columns(value)]
+    if isinstance(value, float):
+        return f"{value:.1f}" if name.endswith("_percent") else value
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         return value
     return _word(name, str(value))
@@ -39,13 +42,18 @@ def readable(value: Any, name: str = "") -> Any:
 def _word(name: str, text: str) -> str:
     if name in _NRLC and text.removeprefix("-").isdecimal():
         return f"{format_rlc(int(text))} RLC"
-    if name in _TIMES and text.isdecimal():
+    if (name in _TIMES or name == "last_used" or name.endswith(("_at", "_deadline"))) and text.isdecimal():
         return _date(int(text))
     if name == "tag" and text.startswith("0x") and len(text) == _TAG_DIGITS:
         from iexec_lab.protocol import decode_tag
 
         return ",".join(decode_tag(text)) or "none"
     return "none" if text == NULL_ADDRESS else text
+
+
+def _camel(name: Any) -> Any:
+    first, *rest = str(name).split("_")
+    return "".join((first, *map(str.capitalize, rest)))
 
 
 def _without_empty_columns(rows: list[Any]) -> list[Any]:

@@ -87,11 +87,12 @@ class Terminal:
         def say(text: str) -> None:
             print(text, flush=True)
 
-        for row in stream.rows:
+        for row in stream.as_listed(stream.rows):
             say(json_line(LISTED, row) if raw else line(LISTED, row, stream.kind))
         with suppress(KeyboardInterrupt):
             for change in stream:
-                say(change_line(change, raw=raw))
+                [row] = stream.as_listed([change.row])
+                say(change_line(change._replace(row=row), raw=raw))
 
     def form(self, name: str) -> str:
         from iexec_lab.commands import parser

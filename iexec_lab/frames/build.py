@@ -87,6 +87,8 @@ def _frame(
     attrs: Mapping[str, Any],
 ) -> pd.DataFrame:
     about = _about(kind, single=single, attrs=attrs)
+    if "remark" in about:
+        about["rows"] = length  # a part of the frame inherits the remark, of which it is not true
     optional = OPTIONAL.get(kind, set())
     arrays: dict[str, Any] = {}
     for column, values in _columns(kind, values_of, length, about):

@@ -199,7 +199,7 @@ def _rest(frame: pd.DataFrame, max_rows: int) -> str:
     if frame.attrs.get("left_out"):
         size += f", {frame.attrs['left_out']} left out: not what was asked for"
     shown = f"first {max_rows} of {size}" if len(frame) > max_rows else size
-    remark = frame.attrs.get("remark")
+    remark = frame.attrs.get("remark") if frame.attrs.get("rows", len(frame)) == len(frame) else None
     return f"{shown}; {plain(remark)}" if remark else shown
 
 

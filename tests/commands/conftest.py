@@ -50,13 +50,23 @@ class Program:
 @pytest.fixture
 def iexec(tmp_path, monkeypatch, capsys, iexec_sandbox):
     """The program in a fresh project whose default chain is the sandbox, with a funded wallet.json."""
-    chain = f"sandbox:{iexec_sandbox.folder.name}"
+    return _program(tmp_path, monkeypatch, capsys, iexec_sandbox)
+
+
+@pytest.fixture
+def market(tmp_path, monkeypatch, capsys, populated):
+    """The same on the market with months of history, which is only read."""
+    return _program(tmp_path, monkeypatch, capsys, populated)
+
+
+def _program(tmp_path, monkeypatch, capsys, handle):
+    chain = f"sandbox:{handle.folder.name}"
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("IEXEC_LAB_STATE", str(iexec_sandbox.folder.parent))
+    monkeypatch.setenv("IEXEC_LAB_STATE", str(handle.folder.parent))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.delenv("IEXEC_PRIVATE_KEY", raising=False)
     (tmp_path / "chain.json").write_text(json.dumps({"default": chain, "chains": {chain: {}}}))
     (tmp_path / "iexec.json").write_text("{}")
-    user = iexec_sandbox.users[3]
+    user = handle.users[3]
     save_wallet(LocalSigner(user.key), None, cwd=tmp_path)
     return Program(tmp_path, capsys, user.address)

@@ -72,6 +72,7 @@ class Stream:
         every: Seconds between two looks where there is no feed.
         limit: Rows that ``frame`` shows; the list itself is whole.
         draw: Makes ``frame``, where it is more than these rows.
+        listed: Rows as those of the list's own verb, where they differ from the market's.
 
     Attributes:
         gaps: How often the feed was cut.
@@ -88,8 +89,9 @@ class Stream:
         every: float = 10.0,
         limit: int | None = None,
         draw: Callable[[], pd.DataFrame] | None = None,
+        listed: Callable[[Sequence[Mapping[str, Any]]], list[dict[str, Any]]] | None = None,
     ) -> None:
-        self._draw = draw
+        self._draw, self._listed = draw, listed
         self._session = session
         self.kind = kind
         self._filters = dict(filters)
@@ -170,6 +172,16 @@ class Stream:
         """The list as it is now, in the market's order."""
         self._drain()
         return sorted(self._rows.values(), key=self._followed.rank)[: self._limit]
+
+    @property
+    def total(self) -> int:
+        """How many rows the list has now, without a limit."""
+        self._drain()
+        return len(self._rows)
+
+    def as_listed(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+        """Rows as ``--raw`` of the list's own command has them."""
+        return self._listed(rows) if self._listed else rows
 
     @property
     def chain_id(self) -> int:

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from iexec_lab.client.jobs.detached import typed
-from iexec_lab.client.market.own_filters import KINDS, STATUSES, to_limit
+from iexec_lab.client.market.given import about_category, plain_values, with_category
+from iexec_lab.client.market.limits import to_limit
+from iexec_lab.client.market.own_filters import KINDS, STATUSES
 from iexec_lab.client.matching import signing
 from iexec_lab.client.matching.published import are_signed
 from iexec_lab.errors import ApiError, CallError, ValidationError
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from iexec_lab.services.market_rows import OrderRow
 
 ANY: Final = "any"
-_PORTION: Final = 50
+_PORTION: Final = 1000
 _ASSETS: Final = KINDS[:3]
 _PRICES: Final = {
     "app": ("appprice",),
@@ -100,7 +102,9 @@ def find_access(session: Session, address: str | None, values: Mapping[str, Any]
         ValidationError: A filter cannot have such a value.
         WalletError: It is not said whose, and there is no wallet.
     """
-    return list_access(session, read_query(session, address, values), to_limit(values["limit"]))
+    made = list_access(session, read_query(session, address, values), to_limit(values["limit"]))
+    made.remark = (not made and about_category(session, values)) or made.remark
+    return made
 
 
 def list_access(session: Session, query: Query, limit: int | None) -> AccessRows:
@@ -119,12 +123,10 @@ def list_access(session: Session, query: Query, limit: int | None) -> AccessRows
     fitting.sort(key=lambda each: (each.moment.timestamp() if each.moment else 0, each.hash), reverse=True)
     made = AccessRows()
     made.left_out = left_out
-    looked_at = _add_rows(session, query, fitting, past.closed, made, limit)
-    made.total = len(made) + len(fitting) - looked_at
-    del made[len(made) if limit is None else limit :]
+    _add_rows(session, query, fitting, past.closed, made, limit)
     made.remark = past.remark
     if query.status == "open":
-        made.remark = f"Open ones only; filled and canceled ones too: {typed('order list --status any')}"
+        made.remark = f"open ones only (filled and canceled ones too: {typed('order list --status any')})"
     return made
 
 
@@ -135,6 +137,7 @@ def read_query(session: Session, address: str | None, values: Mapping[str, Any])
         ValidationError: A filter cannot have such a value.
         WalletError: Whose orders are wanted, is not said, and there is no wallet.
     """
+    values = with_category(session, plain_values(values))
     everybody = values["all"] and not values["received"] and address is None
     kind, status = values["kind"], str(values["status"] or ANY).lower()
     status = _SPELLINGS.get(status, status)
@@ -347,13 +350,10 @@ def _add_rows(
     closed: frozenset[str],
     made: AccessRows,
     limit: int | None,
-) -> int:
-    """Add the rows that have the wanted status, newest first; how many orders were looked at."""
-    step = len(found) if limit is None else max(limit, _PORTION)
-    start = 0
-    while start < len(found) and (limit is None or len(made) < limit):
-        portion = found[start : start + step]
-        start += len(portion)
+) -> None:
+    """Add the rows that have the wanted status, newest first, and count those beyond the limit too."""
+    for start in range(0, len(found), _PORTION):
+        portion = found[start : start + _PORTION]
         consumed = session.hub.view_consumed([each.hash for each in portion])
         signed = are_signed(session, [each.order for each in portion])
         for each, used, is_good in zip(portion, consumed, signed, strict=True):
@@ -361,8 +361,9 @@ def _add_rows(
             if query.address and not query.received and row.get("signer") != query.address:
                 made.left_out += each.hash not in closed  # everybody's closing events are looked at
             elif query.status in {ANY, row["status"]}:
-                made.append(row)
-    return start
+                made.total += 1
+                if limit is None or len(made) < limit:
+                    made.append(row)
 
 
 def _row(session: Session, found: Found, used: int, *, is_good: bool, is_closed: bool) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from iexec_lab.client.market.computed import Computed
 from iexec_lab.client.market.depth import filled
+from iexec_lab.client.market.limits import to_limit
 from iexec_lab.client.matching import preflight
 from iexec_lab.client.matching.cheapest import combinations, misfits
 from iexec_lab.client.matching.check import Mismatch, check_rooms, check_solvency, check_terms, restrictions
@@ -93,11 +94,7 @@ def list_combinations(session: Session, request: Request, limit: int | None, *, 
 
 
 def _most(limit: int | None) -> int:
-    if limit is None:
-        return MOST_ROWS
-    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-        raise ValidationError(f"{limit} is not a valid limit", hint="Give a whole number above 0.")
-    return min(limit, MOST_ROWS)
+    return min(to_limit(limit) or MOST_ROWS, MOST_ROWS)
 
 
 def _begin_others(session: Session, request: Request) -> list[Begun[list[Any]]]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from iexec_lab.client.jobs.bulks import read_bulk
 from iexec_lab.client.market.details import one_row
 from iexec_lab.client.market.filters import DealListFilters
+from iexec_lab.client.market.given import about_category, plain_values, with_category
+from iexec_lab.client.market.limits import to_limit
 from iexec_lab.client.market.listing import (
     NEWEST,
     Listed,
@@ -15,18 +17,18 @@ from iexec_lab.client.market.listing import (
     completed,
     gather,
     listed,
-    to_limit,
     whose,
     without,
 )
-from iexec_lab.client.market.wanted import Test, Wanted
+from iexec_lab.client.market.wanted import SEVERAL, Test, Wanted
 from iexec_lab.client.options import declared
 from iexec_lab.client.what_is import not_found
-from iexec_lab.errors import CallError, IexecError, SubgraphError, ValidationError
+from iexec_lab.errors import CallError, IexecError, ServiceError, SubgraphError, ValidationError
 from iexec_lab.ethereum.calls import Call, attempt
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.ethereum.hub import MOST_CATEGORIES
 from iexec_lab.history.from_subgraph import SubgraphSource
+from iexec_lab.history.source import Span
 from iexec_lab.history.tables import columns
 from iexec_lab.protocol import NULL_ADDRESS, to_moment
 from iexec_lab.protocol.bulk import bulk_cid
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from iexec_lab.services.market_rows import DealRow
 
 MARKET: Final = "market"
+_AT_ONCE: Final = 500
 _LATEST: Final = 9_000_000_000  # in the year 2255: no date of a frame is after 2261
 _ANYWHERE: Final = frozenset({*DEAL_FILTERS, "all", "limit", "source", "ascending"})
 """Filters that the market knows too."""
@@ -88,15 +91,17 @@ def list_deals(
         ValidationError: A filter has a value that it cannot have, or the market does not know it.
         ServiceError: Neither the history nor the market was reached.
     """
+    values = with_category(session, plain_values(values, SEVERAL))
     given = {name for name, value in values.items() if value is not None and value is not False}
+    many = {name for name in given if isinstance(values[name], list)}
     if values.get("sort") == NEWEST:
         given.discard("sort")
-    beyond = sorted(given - _ANYWHERE)
+    beyond = sorted((given - _ANYWHERE) | many)
     source = values.get("source")
     if page is not None or source == MARKET:
         if beyond:
             raise ValidationError(
-                f"The market cannot look for {', '.join(beyond)}",
+                f"The market cannot look for {', '.join(beyond)}{' with several values' if many else ''}",
                 hint="Leave out source and page: the history can.",
             )
         return _at_market(session, values, page, page_size)
@@ -139,6 +144,8 @@ def _at_market(session: Session, values: Mapping[str, Any], page: int | None, pa
     made = market_list(session, found.deals, found.left_out)
     made.total = found.count
     made.more = page is None and found.count > len(found.deals) + found.left_out
+    if not len(made):
+        made.remark = about_category(session, values)
     return made
 
 
@@ -147,6 +154,24 @@ def market_list(session: Session, deals: Sequence[Any], left_out: int) -> Listed
     _add_deadlines(session, deals)
     found = Listed("past_deal", from_market(deals), left_out, source=MARKET)
     return completed(lambda: 0, "deal", found)
+
+
+def as_listed(session: Session, deals: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Deals of the market as rows of ``deal list``, with what the history knows of how their tasks ended."""
+    found = market_list(session, list(map(dict, deals)), 0)
+    if not session.network.poco_subgraph:
+        return found.rows()
+    ids = [*map(str.lower, found.columns["deal_id"])]
+    known: dict[str, dict[str, Any]] = {}
+    try:
+        past = Past(session)
+        for start in range(0, len(ids), _AT_ONCE):
+            wanted = Wanted({"deal_id": ids[start : start + _AT_ONCE]}, [])
+            told = completed(past.now, "deal", gather(past, "deals", Span(), wanted))
+            known |= {row["deal_id"].lower(): row for row in told.rows()}
+    except (ServiceError, CallError):
+        pass  # the market alone does not know that
+    return [known.get(deal_id, row) for deal_id, row in zip(ids, found.rows(), strict=True)]
 
 
 def from_market(deals: Sequence[Any]) -> dict[str, list[Any]]:

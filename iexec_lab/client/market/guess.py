@@ -30,6 +30,7 @@ class Guess(NamedTuple):
     addresses: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     number: int | None = None
+    is_block: bool = False
     name: str = ""
     slip: str = ""
 
@@ -56,7 +57,13 @@ def guess(given: Any) -> Guess:
     number = _NUMBER.fullmatch(text)
     cid = _CID.search(text)
     name = cid[0] if cid else text
-    return Guess(text, number=int(number[1]) if number else None, name=name, slip=_slip(text))
+    return Guess(
+        text,
+        number=int(number[1]) if number else None,
+        is_block=bool(number) and text[0] == "#",
+        name=name,
+        slip=_slip(text),
+    )
 
 
 def _cleaned(given: Any) -> str:
@@ -74,7 +81,7 @@ def _unseen(char: str) -> bool:
 def _slip(text: str) -> str:
     """Advice on a text that looks like an id or an address and is none."""
     if cut := _CUT.search(text):
-        return f"{plain(cut[0], 40)} is shortened: give all of it."
+        return f"{plain(cut[0], 40)} is shortened: give all of it, as --wide and --raw show it."
     squeezed = re.sub(r"\s+", "", text)
     if _DIGITS.fullmatch(squeezed):
         return address_hint(squeezed) if len(squeezed) < 52 else id_hint(squeezed, "iexec-lab deal list.")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.client.jobs.polling import read_deals
-from iexec_lab.client.market.listing import Listed, Past, to_limit
+from iexec_lab.client.market.limits import to_limit
+from iexec_lab.client.market.listing import Listed, Past
 from iexec_lab.ethereum.answers import to_int
 from iexec_lab.ethereum.calls import checked
 from iexec_lab.ethereum.contracts import ERC721_EVENTS

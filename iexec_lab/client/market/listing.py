@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.client.market import wanted as meaning
 from iexec_lab.client.market.filters import LISTS
+from iexec_lab.client.market.given import about_category, plain_values, with_category
+from iexec_lab.client.market.limits import to_limit
 from iexec_lab.client.options import declared
 from iexec_lab.errors import CallError, ValidationError
 from iexec_lab.history.moments import to_span
@@ -18,7 +20,7 @@ from iexec_lab.history.source import Span, open_source
 from iexec_lab.history.tables import DECODED, MOMENT, TABLES
 from iexec_lab.history.tables import columns as columns_of
 from iexec_lab.plain_text import plain
-from iexec_lab.protocol import NULL_ADDRESS
+from iexec_lab.protocol import NULL_ADDRESS, to_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -68,20 +70,26 @@ class Listed:
 
     def rows(self) -> list[dict[str, Any]]:
         """The rows as objects: as for ``--raw``, amounts in decimal text."""
+        from iexec_lab.frames import SCHEMAS
+
+        kinds = {column.name: column.kind for column in SCHEMAS[self.kind]}
         names = [name for name in self.columns if name not in DECODED]
-        texts = [
-            [None if each is None else str(each) for each in self.columns[name]]
-            if name.endswith("_nrlc")
-            else self.columns[name]
-            for name in names
-        ]
+        texts = [_in_json(name, kinds.get(name, ""), self.columns[name]) for name in names]
         return [dict(zip(names, row, strict=True)) for row in zip(*texts, strict=True)]
 
     @property
     def about_more(self) -> str:
-        """What is said below a list that was cut."""
-        count = "" if self.total is None else f"{self.total} in all: "
-        return f"{count or 'there are more: '}a larger limit shows them"
+        """What is said below a frame that was cut."""
+        if self.total is None:
+            return f"more than {len(self)}: limit={10 * len(self)} shows more, limit=None all"
+        return f"{self.total - len(self)} more: limit={self.total} shows all"
+
+    @property
+    def more_to_type(self) -> str:
+        """The same for who typed a line."""
+        if self.total is None:
+            return f"more than {len(self)}; --limit {10 * len(self)} shows more"
+        return f"{self.total - len(self)} more; --limit {self.total} shows all"
 
     def draw(self, session: Session) -> pd.DataFrame:
         """The list as a frame; ``attrs`` has ``source``, and ``total`` where it is known."""
@@ -96,6 +104,17 @@ class Listed:
         if remark:
             about["remark"] = remark
         return frames.from_columns(self.kind, self.columns, **about)
+
+
+def _in_json(name: str, kind: str, values: list[Any]) -> list[Any]:
+    """A column as JSON has it: amounts in decimal text, addresses as everywhere."""
+    if name.endswith("_nrlc"):
+        return [None if each is None else str(each) for each in values]
+    if kind in {"address", "anyone"}:
+        return [None if each is None else to_address(each) for each in values]
+    if name == "workers":
+        return [None if each is None else [to_address(one) for one in each] for each in values]
+    return values
 
 
 class Past:
@@ -134,7 +153,7 @@ class Past:
 
 def whose(session: Session, values: Mapping[str, Any], *, everybody: bool) -> dict[str, Any]:
     """The filters of a list of deals or tasks: the wallet's own, unless they name somebody or something."""
-    named = any(values.get(name) not in {None, False} for name in meaning.NAMING)
+    named = any(values.get(name) is not None for name in meaning.NAMING)
     if everybody or named or session.address == NULL_ADDRESS:
         return dict(values)
     return {**values, "requester": session.address}
@@ -153,6 +172,7 @@ def listed(session: Session, noun: str, values: Mapping[str, Any]) -> Listed:
         ServiceError: The source was not reached.
     """
     filters = {name: values.get(name) for name in (*declared(LISTS[noun]), "requester")}
+    filters = with_category(session, plain_values(filters, meaning.SEVERAL))
     since, until, limit, sort, ascending, source = (
         filters.pop(name) for name in ("since", "until", "limit", "sort", "ascending", "source")
     )
@@ -172,20 +192,9 @@ def listed(session: Session, noun: str, values: Mapping[str, Any]) -> Listed:
         meaning.with_status(wanted, noun, status, past.now)
     span = past.span(since, until)
     found = gather(past, table, span, wanted, limit=to_limit(limit), order=order, ascending=bool(ascending))
+    if not len(found):
+        found.remark = about_category(session, filters)
     return completed(past.now, noun, found)
-
-
-def to_limit(limit: Any) -> int | None:
-    """How many rows; None for all.
-
-    Raises:
-        ValidationError: It is no number of rows.
-    """
-    if limit is None:
-        return None
-    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
-        raise ValidationError(f"limit cannot be {plain(limit, 40)}", hint="A whole number, or None for all.")
-    return limit
 
 
 def _order(table: str, sort: Any) -> str:

@@ -260,6 +260,14 @@ def _block(block_hash: str, block: Mapping[str, Any]) -> Row:
     )
 
 
+def block(session: Session, number: int) -> list[Row]:
+    """The block of this number."""
+    held = session.rpc.request("eth_getBlockByNumber", hex(number), False)
+    if not isinstance(held, dict) or to_int(held.get("number")) != number:
+        return []
+    return [_block(plain(held.get("hash", f"#{number}"), 80), held)]
+
+
 def order(session: Session, given: str) -> list[Row]:
     """The order with this hash: one that the market knows, or one that deals were made of."""
 

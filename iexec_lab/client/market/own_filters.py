@@ -3,8 +3,6 @@
 from typing import Annotated, Any, TypedDict
 
 from iexec_lab.client.options import Opt
-from iexec_lab.errors import ValidationError
-from iexec_lab.plain_text import plain
 
 _MOMENTS = '"7d", "12h", a date such as "2026-10-01", or a block such as "#123"'
 _TAG_FORMS = 'words (``"tee,tdx"`` or a list), or 32 bytes as 0x text'
@@ -69,17 +67,3 @@ class AccessFilters(_Times, total=False):
     limit: Annotated[
         int | None, Opt("integer", "the newest so many orders", "None for all", default=100, shows="count")
     ]
-
-
-def to_limit(limit: Any) -> int | None:
-    """How many rows a list may have; None for all.
-
-    Raises:
-        ValidationError: It is not a whole number.
-    """
-    if limit is None:
-        return None
-    number = limit.__index__() if hasattr(limit, "__index__") and not isinstance(limit, bool) else -1
-    if number < 0:
-        raise ValidationError(f"{plain(limit, 40)} is not a valid limit", hint="Give a whole number.")
-    return int(number)

@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from iexec_lab.client.market.given import plain_values, with_category
+from iexec_lab.errors import ValidationError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -16,6 +19,26 @@ if TYPE_CHECKING:
 
 _OF_BOTH: Final = frozenset({"app", "category", "dataset", "requester", "workerpool"})
 """Filters of deals that mean the same for their tasks."""
+
+
+def where_of(session: Session, filters: Mapping[str, Any]) -> dict[str, Any]:
+    """Filters of history: names of ENS as the addresses they stand for, a category by its number.
+
+    Raises:
+        ValidationError: A filter cannot have such a value.
+    """
+
+    def spelled(value: Any) -> Any:
+        if isinstance(value, list):
+            return [spelled(each) for each in value]
+        is_name = isinstance(value, str) and value.endswith(".eth")
+        return session.to_address(value) if is_name else value
+
+    for name, word in (("since", "start"), ("until", "end")):
+        if name in filters:
+            raise ValidationError(f"{name} is not a filter", hint=f'History says {word}: {word}="7d".')
+    found = with_category(session, plain_values(filters, filters))
+    return {name: spelled(value) for name, value in found.items()}
 
 
 class Past:
@@ -32,12 +55,7 @@ class Past:
         self, session: Session, since: Any = None, until: Any = None, where: Mapping[str, Any] | None = None
     ) -> None:
         self._session, self._since, self._until = session, since, until
-        self._where = {name: self._spelled(value) for name, value in (where or {}).items()}
-
-    def _spelled(self, value: Any) -> Any:
-        """A filter's value; a name of ENS as the address it stands for."""
-        is_name = isinstance(value, str) and value.endswith(".eth")
-        return self._session.to_address(value) if is_name else value
+        self._where = where_of(session, where or {})
 
     @cached_property
     def source(self) -> Source:

@@ -51,6 +51,8 @@ def search(session: Session, text: Any) -> Hits:
     ]
     if meant.number is not None:
         looks.append(("the node", partial(lookups.category, session, meant.number)))
+        if meant.is_block:
+            looks.append(("the node", partial(lookups.block, session, meant.number)))
     if meant.name:
         looks.append(("the node", by_name))
         if meant.name.lower().endswith(".eth"):

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.client.market.causes import CAUSES, Reason, explain
+from iexec_lab.client.market.given import plain_values
+from iexec_lab.client.market.limits import to_limit
 from iexec_lab.client.market.money import movements, read_events
-from iexec_lab.client.market.own_filters import to_limit
 from iexec_lab.errors import ValidationError
 from iexec_lab.ethereum.answers import to_int
 from iexec_lab.ethereum.calls import Call, read
@@ -80,7 +81,9 @@ def read_statement(
         ValidationError: A moment, the limit or the cause cannot be read.
         ServiceError, CallError: The source or the node was not reached.
     """
-    wanted, most = _causes(cause), to_limit(limit)
+    given = plain_values({"since": since, "until": until, "cause": cause, "source": source})
+    since, until, source = (given[name] for name in ("since", "until", "source"))
+    wanted, most = _causes(given["cause"]), to_limit(limit)
     held = open_source(session.network, session.rpc, timeout=session.timeout, source=source)
     span = to_span(since, until, held.head, held.block)
     block = to_int(session.rpc.request("eth_blockNumber"))
@@ -178,7 +181,7 @@ def _causes(cause: Any) -> frozenset[str]:
     """
     if cause is None:
         return frozenset()
-    words = cause.split(",") if isinstance(cause, str) else list(cause)
+    words = cause if isinstance(cause, list) else str(cause).split(",")
     wanted = frozenset(str(word).strip().lower().replace(" ", "_").replace("-", "_") for word in words)
     unknown = sorted(wanted - _GROUPS)
     if unknown:

@@ -28,6 +28,8 @@ ADDRESSES: Final = frozenset(
 HASHES: Final = ("apporder_hash", "datasetorder_hash", "workerpoolorder_hash", "requestorder_hash")
 NAMING: Final = ADDRESSES - {"owner"} | {*HASHES, "deal"}
 """Filters that say whose rows are wanted: without any of them a list is of the wallet's own."""
+SEVERAL: Final = ADDRESSES | {*HASHES, "deal", "category", "status"}
+"""Filters that take several values: any of them will do."""
 _UNDERWAY: Final = frozenset({"UNSET", "ACTIVE", "REVEALING", "TIMEOUT"})
 _EXPLORER: Final = {"started": "active", "claimed": "failed", "late": "timeout"}
 """The public explorer's words for a task's status."""
@@ -96,13 +98,13 @@ def read(session: Session, noun: str, values: Mapping[str, Any], now: Callable[[
         if value is None or value is False:
             continue
         if name in ADDRESSES:
-            wanted.where[name] = session.to_address(value).lower()
+            wanted.where[name] = _each(value, lambda one: session.to_address(one).lower())
         elif name in HASHES:
-            wanted.where[name] = to_bytes32(value).lower()
+            wanted.where[name] = _each(value, to_bytes32)
         elif name == "deal":
-            wanted.where["deal_id"] = to_bytes32(value).lower()
+            wanted.where["deal_id"] = _each(value, to_bytes32)
         elif name == "category":
-            wanted.where[name] = to_uint256(value)
+            wanted.where[name] = _each(value, to_uint256)
         elif name == "tag":
             wanted.where["tag_hex"] = to_tag(value, frameworks=session.network.frameworks).lower()
         elif name == "bulk":
@@ -110,6 +112,11 @@ def read(session: Session, noun: str, values: Mapping[str, Any], now: Callable[[
         else:
             wanted.tests.append(_test(session, noun, name, value, now))
     return wanted
+
+
+def _each(value: Any, read_one: Callable[[Any], Any]) -> Any:
+    """A value as it is compared, or several of which any will do."""
+    return [read_one(one) for one in value] if isinstance(value, list) else read_one(value)
 
 
 def _test(session: Session, noun: str, name: str, value: Any, now: Callable[[], int]) -> Test:
@@ -137,17 +144,20 @@ def with_status(wanted: Wanted, noun: str, word: Any, now: Callable[[], int]) ->
         ValidationError: There is no such status.
     """
     known = DEAL_STATUSES if noun == "deal" else TASK_STATUSES
-    text = str(word).lower()
-    text = text if noun == "deal" else _EXPLORER.get(text, text)
-    if text not in known:
-        raise ValidationError(
-            f"No {noun} has the status {plain(word, 40)}", hint=f"One of: {', '.join(known)}."
-        )
+    words = set()
+    for each in word if isinstance(word, list) else [word]:
+        text = str(each).lower()
+        text = text if noun == "deal" else _EXPLORER.get(text, text)
+        if text not in known:
+            raise ValidationError(
+                f"No {noun} has the status {plain(each, 40)}", hint=f"One of: {', '.join(known)}."
+            )
+        words.add(text if noun == "deal" else text.upper())
     if noun == "deal":
         of_deal = deal_status(now())
-        wanted.tests.append(Test(STATUS_OF_DEAL, lambda *held: of_deal(*held) == text))
+        wanted.tests.append(Test(STATUS_OF_DEAL, lambda *held: of_deal(*held) in words))
     else:
         of_task = task_status(now())
         wanted.tests.append(
-            Test(("status", "final_deadline"), lambda held, final: of_task(held, final) == text.upper())
+            Test(("status", "final_deadline"), lambda held, final: of_task(held, final) in words)
         )

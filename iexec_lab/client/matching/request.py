@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from iexec_lab.client.what_is import to_category
 from iexec_lab.errors import ValidationError
 from iexec_lab.networks import TDX_TAG
 from iexec_lab.protocol import (
@@ -84,7 +85,7 @@ class Request:
             dataset=address(take("dataset") or NULL_ADDRESS),
             workerpool=address(take("workerpool") or NULL_ADDRESS),
             params=params,
-            category=_unless_none(to_uint256, take("category")),
+            category=_unless_none(partial(to_category, session), take("category")),
             tag=_unless_none(partial(to_tag, frameworks=session.network.frameworks), take("tag")),
             trust=to_uint256(take("trust")),
             callback=address(take("callback") or NULL_ADDRESS),

@@ -129,7 +129,9 @@ class Asset(Noun):
     def _fetch_deals(self, address: str, **filters: Any) -> Listed:
         from iexec_lab.client.market.listing import listed
 
-        return listed(self.session, "deal", {**with_defaults(ChildFilters, filters), self.kind: address})
+        found = listed(self.session, "deal", {**with_defaults(ChildFilters, filters), self.kind: address})
+        self._require_if_empty(found, address)
+        return found
 
     @takes(EventFilters)
     def transfers(self, address: str, **filters: Unpack[EventFilters]) -> pd.DataFrame:
@@ -150,7 +152,14 @@ class Asset(Noun):
     def _fetch_transfers(self, address: str, *, source: str | None = None) -> Listed:
         from iexec_lab.client.market.happened import asset_transfers
 
-        return asset_transfers(self.session, self.kind, self.session.to_address(address), source)
+        found = asset_transfers(self.session, self.kind, self.session.to_address(address), source)
+        self._require_if_empty(found, address)
+        return found
+
+    def _require_if_empty(self, found: Listed, address: str) -> None:
+        """Where nothing was found: is there such a thing at all?"""
+        if not len(found):
+            self._find(address, None)
 
     def count(self, user: str | None = None) -> int:
         """How many of this kind ``user`` (default: the wallet) owns."""

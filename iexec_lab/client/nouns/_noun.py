@@ -14,6 +14,7 @@ finds the facts and the verb draws them:
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from functools import wraps
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -49,7 +50,12 @@ class Frame(NamedTuple):
         left_out = getattr(facts, "left_out", 0)
         if left_out:
             about["left_out"] = left_out
-        remark = getattr(facts, "remark", "")
+        total = getattr(facts, "total", None)
+        if total is not None:
+            about["total"] = total
+        rest = total - len(found) if total is not None and isinstance(found, Sized) else 0
+        more = f"{rest} more: limit={total} shows all" if rest > 0 else ""
+        remark = "; ".join(filter(None, [getattr(facts, "remark", ""), more]))
         if remark:
             about["remark"] = remark
         kind = self.kind if isinstance(self.kind, str) else self.kind(facts)

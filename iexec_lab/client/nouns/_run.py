@@ -146,7 +146,7 @@ def publish_request(session: Session, app: str, options: Mapping[str, Any], *, f
     ``options`` are all of ``ExecutionOptions``.
     """
     values = dict(options)
-    unchecked, category = values.pop("skip_preflight_check"), values["category"]
+    unchecked = values.pop("skip_preflight_check")
     if not values["dataset"]:
         values["dataset_price"] = 0  # the price of nothing
     request = read_request(session, app, values)
@@ -159,7 +159,7 @@ def publish_request(session: Session, app: str, options: Mapping[str, Any], *, f
         session,
         request,
         tag=offers.wanted_tag(session, request, known).tag,
-        category=category,
+        category=request.category or 0,
         app_price=request.app_price or 0,
         dataset_price=request.dataset_price or 0,
         workerpool_price=request.workerpool_price or 0,

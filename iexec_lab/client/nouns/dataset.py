@@ -73,9 +73,11 @@ class Datasets(Asset):
 
         if not filters.pop("bulk", False):
             return super()._fetch_deals(address, **filters)
-        return bulk_deals(
+        found = bulk_deals(
             self.session, self.session.to_address(address), with_defaults(ChildFilters, filters)
         )
+        self._require_if_empty(found, address)
+        return found
 
     def deploy(
         self,

@@ -14,6 +14,7 @@ from iexec_lab.client.jobs.running import find_deals
 from iexec_lab.client.jobs.status import JobDeal, JobStatus, TaskView, date
 from iexec_lab.client.live.follow import Stream
 from iexec_lab.client.market.filters import ChildFilters, DealListFilters, EventFilters
+from iexec_lab.client.market.limits import to_limit
 from iexec_lab.client.nouns._noun import Frame, Noun, detailed
 from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.options import takes, with_defaults
@@ -357,14 +358,19 @@ class Deals(Noun):
         """
         if requester is None and not filters and not all and self.session.address != NULL_ADDRESS:
             requester = self.session.address
+        limit = to_limit(limit)
         wanted: dict[str, Any] = {"requester": requester, **filters}
         everybody = not any(wanted.values())
+        from iexec_lab.client.market.deals import as_listed
+
         return Stream(
             self.session,
             "deal",
             wanted,
             timeout=timeout,
             every=every,
+            limit=limit,
+            listed=lambda rows: as_listed(self.session, rows),
             draw=lambda: self.list(requester, all=everybody, limit=limit, **filters),
         )
 

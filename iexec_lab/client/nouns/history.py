@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Unpack
 
 from iexec_lab.client.market.figures import Figures
+from iexec_lab.client.market.given import about_category, plain_values
+from iexec_lab.client.market.limits import to_limit
+from iexec_lab.client.market.past import where_of
 from iexec_lab.client.market.past_filters import (
     PastDeals,
     PastEvents,
@@ -34,6 +37,7 @@ class Read:
     table: str
     held: Any
     source: str
+    remark: str = ""
 
     @property
     def left_out(self) -> int:
@@ -45,7 +49,8 @@ class Read:
         """The frame of these rows."""
         from iexec_lab.history.whole import to_frame
 
-        return to_frame(self.table, self.held, source=self.source, **session.about())
+        about = {"remark": self.remark} if self.remark else {}
+        return to_frame(self.table, self.held, source=self.source, **session.about(), **about)
 
     def to_json(self) -> dict[str, Any]:
         """The rows as JSON: amounts in decimal text, times in seconds since 1970."""
@@ -238,15 +243,16 @@ class History(Figures, Noun):
         from iexec_lab.history.moments import to_span
         from iexec_lab.history.whole import fetch
 
-        source = self._source(options.get("source"))
+        given = plain_values({"start": start, "end": end, "source": options.get("source")})
+        start, end = given["start"], given["end"]
+        source = self._source(given["source"])
         where = self._where(options)
-        limit, to, progress = options.get("limit"), options.get("to"), options.get("progress")
-        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
-            raise ValidationError(f"limit cannot be {plain(limit, 40)}", hint="Use a number from 1.")
+        limit, to, progress = to_limit(options.get("limit")), options.get("to"), options.get("progress")
         span = to_span(start, end, source.head, source.block)
         if to is None:
             held = fetch(source, table, span, where, limit=limit, progress=progress)
-            return Read(table, held, source.name)
+            remark = about_category(self.session, where) if not held.size else ""
+            return Read(table, held, source.name, remark)
         if limit is not None:
             raise ValidationError("limit and to exclude each other", hint="Say from when on: since.")
         from iexec_lab.history.disk.store import Store
@@ -282,12 +288,5 @@ class History(Figures, Noun):
 
     def _where(self, options: Mapping[str, Any]) -> dict[str, Any]:
         common = declared(PastOptions)
-        return {
-            name: self.session.to_address(value) if _is_name(value) else value
-            for name, value in options.items()
-            if name not in common and value is not None
-        }
-
-
-def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and value.endswith(".eth")
+        filters = {name: value for name, value in options.items() if name not in common and value is not None}
+        return where_of(self.session, filters)

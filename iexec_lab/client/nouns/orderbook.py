@@ -21,6 +21,8 @@ from iexec_lab.client.market.book_filters import (
 )
 from iexec_lab.client.market.computed import Computed
 from iexec_lab.client.market.depth import best, fill, grouping, levels, offers, spread
+from iexec_lab.client.market.given import about_category, plain_values, with_category
+from iexec_lab.client.market.limits import to_limit
 from iexec_lab.client.matching.hidden import SHORT, hidden
 from iexec_lab.client.matching.run_options import ExecutionOptions, MatchOptions
 from iexec_lab.client.nouns._noun import Frame, Noun
@@ -114,7 +116,7 @@ class Orderbook(LiveBook, Noun):
             ValidationError: A filter has a value that is not allowed.
             MarketError: The market was not reached.
         """
-        return self._draw("workerpool", self._fetch_workerpool(workerpool, **filters))
+        return self._remarked("workerpool", self._fetch_workerpool(workerpool, **filters), filters)
 
     def _fetch_workerpool(self, workerpool: str | None = None, **filters: Any) -> OrderPage:
         return self._read("workerpool", workerpool, filters)
@@ -134,7 +136,7 @@ class Orderbook(LiveBook, Noun):
             ValidationError: A filter has a value that is not allowed.
             MarketError: The market was not reached.
         """
-        return self._draw("requester", self._fetch_requester(requester, **filters))
+        return self._remarked("requester", self._fetch_requester(requester, **filters), filters)
 
     def _fetch_requester(self, requester: str | None = None, **filters: Any) -> OrderPage:
         return self._read("requester", requester, filters)
@@ -309,9 +311,14 @@ class Orderbook(LiveBook, Noun):
 
     def _no_category(self, filters: Mapping[str, Any]) -> str:
         """A sentence where there is no such category; silent where the node cannot be asked."""
-        from iexec_lab.client.what_is import no_such_category
+        return about_category(self.session, filters)
 
-        return no_such_category(self.session, filters.get("category"))
+    def _remarked(self, verb: str, page: OrderPage, filters: Mapping[str, Any]) -> pd.DataFrame:
+        frame = self._draw(verb, page)
+        remark = "" if len(frame) else self._no_category(filters)
+        if remark:
+            frame.attrs |= {"remark": remark, "rows": 0}
+        return frame
 
     def _read(self, verb: str, wanted: str | None, filters: dict[str, Any]) -> OrderPage:
         values = self._query(verb, wanted, filters)
@@ -323,7 +330,8 @@ class Orderbook(LiveBook, Noun):
 
     def _query(self, verb: str, wanted: str | None, filters: dict[str, Any]) -> dict[str, Any]:
         """All filters of a list, by the names of ``Market.orderbook``; with ``limit`` and the page."""
-        values = with_defaults(FILTERS[verb], filters)
+        values = with_category(self.session, plain_values(with_defaults(FILTERS[verb], filters)))
+        values["limit"] = to_limit(values["limit"])
         if verb in {"app", "dataset"} and not values[f"{verb}_owner"]:
             wanted = wanted or "any"  # these two lists need a name
         values[verb] = wanted

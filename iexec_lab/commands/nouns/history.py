@@ -42,7 +42,7 @@ def _handler(table: str) -> Handler:
         if args.to:
             values["to"] = str(context.folder / args.to)
         else:
-            values["limit"] = args.limit or context.rows
+            values["limit"] = context.rows if args.limit is None else args.limit
         with context.face.working(f"Reading {table}") as step:
             answer = fetch(lab, f"history.{table}", args.since, args.until, progress=_telling(step), **values)
         raw = answer.facts.to_json()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from iexec_lab.client.live.recording import FOLDER
 from iexec_lab.client.market.book_filters import (
@@ -37,7 +37,7 @@ def _book(kind: str) -> Handler:
 
         lab = context.lab(args)
         values = given(args, on_a_line(FILTERS[kind]))
-        values["limit"] = args.limit or context.rows
+        values["limit"] = context.rows if args.limit is None else args.limit
         if args.address:
             values[kind] = args.address
         if args.follow:
@@ -69,12 +69,18 @@ def _figures(verb: str, *positional: str) -> Handler:
         with context.face.working("Reading the orderbook"):
             answer = fetch(lab, f"orderbook.{verb}", **values)
         outcome = outcome_of(answer)
-        shown = {key: value for key, value in outcome.raw.items() if isinstance(value, list)}
+        shown = {key: _even(value) for key, value in outcome.raw.items() if isinstance(value, list)}
         if answer.facts.remark and not args.raw:
             context.face.remark(answer.facts.remark)
         return replace(outcome, shown=readable(shown))
 
     return handle
+
+
+def _even(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of the same columns, so that they make a table."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return [{name: row.get(name, "") for name in names} for row in rows]
 
 
 _COMPUTED = {
@@ -134,7 +140,7 @@ def record(context: Context, args: Namespace) -> Outcome:
 def look_back(context: Context, args: Namespace) -> Outcome:
     lab = context.lab(args)
     values = given(args, on_a_line(BookFilters))
-    values["limit"] = args.limit or context.rows
+    values["limit"] = context.rows if args.limit is None else args.limit
     with context.face.working("Reading the recording"):
         facts = fetch(
             lab, "orderbook.at", args.moment, args.list, args.address, folder=args.folder, **values

@@ -31,6 +31,9 @@ def test_all_orders_of_all_are_as_the_ledger_has_them(lab, ledger):
             assert row.status in {"open", "dead"}
     listed = set(frame.order_hash[frame.status == "open"])
     assert listed == set(lab.order.list(all=True, limit=None).order_hash)
+    few = lab.order.list(all=True, limit=3)
+    assert few.attrs["total"] == len(listed)
+    assert f"{len(listed) - 3} more: limit={len(listed)} shows all" in few.attrs["remark"]
 
 
 def test_what_one_gave_is_a_part_of_it(lab):

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import numpy as np
 import pandas as pd
 import pytest
 from helpers.answers import facts, official
@@ -18,6 +19,7 @@ from iexec_lab.client.options import declared
 from iexec_lab.errors import CallError, SubgraphError, ValidationError
 from iexec_lab.frames.decoded import PARAM_COLUMNS
 from iexec_lab.networks import resolve_network
+from iexec_lab.notebook.display import to_html
 from iexec_lab.wallet.signer import LocalSigner
 
 NUMBER = 60
@@ -135,8 +137,9 @@ def test_ones_own_and_everybodys(lab, deals):
     assert list(lab.deal.list(all=True)["deal_id"]) == [deal["id"] for deal in deals]
     somebody = deals[1]["requester"]["id"]
     assert set(lab.deal.list(somebody)["requester"].str.lower()) == {somebody}
-    assert lab.deal.list(all=True, limit=0).empty
-    assert list(lab.deal.list(all=True, limit=0).columns) == list(lab.deal.list(all=True).columns)
+    empty = lab.deal.list(all=True, until="2000-01-01")
+    assert empty.empty
+    assert list(empty.columns) == list(lab.deal.list(all=True).columns)
 
 
 def test_since_and_until(lab, deals):
@@ -154,11 +157,24 @@ def test_a_list_says_when_it_was_cut(lab, deals):
     cut = lab.deal.list(all=True, limit=7)
     assert list(cut["deal_id"]) == [deal["id"] for deal in deals[:7]]
     assert "total" not in cut.attrs
-    assert cut.attrs["remark"] == "there are more: a larger limit shows them"
+    assert cut.attrs["remark"] == "more than 7: limit=70 shows more, limit=None all"
+    assert "more than 7" in to_html(cut, 50, shorten=True)
+    assert "more than 7" not in to_html(cut[cut.index > 3], 50, shorten=True)
     whole = lab.deal.list(all=True, limit=NUMBER)
     assert (whole.attrs["total"], "remark" in whole.attrs) == (NUMBER, False)
-    with pytest.raises(ValidationError, match="limit cannot be -1"):
-        lab.deal.list(limit=-1)
+    for wrong in (-1, 0, True, "7", 1.5):
+        with pytest.raises(ValidationError, match="limit cannot be"):
+            lab.deal.list(limit=wrong)
+    assert len(lab.deal.list(all=True, limit=np.int64(3))) == 3
+
+
+def test_history_says_start_and_end(lab):
+    for verb in (lab.history.deals, lab.history.tasks):
+        with pytest.raises(TypeError, match='did you mean "start"'):
+            verb(since="7d")
+    with pytest.raises(ValidationError, match="until is not a filter") as caught:
+        lab.history.per_day(until="7d")
+    assert "end=" in caught.value.hint
 
 
 @pytest.mark.parametrize("column", ["completed", "app_price_rlc", "app_price_nrlc", "task_price_nrlc"])

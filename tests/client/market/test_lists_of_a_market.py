@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
+from contextlib import suppress
 from itertools import pairwise
 
+import numpy as np
 import pandas as pd
 import pytest
 from helpers.answers import official
 from helpers.labs import open_lab
 
 from iexec_lab.cli import main
+from iexec_lab.client.market.book_filters import DatasetFilters, WorkerpoolFilters
+from iexec_lab.client.market.filters import AssetListFilters, DealListFilters, TaskListFilters
+from iexec_lab.client.market.own_filters import AccessFilters, StatementFilters
+from iexec_lab.client.market.past_filters import PastDeals
+from iexec_lab.client.options import declared
+from iexec_lab.errors import IexecError
 from iexec_lab.wallet.signer import LocalSigner
 
 SOURCES = ("subgraph", "logs")
@@ -368,3 +376,46 @@ def test_the_line_says_what_python_says(lab, populated, tmp_path, monkeypatch, c
         shown = capsys.readouterr().out.splitlines()
         rows = len(said[f"{line.split()[0]}s"])
         assert len(shown) == (2 + rows if rows else 1)
+
+
+def test_filters_with_several_values(lab, source):
+    everything = lab.deal.list(all=True, limit=None, source=source)
+    two = list(everything.app.value_counts().index[:2])
+    for several in (two, set(two), tuple(two), pd.Series(two), np.array(two, dtype=object)):
+        found = lab.deal.list(app=several, limit=None, source=source)
+        assert list(found.deal_id) == list(everything[everything.app.isin(two)].deal_id)
+    ended = lab.deal.list(all=True, status=["completed", "failed"], limit=None, source=source)
+    assert set(ended.status) == {"completed", "failed"}
+    assert len(ended) == int(everything.status.isin(["completed", "failed"]).sum())
+    small = lab.deal.list(all=True, category=[0, 1], limit=None, source=source)
+    assert len(small) == int(everything.category.isin([0, 1]).sum())
+    assert lab.deal.list(all=True, category="xs", source=source).category.isin([0]).all()
+
+
+STRANGE = [
+    *([], {"a": 1}, [{}], b"\x01", float("nan"), 1.5, np.float64("nan"), np.array([[1]]), np.array([{}])),
+    *(pd.NaT, pd.NA, pd.Series(["0x12"]), object(), 1 + 2j),
+]
+
+
+def test_no_value_of_a_filter_is_a_bare_error(lab):
+    asked = [
+        (lab.deal.list, declared(DealListFilters)),
+        (lab.task.list, declared(TaskListFilters)),
+        (lab.app.list, declared(AssetListFilters)),
+        (lab.order.list, declared(AccessFilters)),
+        (lab.orderbook.workerpool, declared(WorkerpoolFilters)),
+        (lab.orderbook.dataset, declared(DatasetFilters)),
+        (lab.history.deals, declared(PastDeals)),
+        (lab.account.history, declared(StatementFilters)),
+    ]
+    for verb, names in asked:
+        for name in {*names} - {
+            "to",
+            "engine",
+            "progress",
+            *(each for each in names if names[each].kind == "flag"),
+        }:
+            for value in STRANGE:
+                with suppress(IexecError):
+                    verb(**{"limit": 1, name: value})

@@ -168,7 +168,7 @@ class TestComputed:
             (lambda book: book.depth(max_trust=1), "workerpoolorders have no filter max_trust"),
             (lambda book: book.best(by="colour"), "are not told apart by colour"),
             (lambda book: book.simulate(0), "volume must be greater than or equal to 1"),
-            (lambda book: book.match(NULL_ADDRESS, limit=0), "0 is not a valid limit"),
+            (lambda book: book.match(NULL_ADDRESS, limit=0), "limit cannot be 0"),
         ],
     )
     def test_what_makes_no_sense(self, lab, call, message):
