@@ -138,6 +138,11 @@ def title(figure: Any, axes: Any, text: str, notes: Sequence[str] = ()) -> None:
         axes.set_title(label("; ".join(notes), 120), loc="left", fontsize=9)
 
 
+def heading(what: str, of: str = "") -> str:
+    """A title: what is shown, and of whom or of which time."""
+    return f"{what}, {plain(of, 60)}" if of else what
+
+
 def legend(figure: Any) -> None:
     """The legend below the axes, in one line."""
     figure.legend(loc="outside lower left", ncols=6, frameon=False)

@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 import zlib
+from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
@@ -209,12 +210,40 @@ def test_an_absurd_price_does_not_hide_the_others():
 
 def test_bars_add_up():
     rows = deal_rows(30)
-    table = plots.deals(frame("past_deal", rows), every="month").twin
+    now = datetime.fromtimestamp(START, UTC)
+    table = plots.deals(frame("past_deal", rows), every="month", now=now).twin
     assert table.columns == ("month (UTC)", "deals", "completed", "failed", "running")
     assert sum(int(row[1]) for row in table.rows) == 30
     assert all(int(row[1]) == sum(map(int, row[2:])) for row in table.rows)
     bought = plots.tasks(frame("past_deal", rows), every="month").twin
     assert sum(int(row[1]) for row in bought.rows) == sum(row["tasks"] for row in rows)
+
+
+def test_the_chains_time_says_what_is_late():
+    """The words and numbers are those of ``deal list`` and ``task list``."""
+    same = {"tasks": 3, "completed": 1, "claimed": 0}
+    rows = [
+        row | same | {"final_deadline": START + 10 * (place + 1)} for place, row in enumerate(deal_rows(2))
+    ]
+    found = frame("past_deal", [*rows, rows[0] | {"claimed": 1}, rows[0] | {"claimed": 2}])
+
+    def now():
+        return datetime.fromtimestamp(START + 15, UTC)
+
+    drawn = plots.deals(found, every="month", now=now).twin
+    assert drawn.columns[2:] == ("failed", "claimable", "running")
+    assert drawn.rows[0][1:] == ("4", "1", "2", "1")
+    bought = plots.tasks(found, every="month", now=now).twin
+    assert bought.columns[2:] == ("completed", "failed", "late", "running")
+    assert bought.rows[0][1:] == ("12", "4", "3", "3", "2")
+    begun = tasks(4)
+    begun["status"] = begun["status"].astype("object").where(begun.index > 0, "ACTIVE")
+    begun["final_deadline"] = pd.Timestamp(START + 10, unit="s", tz="UTC")
+    assert "late" in plots.tasks(begun, every="month", now=now).twin.columns
+
+
+def test_nobody_is_asked_for_the_time_where_nothing_depends_on_it():
+    plots.deals(deals(9).drop(columns=["final_deadline"]), now=lambda: 1 / 0)
 
 
 def test_deals_of_which_the_end_is_not_known():

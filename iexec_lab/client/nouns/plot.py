@@ -98,8 +98,9 @@ class Plots(Noun):
             ValidationError: It is no frame of deals, or there is no such period or moment.
             ServiceError: The source was not reached.
         """
-        found = Past(self.session, since, until).deals if deals is None else deals
-        return plots.deals(found, every=every)
+        past = Past(self.session, since, until)
+        found, period = (past.deals, _during(since, until)) if deals is None else (deals, "")
+        return plots.deals(found, every=every, now=lambda: past.now, period=period)
 
     def tasks(
         self,
@@ -122,8 +123,9 @@ class Plots(Noun):
             ValidationError: It is no frame of tasks, or there is no such period or moment.
             ServiceError: The source was not reached.
         """
-        found = Past(self.session, since, until).tasks if tasks is None else tasks
-        return plots.tasks(found, every=every)
+        past = Past(self.session, since, until)
+        found, period = (past.tasks, _during(since, until)) if tasks is None else (tasks, "")
+        return plots.tasks(found, every=every, now=lambda: past.now, period=period)
 
     def earnings(
         self,
@@ -145,12 +147,13 @@ class Plots(Noun):
             ValidationError: It is no such frame, or there is no such moment.
             ServiceError: The source was not reached.
         """
+        period = _during(since, until) if earnings is None else ""
         if earnings is None:
             from iexec_lab.history import stats
 
             past = Past(self.session, since, until)
             earnings = stats.earnings(past.deals, past.tasks_of_deals, past.rewards)
-        return plots.earnings(earnings, top=top)
+        return plots.earnings(earnings, top=top, period=period)
 
     def balance(self, statement: pd.DataFrame | None = None) -> Picture:
         """What an account had, staked and locked, over time.
@@ -190,3 +193,13 @@ class Plots(Noun):
         past.span = past.span._replace(start=first)
         tasks = past.tasks
         return plots.timeline(tasks, now=past.now, waiting=max(made.volume - len(tasks), 0))
+
+
+def _during(since: Any, until: Any) -> str:
+    """The time that was asked for, as words of a title."""
+    if since is None and until is None:
+        return "all of the past"
+    is_length = isinstance(since, str) and since[-1:].isalpha()
+    begun = "" if since is None else f"the last {since}" if is_length else f"since {since}"
+    ended = "" if until is None else f"until {until}"
+    return " ".join(filter(None, (begun, ended)))
