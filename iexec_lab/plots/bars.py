@@ -157,7 +157,11 @@ def _over_time(
     heading, empty = style.heading(f"{what} per {period}", over), f"no {unit}"
     split = seen if seen != ["made"] else []
     twin = Twin(
-        (f"{period} (UTC)", unit, *split), [row[: 2 + len(split)] for row in rows], totals, newest=True
+        (f"{period} (UTC)", unit, *split),
+        [row[: 2 + len(split)] for row in rows],
+        totals,
+        newest=True,
+        gap=f"{{}} {period}s without a {unit.removesuffix('s')}",
     )
 
     def draw(figure: Any) -> None:

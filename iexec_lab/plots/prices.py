@@ -178,7 +178,11 @@ def _line(axes: Any, category: int, bars: Sequence[_Bar], place: int, wide: floa
     low, high, median = (
         [style.rlc(getattr(bar, name)) for bar in bars] for name in ("low", "high", "median")
     )
-    axes.fill_between(middle, low, high, color=colour, alpha=0.14, linewidth=0)
+    # A band as wide as its period: of a single one there would be nothing to see.
+    gap = float("nan")
+    across = [at for begun in days([bar.at for bar in bars]) for at in (begun, *(begun + wide * 0.9,) * 2)]
+    base, top = ([each for value in values for each in (value, value, gap)] for values in (low, high))
+    axes.fill_between(across, base, top, color=colour, alpha=0.14, linewidth=0)
     axes.plot(
         middle,
         median,

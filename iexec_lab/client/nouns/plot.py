@@ -11,6 +11,7 @@ from iexec_lab.client.market.past import Past
 from iexec_lab.client.nouns._noun import Noun
 from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.plots.picture import Picture
+from iexec_lab.plots.style import short
 from iexec_lab.protocol import to_bytes32
 
 MONTH = "30d"
@@ -26,6 +27,8 @@ class Plots(Noun):
 
     def depth(self, *books: pd.DataFrame, category: int = 0, limit: int | None = 2_000) -> Picture:
         """How many tasks are for sale up to each price, and how many are wanted down to it.
+
+        Without books those of category 0, unless another is named; the title says of which it is.
 
         Args:
             *books: Frames of ``lab.orderbook``, drawn over each other (default: workerpool orders and
@@ -46,7 +49,7 @@ class Plots(Noun):
             lambda: book.workerpool(category=category, limit=limit),
             lambda: book.requester(category=category, limit=limit),
         )
-        return plots.depth(*sides)
+        return plots.depth(*sides, category=category)
 
     def prices(
         self,
@@ -165,12 +168,13 @@ class Plots(Noun):
             ValidationError: It is no account statement.
             WalletError: There is no wallet, and no statement was given.
         """
+        whose = ""
         if statement is None:
             from iexec_lab.client.nouns.account import Accounts
 
             accounts: Any = Accounts(self.session)
-            statement = accounts.history()
-        return plots.balance(statement)
+            statement, whose = accounts.history(), self.session.address
+        return plots.balance(statement, account=whose)
 
     def timeline(self, job: Job | str | Sequence[str] | pd.DataFrame) -> Picture:
         """The tasks of a job as bars, from their beginning to their end, those of a worker together.
@@ -192,7 +196,9 @@ class Plots(Noun):
         past = Past(self.session, None, None, {"deal_id": list(made.deal_ids)})
         past.span = past.span._replace(start=first)
         tasks = past.tasks
-        return plots.timeline(tasks, now=past.now, waiting=max(made.volume - len(tasks), 0))
+        deals = made.deal_ids
+        of = f"deal {short(deals[0])}" if len(deals) == 1 else f"{len(deals):,} deals"
+        return plots.timeline(tasks, now=past.now, waiting=max(made.volume - len(tasks), 0), of=of)
 
 
 def _during(since: Any, until: Any) -> str:
