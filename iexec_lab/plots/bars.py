@@ -10,7 +10,7 @@ from iexec_lab.history.fates import deal_status, task_status
 from iexec_lab.history.stats.earned import earnings as earned
 from iexec_lab.history.stats.exact import all_starts, check_every, held, integers, seconds, starts, texts
 from iexec_lab.plots import style
-from iexec_lab.plots.periods import choose, days, lengths, named
+from iexec_lab.plots.periods import choose, days, lengths, named, period_of
 from iexec_lab.plots.picture import Picture
 from iexec_lab.plots.twin import Twin
 from iexec_lab.units import format_rlc
@@ -26,6 +26,7 @@ _COLOURS: Final = {
     "late": style.PURPLE,
     "claimable": style.PURPLE,
     "running": style.GREY,
+    "unfinished": style.GREY,
     "made": style.BLUE,
 }
 _ROLES: Final = {
@@ -72,8 +73,8 @@ def tasks(frame: Any, *, every: str | None = None, now: Now = None, period: str 
     """How many tasks were begun, by their status; of a frame of deals, how many were bought.
 
     Args:
-        frame: Tasks of ``lab.history.tasks`` or ``lab.task.list``, or deals of ``lab.history.deals``. What
-            nobody finished before the deadline is late.
+        frame: Tasks of ``lab.history.tasks`` or ``lab.task.list``, deals of ``lab.history.deals`` or a frame
+            of ``lab.history.per_day``. What nobody finished before the deadline is late.
         every: ``hour``, ``day``, ``week`` or ``month``; by default what fits.
         now: As for ``deals``.
         period: As for ``deals``.
@@ -82,6 +83,8 @@ def tasks(frame: Any, *, every: str | None = None, now: Now = None, period: str 
         ValidationError: It is neither, or there is no such period.
     """
     columns = getattr(frame, "columns", ())
+    if "starts_at" in columns:
+        return _of_periods(frame, every or period_of(frame), period)
     if "completed" in columns and "task_index" not in columns:
         failed = "claimed" if "claimed" in columns else "failed"
         found = held(frame, ["started_at", "tasks", "completed", failed, *_deadline(columns)])
@@ -107,6 +110,18 @@ def tasks(frame: Any, *, every: str | None = None, now: Now = None, period: str 
     ]
     fates = [_STATUSES.get(word, "running") for word in said]
     return _over_time("Tasks begun", "tasks", found["initialized_at"], fates, [1] * len(found), every, period)
+
+
+def _of_periods(frame: Any, every: str, period: str) -> Picture:
+    """The tasks of a frame of ``per_day``."""
+    import pandas as pd
+
+    names = ("completed", "failed", "unfinished")
+    found = held(frame, ["starts_at", *names])
+    fates = [name for name in names for _ in range(len(found))]
+    moments = pd.concat([found["starts_at"]] * len(names), ignore_index=True)
+    counts = [count for name in names for count in integers(found[name])]
+    return _over_time("Tasks bought", "tasks", moments, fates, counts, every, period)
 
 
 def _deadline(columns: Any) -> list[str]:
