@@ -362,3 +362,25 @@ def test_a_notebook_gets_one_picture_with_its_text():
     assert set(data) == {"image/png", "text/plain"}
     assert data["text/plain"].startswith("Deals per")
     assert about["image/png"]["alt"].startswith("Deals per")
+
+
+def test_one_order_of_a_million_tasks_does_not_hide_the_others():
+    picture = plots.depth(pools((10**8, 1_000_000), *((10**8 + each, 2) for each in range(1, 20))))
+    assert picture.figure().axes[0].get_ylim()[1] < 100
+    assert "1,000,000 more for sale at 0.1 RLC" in picture.notes
+    assert picture.twin.rows[0][2] == "1000000"
+
+
+def test_a_depth_says_of_which_categories_it_is():
+    book = pools((10**8, 1), (10**8, 2))
+    assert plots.depth(book.assign(category=3)).title == "Depth of the orderbook, category 3"
+    added = plots.depth(book.assign(category=[0, 1]))
+    assert added.title == "Depth of the orderbook, categories 0, 1 added up"
+    assert plots.depth(pools(), category=0).title.endswith("category 0")
+
+
+def test_empty_periods_are_told_together():
+    rows = [row | {"started_at": START + 86_400 * at} for row, at in zip(deal_rows(2), (0, 13), strict=True)]
+    lines = str(plots.deals(frame("past_deal", rows), every="day")).splitlines()
+    assert [line for line in lines if line.startswith("…")] == ["… 12 days without a deal"]
+    assert len(lines) == 5
