@@ -10,6 +10,9 @@ from iexec_lab.units import number_text
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+_CELLS = (LONGEST_LINE + 1, 40, 24)
+"""Letters of a cell of a table, tried in turn: one long name leaves the others their table."""
+
 
 class Style:
     """Adds colours, or leaves text alone."""
@@ -70,9 +73,10 @@ def _pairs(value: Mapping[str, Any], style: Style, width: int) -> list[str]:
 
 def _items(value: Sequence[Any], style: Style, width: int) -> list[str]:
     if value and all(isinstance(item, dict) for item in value):
-        table = _table(value)
-        if table and len(table[0]) <= width:
-            return [style.paint(BOLD, table[0]), *table[1:]]
+        for longest in _CELLS:
+            table = _table(value, longest)
+            if table and max(map(len, table)) <= width:
+                return [style.paint(BOLD, table[0]), *table[1:]]
     lines: list[str] = []
     for item in value:
         first, *rest = _lines(item, style, width - 2) or [""]
@@ -80,20 +84,28 @@ def _items(value: Sequence[Any], style: Style, width: int) -> list[str]:
     return lines
 
 
-def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Header and rows; empty when a cell has several lines or parts, or the rows differ."""
+def _table(rows: Sequence[Mapping[str, Any]], longest: int) -> list[str]:
+    """Header and rows; empty when a cell has several lines or parts, or the rows differ.
+
+    A text of more than ``longest`` letters is cut, but no id and no number, which would be another one.
+    """
     columns = list(rows[0])
     if any(list(row) != columns or not all(map(_fits_a_cell, row.values())) for row in rows):
         return []
     cells = [
         [safe(str(name)) for name in columns],
-        *([safe(_word(cell)) for cell in row.values()] for row in rows),
+        *([_brief(safe(_word(cell)), longest) for cell in row.values()] for row in rows),
     ]
     widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
     return [
         "  ".join(cell.ljust(size) for cell, size in zip(line, widths, strict=True)).rstrip()
         for line in cells
     ]
+
+
+def _brief(text: str, longest: int) -> str:
+    whole = len(text) <= longest or text.startswith("0x") or text.partition(" ")[0][:1].isdecimal()
+    return text if whole else f"{text[: longest - 1]}…"
 
 
 def _fits_a_cell(value: Any) -> bool:

@@ -186,7 +186,7 @@ def _stored_object(name: str, values: pd.Series[Any], kind: str) -> Stored:
 
     held = [value for value in values if not _lacks(value)]
     types = set(map(type, held))
-    if types == {int} or (not held and kind in {"u256", "nrlc", "wei", "count", "total"}):
+    if types == {int} or (not held and kind in {"u256", "nrlc", "wei", "count", "total", "tally"}):
         fits = all(-_DECIMALS < value < _DECIMALS for value in held)
         return Stored(name, _EXACT, pa.decimal128(38, 0) if fits else pa.string())
     if types == {str} or (not held and (kind not in KINDS or KINDS[kind].dtype is None)):

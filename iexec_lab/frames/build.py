@@ -250,7 +250,8 @@ def _array_of_list(values: list[Any], kind: Kind) -> Any:
     if kind.dtype.startswith("datetime"):
         dtype: Any = kind.dtype
         return pd.to_datetime(pd.Series(held), utc=True).astype(dtype).array
-    return pd.Series(held, dtype="object")  # an array would become text where all its values are
+    objects = pd.Series(held, dtype="object")  # an array would become text where all its values are
+    return objects.astype("float64") if kind.dtype == "float64" else objects
 
 
 def sum_exact(values: Iterable[Any]) -> int:

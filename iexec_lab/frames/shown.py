@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iexec_lab.frames.figures import FIGURES_SHOWN, are_figures
 from iexec_lab.frames.schemas import NRLC, OPTIONAL, SCHEMAS, columns_of, rlc_name
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ SHOWN: Mapping[str, tuple[str, ...]] = {
         "past_transfer": "happened_at from_ to amount_rlc cause tx_hash",
         "past_order": "order_hash order_kind resource price_rlc deals first_matched_at",
         "movement": "happened_at cause amount_rlc stake_rlc locked_rlc deal_id counterparty",
-        "access": "kind order_hash asset price_rlc remaining status restricted",
-        "found": "what id name owner happened_at leads_to",
+        "access": "kind order_hash asset price_rlc remaining status tag",
+        "found": "what id leads_to name owner happened_at",
         "listed_deal": "deal_id started_at status app workerpool task_price_rlc tasks",
         "past_app": "address name owner created_at usage_count last_used",
         "past_dataset": "address name owner created_at usage_count last_used",
@@ -42,6 +43,14 @@ SHOWN: Mapping[str, tuple[str, ...]] = {
         "task_details": "task_id task_index status initialized_at execution_seconds workers reward_rlc",
         "contribution": "task_id worker status contributed_at task_status score",
         "asset_transfer": "happened_at from_ to tx_hash",
+        "combination": "fits task_price_rlc reason workerpool workerpool_price_rlc volume tag",
+        "fill": "price_rlc taken cost_rlc cumulated cumulated_cost_rlc average_rlc asset",
+        "best_order": "side category price_rlc remaining asset tag order_hash",
+        "spread": "category ask_rlc bid_rlc mid_rlc spread_rlc ask_volume bid_volume",
+        "depth_level": "side category asset price_rlc volume cumulated orders",
+        "past_category": "category name description work_clock_seconds created_at",
+        "category": "category name description work_clock_seconds deadline_seconds",
+        **FIGURES_SHOWN,
     }.items()
 }
 
@@ -54,13 +63,10 @@ def is_ours(frame: pd.DataFrame) -> bool:
     still counts rows. Who chose some columns wants to see those.
     """
     kind: str = frame.attrs.get("kind", "")
-    if (
-        "fetched_at" not in frame.attrs
-        or not isinstance(kind, str)
-        or kind not in SCHEMAS
-        or not _counts_rows(frame)
-    ):
+    if "fetched_at" not in frame.attrs or not isinstance(kind, str) or not _counts_rows(frame):
         return False
+    if kind not in SCHEMAS:
+        return are_figures(kind, [*map(str, frame.columns)])
     known = columns_of(kind)
     optional = OPTIONAL.get(kind, set())
     optional = optional | {rlc_name(name) for name in optional if name.endswith(NRLC)}
@@ -79,7 +85,8 @@ def chosen(frame: pd.DataFrame, *, wide: bool) -> list[str]:
     if wide:
         return names
     wanted = SHOWN.get(str(frame.attrs.get("kind")), ())
-    found = [name for name in wanted if name in names]
+    first = names[0] if names else ""
+    found = [name for name in (first if each == "*" else each for each in wanted) if name in names]
     if found:
         return found
     return [name for name in names if not (name.endswith(NRLC) and rlc_name(name) in names)]

@@ -36,11 +36,6 @@ class Batches:
         self.table, self.left_out = table, left_out
         self._rows = pa.Table.from_batches(batches, schema(table))
 
-    @property
-    def size(self) -> int:
-        """How many rows."""
-        return int(self._rows.num_rows)
-
     def batches(self) -> list[pa.RecordBatch]:
         """These rows as record batches."""
         found: list[pa.RecordBatch] = self._rows.to_batches()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from iexec_lab.commands.text import safe
 from iexec_lab.frames.shown import chosen, is_ours
-from iexec_lab.notebook.words import column, safe_line, short, upright
+from iexec_lab.notebook.words import brief, column, is_id, safe_line, short, upright
 from iexec_lab.plain_text import plain
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ _WIDE = "wide"
 _WIDTH = 1000  # pixels of a list, at most
 _LETTER, _PADDING = 7.2, 17  # pixels of a letter and around a cell, measured in JupyterLab at 13 px
 _LONGEST = 48  # letters of a line of a cell, which then goes on in the next line
+_CELL = 40  # letters of a cell of a list
+_LEAST = 13  # letters that a cell keeps in a narrow place: a short id
+_WHOLE = frozenset({"stdout", "stderr", "leads_to"})  # what is read, or typed, to its end
 _HIDDEN = "private_key"
 _IN_ITS_PLACE = "not shown: a notebook would keep it; the value has it"
 
@@ -145,10 +148,52 @@ class _List:
         self.index = [safe(str(each)) for each in rows.index]
         self.names = chosen(frame, wide=wide)
         self.cells = [
-            [(short(text) if shorten else text, full) for text, full in column(rows, name, frame)]
+            [
+                (self._cell(name, text, wide=wide, shorten=shorten), full)
+                for text, full in column(rows, name, frame)
+            ]
             for name in self.names
         ]
         self._all = [str(name) for name in frame.columns]
+
+    @staticmethod
+    def _cell(name: str, text: str, *, wide: bool, shorten: bool) -> str:
+        text = short(text) if shorten else text
+        return text if wide or is_id(text) or name in _WHOLE else brief(text, _CELL)
+
+    def narrow(self, room: float, letter: float, between: float, longest: int | None) -> None:
+        """Shorten the longest texts until all columns fit; numbers and ids stay as they are.
+
+        Args:
+            room: How much there is.
+            letter: What a letter takes.
+            between: What a column takes besides.
+            longest: Letters of a line of a cell that goes on in the next line; None where it cannot.
+        """
+        sizes = self.widths()
+        drawn = [size if longest is None else min(size, longest) for size in sizes]
+        spare = room - sum(size * letter + between for size in drawn)
+        texts = [place for place, name in enumerate(self.names) if self._is_text(place, name)]
+        while spare < 0 and texts:
+            place = max(texts, key=lambda each: drawn[each + 1])
+            least = max(_LEAST, len(safe(self.names[place])))
+            if drawn[place + 1] <= least:
+                texts.remove(place)
+                continue
+            drawn[place + 1] -= 1
+            spare += letter
+        for place, size in enumerate(drawn[1:]):
+            if size < sizes[place + 1] and self.names[place] not in _WHOLE:
+                self.cells[place] = [
+                    (brief(text, max(size, _LEAST)), full) for text, full in self.cells[place]
+                ]
+
+    def _is_text(self, place: int, name: str) -> bool:
+        """Whether cells can be cut: a part of a number, or of an id, would be another one."""
+        if name in _WHOLE:
+            return False
+        held = [text for text, _ in self.cells[place] if text]
+        return not all(text[0].isdecimal() or is_id(text) or text[8:9] == "…" for text in held)
 
     def keep(self, count: int) -> None:
         """Draw only so many columns."""
@@ -181,6 +226,7 @@ def to_html(frame: pd.DataFrame, max_rows: int, *, shorten: bool, wide: bool = F
         return f"<table><tbody>{rows}</tbody></table>"
     drawn = _List(frame, max_rows, shorten=shorten, wide=wide)
     if not wide:
+        drawn.narrow(_WIDTH, _LETTER, _PADDING, _LONGEST)
         pixels = [min(width, _LONGEST) * _LETTER + _PADDING for width in drawn.widths()]
         drawn.keep(_fitting(pixels, _WIDTH, 0) - 1)
     head = "".join(f"<th>{escape(safe(name))}</th>" for name in ["", *drawn.names])
@@ -220,7 +266,9 @@ def to_text(frame: pd.DataFrame, max_rows: int, *, shorten: bool, wide: bool = F
         return "\n".join(f"{safe(name):<{width}}  {gap.join(lines)}" for name, lines in found)
     drawn = _List(frame, max_rows, shorten=shorten, wide=wide)
     if not wide:
-        drawn.keep(_fitting(drawn.widths(), get_terminal_size((160, 24)).columns, 2) - 1)
+        room = get_terminal_size((160, 24)).columns
+        drawn.narrow(room + 2, 1, 2, None)
+        drawn.keep(_fitting(drawn.widths(), room, 2) - 1)
     columns = [["", *drawn.index]]
     for name, cells in zip(drawn.names, drawn.cells, strict=True):
         columns.append([safe(name), *(text for text, _ in cells)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,7 @@ def word(value: Any) -> str:
 
 def lines(value: Any) -> list[str]:
     """A value that has room: a list of ids has a line for each, up to a few."""
-    if not isinstance(value, list) or not any(map(_is_id, value)):
+    if not isinstance(value, list) or not any(map(is_id, value)):
         return [word(value)]
     more = [f"… {len(value) - _ROOM} more"] if len(value) > _ROOM else []
     return [*map(word, value[:_ROOM]), *more]
@@ -76,13 +77,39 @@ def column(frame: pd.DataFrame, name: str, whole: pd.DataFrame) -> list[tuple[st
                 for nrlc in frame[exact]
             ]
     values = [*frame[name]]
+    if name == "starts_at":
+        return [(_period(value), word(value)) for value in values]
     if str(frame[name].dtype).startswith("datetime"):
         now = _fetched(whole)
         is_past = name.endswith("_at") and name != "expires_at"
         return [(age(value, now, is_past=is_past), word(value)) for value in values]
+    if str(frame[name].dtype) == "float64":
+        return [_about(value, is_part=name.endswith(("_rate", "_share"))) for value in values]
     if name == "tag":
         return [("none", "none") if value == "" else (word(value), word(value)) for value in values]
     return [(word(value), word(value)) for value in values]
+
+
+def _period(value: Any) -> str:
+    """When a period begins: its day, with the hour where that is not midnight."""
+    text = word(value)
+    return text[:10] if text[11:19] in {"", "00:00:00"} else text[:16]
+
+
+def _about(value: float, *, is_part: bool) -> tuple[str, str]:
+    """A figure that is for looking only; a part of something as per cent."""
+    if value != value:  # noqa: PLR0124 - NaN
+        return "", ""
+    return (f"{value:.1%}" if is_part else f"{value:.9g}"), str(value)
+
+
+def brief(text: str, longest: int) -> str:
+    """A cell of a list: cut at its end; a number is told about, for a part of it would be another number."""
+    if len(text) <= longest:
+        return text
+    if text.replace(".", "", 1).removeprefix("-").isdecimal():
+        return f"about {Decimal(text):.3e}"
+    return f"{text[: longest - 1]}…"
 
 
 def _fetched(frame: pd.DataFrame) -> datetime | None:
@@ -125,8 +152,9 @@ def safe_line(line: str) -> str:
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)
 
 
-def _is_id(value: Any) -> bool:
-    return isinstance(value, str) and len(value) in {_LONG_HASH, _LONG_ADDRESS}
+def is_id(value: Any) -> bool:
+    """Whether it is a whole address or hash."""
+    return isinstance(value, str) and len(value) in {_LONG_HASH, _LONG_ADDRESS} and value.startswith("0x")
 
 
 def _cut(text: str) -> str:

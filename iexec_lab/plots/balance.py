@@ -15,11 +15,12 @@ from iexec_lab.units import format_rlc
 _NAMES = ("staked", "locked", "together")
 
 
-def balance(statement: Any) -> Picture:
+def balance(statement: Any, *, account: str = "") -> Picture:
     """What an account had after each movement, staked and locked.
 
     Args:
         statement: A frame of ``lab.account.history``.
+        account: Whose it is, for the title.
 
     Raises:
         ValidationError: It is none.
@@ -40,9 +41,12 @@ def balance(statement: Any) -> Picture:
     ]
     twin = Twin(("time (UTC)", "cause", *(f"{name} (RLC)" for name in _NAMES)), rows, both, newest=True)
 
+    told = account or getattr(statement, "attrs", {}).get("account", "")
+    heading = f"Balance of {style.short(told) if told else 'the account'}"
+
     def draw(figure: Any) -> None:
         axes = figure.subplots()
-        style.title(figure, axes, "Balance of the account")
+        style.title(figure, axes, heading)
         if not rows:
             style.nothing(axes, "no movements")
             return
@@ -61,4 +65,4 @@ def balance(statement: Any) -> Picture:
         style.dates(axes, first - margin, last + margin, 0.25)
         style.legend(figure)
 
-    return Picture("Balance of the account", twin, draw, (), "no movements")
+    return Picture(heading, twin, draw, (), "no movements")

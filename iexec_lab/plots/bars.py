@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.errors import ValidationError
+from iexec_lab.history.fates import deal_status, task_status
 from iexec_lab.history.stats.earned import earnings as earned
-from iexec_lab.history.stats.exact import all_starts, check_every, held, integers, starts, texts
+from iexec_lab.history.stats.exact import all_starts, check_every, held, integers, seconds, starts, texts
 from iexec_lab.plots import style
-from iexec_lab.plots.periods import choose, days, lengths, named
+from iexec_lab.plots.periods import choose, days, lengths, named, period_of
 from iexec_lab.plots.picture import Picture
 from iexec_lab.plots.twin import Twin
 from iexec_lab.units import format_rlc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    Now = datetime | Callable[[], datetime] | None
 
 _COLOURS: Final = {
     "completed": style.BLUE,
     "failed": style.RED,
     "late": style.PURPLE,
+    "claimable": style.PURPLE,
     "running": style.GREY,
+    "unfinished": style.GREY,
     "made": style.BLUE,
 }
 _ROLES: Final = {
@@ -34,13 +40,16 @@ _ROLES: Final = {
 _STATUSES: Final = {"COMPLETED": "completed", "FAILED": "failed", "TIMEOUT": "late"}
 
 
-def deals(frame: Any, *, every: str | None = None) -> Picture:
+def deals(frame: Any, *, every: str | None = None, now: Now = None, period: str = "") -> Picture:
     """How many deals were made, by what became of them.
 
     Args:
         frame: Deals of ``lab.history.deals`` or ``lab.deal.list``. One whose tasks all have a result is
-            completed, one with a task that failed (or was claimed) has failed, any other runs.
+            completed, one whose other tasks were all claimed has failed; any other is claimable from its
+            deadline on, and runs before.
         every: ``hour``, ``day``, ``week`` or ``month``; by default what fits.
+        now: The chain's time, or what tells it when it is needed; by default the time of this machine.
+        period: The time that the frame is of, for the title.
 
     Raises:
         ValidationError: It is no frame of deals, or there is no such period.
@@ -48,45 +57,102 @@ def deals(frame: Any, *, every: str | None = None) -> Picture:
     columns = getattr(frame, "columns", ())
     failed = next((name for name in ("claimed", "failed") if name in columns), None)
     known = "completed" in columns and failed is not None
-    names = ["completed", str(failed)] if known else []
+    names = ["completed", str(failed), *_deadline(columns)] if known else []
     found = held(frame, ["started_at", "tasks", *names])
-    counts = [integers(found[name]) for name in ("tasks", *names)]
-    fates = [_fate(*each) for each in zip(*counts, strict=True)] if known else ["made"] * len(found)
-    return _over_time("Deals", "deals", found["started_at"], fates, [1] * len(found), every)
+    if known:
+        counts = [integers(found[name]) for name in ("tasks", "completed", str(failed))]
+        ends = _ends(found)
+        status = deal_status(_seconds(now, ends))
+        fates = [status(*each) or "running" for each in zip(*counts, ends, strict=True)]
+    else:
+        fates = ["made"] * len(found)
+    return _over_time("Deals", "deals", found["started_at"], fates, [1] * len(found), every, period)
 
 
-def _fate(tasks: int, completed: int, failed: int) -> str:
-    return "failed" if failed else "completed" if completed >= tasks else "running"
-
-
-def tasks(frame: Any, *, every: str | None = None) -> Picture:
+def tasks(frame: Any, *, every: str | None = None, now: Now = None, period: str = "") -> Picture:
     """How many tasks were begun, by their status; of a frame of deals, how many were bought.
 
     Args:
-        frame: Tasks of ``lab.history.tasks`` or ``lab.task.list``, or deals of ``lab.history.deals``.
+        frame: Tasks of ``lab.history.tasks`` or ``lab.task.list``, deals of ``lab.history.deals`` or a frame
+            of ``lab.history.per_day``. What nobody finished before the deadline is late.
         every: ``hour``, ``day``, ``week`` or ``month``; by default what fits.
+        now: As for ``deals``.
+        period: As for ``deals``.
 
     Raises:
         ValidationError: It is neither, or there is no such period.
     """
     columns = getattr(frame, "columns", ())
+    if "starts_at" in columns:
+        return _of_periods(frame, every or period_of(frame), period)
     if "completed" in columns and "task_index" not in columns:
         failed = "claimed" if "claimed" in columns else "failed"
-        found = held(frame, ["started_at", "tasks", "completed", failed])
+        found = held(frame, ["started_at", "tasks", "completed", failed, *_deadline(columns)])
         bought, done, lost = (integers(found[name]) for name in ("tasks", "completed", failed))
         left = [max(each - well - ill, 0) for each, well, ill in zip(bought, done, lost, strict=True)]
-        fates = [fate for fate in ("completed", "failed", "running") for _ in range(len(found))]
+        ends = _ends(found)
+        clock = _seconds(now, ends)
+        gone = [end is not None and clock >= end for end in ends]
+        late = [count if over else 0 for count, over in zip(left, gone, strict=True)]
+        open_ = [count - over for count, over in zip(left, late, strict=True)]
+        fates = [fate for fate in ("completed", "failed", "late", "running") for _ in range(len(found))]
         import pandas as pd
 
-        moments = pd.concat([found["started_at"]] * 3, ignore_index=True)
-        return _over_time("Tasks bought", "tasks", moments, fates, [*done, *lost, *left], every)
-    found = held(frame, ["status", "initialized_at"])
-    fates = [_STATUSES.get(str(status), "running") for status in texts(found["status"])]
-    return _over_time("Tasks begun", "tasks", found["initialized_at"], fates, [1] * len(found), every)
+        moments = pd.concat([found["started_at"]] * 4, ignore_index=True)
+        counts = [*done, *lost, *late, *open_]
+        return _over_time("Tasks bought", "tasks", moments, fates, counts, every, period)
+    found = held(frame, ["status", "initialized_at", *_deadline(columns)])
+    ends = _ends(found)
+    status = task_status(_seconds(now, ends))
+    said = [
+        word if end is None else status(word, end)
+        for word, end in zip(map(str, texts(found["status"])), ends, strict=True)
+    ]
+    fates = [_STATUSES.get(word, "running") for word in said]
+    return _over_time("Tasks begun", "tasks", found["initialized_at"], fates, [1] * len(found), every, period)
+
+
+def _of_periods(frame: Any, every: str, period: str) -> Picture:
+    """The tasks of a frame of ``per_day``."""
+    import pandas as pd
+
+    names = ("completed", "failed", "unfinished")
+    found = held(frame, ["starts_at", *names])
+    fates = [name for name in names for _ in range(len(found))]
+    moments = pd.concat([found["starts_at"]] * len(names), ignore_index=True)
+    counts = [count for name in names for count in integers(found[name])]
+    return _over_time("Tasks bought", "tasks", moments, fates, counts, every, period)
+
+
+def _deadline(columns: Any) -> list[str]:
+    return [name for name in ("final_deadline",) if name in columns]
+
+
+def _ends(found: Any) -> list[int | None]:
+    """When the deadline of each row is; None where that is not known."""
+    if "final_deadline" not in found.columns:
+        return [None] * len(found)
+    known = found["final_deadline"].notna().tolist()
+    at = seconds(found["final_deadline"]).astype("int64").tolist()
+    return [end if is_known else None for end, is_known in zip(at, known, strict=True)]
+
+
+def _seconds(now: Now, ends: Sequence[int | None]) -> int:
+    """The time, seconds since 1970; nobody is asked where no row depends on it."""
+    if all(end is None for end in ends):
+        return 0
+    told = now() if callable(now) else now
+    return int((told or datetime.now(UTC)).timestamp())
 
 
 def _over_time(
-    what: str, unit: str, moments: Any, fates: Sequence[str], counts: Sequence[int], every: str | None
+    what: str,
+    unit: str,
+    moments: Any,
+    fates: Sequence[str],
+    counts: Sequence[int],
+    every: str | None,
+    over: str,
 ) -> Picture:
     """Bars over time, one on the other by fate; periods without any are there too."""
     period = every or choose(moments)
@@ -97,16 +163,20 @@ def _over_time(
             sums = stacked.setdefault(at, {})
             sums[fate] = sums.get(fate, 0) + count
     begun = all_starts(stacked, period)
-    seen = [fate for fate in _COLOURS if any(fate in sums for sums in stacked.values())]
+    seen = [fate for fate in _COLOURS if any(sums.get(fate) for sums in stacked.values())]
     totals = [sum(stacked.get(at, {}).values()) for at in begun]
     rows = [
         (named(at, period), str(total), *(str(stacked.get(at, {}).get(fate, 0)) for fate in seen))
         for at, total in zip(begun, totals, strict=True)
     ]
-    heading, empty = f"{what} per {period}", f"no {unit}"
+    heading, empty = style.heading(f"{what} per {period}", over), f"no {unit}"
     split = seen if seen != ["made"] else []
     twin = Twin(
-        (f"{period} (UTC)", unit, *split), [row[: 2 + len(split)] for row in rows], totals, newest=True
+        (f"{period} (UTC)", unit, *split),
+        [row[: 2 + len(split)] for row in rows],
+        totals,
+        newest=True,
+        gap=f"{{}} {period}s without a {unit.removesuffix('s')}",
     )
 
     def draw(figure: Any) -> None:
@@ -139,12 +209,13 @@ def _over_time(
     return Picture(heading, twin, draw, (), empty)
 
 
-def earnings(frame: Any, *, top: int = 10) -> Picture:
+def earnings(frame: Any, *, top: int = 10, period: str = "") -> Picture:
     """Who earned most.
 
     Args:
         frame: A frame of ``lab.history.earnings``, or deals of ``lab.history.deals``.
         top: How many accounts; the others are one bar.
+        period: As for ``deals``.
 
     Raises:
         ValidationError: It is neither, or nobody is wanted.
@@ -171,11 +242,12 @@ def earnings(frame: Any, *, top: int = 10) -> Picture:
         (name, format_rlc(sum(sums.values())), ", ".join(role for role in seen if role in sums))
         for name, sums in shown
     ]
+    heading = style.heading("Earnings", period)
     twin = Twin(("account", "earned (RLC)", "as"), rows, [sum(sums.values()) for _, sums in shown])
 
     def draw(figure: Any) -> None:
         axes = figure.subplots()
-        style.title(figure, axes, "Earnings")
+        style.title(figure, axes, heading)
         if not shown:
             style.nothing(axes, "nobody earned anything")
             return
@@ -203,7 +275,7 @@ def earnings(frame: Any, *, top: int = 10) -> Picture:
         style.legend(figure)
 
     height = min(1.7 + 0.28 * max(len(shown), 4), 12)
-    return Picture("Earnings", twin, draw, (), "nobody earned anything", height)
+    return Picture(heading, twin, draw, (), "nobody earned anything", height)
 
 
 def _added(many: Iterable[Mapping[str, int]]) -> dict[str, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from iexec_lab.history.stats.exact import seconds
+from iexec_lab.history.stats.exact import held, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +25,17 @@ def choose(moments: Any) -> str:
     span = int((found.max() - found.min()).astype("int64")) if len(found) else 0
     few = next((period for period, most in _FEW if span <= most), "month")
     return "day" if span == 0 else few
+
+
+def period_of(frame: Any) -> str:
+    """What the rows of a frame of figures are for, by the least time between two of them."""
+    import numpy as np
+
+    begun = np.unique(seconds(held(frame, ["starts_at"])["starts_at"]).astype("int64"))
+    least = int(np.diff(begun).min()) if len(begun) > 1 else 86_400
+    return (
+        "hour" if least < 86_400 else "day" if least < 604_800 else "week" if least < 28 * 86_400 else "month"
+    )
 
 
 def days(begun: Sequence[int]) -> list[float]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from iexec_lab.history.stats import over_time
 from iexec_lab.history.stats.exact import held, integers, seconds, texts
 from iexec_lab.plots import style
-from iexec_lab.plots.periods import choose, days, lengths, named
+from iexec_lab.plots.periods import choose, days, lengths, named, period_of
 from iexec_lab.plots.picture import Picture
 from iexec_lab.plots.twin import Twin, numbered
 from iexec_lab.units import format_rlc
@@ -46,7 +46,7 @@ def prices(frame: Any, *, every: str | None = None, of: str = "workerpool") -> P
         ValidationError: It is neither, or there is no such period or price.
     """
     if "open_nrlc" in getattr(frame, "columns", ()):
-        table, period = frame, every or _period(frame)
+        table, period = frame, every or period_of(frame)
     else:
         period = every or choose(held(frame, ["started_at"])["started_at"])
         table = over_time.prices(frame, every=period, of=of)
@@ -103,17 +103,6 @@ def prices(frame: Any, *, every: str | None = None, of: str = "workerpool") -> P
             axes.tick_params(labelbottom=False)
 
     return Picture(heading, twin, draw, tuple(notes), "no deals", 4.4)
-
-
-def _period(frame: Any) -> str:
-    """What the rows of a frame of prices are for, by the least time between two of them."""
-    import numpy as np
-
-    begun = np.unique(seconds(held(frame, ["starts_at"])["starts_at"]).astype("int64"))
-    least = int(np.diff(begun).min()) if len(begun) > 1 else 86_400
-    return (
-        "hour" if least < 86_400 else "day" if least < 604_800 else "week" if least < 28 * 86_400 else "month"
-    )
 
 
 def _bars(table: Any) -> list[_Bar]:
@@ -178,7 +167,11 @@ def _line(axes: Any, category: int, bars: Sequence[_Bar], place: int, wide: floa
     low, high, median = (
         [style.rlc(getattr(bar, name)) for bar in bars] for name in ("low", "high", "median")
     )
-    axes.fill_between(middle, low, high, color=colour, alpha=0.14, linewidth=0)
+    # A band as wide as its period: of a single one there would be nothing to see.
+    gap = float("nan")
+    across = [at for begun in days([bar.at for bar in bars]) for at in (begun, *(begun + wide * 0.9,) * 2)]
+    base, top = ([each for value in values for each in (value, value, gap)] for values in (low, high))
+    axes.fill_between(across, base, top, color=colour, alpha=0.14, linewidth=0)
     axes.plot(
         middle,
         median,

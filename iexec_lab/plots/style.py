@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 INK: Final = "#7a7a7a"
 BLUE, RED, GREEN, OCHRE, PURPLE, GREY = "#2a83c5", "#d55e00", "#0f9d74", "#a67c00", "#b565a7", "#8c8c8c"
 _LONGEST_LABEL: Final = 32
+_LONGEST_NOTES: Final = 105
 _LARGEST: Final = 1e300
 _FONT: Final = "DejaVu Sans"  # matplotlib brings it along
 _RULES: Final[dict[str, Any]] = {
@@ -135,7 +136,19 @@ def title(figure: Any, axes: Any, text: str, notes: Sequence[str] = ()) -> None:
     """What the picture is, at the top left, and below it what one must know to read it."""
     figure.suptitle(label(text, 90), x=0.01, ha="left", fontsize=12, fontweight="bold")
     if notes:
-        axes.set_title(label("; ".join(notes), 120), loc="left", fontsize=9)
+        lines = [""]
+        for note in notes:
+            joined = f"{lines[-1]}; {note}" if lines[-1] else note
+            if len(joined) > _LONGEST_NOTES and lines[-1]:
+                lines.append(note)
+            else:
+                lines[-1] = joined
+        axes.set_title("\n".join(label(line, 120) for line in lines[:4]), loc="left", fontsize=9)
+
+
+def heading(what: str, of: str = "") -> str:
+    """A title: what is shown, and of whom or of which time."""
+    return f"{what}, {plain(of, 60)}" if of else what
 
 
 def legend(figure: Any) -> None:

@@ -43,7 +43,7 @@ class _Task:
         return f"task {self.index}"
 
 
-def timeline(tasks: Any, *, now: datetime | None = None, waiting: int = 0) -> Picture:
+def timeline(tasks: Any, *, now: datetime | None = None, waiting: int = 0, of: str = "") -> Picture:
     """The tasks of a job as bars from their beginning to their end, those of a worker together.
 
     Args:
@@ -51,12 +51,14 @@ def timeline(tasks: Any, *, now: datetime | None = None, waiting: int = 0) -> Pi
             was not begun has no bar; it is counted.
         now: Where the bars of running tasks end; by default the last moment in the frame.
         waiting: How many more tasks there are that nobody began.
+        of: Which job it is, for the title; by default the deal of the tasks.
 
     Raises:
         ValidationError: It is no frame of tasks with their times.
     """
     rows, without = _read(tasks, now)
     waiting += without
+    heading = f"Tasks of {of or _whose(tasks)}"
     notes = [f"{numbered(waiting, 'task')} not begun"] if waiting else []
     if len(rows) <= _MOST_NAMED and any(row.contributed is not None for row in rows):
         notes.append("a white mark is the first contribution")
@@ -77,7 +79,7 @@ def timeline(tasks: Any, *, now: datetime | None = None, waiting: int = 0) -> Pi
 
     def draw(figure: Any) -> None:
         axes = figure.subplots()
-        style.title(figure, axes, "Tasks of the job", notes)
+        style.title(figure, axes, heading, notes)
         if not rows:
             style.nothing(axes, "no task has begun")
             return
@@ -107,7 +109,15 @@ def timeline(tasks: Any, *, now: datetime | None = None, waiting: int = 0) -> Pi
         style.legend(figure)
 
     height = min(1.6 + 0.24 * max(len(rows), 5), 6.0)
-    return Picture("Tasks of the job", twin, draw, tuple(notes), "no task has begun", height)
+    return Picture(heading, twin, draw, tuple(notes), "no task has begun", height)
+
+
+def _whose(tasks: Any) -> str:
+    """The deal of the tasks, or how many there are."""
+    deals = tasks["deal_id"].dropna().unique().tolist() if "deal_id" in tasks else []
+    if len(deals) > 1:
+        return f"{len(deals):,} deals"
+    return f"deal {style.short(deals[0])}" if deals else "the job"
 
 
 def _draw(axes: Any, chosen: Sequence[tuple[int, _Task]], status: str) -> None:

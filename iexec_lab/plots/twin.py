@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MOST_ROWS: Final = 40
-_WIDEST_BAR, _LONGEST_CELL = 40, 44
+_WIDEST_BAR, _LONGEST_CELL, _SHORTEST_GAP = 40, 44, 2
 
 
 @dataclass(frozen=True)
@@ -23,23 +23,28 @@ class Twin:
         rows: The figures, exact; all of them.
         weights: How long the bar of each row is, not negative.
         newest: When there are too many rows the last ones are shown, not the first.
+        gap: What is said of several rows without anything, such as ``{} days without a deal``.
     """
 
     columns: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
     weights: Sequence[int] = ()
     newest: bool = False
+    gap: str = ""
 
     def lines(self, width: int, block: str) -> list[str]:
         """A table of at most ``MOST_ROWS`` rows, bars where they fit in; what is left out is counted."""
         if not self.rows:
             return []
-        shown = slice(-MOST_ROWS, None) if self.newest else slice(MOST_ROWS)
-        rows = [tuple(plain(cell, _LONGEST_CELL) for cell in row) for row in self.rows[shown]]
+        every = self._runs()
+        runs = every[-MOST_ROWS:] if self.newest else every[:MOST_ROWS]
+        places = [run[0] for run in runs if len(run) == 1]
+        rows = [tuple(plain(cell, _LONGEST_CELL) for cell in self.rows[place]) for place in places]
         widths = [max(map(len, column)) for column in zip(self.columns, *rows, strict=True)]
         numeric = [_is_numeric(column) for column in zip(*rows, strict=True)]
         room = min(width - sum(widths) - 2 * len(widths), _WIDEST_BAR)
-        bars = self._bars(list(self.weights[shown]), room, block)
+        weights = [self.weights[place] for place in places] if self.weights else []
+        bars = self._bars(weights, len(rows), room, block)
         lines = [
             "  ".join(
                 cell.rjust(size) if right else cell.ljust(size)
@@ -48,17 +53,32 @@ class Twin:
             for row in (self.columns, *rows)
         ]
         lines = [f"{line}  {bar}".rstrip() for line, bar in zip(lines, ("", *bars), strict=True)]
-        rest = len(self.rows) - len(rows)
+        table = iter(lines[1:])
+        lines[1:] = [next(table) if len(run) == 1 else f"… {self.gap.format(len(run))}" for run in runs]
+        rest = len(self.rows) - sum(map(len, runs))
         if rest:
             lines.insert(
                 1 if self.newest else len(lines), f"… {rest:,} {'earlier' if self.newest else 'more'}"
             )
         return lines
 
-    def _bars(self, weights: Sequence[int], room: int, block: str) -> list[str]:
+    def _runs(self) -> list[range]:
+        """The rows one by one, several without anything together."""
+        runs: list[range] = []
+        at = 0
+        while at < len(self.rows):
+            end = at
+            while self.gap and end < len(self.rows) and not self.weights[end]:
+                end += 1
+            size = end - at if end - at > _SHORTEST_GAP else 1
+            runs.append(range(at, at + size))
+            at += size
+        return runs
+
+    def _bars(self, weights: Sequence[int], count: int, room: int, block: str) -> list[str]:
         largest = max(weights, default=0)
         if not largest or room < 5:
-            return [""] * min(len(self.rows), MOST_ROWS)
+            return [""] * count
         return [block * -(-weight * room // largest) for weight in weights]
 
 

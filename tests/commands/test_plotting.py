@@ -22,7 +22,7 @@ def run(tmp_path):
 
     def handle(context, args):
         asked.append(context.rows)
-        return Outcome({"count": 9}, lambda: deals(9), "9 deals.")
+        return Outcome({"count": 9}, lambda: deals(9).drop(columns=["final_deadline"]), "9 deals.")
 
     def act(plot):
         return plotting(handle, "deals")(Context(Terminal(), folder=tmp_path, rows=100), Namespace(plot=plot))

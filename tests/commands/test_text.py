@@ -105,3 +105,14 @@ def test_a_log_is_long_and_not_endless():
 
 def test_a_number_of_thousands_of_digits_is_told():
     assert render({"n": 10**5000, "list": [10**5000]}, PLAIN).count("bits") == 2
+
+
+def test_one_long_name_does_not_spoil_the_table():
+    rows = [{"name": "n" * 4_000, "id": "0x" + "1" * 40}, {"name": "app", "id": "0x" + "2" * 40}]
+    head, first, second = render(rows, Style(colours=False), width=100).splitlines()
+    assert head.split() == ["name", "id"]
+    assert first.split() == ["n" * 39 + "…", "0x" + "1" * 40]
+    assert second.split() == ["app", "0x" + "2" * 40]
+    assert len(render(rows, Style(colours=False), width=70).splitlines()) == 3
+    long_ids = [{"id": "0x" + "1" * 64, "amount": 10**60}]
+    assert "…" not in render(long_ids, Style(colours=False), width=60)

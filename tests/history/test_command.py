@@ -52,3 +52,22 @@ def test_a_moment_that_is_none(run):
     text = run("history events --since soon", 1)
     assert "since cannot be soon" in text
     assert "7d" in text
+
+
+FIGURES = ["per-day --every week", "per-app", "prices --of task", "success --by app", "late", "concentration"]
+
+
+@pytest.mark.parametrize("line", FIGURES)
+def test_figures_are_commands_too(run, line):
+    text = run(f"history {line}")
+    raw = json.loads(run(f"history {line} --raw"))
+    assert raw["count"] == len(raw["rows"]) > 0
+    assert f"{raw['count']} rows." in text
+    first = raw["rows"][0]
+    assert all(value.isdecimal() for name, value in first.items() if name.endswith("_nrlc"))
+    assert not [name for name in first if name.endswith("_rlc")]
+
+
+def test_figures_have_filters_and_pictures(run):
+    assert "Tasks bought per day" in run("history per-day --since 3d --plot")
+    assert json.loads(run(f"history per-app --app {HUB} --raw"))["rows"] == []

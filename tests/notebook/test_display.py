@@ -7,10 +7,13 @@ from datetime import timedelta
 
 import pandas as pd
 import pytest
+from helpers.past_frames import START, deal_rows, frame, tasks_and_rewards
+from helpers.past_frames import deals as past_deals
 from IPython.core.interactiveshell import InteractiveShell
 
 from iexec_lab import frames
 from iexec_lab.frames import SCHEMAS, build, from_columns
+from iexec_lab.history import stats
 from iexec_lab.notebook import display, words
 from iexec_lab.notebook.display import RawAnswer
 
@@ -68,6 +71,28 @@ def test_lists_show_what_people_read_and_name_the_rest(formats):
     assert "<small>also: dataset, " in shown["text/html"]
 
 
+def _waits():
+    rows = deal_rows(20)
+    return stats.match_to_result(frame("past_deal", rows), tasks_and_rewards(rows)[0])
+
+
+def _staked():
+    moved = {"happened_at": [START], "from_": [None], "to": [ADDRESS], "amount_nrlc": [5]}
+    return stats.staked(from_columns("past_transfer", moved))
+
+
+FIGURES = {
+    "per_day": lambda: stats.per_day(past_deals(20)),
+    "per_app": lambda: stats.per_app(past_deals(20)),
+    "per_category": lambda: stats.per(past_deals(20), "category"),
+    "prices": lambda: stats.prices(past_deals(20)),
+    "waits": _waits,
+    "success": lambda: stats.success(past_deals(20)),
+    "late": lambda: stats.late(past_deals(20)),
+    "earnings": lambda: stats.earnings(past_deals(20)),
+    "concentration": lambda: stats.concentration(stats.per_app(past_deals(20))),
+    "staked": _staked,
+}
 SHOWN = {kind: list(names) for kind, names in frames.shown.SHOWN.items()}
 
 
@@ -294,3 +319,63 @@ def test_no_cell_steers_the_page_or_floods_it(formats, monkeypatch, single, wide
         assert all(line.isprintable() for line in text.split("\n"))
         assert len(text) < 100_000
     assert "<script>" not in shown["text/html"]
+
+
+LONG = "name " * 800
+
+
+def test_one_long_name_costs_no_column(formats, monkeypatch):
+    rows = {
+        "address": [ADDRESS, ADDRESS],
+        "name": [LONG, "app"],
+        "owner": [ADDRESS, ADDRESS],
+        "created_at": [1_790_000_000] * 2,
+        "usage_count": [5, 6],
+        "last_used": [1_790_000_000] * 2,
+    }
+    shown = formats(from_columns("past_app", rows))
+    assert shown["text/plain"].splitlines()[0].split() == SHOWN["past_app"]
+    assert all(f"<th>{name}</th>" in shown["text/html"] for name in SHOWN["past_app"])
+    assert max(map(len, shown["text/plain"].splitlines()[:3])) <= 160
+    monkeypatch.setenv("COLUMNS", "100")
+    assert formats(from_columns("past_app", rows))["text/plain"].splitlines()[0].split() == SHOWN["past_app"]
+    whole = formats(from_columns("past_app", rows, wide=True))["text/plain"]
+    assert LONG.strip()[:3_000] in whole
+
+
+def test_where_something_leads_to_is_drawn_whole(formats, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    line = f"iexec-lab deal show {HASH}"
+    row = {"what": "deal", "id": HASH, "name": "a deal of 5 tasks", "owner": ADDRESS, "leads_to": line}
+    shown = formats(from_columns("found", {name: [value] for name, value in row.items()}))
+    assert all(line in text for text in shown.values())
+
+
+def test_a_number_is_never_cut(formats):
+    frame = from_columns("past_event", {"amount_nrlc": [2**256 - 1], "event": ["e"], "block": [5]})
+    text = formats(frame)["text/plain"]
+    assert "about 1.158e+68" in text
+    assert "…" not in text.splitlines()[1]
+
+
+@pytest.mark.parametrize("name", sorted(FIGURES))
+def test_figures_of_the_past_are_drawn_as_ours(formats, name):
+    frame = FIGURES[name]()
+    assert len(frame)
+    assert frame.attrs["kind"] in frames.figures.FIGURES
+    drawn = formats(frame)["text/plain"].splitlines()[0].split()
+    assert len(drawn) <= 7
+    assert not [each for each in drawn if each.endswith("_nrlc")]
+    assert drawn == [each for each in drawn if each in frame.columns]
+    assert formats(frame.assign(mine=1))["text/plain"] == repr(frame.assign(mine=1))
+    assert formats(frame.T)["text/plain"] == repr(frame.T)
+
+
+def test_every_kind_of_figures_is_drawn_in_a_test():
+    assert {make().attrs["kind"] for make in FIGURES.values()} == set(frames.figures.FIGURES)
+
+
+def test_floats_are_floats():
+    frame = from_columns("fill", {"average_rlc": [1 / 3, None], "taken": [1, 2]})
+    assert str(frame["average_rlc"].dtype) == "float64"
+    assert frame.describe()["average_rlc"]["count"] == 1

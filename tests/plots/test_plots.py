@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 import zlib
+from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
@@ -209,12 +210,40 @@ def test_an_absurd_price_does_not_hide_the_others():
 
 def test_bars_add_up():
     rows = deal_rows(30)
-    table = plots.deals(frame("past_deal", rows), every="month").twin
+    now = datetime.fromtimestamp(START, UTC)
+    table = plots.deals(frame("past_deal", rows), every="month", now=now).twin
     assert table.columns == ("month (UTC)", "deals", "completed", "failed", "running")
     assert sum(int(row[1]) for row in table.rows) == 30
     assert all(int(row[1]) == sum(map(int, row[2:])) for row in table.rows)
     bought = plots.tasks(frame("past_deal", rows), every="month").twin
     assert sum(int(row[1]) for row in bought.rows) == sum(row["tasks"] for row in rows)
+
+
+def test_the_chains_time_says_what_is_late():
+    """The words and numbers are those of ``deal list`` and ``task list``."""
+    same = {"tasks": 3, "completed": 1, "claimed": 0}
+    rows = [
+        row | same | {"final_deadline": START + 10 * (place + 1)} for place, row in enumerate(deal_rows(2))
+    ]
+    found = frame("past_deal", [*rows, rows[0] | {"claimed": 1}, rows[0] | {"claimed": 2}])
+
+    def now():
+        return datetime.fromtimestamp(START + 15, UTC)
+
+    drawn = plots.deals(found, every="month", now=now).twin
+    assert drawn.columns[2:] == ("failed", "claimable", "running")
+    assert drawn.rows[0][1:] == ("4", "1", "2", "1")
+    bought = plots.tasks(found, every="month", now=now).twin
+    assert bought.columns[2:] == ("completed", "failed", "late", "running")
+    assert bought.rows[0][1:] == ("12", "4", "3", "3", "2")
+    begun = tasks(4)
+    begun["status"] = begun["status"].astype("object").where(begun.index > 0, "ACTIVE")
+    begun["final_deadline"] = pd.Timestamp(START + 10, unit="s", tz="UTC")
+    assert "late" in plots.tasks(begun, every="month", now=now).twin.columns
+
+
+def test_nobody_is_asked_for_the_time_where_nothing_depends_on_it():
+    plots.deals(deals(9).drop(columns=["final_deadline"]), now=lambda: 1 / 0)
 
 
 def test_deals_of_which_the_end_is_not_known():
@@ -333,3 +362,25 @@ def test_a_notebook_gets_one_picture_with_its_text():
     assert set(data) == {"image/png", "text/plain"}
     assert data["text/plain"].startswith("Deals per")
     assert about["image/png"]["alt"].startswith("Deals per")
+
+
+def test_one_order_of_a_million_tasks_does_not_hide_the_others():
+    picture = plots.depth(pools((10**8, 1_000_000), *((10**8 + each, 2) for each in range(1, 20))))
+    assert picture.figure().axes[0].get_ylim()[1] < 100
+    assert "1,000,000 more for sale at 0.1 RLC" in picture.notes
+    assert picture.twin.rows[0][2] == "1000000"
+
+
+def test_a_depth_says_of_which_categories_it_is():
+    book = pools((10**8, 1), (10**8, 2))
+    assert plots.depth(book.assign(category=3)).title == "Depth of the orderbook, category 3"
+    added = plots.depth(book.assign(category=[0, 1]))
+    assert added.title == "Depth of the orderbook, categories 0, 1 added up"
+    assert plots.depth(pools(), category=0).title.endswith("category 0")
+
+
+def test_empty_periods_are_told_together():
+    rows = [row | {"started_at": START + 86_400 * at} for row, at in zip(deal_rows(2), (0, 13), strict=True)]
+    lines = str(plots.deals(frame("past_deal", rows), every="day")).splitlines()
+    assert [line for line in lines if line.startswith("…")] == ["… 12 days without a deal"]
+    assert len(lines) == 5

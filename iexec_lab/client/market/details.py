@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.client.market.listing import Past
-from iexec_lab.client.market.wanted import STATUS_OF_DEAL, deal_status
 from iexec_lab.errors import CallError, ServiceError
 from iexec_lab.ethereum.calls import Call, attempt, read
 from iexec_lab.ethereum.contracts import APP, DATASET, REGISTRY, WORKERPOOL
+from iexec_lab.history.fates import STATUS_OF_DEAL, deal_status
 from iexec_lab.history.from_subgraph import SubgraphSource
 from iexec_lab.history.graph_rows import ENTITIES, read_page
 from iexec_lab.history.source import Span

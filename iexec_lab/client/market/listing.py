@@ -15,6 +15,7 @@ from iexec_lab.client.market.given import about_category, plain_values, with_cat
 from iexec_lab.client.market.limits import to_limit
 from iexec_lab.client.options import declared
 from iexec_lab.errors import CallError, ValidationError
+from iexec_lab.history.fates import STATUS_OF_DEAL, deal_status, task_status
 from iexec_lab.history.moments import to_span
 from iexec_lab.history.source import Span, open_source
 from iexec_lab.history.tables import DECODED, MOMENT, TABLES
@@ -300,11 +301,11 @@ def completed(now: Callable[[], int], noun: str, found: Listed) -> Listed:
         found.kind = "listed_deal"
         columns[TASK_PRICE] = task_prices(columns)
         known = any(value is not None for value in columns["completed"])
-        of_deal = meaning.deal_status(now() if known else 0)
-        looked = [columns[name] for name in meaning.STATUS_OF_DEAL]
+        of_deal = deal_status(now() if known else 0)
+        looked = [columns[name] for name in STATUS_OF_DEAL]
         columns["status"] = [of_deal(*row) for row in zip(*looked, strict=True)]
     elif noun == "task" and len(found):
-        of_task = meaning.task_status(now())
+        of_task = task_status(now())
         columns["status"] = [
             of_task(*pair) for pair in zip(columns["status"], columns["final_deadline"], strict=True)
         ]

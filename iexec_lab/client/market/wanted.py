@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from iexec_lab.client.market.filters import DEAL_STATUSES, TASK_STATUSES
 from iexec_lab.errors import ValidationError
+from iexec_lab.history.fates import STATUS_OF_DEAL, deal_status, task_status
 from iexec_lab.plain_text import plain
 from iexec_lab.protocol import to_bytes32, to_tag, to_uint256
 
@@ -30,7 +31,6 @@ NAMING: Final = ADDRESSES - {"owner"} | {*HASHES, "deal"}
 """Filters that say whose rows are wanted: without any of them a list is of the wallet's own."""
 SEVERAL: Final = ADDRESSES | {*HASHES, "deal", "category", "status"}
 """Filters that take several values: any of them will do."""
-_UNDERWAY: Final = frozenset({"UNSET", "ACTIVE", "REVEALING", "TIMEOUT"})
 _EXPLORER: Final = {"started": "active", "claimed": "failed", "late": "timeout"}
 """The public explorer's words for a task's status."""
 
@@ -55,30 +55,6 @@ class Wanted(NamedTuple):
             columns = [page[name] for name in test.columns]
             rows = [row for row in rows if test.holds(*(column[row] for column in columns))]
         return list(rows)
-
-
-def deal_status(now: int) -> Callable[..., str | None]:
-    """The status of a deal at a time of the chain: a word of ``DEAL_STATUSES``, None where it is unknown."""
-
-    def of(tasks: int, completed: int | None, claimed: int | None, final: int | None) -> str | None:
-        if completed is None or claimed is None:
-            return None
-        if completed >= tasks:
-            return "completed"
-        if completed + claimed >= tasks:
-            return "failed"
-        return None if final is None else "claimable" if now >= final else "running"
-
-    return of
-
-
-STATUS_OF_DEAL: Final = ("tasks", "completed", "claimed", "final_deadline")
-"""The columns that ``deal_status`` looks at."""
-
-
-def task_status(now: int) -> Callable[[str, int], str]:
-    """The status of a task at a time of the chain's clock: TIMEOUT for one that nobody finished in time."""
-    return lambda status, final: "TIMEOUT" if status in _UNDERWAY and now >= final else status
 
 
 def read(session: Session, noun: str, values: Mapping[str, Any], now: Callable[[], int]) -> Wanted:

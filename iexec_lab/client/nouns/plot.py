@@ -11,6 +11,7 @@ from iexec_lab.client.market.past import Past
 from iexec_lab.client.nouns._noun import Noun
 from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.plots.picture import Picture
+from iexec_lab.plots.style import short
 from iexec_lab.protocol import to_bytes32
 
 MONTH = "30d"
@@ -26,6 +27,8 @@ class Plots(Noun):
 
     def depth(self, *books: pd.DataFrame, category: int = 0, limit: int | None = 2_000) -> Picture:
         """How many tasks are for sale up to each price, and how many are wanted down to it.
+
+        Without books those of category 0, unless another is named; the title says of which it is.
 
         Args:
             *books: Frames of ``lab.orderbook``, drawn over each other (default: workerpool orders and
@@ -46,7 +49,7 @@ class Plots(Noun):
             lambda: book.workerpool(category=category, limit=limit),
             lambda: book.requester(category=category, limit=limit),
         )
-        return plots.depth(*sides)
+        return plots.depth(*sides, category=category)
 
     def prices(
         self,
@@ -98,8 +101,9 @@ class Plots(Noun):
             ValidationError: It is no frame of deals, or there is no such period or moment.
             ServiceError: The source was not reached.
         """
-        found = Past(self.session, since, until).deals if deals is None else deals
-        return plots.deals(found, every=every)
+        past = Past(self.session, since, until)
+        found, period = (past.deals, _during(since, until)) if deals is None else (deals, "")
+        return plots.deals(found, every=every, now=lambda: past.now, period=period)
 
     def tasks(
         self,
@@ -122,8 +126,9 @@ class Plots(Noun):
             ValidationError: It is no frame of tasks, or there is no such period or moment.
             ServiceError: The source was not reached.
         """
-        found = Past(self.session, since, until).tasks if tasks is None else tasks
-        return plots.tasks(found, every=every)
+        past = Past(self.session, since, until)
+        found, period = (past.tasks, _during(since, until)) if tasks is None else (tasks, "")
+        return plots.tasks(found, every=every, now=lambda: past.now, period=period)
 
     def earnings(
         self,
@@ -145,12 +150,13 @@ class Plots(Noun):
             ValidationError: It is no such frame, or there is no such moment.
             ServiceError: The source was not reached.
         """
+        period = _during(since, until) if earnings is None else ""
         if earnings is None:
             from iexec_lab.history import stats
 
             past = Past(self.session, since, until)
             earnings = stats.earnings(past.deals, past.tasks_of_deals, past.rewards)
-        return plots.earnings(earnings, top=top)
+        return plots.earnings(earnings, top=top, period=period)
 
     def balance(self, statement: pd.DataFrame | None = None) -> Picture:
         """What an account had, staked and locked, over time.
@@ -162,12 +168,13 @@ class Plots(Noun):
             ValidationError: It is no account statement.
             WalletError: There is no wallet, and no statement was given.
         """
+        whose = ""
         if statement is None:
             from iexec_lab.client.nouns.account import Accounts
 
             accounts: Any = Accounts(self.session)
-            statement = accounts.history()
-        return plots.balance(statement)
+            statement, whose = accounts.history(), self.session.address
+        return plots.balance(statement, account=whose)
 
     def timeline(self, job: Job | str | Sequence[str] | pd.DataFrame) -> Picture:
         """The tasks of a job as bars, from their beginning to their end, those of a worker together.
@@ -189,4 +196,16 @@ class Plots(Noun):
         past = Past(self.session, None, None, {"deal_id": list(made.deal_ids)})
         past.span = past.span._replace(start=first)
         tasks = past.tasks
-        return plots.timeline(tasks, now=past.now, waiting=max(made.volume - len(tasks), 0))
+        deals = made.deal_ids
+        of = f"deal {short(deals[0])}" if len(deals) == 1 else f"{len(deals):,} deals"
+        return plots.timeline(tasks, now=past.now, waiting=max(made.volume - len(tasks), 0), of=of)
+
+
+def _during(since: Any, until: Any) -> str:
+    """The time that was asked for, as words of a title."""
+    if since is None and until is None:
+        return "all of the past"
+    is_length = isinstance(since, str) and since[-1:].isalpha()
+    begun = "" if since is None else f"the last {since}" if is_length else f"since {since}"
+    ended = "" if until is None else f"until {until}"
+    return " ".join(filter(None, (begun, ended)))

@@ -322,7 +322,8 @@ COMMANDS = (
         ),
         example="sandbox populate --orders 200 --deals 50 --seed 7",
         notes="Real transactions of wallets of its own: deals done, failed, claimed, sponsored, in bulk; "
-        "orders filled and cancelled. The chain's clock moves on by --days, past what runs. "
+        "orders filled, cancelled and dead: of a dataset that was sold, in no list, as its new owner did "
+        "not sign them. The chain's clock moves on by --days, past what runs. "
         "The same options give the same market, and nothing more when it is there already; others add "
         "another one. After Ctrl-C the same command goes on.",
     ),

@@ -54,7 +54,7 @@ def per_day(deals: Any, *, every: str = "day") -> pd.DataFrame:
     counted = _counted(deals, "started_at", every)
     counted.pop(None, None)
     rows = [(at, *_figures(counted.get(at, _ZERO))) for at in all_starts(counted, every)]
-    return table({"starts_at": "time", **_COUNTED}, rows, **about(deals))
+    return table("per_period", {"starts_at": "time", **_COUNTED}, rows, **about(deals))
 
 
 def per(deals: Any, by: str) -> pd.DataFrame:
@@ -82,7 +82,7 @@ def per(deals: Any, by: str) -> pd.DataFrame:
         key=lambda row: (-row[8], -row[7], -row[2], -row[1], row[0]),
     )
     kind = "count" if by == "category" else "text"
-    return table({by: kind, **_COUNTED}, rows, **about(deals))
+    return table("per_party", {by: kind, **_COUNTED}, rows, **about(deals))
 
 
 def per_app(deals: Any) -> pd.DataFrame:

@@ -52,7 +52,7 @@ def earnings(deals: Any, tasks: Any = None, events: Any = None) -> pd.DataFrame:
     largest = sorted(book.items(), key=lambda item: (-item[1][1], -item[1][0], item[0]))
     rows = [(*key, *sums) for key, sums in largest]
     kinds = {"account": "text", "role": "text", "tasks": "count", "earned_nrlc": "nrlc", "lost_nrlc": "nrlc"}
-    return table(kinds, rows, **about(deals))
+    return table("earnings", kinds, rows, **about(deals))
 
 
 def _add(book: dict[tuple[str, str], list[int]], account: str, role: str, *amounts: int) -> None:

@@ -7,6 +7,7 @@ adds up to comes back.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.errors import ValidationError
@@ -172,10 +173,11 @@ def all_starts(some: Iterable[int], every: str) -> list[int]:
     return list(range(found[0], found[-1] + 1, _SECONDS[every]))
 
 
-def table(kinds: Mapping[str, str], rows: Iterable[Sequence[Any]], **attrs: Any) -> pd.DataFrame:
+def table(kind: str, kinds: Mapping[str, str], rows: Iterable[Sequence[Any]], **attrs: Any) -> pd.DataFrame:
     """A plain frame: amounts exact with their twins before them, the same columns when it is empty.
 
     Args:
+        kind: A key of ``frames.figures.FIGURES``, how it is drawn.
         kinds: Name of each column and its kind: ``nrlc``, ``count``, ``number``, ``time`` or ``text``.
         rows: The values, in the order of the columns; times in seconds since 1970.
         attrs: The frame's ``attrs``.
@@ -184,14 +186,15 @@ def table(kinds: Mapping[str, str], rows: Iterable[Sequence[Any]], **attrs: Any)
 
     columns = list(zip(*rows, strict=True)) or [()] * len(kinds)
     made: dict[str, Any] = {}
-    for (name, kind), values in zip(kinds.items(), columns, strict=True):
-        if kind == "nrlc":
+    for (name, stored), values in zip(kinds.items(), columns, strict=True):
+        if stored == "nrlc":
             twin = f"{name.removesuffix('_nrlc')}_rlc"
             made[twin] = pd.Series([_in_rlc(value) for value in values], dtype="float64")
-        made[name] = _series(values, kind)
+        made[name] = _series(values, stored)
     frame = pd.DataFrame(made)
-    about: dict[Any, Any] = attrs
-    frame.attrs = about
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    told: dict[Any, Any] = {"kind": kind, "fetched_at": now, **attrs}
+    frame.attrs = told
     return frame
 
 
@@ -218,4 +221,5 @@ def _series(values: Sequence[Any], kind: str) -> pd.Series[Any]:
 def about(frame: Any) -> dict[str, Any]:
     """Where the rows of a frame come from, for the frame that is made of it."""
     known = getattr(frame, "attrs", None) or {}
-    return {name: known[name] for name in ("chain", "chain_id", "contract", "left_out") if name in known}
+    names = ("chain", "chain_id", "contract", "fetched_at", "left_out")
+    return {name: known[name] for name in names if name in known}

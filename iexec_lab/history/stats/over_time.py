@@ -73,7 +73,7 @@ def prices(
     kinds = {"starts_at": "time", "category": "count"} | {f"{name}_nrlc": "nrlc" for name in named}
     kinds |= {"deals": "count", "tasks": "count", "volume_nrlc": "nrlc"}
     made = [(*key, *_candle([row[4:] for row in group])) for key, group in groupby(kept, itemgetter(0, 1))]
-    return table(kinds, made, **about(deals))
+    return table("prices_per_period", kinds, made, **about(deals))
 
 
 def _candle(traded: Sequence[tuple[int, int]]) -> tuple[int | None, ...]:
@@ -142,7 +142,7 @@ def match_to_result(
     known = about(deals)
     if strangers:
         known["left_out"] = strangers
-    return table(kinds, rows, **known)
+    return table("waits", kinds, rows, **known)
 
 
 def staked(transfers: Any, *, every: str = "day", before: int = 0) -> pd.DataFrame:
@@ -182,7 +182,7 @@ def staked(transfers: Any, *, every: str = "day", before: int = 0) -> pd.DataFra
             )
         rows.append((at, put, taken, total))
     kinds = {"starts_at": "time", "deposited_nrlc": "nrlc", "withdrawn_nrlc": "nrlc", "staked_nrlc": "nrlc"}
-    return table(kinds, rows, **about(transfers))
+    return table("staked_per_period", kinds, rows, **about(transfers))
 
 
 def _moved(part: pd.DataFrame, every: str) -> dict[int, list[int]]:

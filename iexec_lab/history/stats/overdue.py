@@ -44,7 +44,9 @@ def success(deals: Any, *, by: str = "workerpool", now: datetime | None = None) 
     rows.sort(key=lambda row: (-row[1], row[0]))
     counts = dict.fromkeys(("tasks", "completed", "failed", "late", "running"), "count")
     kinds = {by: "count" if by == "category" else "text", **counts}
-    return table({**kinds, "success_rate": "number", "failure_rate": "number"}, rows, **about(deals))
+    return table(
+        "success", {**kinds, "success_rate": "number", "failure_rate": "number"}, rows, **about(deals)
+    )
 
 
 def _owed_by(overdue: pd.DataFrame, by: str) -> dict[Any, int]:
@@ -105,4 +107,4 @@ def late(deals: Any, *, now: datetime | None = None) -> pd.DataFrame:
     kinds = {name: "count" if name == "category" else "text" for name in (*names, "payer")}
     kinds |= {"final_deadline": "time", **dict.fromkeys(("late_seconds", "tasks", "late"), "count")}
     kinds |= {"claimable_nrlc": "nrlc"}
-    return table(kinds, rows, **about(deals))
+    return table("late_deals", kinds, rows, **about(deals))

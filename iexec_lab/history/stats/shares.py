@@ -49,4 +49,4 @@ def concentration(parties: Any, of: str = "spent_nrlc", *, top: Iterable[int] = 
             float(Fraction(squares, total * total)),
             float(gini),
         ]
-    return table(kinds, [(of, count, total, *shares)], **about(parties))
+    return table("concentration", kinds, [(of, count, total, *shares)], **about(parties))
