@@ -76,7 +76,7 @@ def test_the_book_in_a_terminal_and_in_a_file(iexec):
     assert (iexec.folder / "book.svg").read_text().startswith("<?xml")
     plain = iexec("orderbook workerpool --category 0")
     assert iexec("orderbook workerpool --category 0 --plot") == plain
-    assert "Balance of the account" in iexec.text("account history --plot")[0]
+    assert "Balance of 0x" in iexec.text("account history --plot")[0]
 
 
 def test_lists_of_deals_and_tasks_have_pictures(iexec):
