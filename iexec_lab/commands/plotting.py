@@ -48,6 +48,8 @@ def plotting(handler: Handler, name: str) -> Handler:
 
 def _about(context: Context, args: Namespace, name: str) -> dict[str, Any]:
     """What a picture must know beside its rows: the chain's clock decides which of them are late."""
+    if name == "balance":
+        return {"account": getattr(args, "address", None) or context.lab(args).session.address}
     if name not in {"deals", "tasks"}:
         return {}
     from iexec_lab.client.market.past import Past

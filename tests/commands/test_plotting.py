@@ -70,13 +70,13 @@ def test_a_name_that_is_none_is_refused_before_anything_is_read(run, tmp_path):
 
 def test_the_book_in_a_terminal_and_in_a_file(iexec):
     lines = iexec.text("orderbook workerpool --category 0 --plot")[0].splitlines()
-    head = lines.index("Depth of the orderbook")
+    head = lines.index("Depth of the orderbook, category 0")
     assert lines[head + 1].startswith("best price for sale: ")
     assert iexec.text("orderbook workerpool --plot book.svg")[0].strip().endswith("book.svg.")
     assert (iexec.folder / "book.svg").read_text().startswith("<?xml")
     plain = iexec("orderbook workerpool --category 0")
     assert iexec("orderbook workerpool --category 0 --plot") == plain
-    assert "Balance of the account" in iexec.text("account history --plot")[0]
+    assert "Balance of 0x" in iexec.text("account history --plot")[0]
 
 
 def test_lists_of_deals_and_tasks_have_pictures(iexec):
