@@ -48,7 +48,7 @@ ALWAYS = set(map(canonical, PROJECT["dependencies"]))
 WITH = {name: ALWAYS | set(map(canonical, lines)) for name, lines in PROJECT["optional-dependencies"].items()}
 
 
-BEHIND_A_DOOR = ("history/disk/", "history/quick", "plots/picture")
+BEHIND_A_DOOR = ("history/disk/", "history/quick", "history/arrow_frames", "frames/quick", "plots/picture")
 """Reached only through modules that say what is missing: ``history/arrow_pages.py``, ``plots/style.py``."""
 
 

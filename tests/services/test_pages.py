@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from iexec_lab.errors import MarketError
-from iexec_lab.services.pages import TOGETHER, Allowance, further
+from iexec_lab.services.pages import TOGETHER, Allowance, side_by_side
 
 
 def test_no_more_pages_are_asked_for_than_are_wanted_soon():
@@ -15,8 +15,8 @@ def test_no_more_pages_are_asked_for_than_are_wanted_soon():
         asked.append(page)
         return page
 
-    pages = further(read, 10**12)
-    assert [next(pages) for _ in range(3)] == [1, 2, 3]
+    pages = side_by_side(read, 1, lambda: 10**12)
+    assert [next(pages) for _ in range(3)] == [0, 1, 2]
     pages.close()
     assert len(asked) <= 3 + TOGETHER
 
@@ -25,15 +25,17 @@ def test_pages_are_asked_for_side_by_side_and_come_in_their_order():
     gate = threading.Barrier(TOGETHER)
 
     def read(page):
-        gate.wait(120)
+        if page:
+            gate.wait(120)
         return page
 
-    assert list(further(read, 2 * TOGETHER)) == list(range(1, 2 * TOGETHER + 1))
+    assert list(side_by_side(read, 1, lambda: 2 * TOGETHER)) == list(range(2 * TOGETHER + 1))
 
 
-@pytest.mark.parametrize("last", [0, -1])
-def test_no_further_pages(last):
-    assert list(further(pytest.fail, last)) == []
+@pytest.mark.parametrize(("ahead", "last"), [(1, 0), (1, -1), (6, 0), (6, -1)])
+def test_no_further_pages(ahead, last):
+    """Those that were asked for ahead of the first do not matter."""
+    assert list(side_by_side(lambda page: page, ahead, lambda: last)) == [0]
 
 
 def test_bytes_of_all_answers_count_together():

@@ -12,6 +12,7 @@ import pandas as pd
 
 from iexec_lab import IExec, Job, JobStatus, Plan, Result, RunPlan, Sandbox, connect
 from iexec_lab.errors import IexecError, OrderError
+from iexec_lab.plots import Picture
 from iexec_lab.protocol import AppOrder, DatasetOrder, RequestOrder, WorkerpoolOrder
 from iexec_lab.sandbox.control import Handle
 
@@ -75,6 +76,14 @@ assert_type(lab.dataset.encrypt(), pd.DataFrame)
 assert_type(lab.deal.show("0x..."), pd.DataFrame)
 assert_type(lab.deal.list(app="0x...", category=0, limit=5), pd.DataFrame)
 assert_type(lab.deal.task_ids("0x..."), list[str])
+assert_type(lab.deal.list(all=True, since="7d"), pd.DataFrame)
+assert_type(lab.deal.show("0x...", details=True), pd.DataFrame)
+assert_type(lab.orderbook.match("0x..."), pd.DataFrame)
+assert_type(lab.account.history(), pd.DataFrame)
+assert_type(lab.history.deals("30d", to="history/"), pd.DataFrame)
+assert_type(lab.history.per_workerpool("30d"), pd.DataFrame)
+assert_type(lab.plot.prices(category=0), Picture)
+assert_type(lab.search("0x..."), pd.DataFrame)
 assert_type(lab.task.result("0x..."), Result)
 assert_type(lab.account.deposit("1 RLC"), pd.DataFrame)
 assert_type(lab.account.allowance("0x..."), int)

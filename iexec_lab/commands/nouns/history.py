@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from iexec_lab.client.market.limits import to_limit
 from iexec_lab.client.market.past_filters import MOMENTS, PAST, PastDeals, PastOptions
 from iexec_lab.client.options import on_a_line
 from iexec_lab.commands.handlers import given
@@ -61,6 +62,7 @@ def _figures(verb: str, names: tuple[str, ...]) -> Handler:
 
     def handle(context: Context, args: Namespace) -> Outcome:
         lab = context.lab(args)
+        limit = to_limit(args.limit) or context.rows
         values = given(args, names)
         moments = {"end": args.until} if verb == "staked" else {"start": args.since, "end": args.until}
         with context.face.working("Reading the past"):
@@ -76,7 +78,7 @@ def _figures(verb: str, names: tuple[str, ...]) -> Handler:
             name for name in frame.columns if name.removesuffix("_nrlc") in wanted and name[-4:] != "_rlc"
         ]
         kept.sort(key=lambda name: wanted.index(name.removesuffix("_nrlc")))
-        read = rows[: args.limit or context.rows]
+        read = rows[:limit]
         if len(read) < len(rows):
             context.face.note(f"The first {len(read)} of {len(rows)} rows: --limit shows more.")
         shown = [dict(_cell((name, row[name])) for name in kept) for row in read]

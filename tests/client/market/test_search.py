@@ -178,7 +178,7 @@ def test_the_json(known):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "most"), [("deal", 2), ("app", 3), ("transaction", 3), ("zebra", 4)])
+@pytest.mark.parametrize(("name", "most"), [("deal", 2), ("app", 3), ("transaction", 3), ("zebra", 5)])
 def test_it_takes_few_round_trips(known, iexec_sandbox, tmp_path, name, most):
     with far_away(iexec_sandbox) as (handle, trips):
         text = getattr(known, name, name)
