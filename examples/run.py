@@ -115,6 +115,7 @@ def main() -> int:
     options = parser.parse_args()
     state = tempfile.mkdtemp(prefix="iexec-lab-demo-")
     os.environ["IEXEC_LAB_STATE"] = state
+    os.environ["COLUMNS"] = "240"  # tables as text have all that they show, however wide the values are
     try:
         seconds, page = execute(
             options.notebook.resolve(), options.output, save=options.save, check=options.check

@@ -17,7 +17,6 @@ from helpers.places import ROOT
 NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
 every_notebook = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 TOOLS = runpy.run_path(str(ROOT / "examples" / "run.py"))
-TAGS = {"none", "gpu", "tee", "tdx", "scone", "gramine"}
 CHECKS = {"market_analysis": ROOT / "tests" / "helpers" / "market_figures.py"}
 """Notebook -> what runs in its kernel after it: its figures, found by other means."""
 
@@ -64,8 +63,8 @@ def is_answer(output):
 def shape(output):
     data = output["data"]
     words = re.sub(r"\S*[/\d…]\S*|[^\w\s]+", " ", "".join(data.get("text/plain", ""))).split()
-    # How many columns fit depends on how wide the values are; a tag is in the last one that does.
-    return sorted(data), sorted({*words} - {"also", *TAGS}) if "image/png" not in data else []
+    # How many columns fit depends on how wide the values are.
+    return sorted(data), sorted({*words} - {"also"}) if "image/png" not in data else []
 
 
 @every_notebook

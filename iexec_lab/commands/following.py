@@ -25,12 +25,6 @@ FOLLOW: Final = (
 )
 LISTED: Final = "listed"
 _SIGNS: Final = {LISTED: " ", "added": "+", "changed": "~", "removed": "-"}
-_PARTS: Final = {
-    "apporder": ("appprice", "app"),
-    "datasetorder": ("datasetprice", "dataset"),
-    "workerpoolorder": ("workerpoolprice", "workerpool"),
-    "requestorder": ("workerpoolmaxprice", "requester"),
-}
 
 
 def follow(context: Context, args: Namespace, stream: Stream) -> Outcome:
@@ -56,9 +50,12 @@ def line(event: str, row: Any, kind: str, at: str = "") -> str:
             f"  workerpool {row['workerpool']}{f'  {status}' if status else ''}"
         )
     else:
-        order, (price_name, of) = row["order"], _PARTS[kind]
+        from iexec_lab.services.market import RESOURCE_FIELDS
+        from iexec_lab.services.market_filter import PRICE_FIELDS
+
+        order, of = row["order"], RESOURCE_FIELDS[kind]
         text = (
-            f"{row['orderHash']}  {format_rlc(int(order[price_name]))} RLC x {row['remaining']}"
+            f"{row['orderHash']}  {format_rlc(int(order[PRICE_FIELDS[kind]]))} RLC x {row['remaining']}"
             f"  {of} {order[of]}"
         )
     return safe(f"{at:>8} {_SIGNS[event]} {text}")

@@ -86,12 +86,18 @@ def _ago(value: Any) -> int | None:
     return int(float(found[1]) * _SECONDS[found[2].lower()]) if found else None
 
 
+def to_datetime(text: str) -> datetime | None:
+    """A date, or date and time, as text: UTC unless it says otherwise; None where it is neither."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def _moment(value: Any) -> int | None:
     if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value.strip())
-        except ValueError:
-            return None
+        value = to_datetime(value)
     if isinstance(value, datetime):
         try:
             moment = value if value.tzinfo else value.replace(tzinfo=UTC)

@@ -45,20 +45,6 @@ def to_frame(table: str, held: Page | Batches, **attrs: Any) -> pd.DataFrame:
     return from_columns(TABLES[table], columns, **attrs)
 
 
-def read(
-    source: Source,
-    table: str,
-    span: Span = Span(),  # noqa: B008 - it cannot be changed
-    where: Mapping[str, Any] | None = None,
-    *,
-    limit: int | None = None,
-    progress: Callable[[Progress], None] | None = None,
-) -> Page:
-    """The rows of a span in the order of their moments; with ``limit`` the newest of them."""
-    found = fetch(source, table, span, where, limit=limit, progress=progress)
-    return found if isinstance(found, Page) else found.to_page()
-
-
 def fetch(
     source: Source,
     table: str,
@@ -68,7 +54,10 @@ def fetch(
     limit: int | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Page | Batches:
-    """As ``read``, as columns of Arrow where they are quickest."""
+    """The rows of a span in the order of their moments; with ``limit`` the newest of them.
+
+    They are columns of Arrow where that is quickest.
+    """
     meter = Meter(progress)
     if limit is not None or table not in PIECEWISE or source.name != "subgraph":
         found = []

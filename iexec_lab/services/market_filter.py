@@ -30,12 +30,13 @@ _RESTRICTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     "workerpoolorder": {name: f"{name}restrict" for name in ("app", "dataset", "requester")},
     "requestorder": {"workerpool": "workerpool"},
 }
-_PRICES: Final = {
+PRICE_FIELDS: Final[Mapping[str, str]] = {
     "apporder": "appprice",
     "datasetorder": "datasetprice",
     "workerpoolorder": "workerpoolprice",
     "requestorder": "workerpoolmaxprice",
 }
+"""The field of an order that says what a task costs; of a request, what a workerpool is paid."""
 
 
 def order_filter(kind: str, query: Mapping[str, Any]) -> Keep:
@@ -61,7 +62,7 @@ def order_filter(kind: str, query: Mapping[str, Any]) -> Keep:
 
 def order_rank(kind: str) -> Callable[[Mapping[str, Any]], Any]:
     """The market's order of a list: the best for its reader first, then the oldest, then by hash."""
-    price, sign = _PRICES[kind], -1 if kind == "requestorder" else 1
+    price, sign = PRICE_FIELDS[kind], -1 if kind == "requestorder" else 1
     return lambda row: (
         sign * int(row["order"][price]),
         row.get("publicationTimestamp", ""),

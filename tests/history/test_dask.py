@@ -8,7 +8,7 @@ from helpers.graph_stub import BASE, GraphStub, Past
 
 from iexec_lab.history.from_subgraph import SubgraphSource
 from iexec_lab.history.records import Span
-from iexec_lab.history.whole import Reading, partition, read, to_dask, to_frame
+from iexec_lab.history.whole import Reading, fetch, partition, to_dask, to_frame
 
 pytest.importorskip("dask.dataframe")
 
@@ -24,7 +24,7 @@ def test_partitions_are_the_same_rows_as_in_pandas(table):
         lazy = to_dask(source, reading(stub, table), Span(), rows=200)
         assert lazy.npartitions > 2
         found = lazy.compute(scheduler="threads").reset_index(drop=True)
-        pd.testing.assert_frame_equal(found, to_frame(table, read(source, table)))
+        pd.testing.assert_frame_equal(found, to_frame(table, fetch(source, table).to_page()))
         amount = "app_price_nrlc" if table == "deals" else "reward_nrlc"
         assert all(type(value) is int for value in found[amount])
         assert lazy[amount.replace("nrlc", "rlc")].sum().compute(scheduler="threads") > 0

@@ -12,7 +12,7 @@ from iexec_lab.errors import ConfigurationError, ValidationError
 from iexec_lab.history.records import Span
 from iexec_lab.history.source import open_source
 from iexec_lab.history.tables import TABLES
-from iexec_lab.history.whole import fetch, read, to_frame
+from iexec_lab.history.whole import fetch, to_frame
 from iexec_lab.networks import NETWORKS
 
 
@@ -37,14 +37,14 @@ def test_both_sources_give_equal_frames(lab, table):
     assert len(ours)
     assert "left_out" not in ours.attrs
     pd.testing.assert_frame_equal(ours, theirs)
-    few = [to_frame(table, read(source, table, limit=3)) for source in sources(lab)]
+    few = [to_frame(table, fetch(source, table, limit=3).to_page()) for source in sources(lab)]
     pd.testing.assert_frame_equal(*few)
     pd.testing.assert_frame_equal(few[0], ours.tail(3).reset_index(drop=True))
 
 
 @pytest.mark.parametrize("table", ["deals", "tasks", "events"])
 def test_both_sources_find_the_same_in_a_part_of_the_past(lab, table):
-    whole = read(sources(lab)[0], table)
+    whole = fetch(sources(lab)[0], table).to_page()
     blocks = sorted(whole["block"])
     first, last = blocks[len(blocks) // 3], blocks[2 * len(blocks) // 3]
     found = []
@@ -64,9 +64,9 @@ def test_both_sources_find_the_same_in_a_part_of_the_past(lab, table):
     ],
 )
 def test_both_sources_find_the_same_with_a_filter(lab, table, column, name):
-    whole = read(sources(lab)[0], table)
+    whole = fetch(sources(lab)[0], table).to_page()
     wanted = next(value for value in whole[column] if value is not None)
-    found = [to_frame(table, read(source, table, where={name: wanted})) for source in sources(lab)]
+    found = [to_frame(table, fetch(source, table, where={name: wanted}).to_page()) for source in sources(lab)]
     pd.testing.assert_frame_equal(*found)
     assert 0 < len(found[0]) < whole.size
 
@@ -82,7 +82,7 @@ def plain(value):
 
 @pytest.mark.parametrize("table", ["deals", "tasks", "transfers"])
 def test_every_figure_is_that_of_the_raw_logs(lab, ledger, table):
-    page = read(sources(lab)[0], table)
+    page = fetch(sources(lab)[0], table).to_page()
     expected = getattr(ledger, table)
     for name in set(page) & set(expected[0]):
         assert [plain(each) for each in page[name]] == [plain(row[name]) for row in expected], name

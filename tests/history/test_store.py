@@ -18,7 +18,7 @@ from iexec_lab.history.disk import parts, spool, store, streams
 from iexec_lab.history.disk.store import Store
 from iexec_lab.history.from_subgraph import SubgraphSource
 from iexec_lab.history.records import Span
-from iexec_lab.history.whole import read, to_frame
+from iexec_lab.history.whole import fetch, to_frame
 
 ABOUT = {"chain_id": 1, "hub": "0x"}
 ALL = Span()
@@ -44,7 +44,7 @@ def on_disk(folder, table="tasks"):
 
 
 def fresh(stub, table="tasks", span=ALL):
-    return to_frame(table, read(SubgraphSource(stub.url), table, span))
+    return to_frame(table, fetch(SubgraphSource(stub.url), table, span).to_page())
 
 
 def assert_same(folder, stub, table="tasks", span=ALL):

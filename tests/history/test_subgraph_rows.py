@@ -19,7 +19,7 @@ from iexec_lab.history.from_subgraph import SubgraphSource
 from iexec_lab.history.graph_rows import DEALS, TASKS, read_page
 from iexec_lab.history.pages import in_order
 from iexec_lab.history.records import Span
-from iexec_lab.history.whole import fetch, read, to_frame
+from iexec_lab.history.whole import fetch, to_frame
 
 LISTS = {"deals": ("ordersMatcheds", DEALS), "tasks": ("taskInitializes", TASKS)}
 PAST = Past(deals=40, seed=3)
@@ -65,7 +65,7 @@ def test_columns_of_arrow_make_the_frame_that_single_values_make(table):
 def test_blocks_that_share_a_second_are_told_apart():
     with GraphStub(Past(deals=40, together=4)) as stub:
         source = SubgraphSource(stub.url)
-        whole = read(source, "deals")
+        whole = fetch(source, "deals").to_page()
         first, last = whole["block"][5], whole["block"][20]
         held = fetch(source, "deals", Span(0, None, first, last))
         assert held.to_page()["block"] == [block for block in whole["block"] if first <= block < last]
@@ -151,14 +151,14 @@ def test_filters_hold_whatever_the_subgraph_does(monkeypatch):
     with GraphStub(past) as stub:
         source = SubgraphSource(stub.url)
         app = address("app", 1)
-        honest = read(source, "tasks", where={"app": app})
+        honest = fetch(source, "tasks", where={"app": app}).to_page()
         assert set(honest["app"]) == {app}
         apps = [row["task"]["deal"]["app"]["id"] for row in past.lists["taskInitializes"]]
         assert honest.size == apps.count(app)
         whole = past.rows
         monkeypatch.setattr(past, "rows", lambda query, variables: whole(query, {**variables, "where": {}}))
-        assert set(read(source, "deals", where={"app": app})["app"]) == {app}
-        assert read(source, "deals", Span(1, 2)).size == 0
+        assert set(fetch(source, "deals", where={"app": app}).to_page()["app"]) == {app}
+        assert fetch(source, "deals", Span(1, 2)).to_page().size == 0
     with pytest.raises(ValidationError, match="no filter colour"):
         next(source.pages("deals", where={"colour": 1}))
 
@@ -185,7 +185,7 @@ def test_what_is_no_list_is_an_error_or_left_out(rows):
 
 def test_frames_have_exact_amounts_and_their_twins():
     with GraphStub(Past(deals=30)) as stub:
-        frame = to_frame("deals", read(SubgraphSource(stub.url), "deals"))
+        frame = to_frame("deals", fetch(SubgraphSource(stub.url), "deals").to_page())
     assert all(type(value) is int for value in frame["app_price_nrlc"])
     assert (frame["app_price_rlc"] == frame["app_price_nrlc"].astype(float) / 1e9).all()
     assert set(frame["tag"]) == {"", "tee,tdx"}

@@ -5,25 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from iexec_lab.client.hints import pd
 from iexec_lab.client.live.follow import Stream
-from iexec_lab.client.live.recording import EVERYBODY, FOLDER, book_at, record
-from iexec_lab.client.market.book_filters import FILTERS, BookFilters
+from iexec_lab.client.market.book_filters import FILTERS, FOLDER, KINDS, BookFilters
 from iexec_lab.client.options import advising, declared
 from iexec_lab.errors import ValidationError
 from iexec_lab.services.market import OrderPage
 
 if TYPE_CHECKING:
     from iexec_lab.client.session import Session
-
-KINDS: Final = {
-    "app": "apporder",
-    "dataset": "datasetorder",
-    "workerpool": "workerpoolorder",
-    "requester": "requestorder",
-}
 
 
 class LiveBook:
@@ -110,6 +102,8 @@ class LiveBook:
         every: float = 10.0,
         progress: Callable[[str], None] | None = None,
     ) -> dict[str, Any]:
+        from iexec_lab.client.live.recording import EVERYBODY, record
+
         everybody = {
             name: who for name, who in EVERYBODY.items() if name in declared(FILTERS.get(kind, BookFilters))
         }
@@ -154,6 +148,8 @@ class LiveBook:
         **filters: Any,
     ) -> OrderPage:
         values, limit = self._wanted(kind, address, filters)
+        from iexec_lab.client.live.recording import book_at
+
         page = book_at(self.session, KINDS[kind], moment, folder, values)
         return page if limit is None else replace(page, orders=page.orders[:limit])
 

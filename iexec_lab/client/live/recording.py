@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import ValidationError
+from iexec_lab.history.moments import to_datetime
 from iexec_lab.history.record import Recorder, read_past
 from iexec_lab.protocol import to_moment
 from iexec_lab.services.market import OrderPage
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from iexec_lab.client.live.follow import Stream
     from iexec_lab.client.session import Session
 
-FOLDER = "book"
-"""Where recordings are unless told otherwise, in the current folder."""
 _WAIT = 0.25
 EVERYBODY = dict.fromkeys(("app", "dataset", "workerpool", "requester"), "any")
 
@@ -78,7 +77,7 @@ def book_at(
     Raises:
         ValidationError: It is no moment, or nothing was recorded then.
     """
-    when = to_moment(moment) if not isinstance(moment, str) else _read_moment(moment)
+    when = to_datetime(moment) if isinstance(moment, str) else to_moment(moment)
     if when is None:
         raise ValidationError(f"{moment} is not a moment", hint='Use a date and time: "2026-10-01 12:30".')
     market = session.market
@@ -95,11 +94,3 @@ def book_at(
             rows.append(row)
     rows.sort(key=followed.rank)
     return OrderPage(len(rows), rows, has_more=False, left_out=left_out)
-
-
-def _read_moment(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

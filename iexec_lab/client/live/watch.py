@@ -12,6 +12,7 @@ from iexec_lab.client.jobs.job import Job
 from iexec_lab.client.jobs.running import find_deals
 from iexec_lab.client.live.follow import ADDED, Change
 from iexec_lab.errors import IexecError, ServiceError, ValidationError
+from iexec_lab.services.market_filter import PRICE_FIELDS
 from iexec_lab.units import parse_rlc
 
 if TYPE_CHECKING:
@@ -24,12 +25,6 @@ if TYPE_CHECKING:
 
 EVENTS: Final = ("grant", "order", "price", "deal", "task")
 STATES: Final = ("failed", "completed", "ended")
-_PRICES: Final = {
-    "apporder": "appprice",
-    "datasetorder": "datasetprice",
-    "workerpoolorder": "workerpoolprice",
-    "requestorder": "workerpoolmaxprice",
-}
 _NEWEST: Final = 50
 """Deals of a requester whose tasks are looked at."""
 _TICK: Final = 0.25
@@ -215,7 +210,7 @@ def _prices(_: Session, conditions: dict[str, Any], open_stream: Callable[..., S
         raise ValidationError("A price needs a bound", hint='Give below="0.5 RLC", or above=...; not both.')
     bound = parse_rlc(below if above is None else above)
     stream = open_stream(kind, conditions.pop(kind, None), **conditions)
-    field = _PRICES[stream.kind]
+    field = PRICE_FIELDS[stream.kind]
 
     def matches(change: Change) -> bool:
         price = int(change.row["order"][field])

@@ -142,6 +142,15 @@ class SpreadFilters(TypedDict, total=False):
     min_volume: Annotated[int | None, Opt("integer", "orders for at least this many executions")]
 
 
+KINDS = {
+    "app": "apporder",
+    "dataset": "datasetorder",
+    "workerpool": "workerpoolorder",
+    "requester": "requestorder",
+}
+"""Verb of ``lab.orderbook`` -> the kind of its orders."""
+FOLDER = "book"
+"""Where recordings are unless told otherwise, in the current folder."""
 FILTERS: dict[str, type] = {
     "app": AppFilters,
     "dataset": DatasetFilters,

@@ -11,24 +11,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from iexec_lab.errors import ValidationError
 from iexec_lab.protocol import to_address, to_number
+from iexec_lab.services.market import RESOURCE_FIELDS
+from iexec_lab.services.market_filter import PRICE_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     Row = Mapping[str, Any]
 
-_PRICES: Final = {
-    "apporder": "appprice",
-    "datasetorder": "datasetprice",
-    "workerpoolorder": "workerpoolprice",
-    "requestorder": "workerpoolmaxprice",
-}
-_ASSETS: Final = {
-    "apporder": "app",
-    "datasetorder": "dataset",
-    "workerpoolorder": "workerpool",
-    "requestorder": "requester",
-}
 _NUMBERS: Final = ("category", "trust")
 BY: Final = ("category", "tag", "asset")
 """What orders can be told apart by."""
@@ -64,8 +54,8 @@ def offers(kind: str, rows: Iterable[Row]) -> list[Offer]:
         if left <= 0:
             continue
         category, trust = (to_number(order[name]) if name in order else None for name in _NUMBERS)
-        price, tag = to_number(order[_PRICES[kind]]), order["tag"].lower()
-        asset = to_address(order[_ASSETS[kind]])
+        price, tag = to_number(order[PRICE_FIELDS[kind]]), order["tag"].lower()
+        asset = to_address(order[RESOURCE_FIELDS[kind]])
         found.append(Offer(kind, row["orderHash"].lower(), asset, price, left, category, trust, tag))
     found.sort(key=lambda offer: offer.rank)
     return found

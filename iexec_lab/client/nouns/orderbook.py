@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 from iexec_lab.client.live.book import LiveBook
 from iexec_lab.client.market.book_filters import (
     FILTERS,
+    KINDS,
     AppFilters,
     BestFilters,
     DatasetFilters,
@@ -35,13 +36,6 @@ from iexec_lab.services.market import OrderPage
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_KINDS = {
-    "app": "apporder",
-    "dataset": "datasetorder",
-    "workerpool": "workerpoolorder",
-    "requester": "requestorder",
-}
-
 
 class Orderbook(LiveBook, Noun):
     """``lab.orderbook``: what the market offers and asks for; needs no wallet and no node.
@@ -52,7 +46,7 @@ class Orderbook(LiveBook, Noun):
     """
 
     _FRAMES: ClassVar = {
-        **{verb: Frame(kind, attrgetter("orders")) for verb, kind in _KINDS.items()},
+        **{verb: Frame(kind, attrgetter("orders")) for verb, kind in KINDS.items()},
         "depth": Frame("depth_level", list),
         "best": Frame("best_order", list),
         "spread": Frame("spread", list),
@@ -207,7 +201,7 @@ class Orderbook(LiveBook, Noun):
     def _fetch_spread(self, **filters: Any) -> Computed:
         pages = self.session.each(lambda kind: self._whole(kind, dict(filters)), ("workerpool", "requester"))
         asks, bids = (
-            offers(_KINDS[kind], page.orders)
+            offers(KINDS[kind], page.orders)
             for kind, page in zip(("workerpool", "requester"), pages, strict=True)
         )
         left_out = sum(page.left_out for page in pages)
@@ -323,7 +317,7 @@ class Orderbook(LiveBook, Noun):
     def _read(self, verb: str, wanted: str | None, filters: dict[str, Any]) -> OrderPage:
         values = self._query(verb, wanted, filters)
         limit, page, page_size = (values.pop(name) for name in ("limit", "page", "page_size"))
-        market, kind = self.session.market, _KINDS[verb]
+        market, kind = self.session.market, KINDS[verb]
         if page is not None:
             return market.orderbook(kind, page=page, page_size=page_size, **values)
         return market.orderbook_all(kind, limit=limit, **values)
@@ -359,9 +353,9 @@ def known_list(kind: str) -> str:
     Raises:
         ValidationError: There is no such list.
     """
-    if not isinstance(kind, str) or kind not in _KINDS:
-        raise ValidationError(f"{kind} is not a list of the order book", hint=f"Lists: {', '.join(_KINDS)}.")
-    return _KINDS[kind]
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise ValidationError(f"{kind} is not a list of the order book", hint=f"Lists: {', '.join(KINDS)}.")
+    return KINDS[kind]
 
 
 _FOR_A_RUN = {"min_trust": "trust", "tag": "tag", "category": "category"}
@@ -395,7 +389,7 @@ def not_listed(
     values = book._query(verb, wanted, filters)  # noqa: SLF001 - the same module
     for name in ("limit", "page", "page_size"):
         del values[name]
-    remark = hidden(book.session, _KINDS[verb], values, listed)
+    remark = hidden(book.session, KINDS[verb], values, listed)
     if remark or listed.orders:
         return remark
     return book._no_category(values) or None  # noqa: SLF001 - as above

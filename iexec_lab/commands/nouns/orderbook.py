@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from iexec_lab.client.live.recording import FOLDER
 from iexec_lab.client.market.book_filters import (
     FILTERS,
+    FOLDER,
     BestFilters,
     BookFilters,
     LevelFilters,

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-ROLES: Final = ("app_owner", "dataset_owner", "workerpool_owner", "worker", "workerpool", "other")
 _OWNED: Final = ("app", "dataset")
 
 

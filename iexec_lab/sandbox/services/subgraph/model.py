@@ -20,7 +20,6 @@ _IRREGULAR: Final = {
 _TYPE = re.compile(r"(type|interface) (\w+)(?: implements (\w+))?( @entity(?:\((immutable): true\))?)? \{")
 _FIELD = re.compile(r'\s+(\w+): (?:(\w+)|\[(\w+)!\])(!?)(?: @derivedFrom\(field: "(\w+)"\))?')
 _ENUM = re.compile(r"enum (\w+) \{ ([\w ]+) \}")
-SCALARS: Final = frozenset({"ID", "String", "Bytes", "BigInt", "BigDecimal", "Int"})
 
 
 @dataclass(frozen=True, slots=True)

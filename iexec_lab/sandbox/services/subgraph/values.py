@@ -26,10 +26,6 @@ def to_stored(number: int) -> int | str:
     return max(number, -_MOST - 1)
 
 
-def from_stored(stored: int | str) -> int:
-    return int(stored)
-
-
 def text_of(column: str) -> str:
     """SQL of a stored integer's decimal text."""
     return f"CASE typeof({column}) WHEN 'text' THEN ltrim({column}, '0') ELSE CAST({column} AS TEXT) END"
