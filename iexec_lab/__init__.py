@@ -50,7 +50,7 @@ def __dir__() -> list[str]:
 
 
 def _draw_form(lab: IExec, command: str, values: Mapping[str, Any]) -> Any:
-    from iexec_lab.notebook.forms import lab_form
+    from iexec_lab.notebook.forms.opening import lab_form
 
     return lab_form(lab, command, **values)
 

@@ -11,7 +11,7 @@ from iexec_lab.commands.context import unanswered
 from iexec_lab.commands.terminal import Terminal, safe_lines
 from iexec_lab.commands.tree import PROGRAM
 from iexec_lab.errors import AbortedError
-from iexec_lab.notebook.progress import CellProgress, Silent
+from iexec_lab.notebook.drawing.progress import CellProgress, Silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,7 +88,7 @@ class NotebookFace:
         if not self._kernel:
             self._terminal.follow(stream, raw=raw)
             return
-        from iexec_lab.notebook.following import follow
+        from iexec_lab.notebook.drawing.following import follow
 
         follow(stream)
 

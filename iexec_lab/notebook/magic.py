@@ -37,11 +37,11 @@ from iexec_lab.commands.recent import Seen
 from iexec_lab.errors import IexecError, UsageError, ValidationError, in_notebook
 from iexec_lab.notebook import typed_secrets
 from iexec_lab.notebook.cells import split
-from iexec_lab.notebook.display import RawAnswer, show_wide
+from iexec_lab.notebook.drawing.display import RawAnswer, show_wide
+from iexec_lab.notebook.drawing.objects import as_value
 from iexec_lab.notebook.face import NotebookFace
 from iexec_lab.notebook.history import forget_input
 from iexec_lab.notebook.manual import page
-from iexec_lab.notebook.objects import as_value
 from iexec_lab.notebook.variables import expand, forgotten_braces
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class IexecMagics(Magics):
     iexec.__doc__ = page()
 
     def _form(self, name: str) -> Any:
-        from iexec_lab.notebook.forms import form
+        from iexec_lab.notebook.forms.opening import form
 
         return form(name, self.execute, seen=self.seen, folder=self.context.folder)
 
@@ -235,7 +235,8 @@ _loaded: dict[int, list[Callable[[], None]]] = {}
 
 def load(shell: InteractiveShell) -> None:
     """Add the magics, completion and drawing to a shell."""
-    from iexec_lab.notebook import completion, display, input_transformers, objects
+    from iexec_lab.notebook import completion, input_transformers
+    from iexec_lab.notebook.drawing import display, objects
 
     _forget_wrong_settings(shell)
     magics = IexecMagics(shell)

@@ -107,7 +107,7 @@ from iexec_lab.client.nouns._sale_options import SALES
 from iexec_lab.client.options import with_defaults
 from iexec_lab.commands import complete, parser, tree
 from iexec_lab.commands.recent import Seen
-from iexec_lab.notebook.forms import form
+from iexec_lab.notebook.forms.opening import form
 
 lab, found = IExec(None), {}
 for verb, words in ((lab.app.run, ["app", "run"]), (lab.app.request_execution, ["app", "request-execution"])):

@@ -14,8 +14,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from iexec_lab import frames
 from iexec_lab.frames import SCHEMAS, build, from_columns
 from iexec_lab.history import stats
-from iexec_lab.notebook import display, words
-from iexec_lab.notebook.display import RawAnswer
+from iexec_lab.notebook.drawing import display, words
+from iexec_lab.notebook.drawing.display import RawAnswer
 
 HASH = "0x" + "ab" * 32
 ADDRESS = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"

@@ -5,7 +5,7 @@ import pytest
 from iexec_lab.commands.tree import walk
 from iexec_lab.errors import IexecError, UsageError
 from iexec_lab.notebook.cells import split
-from iexec_lab.notebook.forms import form
+from iexec_lab.notebook.forms.opening import form
 from iexec_lab.notebook.variables import expand
 
 APP = "0x" + "ab" * 20

@@ -154,7 +154,7 @@ def test_progress_is_one_output_with_its_last_state(notebook, tmp_path, iexec_sa
         f"import json\nlab = %iexec connect\napp = {json.dumps(app)}\napp['owner'] = lab.session.address\n"
         f"open({str(config)!r}, 'w').write(json.dumps({{'app': app}}));\n%iexec app deploy;",
         # the task ends once something was drawn
-        "from iexec_lab.notebook import progress\nupdate = progress.CellProgress.update\n"
+        "from iexec_lab.notebook.drawing import progress\nupdate = progress.CellProgress.update\n"
         "def opening(step, *args):\n    update(step, *args)\n"
         f"    if step._handle is not None:\n        open({gate!r}, 'w').close()\n"
         "progress.CellProgress.update = opening",

@@ -13,7 +13,7 @@ from helpers.waiting import until
 from IPython.core.interactiveshell import InteractiveShell
 
 from iexec_lab import cli, connect
-from iexec_lab.notebook.objects import to_text
+from iexec_lab.notebook.drawing.objects import to_text
 from iexec_lab.sandbox.control import Sandbox
 
 

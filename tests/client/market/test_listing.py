@@ -19,7 +19,7 @@ from iexec_lab.client.options import declared
 from iexec_lab.errors import CallError, SubgraphError, ValidationError
 from iexec_lab.frames.decoded import PARAM_COLUMNS
 from iexec_lab.networks import resolve_network
-from iexec_lab.notebook.display import to_html
+from iexec_lab.notebook.drawing.display import to_html
 from iexec_lab.wallet.signer import LocalSigner
 
 NUMBER = 60

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from iexec_lab.commands.text import safe
 from iexec_lab.frames.shown import chosen, is_ours
-from iexec_lab.notebook.words import brief, column, is_id, safe_line, short, upright
+from iexec_lab.notebook.drawing.words import brief, column, is_id, safe_line, short, upright
 from iexec_lab.plain_text import plain
 
 if TYPE_CHECKING:

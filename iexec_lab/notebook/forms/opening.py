@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from iexec_lab.commands.outcome import carry_out
 from iexec_lab.commands.parser import not_a_command, parse
 from iexec_lab.commands.tree import find
-from iexec_lab.notebook.connect_form import ConnectForm
+from iexec_lab.notebook.drawing.objects import as_value
 from iexec_lab.notebook.face import NotebookFace
-from iexec_lab.notebook.form import Form
-from iexec_lab.notebook.objects import as_value
+from iexec_lab.notebook.forms.connect import ConnectForm
+from iexec_lab.notebook.forms.form import Form
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

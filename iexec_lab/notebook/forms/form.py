@@ -15,7 +15,7 @@ from iexec_lab.commands.recent import Seen
 from iexec_lab.errors import IexecError, UsageError
 from iexec_lab.looks import MISTAKE
 from iexec_lab.notebook.compat import mime_bundle
-from iexec_lab.notebook.fields import Field
+from iexec_lab.notebook.forms.fields import Field
 from iexec_lab.notebook.variables import escape
 
 if TYPE_CHECKING:

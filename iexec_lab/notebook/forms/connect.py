@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
-from iexec_lab.notebook.form import Form
+from iexec_lab.notebook.forms.form import Form
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,0 +1,177 @@
+"""HTML of what notebooks show: small pieces that are escaped by construction, without colours of their own.
+
+Texts come from strangers. Every function here takes plain text and escapes it; only what these functions
+made (``Markup``) is taken as HTML. Styles stand in the elements, since front ends drop style sheets; colours
+of text are the theme's, and what needs a colour has its own ground, so that it is legible in light and dark
+(contrast at least 4.5 to 1). All pieces begin at the left edge and fold where the page is narrow.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+Tone = Literal["good", "bad", "going", "late", "calm"]
+
+GROUNDS: Final[dict[Tone, str]] = {
+    "good": "#1a7f37",
+    "bad": "#c62828",
+    "going": "#0969da",
+    "late": "#8a5a00",
+    "calm": "#656d76",
+}
+"""Grounds under white text; as marks they stand out from white and from black by 3 to 1."""
+_LINE: Final = "1px solid rgba(127,127,127,.35)"
+_MONO: Final = "var(--jp-code-font-family,ui-monospace,Menlo,Consolas,monospace)"
+_NUMBERS: Final = "font-variant-numeric:tabular-nums"
+
+
+class Markup(str):
+    """HTML that this module made, and nothing else."""
+
+    __slots__ = ()
+
+
+def html(piece: object) -> Markup:
+    """Markup as it is; anything else as escaped text."""
+    return piece if isinstance(piece, Markup) else Markup(escape(str(piece)))
+
+
+def join(*pieces: object, between: str = "") -> Markup:
+    """Pieces beside each other."""
+    return Markup(escape(between).join(html(piece) for piece in pieces))
+
+
+def element(name: str, *pieces: object, style: str = "", **attributes: str) -> Markup:
+    """One element; ``aria_label`` becomes ``aria-label``, ``class_`` becomes ``class``."""
+    given = {"style": style, **attributes} if style else attributes
+    words = "".join(f' {key.rstrip("_").replace("_", "-")}="{escape(value)}"' for key, value in given.items())
+    return Markup(f"<{name}{words}>{join(*pieces)}</{name}>")
+
+
+def badge(text: str, tone: Tone = "calm") -> Markup:
+    """A word on a ground of its own."""
+    style = (
+        f"background:{GROUNDS[tone]};color:#fff;border-radius:.8em;padding:.05em .65em;"
+        "font-size:.92em;white-space:nowrap"
+    )
+    return element("span", text, style=style)
+
+
+def short(whole: str, shown: str) -> Markup:
+    """A shortened id; the whole one is there to copy: it is selected by one click, and read as the title."""
+    return element("code", shown, title=whole, style="white-space:nowrap;background:none")
+
+
+def whole(text: str) -> Markup:
+    """An id or a line to copy: one click selects all of it."""
+    return element("code", text, style="user-select:all;overflow-wrap:anywhere;background:none")
+
+
+def bar(parts: Sequence[tuple[int, Tone, str]], total: int) -> Markup:
+    """A bar of counts.
+
+    Args:
+        parts: Count, tone and name of each part, in order.
+        total: What the whole bar stands for.
+    """
+    told = ", ".join(f"{count} {name}" for count, _, name in parts if count) or "nothing yet"
+    inner = [
+        element(
+            "span",
+            style=f"height:100%;width:{100 * count / max(total, 1):.2f}%;background:{GROUNDS[tone]}",
+            title=f"{count} {name}",
+        )
+        for count, tone, name in parts
+        if count
+    ]
+    style = (
+        f"display:flex;height:.7em;max-width:36em;border:{_LINE};border-radius:.4em;overflow:hidden;"
+        "margin:.3em 0"
+    )
+    return element("div", *inner, style=style, role="img", aria_label=f"{told} of {total}")
+
+
+def facts(pairs: Iterable[tuple[str, object]]) -> Markup:
+    """Names and values, as many beside each other as the page has room for."""
+    cells = [
+        element(
+            "div",
+            element("div", name, style="opacity:.75;font-size:.9em"),
+            element("div", value, style=f"overflow-wrap:anywhere;{_NUMBERS}"),
+        )
+        for name, value in pairs
+    ]
+    style = (
+        "display:grid;grid-template-columns:repeat(auto-fit,minmax(11em,1fr));gap:.4em 1.2em;margin:.3em 0"
+    )
+    return element("div", *cells, style=style)
+
+
+def upright(pairs: Iterable[tuple[str, object]], label: str = "") -> Markup:
+    """Names and values, one below the other, on the left edge."""
+    rows = [
+        element(
+            "tr",
+            element("th", name, scope="row", style="text-align:left;vertical-align:top;font-weight:600"),
+            element("td", value, style=f"text-align:left;overflow-wrap:anywhere;{_NUMBERS}"),
+        )
+        for name, value in pairs
+    ]
+    return element("table", element("tbody", *rows), style="margin:0", **_labelled(label))
+
+
+def table(head: Sequence[object], rows: Iterable[Sequence[object]], label: str = "") -> Markup:
+    """A table on the left edge; wider than the page it scrolls by itself."""
+    heads = [element("th", each, scope="col", style="text-align:left") for each in head]
+    body = [
+        element("tr", *(element("td", each, style=f"text-align:left;{_NUMBERS}") for each in row))
+        for row in rows
+    ]
+    inner = element(
+        "table",
+        element("thead", element("tr", *heads)),
+        element("tbody", *body),
+        style="margin:0",
+        **_labelled(label),
+    )
+    return element("div", inner, style="overflow-x:auto;max-width:100%")
+
+
+def block(text: str, label: str = "", lines: int = 20) -> Markup:
+    """A log or file as it is: monospace, on the left edge; from ``lines`` lines on it scrolls by itself."""
+    style = (
+        f"font-family:{_MONO};font-size:.95em;line-height:1.35;text-align:left;margin:.2em 0;"
+        f"padding:.5em .7em;border:{_LINE};border-radius:.3em;white-space:pre-wrap;overflow-wrap:anywhere;"
+        f"max-height:{lines * 1.35 + 1:.1f}em;overflow:auto"
+    )
+    return element("pre", text, style=style, tabindex="0", **_labelled(label))
+
+
+def note(*pieces: object, tone: Tone = "calm", role: str = "note") -> Markup:
+    """A remark with a coloured edge; the words have the theme's colour."""
+    style = f"border-left:.3em solid {GROUNDS[tone]};padding:.15em .7em;margin:.3em 0;white-space:pre-wrap"
+    return element("div", *pieces, style=style, role=role)
+
+
+def folded(summary: object, *pieces: object, is_open: bool = False) -> Markup:
+    """What is seen after a click; the keyboard opens it too, and no script does."""
+    more = {"open": ""} if is_open else {}
+    head = element("summary", summary, style="cursor:pointer")
+    return element("details", head, *pieces, style="margin:.2em 0", **more)
+
+
+def card(title: object, *pieces: object, label: str = "") -> Markup:
+    """One thing with all that belongs to it, in a frame."""
+    frame = f"border:{_LINE};border-radius:.5em;padding:.6em .9em;margin:.3em 0"
+    head = element("div", title, style="font-weight:600;margin-bottom:.2em")
+    return element(
+        "section", head, *pieces, style=f"{frame};max-width:66em;text-align:left", **_labelled(label)
+    )
+
+
+def _labelled(label: str) -> dict[str, str]:
+    return {"aria_label": label} if label else {}

@@ -1,0 +1,1 @@
+"""How values are drawn in a notebook: frames, orders, jobs, results, progress."""
