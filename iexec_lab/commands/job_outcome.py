@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from iexec_lab.client.jobs.detached import leaving_the_job
 from iexec_lab.client.options import declared
 from iexec_lab.client.wait_options import WaitOptions
 from iexec_lab.commands.handlers import given
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _TOLD = {"dealid", "failedTasks", "resultPaths"}  # by the lines around the answer
 
 
+@leaving_the_job
 def follow(
     context: Context,
     job: Job,

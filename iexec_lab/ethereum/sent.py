@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import IexecError, JobError
 
@@ -34,7 +34,12 @@ class Sent:
 
 
 class Interrupted(KeyboardInterrupt):
-    """Stopped after something was sent; the text names it. ``tx_hashes`` lists what was sent."""
+    """Stopped after something was sent; the text names it. ``tx_hashes`` lists what was sent.
+
+    ``job`` is what was bought, where that is known.
+    """
+
+    job: Any = None
 
     def __init__(self, sent: Sequence[Sent], hint: str = "Look before you send again.") -> None:
         super().__init__(f"Interrupted. {sentence(sent)} {hint}")

@@ -5,9 +5,15 @@ In IPython both show one line, and the cells after it do not run.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, wraps
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from iexec_lab.errors import PROGRAM, has_notebook
+from iexec_lab.errors import PROGRAM, IexecError, has_notebook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
 
 
 class Detached(KeyboardInterrupt):
@@ -16,14 +22,30 @@ class Detached(KeyboardInterrupt):
     Attributes:
         line: The command that comes back to it, without the program's name.
         back: How to come back, in a sentence.
+        job: The job, for whoever wants to go on with it.
     """
 
-    def __init__(self, text: str, line: str = "", back: str = "") -> None:
+    def __init__(self, text: str, line: str = "", back: str = "", job: Any = None) -> None:
         super().__init__(f"{text} {back}".strip())
-        self.line, self.back = line, back
+        self.line, self.back, self.job = line, back, job
 
     def _render_traceback_(self) -> list[str]:
         return [str(self)]
+
+
+def leaving_the_job(work: Callable[..., T]) -> Callable[..., T]:
+    """``work(context, job, ...)``, of which an interrupt or error names the job: it was paid for."""
+
+    @wraps(work)
+    def named(context: Any, job: Any, *args: Any, **options: Any) -> T:
+        try:
+            return work(context, job, *args, **options)
+        except (IexecError, KeyboardInterrupt) as stop:
+            if getattr(stop, "job", None) is None:
+                stop.job = job  # type: ignore[union-attr]
+            raise
+
+    return named
 
 
 def typed(line: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from iexec_lab.client.jobs.detached import Detached, typed
 from iexec_lab.client.jobs.doubts import Doubts
 from iexec_lab.client.jobs.download import read_key
+from iexec_lab.client.jobs.job import Job
 from iexec_lab.client.jobs.polling import look, to_timeout, waiting, watch
 from iexec_lab.client.jobs.result import Result
 from iexec_lab.client.jobs.status import TaskRef
@@ -59,7 +60,7 @@ def wait_for(
     """
     line = f"task show {view.task_id} --watch"
     back = f"Come back: {typed(line)}"
-    left = Detached("Detached; the task goes on.", line, back)
+    left = Detached("Detached; the task goes on.", line, back, Job(session, [view.deal_id]))
     doubts = Doubts(session, fail_fast=fail_fast, tell=tell, back=back)
     pauses = waiting(
         session,
