@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from iexec_lab.client.jobs.detached import leaving_the_job
 from iexec_lab.client.options import declared
 from iexec_lab.client.wait_options import WaitOptions
 from iexec_lab.commands.handlers import given
 from iexec_lab.commands.job_progress import telling
 from iexec_lab.commands.official_json import official_json
-from iexec_lab.commands.outcome import Outcome
+from iexec_lab.commands.outcome import Outcome, leaving_the_job
 from iexec_lab.errors import CryptoError, JobError, UsageError
 
 if TYPE_CHECKING:

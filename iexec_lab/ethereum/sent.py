@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 from iexec_lab.errors import IexecError, JobError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 NAMED = 10  # hashes that a text lists
 
 _records: ContextVar[tuple[list[Sent], ...]] = ContextVar("records", default=())
+_watchers: ContextVar[tuple[Callable[[str], object], ...]] = ContextVar("watchers", default=())
 
 
 @dataclass(slots=True)
@@ -76,8 +77,20 @@ def telling() -> Iterator[None]:
             raise
 
 
+@contextmanager
+def watching(tell: Callable[[str], object]) -> Iterator[None]:
+    """Call ``tell`` with the hash of each transaction of this block before a node gets it."""
+    token = _watchers.set((*_watchers.get(), tell))
+    try:
+        yield
+    finally:
+        _watchers.reset(token)
+
+
 def note_signed(tx_hash: str) -> None:
     """Note that a transaction is about to be given to a node."""
+    for tell in _watchers.get():
+        tell(tx_hash)
     for sent in _records.get():
         if all(each.tx_hash != tx_hash for each in sent):
             sent.append(Sent(tx_hash))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from iexec_lab.client.jobs.detached import Detached, leaving_the_job
+from iexec_lab.client.jobs.detached import Detached
 from iexec_lab.commands import tree
+from iexec_lab.commands.outcome import leaving_the_job
 from iexec_lab.errors import JobError
 from iexec_lab.ethereum.sent import note_signed
 from iexec_lab.notebook import assigning, magic

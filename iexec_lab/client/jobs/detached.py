@@ -5,15 +5,10 @@ In IPython both show one line, and the cells after it do not run.
 
 from __future__ import annotations
 
-from functools import cache, wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import cache
+from typing import Any
 
-from iexec_lab.errors import PROGRAM, IexecError, has_notebook
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-T = TypeVar("T")
+from iexec_lab.errors import PROGRAM, has_notebook
 
 
 class Detached(KeyboardInterrupt):
@@ -31,21 +26,6 @@ class Detached(KeyboardInterrupt):
 
     def _render_traceback_(self) -> list[str]:
         return [str(self)]
-
-
-def leaving_the_job(work: Callable[..., T]) -> Callable[..., T]:
-    """``work(context, job, ...)``, of which an interrupt or error names the job: it was paid for."""
-
-    @wraps(work)
-    def named(context: Any, job: Any, *args: Any, **options: Any) -> T:
-        try:
-            return work(context, job, *args, **options)
-        except (IexecError, KeyboardInterrupt) as stop:
-            if getattr(stop, "job", None) is None:
-                stop.job = job  # type: ignore[union-attr]
-            raise
-
-    return named
 
 
 def typed(line: str) -> str:
