@@ -19,7 +19,7 @@ from iexec_lab.errors import BudgetError, ValidationError
 from iexec_lab.plain_text import plain
 from iexec_lab.project.notes import FolderNotes
 from iexec_lab.project.spent import SpentRecord
-from iexec_lab.protocol import to_address
+from iexec_lab.protocol import RequestOrder, to_address
 from iexec_lab.units import format_rlc
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ DEALS: Final = frozenset({"app run", "order fill"})
 MOST_STEPS: Final = 1000
 """Ids of a kind that one entry holds."""
 _WEI_PER_NRLC = 10**9
+_DIGITS = 80
 _HASH = re.compile("0x[0-9a-f]{64}")
 _ID = re.compile("[0-9a-f]{16}")
 
@@ -86,6 +87,7 @@ class Entry:
         wallet: Who signed.
         signed: The most that it can take, nRLC.
         at: Seconds since 1970.
+        volume: Tasks of the request that it signed.
         spender: Of an allowance.
         requests: Hashes of the request orders that were signed.
         sent: Its transactions, with what is known of them.
@@ -99,6 +101,7 @@ class Entry:
     wallet: str
     signed: int = 0
     at: int = 0
+    volume: int = 0
     spender: str = ""
     requests: list[str] = field(default_factory=list)
     sent: dict[str, Gas | None] = field(default_factory=dict)
@@ -207,6 +210,7 @@ class Ledger:
             for tracker in (self.whole, *self.blocks):
                 tracker.require(plan, charge)
             entry = Entry(secrets.token_hex(8), plan.action, wallet, charge, int(time.time()))
+            entry.volume = _volume(plan)
             if plan.action in {"account approve", "account revoke"}:
                 entry.spender = str(plan.details.get("spender", ""))
             if request is not None:
@@ -285,6 +289,7 @@ def _head(plan: Plan, entry: Entry) -> dict[str, Any]:
         "action": entry.action,
         "at": entry.at,
         "signed": str(entry.signed),
+        "volume": str(entry.volume),
     }
     return head | ({"spender": entry.spender} if entry.spender else {})
 
@@ -347,17 +352,30 @@ def fold(lines: Iterable[dict[str, Any]], place: str) -> list[Entry]:
 
 def _entry(name: str, line: dict[str, Any]) -> Entry | None:
     """The entry that its first line tells; None when that makes no sense."""
-    action, at, signed = line.get("action"), line.get("at"), line.get("signed")
-    if not (isinstance(action, str) and type(at) is int and 0 <= at < 1 << 40 and isinstance(signed, str)):
+    action, at = line.get("action"), line.get("at")
+    signed, volume = _whole(line.get("signed")), _whole(line.get("volume", "0"))
+    if not (isinstance(action, str) and type(at) is int and 0 <= at < 1 << 40):
         return None
-    if not (signed.isascii() and signed.isdigit() and len(signed) < 80):
+    if signed is None or volume is None:
         return None
     try:
         wallet = to_address(line.get("wallet"))
         spender = to_address(line["spender"]) if "spender" in line else ""
     except ValidationError:
         return None
-    return Entry(name, plain(action, 40), wallet, int(signed), at, spender, written=True)
+    return Entry(name, plain(action, 40), wallet, signed, at, volume, spender, written=True)
+
+
+def _whole(text: Any) -> int | None:
+    """A whole number that was written as text; None for anything else."""
+    fine = isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < _DIGITS
+    return int(text) if fine else None
+
+
+def _volume(plan: Plan) -> int:
+    """Tasks of the request that a plan signs or publishes."""
+    signs = sum(order.volume for order in plan.orders if isinstance(order, RequestOrder))
+    return signs or (_whole(str(plan.details.get("volume", 0))) or 0)
 
 
 def entries_of(folder: Path, place: str) -> list[Entry]:

@@ -134,11 +134,12 @@ def _reserve(session: Session, plan: Plan, request: str | None) -> ledger.Entry:
         from iexec_lab.client.costs.facts import refresh
 
         here = ledger.entries_of(session.folder, ledger.place_of(plan.place))
+        entries = {entry.id: entry for entry in [*here, *session.ledger.whole.entries]}
         try:
-            refresh(session, [*session.ledger.whole.entries, *here])
+            refresh(session, [*entries.values()])
         except IexecError:
             raise refused from None
-    known = {entry.id: entry.facts for entry in here if entry.facts}
+    known = {name: entry.facts for name, entry in entries.items() if entry.facts}
     return session.ledger.reserve(plan, session.address, session.folder, charge, request, known)
 
 

@@ -74,10 +74,8 @@ def find_deals(session: Session, entries: Sequence[Entry]) -> dict[str, list[Hel
     deals: dict[str, JobDeal] = {}
     wanted = {each for entry in entries for each in entry.deals}
     wanted |= {deal_id(request, 0) for entry in entries for request in entry.requests}
-    next_of: dict[str, str] = {
-        deal_id(request, 0): request for entry in entries for request in entry.requests
-    }
-    request_of: dict[str, str] = dict(next_of)
+    request_of = {deal_id(request, 0): request for entry in entries for request in entry.requests}
+    volumes = {request: entry.volume for entry in entries for request in entry.requests if entry.volume}
     for _ in range(_ROUNDS):
         missing = sorted(wanted - deals.keys())
         if not missing:
@@ -86,21 +84,24 @@ def find_deals(session: Session, entries: Sequence[Entry]) -> dict[str, list[Hel
         wanted = set()
         for held in read:
             deals[held.deal_id] = held
-            if request := request_of.get(held.deal_id):
-                after = deal_id(request, held.deal.bot_first + held.deal.bot_size)
+            request, end = request_of.get(held.deal_id), held.deal.bot_first + held.deal.bot_size
+            if request is not None and end < volumes.get(request, end + 1):
+                after = deal_id(request, end)
                 request_of[after] = request
                 wanted.add(after)
     of_request = defaultdict(list)
     for name, request in request_of.items():
         if name in deals:
             of_request[request].append(name)
-    mine: dict[str, list[JobDeal]] = {}
+    mine: dict[str, list[JobDeal]] = {entry.id: [] for entry in entries}
     told: set[str] = set()
-    for entry in entries:
-        names = dict.fromkeys([*entry.deals, *(n for r in entry.requests for n in of_request[r])])
-        own = [deals[name] for name in names if name in deals and name not in told]
-        mine[entry.id] = [held for held in own if held.deal.requester == entry.wallet]
-        told |= {held.deal_id for held in mine[entry.id]}
+    claims = [(entry, name) for entry in entries for name in entry.deals]
+    claims += [(entry, name) for entry in entries for each in entry.requests for name in of_request[each]]
+    for entry, name in claims:  # what an entry names itself comes first
+        made = deals.get(name)
+        if made is not None and name not in told and made.deal.requester == entry.wallet:
+            mine[entry.id].append(made)
+            told.add(name)
     views = _tasks(session, [held for own in mine.values() for held in own])
     return {
         name: [(held, views[held.deal_id]) for held in own if held.deal_id in views]
@@ -152,7 +153,7 @@ def _facts(
 
 def _of_deals(entry: Entry, deals: Sequence[Held], consumed: Mapping[str, int], *, failed: bool) -> Facts:
     """Locked, paid and returned by the states of tasks; of sponsored deals only what the wallet added."""
-    locked = paid = returned = tasks = done = volume = 0
+    locked = paid = returned = tasks = done = 0
     late = False
     for held, views in deals:
         price = held.deal.task_price if held.deal.sponsor in {entry.wallet, NULL_ADDRESS} else 0
@@ -166,15 +167,14 @@ def _of_deals(entry: Entry, deals: Sequence[Held], consumed: Mapping[str, int], 
                 returned += price
             else:
                 locked += price
-        volume += held.deal.bot_size
     free = 0
     if entry.action in DEALS:
         free = 0 if deals or failed else entry.signed
-    elif all(consumed.get(request, 0) <= volume for request in entry.requests):
-        free = max(entry.signed - locked - paid - returned, 0)  # else the rest was cancelled
-    state = "failed" if failed and not deals else "standing" if free and entry.action not in DEALS else "sent"
-    if deals and not free:
-        state = "late" if late else "running" if done < tasks else "ended"
+    elif entry.volume:  # of a request that stands; a cancelled one is used up
+        used = sum(consumed.get(request, 0) for request in entry.requests)
+        free = entry.signed // entry.volume * max(entry.volume - used, 0)
+    states = ("failed" if failed else "sent") if entry.action in DEALS else "standing" if free else "used up"
+    state = states if free or not deals else "late" if late else "running" if done < tasks else "ended"
     return Facts(locked, paid, returned, free, state, tasks if deals else None, done if deals else None)
 
 
