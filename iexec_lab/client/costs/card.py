@@ -32,7 +32,7 @@ _HEAD: Final = ("What", "State", "Signed", "Locked", "Paid", "Returned", "Gas", 
 def html(costs: Costs, rows: Sequence[Mapping[str, Any]], sums: Mapping[str, int], remark: str) -> Markup:
     """The card."""
     title = markup.join("Costs of ", costs.title, " on ", costs.network)
-    pieces: list[object] = [markup.facts(_sums(sums, rows))]
+    pieces: list[object] = [markup.facts(_sums(sums, rows, exact=False))]
     budget = costs.budget
     if budget is not None:
         used = min(costs.used, budget)
@@ -65,7 +65,7 @@ def element_bar(used: int, budget: int, tone: Tone) -> Markup:
 def text(costs: Costs, rows: Sequence[Mapping[str, Any]], sums: Mapping[str, int], remark: str) -> str:
     """The same for a terminal."""
     lines = [f"Costs of {costs.title} on {costs.network}"]
-    lines += [f"  {name.lower()}: {value}" for name, value in _sums(sums, rows)]
+    lines += [f"  {name.lower()}: {value}" for name, value in _sums(sums, rows, exact=True)]
     budget = costs.budget
     if budget is not None:
         lines.append(f"  budget: {_rlc(budget)}, {_rlc(costs.used)} gone, {_rlc(costs.left or 0)} left")
@@ -83,11 +83,15 @@ def text(costs: Costs, rows: Sequence[Mapping[str, Any]], sums: Mapping[str, int
     return "\n".join(lines)
 
 
-def _sums(sums: Mapping[str, int], rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+def _sums(
+    sums: Mapping[str, int], rows: Sequence[Mapping[str, Any]], *, exact: bool
+) -> list[tuple[str, object]]:
     unknown = sum(row["gas"] is None for row in rows)
     gas = f"{format_ether(sums['gas_wei'])} ether" + (f", {unknown} not known yet" if unknown else "")
+    gas = gas if exact else _ether(sums["gas_wei"]) + gas.partition(" ether")[2]
     names = (("Signed", "signed"), ("Locked", "locked"), ("Paid", "paid"), ("Returned", "returned"))
-    return [*((shown, _rlc(sums[f"{name}_nrlc"])) for shown, name in names), ("Gas", gas)]
+    found: list[tuple[str, object]] = [(shown, _rlc(sums[f"{name}_nrlc"])) for shown, name in names]
+    return [*found, ("Gas", gas)]
 
 
 def _cells(row: Mapping[str, Any]) -> list[object]:
@@ -103,7 +107,7 @@ def _cells(row: Mapping[str, Any]) -> list[object]:
         row["what"],
         markup.badge(_state(row), _TONES.get(state, "calm")),
         *amounts,
-        _gas(row),
+        "?" if row["gas"] is None else markup.short(f"{row['gas']} wei", _ether(int(row["gas"]))),
         shown,
         when,
     ]
@@ -116,6 +120,11 @@ def _state(row: Mapping[str, Any]) -> str:
 
 def _gas(row: Mapping[str, Any]) -> str:
     return "?" if row["gas"] is None else format_ether(int(row["gas"]))
+
+
+def _ether(wei: int) -> str:
+    """To look at; the row has the exact wei."""
+    return f"{wei / 10**18:.4g} ether"
 
 
 def _rlc(nrlc: int) -> str:
