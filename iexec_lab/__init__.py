@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab import doors
+from iexec_lab.errors import has_notebook
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +62,15 @@ def _widget_wallet() -> Any:
     return WidgetWallet()
 
 
-doors.draw_form, doors.widget_wallet = _draw_form, _widget_wallet
+def _live() -> Any:
+    if not has_notebook():
+        return None
+    from iexec_lab.notebook.drawing import live
+
+    return live if live.has_page() else None
+
+
+doors.draw_form, doors.widget_wallet, doors.live = _draw_form, _widget_wallet, _live
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
