@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from iexec_lab.client.iexec import IExec, connect
     from iexec_lab.client.jobs.job import Job
     from iexec_lab.client.jobs.result import Result
+    from iexec_lab.client.jobs.result_file import ResultFile
+    from iexec_lab.client.jobs.results import Results
     from iexec_lab.client.jobs.status import JobStatus
     from iexec_lab.client.nouns._run import RunPlan
     from iexec_lab.client.plan import Plan
@@ -26,7 +28,18 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["IExec", "Job", "JobStatus", "Plan", "Result", "RunPlan", "Sandbox", "connect"]
+__all__ = [
+    "IExec",
+    "Job",
+    "JobStatus",
+    "Plan",
+    "Result",
+    "ResultFile",
+    "Results",
+    "RunPlan",
+    "Sandbox",
+    "connect",
+]
 
 _HOMES = {
     "IExec": "iexec_lab.client.iexec",
@@ -34,6 +47,8 @@ _HOMES = {
     "JobStatus": "iexec_lab.client.jobs.status",
     "Plan": "iexec_lab.client.plan",
     "Result": "iexec_lab.client.jobs.result",
+    "ResultFile": "iexec_lab.client.jobs.result_file",
+    "Results": "iexec_lab.client.jobs.results",
     "RunPlan": "iexec_lab.client.nouns._run",
     "Sandbox": "iexec_lab.sandbox.control",
     "connect": "iexec_lab.client.iexec",

@@ -6,6 +6,7 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Unpack
 
+from iexec_lab import doors
 from iexec_lab.client.jobs.bulks import task_rows
 from iexec_lab.client.jobs.detached import Detached, typed
 from iexec_lab.client.jobs.doubts import Doubts
@@ -24,6 +25,7 @@ from iexec_lab.client.jobs.polling import (
 )
 from iexec_lab.client.jobs.reports import find_reports
 from iexec_lab.client.jobs.result import Result
+from iexec_lab.client.jobs.results import Results, collect
 from iexec_lab.client.jobs.shown import Shown
 from iexec_lab.client.jobs.status import JobDeal, JobStatus, TaskRef
 from iexec_lab.client.jobs.why import ask
@@ -34,6 +36,7 @@ from iexec_lab.ethereum.ahead import one_look
 from iexec_lab.services.rows import Rows
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Generator, Mapping, Sequence
 
     import pandas as pd
@@ -46,7 +49,7 @@ if TYPE_CHECKING:
 
     Progress = Callable[[JobStatus], None]
 
-__all__ = ["Job", "JobStatus", "Result"]
+__all__ = ["Job", "JobStatus", "Result", "Results"]
 
 _EACH, _LONGEST = 0.005, 2.0
 """Seconds between looks for each task that runs, and at most: of many tasks one more ends all the time."""
@@ -289,7 +292,13 @@ class Job(Shown):
 
     @takes(WaitOptions)
     def result(
-        self, index: int = 0, *, wait: bool = True, verify: bool = True, **options: Unpack[WaitOptions]
+        self,
+        index: int = 0,
+        *,
+        wait: bool = True,
+        verify: bool = True,
+        key: str | os.PathLike[str] | None = None,
+        **options: Unpack[WaitOptions],
     ) -> Result:
         """The result of one task, downloaded, checked, and decrypted where we hold the key.
 
@@ -297,12 +306,14 @@ class Job(Shown):
             index: Place of the task in the job, from 0.
             wait: Wait for the task first.
             verify: Refuse content whose hash is not the one on chain.
+            key: File of the private key of an encrypted result (default: the project's).
             **options: Those of ``WaitOptions``.
 
         Raises:
             JobError: The task failed, ran out of time, or is not done; ``troubles`` say why.
             ObjectNotFoundError: The job has no task of that index.
             IpfsError: The gateway was not reached, or served other content.
+            CryptoError: The key does not open it.
             Detached: Interrupted while waiting. The job goes on.
         """
         known: Mapping[str, Trouble] = {}
@@ -313,48 +324,58 @@ class Job(Shown):
                 _, doubts = self._follow(**options, ended=lambda status: status.tasks[index].ended)
                 known = doubts.troubles
             view = self.status().tasks[index]
-        return self._fetch(view, known, verify=verify)
+        with doors.progress("Downloading") as step:
+            told = lambda done, total: step.update("bytes", done, total)  # noqa: E731
+            return self._fetch(view, known, index=index, verify=verify, key=key, progress=told)
 
     @takes(WaitOptions)
     def results(
-        self, *, wait: bool = True, verify: bool = True, **options: Unpack[WaitOptions]
-    ) -> list[Result]:
-        """The results of all tasks, downloaded in parallel.
+        self,
+        *,
+        wait: bool = True,
+        verify: bool = True,
+        partial: bool = False,
+        key: str | os.PathLike[str] | None = None,
+        **options: Unpack[WaitOptions],
+    ) -> Results:
+        """The results of all tasks, downloaded in parallel: a sequence that a notebook draws as a table.
 
         Args:
             wait: Wait for the tasks first.
             verify: As for ``result``.
+            partial: Give what there is: a task without a result, or with one that cannot be opened, has its
+                place and says why. By default that is an error.
+            key: As for ``result``.
             **options: Those of ``WaitOptions``.
 
         Raises:
             JobError: One of the tasks failed, ran out of time, or is not done; ``troubles`` say why.
             IpfsError: The gateway was not reached, or served other content.
+            CryptoError: The key does not open one.
         """
         known: Mapping[str, Trouble] = {}
         if wait:
             known = self._follow(**options)[1].troubles
-        return self._session.each(lambda view: self._fetch(view, known, verify=verify), self.status().tasks)
+        wrong_key = (lambda _error: None) if partial else None
 
-    def _results_kept(self) -> tuple[list[Result], list[CryptoError]]:
+        def fetch(place: int, view: TaskView) -> Result:
+            return self._fetch(view, known, index=place, verify=verify, key=key, wrong_key=wrong_key)
+
+        return collect(self._session, self.status().tasks, fetch, partial=partial)
+
+    def _results_kept(self, progress: Callable[[int, int], object]) -> tuple[Results, list[CryptoError]]:
         """The results of all tasks, which ended; those that our key does not open stay encrypted."""
         errors: list[CryptoError] = []
-        results = self._session.each(
-            lambda view: self._fetch(view, {}, verify=True, wrong_key=errors.append), self.status().tasks
-        )
-        return results, errors
 
-    def _fetch(
-        self,
-        view: TaskView,
-        known: Mapping[str, Trouble],
-        *,
-        verify: bool,
-        wrong_key: Callable[[CryptoError], object] | None = None,
-    ) -> Result:
-        """The result of a task; a task that ended without one says why."""
-        owner = self._beneficiary(view.deal_id)
+        def fetch(place: int, view: TaskView) -> Result:
+            return self._fetch(view, {}, index=place, wrong_key=errors.append)
+
+        return collect(self._session, self.status().tasks, fetch, progress=progress), errors
+
+    def _fetch(self, view: TaskView, known: Mapping[str, Trouble], **options: Any) -> Result:
+        """The result of a task; a task that ended without one says why. Options are ``fetch_result``'s."""
         try:
-            return fetch_result(self._session, view, owner, verify=verify, wrong_key=wrong_key)
+            return fetch_result(self._session, view, self._beneficiary(view.deal_id), **options)
         except JobError as error:
             if view.ended and not view.completed:
                 error.job, error.troubles = self, tuple(find_troubles(self._session, [view], known))
