@@ -202,7 +202,12 @@ def _print(outcome: Outcome, *, is_wide: bool) -> None:
 
 def _unsaid(outcome: Outcome) -> dict[str, Any]:
     """The answer without what the line above it says already."""
+    from iexec_lab.units import format_rlc
+
     told = {word.strip('.,:;()"') for word in outcome.said.split()}
+    amount = str(outcome.raw.get("amount", ""))
+    if amount.isdecimal() and format_rlc(int(amount)) in told:  # in RLC there
+        told.add(amount)
     return {name: value for name, value in outcome.raw.items() if str(value) not in told}
 
 
