@@ -54,7 +54,8 @@ def _run(words: list[str]) -> int:
     if words and words[0] == tree.COMPLETE:
         from iexec_lab.commands.nouns.shell import answer
 
-        print("\n".join(answer(words[1] if len(words) > 1 else "")))
+        line = words[1] if len(words) > 1 else ""
+        print("\n".join(answer(line, with_help=tree.WITH_HELP in words[2:])))
         return 0
     is_raw = "--raw" in (words[: words.index("--")] if "--" in words else words)
     try:
