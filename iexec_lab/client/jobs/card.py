@@ -45,6 +45,10 @@ class Card(Facts):
         total = self.status.total if self.status else 0
         return f"{told} of {total} task{'s' if total != 1 else ''}" if told else "not looked at yet"
 
+    def progress(self) -> str:
+        """The tasks as a bar of text, and in words."""
+        return f"{_bar(self.parts)} {self.counted()}".strip()
+
     def facts(self) -> list[tuple[str, str]]:
         """Names and values, as people read them; without ids to copy."""
         if not self.deals:
@@ -113,7 +117,7 @@ class Card(Facts):
 
     def text(self) -> str:
         """The card for a terminal."""
-        rows = [("tasks", f"{_bar(self.parts)} {self.counted()}".strip()), *self.facts()]
+        rows = [("tasks", self.progress()), *self.facts()]
         rows += [("deal", deal_id) for deal_id in self.deal_ids[:MOST_NAMED]]
         rows += [("more", "…")] if len(self.deal_ids) > MOST_NAMED else []
         width = max(len(name) for name, _ in rows)

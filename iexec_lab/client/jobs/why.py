@@ -120,6 +120,16 @@ class Trouble:
         found["workerpool"] = word if named else ": ".join(filter(None, (self.workerpool, word)))
         return {name: text for name, text in found.items() if text}
 
+    def words(self) -> dict[str, str]:
+        """What the app and the workerpool said, beside the sentence."""
+        told = self.details()
+        lines = told if len(self.stderr) > 1 else {}  # one line stands in the sentence
+        return {
+            name: value
+            for name, value in told.items()
+            if name == "workerpool" or name in lines.keys() & {"stderr"}
+        }
+
     def advice(self) -> str:
         """What to do, in sentences."""
         return " ".join(step.text() for step in self.steps())
