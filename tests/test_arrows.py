@@ -96,7 +96,7 @@ WINGS = {
     "sandbox.state": set(),
 }
 """Wing -> the other wings of its room that it may import."""
-PURE_RECORDS = {"client.jobs.clock", "client.jobs.status"}
+PURE_RECORDS = {"client.jobs.status"}
 """A module of a wing that holds records only: everybody in the room may name them."""
 ABOVE_THE_WINGS = {
     "client.iexec",

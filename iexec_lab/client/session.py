@@ -17,8 +17,7 @@ from iexec_lab.protocol import NULL_ADDRESS, to_address
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from iexec_lab.client.jobs.clock import Clock
-    from iexec_lab.client.jobs.status import JobDeal
+    from iexec_lab.client.jobs.status import Clock, JobDeal
     from iexec_lab.client.side_by_side import Begun
     from iexec_lab.client.wallet_source import Wallet
     from iexec_lab.ethereum.ens import NameService

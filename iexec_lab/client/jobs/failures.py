@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from iexec_lab.client.jobs.advice import Step, run_again
-from iexec_lab.client.jobs.why import ask
+from iexec_lab.client.jobs.why import Step, ask, run_again
 from iexec_lab.errors import ChainError, JobError
 from iexec_lab.protocol.states import TIMEOUT
 

@@ -244,7 +244,7 @@ class Job(Shown):
 
         def see() -> JobStatus:
             nonlocal lookout
-            with one_look():
+            with self._telling_absence(), one_look():
                 if lookout is None:  # the deals are read with the patience of a look
                     self._foresee()
                     lookout = self._lookout()
@@ -358,7 +358,8 @@ class Job(Shown):
             if view.ended and not view.completed:
                 error.job, error.troubles = self, tuple(find_troubles(self._session, [view], known))
                 for trouble in error.troubles:
-                    error.details |= {"why": trouble.sentence()}
+                    error.details |= {"why": trouble.sentence(), **trouble.words()}
+                self._gone_wrong(error)
             raise
 
     def logs(self, index: int | None = None) -> pd.DataFrame:

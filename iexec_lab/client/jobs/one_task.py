@@ -89,7 +89,7 @@ class OneTask(Shown):
         uses = used_by(self._known_deals())
 
         def see() -> TaskView:
-            with one_look():
+            with self._telling_absence(), one_look():
                 foresee_names(self._session, uses)
                 view = look()
                 learn_names(self._session, uses)

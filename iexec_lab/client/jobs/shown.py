@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab import doors
 from iexec_lab.client.jobs.card import Card
-from iexec_lab.client.jobs.clock import MOST_CLOCKS, Clock
 from iexec_lab.client.jobs.doubts import on_stderr
+from iexec_lab.client.jobs.status import MOST_CLOCKS, Clock
+from iexec_lab.errors import ChainError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -97,6 +98,16 @@ class Shown:
         self._clock.look(status)
         self._move()
         return status
+
+    @contextmanager
+    def _telling_absence(self) -> Iterator[None]:
+        """A look that fails is told on the cards: it will be tried again for a while."""
+        try:
+            yield
+        except ChainError as error:
+            self._remark = f"The node does not answer, and is asked again: {error.message}"
+            self._move()
+            raise
 
     def _move(self) -> None:
         page = doors.live()
