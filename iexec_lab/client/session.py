@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from iexec_lab.client import side_by_side
+from iexec_lab.client.ledger import Ledger
 from iexec_lab.client.plan import Plan, is_rehearsal
 from iexec_lab.client.wallet_source import ask_in_terminal, typed
 from iexec_lab.errors import ConfigurationError, IexecError, ValidationError, WalletError
@@ -77,6 +78,7 @@ class Session:
         self.note = note
         self.timeout = timeout
         self.network_from = network_from
+        self.ledger = Ledger()
         self.deals_seen: dict[str, JobDeal] = {}
         self.bulks_seen: dict[str, dict[int, list[str]]] = {}
         self.clocks: dict[object, Clock] = {}  # of jobs that somebody looked at, by what they are

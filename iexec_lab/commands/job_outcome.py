@@ -9,7 +9,7 @@ from iexec_lab.client.wait_options import WaitOptions
 from iexec_lab.commands.handlers import given
 from iexec_lab.commands.job_progress import has_card, rows_of, telling
 from iexec_lab.commands.official_json import official_json
-from iexec_lab.commands.outcome import Outcome
+from iexec_lab.commands.outcome import Outcome, leaving_the_job
 from iexec_lab.errors import CryptoError, JobError, UsageError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _TOLD = {"dealid", "failedTasks", "resultPaths"}  # by the lines around the answer
 
 
+@leaving_the_job
 def follow(
     context: Context,
     job: Job,

@@ -287,7 +287,7 @@ class Job(Shown):
         return f"deal show {self.deal_id} --watch"
 
     def _left(self) -> Detached:
-        return Detached("Detached; the job goes on.", self._line(), f"Reattach: {typed(self._line())}")
+        return Detached("Detached; the job goes on.", self._line(), f"Reattach: {typed(self._line())}", self)
 
     @takes(WaitOptions)
     def result(

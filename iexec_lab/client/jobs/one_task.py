@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from iexec_lab.client.jobs.detached import Detached, typed
 from iexec_lab.client.jobs.doubts import Doubts
+from iexec_lab.client.jobs.job import Job
 from iexec_lab.client.jobs.names import foresee_names, learn_names, used_by
 from iexec_lab.client.jobs.polling import look, to_timeout, waiting, watch
 from iexec_lab.client.jobs.shown import Shown
@@ -83,7 +84,8 @@ class OneTask(Shown):
         """
         line = f"task show {self._task_id} --watch"
         back = f"Come back: {typed(line)}"
-        left = Detached("Detached; the task goes on.", line, back)
+        job = Job(self._session, self.deal_ids)
+        left = Detached("Detached; the task goes on.", line, back, job)
         said = self._teller(tell)
         self._doubted = doubts = Doubts(self._session, fail_fast=fail_fast, tell=said, back=back)
         uses = used_by(self._known_deals())
