@@ -175,7 +175,7 @@ def _json(archive: zipfile.ZipFile, info: zipfile.ZipInfo, head: bytes, kind: Ki
         return _records(value[: room.rows], len(value))
     lines = clean(json.dumps(value, indent=2, ensure_ascii=False)).split("\n")[:_LINES]
     tree = markup.element("div", *_tree(value, [_NODES]), style="text-align:left")
-    more = _held(value) if isinstance(value, dict | list) else ""
+    more = _held(value)[1:-1] if isinstance(value, dict | list) else ""
     return more, [plain(line, _LINE) for line in lines], tree
 
 
