@@ -73,7 +73,10 @@ class Look:
         """Its name and what it is, for the line above the drawing."""
         name = markup.element("span", self.name, style="font-weight:600;overflow-wrap:anywhere")
         return markup.join(
-            name, markup.element("span", f"  {self.about}", style="opacity:.75;white-space:pre-wrap")
+            name,
+            markup.element(
+                "span", f"  {self.about}", style="opacity:.75;font-weight:400;white-space:pre-wrap"
+            ),
         )
 
 

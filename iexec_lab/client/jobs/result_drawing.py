@@ -91,7 +91,8 @@ def _title(name: str, *, is_task: bool) -> Markup:
 def _folds(looks: dict[str, Look], main: str | None) -> list[Markup]:
     left = dict(_OPEN)
     first = main if main is not None and main in looks else next(iter(looks), None)
-    seen, folds = [], []
+    seen: list[Markup] = []
+    folds: list[Markup] = []
     for name, look in looks.items():
         if look.drawn is None:
             folds.append(markup.element("div", look.title(), style="margin:.2em 0 .2em 1.05em"))

@@ -19,6 +19,8 @@ MOST: Final = 50
 _NAMES: Final = 3
 _NAME: Final = 30
 _LINE: Final = 90
+_FEW: Final = 12  # tasks that have room for more than one line each
+_ONE_LINE: Final = "max-width:18em;white-space:nowrap;overflow:hidden;text-overflow:ellipsis"
 _NARROW: Final = 60  # letters of a cell in a terminal
 _TONES: Final[dict[str, Tone]] = {"COMPLETED": "good", "FAILED": "bad", "TIMEOUT": "late", "ACTIVE": "going"}
 _ORDER: Final[Sequence[Tone]] = ("good", "going", "late", "bad", "calm")
@@ -63,8 +65,8 @@ def draw(title: str, rows: Sequence[Row], states: Sequence[tuple[str, str]]) -> 
         (
             row.index,
             markup.badge((row.status or "here").lower(), tone_of(row.status, row.reason)),
-            markup.element("div", row.files, style="max-width:20em;overflow-wrap:anywhere"),
-            _why(row.reason) if row.reason else _lines(row.lines),
+            markup.element("div", row.files, style=_ONE_LINE, title=row.files),
+            _why(row.reason) if row.reason else _lines(row.lines if len(rows) <= _FEW else row.lines[:1]),
         )
         for row in rows
     ]
@@ -73,7 +75,9 @@ def draw(title: str, rows: Sequence[Row], states: Sequence[tuple[str, str]]) -> 
     bar = markup.bar(parts, len(states))
     more = len(states) - len(rows)
     rest = f"{more:,} more; .summary() has all of them" if more else ""
-    table = markup.table(head, shown, label=title) if rows else markup.html("no tasks")
+    table = markup.html("no tasks")
+    if rows:
+        table = markup.scrolling(markup.table(head, shown, label=title))
     drawn = markup.card(title, bar, table, *([markup.note(rest)] if rest else []), label=title)
     return {
         "text/plain": "\n".join([title, *_text(head, rows), *([f"[{rest}]"] if rest else [])]),

@@ -98,7 +98,7 @@ def test_what_is_inside(make):
         f"rows.jsonl     JSON lines, 2 rows, {len(result['rows.jsonl'].bytes)} bytes",
         f"data.parquet   Parquet table, 1,000 rows, 2 columns, {len(parquet) / 1000:.1f} kB",
         "weights.bin    binary, 200 bytes",
-        "  Hello",
+        "Hello",
     ):
         assert f"\n  {line}" in text
     assert text.split("\n")[1].startswith("  stdout.txt")  # what is read without a name comes first
