@@ -22,6 +22,12 @@ def connection() -> Any:
     return next((found for ask in reversed(connections) if (found := ask()) is not None), None)
 
 
+def _nowhere() -> Any:
+    return None
+
+
+live: Callable[[], Any] = _nowhere
+"""What draws things that change while they are looked at, as ``notebook.drawing.live``; None in a program."""
 widget_wallet: Callable[[], Any]
 """The wallet of the page that shows the notebook."""
 

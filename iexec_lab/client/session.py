@@ -79,6 +79,7 @@ class Session:
         self.network_from = network_from
         self.deals_seen: dict[str, JobDeal] = {}
         self.bulks_seen: dict[str, dict[int, list[str]]] = {}
+        self.names_seen: dict[str, str] = {}  # of apps, datasets and workerpools, by address
         self.pools_asked: dict[str, float] = {}  # when it was asked who serves them, monotonic seconds
         self._on_chain = self._at_place = False
 

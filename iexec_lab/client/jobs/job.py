@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import html
+import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -10,10 +10,10 @@ from iexec_lab import doors
 from iexec_lab.client.jobs.bulks import task_rows
 from iexec_lab.client.jobs.detached import Detached, typed
 from iexec_lab.client.jobs.doubts import Doubts
-from iexec_lab.client.jobs.download import fetch_result
 from iexec_lab.client.jobs.failures import failure, find_troubles
 from iexec_lab.client.jobs.logs import fetch_logs
 from iexec_lab.client.jobs.lookout import Lookout
+from iexec_lab.client.jobs.names import foresee_names, learn_names, used_by
 from iexec_lab.client.jobs.polling import (
     foresee_first,
     read_deals,
@@ -23,13 +23,15 @@ from iexec_lab.client.jobs.polling import (
     watch_async,
 )
 from iexec_lab.client.jobs.reports import find_reports
-from iexec_lab.client.jobs.result import Result
-from iexec_lab.client.jobs.results import Results, collect
+from iexec_lab.client.jobs.shown import Shown
 from iexec_lab.client.jobs.status import JobDeal, JobStatus, TaskRef
 from iexec_lab.client.jobs.why import ask
 from iexec_lab.client.options import takes
+from iexec_lab.client.results.download import fetch_result
+from iexec_lab.client.results.many import Results, collect
+from iexec_lab.client.results.result import Result
 from iexec_lab.client.wait_options import WaitOptions
-from iexec_lab.errors import JobError, ObjectNotFoundError
+from iexec_lab.errors import IexecError, JobError, ObjectNotFoundError
 from iexec_lab.ethereum.ahead import one_look
 from iexec_lab.services.rows import Rows
 
@@ -53,7 +55,7 @@ _EACH, _LONGEST = 0.005, 2.0
 """Seconds between looks for each task that runs, and at most: of many tasks one more ends all the time."""
 
 
-class Job:
+class Job(Shown):
     """Work that was paid for: wait for it, read its results, come back to it from anywhere.
 
         job = lab.app.run("0x...")
@@ -64,14 +66,21 @@ class Job:
         session: Where the deals are.
         deal_ids: One deal or several.
         tx_hashes: The transactions that made them, as far as known.
+        uses: Kind and address of what they use, as far as known: its names are read beside the tasks.
 
     Raises:
         ObjectNotFoundError: Once the deals are read: there is no such deal on the network.
     """
 
     def __init__(
-        self, session: Session, deal_ids: Sequence[str], tx_hashes: Sequence[str | None] = ()
+        self,
+        session: Session,
+        deal_ids: Sequence[str],
+        tx_hashes: Sequence[str | None] = (),
+        uses: Sequence[tuple[str, str]] = (),
     ) -> None:
+        super().__init__()
+        self._uses = tuple(uses)
         self._session = session
         self.deal_ids = tuple(deal_ids)
         self.tx_hashes = tuple(tx_hashes) or (None,) * len(self.deal_ids)
@@ -124,12 +133,37 @@ class Job:
         return Lookout(self._session, self._refs, self._last.tasks if self._last else ())
 
     def _see(self, lookout: Lookout) -> JobStatus:
-        self._last = JobStatus(tuple(lookout.look()))
-        return self._last
+        status = JobStatus(tuple(lookout.look()))
+        learn_names(self._session, self._used())
+        return self._saw(status)
 
     def _foresee(self) -> None:
         if "deals" not in vars(self):
             foresee_first(self._session, self.deal_ids)
+        foresee_names(self._session, self._used())
+
+    def _used(self) -> Sequence[tuple[str, str]]:
+        return used_by(self._known_deals()) or self._uses
+
+    def _known_reasons(self) -> Mapping[str, Trouble]:
+        return {**(self._doubted.troubles if self._doubted else {}), **self._reasons}
+
+    def _look(self) -> None:
+        try:
+            self.status()
+        except IexecError as error:
+            self._remark = f"The last look failed: {error.message}"
+
+    def _look_on(self) -> None:
+        doubts, began = self._doubts(tell=lambda _text: self._move()), time.monotonic()
+        try:
+            for pause in self._waiting(doubts, None, None, lambda status: status.ended):
+                time.sleep(max(pause, self._pace(time.monotonic() - began)))
+            if self._last is not None and self._last.failed:
+                self._gone_wrong(failure(self._session, self._last.failed, doubts.troubles, job=self))
+        except IexecError as error:
+            self._remark = error.message
+            self._move()
 
     @property
     def done(self) -> bool:
@@ -167,10 +201,16 @@ class Job:
                 goes on with a task: then the job goes on.
             Detached: Interrupted. The job goes on.
         """
-        status, doubts = self._follow(timeout, fail_fast=fail_fast, progress=progress, tell=tell)
-        if status.failed:
-            raise failure(self._session, status.failed, doubts.troubles, job=self)
+        with self._in_sight():
+            status, doubts = self._follow(timeout, fail_fast=fail_fast, progress=progress, tell=tell)
+            self._require_results(status, doubts)
         return self
+
+    def _require_results(self, status: JobStatus, doubts: Doubts) -> None:
+        if status.failed:
+            error = failure(self._session, status.failed, doubts.troubles, job=self)
+            self._gone_wrong(error)
+            raise error
 
     def _follow(
         self,
@@ -183,15 +223,18 @@ class Job:
     ) -> tuple[JobStatus, Doubts]:
         """Wait for the end, whatever it is; what was found out meanwhile."""
         doubts = self._doubts(fail_fast=fail_fast, tell=tell)
-        try:
-            return watch(self._waiting(doubts, timeout, progress, ended), self._left()), doubts
-        except JobError as error:
-            doubts.explain(error, self)
-            raise
+        with self._in_sight():
+            try:
+                return watch(self._waiting(doubts, timeout, progress, ended), self._left()), doubts
+            except JobError as error:
+                doubts.explain(error, self)
+                self._gone_wrong(error)
+                raise
 
     def _doubts(self, *, fail_fast: bool = False, tell: Tell | None = None) -> Doubts:
         back, before = self._left().back, self._doubted
-        self._doubted = Doubts(self._session, fail_fast=fail_fast, tell=tell, back=back, after=before)
+        said = self._teller(tell)
+        self._doubted = Doubts(self._session, fail_fast=fail_fast, tell=said, back=back, after=before)
         return self._doubted
 
     def _waiting(
@@ -233,12 +276,13 @@ class Job:
                 status = yield from self._waiting(doubts, None, None, lambda status: status.ended)
             except JobError as error:
                 doubts.explain(error, self)
+                self._gone_wrong(error)
                 raise
-            if status.failed:
-                raise failure(self._session, status.failed, doubts.troubles, job=self)
+            self._require_results(status, doubts)
             return self
 
-        return await watch_async(steps(), self._left())
+        with self._in_sight():
+            return await watch_async(steps(), self._left())
 
     def _line(self) -> str:
         return f"deal show {self.deal_id} --watch"
@@ -417,11 +461,4 @@ class Job:
         return shown
 
     def __repr__(self) -> str:
-        state = str(self._last) if self._last else "not looked at yet"
-        return f"<Job {', '.join(self.deal_ids)} on {self._session.network.name}: {state}>"
-
-    def _repr_html_(self) -> str:
-        state = str(self._last) if self._last else "running"
-        deals = ", ".join(f"<code>{html.escape(deal_id)}</code>" for deal_id in self.deal_ids)
-        network = html.escape(self._session.network.name)
-        return f"<div><b>Job</b> {deals}<br>on {network}: {html.escape(state)}</div>"
+        return f"<Job {self.card().line()}>"
