@@ -211,6 +211,11 @@ def block(text: str, label: str = "", lines: int = 20) -> Markup:
     return element("pre", text, style=style, tabindex="0", **_labelled(label))
 
 
+def scrolling(*pieces: object, lines: int = 36) -> Markup:
+    """What scrolls by itself where it would be higher than so many lines; the keyboard reaches it."""
+    return element("div", *pieces, style=f"max-height:{lines * 1.35:.1f}em;overflow:auto", tabindex="0")
+
+
 def image(data: bytes, kind: str, name: str) -> Markup:
     """A picture inside the page: no front end fetches anything. On a ground of its own, for black text in it.
 

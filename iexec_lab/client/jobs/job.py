@@ -360,7 +360,8 @@ class Job(Shown):
         def fetch(place: int, view: TaskView) -> Result:
             return self._fetch(view, known, index=place, verify=verify, key=key, wrong_key=wrong_key)
 
-        return collect(self._session, self.status().tasks, fetch, partial=partial)
+        others = f"job.results({'' if wait else 'wait=False, '}partial=True)"
+        return collect(self._session, self.status().tasks, fetch, partial=partial, others=others)
 
     def _results_kept(self, progress: Callable[[int, int], object]) -> tuple[Results, list[CryptoError]]:
         """The results of all tasks, which ended; those that our key does not open stay encrypted."""
