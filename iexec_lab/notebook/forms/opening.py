@@ -17,6 +17,7 @@ from iexec_lab.notebook.face import NotebookFace
 from iexec_lab.notebook.forms.connect import ConnectForm
 from iexec_lab.notebook.forms.drafts import KINDS, PARTS, Drafts
 from iexec_lab.notebook.forms.form import Form
+from iexec_lab.notebook.forms.proposals import deployed_here
 from iexec_lab.notebook.forms.signed import Signed
 from iexec_lab.protocol import NULL_ADDRESS
 
@@ -67,6 +68,9 @@ def form(
         drafts=held,
     )
     made.market = opened
+    if opened is not None:
+        for field in made.fields.values():
+            field.propose(deployed_here(folder, field.item.kind, opened.session.network.id))
     return made
 
 
