@@ -191,7 +191,8 @@ class JobError(IexecError):
 
     def _advice(self) -> Sequence[str]:
         # Who changed the hint since has more to say.
-        return self.steps if self.steps and self.hint == " ".join(self.steps) else super()._advice()
+        told = in_notebook(" ".join(self.steps))
+        return self.steps if self.steps and in_notebook(self.hint or "") == told else super()._advice()
 
     def _repr_html_(self) -> str | None:
         return str(self.told.html()) if self.told is not None else None

@@ -17,7 +17,7 @@ from iexec_lab.protocol import NULL_ADDRESS, to_address
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from iexec_lab.client.jobs.status import JobDeal
+    from iexec_lab.client.jobs.status import Clock, JobDeal
     from iexec_lab.client.side_by_side import Begun
     from iexec_lab.client.wallet_source import Wallet
     from iexec_lab.ethereum.ens import NameService
@@ -79,6 +79,7 @@ class Session:
         self.network_from = network_from
         self.deals_seen: dict[str, JobDeal] = {}
         self.bulks_seen: dict[str, dict[int, list[str]]] = {}
+        self.clocks: dict[object, Clock] = {}  # of jobs that somebody looked at, by what they are
         self.names_seen: dict[str, str] = {}  # of apps, datasets and workerpools, by address
         self.pools_asked: dict[str, float] = {}  # when it was asked who serves them, monotonic seconds
         self._on_chain = self._at_place = False

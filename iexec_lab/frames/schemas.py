@@ -124,7 +124,8 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
             workerpool:address=workerpool.pointer category:count tasks:count=botSize state:text done:count
             failed:count running:count claimable_nrlc:nrlc=claimable started_at:time=startTime
             final_deadline:time=finalTime""",
-        "log": "task_id:hash=taskid task_index:count=index worker:address stdout:text stderr:text",
+        "log": """task_id:hash=taskid task_index:count=index status:text=statusName worker:address stdout:text
+            stderr:text""",
         "encrypted_file": "original:text encrypted:text key_file:text=key checksum:hash",
         "published_file": """dataset:address=address order_hash:hash=orderHash price_nrlc:nrlc=price cid:text
             checksum:hash key_file:text=key done:text skipped:text""",
@@ -194,6 +195,7 @@ OPTIONAL: Mapping[str, set[str]] = {
     },
     "sweep": {"amount_nrlc", "amount_wei", "rlc_tx_hash", "coin_tx_hash", "errors"},
     "bridge": {"receive_tx_hash"},
+    "log": {"status"},
     **BOOK_OPTIONAL,
 }
 

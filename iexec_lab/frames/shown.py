@@ -23,7 +23,7 @@ SHOWN: Mapping[str, tuple[str, ...]] = {
         "deal": "deal_id started_at app workerpool workerpool_price_rlc tasks requester",
         "task": "task_id task_index status deal_id location final_deadline",
         "job": "deal_id app state tasks done claimable_rlc started_at",
-        "log": "task_index worker stdout stderr",
+        "log": "task_index status worker stdout stderr",
         "app": "address name owner multiaddr checksum",
         "dataset": "address name owner multiaddr checksum",
         "workerpool": "address description owner worker_stake_ratio scheduler_reward_ratio api_url",
