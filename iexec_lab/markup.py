@@ -8,6 +8,7 @@ of text are the theme's, and what needs a colour has its own ground, so that it 
 
 from __future__ import annotations
 
+from base64 import b64encode
 from html import escape
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -215,6 +216,19 @@ def block(text: str, label: str = "", lines: int = 20) -> Markup:
         f"max-height:{lines * 1.35 + 1:.1f}em;overflow:auto"
     )
     return element("pre", text, style=style, tabindex="0", **_labelled(label))
+
+
+def image(data: bytes, kind: str, name: str) -> Markup:
+    """A picture inside the page: no front end fetches anything. On a ground of its own, for black text in it.
+
+    Args:
+        data: Its bytes; the caller bounds them.
+        kind: The MIME type of a picture without scripts, such as ``image/png``.
+        name: What is read where it is not seen.
+    """
+    style = "display:block;max-width:100%;max-height:30em;background:#fff"
+    source = f"data:{kind};base64,{b64encode(data).decode()}"
+    return Markup(f'<img src="{escape(source)}" alt="{escape(name)}" style="{style}">')
 
 
 def note(*pieces: object, tone: Tone = "calm", role: str = "note") -> Markup:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from iexec_lab.client.jobs.bulks import read_bulk
 from iexec_lab.client.jobs.job import Job
+from iexec_lab.client.jobs.names import used_in
 from iexec_lab.client.jobs.polling import to_timeout
 from iexec_lab.client.matching import offers, preflight, signing
 from iexec_lab.client.matching.bulk import check_bulk, prepare_bulk
@@ -266,4 +267,6 @@ def carry_out(permit: Permit, plan: RunPlan) -> Job:
             dataset=finished(match.dataset) if match.dataset.dataset != NULL_ADDRESS else match.dataset,
         )
         settled.append(send_match(permit, complete, plan.sponsor))
-    return Job(permit.session, [deal.deal_id for deal in settled], [deal.tx_hash for deal in settled])
+    uses = [used for match in plan.matches for used in used_in(match)]
+    deal_ids = [deal.deal_id for deal in settled]
+    return Job(permit.session, deal_ids, [deal.tx_hash for deal in settled], uses)
