@@ -196,6 +196,13 @@ def text(*pieces: object, quiet: bool = False) -> Markup:
     return element("div", *pieces, style=f"{style};font-size:.9em" if quiet else style)
 
 
+def link(address: str) -> Markup:
+    """An address to open beside the notebook; what is no web address stays text."""
+    if not address.startswith(("https://", "http://")):
+        return html(address)
+    return element("a", address, href=address, target="_blank", rel="noopener noreferrer")
+
+
 def kept(piece: object, whole: str) -> Markup:
     """A piece on one line that stands for ``whole``, its title."""
     return element("span", piece, title=whole, style="white-space:nowrap")

@@ -32,6 +32,7 @@ from iexec_lab import __version__, doors
 from iexec_lab.client.jobs.detached import Detached
 from iexec_lab.commands import followup, parser, tree
 from iexec_lab.commands.context import Context
+from iexec_lab.commands.first_page import first_page
 from iexec_lab.commands.outcome import carry_out
 from iexec_lab.commands.recent import Seen
 from iexec_lab.errors import IexecError, UsageError, ValidationError, in_notebook
@@ -181,6 +182,8 @@ class IexecMagics(Magics):
     def _carry_out(self, words: Sequence[Any]) -> Any:
         if "help" in [word for word in words[:2] if isinstance(word, str)]:
             words = [*(word for word in words if word != "help"), "--help"]
+        if not words:
+            return first_page(self.context, notebook=True)
         command, taken = tree.find(words)
         if command is None or parser.wants_help(words[taken:]):
             print(_help(command, words, taken))  # noqa: T201 - the answer is text
