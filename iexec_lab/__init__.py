@@ -61,7 +61,20 @@ def _widget_wallet() -> Any:
     return WidgetWallet()
 
 
+def _explore(lab: IExec, what: str | None, address: str | None) -> Any:
+    from iexec_lab.notebook.explorer.opening import explore
+
+    return explore(lab, what, address)
+
+
+def _dashboard(lab: IExec) -> Any:
+    from iexec_lab.notebook.explorer.opening import dashboard
+
+    return dashboard(lab)
+
+
 doors.draw_form, doors.widget_wallet = _draw_form, _widget_wallet
+doors.explore, doors.dashboard = _explore, _dashboard
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

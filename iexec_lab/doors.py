@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
 draw_form: Callable[[Any, str, Mapping[str, Any]], Any]
 """Draws a command as a form: lab, words of the command, options to fill in."""
+explore: Callable[[Any, str | None, str | None], Any]
+"""The market as a page: lab, the list that it begins with, an address to begin with."""
+dashboard: Callable[[Any], Any]
+"""The wallet of a lab as a page."""
 connections: list[Callable[[], Any]] = []
 """What each notebook of this process is connected to, or None; the newest notebook is the last."""
 
