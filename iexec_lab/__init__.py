@@ -61,16 +61,16 @@ def _widget_wallet() -> Any:
     return WidgetWallet()
 
 
-def _explore(lab: IExec, what: str | None, address: str | None) -> Any:
+def _explore(lab: IExec, what: str | None, address: str | None, *, is_page: bool = True) -> Any:
     from iexec_lab.notebook.explorer.opening import explore
 
-    return explore(lab, what, address)
+    return explore(lab, what, address, is_page=is_page)
 
 
-def _dashboard(lab: IExec) -> Any:
+def _dashboard(lab: IExec, *, is_page: bool = True) -> Any:
     from iexec_lab.notebook.explorer.opening import dashboard
 
-    return dashboard(lab)
+    return dashboard(lab, is_page=is_page)
 
 
 doors.draw_form, doors.widget_wallet = _draw_form, _widget_wallet

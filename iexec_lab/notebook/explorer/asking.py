@@ -132,3 +132,10 @@ def can_follow(words: Sequence[str]) -> bool:
 def line_of(words: Sequence[str]) -> str:
     """What to type for the same frame."""
     return f"%iexec {shlex.join(words)}"
+
+
+def with_limit(words: Sequence[str], limit: int) -> list[str]:
+    """The words of a list, of so many rows at most where it can be cut; figures are always whole."""
+    if command_of(words).option("--limit") is None or words[0] == "history":
+        return [*words]
+    return [*words, "--limit", str(limit)]

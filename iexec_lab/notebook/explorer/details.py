@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _MOST_LINES: Final = 60
+_GRID: Final = (
+    "display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,27em),1fr));gap:.15em 1.6em"
+)
+_PAIR: Final = "display:grid;grid-template-columns:8.5em 1fr;gap:.6em;line-height:1.45;overflow-wrap:anywhere"
 _ORDERS: Final = {
     "apporder": ("App order", ("app",)),
     "datasetorder": ("Dataset order", ("dataset",)),
@@ -32,8 +36,8 @@ def subject_of(row: pd.DataFrame) -> tuple[str, str] | None:
     if kind not in SUBJECTS:
         return None
     what, name = SUBJECTS[kind]
-    identifier = row[name].iloc[0] if name in row.columns else None
-    return (what, identifier) if is_id(identifier) else None
+    found = row[name].iloc[0] if name in row.columns else None
+    return (what, str(found)) if is_id(found) else None
 
 
 def links_of(row: pd.DataFrame) -> dict[str, tuple[str, str]]:
@@ -87,15 +91,30 @@ def heading(row: pd.DataFrame) -> markup.Markup:
     return markup.html({"movement": "Movement", "past_event": "Event"}.get(kind, "Row"))
 
 
+def _named_above(row: pd.DataFrame) -> str:
+    """The id that the heading has."""
+    if "order_hash" in row.columns:
+        return str(row["order_hash"].iloc[0])
+    subject = subject_of(row)
+    return subject[1] if subject is not None else ""
+
+
 def drawn(row: pd.DataFrame, whole: pd.DataFrame | None, remark: str = "") -> markup.Markup:
     """The card: the row, and what was found of it, each name once."""
     pairs = dict(upright(row))
     if whole is not None:
         pairs |= dict(upright(whole))
+    known = _named_above(row)
     shown = [
-        (title_of(name), markup.join(*(markup.element("div", line) for line in lines[:_MOST_LINES])))
+        markup.element(
+            "div",
+            markup.element("div", title_of(name), style="opacity:.75"),
+            markup.element("div", *(markup.element("div", line) for line in lines[:_MOST_LINES])),
+            style=_PAIR,
+        )
         for name, lines in pairs.items()
-        if any(lines)
+        if any(lines) and lines != [known]
     ]
     more = [markup.note(remark)] if remark else []
-    return markup.card(heading(row), markup.upright(shown, "details"), *more, label="details of the row")
+    grid = markup.element("div", *shown, style=_GRID)
+    return markup.card(heading(row), grid, *more, label="details of the row")

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from iexec_lab.client.live.follow import Stream
     from iexec_lab.notebook.explorer.asking import Asking
 
+    Changes = Callable[[pd.DataFrame | None, list[str], pd.DataFrame | None], None]
+
 PAUSE: Final = 2.0
 """Seconds between two changes of the rows, at least."""
 SHARE: Final = 20
@@ -57,9 +59,7 @@ class Following:
     def is_running(self) -> bool:
         return self._thread is not None and self._thread.is_alive() and not self._stop.is_set()
 
-    def book(
-        self, words: Sequence[str], change: Callable[[pd.DataFrame | None, list[str], pd.DataFrame | None], None]
-    ) -> None:
+    def book(self, words: Sequence[str], change: Changes) -> None:
         """Follow a book from now on: ``change(put, gone, whole)``; ``whole`` once after each beginning."""
         self._begin(lambda stop: self._follow_book(words, change, stop))
 

@@ -140,6 +140,8 @@ async function render({ model, el }) {
         language: {
           search: "Search in these rows:",
           lengthMenu: "Rows on a page: _MENU_",
+          loadingRecords: "reading …",
+          columnControl: { dropdown: "Order and filter" },
           emptyTable: "no rows",
           zeroRecords: "no rows match",
           info: "_START_ to _END_ of _TOTAL_",

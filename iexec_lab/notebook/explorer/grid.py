@@ -29,7 +29,7 @@ WATCHED_FOR: Final = 75.0
 
 @cache
 def grid_code() -> tuple[str, str]:
-    """itables' grid: JavaScript and style.
+    """Itables' grid: JavaScript and style.
 
     Raises:
         LibraryError: itables is not installed.
@@ -42,7 +42,7 @@ def grid_code() -> tuple[str, str]:
     )
 
 
-class Grid(anywidget.AnyWidget):  # type: ignore[misc]
+class Grid(anywidget.AnyWidget):
     """Rows of a list, a page at a time.
 
     Args:
@@ -58,9 +58,9 @@ class Grid(anywidget.AnyWidget):  # type: ignore[misc]
     _esm = Path(__file__).with_suffix(".js")
     _css = Path(__file__).with_suffix(".css")
     version = traitlets.Unicode().tag(sync=True)
-    columns = traitlets.List().tag(sync=True)
+    columns: Any = traitlets.List().tag(sync=True)
     label = traitlets.Unicode().tag(sync=True)
-    order = traitlets.List().tag(sync=True)
+    order: Any = traitlets.List().tag(sync=True)
     turn = traitlets.Int(0).tag(sync=True)
     page_length = traitlets.Int(15).tag(sync=True)
 

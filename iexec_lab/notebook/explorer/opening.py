@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from iexec_lab import markup
 from iexec_lab.errors import ObjectNotFoundError, WalletError
 from iexec_lab.notebook.compat import mime_bundle
-from iexec_lab.notebook.drawing.display import to_html, to_text
-from iexec_lab.notebook.explorer.places import listing_named, market, place_of
+from iexec_lab.notebook.explorer.asking import Asking, with_limit
+from iexec_lab.notebook.explorer.places import listing_named, market, own, place_of
+from iexec_lab.notebook.explorer.twin import Twin
+from iexec_lab.notebook.forms.trace import Trace
+from iexec_lab.plain_text import plain
 from iexec_lab.protocol import NULL_ADDRESS
 
 if TYPE_CHECKING:
@@ -16,9 +18,8 @@ if TYPE_CHECKING:
 
     from iexec_lab.client.iexec import IExec
     from iexec_lab.notebook.explorer.page import Page
-    from iexec_lab.notebook.explorer.places import Place
+    from iexec_lab.notebook.explorer.places import Listing, Place
 
-_TWIN_ROWS: Final = 10
 _shown: dict[str, Shown] = {}
 """The page of each cell that shows one: running the cell again gives up the one before."""
 
@@ -28,15 +29,16 @@ class Shown:
 
     Args:
         page: What is drawn.
-        title: What it is.
 
     Attributes:
-        page: The page: ``page.rows.frame`` is the list that it shows.
+        page: The page itself.
     """
 
-    def __init__(self, page: Page, title: str) -> None:
+    def __init__(self, page: Page) -> None:
         self.page = page
-        self._title = title
+        twin = page.twin()
+        self._trace = Trace(str(twin), twin.html())
+        page.on_show = self._describe
         cell = _cell()
         before = _shown.pop(cell, None)
         if before is not None:
@@ -57,63 +59,73 @@ class Shown:
         """Give up the page: nothing is followed or held any more."""
         self.page.close()
 
-    def twin(self) -> markup.Markup:
-        """The page without widgets: what it is, its first rows, and the line that gives them."""
-        listing = self.page.listing
-        table = to_html(self.frame, _TWIN_ROWS, shorten=True)
-        return markup.card(
-            f"{self._title}: {listing.title}",
-            *([markup.facts(self.page.facts)] if self.page.facts else []),
-            markup.element("div", listing.about),
-            markup.Markup(table),
-            markup.join("All of it: ", markup.whole(self.line)),
-            label=self._title,
-        )
+    def _describe(self) -> None:
+        twin = self.page.twin()
+        self._trace.describe(str(twin), twin.html())
 
     def __repr__(self) -> str:
-        listing = self.page.listing
-        above = [f"{name}: {value}" for name, value in self.page.facts]
-        table = to_text(self.frame, _TWIN_ROWS, shorten=True)
-        return "\n".join([f"{self._title}: {listing.title}, {listing.about}", *above, table, self.line])
+        return str(self.page.twin())
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        return {**mime_bundle(self.page.box), "text/plain": repr(self), "text/html": self.twin()}
+    def _ipython_display_(self) -> None:
+        """The page, and below it what stays where no page is drawn."""
+        from IPython.display import display
+
+        if _has_front_end():
+            bundle = mime_bundle(self.page.drawn(self._trace.style))
+            display({**bundle, "text/plain": self.page.place.title}, raw=True)  # type: ignore[no-untyped-call]
+            self._trace.show()
+        else:
+            print(self)  # noqa: T201 - a terminal has no widgets
 
 
-def explore(lab: IExec, what: str | None = None, address: str | None = None) -> Shown:
+def explore(
+    lab: IExec, what: str | None = None, address: str | None = None, *, is_page: bool = True
+) -> Shown | Twin:
     """The market as a page.
 
     Args:
         lab: Whose market.
         what: The list that it begins with.
         address: Begin with one thing: its address, id or name.
+        is_page: Else only what a terminal shows of it.
 
     Raises:
         ValidationError: There is no such list.
         ObjectNotFoundError: Nothing is known by that address.
         LibraryError: itables is not installed.
     """
+    place = market() if address is None else _found(lab, address)
+    listing = listing_named(place.lists, what)
+    if not is_page:
+        return _twin(lab, place.title, listing, [])
     from iexec_lab.notebook.explorer.page import Page
 
-    place = market() if address is None else _found(lab, address)
-    return Shown(Page(lab, place, listing_named(place.lists, what)), place.title)
+    return Shown(Page(lab, place, listing))
 
 
-def dashboard(lab: IExec) -> Shown:
+def dashboard(lab: IExec, *, is_page: bool = True) -> Shown | Twin:
     """The wallet's account, jobs, orders and earnings as a page.
 
     Raises:
         WalletError: There is no wallet.
         LibraryError: itables is not installed.
     """
-    from iexec_lab.notebook.explorer.dashboard import Dashboard
-
     if lab.session.address == NULL_ADDRESS:
         raise WalletError(
             "A dashboard needs a wallet",
             hint="Connect with one, or look at any account: iexec-lab explore --address <address>.",
         )
-    return Shown(Dashboard(lab), "Dashboard")
+    from iexec_lab.notebook.explorer.dashboard import Dashboard, account_facts, earned
+
+    if is_page:
+        return Shown(Dashboard(lab))
+    facts, _ = account_facts(lab, earned(lab))
+    return _twin(lab, Dashboard.title, own(lab.session.own_address).lists[0], facts)
+
+
+def _twin(lab: IExec, title: str, listing: Listing, facts: list[tuple[str, str]]) -> Twin:
+    words = with_limit(listing.words, 100)
+    return Twin(title, listing, words, Asking(lab).frame(words).frame, facts)
 
 
 def _found(lab: IExec, text: str) -> Place:
@@ -133,17 +145,24 @@ def _found(lab: IExec, text: str) -> Place:
         if place is not None:
             return place
     raise ObjectNotFoundError(
-        f"Nothing to explore at {text}",
-        details={"remark": str(frame.attrs.get("remark", ""))},
-        hint="Say what it is: iexec-lab search <text>.",
+        "account, app, dataset, workerpool, deal or task",
+        plain(text),
+        lab.session.network.id,
+        hint="Paste its whole address or id, or look for it: iexec-lab search <text>.",
     )
+
+
+def _has_front_end() -> bool:
+    from IPython.core.getipython import get_ipython
+
+    return getattr(get_ipython(), "kernel", None) is not None
 
 
 def _cell() -> str:
     """What names the cell that runs: its id where the front end tells it, else there is one for all."""
     from IPython.core.getipython import get_ipython
 
-    kernel = getattr(get_ipython(), "kernel", None)  # type: ignore[no-untyped-call]
+    kernel = getattr(get_ipython(), "kernel", None)
     parent: Callable[[], Any] | None = getattr(kernel, "get_parent", None)
     told = parent() if parent is not None else {}
     return str((told.get("metadata") or {}).get("cellId", ""))

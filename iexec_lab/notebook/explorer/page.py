@@ -12,14 +12,15 @@ import ipywidgets as widgets
 from iexec_lab import doors, markup
 from iexec_lab.commands.recent import Seen
 from iexec_lab.errors import IexecError, UsageError, in_notebook
-from iexec_lab.notebook.compat import tooltip
 from iexec_lab.notebook.drawing.words import short
-from iexec_lab.notebook.explorer.asking import Asking, can_follow, command_of, filters_of, line_of
+from iexec_lab.notebook.explorer.asking import Asking, can_follow, filters_of, line_of, with_limit
 from iexec_lab.notebook.explorer.details import claimable, drawn, form_values, links_of, subject_of
 from iexec_lab.notebook.explorer.following import EVERY, Following
 from iexec_lab.notebook.explorer.grid import Grid
 from iexec_lab.notebook.explorer.places import listing_named, place_of, show_words
 from iexec_lab.notebook.explorer.rows import Rows
+from iexec_lab.notebook.explorer.twin import Twin
+from iexec_lab.notebook.forms import pieces
 from iexec_lab.notebook.forms.fields import Field
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ MOST: Final = 200_000
 """Rows that the kernel holds of a list, at most."""
 _NEWEST: Final = 200
 """Rows that are read again when a long list has changed."""
-_WRAP: Final = widgets.Layout(flex_flow="row wrap", align_items="center", width="100%")
 _HISTORY: Final = 20
 
 
@@ -50,17 +50,17 @@ class Page:
         above: What stands over the lists.
 
     Attributes:
-        box: What is drawn.
+        box: What is drawn, once it is.
         rows: The rows of the list that is shown.
         line: The ``%iexec`` line that gives them.
     """
 
-    def __init__(
-        self, lab: IExec, place: Place, listing: Listing, *, above: Sequence[widgets.Widget] = ()
-    ) -> None:
+    title = ""
+    facts: Sequence[tuple[str, str]] = ()
+
+    def __init__(self, lab: IExec, place: Place, listing: Listing, *, above: Sequence[Any] = ()) -> None:
         self._lab, self._asking = lab, Asking(lab)
         self.place, self.listing = place, listing
-        self.facts: list[tuple[str, str]] = getattr(self, "facts", [])
         self._tokens: list[str] = []
         self._limit = FIRST
         self._before: list[tuple[Place, Listing, list[str]]] = []
@@ -71,6 +71,8 @@ class Page:
         self.grid = Grid("", self.open_row, self._wake)
         self.following = Following(self._asking, lambda: self.grid.is_watched, self._say_how)
         self._closing: list[Callable[[], None]] = []
+        self.on_show: Callable[[], None] = lambda: None
+        self.box: Any = None
         self._draw(above)
         self._show(self._read(self._limit))
 
@@ -86,48 +88,51 @@ class Page:
 
     # -- what is drawn ------------------------------------------------------------------------------------
 
-    def _draw(self, above: Sequence[widgets.Widget]) -> None:
-        self._back = _button("Back", "arrow-left", self.back)
+    def _draw(self, above: Sequence[Any]) -> None:
+        self._back = pieces.action("Back", "arrow-left", self.back, help="What was shown before")
         self._title = widgets.HTML()
-        self._lists = widgets.HBox(layout=_WRAP)
-        self._find = widgets.Text(
-            placeholder="address, id, hash or a part of a name",
-            description="Find",
-            style={"description_width": "initial"},
-            layout=widgets.Layout(width="30em", max_width="100%"),
-            **tooltip("What an address, an id, a hash or a name is"),
+        self._lists = pieces.buttons()
+        find = widgets.Text(
+            placeholder="0x… or a part of a name", continuous_update=False, description="Find"
         )
-        self._find.continuous_update = False
-        self._find.observe(lambda change: change["new"].strip() and self.find(change["new"]), names="value")
+        find.observe(lambda change: self.find(change["new"]), names="value")
+        self._find = pieces.labelled(
+            find, "Find", "An address, the id of a deal or a task, a hash, a name; Enter looks for it."
+        )
         self._fields: list[Field] = []
-        self._filters = widgets.Accordion([widgets.VBox()], selected_index=None)
-        self._filters.set_title(0, "Filters")
+        self._asked = widgets.VBox()
+        self._filters = pieces.Fold("Filters", self._asked)
         self._status = widgets.HTML()
-        self._line = widgets.HTML()
-        self._more = _button("Load more", "plus", self.load_more)
-        self._depth = _button("Depth", "area-chart", self.show_depth)
+        self._line = pieces.line_box()
+        self._more = pieces.action("Load more", "plus", self.load_more, help="Read ten times as many rows")
+        self._depth = pieces.action(
+            "Depth", "area-chart", self.show_depth, help="Draw the depth of this book"
+        )
         self._picture = widgets.HTML()
         self._details = widgets.HTML()
-        self._actions = widgets.HBox(layout=_WRAP)
+        self._actions = pieces.buttons()
         self._form = widgets.VBox()
-        self.box = widgets.VBox(
-            [
-                *above,
-                widgets.HBox([self._back, self._title], layout=_WRAP),
-                widgets.HBox([self._find], layout=_WRAP),
-                self._lists,
-                self._filters,
-                self._status,
-                self.grid,
-                widgets.HBox([self._more, self._depth], layout=_WRAP),
-                self._line,
-                self._picture,
-                self._details,
-                self._actions,
-                self._form,
-            ],
-            layout=widgets.Layout(width="100%"),
-        )
+        self._children = [
+            *above,
+            pieces.buttons(self._back, self._title),
+            self._find,
+            self._lists,
+            self._filters.box,
+            self._status,
+            self.grid,
+            pieces.buttons(self._more, self._depth),
+            self._line.box,
+            self._picture,
+            self._actions,
+            self._details,
+            self._form,
+        ]
+
+    def drawn(self, style: markup.Markup | None = None) -> Any:
+        """The widget; ``style``: one more style sheet."""
+        if self.box is None:
+            self.box = pieces.page(*self._children, style=style)
+        return self.box
 
     def _show(self, rows: Rows) -> None:
         """Draw the list that was read, with what belongs to it."""
@@ -136,23 +141,24 @@ class Page:
         self._title.value = markup.element("b", self.place.title)
         self._back.layout.display = "" if self._before else "none"
         self._lists.children = tuple(
-            _button(
+            pieces.action(
                 each.title,
                 "",
-                lambda each=each: self.show(each.name),
-                is_chosen=each == listing,
-                about=each.about,
+                partial(self.show, each.name),
+                primary=each == listing,
+                help=each.about,
             )
             for each in self.place.lists
         )
         self._draw_filters()
         self.grid.show(rows, f"{listing.title}: {listing.about}", self._order(rows))
         self._depth.layout.display = "" if listing.words[0] == "orderbook" else "none"
-        self._line.value = markup.join("The same as a frame: ", markup.whole(self.line))
+        self._line.show(self.line)
         self._picture.value = self._details.value = ""
         self._actions.children = self._form.children = ()
         self._row = None
         self._tell()
+        self.on_show()
         words = self._words(limited=False)
         if can_follow(words):
             self.following.book(words, partial(self._change, rows))
@@ -165,15 +171,17 @@ class Page:
 
     def _draw_filters(self) -> None:
         options = filters_of(self.listing.words)
+        self._filters.box.layout.display = "" if options else "none"
         if [field.item for field in self._fields] == options:
             return
         self._fields = [Field(option, Seen(), self._lab.session.folder) for option in options]
-        apply = _button("Apply", "filter", self.apply)
-        clear = _button("Clear", "times", self.clear)
-        self._filters.children = (
-            widgets.VBox([*(field.box for field in self._fields), widgets.HBox([apply, clear])]),
+        self._asked.children = (
+            pieces.grid(*(field.box for field in self._fields)),
+            pieces.buttons(
+                pieces.action("Apply", "filter", self.apply, primary=True),
+                pieces.action("Clear", "times", self.clear),
+            ),
         )
-        self._filters.layout.display = "" if options else "none"
 
     def _tell(self) -> None:
         """Say how much is here of how much there is, and how it is kept up to date."""
@@ -205,11 +213,14 @@ class Page:
     def line(self) -> str:
         return line_of(self._words(limited=True))
 
+    def twin(self) -> Twin:
+        """What reads the same without widgets."""
+        title = self.title or self.place.title
+        return Twin(title, self.listing, self._words(limited=True), self.rows.frame, self.facts)
+
     def _words(self, *, limited: bool, limit: int | None = None) -> list[str]:
         words = [*self.listing.words, *self._tokens]
-        if limited and command_of(words).option("--limit") is not None and words[0] != "history":
-            words += ["--limit", str(limit or self._limit)]
-        return words
+        return with_limit(words, limit or self._limit) if limited else words
 
     def _read(self, limit: int) -> Rows:
         """The rows of the list that is chosen.
@@ -281,6 +292,8 @@ class Page:
 
     def find(self, text: str) -> None:
         """Show what something is."""
+        if not text.strip():
+            return
         from iexec_lab.notebook.explorer.places import Listing, Place
 
         listing = Listing("Found", ("search", text[:200]), "id", about="what it is, and where it leads")
@@ -307,9 +320,7 @@ class Page:
             self._limit = limit
             self._show(rows)
 
-        self._work(
-            f"Reading up to {limit:,} rows", lambda: self._read(limit), then
-        )
+        self._work(f"Reading up to {limit:,} rows", lambda: self._read(limit), then)
 
     def show_depth(self) -> None:
         """Draw the depth of the book."""
@@ -344,36 +355,26 @@ class Page:
             then,
         )
 
-    def _buttons(self, row: pd.DataFrame) -> list[widgets.Button]:
-        buttons = []
-        values = form_values(row)
+    def _buttons(self, row: pd.DataFrame) -> list[Any]:
+        """What can be done with a row, and where it leads."""
+        found = []
+        values, deal = form_values(row), claimable(row)
         if values is not None:
-            buttons.append(
-                _button("Run with this …", "play", lambda: self.open_form("run", values), is_chosen=True)
-            )
-        deal = claimable(row)
+            run = partial(self.open_form, "run", values)
+            found.append(pieces.action("Run with this …", "play", run, primary=True))
         if deal:
-            claim = {"dealid": deal}
-            buttons.append(
-                _button("Claim …", "undo", lambda: self.open_form("deal claim", claim), is_chosen=True)
-            )
+            claim = partial(self.open_form, "deal claim", {"dealid": deal})
+            found.append(pieces.action("Claim …", "undo", claim, primary=True))
         subject = subject_of(row)
         place = place_of(*subject) if subject is not None else None
-        if place is not None:
-            buttons += [
-                _button(
-                    f"Its {each.title.lower()}" if each.title != "Same request" else each.title,
-                    "list",
-                    lambda each=each: self.go(place.what, place.id, each.name),
-                    about=each.about,
-                )
-                for each in place.lists
-            ]
-        for words, (what, identifier) in links_of(row).items():
-            buttons.append(
-                _button(words, "external-link", lambda to=(what, identifier): self.go(*to), about=identifier)
-            )
-        return buttons
+        for each in place.lists if place is not None else ():
+            assert place is not None
+            words = each.title if each.title == "Same request" else f"Its {each.title.lower()}"
+            go = partial(self.go, place.what, place.id, each.name)
+            found.append(pieces.action(words, "list", go, help=each.about))
+        for words, to in links_of(row).items():
+            found.append(pieces.action(words, "external-link", partial(self.go, *to), help=to[1]))
+        return found
 
     def open_form(self, command: str, values: dict[str, Any]) -> None:
         """Open a form below, filled in."""
@@ -398,7 +399,9 @@ class Page:
         self._how = how
         self._tell()
 
-    def _change(self, rows: Rows, put: pd.DataFrame | None, gone: list[str], whole: pd.DataFrame | None) -> None:
+    def _change(
+        self, rows: Rows, put: pd.DataFrame | None, gone: list[str], whole: pd.DataFrame | None
+    ) -> None:
         if rows is not self.rows:
             return
         if whole is not None:
@@ -432,25 +435,11 @@ class Page:
         for act in self._closing:
             act()
         self._turn += 1
-        _close(self.box)
-
-
-def _button(
-    words: str, icon: str, act: Callable[[], None], *, is_chosen: bool = False, about: str = ""
-) -> widgets.Button:
-    button = widgets.Button(
-        description=words,
-        icon=icon,
-        button_style="primary" if is_chosen else "",
-        layout=widgets.Layout(width="auto"),
-        **tooltip(about or words),
-    )
-    button.on_click(lambda _button: act())
-    return button
+        for each in (self.box,) if self.box is not None else self._children:
+            _close(each)
 
 
 def _close(widget: Any) -> None:
     for child in getattr(widget, "children", ()):
         _close(child)
     widget.close()
-

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def depth(frame: pd.DataFrame) -> markup.Markup:
     """How many tasks there are up to each price; of several categories the smallest."""
     notes: list[markup.Markup] = []
-    if "category" in frame.columns and frame["category"].nunique() > 1:
+    if "category" in frame.columns and len({*frame["category"]}) > 1:
         category = int(frame["category"].min())
         attrs = frame.attrs
         frame = frame[frame["category"] == category]
@@ -27,7 +27,7 @@ def depth(frame: pd.DataFrame) -> markup.Markup:
 
 def drawn(picture: Picture) -> markup.Markup:
     """A picture, and below it its figures as text: they are all there is without matplotlib."""
-    png = picture._repr_png_()  # noqa: SLF001 - what a notebook asks for
+    png = picture._repr_png_()
     if png is None:
         return markup.block(str(picture), picture.title)
     data, about = png

@@ -13,8 +13,6 @@ from iexec_lab.notebook.drawing.words import is_id, short
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-LIMITED: Final = "limit"
-
 
 class Listing(NamedTuple):
     """A list.
@@ -66,6 +64,10 @@ def _list(title: str, words: str, identity: str, about: str) -> Listing:
     return Listing(title, tuple(words.split()), identity, about=about)
 
 
+def _statement(words: str, about: str, title: str = "Statement") -> Listing:
+    return Listing(title, tuple(words.split()), "", ("happened_at", True), about)
+
+
 MARKET: Final = (
     _book(
         "Workerpool orders",
@@ -99,7 +101,7 @@ _OF_ONE: Final[dict[str, tuple[Listing, ...]]] = {
         _list("Apps", "app list --owner @", "address", "its apps, newest first"),
         _list("Datasets", "dataset list --owner @", "address", "its datasets, newest first"),
         _list("Workerpools", "workerpool list --owner @", "address", "its workerpools, newest first"),
-        _list("Statement", "account history @", "", "every RLC in and out, oldest first"),
+        _statement("account history @", "every RLC in and out of it, newest first"),
         _list("Work", "account contributions @", "task_id", "what it worked on, newest first"),
     ),
     "app": (
@@ -137,10 +139,10 @@ _OF_ONE: Final[dict[str, tuple[Listing, ...]]] = {
 }
 _OWN: Final = (
     _list("Jobs", "jobs --all", "deal_id", "running, late and ended deals of this wallet"),
-    _list("Statement", "account history", "", "every RLC in and out, oldest first"),
+    _statement("account history", "every RLC in and out, newest first"),
     _list("Orders", "order list --status any", "order_hash", "access that was given, newest first"),
     _list("Received", "order list --received", "order_hash", "orders that only this wallet may use"),
-    _list("Earnings", "history earnings --party @", "", "who earned in the deals of this wallet"),
+    _statement("account history --cause reward", "what this wallet earned, newest first", "Earnings"),
     _list("Deals", "deal list", "deal_id", "deals of this wallet, newest first"),
 )
 SHOWS: Final = {

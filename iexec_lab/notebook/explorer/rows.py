@@ -228,9 +228,7 @@ class Rows:
 
     def _searched(self) -> list[str]:
         """The shown columns, and all others that hold text: whole ids and names are found too."""
-        texts = [
-            str(name) for name in self.frame.columns if str(self.frame[name].dtype) in {"object", "str"}
-        ]
+        texts = [str(name) for name in self.frame.columns if str(self.frame[name].dtype) in {"object", "str"}]
         moments = [name for name in self.names if str(self.frame[name].dtype).startswith("datetime")]
         wanted = dict.fromkeys([*self.names, *(name for name in texts if not name.endswith(NRLC))])
         return [name for name in wanted if name not in moments]
