@@ -134,6 +134,11 @@ class Context:
         identity = tuple(item for item in wallet.items() if item[0] != "password")
         return (chain, self.default, identity, price, confirms, self._stamp())
 
+    @property
+    def opened(self) -> IExec | None:
+        """The market of lines that name nothing, if one was opened already."""
+        return self.given or self._labs.get(self._key(None, {}, (), None))
+
     def hold(self, lab: IExec) -> None:
         """Keep a lab for lines that name nothing."""
         self._labs[self._key(None, {}, (), None)] = lab

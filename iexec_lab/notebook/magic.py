@@ -108,7 +108,8 @@ class IexecMagics(Magics):
     def _form(self, name: str) -> Any:
         from iexec_lab.notebook.forms.opening import form
 
-        return form(name, self.execute, seen=self.seen, folder=self.context.folder)
+        context = self.context
+        return form(name, self.execute, seen=self.seen, folder=context.folder, lab=lambda: context.opened)
 
     def _run(self, line: str, cell: str | None, names: Mapping[str, Any]) -> Any:
         line = line.rstrip().removesuffix(_SHOW_NOTHING)
@@ -263,13 +264,20 @@ def _forget_wrong_settings(shell: InteractiveShell) -> None:
 
 
 def _tell_connection(magics: IexecMagics) -> Callable[[], None]:
-    """Let ``iexec_lab.connect()`` know what this notebook is connected to; call the result to stop."""
+    """Let Python code know what this notebook is connected to and shows; call the result to stop."""
 
     def ask() -> Any:
         return magics.context.connected
 
+    shown = magics.face.progress
     doors.connections.append(ask)
-    return partial(doors.connections.remove, ask)
+    doors.working.append(shown)
+
+    def forget() -> None:
+        doors.connections.remove(ask)
+        doors.working.remove(shown)
+
+    return forget
 
 
 def _remove(items: list[Any], item: Any) -> None:

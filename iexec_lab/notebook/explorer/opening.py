@@ -38,7 +38,7 @@ class Shown:
         self.page = page
         twin = page.twin()
         self._trace = Trace(str(twin), twin.html())
-        page.on_show = self._describe
+        page.on_show, page.trace = self._describe, self._trace
         cell = _cell()
         before = _shown.pop(cell, None)
         if before is not None:
@@ -70,12 +70,14 @@ class Shown:
         """The page, and below it what stays where no page is drawn."""
         from IPython.display import display
 
-        if _has_front_end():
-            bundle = mime_bundle(self.page.drawn(self._trace.style))
-            display({**bundle, "text/plain": self.page.place.title}, raw=True)  # type: ignore[no-untyped-call]
-            self._trace.show()
-        else:
+        if not _has_front_end():
             print(self)  # noqa: T201 - a terminal has no widgets
+            return
+        view = mime_bundle(self.page.drawn(self._trace.style))
+        kind = next(name for name in view if name.endswith("widget-view+json"))
+        words = f"{self.page.twin().title}: a page, which needs its kernel; what stays is below"
+        display({kind: view[kind], "text/plain": words}, raw=True)  # type: ignore[no-untyped-call]
+        self._trace.show()
 
 
 def explore(

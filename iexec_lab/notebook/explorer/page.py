@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from iexec_lab.client.iexec import IExec
     from iexec_lab.notebook.explorer.places import Listing, Place
+    from iexec_lab.notebook.forms.trace import Trace
 
 FIRST: Final = 1_000
 """Rows that are read at first."""
@@ -72,6 +73,7 @@ class Page:
         self.following = Following(self._asking, lambda: self.grid.is_watched, self._say_how)
         self._closing: list[Callable[[], None]] = []
         self.on_show: Callable[[], None] = lambda: None
+        self.trace: Trace | None = None
         self.box: Any = None
         self._draw(above)
         self._show(self._read(self._limit))
@@ -295,6 +297,7 @@ class Page:
         if not text.strip():
             return
         from iexec_lab.notebook.explorer.places import Listing, Place
+    from iexec_lab.notebook.forms.trace import Trace
 
         listing = Listing("Found", ("search", text[:200]), "id", about="what it is, and where it leads")
         self._go(Place("search", "", (*self.place.lists[:9],)), listing)
@@ -388,7 +391,10 @@ class Page:
         except IexecError as error:
             self._fail(error)
             return
-        self._form.children = (getattr(form, "box", form),)
+        if self.trace is not None:
+            form.trace = self.trace  # what is run from here stays below the page
+        self._form.children = (form.box,)
+        form.propose()
 
     # -- keeping up ---------------------------------------------------------------------------------------
 
