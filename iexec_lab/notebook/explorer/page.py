@@ -17,7 +17,7 @@ from iexec_lab.notebook.explorer.asking import Asking, can_follow, filters_of, l
 from iexec_lab.notebook.explorer.details import claimable, drawn, form_values, links_of, subject_of
 from iexec_lab.notebook.explorer.following import EVERY, Following
 from iexec_lab.notebook.explorer.grid import Grid
-from iexec_lab.notebook.explorer.places import listing_named, place_of, show_words
+from iexec_lab.notebook.explorer.places import Listing, Place, listing_named, place_of, show_words
 from iexec_lab.notebook.explorer.rows import Rows
 from iexec_lab.notebook.explorer.twin import Twin
 from iexec_lab.notebook.forms import pieces
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from iexec_lab.client.iexec import IExec
-    from iexec_lab.notebook.explorer.places import Listing, Place
     from iexec_lab.notebook.forms.trace import Trace
 
 FIRST: Final = 1_000
@@ -296,9 +295,6 @@ class Page:
         """Show what something is."""
         if not text.strip():
             return
-        from iexec_lab.notebook.explorer.places import Listing, Place
-    from iexec_lab.notebook.forms.trace import Trace
-
         listing = Listing("Found", ("search", text[:200]), "id", about="what it is, and where it leads")
         self._go(Place("search", "", (*self.place.lists[:9],)), listing)
 
