@@ -212,6 +212,34 @@ class IExec(Nouns, Noun):
         """
         return doors.draw_form(self, command, values)
 
+    def explore(self, what: str | None = None, address: str | None = None) -> Any:
+        """The market as a page, in a notebook or in Voilà: lists with search, filters, order and details.
+
+        It follows the market while somebody looks at it. ``.frame`` of what is returned is the list that is
+        shown, ``.line`` the line that gives it.
+
+        Args:
+            what: The list that it begins with: ``workerpool-orders`` (default), ``app-orders``,
+                ``dataset-orders``, ``requests``, ``deals``, ``tasks``, ``apps``, ``datasets``,
+                ``workerpools``; of one thing those that it has.
+            address: Begin with one thing: an account, app, dataset, workerpool, deal or task.
+
+        Raises:
+            ValidationError: There is no such list.
+            ObjectNotFoundError: Nothing is known by that address.
+            LibraryError: itables is not installed (it is in the extra ``explore``).
+        """
+        return doors.explore(self, what, address)
+
+    def dashboard(self) -> Any:
+        """The wallet's account, jobs, statement, orders and earnings as a page, as ``explore``.
+
+        Raises:
+            WalletError: There is no wallet.
+            LibraryError: itables is not installed (it is in the extra ``explore``).
+        """
+        return doors.dashboard(self)
+
     @cached_property
     def web3(self) -> Web3:
         """The network's node as a ``web3.Web3``, for what has no verb here."""

@@ -183,11 +183,14 @@ NOUNS: dict[str, str] = {
     "ens": "names of wallets and resources",
     "voucher": "vouchers that pay for tasks",
     "sandbox": "a whole market on this computer",
+    "explore": "the market as a page, in a notebook",
+    "dashboard": "a wallet's account, jobs and orders as a page, in a notebook",
     "form": "draw a command as a form, in a notebook",
     "completion": "Tab completion for a shell",
 }
 _MODULES = {
     **dict.fromkeys(("init", "connect", "info", "jobs", "search", "form"), "root"),
+    **dict.fromkeys(("explore", "dashboard"), "explorer"),
     "completion": "shell",
 }
 
