@@ -8,7 +8,6 @@ import zlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from iexec_lab.client.jobs.file_kinds import (
     clean,
     image_size,

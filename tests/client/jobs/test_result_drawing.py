@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from iexec_lab.client.jobs.result import Origin, Result
 from iexec_lab.client.jobs.results import Results
+
 from iexec_lab.crypto import encrypt_result, generate_keypair
 from iexec_lab.errors import CryptoError, JobError
 
