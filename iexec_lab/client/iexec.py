@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import html
 import os
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from iexec_lab import doors
+from iexec_lab import doors, markup
 from iexec_lab.client.choice import NAMED, Choice, choose, session_connection
 from iexec_lab.client.nouns._noun import Frame, Noun
 from iexec_lab.client.nouns._pandas import pd
@@ -213,6 +212,34 @@ class IExec(Nouns, Noun):
         """
         return doors.draw_form(self, command, values)
 
+    def explore(self, what: str | None = None, address: str | None = None) -> Any:
+        """The market as a page, in a notebook or in Voilà: lists with search, filters, order and details.
+
+        It follows the market while somebody looks at it. ``.frame`` of what is returned is the list that is
+        shown, ``.line`` the line that gives it.
+
+        Args:
+            what: The list that it begins with: ``workerpool-orders`` (default), ``app-orders``,
+                ``dataset-orders``, ``requests``, ``deals``, ``tasks``, ``apps``, ``datasets``,
+                ``workerpools``; of one thing those that it has.
+            address: Begin with one thing: an account, app, dataset, workerpool, deal or task.
+
+        Raises:
+            ValidationError: There is no such list.
+            ObjectNotFoundError: Nothing is known by that address.
+            LibraryError: itables is not installed (it is in the extra ``explore``).
+        """
+        return doors.explore(self, what, address)
+
+    def dashboard(self) -> Any:
+        """The wallet's account, jobs, statement, orders and earnings as a page, as ``explore``.
+
+        Raises:
+            WalletError: There is no wallet.
+            LibraryError: itables is not installed (it is in the extra ``explore``).
+        """
+        return doors.dashboard(self)
+
     @cached_property
     def web3(self) -> Web3:
         """The network's node as a ``web3.Web3``, for what has no verb here."""
@@ -234,8 +261,8 @@ class IExec(Nouns, Noun):
         return f"<IExec on {self._network()}, wallet {self._wallet()}>"
 
     def _repr_html_(self) -> str:
-        network, wallet = html.escape(self._network()), html.escape(self._wallet())
-        return f"<div><b>iExec</b> on {network}, wallet <code>{wallet}</code></div>"
+        name = markup.element("b", "iExec")
+        return markup.text(name, " on ", self._network(), ", wallet ", markup.whole(self._wallet()))
 
     def _network(self) -> str:
         why = "" if self.session.network_from == NAMED else f", {self.session.network_from}"

@@ -18,7 +18,7 @@ from iexec_lab.protocol import NULL_ADDRESS, to_address
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from iexec_lab.client.jobs.status import JobDeal
+    from iexec_lab.client.jobs.status import Clock, JobDeal
     from iexec_lab.client.side_by_side import Begun
     from iexec_lab.client.wallet_source import Wallet
     from iexec_lab.ethereum.ens import NameService
@@ -81,6 +81,8 @@ class Session:
         self.ledger = Ledger()
         self.deals_seen: dict[str, JobDeal] = {}
         self.bulks_seen: dict[str, dict[int, list[str]]] = {}
+        self.clocks: dict[object, Clock] = {}  # of jobs that somebody looked at, by what they are
+        self.names_seen: dict[str, str] = {}  # of apps, datasets and workerpools, by address
         self.pools_asked: dict[str, float] = {}  # when it was asked who serves them, monotonic seconds
         self._on_chain = self._at_place = False
 
@@ -359,9 +361,14 @@ class Session:
         """Begin independent pieces of work in threads; each result is asked for where it is needed."""
         return side_by_side.begin(*works)
 
-    def each(self, work: Callable[[T], R], items: Iterable[T]) -> list[R]:
-        """``work`` on every item in threads; results in order, the first error raised."""
-        return side_by_side.each(work, items)
+    def each(
+        self, work: Callable[[T], R], items: Iterable[T], progress: Callable[[int, int], object] | None = None
+    ) -> list[R]:
+        """``work`` on every item in threads; results in order, the first error raised.
+
+        ``progress`` is called in this thread, with how many are done and how many there are.
+        """
+        return side_by_side.each(work, items, progress)
 
     def together(self, *works: Callable[[], Any]) -> list[Any]:
         """Independent pieces of work in threads; results in order, the first error raised."""

@@ -65,6 +65,10 @@ class Face(Protocol):
         """Show that something takes time."""
         ...
 
+    def watching(self, doing: str) -> AbstractContextManager[Sight]:
+        """Show how far tasks are that are waited for: on a line, or on the card of their job."""
+        ...
+
     def follow(self, stream: Stream, *, raw: bool) -> None:
         """Show a list and its changes until it ends or is interrupted; ``raw``: a line of JSON for each."""
         ...
@@ -78,6 +82,26 @@ class Step(Protocol):
     """One piece of long work."""
 
     def update(self, text: str, done: int | None = None, total: int | None = None) -> None: ...
+
+
+class Unseen:
+    """A step that nobody looks at."""
+
+    def update(self, text: str, done: int | None = None, total: int | None = None) -> None:
+        """Nothing to show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """How a wait is seen.
+
+    Attributes:
+        step: Is told how far it is.
+        tell: Told why something does not go on; None where the card of the job says it.
+    """
+
+    step: Step = field(default_factory=Unseen)
+    tell: Callable[[str], None] | None = None
 
 
 @dataclass(slots=True)
@@ -135,6 +159,11 @@ class Context:
     ) -> tuple[Any, ...]:
         identity = tuple(item for item in wallet.items() if item[0] != "password")
         return (chain, self.default, identity, price, confirms, self._stamp())
+
+    @property
+    def opened(self) -> IExec | None:
+        """The market of lines that name nothing, if one was opened already."""
+        return self.given or self._labs.get(self._key(None, {}, (), None))
 
     def hold(self, lab: IExec) -> None:
         """Keep a lab for lines that name nothing."""

@@ -127,7 +127,8 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
         "cost": """what:text deal_id:hash=dealid state:text tasks:count ended:count signed_nrlc:nrlc=signed
             locked_nrlc:nrlc=locked paid_nrlc:nrlc=paid returned_nrlc:nrlc=returned gas_wei:wei=gas
             wallet:address happened_at:time=timestamp tx_hash:hash=txHash deal_ids:object=dealids""",
-        "log": "task_id:hash=taskid task_index:count=index worker:address stdout:text stderr:text",
+        "log": """task_id:hash=taskid task_index:count=index status:text=statusName worker:address stdout:text
+            stderr:text""",
         "encrypted_file": "original:text encrypted:text key_file:text=key checksum:hash",
         "published_file": """dataset:address=address order_hash:hash=orderHash price_nrlc:nrlc=price cid:text
             checksum:hash key_file:text=key done:text skipped:text""",
@@ -198,6 +199,7 @@ OPTIONAL: Mapping[str, set[str]] = {
     },
     "sweep": {"amount_nrlc", "amount_wei", "rlc_tx_hash", "coin_tx_hash", "errors"},
     "bridge": {"receive_tx_hash"},
+    "log": {"status"},
     **BOOK_OPTIONAL,
 }
 

@@ -24,7 +24,7 @@ SHOWN: Mapping[str, tuple[str, ...]] = {
         "task": "task_id task_index status deal_id location final_deadline",
         "job": "deal_id wallet wallet_is state tasks done claimable_rlc started_at app",
         "cost": "what deal_id state signed_rlc locked_rlc paid_rlc returned_rlc gas_wei",
-        "log": "task_index worker stdout stderr",
+        "log": "task_index status worker stdout stderr",
         "app": "address name owner multiaddr checksum",
         "dataset": "address name owner multiaddr checksum",
         "workerpool": "address description owner worker_stake_ratio scheduler_reward_ratio api_url",

@@ -32,6 +32,7 @@ from iexec_lab import __version__, doors
 from iexec_lab.client.jobs.detached import Detached
 from iexec_lab.commands import followup, parser, tree
 from iexec_lab.commands.context import Context
+from iexec_lab.commands.first_page import first_page
 from iexec_lab.commands.outcome import carry_out
 from iexec_lab.commands.recent import Seen
 from iexec_lab.errors import IexecError, UsageError, ValidationError, in_notebook
@@ -108,7 +109,8 @@ class IexecMagics(Magics):
     def _form(self, name: str) -> Any:
         from iexec_lab.notebook.forms.opening import form
 
-        return form(name, self.execute, seen=self.seen, folder=self.context.folder)
+        context = self.context
+        return form(name, self.execute, seen=self.seen, folder=context.folder, lab=lambda: context.opened)
 
     def _run(self, line: str, cell: str | None, names: Mapping[str, Any]) -> Any:
         line = line.rstrip().removesuffix(_SHOW_NOTHING)
@@ -180,6 +182,8 @@ class IexecMagics(Magics):
     def _carry_out(self, words: Sequence[Any]) -> Any:
         if "help" in [word for word in words[:2] if isinstance(word, str)]:
             words = [*(word for word in words if word != "help"), "--help"]
+        if not words:
+            return first_page(self.context, notebook=True)
         command, taken = tree.find(words)
         if command is None or parser.wants_help(words[taken:]):
             print(_help(command, words, taken))  # noqa: T201 - the answer is text
@@ -274,13 +278,20 @@ def _forget_wrong_settings(shell: InteractiveShell) -> None:
 
 
 def _tell_connection(magics: IexecMagics) -> Callable[[], None]:
-    """Let ``iexec_lab.connect()`` know what this notebook is connected to; call the result to stop."""
+    """Let Python code know what this notebook is connected to and shows; call the result to stop."""
 
     def ask() -> Any:
         return magics.context.connected
 
+    shown = magics.face.progress
     doors.connections.append(ask)
-    return partial(doors.connections.remove, ask)
+    doors.working.append(shown)
+
+    def forget() -> None:
+        doors.connections.remove(ask)
+        doors.working.remove(shown)
+
+    return forget
 
 
 def _remove(items: list[Any], item: Any) -> None:

@@ -13,7 +13,7 @@ from iexec_lab.errors import WalletError, has_notebook
 from iexec_lab.protocol import NULL_ADDRESS
 from iexec_lab.protocol.states import TIMEOUT
 from iexec_lab.services.rows import Rows
-from iexec_lab.units import format_rlc
+from iexec_lab.spelling import in_rlc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -66,7 +66,7 @@ def _claim(nrlc: int, deals: int, line: str, whose: str = "") -> str:
     if not nrlc:
         return ""
     return (
-        f"{format_rlc(nrlc)} RLC in late tasks of {'1 deal' if deals == 1 else f'{deals} deals'} "
+        f"{in_rlc(nrlc)} in late tasks of {'1 deal' if deals == 1 else f'{deals} deals'} "
         f"is claimable{whose}: {line}"
     )
 

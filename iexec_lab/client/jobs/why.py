@@ -5,8 +5,9 @@ A worker that gave up does not end a task: the chain waits for another one until
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from iexec_lab.client.jobs.detached import typed
 from iexec_lab.client.jobs.logs import workerpool_api
@@ -14,6 +15,8 @@ from iexec_lab.client.jobs.polling import is_near, read_deals
 from iexec_lab.client.jobs.status import date
 from iexec_lab.errors import ApiError, ConfigurationError, IexecError, ServiceError
 from iexec_lab.plain_text import plain
+from iexec_lab.protocol import NULL_ADDRESS
+from iexec_lab.protocol.params import read_params
 from iexec_lab.protocol.states import ACTIVE, CONTRIBUTION_RATIO, FAILED, FINAL_RATIO, UNSET
 from iexec_lab.wallet.signer import LocalSigner
 
@@ -29,10 +32,47 @@ _GIVEN_UP: Final = {"ABORTED", "FAILED"}
 _WORKER: Final = ("[iexec-lab] APP_", "[iexec-lab] POST_COMPUTE_")
 """Begin the lines with which the sandbox's worker repeats a failure; its advice stays."""
 _KNOWN: Final = 10  # times the patience with a scheduler that knows the task: it is busy
+_LONGEST_ARGS: Final = 120
+_EXPANDED: Final = frozenset("{}$`!\\")
+"""Characters that mean something in a cell or a shell, even between quotation marks."""
+_USUAL: Final = frozenset({"iexec_args", "iexec_result_storage_provider", "iexec_result_storage_proxy"})
 LAST_LINES: Final = 5
 """Lines of what an app wrote last that are shown."""
 LONGEST_LINE: Final = 200
 """Characters of each of them."""
+
+
+class Step(NamedTuple):
+    """One thing to do: a sentence without its full stop, and the line that does it, without the program."""
+
+    says: str
+    line: str = ""
+
+    def text(self) -> str:
+        """The step with its line, as it is typed here."""
+        return f"{self.says}: {typed(self.line)}." if self.line else f"{self.says}."
+
+
+def run_again(deal: Deal) -> Step:
+    """The line that runs the same once more.
+
+    A stranger's deal may have any arguments: those that are long, or that a cell would take for more than
+    text, are left out and the sentence says so.
+    """
+    params = read_params(deal.params)
+    words = ["app", "run", deal.app.pointer]
+    if deal.dataset.pointer != NULL_ADDRESS:
+        words += ["--dataset", deal.dataset.pointer]
+    args = params.get("iexec_args")
+    left_out = bool(set(params) - _USUAL)
+    if isinstance(args, str) and args:
+        if len(args) <= _LONGEST_ARGS and args.isprintable() and not _EXPANDED & set(args):
+            words += ["--args", args]
+        else:
+            left_out = True
+    return Step(
+        "Run it again, with the options that it had" if left_out else "Run it again", shlex.join(words)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +92,7 @@ class Trouble:
         waited: Seconds for which no scheduler has begun the task, if that is long; else 0.
         too_late: Workers are no longer heard, and there is no consensus.
         sandbox: The task is on a sandbox, whose clock can be moved.
+        again: How to run it once more.
     """
 
     view: TaskView
@@ -66,6 +107,7 @@ class Trouble:
     waited: int = 0
     too_late: bool = False
     sandbox: bool = False
+    again: Step = Step("Run it again")  # noqa: RUF009 - it cannot be changed
 
     @property
     def hopeless(self) -> bool:
@@ -118,30 +160,41 @@ class Trouble:
         found["workerpool"] = word if named else ": ".join(filter(None, (self.workerpool, word)))
         return {name: text for name, text in found.items() if text}
 
+    def words(self) -> dict[str, str]:
+        """What the app and the workerpool said, as far as the sentence does not have it."""
+        told = self.details()
+        names = ("stderr", "workerpool") if len(self.stderr) > 1 else ("workerpool",)
+        return {name: told[name] for name in names if name in told}
+
     def advice(self) -> str:
         """What to do, in sentences."""
+        return " ".join(step.text() for step in self.steps())
+
+    def steps(self) -> list[Step]:
+        """What to do, one thing after the other."""
         view, deal_id = self.view, self.view.deal_id
-        claim = typed(f"deal claim {deal_id}")
-        again = "Run it again"
+        claim = f"deal claim {deal_id}"
         if view.task.status == FAILED:
-            return f"{again}."
+            return [self.again]
         if view.ended:
-            return f"Get the RLC back: {claim}. {again}." if self.price_nrlc else f"{again}."
-        told = [f"The deal lasts until {date(view.final_time)} UTC"]
+            back = [Step("Get the RLC back", claim)] if self.price_nrlc else []
+            return [*back, self.again]
+        lasts = f"The deal lasts until {date(view.final_time)} UTC"
         if not self.hopeless:
-            told[0] += "; another worker may still come" if self.begun else "; it may still begin"
-        told[0] += "."
+            lasts += "; another worker may still come" if self.begun else "; it may still begin"
+        steps = [Step(lasts)]
         if self.price_nrlc:
-            told.append(f"After that, get the RLC back: {claim}.")
+            steps.append(Step("After that, get the RLC back", claim))
         if self.sandbox:
-            told.append(f"Let that time pass: {typed(f'sandbox forward {view.final_time - view.now}')}.")
+            steps.append(Step("Let that time pass", f"sandbox forward {view.final_time - view.now}"))
         if self.exit_code:
-            told.append("Mend the app, and run it again.")
+            steps.append(self.again._replace(says="Mend the app, and run it again"))
         if self.gave_up or self.hopeless:
-            told.append(f"More: {typed(f'task debug {view.task_id} --logs')}.")
+            steps.append(Step("More", f"task debug {view.task_id} --logs"))
         else:
-            told.append(f"{again} on another workerpool: --workerpool <address>.")
-        return " ".join(told)
+            line = f"{self.again.line} --workerpool <address>".strip()
+            steps.append(Step("Run it again on another workerpool", line))
+        return steps
 
     @property
     def begun(self) -> bool:
@@ -155,7 +208,7 @@ class Trouble:
             if name != "reason":
                 first, *rest = value.split("\n")
                 lines += [f"  {name}: {first}", *(f"    {line}" for line in rest)]
-        return "\n".join([*lines, f"  → {self.advice()}"])
+        return "\n".join([*lines, *(f"  → {step.text()}" for step in self.steps())])
 
 
 def patience_with(session: Session, held: JobDeal) -> float:
@@ -188,6 +241,7 @@ def ask(session: Session, view: TaskView, *, waited: float | None = None) -> Tro
         too_late=task.status in {UNSET, ACTIVE}
         and view.now >= (task.contribution_deadline if task.exists else heard_until),
         sandbox=session.network.name.startswith("sandbox"),
+        again=run_again(deal),
     )
     try:
         api = workerpool_api(session, trouble.workerpool)
