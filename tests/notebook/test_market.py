@@ -134,7 +134,7 @@ def test_costs_of_the_session_outlive_a_new_connection_and_its_budget_holds(do, 
     jobs = do("%iexec jobs")
     assert dict(zip(jobs.deal_id, jobs.wallet_is, strict=True))[job.deal_id] == "noted here"
     do("%iexec connect {market}")
-    do("%iexec costs --budget 0.15 RLC")
+    do("%iexec costs --budget 0.05 RLC")  # from now on
     with pytest.raises(BudgetError, match="would pass"):
         do("%iexec app run {app}")
     with pytest.raises(BudgetError, match="would pass"):
