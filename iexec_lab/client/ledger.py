@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from iexec_lab.errors import BudgetError, ValidationError
+from iexec_lab.ethereum.contracts import EVENTS
 from iexec_lab.plain_text import plain
 from iexec_lab.project.notes import FolderNotes
 from iexec_lab.project.spent import SpentRecord
@@ -37,6 +38,8 @@ DEALS: Final = frozenset({"app run", "order fill"})
 FOLDER: Final = "folder"
 MOST_STEPS: Final = 1000
 """Ids of a kind that one entry holds."""
+_TOLD = (EVENTS.Transfer, EVENTS.Unlock, EVENTS.TaskClaimed)
+"""Events that say what came back; the other logs of a receipt are not kept."""
 _WEI_PER_NRLC = 10**9
 _DIGITS = 80
 _HASH = re.compile("0x[0-9a-f]{64}")
@@ -336,7 +339,8 @@ def note(entry: Entry | None, plan: Plan, folder: Path, **step: str) -> bool:
 def note_receipt(entry: Entry | None, receipt: Receipt) -> None:
     """Note what a transaction cost."""
     if entry is not None:
-        entry.sent[receipt.tx_hash] = Gas(receipt.status, receipt.gas_wei, receipt.logs)
+        logs = [log for log in receipt.logs if any(event.matches(log) for event in _TOLD)]
+        entry.sent[receipt.tx_hash] = Gas(receipt.status, receipt.gas_wei, logs)
 
 
 def fold(lines: Iterable[dict[str, Any]], place: str) -> list[Entry]:
