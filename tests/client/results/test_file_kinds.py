@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iexec_lab.client.jobs.file_kinds import (
+from iexec_lab.client.results.file_kinds import (
     clean,
     image_size,
     is_drawable,

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iexec_lab.client.jobs.result import Origin, Result
-from iexec_lab.client.jobs.results import Results
+from iexec_lab.client.results.many import Results
+from iexec_lab.client.results.result import Origin, Result
 from iexec_lab.crypto import encrypt_result, generate_keypair
 from iexec_lab.errors import CryptoError, JobError
 
@@ -154,7 +154,7 @@ class TestBounds:
         assert len(html) < 20_000
 
     def test_only_heads_are_read(self, make, monkeypatch):
-        from iexec_lab.client.jobs import file_drawing
+        from iexec_lab.client.results import file_drawing
 
         read = []
         real = file_drawing.Member.read
