@@ -55,6 +55,17 @@ def element(name: str, *pieces: object, style: str = "", **attributes: str) -> M
     return Markup(f"<{name}{words}>{join(*pieces)}</{name}>")
 
 
+def sheet(rules: str) -> Markup:
+    """A style sheet of our own words; a name in it may be put in, a stranger's text may not.
+
+    Raises:
+        ValueError: there is something in it that could end it.
+    """
+    if "<" in rules or "\\" in rules:
+        raise ValueError(f"not a style sheet of ours: {rules[:60]}")
+    return Markup(f"<style>{rules}</style>")
+
+
 def badge(text: str, tone: Tone = "calm") -> Markup:
     """A word on a ground of its own."""
     style = (
@@ -183,6 +194,13 @@ def text(*pieces: object, quiet: bool = False) -> Markup:
     """A line of words on the left edge; ``quiet`` where it matters less."""
     style = "margin:.3em 0;max-width:66em;overflow-wrap:anywhere"
     return element("div", *pieces, style=f"{style};font-size:.9em" if quiet else style)
+
+
+def link(address: str) -> Markup:
+    """An address to open beside the notebook; what is no web address stays text."""
+    if not address.startswith(("https://", "http://")):
+        return html(address)
+    return element("a", address, href=address, target="_blank", rel="noopener noreferrer")
 
 
 def kept(piece: object, whole: str) -> Markup:

@@ -26,7 +26,8 @@ def fetch(job: Any, view: TaskView, known: Mapping[str, Trouble], **options: Any
         if view.ended and not view.completed:
             error.job, error.troubles = job, tuple(find_troubles(job._session, [view], known))  # noqa: SLF001
             for trouble in error.troubles:
-                error.details |= {"why": trouble.sentence()}
+                error.details |= {"why": trouble.sentence(), **trouble.words()}
+            job._gone_wrong(error)  # noqa: SLF001
         raise
 
 

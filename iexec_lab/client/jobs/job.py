@@ -12,7 +12,7 @@ from iexec_lab.client.jobs.detached import Detached, typed
 from iexec_lab.client.jobs.doubts import Doubts
 from iexec_lab.client.jobs.failures import failure
 from iexec_lab.client.jobs.fetching import fetch, fetch_all
-from iexec_lab.client.jobs.logs import fetch_logs
+from iexec_lab.client.jobs.logs import log_rows
 from iexec_lab.client.jobs.lookout import Lookout
 from iexec_lab.client.jobs.names import foresee_names, learn_names, used_by
 from iexec_lab.client.jobs.polling import (
@@ -33,7 +33,6 @@ from iexec_lab.client.results.result import Result
 from iexec_lab.client.wait_options import WaitOptions
 from iexec_lab.errors import IexecError, JobError, ObjectNotFoundError
 from iexec_lab.ethereum.ahead import one_look
-from iexec_lab.services.rows import Rows
 
 if TYPE_CHECKING:
     import os
@@ -246,7 +245,7 @@ class Job(Shown):
 
         def see() -> JobStatus:
             nonlocal lookout
-            with one_look():
+            with self._telling_absence(), one_look():
                 if lookout is None:  # the deals are read with the patience of a look
                     self._foresee()
                     lookout = self._lookout()
@@ -286,7 +285,7 @@ class Job(Shown):
         return f"deal show {self.deal_id} --watch"
 
     def _left(self) -> Detached:
-        return Detached("Detached; the job goes on.", self._line(), f"Reattach: {typed(self._line())}")
+        return Detached("Detached; the job goes on.", self._line(), f"Reattach: {typed(self._line())}", self)
 
     @takes(WaitOptions)
     def result(
@@ -364,8 +363,8 @@ class Job(Shown):
             index: Place of one task in the job, from 0; None takes all.
 
         Returns:
-            DataFrame, one row per worker of a task: ``task_id``, ``task_index``, ``worker``, ``stdout``,
-                ``stderr``.
+            DataFrame, one row per worker of a task: ``task_id``, ``task_index``, ``status``, ``worker``,
+                ``stdout``, ``stderr``. It draws itself as logs.
 
         Raises:
             JobError: The wallet is not the requester.
@@ -374,8 +373,14 @@ class Job(Shown):
         """
         from iexec_lab import frames
 
-        chosen = self._refs if index is None else [self._ref(index)]
-        entries = self._session.each(self._task_logs, chosen)
+        if index is not None:
+            self._ref(index)
+        deals = {held.deal_id: held.deal for held in self.deals}
+        views = self.status().tasks
+        entries = self._session.each(
+            lambda view: log_rows(self._session, view, deals[view.deal_id]),
+            views if index is None else [views[index]],
+        )
         rows = [row for found in entries for row in found]
         left_out = sum(found.left_out for found in entries)
         about = {**self._session.about(), **({"left_out": left_out} if left_out else {})}
@@ -408,12 +413,6 @@ class Job(Shown):
         if not 0 <= index < len(self._refs):
             raise ObjectNotFoundError("task", f"{index} of job {self.deal_id}", self._session.network.id)
         return self._refs[index]
-
-    def _task_logs(self, ref: TaskRef) -> Rows:
-        deal = next(held.deal for held in self.deals if held.deal_id == ref.deal_id)
-        found = fetch_logs(self._session, ref.task_id, deal)
-        rows = [{"taskid": ref.task_id, "index": ref.index, **entry} for entry in found]
-        return Rows.of(rows, found.left_out)
 
     def _beneficiary(self, deal_id: str) -> str:
         return next(held.deal.beneficiary for held in self.deals if held.deal_id == deal_id)
