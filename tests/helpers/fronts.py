@@ -1,4 +1,4 @@
-"""The front ends that a real browser shows: how each opens a notebook, runs a cell, and where its output is."""
+"""Front ends in a real browser: how each opens a notebook and runs a cell, and where its output is."""
 
 from __future__ import annotations
 

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from iexec_lab.client.jobs.job import Job
     from iexec_lab.sandbox.control import Handle
 
-PICTURE = "iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAIAAACQkWg2AAAAFklEQVR42mNk+M9AEmAiTfmohlENgwkAKzABH1lzlz0AAAAASUVORK5CYII="
+PICTURE = (
+    "iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAIAAACQkWg2AAAAFklEQVR42mNk+M9AEmAiTf"
+    "mohlENgwkAKzABH1lzlz0AAAAASUVORK5CYII="
+)
 """A picture of 16 x 16."""
 CODE = f"""
 import base64, json, os, pathlib, sys, time
