@@ -76,7 +76,9 @@ class Face(Protocol):
 class Step(Protocol):
     """One piece of long work."""
 
-    def update(self, text: str, done: int | None = None, total: int | None = None) -> None: ...
+    def update(
+        self, text: str, done: int | None = None, total: int | None = None, unit: str = ""
+    ) -> None: ...
 
 
 @dataclass(slots=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import contextmanager
 from getpass import getpass
 from typing import TYPE_CHECKING, Any
 
+from iexec_lab import doors
 from iexec_lab.client.jobs.doubts import on_stderr
 from iexec_lab.commands.context import unanswered
 from iexec_lab.commands.terminal import Terminal, safe_lines
@@ -14,7 +15,7 @@ from iexec_lab.errors import AbortedError
 from iexec_lab.notebook.drawing.progress import CellProgress, Silent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from iexec_lab.client.live.follow import Stream
@@ -93,13 +94,17 @@ class NotebookFace:
         follow(stream)
 
     def working(self, doing: str) -> AbstractContextManager[Step]:
-        return nullcontext(Silent()) if self.quiet else self.progress(doing)
+        return doors.showing(Silent()) if self.quiet else self.progress(doing)
 
-    def progress(self, doing: str) -> AbstractContextManager[Step]:
+    @contextmanager
+    def progress(self, doing: str) -> Iterator[Step]:
         """The same for Python code of a cell, whatever the last command was told about silence."""
         if not self._settings.progress:
-            return nullcontext(Silent())
-        return CellProgress(doing) if self._kernel else self._terminal.working(doing)
+            step: AbstractContextManager[Any] = doors.showing(Silent())
+        else:
+            step = CellProgress(doing) if self._kernel else self._terminal.working(doing)
+        with step as opened, doors.showing(opened):
+            yield opened
 
 
 _HINT = "Add --force or the value as an option, or set %config IexecMagics.confirm = False."
