@@ -59,7 +59,9 @@ def in_bytes(size: int) -> str:
 
 
 def in_time(seconds: float) -> str:
-    """How long something took: ``4 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    """How long something took: ``0.8 s``, ``4 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    if 0 < seconds < 1:
+        return f"{seconds:.1f} s"
     whole = int(seconds)
     if whole < 120:
         return f"{whole} s"

@@ -60,7 +60,7 @@ class Work:
             told = f"✖ {self.doing}: stopped after {lasted}{f' ({at})' if at else ''}"
         else:
             at = ", ".join(filter(None, [text, self._so_far()]))
-            told = f"{self.doing}{f': {at}' if at else ''} … {lasted}"
+            told = f"{self.doing}{f': {at}' if at else ''} … {in_time(int(self.seconds))}"
         return safe(told)
 
     def _so_far(self) -> str:

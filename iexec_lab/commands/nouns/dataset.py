@@ -135,7 +135,7 @@ COMMANDS = (
         options=(OVERWRITE, *DATASET_FOLDERS),
         example="dataset encrypt",
         notes="The dataset in iexec.json gets the checksum (of several files that of the last, whose key is\n"
-        "dataset.key); storage upload then fills in where the file is.",
+        "dataset.key); iexec-lab storage upload then fills in where the file is.",
     ),
     asset_commands.deploy("dataset"),
     asset_commands.show("dataset"),
@@ -166,7 +166,7 @@ COMMANDS = (
         calling(
             "dataset.prepare_bulk",
             doing="Uploading the orders",
-            said="Bulk {cid} for {volume} task(s): app run --bulk {cid}",
+            said="Bulk {cid} for {volume} task(s): iexec-lab app run --bulk {cid}",
         ),
         args=(
             Argument(
