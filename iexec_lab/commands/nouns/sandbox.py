@@ -273,7 +273,7 @@ COMMANDS = (
             Option("--port-base", "integer", "first port to use (free ones)", shows="port"),
         ),
         example="sandbox start",
-        notes="It works in the background until iexec-lab sandbox stop; started again, it goes on where it was.",
+        notes="It works in the background until iexec-lab sandbox stop; then it goes on from there.",
     ),
     Command(
         ("sandbox", "stop"),
