@@ -322,7 +322,7 @@ class Job(Shown):
                 known = doubts.troubles
             view = self.status().tasks[index]
         with doors.progress("Downloading") as step:
-            told = lambda done, total: step.update("bytes", done, total)  # noqa: E731
+            told = lambda done, total: step.update("", done, total, doors.BYTES)  # noqa: E731
             return fetch(self, view, known, index=index, verify=verify, key=key, progress=told)
 
     @takes(WaitOptions)

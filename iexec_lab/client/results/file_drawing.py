@@ -18,7 +18,6 @@ from iexec_lab.client.results.file_kinds import (
     image_size,
     is_drawable,
     kind_of,
-    size_text,
     suffix,
     text_of,
 )
@@ -27,6 +26,7 @@ from iexec_lab.crypto.archive import Member
 from iexec_lab.errors import CryptoError
 from iexec_lab.plain_text import plain
 from iexec_lab.protocol.javascript import loads
+from iexec_lab.spelling import in_bytes
 
 if TYPE_CHECKING:
     import zipfile
@@ -69,7 +69,7 @@ class Look:
     @property
     def about(self) -> str:
         """Kind, what is special, size."""
-        return ", ".join(filter(None, (self.kind.name, self.more, size_text(self.size))))
+        return ", ".join(filter(None, (self.kind.name, self.more, in_bytes(self.size))))
 
     def title(self) -> Markup:
         """Its name and what it is, for the line above the drawing."""
@@ -116,7 +116,7 @@ def _text(_archive: Any, _info: Any, head: bytes, _kind: Kind, room: Room) -> Fo
     is_cut = len(head) > HEAD or len(whole) > most
     text = clean(whole[:most]).strip("\n")
     lines = text.split("\n")[:_LINES]
-    more = f"its first {size_text(len(text.encode()))}" if is_cut else ""
+    more = f"its first {in_bytes(len(text.encode()))}" if is_cut else ""
     return more, [plain(line, _LINE) for line in lines], markup.block(text, lines=14) if text else None
 
 
