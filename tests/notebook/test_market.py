@@ -121,7 +121,16 @@ def test_run_gives_a_job_and_download_a_result(do, app, shell):
     assert do("%iexec deal show {job.deal_id}")["deal_id"][0] == job.deal_id
     shown = do("%iexec task show {job.task_ids[0]}")
     assert shown["status"][0] == "COMPLETED"
-    assert isinstance(do("%iexec task show {job.task_ids[0]} --download kept"), Result)
+    kept = do("%iexec task show {job.task_ids[0]} --download kept")
+    assert isinstance(kept, Result)
+    assert (kept.task_id, kept.status) == (job.task_ids[0], "COMPLETED")
+    data, _ = shell.display_formatter.format(kept)
+    assert data["text/plain"].startswith(f"Result of task {job.task_ids[0]}: 3 files")
+    assert "two words" in data["text/html"]
+    both = do("%iexec app run {app} --volume 2 --watch --download")
+    assert [result.task_index for result in both] == [0, 1]
+    assert len(both.frame("computed.json", typ="series")) >= 2
+    assert shell.display_formatter.format(both)[0]["text/plain"].startswith("Results of 2 tasks\n")
 
 
 def test_costs_of_the_session_outlive_a_new_connection_and_its_budget_holds(do, app, shell):
