@@ -35,6 +35,8 @@ FREE: Final = frozenset({"account deposit", "account withdraw", "account revoke"
 """Actions that move RLC between a wallet and its own account, or take a right back: no budget counts them."""
 DEALS: Final = frozenset({"app run", "order fill"})
 """Actions that make deals at once; a request of theirs that was never sent binds nobody."""
+BLOCK: Final = "block"
+SESSION: Final = "session"
 FOLDER: Final = "folder"
 MOST_STEPS: Final = 1000
 """Ids of a kind that one entry holds."""
@@ -142,7 +144,7 @@ class Entry:
 class Tracker:
     """Entries that are counted together, and what they may cost; ``of`` says what that is."""
 
-    def __init__(self, entries: Iterable[Entry] = (), budget: int | None = None, of: str = "block") -> None:
+    def __init__(self, entries: Iterable[Entry] = (), budget: int | None = None, of: str = BLOCK) -> None:
         self.entries = list(entries)
         self.budget = budget
         self.of = of
@@ -184,7 +186,7 @@ class Ledger:
     """What the sessions of a program or notebook signed away at one place."""
 
     def __init__(self) -> None:
-        self.whole = Tracker(of="session")
+        self.whole = Tracker(of=SESSION)
         self.blocks: list[Tracker] = []
         self._lock = threading.RLock()
 
@@ -213,7 +215,7 @@ class Ledger:
         with self._lock:
             if request is not None and any(request in entry.requests for entry in self.whole.entries):
                 charge = 0
-            for tracker in (self.whole, *self.blocks):
+            for tracker in self._open:
                 tracker.require(plan, charge)
             entry = Entry(secrets.token_hex(8), plan.action, wallet, charge, int(time.time()))
             entry.volume = _volume(plan)
@@ -222,7 +224,7 @@ class Ledger:
             if request is not None:
                 entry.requests.append(request)
             _reserve_in_folder(plan, entry, folder, request, known or {})
-            for tracker in (self.whole, *self.blocks):
+            for tracker in self._open:
                 tracker.entries.append(entry)
         if (opened := _opened.get()) is not None:
             opened.append((self, entry, folder))
@@ -232,11 +234,16 @@ class Ledger:
         """Give back what came to nothing."""
         with self._lock:
             entry.void = True
-            for tracker in (self.whole, *self.blocks):
+            for tracker in self._open:
                 if entry in tracker.entries:
                     tracker.entries.remove(entry)
         if entry.written:
             SpentRecord(folder).add({"id": entry.id, "void": True})
+
+    @property
+    def _open(self) -> list[Tracker]:
+        """What counts now, each once: a block may be entered twice."""
+        return list(dict.fromkeys((self.whole, *self.blocks)))
 
     @contextmanager
     def block(self, tracker: Tracker) -> Iterator[None]:

@@ -93,6 +93,12 @@ class TestBudgets:
         reserve(100)
         assert (outer.used, inner.used, book.whole.used) == (10, 4, 110)
 
+    def test_a_block_that_is_entered_twice_counts_once(self, book, reserve):
+        tracker = Tracker()
+        with book.block(tracker), book.block(tracker), book.block(book.whole):
+            reserve(3)
+        assert (tracker.used, book.whole.used) == (3, 3)
+
     def test_threads_do_not_spend_the_same_twice(self, book, reserve):
         book.whole.budget = 20
         start, refused = threading.Barrier(10), []
@@ -256,6 +262,17 @@ def test_steps_that_make_no_sense_are_left_out():
     [entry] = fold([{**GOOD, "action": "\x1b[31m" + "x" * 99}], HERE)
     assert "\x1b" not in entry.action
     assert len(entry.action) < 50
+
+
+def test_a_block_without_a_budget():
+    lab = connect("arbitrum-mainnet")
+    for costs in (lab.costs, lab.costs.here()):
+        with costs as block:
+            assert lab.session.ledger.blocks == [block._tracker]
+            assert block._tracker is not lab.session.ledger.whole
+        assert lab.session.ledger.blocks == []
+    with lab.costs() as block, block as same:
+        assert same is block
 
 
 def test_amounts_of_budgets():
