@@ -348,7 +348,7 @@ class TestMany:
 
     def test_a_task_without_the_table_is_named(self, results, make):
         several = Results([results[0], make({"b.txt": "1"}, "b.zip", index=5)])
-        with pytest.raises(Exception, match="No file found for id table") as caught:
+        with pytest.raises(Exception, match="No file table") as caught:
             several.frame("table.csv")
         assert caught.value.details["task"] == 5
 

@@ -116,7 +116,7 @@ def test_the_name_that_was_meant(make, typed, meant):
     names = ["computed.json", "table.csv", "more/notes.txt", "plot.png"]
     assert near(typed, names) == meant
     result = make(dict.fromkeys(names, ""))
-    with pytest.raises(ObjectNotFoundError, match="No file found for id") as caught:
+    with pytest.raises(ObjectNotFoundError, match="No file ") as caught:
         result[typed]
     assert caught.value.hint.startswith(f'Did you mean "{meant}"?' if meant else "Files: computed.json")
     assert typed not in result
