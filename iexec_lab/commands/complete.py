@@ -9,6 +9,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from iexec_lab.commands.hand_made import HAND_MADE
 from iexec_lab.commands.recent import Seen
 from iexec_lab.commands.tree import EVERYWHERE, NOUNS, below, find
 from iexec_lab.errors import IexecError
@@ -56,8 +57,8 @@ def candidates(
         folder: The project folder.
     """
     if words[:1] == ["form"]:
-        words = words[1:]  # names a command, too
-        return [word for word in _words_of_a_command(words) if word.startswith(last)]
+        words = words[1:]  # names a form
+        return [word for word in _words_of_a_form(words) if word.startswith(last)]
     try:
         command, taken = find(words)
     except IexecError:
@@ -74,7 +75,19 @@ def known_values(item: Argument | Option, *, seen: Seen, folder: Path) -> list[s
     return _Known(seen, folder).values(item, "")
 
 
-def _words_of_a_command(words: Sequence[str]) -> list[str]:
+def known_networks(folder: Path) -> list[str]:
+    """Names that ``connect`` takes: those of chain.json, the sandboxes of this user, those everybody knows."""
+    from iexec_lab.networks import NETWORKS
+    from iexec_lab.project import Project
+
+    names = _quietly(lambda: Project(folder).chain_names())
+    return list(dict.fromkeys([*names, *_sandboxes(), *NETWORKS]))
+
+
+def _words_of_a_form(words: Sequence[str]) -> list[str]:
+    """Those made by hand first, then the words of all commands."""
+    if not words:
+        return list(dict.fromkeys([*HAND_MADE, *NOUNS]))
     try:
         command, taken = find(words)
     except IexecError:
@@ -164,11 +177,7 @@ class _Known:
         return list(dict.fromkeys(word for word in found if word.lower().startswith(lowered)))
 
     def _chains(self) -> list[str]:
-        from iexec_lab.networks import NETWORKS
-        from iexec_lab.project import Project
-
-        names = _quietly(lambda: Project(self._folder).chain_names())
-        return list(dict.fromkeys([*names, *_sandboxes(), *NETWORKS]))
+        return known_networks(self._folder)
 
     def _deployed(self, kind: str) -> list[str]:
         from iexec_lab.project import Project
