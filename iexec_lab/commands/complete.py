@@ -76,7 +76,7 @@ def known_values(item: Argument | Option, *, seen: Seen, folder: Path) -> list[s
 
 
 def known_networks(folder: Path) -> list[str]:
-    """Names that ``connect`` takes: those of chain.json, the sandboxes of this user, those everybody knows."""
+    """Names that ``connect`` takes: chains of chain.json, sandboxes of this user, what everybody knows."""
     from iexec_lab.networks import NETWORKS
     from iexec_lab.project import Project
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
+from argparse import Namespace
 from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from iexec_lab.errors import AbortedError, ProjectError, UsageError, ValidationError
+from iexec_lab.errors import AbortedError, IexecError, ProjectError, UsageError, ValidationError
 from iexec_lab.project.notes import NOTES
 
 if TYPE_CHECKING:
-    from argparse import Namespace
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
@@ -127,6 +127,15 @@ class Context:
         if key not in self._labs or wallet.get("password") is not None:
             self._labs[key] = self.open(chain, wallet=wallet, price=price, confirms=confirms)
         return self._labs[key]
+
+    def at_hand(self) -> IExec | None:
+        """The market of a line that names nothing, where this session is connected; else None."""
+        if self.connected is None and self.given is None:
+            return None
+        try:
+            return self.lab(Namespace())
+        except IexecError:
+            return None
 
     def _key(
         self, chain: str | None, wallet: Mapping[str, str], price: tuple[str, ...], confirms: int | None

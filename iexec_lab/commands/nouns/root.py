@@ -292,12 +292,14 @@ COMMANDS = (
         "draw a command as a form, in a notebook",
         form,
         args=(
-            Argument("noun", "text", f"{', '.join(HAND_MADE)}, or the first word of a command; all without it"),
+            Argument(
+                "noun", "text", f"{', '.join(HAND_MADE)}, or the first word of a command; all without it"
+            ),
             Argument("verb", "text", "its second word"),
             Argument("part", "text", "its third word"),
         ),
         example="form run",
-        notes="connect, run, sell and protect are made for what people do first; every command has a form, too.\n"
-        "A terminal shows the help of the command instead.",
+        notes="connect, run, sell and protect are made for what people do first; every command has a form,\n"
+        "too. A terminal shows the help of the command instead.",
     ),
 )

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import ipywidgets as widgets
 
-from iexec_lab import markup
 from iexec_lab.client.choice import SANDBOX, foresee_network, foresee_wallet
 from iexec_lab.commands.complete import known_networks
 from iexec_lab.errors import IexecError
@@ -16,7 +14,6 @@ from iexec_lab.notebook.forms import pieces
 from iexec_lab.notebook.forms.guided import Decision, Guided, SecretDecision
 from iexec_lab.project.notes import FolderNotes
 from iexec_lab.regular_files import exists
-from iexec_lab.units import format_ether, format_rlc
 from iexec_lab.urls import shown_url
 from iexec_lab.wallet.keystore import UNENCRYPTED_NAME, keystore_dir, list_wallets
 
@@ -154,7 +151,7 @@ class ConnectForm(Guided):
         foresee_network(name, self.desk.folder)
         return ""
 
-    def _foreseen(self) -> Network | None | str:
+    def _foreseen(self) -> Network | str | None:
         """The network; None for a sandbox that is to be started; empty text where there is none."""
         try:
             return foresee_network(self.chosen, self.desk.folder) if self.chosen else ""
@@ -194,7 +191,7 @@ def _default(desk: Desk) -> str:
         return ""
 
 
-def _about(name: str, network: Network | None | str) -> str:
+def _about(name: str, network: Network | str | None) -> str:
     """One sentence about a network."""
     if isinstance(network, str):
         return ""

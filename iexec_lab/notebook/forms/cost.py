@@ -39,9 +39,7 @@ def rehearse(lab: IExec, folder: Path, words: Sequence[str]) -> Mapping[str, Any
 def card(plan: Mapping[str, Any]) -> markup.Markup:
     """The cost of a run: the total first, then what it is made of."""
     tasks, total = int(plan["tasks"]), int(plan["cost_nrlc"])
-    each = {
-        kind: int(plan.get(f"{kind}_price_nrlc", 0)) for kind in ("app", "dataset", "workerpool")
-    }
+    each = {kind: int(plan.get(f"{kind}_price_nrlc", 0)) for kind in ("app", "dataset", "workerpool")}
     made_of = " + ".join(f"{kind} {price_of(price)}" for kind, price in each.items() if price) or "nothing"
     facts: list[tuple[str, Any]] = [
         ("total", markup.element("strong", price_of(total) if total else "free")),
@@ -55,7 +53,9 @@ def card(plan: Mapping[str, Any]) -> markup.Markup:
         facts.append(("gas, about", f"{format_ether(int(plan['cost_wei']))} ether"))
     facts.append(("longest run", duration(int(plan["longest_run_seconds"]))))
     pools = str(plan["workerpool"]).split(", ")
-    facts.append(("workerpool", markup.join(*(markup.short(pool, short(pool)) for pool in pools), between=", ")))
+    facts.append(
+        ("workerpool", markup.join(*(markup.short(pool, short(pool)) for pool in pools), between=", "))
+    )
     facts.append(("money back, if nobody does it, after", duration(int(plan["deadline_seconds"]))))
     notes = [markup.note(plan["notes"], tone="late")] if plan.get("notes") else []
     return markup.card("Cost", markup.facts(facts), *notes, label="Cost")

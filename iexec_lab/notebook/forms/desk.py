@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from iexec_lab.client.iexec import IExec
+    from iexec_lab.notebook.forms.trace import Trace
 
 HIDDEN: Final = "•••"
 
@@ -37,6 +38,7 @@ class Desk:
         seen: Ids and addresses of this session.
         folder: The project folder.
         fixed: The market was opened elsewhere, and stays as it is.
+        trace: What the forms here leave in the saved notebook.
     """
 
     execute: Callable[[Sequence[str]], Any]
@@ -44,13 +46,15 @@ class Desk:
     seen: Seen = field(default_factory=Seen)
     folder: Path = field(default_factory=Path)
     fixed: bool = False
+    trace: Trace | None = None
 
 
 def line_of(*lines: Sequence[str]) -> str:
     """Lines as a person types them into a cell, without secrets."""
     shown = [
-        shlex.join([HIDDEN if isinstance(word, SecretWord) else escape(word) for word in words])
-        .replace(shlex.quote(HIDDEN), HIDDEN)
+        shlex.join([HIDDEN if isinstance(word, SecretWord) else escape(word) for word in words]).replace(
+            shlex.quote(HIDDEN), HIDDEN
+        )
         for words in lines
     ]
     return f"%iexec {shown[0]}" if len(shown) == 1 else "\n".join(["%%iexec", *shown])

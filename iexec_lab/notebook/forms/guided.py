@@ -1,7 +1,7 @@
-"""What the forms made by hand have in common: one column of decisions, the lines they stand for, one last button.
+"""What the forms made by hand have in common: one column of decisions, their lines, a last button.
 
-A form only collects words. What its buttons run are the lines that it shows, so everything is asked, signed and
-refused as when they are typed.
+A form only collects words. What its buttons run are the lines that it shows, so everything is asked, signed
+and refused as when they are typed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from iexec_lab.notebook.compat import mime_bundle
 from iexec_lab.notebook.drawing import stage
 from iexec_lab.notebook.forms import pieces
 from iexec_lab.notebook.forms.desk import SecretWord, line_of
-from iexec_lab.notebook.forms.trace import Trace, drawn
+from iexec_lab.notebook.forms.trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,8 +27,25 @@ if TYPE_CHECKING:
 
     Check = Callable[[str], str]
 
-COLUMN: Final = "44em"
+COLUMN: Final = "46em"
 """Width of the column of decisions, at most."""
+
+
+def reveal(part: Any, *, shown: bool) -> None:
+    """Show a part of a form, or hide it."""
+    part.layout.display = ("grid" if part.layout.grid_template_columns else None) if shown else "none"
+
+
+def column(*children: Any) -> Any:
+    """Pieces below each other, as wide as the column."""
+    layout = widgets.Layout(
+        display="grid",
+        grid_template_columns="minmax(0, 1fr)",
+        grid_gap=".7em",
+        overflow="visible",
+        max_width=COLUMN,
+    )
+    return widgets.VBox(list(children), layout=layout)
 
 
 class Stopped(Exception):  # noqa: N818 - the way out of a form's work, whose error was shown
@@ -57,6 +74,7 @@ class Decision(_Shown, pieces.Labelled):
         help: One sentence.
         check: Says what is wrong with a value that is not empty; may raise IexecError or ValueError.
         needed: What is said where nothing was typed; empty where that is all right.
+        unit: A second, small control beside it.
     """
 
     def __init__(
@@ -67,8 +85,9 @@ class Decision(_Shown, pieces.Labelled):
         *,
         check: Check | None = None,
         needed: str = "",
+        unit: Any = None,
     ) -> None:
-        super().__init__(control, label, help)
+        super().__init__(control, label, help, unit)
         self.help, self._check, self._needed = help, check, needed
         self.known = ""
 
@@ -77,6 +96,11 @@ class Decision(_Shown, pieces.Labelled):
         """What was typed or chosen, as text; empty for nothing."""
         value = self.control.value
         return value.strip() if isinstance(value, str) else "" if value in {None, False} else str(value)
+
+    def explain(self, help: str) -> None:  # noqa: A002 - as in pieces
+        """Another sentence of help."""
+        self.help = self._help = help
+        self.tell()
 
     def on_change(self, act: Callable[[], None]) -> None:
         self.control.observe(lambda _change: act(), names="value")
@@ -139,25 +163,34 @@ class Guided:
         self.decisions: list[Decision] = []
         self.secrets: list[SecretDecision] = []
         self._is_busy = False
-        self.body = widgets.VBox(layout=widgets.Layout(overflow="visible", max_width=COLUMN))
+        self.body = column()
         self._line = pieces.line_box()
         self.go_button = pieces.action(self.go_label, self.go_icon, self.go, primary=True)
         self.others = pieces.buttons()
         self.below = widgets.VBox(layout=widgets.Layout(overflow="visible"))
         self.after = widgets.VBox(layout=widgets.Layout(overflow="visible"))
-        self.trace = Trace("", markup.Markup())
+        # A form below another one leaves its trace where that one does.
+        self.trace = desk.trace = desk.trace or Trace("", markup.Markup())
 
     def draw(self, *children: Any) -> None:
         """Put the decisions, in their order, above the line and the buttons."""
         self.body.children = children
         self.others.children = (*self.others.children, self.go_button)
         foot = widgets.VBox([self._line.box, self.others], layout=widgets.Layout(overflow="visible"))
-        head = pieces.heading(self.title, f"{HAND_MADE[self.name].summary}.".capitalize())
+        summary = HAND_MADE[self.name].summary
+        head = pieces.heading(self.title, f"{summary[0].upper()}{summary[1:]}.")
         self._foot = foot
         self.box = pieces.page(head, self.body, foot, self.below, self.after, style=self.trace.style)
-        for each in (*self.decisions, *self.secrets):
-            each.on_change(self.refresh)
+        for decision in self.decisions:
+            decision.on_change(self.refresh)
+        for secret in self.secrets:
+            secret.on_change(self.refresh)
         self.refresh()
+
+    def embedded(self) -> Any:
+        """The form as a step of another one: without its heading."""
+        _sheets, _head, *parts = self.box.children
+        return widgets.VBox(parts, layout=widgets.Layout(overflow="visible"))
 
     def lines(self) -> list[list[str]]:
         """The words of each line that the last button runs, secrets as ``SecretWord``."""
@@ -221,7 +254,7 @@ class Guided:
         self.show(markup.element("div", markup.whole(line), style="margin-top:.4em"))
         self._add(output)
         error = None
-        with output, stage.on(self._place):
+        with output, stage.on(self._place, self.hear):
             try:
                 value = self.desk.execute(words)
             except IexecError as found:
@@ -234,6 +267,9 @@ class Guided:
         if shown and value is not None:
             self.present(value)
         return value
+
+    def hear(self, text: str, done: int, total: int) -> None:
+        """What a line is doing."""
 
     def show(self, piece: markup.Markup) -> None:
         """Add something to what stands below the buttons."""
@@ -257,11 +293,7 @@ class Guided:
 
     def twin(self) -> list[tuple[str, str]]:
         """The decisions and what they are about, for a page that is only read."""
-        return [
-            (each.label, each.value or each.help)
-            for each in self.decisions
-            if each.is_shown
-        ]
+        return [(each.label, each.value or each.help) for each in self.decisions if each.is_shown]
 
     def text(self) -> str:
         """The form where no widget can be drawn."""
@@ -277,6 +309,12 @@ class Guided:
     def __repr__(self) -> str:
         return self.text()
 
+    def _ipython_display_(self) -> None:
+        bundle = self._repr_mimebundle_()
+        display(bundle, raw=True)  # type: ignore[no-untyped-call]
+        if len(bundle) > len(("text/plain", "text/html")):  # a widget, which a saved notebook has not
+            self.trace.show()
+
     def _repr_mimebundle_(self, **_options: Any) -> dict[str, Any]:
         return mime_bundle(self.box) | {"text/plain": self.text(), "text/html": self.page()}
 
@@ -288,4 +326,5 @@ class _Place:
         self.widget = widgets.HTML()
 
     def update(self, value: Any) -> None:
-        self.widget.value = drawn(value)[1]
+        bundle = value._repr_mimebundle_() if hasattr(value, "_repr_mimebundle_") else {}
+        self.widget.value = bundle.get("text/html") or markup.block(str(value))

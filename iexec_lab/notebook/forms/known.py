@@ -1,7 +1,7 @@
-"""What the market has that a form can propose: apps, datasets, sizes of tasks, with the cheapest price of each.
+"""What the market has that a form can propose: apps, datasets, sizes of tasks, the cheapest price of each.
 
-Each list is short and each source may be away: what the others know is proposed then. Everything here is asked
-beside the kernel's work (``aside.py``).
+Each list is short and each source may be away: what the others know is proposed then. Everything here is
+asked beside the kernel's work (``aside.py``).
 """
 
 from __future__ import annotations

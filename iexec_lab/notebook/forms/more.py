@@ -28,7 +28,7 @@ class MoreOptions:
         fold: What is drawn.
     """
 
-    def __init__(self, path: Sequence[str], own: Collection[str], desk: Desk) -> None:
+    def __init__(self, path: Sequence[str], own: Collection[str], desk: Desk, *, title: str = "More") -> None:
         command, _ = find(list(path))
         assert command is not None
         self.fields = {
@@ -36,7 +36,7 @@ class MoreOptions:
             for option in command.options
             if option.dest not in {*own, *_LEFT_OUT} and option.group not in _GROUPS
         }
-        self.fold = pieces.Fold("More", pieces.grid(*(field.box for field in self.fields.values())))
+        self.fold = pieces.Fold(title, pieces.grid(*(field.box for field in self.fields.values())))
 
     def on_change(self, act: Callable[[], None]) -> None:
         for field in self.fields.values():

@@ -1,7 +1,8 @@
-"""What stands below a form that connected: what the wallet holds, test coins, and the forms that come next."""
+"""What stands below a form that connected: the balance, test coins, and the forms that come next."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import ipywidgets as widgets
@@ -35,7 +36,7 @@ class NextSteps:
         self._card = widgets.HTML()
         self._next = widgets.VBox(layout=widgets.Layout(overflow="visible"))
         items = [
-            pieces.action(label, icon, lambda name=name: self.open(name), primary=name == "run")
+            pieces.action(label, icon, partial(self.open, name), primary=name == "run")
             for name, label, icon in _NEXT
         ]
         if lab.session.network.funding_hint and lab.session.wallet.address:
@@ -82,8 +83,8 @@ def _balance(lab: IExec) -> markup.Markup:
     facts: list[tuple[str, Any]] = [
         ("in the wallet", f"{held['RLC']} RLC"),
         *([("for gas", f"{format_ether(int(held['wei']))} ether")] if "wei" in held else []),
-        ("on the account, to pay with", f"{format_rlc(stake["stake"])} RLC"),
-        ("locked by running deals", f"{format_rlc(stake["locked"])} RLC"),
+        ("on the account, to pay with", f"{format_rlc(stake['stake'])} RLC"),
+        ("locked by running deals", f"{format_rlc(stake['locked'])} RLC"),
     ]
     wallet = markup.join("Wallet ", markup.whole(address), f", {session.wallet.origin}")
     return markup.card(title, wallet, markup.facts(facts), label="Connection")

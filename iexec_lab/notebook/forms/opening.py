@@ -5,24 +5,44 @@ A form only collects words; what it runs is the line it shows.
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.commands.outcome import carry_out
 from iexec_lab.commands.parser import not_a_command, parse
+from iexec_lab.commands.recent import Seen
 from iexec_lab.commands.tree import find
 from iexec_lab.notebook.drawing.objects import as_value
 from iexec_lab.notebook.face import NotebookFace
 from iexec_lab.notebook.forms.connect import ConnectForm
+from iexec_lab.notebook.forms.desk import Desk
 from iexec_lab.notebook.forms.form import Form
+from iexec_lab.notebook.forms.index import Index
+from iexec_lab.notebook.forms.protect import ProtectForm
+from iexec_lab.notebook.forms.run import RunForm
+from iexec_lab.notebook.forms.sell import SellForm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from iexec_lab.client.iexec import IExec
-    from iexec_lab.commands.recent import Seen
+    from iexec_lab.notebook.forms.guided import Guided
 
     Execute = Callable[[Sequence[str]], Any]
+
+
+HAND_MADE: dict[str, Callable[..., Guided]] = {
+    "connect": ConnectForm,
+    "run": RunForm,
+    "sell": SellForm,
+    "protect": ProtectForm,
+}
+
+
+def hand_made(name: str, desk: Desk, **values: Any) -> Guided:
+    """A form that is made by hand: ``hand_made("run", desk, app="0x...")``."""
+    return HAND_MADE[name](desk, **values)
 
 
 def form(
@@ -32,30 +52,46 @@ def form(
     seen: Seen | None = None,
     folder: Path | None = None,
     values: dict[str, Any] | None = None,
-) -> Form:
-    """The form of a command, by its words: ``form("app run", ...)``.
+    lab: Callable[[], IExec | None] = lambda: None,
+    fixed: bool = False,
+) -> Form | Guided | Index:
+    """A form by its name, or that of a command by its words: ``form("app run", ...)``.
+
+    Args:
+        name: ``run``, ``app run`` ...; nothing for a list of all.
+        execute: Runs words and returns the value; raises IexecError.
+        seen: Ids and addresses to suggest.
+        folder: The project folder.
+        values: What the controls hold at first, by option name with underscores.
+        lab: The market that is open; None where nothing is connected yet.
+        fixed: It stays as it is.
 
     Raises:
         UsageError: no such command.
     """
     words = name.split()
+    if not words:
+        return Index(partial(form, execute=execute, seen=seen, folder=folder, lab=lab, fixed=fixed))
+    if " ".join(words) in HAND_MADE:
+        desk = Desk(execute, lab, seen or Seen(), folder or Path(), fixed=fixed)
+        return hand_made(" ".join(words), desk, **(values or {}))
     command, taken = find(words)
     if command is None or taken != len(words):
         raise not_a_command(name)
-    kind = ConnectForm if command.path == ("connect",) else Form
-    return kind(command, execute, seen=seen, folder=folder, values=values)
+    return Form(command, execute, seen=seen, folder=folder, values=values)
 
 
-def lab_form(lab: IExec, name: str, **values: Any) -> Form:
-    """The form of a command for a lab that is open already: ``lab.form("app run", app="0x...")``.
+def lab_form(lab: IExec, name: str, **values: Any) -> Form | Guided | Index:
+    """A form for a lab that is open already: ``lab.form("run", app="0x...")``.
 
     Raises:
-        UsageError: no such command, or no such option.
+        UsageError: no such form, or no such option.
     """
     from iexec_lab.commands.context import Context
 
-    def draw(words: str) -> Form:
-        return form(words, execute, folder=lab.session.folder, values=values)
+    def draw(words: str) -> Form | Guided | Index:
+        folder = lab.session.folder
+        return form(words, execute, folder=folder, values=values, lab=lambda: lab, fixed=True)
 
     def execute(words: Sequence[Any]) -> Any:
         command, taken = find(words)

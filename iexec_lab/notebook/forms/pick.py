@@ -84,10 +84,13 @@ class Pick:
         return [*nothing, *entries, ("another, by its address or name …", _TYPED)]
 
 
+def is_name(text: str) -> bool:
+    """Whether it is an address, or a name of ENS."""
+    return bool(ADDRESS.fullmatch(text) or re.fullmatch(r"[\w.-]+\.eth", text))
+
+
 def _check(text: str) -> str:
-    if ADDRESS.fullmatch(text) or re.fullmatch(r"[\w.-]+\.eth", text) or text == "deployed":
-        return ""
-    return "An address is 0x and 40 hexadecimal digits."
+    return "" if is_name(text) else "An address is 0x and 40 hexadecimal digits."
 
 
 def observe(control: Any, act: Callable[[], None]) -> None:

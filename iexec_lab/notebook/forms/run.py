@@ -9,13 +9,13 @@ import ipywidgets as widgets
 
 from iexec_lab import markup
 from iexec_lab.client.jobs.download import beneficiary_key_file
-from iexec_lab.errors import BalanceError, IexecError, UsageError
+from iexec_lab.errors import BalanceError, IexecError
 from iexec_lab.notebook.forms import cost, known, pieces
 from iexec_lab.notebook.forms.aside import Aside
-from iexec_lab.notebook.forms.guided import Decision, Guided, Stopped
+from iexec_lab.notebook.forms.guided import Decision, Guided, Stopped, column, reveal
 from iexec_lab.notebook.forms.known import Known, Size, price_of
 from iexec_lab.notebook.forms.more import MoreOptions
-from iexec_lab.notebook.forms.pick import Pick, observe
+from iexec_lab.notebook.forms.pick import Pick, is_name, observe
 from iexec_lab.notebook.forms.where import Where
 from iexec_lab.regular_files import is_file
 
@@ -43,7 +43,9 @@ class RunForm(Guided):
 
     def __init__(self, desk: Desk, **values: Any) -> None:
         super().__init__(desk)
-        self._orders = {kind: values.pop(kind, None) for kind in ("apporder", "datasetorder", "workerpoolorder")}
+        self._orders = {
+            kind: values.pop(kind, None) for kind in ("apporder", "datasetorder", "workerpoolorder")
+        }
         self.app = Pick("App", "What is run.", typed="Address of the app")
         self.dataset = Pick(
             "Dataset", "Data that the app works on.", nothing="none", typed="Address of the dataset"
@@ -67,14 +69,8 @@ class RunForm(Guided):
         self._remedy: list[list[str]] = []
         self._pay = pieces.action("Put RLC on the account", "arrow-up", self._top_up)
         self._demo = pieces.action("Get the demo app", "download", self._get_demo)
-        self._inside = widgets.VBox(layout=widgets.Layout(overflow="visible"))
-        self._inside.children = [
-            pieces.buttons(self._demo),
-            *self.decisions,
-            self.more.fold.box,
-            self._price,
-            pieces.buttons(self._pay),
-        ]
+        self._demo.layout.display = "none"
+        self._inside = column(self._demo, *self.decisions, self.more.fold.box, self._price, self._pay)
         self._fill(values)
         self.where = Where(desk, self._moved)
         observe(self.app.list.control, self._app_changed)
@@ -98,7 +94,7 @@ class RunForm(Guided):
             pick.refresh()
         is_open = self.where.lab is not None
         for part in (self._inside, self._foot):
-            part.layout.display = None if is_open else "none"
+            reveal(part, shown=is_open)
         if self.encrypt.value and self._has_key is None and is_open:
             self._ask_key()
         self._describe()
@@ -115,7 +111,8 @@ class RunForm(Guided):
         for words in self.lines():
             value = self.perform(words, shown=words[0] == "app")
         self.value = value
-        self._has_key = True if self.encrypt.value else self._has_key
+        if self.encrypt.value:
+            self._has_key, self.encrypt.known = True, ""
         self._show_results(value)
         self._asked = ()
         self.where.look()
@@ -123,12 +120,11 @@ class RunForm(Guided):
     def _show_results(self, job: Any) -> None:
         """What the tasks gave, decrypted where the key is here."""
         try:
-            tasks = sum(getattr(job, "counts", {}).values()) or len(job.tasks())
-            found = job.result() if tasks == 1 else job.results()
+            found = job.result() if job.volume == 1 else job.results()
         except IexecError as error:
             self.show(pieces.mistake(error))
             raise Stopped from error
-        self.trace.tell("job.result()" if tasks == 1 else "job.results()", found)
+        self.trace.tell("job.result()" if job.volume == 1 else "job.results()", found)
         self.present(found)
 
     def _words(self) -> list[str]:
@@ -198,7 +194,7 @@ class RunForm(Guided):
 
     def _app_changed(self) -> None:
         app, lab = self.app.value, self.where.lab
-        if lab is None or self.app.typed.problem() or not app:
+        if lab is None or not is_name(app):
             return
         self._data.ask(lambda: known.datasets(lab, self.desk.folder, lab.session.to_address(app)))
         self._offers.ask(lambda: (app, known.orders(lab, "app", app, requester=lab.session.wallet.address)))
@@ -240,7 +236,9 @@ class RunForm(Guided):
         if not pushed:
             self.encrypt.known = "A key pair is made first, and its public half given to the secret manager."
         elif not here:
-            self.encrypt.known = "Your private key is not in .secrets/beneficiary here: you could not read it."
+            self.encrypt.known = (
+                "Your private key is not in .secrets/beneficiary here: you could not read it."
+            )
         else:
             self.encrypt.known = ""
         self.refresh()
@@ -308,7 +306,3 @@ def _offers(rows: list[dict[str, Any]], entry: Known | None) -> str:
     restricted = sum(1 for each in rows if int(each["order"]["requesterrestrict"], 16))
     more = f", {restricted} of them only for this wallet" if restricted else ""
     return f"{count}{more}: from {price_of(min(prices))} a task; the cheapest that fits is taken."
-
-
-def unknown(name: str, known_names: set[str]) -> UsageError:
-    return UsageError(f"The form has no {name}", hint=f"It has: {', '.join(sorted(known_names))}.")
