@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab import doors
+from iexec_lab.errors import has_notebook
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from iexec_lab.client.iexec import IExec, connect
     from iexec_lab.client.jobs.job import Job
     from iexec_lab.client.jobs.result import Result
+    from iexec_lab.client.jobs.result_file import ResultFile
+    from iexec_lab.client.jobs.results import Results
     from iexec_lab.client.jobs.status import JobStatus
     from iexec_lab.client.nouns._run import RunPlan
     from iexec_lab.client.plan import Plan
@@ -25,7 +28,18 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["IExec", "Job", "JobStatus", "Plan", "Result", "RunPlan", "Sandbox", "connect"]
+__all__ = [
+    "IExec",
+    "Job",
+    "JobStatus",
+    "Plan",
+    "Result",
+    "ResultFile",
+    "Results",
+    "RunPlan",
+    "Sandbox",
+    "connect",
+]
 
 _HOMES = {
     "IExec": "iexec_lab.client.iexec",
@@ -33,6 +47,8 @@ _HOMES = {
     "JobStatus": "iexec_lab.client.jobs.status",
     "Plan": "iexec_lab.client.plan",
     "Result": "iexec_lab.client.jobs.result",
+    "ResultFile": "iexec_lab.client.jobs.result_file",
+    "Results": "iexec_lab.client.jobs.results",
     "RunPlan": "iexec_lab.client.nouns._run",
     "Sandbox": "iexec_lab.sandbox.control",
     "connect": "iexec_lab.client.iexec",
@@ -61,7 +77,15 @@ def _widget_wallet() -> Any:
     return WidgetWallet()
 
 
-doors.draw_form, doors.widget_wallet = _draw_form, _widget_wallet
+def _live() -> Any:
+    if not has_notebook():
+        return None
+    from iexec_lab.notebook.drawing import live
+
+    return live if live.has_page() else None
+
+
+doors.draw_form, doors.widget_wallet, doors.live = _draw_form, _widget_wallet, _live
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

@@ -78,9 +78,11 @@ class IexecError(Exception):
         """The error as a person reads it: message, details, hint."""
         shown = [_indented(f"{type(self).__name__}: {self.message}")]
         shown += [_indented(f"  {plain(name)}: {plain_lines(value)}") for name, value in self.details.items()]
-        if self.hint:
-            shown.append(_indented(f"  → {self.hint}"))
-        return shown
+        return [*shown, *(_indented(f"  → {each}") for each in self._advice())]
+
+    def _advice(self) -> Sequence[str]:
+        """What to do next, a line for each thing."""
+        return (self.hint,) if self.hint else ()
 
     def _render_traceback_(self) -> list[str]:
         """IPython shows these lines in place of a traceback."""
@@ -177,12 +179,22 @@ class CryptoError(IexecError):
 class JobError(IexecError):
     """``job`` is the job whose tasks failed, when there is one; ``troubles`` say why, if that is known.
 
-    ``line`` is the command that comes back to it.
+    ``line`` is the command that comes back to it, ``steps`` are the sentences of the hint, ``told`` says all
+    of it once more for a page: it has ``html()``.
     """
 
     job: Any = None
     troubles: tuple[Any, ...] = ()
     line: str = ""
+    steps: tuple[str, ...] = ()
+    told: Any = None
+
+    def _advice(self) -> Sequence[str]:
+        # Who changed the hint since has more to say.
+        return self.steps if self.steps and self.hint == " ".join(self.steps) else super()._advice()
+
+    def _repr_html_(self) -> str | None:
+        return str(self.told.html()) if self.told is not None else None
 
 
 class LibraryError(IexecError):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import html
 import os
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from iexec_lab import doors
+from iexec_lab import doors, markup
 from iexec_lab.client.choice import NAMED, Choice, choose, session_connection
 from iexec_lab.client.nouns._noun import Frame, Noun
 from iexec_lab.client.nouns._pandas import pd
@@ -213,8 +212,8 @@ class IExec(Nouns, Noun):
         return f"<IExec on {self._network()}, wallet {self._wallet()}>"
 
     def _repr_html_(self) -> str:
-        network, wallet = html.escape(self._network()), html.escape(self._wallet())
-        return f"<div><b>iExec</b> on {network}, wallet <code>{wallet}</code></div>"
+        name = markup.element("b", "iExec")
+        return markup.text(name, " on ", self._network(), ", wallet ", markup.whole(self._wallet()))
 
     def _network(self) -> str:
         why = "" if self.session.network_from == NAMED else f", {self.session.network_from}"

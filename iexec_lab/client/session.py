@@ -79,6 +79,7 @@ class Session:
         self.network_from = network_from
         self.deals_seen: dict[str, JobDeal] = {}
         self.bulks_seen: dict[str, dict[int, list[str]]] = {}
+        self.names_seen: dict[str, str] = {}  # of apps, datasets and workerpools, by address
         self.pools_asked: dict[str, float] = {}  # when it was asked who serves them, monotonic seconds
         self._on_chain = self._at_place = False
 
@@ -357,9 +358,14 @@ class Session:
         """Begin independent pieces of work in threads; each result is asked for where it is needed."""
         return side_by_side.begin(*works)
 
-    def each(self, work: Callable[[T], R], items: Iterable[T]) -> list[R]:
-        """``work`` on every item in threads; results in order, the first error raised."""
-        return side_by_side.each(work, items)
+    def each(
+        self, work: Callable[[T], R], items: Iterable[T], progress: Callable[[int, int], object] | None = None
+    ) -> list[R]:
+        """``work`` on every item in threads; results in order, the first error raised.
+
+        ``progress`` is called in this thread, with how many are done and how many there are.
+        """
+        return side_by_side.each(work, items, progress)
 
     def together(self, *works: Callable[[], Any]) -> list[Any]:
         """Independent pieces of work in threads; results in order, the first error raised."""

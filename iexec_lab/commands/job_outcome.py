@@ -67,8 +67,10 @@ def follow(
         return Outcome(answer, lambda: job, said, shown=brief(answer))
     from iexec_lab.client.jobs.download import targets
 
-    with context.face.working("Downloading"):
-        results, unopened = job._results_kept()  # noqa: SLF001 - commands are the other half of a verb
+    with context.face.working("Downloading") as step:
+        results, unopened = job._results_kept(  # noqa: SLF001 - commands are the other half of a verb
+            lambda done, total: step.update("results", done, total)
+        )
     places = targets(context.folder, download, job.task_ids)
     paths = [result.save(path) for result, path in zip(results, places, strict=True)]
     answer["resultPaths"] = [str(path.absolute()) for path in paths]

@@ -40,6 +40,8 @@ SECRET_KINDS = frozenset({"password", "secret", "private_key"})
 """Kinds of values that are never echoed and never stay in a notebook or its history."""
 COMPLETE = "__complete"
 """First word of the line that the completion scripts run; the second is the line typed so far."""
+WITH_HELP = "help"
+"""Their third word, where the shell shows what a completion means."""
 
 
 @dataclass(frozen=True, slots=True)

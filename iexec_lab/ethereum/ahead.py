@@ -100,6 +100,15 @@ def expect(rpc: Provider, requests: Iterable[Request]) -> None:
         look.wanted |= {key: request for key, request in asked.items() if key not in look.found}
 
 
+def are_here(rpc: Provider, requests: Iterable[Request]) -> bool:
+    """Whether all these answers came along already: reading them asks nobody."""
+    look = _look.get()
+    if look is None or not isinstance(rpc, Ahead):
+        return False
+    with look.lock:
+        return all(rpc.key(*request) in look.found for request in requests)
+
+
 def forget() -> None:
     """Drop all that was foreseen: time has passed, or the state has changed."""
     look = _look.get()

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from IPython.core.completer import Completion
     from IPython.core.interactiveshell import InteractiveShell
 
-    Complete = Callable[[str], tuple[str, list[str]] | None]
+    from iexec_lab.commands.complete import Proposal
+
+    Complete = Callable[[str], tuple[str, list[Proposal]] | None]
     """From the cell up to the cursor to what is replaced and by what; None where others may complete."""
 
 
@@ -39,7 +41,7 @@ def add_completion(shell: InteractiveShell, complete: Complete) -> Callable[[], 
             return {"completions": []}
         there, texts = found
         return {
-            "completions": [completer.SimpleCompletion(text=text, type="magic") for text in texts],
+            "completions": [completer.SimpleCompletion(text=each.text, type=_beside(each)) for each in texts],
             "matched_fragment": there,
             "suppress": True,
             "ordered": True,
@@ -48,6 +50,11 @@ def add_completion(shell: InteractiveShell, complete: Complete) -> Callable[[], 
     matchers = shell.Completer.custom_matchers
     matchers.append(iexec_matcher)
     return lambda: matchers.remove(iexec_matcher)
+
+
+def _beside(proposal: Proposal) -> str:
+    """The type of a completion, the one text that front ends show beside it."""
+    return proposal.brief or "magic"
 
 
 def _add_in_front(before: Any, complete: Complete) -> Callable[[], None]:
@@ -59,15 +66,17 @@ def _add_in_front(before: Any, complete: Complete) -> Callable[[], None]:
         if found is None or not text[:offset].endswith(found[0]):
             yield from theirs(text, offset)
         else:
-            for word in found[1]:
-                yield completer.Completion(offset - len(found[0]), offset, word, type="magic")
+            for each in found[1]:
+                yield completer.Completion(offset - len(found[0]), offset, each.text, type=_beside(each))
 
     def complete_line(
         text: str | None = None, line_buffer: str | None = None, cursor_pos: int | None = None
     ) -> Any:
         line = line_buffer or text or ""
         found = complete(line[:cursor_pos])
-        return found or theirs_of_line(text, line_buffer, cursor_pos)
+        if found is None:
+            return theirs_of_line(text, line_buffer, cursor_pos)
+        return found[0], [each.text for each in found[1]]
 
     before.completions, before.complete = completions, complete_line
 

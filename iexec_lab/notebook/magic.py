@@ -263,13 +263,20 @@ def _forget_wrong_settings(shell: InteractiveShell) -> None:
 
 
 def _tell_connection(magics: IexecMagics) -> Callable[[], None]:
-    """Let ``iexec_lab.connect()`` know what this notebook is connected to; call the result to stop."""
+    """Let Python code know what this notebook is connected to and shows; call the result to stop."""
 
     def ask() -> Any:
         return magics.context.connected
 
+    shown = magics.face.progress
     doors.connections.append(ask)
-    return partial(doors.connections.remove, ask)
+    doors.working.append(shown)
+
+    def forget() -> None:
+        doors.connections.remove(ask)
+        doors.working.remove(shown)
+
+    return forget
 
 
 def _remove(items: list[Any], item: Any) -> None:

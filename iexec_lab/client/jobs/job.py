@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import html
+import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Unpack
 
+from iexec_lab import doors
 from iexec_lab.client.jobs.bulks import task_rows
 from iexec_lab.client.jobs.detached import Detached, typed
 from iexec_lab.client.jobs.doubts import Doubts
@@ -13,6 +14,7 @@ from iexec_lab.client.jobs.download import fetch_result
 from iexec_lab.client.jobs.failures import failure, find_troubles
 from iexec_lab.client.jobs.logs import fetch_logs
 from iexec_lab.client.jobs.lookout import Lookout
+from iexec_lab.client.jobs.names import foresee_names, learn_names, used_by
 from iexec_lab.client.jobs.polling import (
     foresee_first,
     read_deals,
@@ -23,15 +25,18 @@ from iexec_lab.client.jobs.polling import (
 )
 from iexec_lab.client.jobs.reports import find_reports
 from iexec_lab.client.jobs.result import Result
+from iexec_lab.client.jobs.results import Results, collect
+from iexec_lab.client.jobs.shown import Shown
 from iexec_lab.client.jobs.status import JobDeal, JobStatus, TaskRef
 from iexec_lab.client.jobs.why import ask
 from iexec_lab.client.options import takes
 from iexec_lab.client.wait_options import WaitOptions
-from iexec_lab.errors import JobError, ObjectNotFoundError
+from iexec_lab.errors import IexecError, JobError, ObjectNotFoundError
 from iexec_lab.ethereum.ahead import one_look
 from iexec_lab.services.rows import Rows
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Generator, Mapping, Sequence
 
     import pandas as pd
@@ -44,13 +49,13 @@ if TYPE_CHECKING:
 
     Progress = Callable[[JobStatus], None]
 
-__all__ = ["Job", "JobStatus", "Result"]
+__all__ = ["Job", "JobStatus", "Result", "Results"]
 
 _EACH, _LONGEST = 0.005, 2.0
 """Seconds between looks for each task that runs, and at most: of many tasks one more ends all the time."""
 
 
-class Job:
+class Job(Shown):
     """Work that was paid for: wait for it, read its results, come back to it from anywhere.
 
         job = lab.app.run("0x...")
@@ -61,14 +66,21 @@ class Job:
         session: Where the deals are.
         deal_ids: One deal or several.
         tx_hashes: The transactions that made them, as far as known.
+        uses: Kind and address of what they use, as far as known: its names are read beside the tasks.
 
     Raises:
         ObjectNotFoundError: Once the deals are read: there is no such deal on the network.
     """
 
     def __init__(
-        self, session: Session, deal_ids: Sequence[str], tx_hashes: Sequence[str | None] = ()
+        self,
+        session: Session,
+        deal_ids: Sequence[str],
+        tx_hashes: Sequence[str | None] = (),
+        uses: Sequence[tuple[str, str]] = (),
     ) -> None:
+        super().__init__()
+        self._uses = tuple(uses)
         self._session = session
         self.deal_ids = tuple(deal_ids)
         self.tx_hashes = tuple(tx_hashes) or (None,) * len(self.deal_ids)
@@ -121,12 +133,37 @@ class Job:
         return Lookout(self._session, self._refs, self._last.tasks if self._last else ())
 
     def _see(self, lookout: Lookout) -> JobStatus:
-        self._last = JobStatus(tuple(lookout.look()))
-        return self._last
+        status = JobStatus(tuple(lookout.look()))
+        learn_names(self._session, self._used())
+        return self._saw(status)
 
     def _foresee(self) -> None:
         if "deals" not in vars(self):
             foresee_first(self._session, self.deal_ids)
+        foresee_names(self._session, self._used())
+
+    def _used(self) -> Sequence[tuple[str, str]]:
+        return used_by(self._known_deals()) or self._uses
+
+    def _known_reasons(self) -> Mapping[str, Trouble]:
+        return {**(self._doubted.troubles if self._doubted else {}), **self._reasons}
+
+    def _look(self) -> None:
+        try:
+            self.status()
+        except IexecError as error:
+            self._remark = f"The last look failed: {error.message}"
+
+    def _look_on(self) -> None:
+        doubts, began = self._doubts(tell=lambda _text: self._move()), time.monotonic()
+        try:
+            for pause in self._waiting(doubts, None, None, lambda status: status.ended):
+                time.sleep(max(pause, self._pace(time.monotonic() - began)))
+            if self._last is not None and self._last.failed:
+                self._gone_wrong(failure(self._session, self._last.failed, doubts.troubles, job=self))
+        except IexecError as error:
+            self._remark = error.message
+            self._move()
 
     @property
     def done(self) -> bool:
@@ -164,10 +201,16 @@ class Job:
                 goes on with a task: then the job goes on.
             Detached: Interrupted. The job goes on.
         """
-        status, doubts = self._follow(timeout, fail_fast=fail_fast, progress=progress, tell=tell)
-        if status.failed:
-            raise failure(self._session, status.failed, doubts.troubles, job=self)
+        with self._in_sight():
+            status, doubts = self._follow(timeout, fail_fast=fail_fast, progress=progress, tell=tell)
+            self._require_results(status, doubts)
         return self
+
+    def _require_results(self, status: JobStatus, doubts: Doubts) -> None:
+        if status.failed:
+            error = failure(self._session, status.failed, doubts.troubles, job=self)
+            self._gone_wrong(error)
+            raise error
 
     def _follow(
         self,
@@ -180,15 +223,18 @@ class Job:
     ) -> tuple[JobStatus, Doubts]:
         """Wait for the end, whatever it is; what was found out meanwhile."""
         doubts = self._doubts(fail_fast=fail_fast, tell=tell)
-        try:
-            return watch(self._waiting(doubts, timeout, progress, ended), self._left()), doubts
-        except JobError as error:
-            doubts.explain(error, self)
-            raise
+        with self._in_sight():
+            try:
+                return watch(self._waiting(doubts, timeout, progress, ended), self._left()), doubts
+            except JobError as error:
+                doubts.explain(error, self)
+                self._gone_wrong(error)
+                raise
 
     def _doubts(self, *, fail_fast: bool = False, tell: Tell | None = None) -> Doubts:
         back, before = self._left().back, self._doubted
-        self._doubted = Doubts(self._session, fail_fast=fail_fast, tell=tell, back=back, after=before)
+        said = self._teller(tell)
+        self._doubted = Doubts(self._session, fail_fast=fail_fast, tell=said, back=back, after=before)
         return self._doubted
 
     def _waiting(
@@ -230,12 +276,13 @@ class Job:
                 status = yield from self._waiting(doubts, None, None, lambda status: status.ended)
             except JobError as error:
                 doubts.explain(error, self)
+                self._gone_wrong(error)
                 raise
-            if status.failed:
-                raise failure(self._session, status.failed, doubts.troubles, job=self)
+            self._require_results(status, doubts)
             return self
 
-        return await watch_async(steps(), self._left())
+        with self._in_sight():
+            return await watch_async(steps(), self._left())
 
     def _line(self) -> str:
         return f"deal show {self.deal_id} --watch"
@@ -245,7 +292,13 @@ class Job:
 
     @takes(WaitOptions)
     def result(
-        self, index: int = 0, *, wait: bool = True, verify: bool = True, **options: Unpack[WaitOptions]
+        self,
+        index: int = 0,
+        *,
+        wait: bool = True,
+        verify: bool = True,
+        key: str | os.PathLike[str] | None = None,
+        **options: Unpack[WaitOptions],
     ) -> Result:
         """The result of one task, downloaded, checked, and decrypted where we hold the key.
 
@@ -253,12 +306,14 @@ class Job:
             index: Place of the task in the job, from 0.
             wait: Wait for the task first.
             verify: Refuse content whose hash is not the one on chain.
+            key: File of the private key of an encrypted result (default: the project's).
             **options: Those of ``WaitOptions``.
 
         Raises:
             JobError: The task failed, ran out of time, or is not done; ``troubles`` say why.
             ObjectNotFoundError: The job has no task of that index.
             IpfsError: The gateway was not reached, or served other content.
+            CryptoError: The key does not open it.
             Detached: Interrupted while waiting. The job goes on.
         """
         known: Mapping[str, Trouble] = {}
@@ -269,48 +324,58 @@ class Job:
                 _, doubts = self._follow(**options, ended=lambda status: status.tasks[index].ended)
                 known = doubts.troubles
             view = self.status().tasks[index]
-        return self._fetch(view, known, verify=verify)
+        with doors.progress("Downloading") as step:
+            told = lambda done, total: step.update("bytes", done, total)  # noqa: E731
+            return self._fetch(view, known, index=index, verify=verify, key=key, progress=told)
 
     @takes(WaitOptions)
     def results(
-        self, *, wait: bool = True, verify: bool = True, **options: Unpack[WaitOptions]
-    ) -> list[Result]:
-        """The results of all tasks, downloaded in parallel.
+        self,
+        *,
+        wait: bool = True,
+        verify: bool = True,
+        partial: bool = False,
+        key: str | os.PathLike[str] | None = None,
+        **options: Unpack[WaitOptions],
+    ) -> Results:
+        """The results of all tasks, downloaded in parallel: a sequence that a notebook draws as a table.
 
         Args:
             wait: Wait for the tasks first.
             verify: As for ``result``.
+            partial: Give what there is: a task without a result, or with one that cannot be opened, has its
+                place and says why. By default that is an error.
+            key: As for ``result``.
             **options: Those of ``WaitOptions``.
 
         Raises:
             JobError: One of the tasks failed, ran out of time, or is not done; ``troubles`` say why.
             IpfsError: The gateway was not reached, or served other content.
+            CryptoError: The key does not open one.
         """
         known: Mapping[str, Trouble] = {}
         if wait:
             known = self._follow(**options)[1].troubles
-        return self._session.each(lambda view: self._fetch(view, known, verify=verify), self.status().tasks)
+        wrong_key = (lambda _error: None) if partial else None
 
-    def _results_kept(self) -> tuple[list[Result], list[CryptoError]]:
+        def fetch(place: int, view: TaskView) -> Result:
+            return self._fetch(view, known, index=place, verify=verify, key=key, wrong_key=wrong_key)
+
+        return collect(self._session, self.status().tasks, fetch, partial=partial)
+
+    def _results_kept(self, progress: Callable[[int, int], object]) -> tuple[Results, list[CryptoError]]:
         """The results of all tasks, which ended; those that our key does not open stay encrypted."""
         errors: list[CryptoError] = []
-        results = self._session.each(
-            lambda view: self._fetch(view, {}, verify=True, wrong_key=errors.append), self.status().tasks
-        )
-        return results, errors
 
-    def _fetch(
-        self,
-        view: TaskView,
-        known: Mapping[str, Trouble],
-        *,
-        verify: bool,
-        wrong_key: Callable[[CryptoError], object] | None = None,
-    ) -> Result:
-        """The result of a task; a task that ended without one says why."""
-        owner = self._beneficiary(view.deal_id)
+        def fetch(place: int, view: TaskView) -> Result:
+            return self._fetch(view, {}, index=place, wrong_key=errors.append)
+
+        return collect(self._session, self.status().tasks, fetch, progress=progress), errors
+
+    def _fetch(self, view: TaskView, known: Mapping[str, Trouble], **options: Any) -> Result:
+        """The result of a task; a task that ended without one says why. Options are ``fetch_result``'s."""
         try:
-            return fetch_result(self._session, view, owner, verify=verify, wrong_key=wrong_key)
+            return fetch_result(self._session, view, self._beneficiary(view.deal_id), **options)
         except JobError as error:
             if view.ended and not view.completed:
                 error.job, error.troubles = self, tuple(find_troubles(self._session, [view], known))
@@ -395,11 +460,4 @@ class Job:
         return shown
 
     def __repr__(self) -> str:
-        state = str(self._last) if self._last else "not looked at yet"
-        return f"<Job {', '.join(self.deal_ids)} on {self._session.network.name}: {state}>"
-
-    def _repr_html_(self) -> str:
-        state = str(self._last) if self._last else "running"
-        deals = ", ".join(f"<code>{html.escape(deal_id)}</code>" for deal_id in self.deal_ids)
-        network = html.escape(self._session.network.name)
-        return f"<div><b>Job</b> {deals}<br>on {network}: {html.escape(state)}</div>"
+        return f"<Job {self.card().line()}>"

@@ -12,7 +12,7 @@ from iexec_lab.errors import WalletError
 from iexec_lab.protocol import NULL_ADDRESS
 from iexec_lab.protocol.states import TIMEOUT
 from iexec_lab.services.rows import Rows
-from iexec_lab.units import format_rlc
+from iexec_lab.spelling import in_rlc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,7 @@ class JobRows(Rows):
             return ""
         deals = "1 deal" if self.late_deals == 1 else f"{self.late_deals} deals"
         claim = typed("deal claim --all")
-        return f"{format_rlc(self.claimable)} RLC in late tasks of {deals} is claimable: {claim}"
+        return f"{in_rlc(self.claimable)} in late tasks of {deals} is claimable: {claim}"
 
 
 class Looked(NamedTuple):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from iexec_lab.client.jobs.detached import typed
+from iexec_lab.client.jobs.advice import Step, run_again
 from iexec_lab.client.jobs.logs import workerpool_api
 from iexec_lab.client.jobs.polling import is_near, read_deals
 from iexec_lab.client.jobs.status import date
@@ -52,6 +52,7 @@ class Trouble:
         waited: Seconds for which no scheduler has begun the task, if that is long; else 0.
         too_late: Workers are no longer heard, and there is no consensus.
         sandbox: The task is on a sandbox, whose clock can be moved.
+        again: How to run it once more.
     """
 
     view: TaskView
@@ -66,6 +67,7 @@ class Trouble:
     waited: int = 0
     too_late: bool = False
     sandbox: bool = False
+    again: Step = Step("Run it again")  # noqa: RUF009 - it cannot be changed
 
     @property
     def hopeless(self) -> bool:
@@ -120,28 +122,33 @@ class Trouble:
 
     def advice(self) -> str:
         """What to do, in sentences."""
+        return " ".join(step.text() for step in self.steps())
+
+    def steps(self) -> list[Step]:
+        """What to do, one thing after the other."""
         view, deal_id = self.view, self.view.deal_id
-        claim = typed(f"deal claim {deal_id}")
-        again = "Run it again"
+        claim = f"deal claim {deal_id}"
         if view.task.status == FAILED:
-            return f"{again}."
+            return [self.again]
         if view.ended:
-            return f"Get the RLC back: {claim}. {again}." if self.price_nrlc else f"{again}."
-        told = [f"The deal lasts until {date(view.final_time)} UTC"]
+            back = [Step("Get the RLC back", claim)] if self.price_nrlc else []
+            return [*back, self.again]
+        lasts = f"The deal lasts until {date(view.final_time)} UTC"
         if not self.hopeless:
-            told[0] += "; another worker may still come" if self.begun else "; it may still begin"
-        told[0] += "."
+            lasts += "; another worker may still come" if self.begun else "; it may still begin"
+        steps = [Step(lasts)]
         if self.price_nrlc:
-            told.append(f"After that, get the RLC back: {claim}.")
+            steps.append(Step("After that, get the RLC back", claim))
         if self.sandbox:
-            told.append(f"Let that time pass: {typed(f'sandbox forward {view.final_time - view.now}')}.")
+            steps.append(Step("Let that time pass", f"sandbox forward {view.final_time - view.now}"))
         if self.exit_code:
-            told.append("Mend the app, and run it again.")
+            steps.append(self.again._replace(says="Mend the app, and run it again"))
         if self.gave_up or self.hopeless:
-            told.append(f"More: {typed(f'task debug {view.task_id} --logs')}.")
+            steps.append(Step("More", f"task debug {view.task_id} --logs"))
         else:
-            told.append(f"{again} on another workerpool: --workerpool <address>.")
-        return " ".join(told)
+            line = f"{self.again.line} --workerpool <address>".strip()
+            steps.append(Step("Run it again on another workerpool", line))
+        return steps
 
     @property
     def begun(self) -> bool:
@@ -155,7 +162,7 @@ class Trouble:
             if name != "reason":
                 first, *rest = value.split("\n")
                 lines += [f"  {name}: {first}", *(f"    {line}" for line in rest)]
-        return "\n".join([*lines, f"  → {self.advice()}"])
+        return "\n".join([*lines, *(f"  → {step.text()}" for step in self.steps())])
 
 
 def patience_with(session: Session, held: JobDeal) -> float:
@@ -188,6 +195,7 @@ def ask(session: Session, view: TaskView, *, waited: float | None = None) -> Tro
         too_late=task.status in {UNSET, ACTIVE}
         and view.now >= (task.contribution_deadline if task.exists else heard_until),
         sandbox=session.network.name.startswith("sandbox"),
+        again=run_again(deal),
     )
     try:
         api = workerpool_api(session, trouble.workerpool)

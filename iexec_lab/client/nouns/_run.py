@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from iexec_lab.client.jobs.bulks import read_bulk
 from iexec_lab.client.jobs.job import Job
+from iexec_lab.client.jobs.names import used_in
 from iexec_lab.client.jobs.polling import to_timeout
 from iexec_lab.client.matching import offers, preflight, signing
 from iexec_lab.client.matching.bulk import check_bulk, prepare_bulk
@@ -30,7 +31,7 @@ from iexec_lab.ethereum.contracts import APP
 from iexec_lab.networks import BULK
 from iexec_lab.protocol import NULL_ADDRESS, decode_tag
 from iexec_lab.protocol.states import FINAL_RATIO
-from iexec_lab.units import format_rlc
+from iexec_lab.spelling import in_rlc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -171,9 +172,9 @@ def publish_request(session: Session, app: str, options: Mapping[str, Any], *, f
     stake = session.hub.view_account(session.signer.address).stake
     if stake < cost:
         raise BalanceError(
-            f"Not enough RLC on your account ({format_rlc(cost)} RLC required). "
+            f"Not enough RLC on your account ({in_rlc(cost)} required). "
             'Run "iexec account deposit" to topup your account.',
-            details={"stake": f"{format_rlc(stake)} RLC"},
+            details={"stake": in_rlc(stake)},
         )
     terms = signing.order_terms(order)
     plan = session.plan("app request-execution", cost_nrlc=cost, signs=[order], **terms)
@@ -266,4 +267,6 @@ def carry_out(permit: Permit, plan: RunPlan) -> Job:
             dataset=finished(match.dataset) if match.dataset.dataset != NULL_ADDRESS else match.dataset,
         )
         settled.append(send_match(permit, complete, plan.sponsor))
-    return Job(permit.session, [deal.deal_id for deal in settled], [deal.tx_hash for deal in settled])
+    uses = [used for match in plan.matches for used in used_in(match)]
+    deal_ids = [deal.deal_id for deal in settled]
+    return Job(permit.session, deal_ids, [deal.tx_hash for deal in settled], uses)

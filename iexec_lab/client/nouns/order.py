@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from iexec_lab.client.jobs.job import Job
+from iexec_lab.client.jobs.names import used_in
 from iexec_lab.client.market.own_filters import AccessFilters
 from iexec_lab.client.matching import preflight, signing
 from iexec_lab.client.matching.check import check_match, foresee_plan
@@ -395,7 +396,7 @@ class Orders(Noun):
         if match.request.signature is None:
             match = replace(match, request=signing.sign(permit, match.request))
         deal = send_match(permit, match, sponsor)
-        return Job(session, [deal.deal_id], [deal.tx_hash])
+        return Job(session, [deal.deal_id], [deal.tx_hash], used_in(match))
 
     def _sponsor(self, voucher_address: str | None) -> Sponsor:
         return Sponsor.find(self.session, voucher_address)

@@ -11,7 +11,7 @@ from iexec_lab.client.jobs.failures import EXPLAINED, failure
 from iexec_lab.client.jobs.status import JobDeal, TaskRef
 from iexec_lab.client.jobs.why import LAST_LINES, LONGEST_LINE, Trouble, cause
 from iexec_lab.errors import ApiError, CallError, JobError, ObjectNotFoundError, WorkerpoolError
-from iexec_lab.protocol import Task
+from iexec_lab.protocol import NULL_ADDRESS, Task
 from iexec_lab.sandbox.state.apps import Apps
 from iexec_lab.wallet.signer import LocalSigner
 
@@ -129,7 +129,7 @@ def test_a_late_task_says_so(native_sandbox, tmp_path, unique):
     assert " UTC, and its price was claimed back; the" in lab.job(job.deal_id).why()
 
 
-DEAL, POOL, ME = "0x" + "22" * 32, "0x" + "33" * 20, "0x" + "44" * 20
+DEAL, POOL, ME, APP = "0x" + "22" * 32, "0x" + "33" * 20, "0x" + "44" * 20, "0x" + "55" * 20
 START = 1_700_000_200
 
 
@@ -180,6 +180,9 @@ def pool(monkeypatch):
         requester=signer.address,
         workerpool=SimpleNamespace(pointer=POOL),
         task_price=7,
+        app=SimpleNamespace(pointer=APP),
+        dataset=SimpleNamespace(pointer=NULL_ADDRESS),
+        params='{"iexec_args":"do it"}',
     )
     found.deal = deal
     found.session = SimpleNamespace(

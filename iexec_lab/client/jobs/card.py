@@ -1,0 +1,221 @@
+"""A job on one card, as text and as HTML: what runs where, how far it is, what it costs, why it failed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from iexec_lab import markup
+from iexec_lab.client.jobs.advice import Step
+from iexec_lab.client.jobs.facts import MOST_NAMED, Facts, more, numbered, short
+from iexec_lab.client.jobs.status import date
+from iexec_lab.protocol.states import TIMEOUT
+from iexec_lab.units import format_rlc
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from iexec_lab.client.jobs.facts import Part
+    from iexec_lab.client.jobs.why import Trouble
+    from iexec_lab.markup import Markup, Tone
+
+_MOST_REASONS: Final = 4
+_BAR: Final = 30
+_MARKS: Final[dict[Tone, str]] = {"good": "█", "bad": "✗", "late": "!", "going": "▒", "calm": "·"}
+
+
+class Card(Facts):
+    """The facts of a job, drawn."""
+
+    __slots__ = ()
+
+    def title(self) -> str:
+        """What it is, by its deal."""
+        more = f" and {len(self.deal_ids) - 1} more" if len(self.deal_ids) > 1 else ""
+        what = f"Task {self.views[0].index} of deal" if self.is_task and self.views else "Job"
+        return f"{what} {short(self.deal_ids[0])}{more}"
+
+    def line(self) -> str:
+        """All of it in a line."""
+        state = str(self.status) if self.status else "not looked at yet"
+        return f"{', '.join(self.deal_ids)} on {self.network}: {state}"
+
+    def counted(self) -> str:
+        """How many tasks are how."""
+        told = ", ".join(f"{part.tasks} {part.name}" for part in self.parts)
+        total = self.status.total if self.status else 0
+        return f"{told} of {total} task{'s' if total != 1 else ''}" if told else "not looked at yet"
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Names and values, as people read them; without ids to copy."""
+        if not self.deals:
+            return [("network", self.network)]
+        sponsored = any(held.deal.sponsor != held.deal.requester for held in self.deals)
+        shown = [
+            ("app", self._named(self.app)),
+            ("dataset", self._named(self.dataset)),
+            ("workerpool", ", ".join(map(self._named, self.workerpools[:3])) + more(self.workerpools, 3)),
+            ("price", self._price()),
+            ("elapsed", "" if self.elapsed is None else _duration(self.elapsed)),
+            ("deadline", self._deadline()),
+            ("late", "; ".join(self.late[:3]) + more(self.late, 3) or ("nobody" if self.status else "")),
+            ("cost so far", self._cost() + (", paid by a voucher or sponsor" if sponsored else "")),
+            ("comes back", self._back()),
+            ("network", self.network),
+        ]
+        return [(name, text) for name, text in shown if text]
+
+    def _named(self, address: str | None) -> str:
+        if address is None:
+            return "none"
+        name = self.names.get(address)
+        return f"{name} ({short(address)})" if name else short(address)
+
+    def _price(self) -> str:
+        low, high = self.task_prices_nrlc[0], self.task_prices_nrlc[-1]
+        tasks = sum(map(self.size_of, self.deals))
+        if not high:
+            return "nothing"
+        each = format_rlc(low) if low == high else f"{format_rlc(low)} to {format_rlc(high)}"
+        if tasks == 1:
+            return f"{each} RLC"
+        return f"{each} RLC a task, {format_rlc(self.total_nrlc)} RLC for {tasks}"
+
+    def _deadline(self) -> str:
+        end = f"{date(max(held.final_time for held in self.deals))} UTC"
+        left = self.seconds_left
+        return end if left is None else f"{end}, {_duration(left)} left"
+
+    def _cost(self) -> str:
+        if self.status is None:
+            return ""
+        locked = f", {format_rlc(self.locked_nrlc)} RLC locked" if self.locked_nrlc else ""
+        return f"{format_rlc(self.paid_nrlc)} RLC{locked}"
+
+    def _back(self) -> str:
+        told = [f"{format_rlc(self.claimable_nrlc)} RLC, once claimed"] if self.claimable_nrlc else []
+        told += [f"{format_rlc(self.returned_nrlc)} RLC came back"] if self.returned_nrlc else []
+        return "; ".join(told) or ("nothing" if self.ended else "")
+
+    def steps(self) -> list[Step]:
+        """What can be done beside what the reasons say."""
+        if not self.ended:
+            line = f"deal show {self.deal_ids[0]} --watch"
+            if self.is_task and self.views:
+                line = f"task show {self.views[0].task_id} --watch"
+            return [Step("Interrupting is safe, the work goes on. Come back", line)]
+        told = {step.line for trouble, _ in self.reasons for step in trouble.steps()}
+        late = dict.fromkeys(view.deal_id for view in self.views if view.status == TIMEOUT)
+        claims = [f"deal claim {deal_id}" for deal_id in late] if self.claimable_nrlc else []
+        return [Step("Get the RLC of late tasks back", line) for line in claims[:3] if line not in told]
+
+    def _seen(self) -> str:
+        return f"as of {self.looked_at:%Y-%m-%d %H:%M:%S} UTC" if self.looked_at and not self.ended else ""
+
+    def text(self) -> str:
+        """The card for a terminal."""
+        rows = [("tasks", f"{_bar(self.parts)} {self.counted()}".strip()), *self.facts()]
+        rows += [("deal", deal_id) for deal_id in self.deal_ids[:MOST_NAMED]]
+        rows += [("more", "…")] if len(self.deal_ids) > MOST_NAMED else []
+        width = max(len(name) for name, _ in rows)
+        lines = [f"{self.title()}: {' '.join(filter(None, (self.state[0], self._seen())))}"]
+        lines += [f"  {name:<{width}}  {text}" for name, text in rows]
+        for trouble, indices in self.reasons[:_MOST_REASONS]:
+            lines.append(f"  ✗ {numbered(indices)}: {trouble.headline}")
+            for name, value in trouble.details().items():
+                if name != "reason":
+                    first, *rest = value.split("\n")
+                    lines += [f"      {name}: {first}", *(f"        {each}" for each in rest)]
+            lines += [f"    → {step.text()}" for step in trouble.steps()]
+        lines += [f"  ! {self.remark}"] if self.remark else []
+        return "\n".join([*lines, *(f"  → {step.text()}" for step in self.steps())])
+
+    def html(self) -> Markup:
+        """The card for a page."""
+        word, tone = self.state
+        name = self.app_name or ("" if self.app is None else short(self.app))
+        head = markup.join(
+            markup.element("span", f"{self.title()}", style="margin-right:.6em"),
+            markup.badge(word, tone),
+            markup.element("span", name, style="margin-left:.6em;font-weight:400"),
+        )
+        total = self.status.total if self.status else 1
+        seen = self._seen()
+        pieces: list[object] = [
+            markup.bar(self.parts, total),
+            markup.element("div", self.counted() + (f", {seen}" if seen else "")),
+            markup.facts(self.facts()),
+            self._ids(),
+        ]
+        pieces += [_reason(*each) for each in self.reasons[:_MOST_REASONS]]
+        more = len(self.reasons) - _MOST_REASONS
+        pieces += [markup.note(f"{more} more reasons", tone="late")] if more > 0 else []
+        pieces += [markup.note(self.remark, tone="late")] if self.remark else []
+        steps = self.steps()
+        pieces += [markup.note(_todo(steps))] if steps else []
+        return markup.card(head, *pieces, label=f"{self.title()}: {word}, {self.counted()}")
+
+    def _ids(self) -> Markup:
+        """The whole ids, to copy."""
+        shown = self.deal_ids[:MOST_NAMED]
+        deals = [
+            markup.element("div", "deal ", markup.whole(each), style="overflow-wrap:anywhere")
+            for each in shown
+        ]
+        others = [("app", self.app), ("dataset", self.dataset)]
+        others += [("workerpool", pool) for pool in self.workerpools[:MOST_NAMED]]
+        others += [("transaction", tx_hash) for tx_hash in self.tx_hashes[:MOST_NAMED]]
+        rows = [(name, markup.whole(text)) for name, text in others if text]
+        more = [markup.folded("addresses and transaction", markup.upright(rows))] if rows else []
+        rest = len(self.deal_ids) - len(shown)
+        if len(shown) > 1:
+            title = f"{len(self.deal_ids)} deals"
+            deals = [markup.folded(title, *deals, *([f"and {rest} more"] if rest else []))]
+        return markup.join(*deals, *more)
+
+
+def _reason(trouble: Trouble, indices: Sequence[int]) -> Markup:
+    """Why tasks have no result, with the app's last words and what to do."""
+    details = trouble.details()
+    words = [("exit code", str(trouble.exit_code))] if trouble.exit_code else []
+    words += [("worker", details["app"])] if "app" in details and not trouble.exit_code else []
+    words += [("workerpool", details["workerpool"])] if "workerpool" in details else []
+    pieces: list[object] = [
+        markup.element("div", f"{numbered(indices)}: {trouble.headline}", style="font-weight:600"),
+        markup.upright(words, "what is known") if words else "",
+    ]
+    if trouble.stderr:
+        pieces += [
+            markup.element("div", "the app's last words on standard error", style="opacity:.75"),
+            markup.block("\n".join(trouble.stderr), f"standard error of task {trouble.view.index}", 8),
+        ]
+    return markup.note(*pieces, _todo(trouble.steps()), tone="bad" if trouble.view.ended else "late")
+
+
+def _todo(steps: Sequence[Step]) -> Markup:
+    lines = []
+    for step in steps:
+        said = f"{step.says}: " if step.line else f"{step.says}."
+        typed = markup.whole(step.text().removeprefix(said)[:-1]) if step.line else ""
+        lines.append(markup.element("div", said, typed))
+    return markup.join(*lines)
+
+
+def _bar(parts: Sequence[Part]) -> str:
+    """A bar of text: every state that a task is in has at least one mark."""
+    total = sum(part.tasks for part in parts)
+    marks = [_MARKS[part.tone] * max(1, _BAR * part.tasks // total) for part in parts]
+    return f"[{''.join(marks)[: _BAR + len(marks)]}]" if marks else ""
+
+
+def _duration(seconds: float) -> str:
+    """``3 d 4 h``, ``2 h 5 min``, ``3 min 7 s``, ``12 s``."""
+    whole = max(0, int(seconds))
+    for (unit, size), (smaller, part) in (
+        (("d", 86_400), ("h", 3600)),
+        (("h", 3600), ("min", 60)),
+        (("min", 60), ("s", 1)),
+    ):
+        if whole >= size:
+            rest = whole % size // part
+            return f"{whole // size} {unit} {rest} {smaller}" if rest else f"{whole // size} {unit}"
+    return f"{whole} s"
