@@ -128,20 +128,22 @@ class Context:
             self._labs[key] = self.open(chain, wallet=wallet, price=price, confirms=confirms)
         return self._labs[key]
 
-    def at_hand(self) -> IExec | None:
-        """The market of a line that names nothing, where this session is connected; else None."""
-        if self.connected is None and self.given is None:
-            return None
-        try:
-            return self.lab(Namespace())
-        except IexecError:
-            return None
-
     def _key(
         self, chain: str | None, wallet: Mapping[str, str], price: tuple[str, ...], confirms: int | None
     ) -> tuple[Any, ...]:
         identity = tuple(item for item in wallet.items() if item[0] != "password")
         return (chain, self.default, identity, price, confirms, self._stamp())
+
+    @property
+    def opened(self) -> IExec | None:
+        """The market of lines that name nothing: one that was opened already, or that this session chose."""
+        held = self.given or self._labs.get(self._key(None, {}, (), None))
+        if held is not None or self.connected is None:
+            return held
+        try:
+            return self.lab(Namespace())
+        except IexecError:
+            return None
 
     def hold(self, lab: IExec) -> None:
         """Keep a lab for lines that name nothing."""

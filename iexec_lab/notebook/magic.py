@@ -108,7 +108,8 @@ class IexecMagics(Magics):
     def _form(self, name: str) -> Any:
         from iexec_lab.notebook.forms.opening import form
 
-        return form(name, self.execute, seen=self.seen, folder=self.context.folder, lab=self.context.at_hand)
+        context = self.context
+        return form(name, self.execute, seen=self.seen, folder=context.folder, lab=lambda: context.opened)
 
     def _run(self, line: str, cell: str | None, names: Mapping[str, Any]) -> Any:
         line = line.rstrip().removesuffix(_SHOW_NOTHING)

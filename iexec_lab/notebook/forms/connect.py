@@ -11,7 +11,7 @@ from iexec_lab.commands.complete import known_networks
 from iexec_lab.errors import IexecError
 from iexec_lab.networks import TESTNETS
 from iexec_lab.notebook.forms import pieces
-from iexec_lab.notebook.forms.guided import Decision, Guided, SecretDecision
+from iexec_lab.notebook.forms.hand.guided import Decision, Guided, SecretDecision
 from iexec_lab.project.notes import FolderNotes
 from iexec_lab.regular_files import exists
 from iexec_lab.urls import shown_url
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from iexec_lab.client.iexec import IExec
     from iexec_lab.networks import Network
-    from iexec_lab.notebook.forms.desk import Desk
+    from iexec_lab.notebook.forms.hand.desk import Desk
 
 _OTHER, _USUAL, _CREATE, _IMPORT, _NEW, _BROWSER = "", "usual", "create", "import", "new", "browser"
 _OF_A_FILE: Final = "file "
@@ -137,7 +137,7 @@ class ConnectForm(Guided):
 
     def show_balance(self) -> None:
         """What the wallet holds, and the buttons for what comes next."""
-        from iexec_lab.notebook.forms.next_steps import NextSteps
+        from iexec_lab.notebook.forms.hand.next_steps import NextSteps
 
         self.after.children = [NextSteps(self.desk, self.value, self).box]
 

@@ -16,18 +16,22 @@ from iexec_lab.commands.tree import find
 from iexec_lab.notebook.drawing.objects import as_value
 from iexec_lab.notebook.face import NotebookFace
 from iexec_lab.notebook.forms.connect import ConnectForm
-from iexec_lab.notebook.forms.desk import Desk
+from iexec_lab.notebook.forms.drafts import KINDS, PARTS, Drafts
 from iexec_lab.notebook.forms.form import Form
+from iexec_lab.notebook.forms.hand.desk import Desk
 from iexec_lab.notebook.forms.index import Index
 from iexec_lab.notebook.forms.protect import ProtectForm
 from iexec_lab.notebook.forms.run import RunForm
 from iexec_lab.notebook.forms.sell import SellForm
+from iexec_lab.notebook.forms.signed import Signed
+from iexec_lab.protocol import NULL_ADDRESS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from iexec_lab.client.iexec import IExec
-    from iexec_lab.notebook.forms.guided import Guided
+    from iexec_lab.notebook.forms.hand.guided import Guided
+    from iexec_lab.notebook.forms.signed import Held
 
     Execute = Callable[[Sequence[str]], Any]
 
@@ -78,7 +82,34 @@ def form(
     command, taken = find(words)
     if command is None or taken != len(words):
         raise not_a_command(name)
-    return Form(command, execute, seen=seen, folder=folder, values=values)
+    seen, folder, opened = seen or Seen(), folder or Path(), lab()
+    held = _held(command.path, seen, folder, opened)
+    made = Form(
+        command,
+        execute,
+        seen=seen,
+        folder=folder,
+        values=(_ticked(command.path, held) if held is not None else {}) | (values or {}),
+        drafts=held,
+    )
+    made.market = opened
+    return made
+
+
+def _held(path: tuple[str, ...], seen: Seen, folder: Path, lab: IExec | None) -> Held | None:
+    """What of the project's files the command works from."""
+    chain_id = lab.session.network.id if lab is not None else None
+    if path in PARTS:
+        owner = lab.session.address if lab is not None else NULL_ADDRESS
+        return Drafts(path, seen, folder, owner=owner, chain_id=chain_id)
+    return Signed(folder, chain_id) if path == ("order", "publish") else None
+
+
+def _ticked(path: tuple[str, ...], held: Held) -> dict[str, Any]:
+    """The flags of what is there; none where all is, which no flag means too."""
+    if path[0] != "order" or path[1] == "init" or (path[1] == "sign" and len(held.present) == len(KINDS)):
+        return {}
+    return {part.removesuffix("order"): True for part in held.present}
 
 
 def lab_form(lab: IExec, name: str, **values: Any) -> Form | Guided | Index:

@@ -119,10 +119,11 @@ class Fold:
 
     Attributes:
         box: What is drawn.
+        title: What it says whether it is open or not.
     """
 
     def __init__(self, title: str, *children: Any, is_open: bool = False) -> None:
-        self._title = title
+        self.title = title
         self._inner = widgets.VBox(list(children), layout=widgets.Layout(overflow="visible"))
         self._button = _with_class(widgets.ToggleButton(value=is_open), "iexec-lab-fold")
         self._button.observe(lambda _change: self._draw(), names="value")
@@ -133,15 +134,19 @@ class Fold:
     def is_open(self) -> bool:
         return bool(self._button.value)
 
+    def rename(self, title: str) -> None:
+        self.title = title
+        self._draw()
+
     def open(self) -> None:
         """Open it; closing is the reader's."""
         self._button.value = True
 
     def _draw(self) -> None:
         is_open = self.is_open
-        self._button.description = self._title
+        self._button.description = self.title
         self._button.icon = "caret-down" if is_open else "caret-right"
-        for name, text in tooltip(f"{'Hide' if is_open else 'Show'}: {self._title}").items():
+        for name, text in tooltip(f"{'Hide' if is_open else 'Show'}: {self.title}").items():
             setattr(self._button, name, text)
         self._inner.layout.display = "" if is_open else "none"
 

@@ -8,17 +8,17 @@ import ipywidgets as widgets
 
 from iexec_lab import markup
 from iexec_lab.client.matching.file_sale import STEPS
-from iexec_lab.notebook.forms.files import FileChoice
-from iexec_lab.notebook.forms.guided import Guided, Stopped, column, reveal
-from iexec_lab.notebook.forms.more import MoreOptions
+from iexec_lab.notebook.forms.hand.files import FileChoice
+from iexec_lab.notebook.forms.hand.guided import Guided, Stopped, column, reveal
+from iexec_lab.notebook.forms.hand.more import MoreOptions
+from iexec_lab.notebook.forms.hand.where import Where
 from iexec_lab.notebook.forms.sell import Price
-from iexec_lab.notebook.forms.where import Where
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from iexec_lab.markup import Markup, Tone
-    from iexec_lab.notebook.forms.desk import Desk
+    from iexec_lab.notebook.forms.hand.desk import Desk
 
 _LABELS: Final[Mapping[str, str]] = {
     "encrypt": "Encrypt the file",

@@ -10,18 +10,19 @@ import ipywidgets as widgets
 from iexec_lab import markup
 from iexec_lab.client.jobs.download import beneficiary_key_file
 from iexec_lab.errors import BalanceError, IexecError
-from iexec_lab.notebook.forms import cost, known, pieces
-from iexec_lab.notebook.forms.aside import Aside
-from iexec_lab.notebook.forms.guided import Decision, Guided, Stopped, column, reveal
-from iexec_lab.notebook.forms.known import Known, Size, price_of
-from iexec_lab.notebook.forms.more import MoreOptions
-from iexec_lab.notebook.forms.pick import Pick, is_name, observe
-from iexec_lab.notebook.forms.where import Where
+from iexec_lab.notebook.forms import pieces
+from iexec_lab.notebook.forms.hand import cost, known
+from iexec_lab.notebook.forms.hand.aside import Aside
+from iexec_lab.notebook.forms.hand.guided import Decision, Guided, Stopped, column, reveal
+from iexec_lab.notebook.forms.hand.known import Known, Size, price_of
+from iexec_lab.notebook.forms.hand.more import MoreOptions
+from iexec_lab.notebook.forms.hand.pick import Pick, is_name, observe
+from iexec_lab.notebook.forms.hand.where import Where
 from iexec_lab.regular_files import is_file
 
 if TYPE_CHECKING:
     from iexec_lab.client.iexec import IExec
-    from iexec_lab.notebook.forms.desk import Desk
+    from iexec_lab.notebook.forms.hand.desk import Desk
 
 _OWN: Final = {"app", "dataset", "args", "category", "encrypt_result"}
 _KEYS: Final = [["result", "generate-encryption-keypair"], ["result", "push-encryption-key"]]

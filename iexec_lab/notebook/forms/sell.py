@@ -9,18 +9,19 @@ import ipywidgets as widgets
 
 from iexec_lab import markup
 from iexec_lab.errors import IexecError, UsageError
-from iexec_lab.notebook.forms import known, pieces
-from iexec_lab.notebook.forms.aside import Aside
-from iexec_lab.notebook.forms.guided import Decision, Guided, column, reveal
-from iexec_lab.notebook.forms.known import price_of, short
-from iexec_lab.notebook.forms.more import MoreOptions
-from iexec_lab.notebook.forms.pick import Pick, is_name, observe
-from iexec_lab.notebook.forms.where import Where
+from iexec_lab.notebook.forms import pieces
+from iexec_lab.notebook.forms.hand import known
+from iexec_lab.notebook.forms.hand.aside import Aside
+from iexec_lab.notebook.forms.hand.guided import Decision, Guided, column, reveal
+from iexec_lab.notebook.forms.hand.known import price_of, short
+from iexec_lab.notebook.forms.hand.more import MoreOptions
+from iexec_lab.notebook.forms.hand.pick import Pick, is_name, observe
+from iexec_lab.notebook.forms.hand.where import Where
 from iexec_lab.protocol import NULL_ADDRESS, decode_tag
 from iexec_lab.units import parse_rlc
 
 if TYPE_CHECKING:
-    from iexec_lab.notebook.forms.desk import Desk
+    from iexec_lab.notebook.forms.hand.desk import Desk
 
 KINDS: Final = ("app", "dataset", "workerpool")
 _MOST_SHOWN: Final = 10
@@ -226,7 +227,7 @@ def _offer(kind: str, row: dict[str, Any]) -> markup.Markup:
         f"{int(row['remaining']):,} left",
         *([f"category {int(order['category'])}"] if "category" in order else []),
         *([words] if words else []),
-        *(only or ["for everybody"]),
+        *(only or [markup.html("for everybody")]),
         markup.short(row["orderHash"], f"{row['orderHash'][:8]}…"),
     ]
     return markup.element("div", markup.join(*parts, between=" · "))

@@ -73,14 +73,14 @@ class Trace:
             line: What was run, without secrets.
             value: What it gave; an IexecError that it ended with; None where nothing came back.
         """
-        self._runs.append(_Run(line, *_drawn(value), _deals(value)))
+        self._runs.append(_Run(line, *drawn(value), _deals(value)))
         del self._runs[:-_MOST_RUNS]
         self._update()
 
     def retell(self, value: Any) -> None:
         """The last run's value has changed, as a job does that goes on."""
         if self._runs:
-            self._runs[-1] = _Run(self._runs[-1].line, *_drawn(value), _deals(value))
+            self._runs[-1] = _Run(self._runs[-1].line, *drawn(value), _deals(value))
             self._update()
 
     def _update(self) -> None:
@@ -121,7 +121,7 @@ def _deals(value: Any) -> tuple[str, ...]:
     return tuple(plain(deal) for deal in found)
 
 
-def _drawn(value: Any) -> tuple[str, markup.Markup]:
+def drawn(value: Any) -> tuple[str, markup.Markup]:
     """A value as text and as HTML, as a cell would show it."""
     if value is None:
         return "done", markup.element("div", markup.badge("done", "good"))

@@ -14,8 +14,8 @@ from iexec_lab.units import format_ether, format_rlc
 
 if TYPE_CHECKING:
     from iexec_lab.client.iexec import IExec
-    from iexec_lab.notebook.forms.desk import Desk
-    from iexec_lab.notebook.forms.guided import Guided
+    from iexec_lab.notebook.forms.hand.desk import Desk
+    from iexec_lab.notebook.forms.hand.guided import Guided
 
 _NEXT: Final = (
     ("run", "Run an app", "play"),

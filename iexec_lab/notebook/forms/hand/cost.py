@@ -11,7 +11,7 @@ from iexec_lab.commands.outcome import carry_out
 from iexec_lab.commands.parser import parse
 from iexec_lab.commands.tree import find
 from iexec_lab.notebook.drawing.progress import Silent
-from iexec_lab.notebook.forms.known import duration, price_of, short
+from iexec_lab.notebook.forms.hand.known import duration, price_of, short
 from iexec_lab.units import format_ether, parse_rlc
 
 if TYPE_CHECKING:

@@ -9,15 +9,15 @@ import ipywidgets as widgets
 from iexec_lab import markup
 from iexec_lab.errors import IexecError
 from iexec_lab.notebook.forms import pieces
-from iexec_lab.notebook.forms.aside import Aside
 from iexec_lab.notebook.forms.connect import ConnectForm
-from iexec_lab.notebook.forms.known import price_of, short
+from iexec_lab.notebook.forms.hand.aside import Aside
+from iexec_lab.notebook.forms.hand.known import price_of, short
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from iexec_lab.client.iexec import IExec
-    from iexec_lab.notebook.forms.desk import Desk
+    from iexec_lab.notebook.forms.hand.desk import Desk
 
 
 class Where:

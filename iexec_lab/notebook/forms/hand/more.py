@@ -12,7 +12,7 @@ from iexec_lab.notebook.forms.fields import Field
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from iexec_lab.notebook.forms.desk import Desk
+    from iexec_lab.notebook.forms.hand.desk import Desk
 
 _LEFT_OUT: Final = {
     *("raw", "quiet", "wide", "force", "dry_run", "watch", "download", "callback", "params"),

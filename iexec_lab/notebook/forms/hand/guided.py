@@ -15,15 +15,15 @@ from iexec_lab import markup
 from iexec_lab.commands.hand_made import HAND_MADE
 from iexec_lab.errors import IexecError
 from iexec_lab.notebook.compat import mime_bundle
-from iexec_lab.notebook.drawing import stage
+from iexec_lab.notebook.drawing import live, stage
 from iexec_lab.notebook.forms import pieces
-from iexec_lab.notebook.forms.desk import SecretWord, line_of
+from iexec_lab.notebook.forms.hand.desk import SecretWord, line_of
 from iexec_lab.notebook.forms.trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from iexec_lab.notebook.forms.desk import Desk
+    from iexec_lab.notebook.forms.hand.desk import Desk
 
     Check = Callable[[str], str]
 
@@ -254,7 +254,7 @@ class Guided:
         self.show(markup.element("div", markup.whole(line), style="margin-top:.4em"))
         self._add(output)
         error = None
-        with output, stage.on(self._place, self.hear):
+        with output, stage.on(self._place, self.hear), live.into(self._card()):
             try:
                 value = self.desk.execute(words)
             except IexecError as found:
@@ -279,8 +279,19 @@ class Guided:
         """Add a value, drawn as a cell would."""
         output = widgets.Output()
         self._add(output)
-        with output:
+        with output, live.into(self._card()):
             display(value)  # type: ignore[no-untyped-call]
+
+    def _card(self) -> Callable[[dict[str, str]], None]:
+        """A place below the buttons for what moves; it is there once something is drawn."""
+        widget = widgets.HTML()
+
+        def draw(bundle: dict[str, str]) -> None:
+            if widget not in self.below.children:
+                self._add(widget)
+            widget.value = bundle["text/html"]
+
+        return draw
 
     def _add(self, *children: Any) -> None:
         self.below.children = (*self.below.children, *children)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import ipywidgets as widgets
 
 from iexec_lab.notebook.forms import pieces
-from iexec_lab.notebook.forms.guided import Decision
+from iexec_lab.notebook.forms.hand.guided import Decision
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -11,7 +11,7 @@ import ipywidgets as widgets
 from iexec_lab.errors import CryptoError, IexecError
 from iexec_lab.notebook.compat import uploaded
 from iexec_lab.notebook.forms import pieces
-from iexec_lab.notebook.forms.guided import Decision, column
+from iexec_lab.notebook.forms.hand.guided import Decision, column
 from iexec_lab.plain_text import plain
 from iexec_lab.regular_files import unwritable_hint
 
