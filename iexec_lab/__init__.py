@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from iexec_lab.client.iexec import IExec, connect
     from iexec_lab.client.jobs.job import Job
-    from iexec_lab.client.jobs.result import Result
-    from iexec_lab.client.jobs.result_file import ResultFile
-    from iexec_lab.client.jobs.results import Results
     from iexec_lab.client.jobs.status import JobStatus
     from iexec_lab.client.nouns._run import RunPlan
     from iexec_lab.client.plan import Plan
+    from iexec_lab.client.results.file import ResultFile
+    from iexec_lab.client.results.many import Results
+    from iexec_lab.client.results.result import Result
     from iexec_lab.sandbox.control import Sandbox
 
 __version__ = "0.1.0"
@@ -46,9 +46,9 @@ _HOMES = {
     "Job": "iexec_lab.client.jobs.job",
     "JobStatus": "iexec_lab.client.jobs.status",
     "Plan": "iexec_lab.client.plan",
-    "Result": "iexec_lab.client.jobs.result",
-    "ResultFile": "iexec_lab.client.jobs.result_file",
-    "Results": "iexec_lab.client.jobs.results",
+    "Result": "iexec_lab.client.results.result",
+    "ResultFile": "iexec_lab.client.results.file",
+    "Results": "iexec_lab.client.results.many",
     "RunPlan": "iexec_lab.client.nouns._run",
     "Sandbox": "iexec_lab.sandbox.control",
     "connect": "iexec_lab.client.iexec",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from iexec_lab.client.jobs.job import Job
-    from iexec_lab.client.jobs.result import Result
+    from iexec_lab.client.results.result import Result
     from iexec_lab.client.session import Session
     from iexec_lab.commands.context import Context
 
@@ -65,7 +65,7 @@ def follow(
         tell_reports(context, job._session, [], answer["tasks"])  # noqa: SLF001
         said = f"Deal {job.deal_id}: all tasks completed."
         return Outcome(answer, lambda: job, said, shown=brief(answer))
-    from iexec_lab.client.jobs.download import targets
+    from iexec_lab.client.results.download import targets
 
     with context.face.working("Downloading") as step:
         results, unopened = job._results_kept(  # noqa: SLF001 - commands are the other half of a verb

@@ -10,7 +10,6 @@ from iexec_lab import doors
 from iexec_lab.client.jobs.bulks import task_rows
 from iexec_lab.client.jobs.detached import Detached, typed
 from iexec_lab.client.jobs.doubts import Doubts
-from iexec_lab.client.jobs.download import fetch_result
 from iexec_lab.client.jobs.failures import failure, find_troubles
 from iexec_lab.client.jobs.logs import fetch_logs
 from iexec_lab.client.jobs.lookout import Lookout
@@ -24,12 +23,13 @@ from iexec_lab.client.jobs.polling import (
     watch_async,
 )
 from iexec_lab.client.jobs.reports import find_reports
-from iexec_lab.client.jobs.result import Result
-from iexec_lab.client.jobs.results import Results, collect
 from iexec_lab.client.jobs.shown import Shown
 from iexec_lab.client.jobs.status import JobDeal, JobStatus, TaskRef
 from iexec_lab.client.jobs.why import ask
 from iexec_lab.client.options import takes
+from iexec_lab.client.results.download import fetch_result
+from iexec_lab.client.results.many import Results, collect
+from iexec_lab.client.results.result import Result
 from iexec_lab.client.wait_options import WaitOptions
 from iexec_lab.errors import IexecError, JobError, ObjectNotFoundError
 from iexec_lab.ethereum.ahead import one_look

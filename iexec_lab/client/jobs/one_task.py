@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from iexec_lab.client.jobs.detached import Detached, typed
 from iexec_lab.client.jobs.doubts import Doubts
 from iexec_lab.client.jobs.polling import look, to_timeout, waiting, watch
-from iexec_lab.client.jobs.result import Result
-from iexec_lab.client.jobs.result_key import read_key
 from iexec_lab.client.jobs.status import TaskRef
+from iexec_lab.client.results.key import read_key
+from iexec_lab.client.results.result import Result
 from iexec_lab.client.what_is import not_found
 from iexec_lab.errors import CryptoError, JobError
 from iexec_lab.regular_files import is_file

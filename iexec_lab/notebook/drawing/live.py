@@ -230,7 +230,7 @@ def _cell() -> _Cell:
 
 def _in_a_cell() -> bool:
     """Whether a new output would be seen: what a widget's button starts has no cell of its own."""
-    return _parent().get("header", {}).get("msg_type", "execute_request") == "execute_request"
+    return bool(_parent().get("header", {}).get("msg_type", "execute_request") == "execute_request")
 
 
 def _shows_progress() -> bool:

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab import markup
-from iexec_lab.client.jobs.file_kinds import (
+from iexec_lab.client.results.file_kinds import (
     HEAD,
     Kind,
     clean,

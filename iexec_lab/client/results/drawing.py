@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from iexec_lab import markup
-from iexec_lab.client.jobs.file_drawing import Look, Room, look_into
-from iexec_lab.client.jobs.file_kinds import kind_by_name, size_text
+from iexec_lab.client.results.file_drawing import Look, Room, look_into
+from iexec_lab.client.results.file_kinds import kind_by_name, size_text
 from iexec_lab.crypto import open_archive
 from iexec_lab.crypto.archive import is_folder_entry
 from iexec_lab.errors import IexecError, has_notebook, in_notebook

@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
 from iexec_lab import doors
-from iexec_lab.client.jobs.download import results_folder
-from iexec_lab.client.jobs.result import Origin, Result
-from iexec_lab.client.jobs.results_drawing import MOST, Row, draw
+from iexec_lab.client.results.download import results_folder
+from iexec_lab.client.results.many_drawing import MOST, Row, draw
+from iexec_lab.client.results.result import Origin, Result
 from iexec_lab.crypto.streams import file_path
 from iexec_lab.errors import CryptoError, IexecError, JobError
 
