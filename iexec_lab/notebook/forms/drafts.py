@@ -17,6 +17,7 @@ from iexec_lab.errors import IexecError, ProjectError
 from iexec_lab.notebook.forms import pieces
 from iexec_lab.notebook.forms.entries import ENTRIES, Entry, place, sample, shown, to_field, to_file
 from iexec_lab.notebook.forms.fields import Field
+from iexec_lab.notebook.forms.proposals import deployed_here
 from iexec_lab.project import Project, jsonfile, templates
 from iexec_lab.project.files import CONFIG
 from iexec_lab.project.json_edit import edit
@@ -100,9 +101,9 @@ class Draft:
             self.fold.open()
 
     def draw(self) -> None:
-        state = f"of {CONFIG}" if self.base is not None else f"a sample: {CONFIG} has none yet"
-        title = f"{self.part.capitalize()} {state}"
-        self.fold.rename(title)
+        """The title says where the values come from."""
+        state = f"in {CONFIG}" if self.base is not None else f"a sample: {CONFIG} has none yet"
+        self.fold.rename(f"{_name(self.part)}, {state}")
 
     def edited(self) -> set[str]:
         """Keys whose field holds something else than was read."""
@@ -160,6 +161,12 @@ class Draft:
         return tuple(self.fields[key].tokens())
 
 
+def _name(part: str) -> str:
+    """A part as people say it: "App order"."""
+    kind = part.removesuffix("order")
+    return kind.capitalize() if kind == part else f"{kind.capitalize()} order"
+
+
 class Drafts:
     """The parts that a command works from.
 
@@ -203,9 +210,13 @@ class Drafts:
             layout=widgets.Layout(overflow="visible"),
         )
         self.read()
-        for draft in self.drafts:
-            for field in draft.fields.values():
-                field.on_change(self._changed)
+        for field in self.fields:
+            field.on_change(self._changed)
+            field.propose(deployed_here(folder, field.item.kind, chain_id))
+
+    @property
+    def fields(self) -> list[Field]:
+        return [field for draft in self.drafts for field in draft.fields.values()]
 
     @property
     def _is_chosen(self) -> bool:

@@ -17,8 +17,10 @@ from iexec_lab.errors import AbortedError, IexecError, UsageError
 from iexec_lab.notebook.compat import mime_bundle
 from iexec_lab.notebook.forms import pieces
 from iexec_lab.notebook.forms.fields import Field
+from iexec_lab.notebook.forms.proposals import propose
 from iexec_lab.notebook.forms.trace import Trace, drawn
 from iexec_lab.notebook.variables import escape
+from iexec_lab.protocol import is_address
 
 if TYPE_CHECKING:
     from iexec_lab.commands.tree import Argument, Command, Option
@@ -40,6 +42,8 @@ _FIRST = (
 )
 _IN_SIGHT = 8
 _LEFT_OUT = {"--raw", "--quiet", "--wide", "--force", "--dry-run"}
+_NAMED = 7
+"""Fields that the title of a closed group names."""
 _STAYS = "A form: it needs the kernel that drew it. What it held, and what it did, stands below."
 """What a front end shows in place of the widget, where it draws none."""
 
@@ -70,6 +74,8 @@ class Form:
         self.value: Any = None
         self.market: Any = None
         self.drafts = drafts
+        self._asked = False
+        self._proposed_for = ""
         self._execute = execute
         self.fields = _fields(command, seen or Seen(), folder or Path())
         self._fill(values or {})
@@ -85,7 +91,6 @@ class Form:
         self.trace = Trace(self.text(), markup.Markup())
         self.box = pieces.page(
             pieces.heading(command.name, _about(command)),
-            *([drafts.box] if drafts is not None else []),
             *self._layout(),
             self._line.box,
             *([self._cost.box] if self._cost is not None else []),
@@ -184,6 +189,7 @@ class Form:
         if self._cost is not None:
             self._cost.stale()
         self._refresh()
+        self._propose_again()
 
     def _refresh(self) -> None:
         problems = [problem for problem in (field.check() for field in self.fields.values()) if problem]
@@ -204,14 +210,39 @@ class Form:
                 groups.setdefault(self._group(field), []).append(field)
         shown = groups.pop("", [])
         drawn_: list[Any] = [pieces.grid(*(field.box for field in shown))] if shown else []
-        for title, fields in groups.items():
+        if self.drafts is not None:
+            drawn_.append(self.drafts.box)
+        for title in sorted(groups, key=_later):
+            fields = groups[title]
             inner = pieces.grid(*(field.box for field in fields))
-            names = ", ".join(field.label[:1].lower() + field.label[1:] for field in fields)
+            names = [field.label[:1].lower() + field.label[1:] for field in fields]
+            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED + 1 else ""
+            said = f"{title.capitalize()}: {', '.join(names[:_NAMED] if more else names)}{more}"
             is_open = any(field.value for field in fields)
-            title_ = f"{title.capitalize()}: {names}"
-            self._folds[title] = pieces.Fold(title_, inner, is_open=is_open), fields
+            self._folds[title] = pieces.Fold(said, inner, is_open=is_open), fields
             drawn_.append(self._folds[title][0].box)
         return drawn_
+
+    def propose(self) -> None:
+        """Begin to ask the market in use for what could be chosen; without one, nothing."""
+        if self.market is None or self._asked:
+            return
+        self._asked = True
+        fields = [*self.fields.values(), *(self.drafts.fields if self.drafts is not None else [])]
+        self._proposing = propose(self.market, fields, self._app)
+        self._proposed_for = self._app()
+
+    def _app(self) -> str:
+        field = self.fields.get("app")
+        return field.value if field is not None and field.item.kind == "app" else ""
+
+    def _propose_again(self) -> None:
+        """Another app was chosen: what depends on it is another."""
+        app = self._app()
+        if self._asked and is_address(app) and app != self._proposed_for:
+            self._proposed_for = app
+            fields = [field for field in self.fields.values() if field.item.kind in {"dataset", "workerpool"}]
+            self._proposing = propose(self.market, fields, self._app)
 
     def _group(self, field: Field) -> str:
         """Empty for fields that are always in sight; a title for those that are folded away."""
@@ -270,6 +301,7 @@ class Form:
         self.trace.describe(self.text(), self.html())
         display({kind: view[kind], "text/plain": _STAYS}, raw=True)  # type: ignore[no-untyped-call]
         self.trace.show()
+        self.propose()
 
     def _repr_mimebundle_(self, **_options: Any) -> dict[str, Any]:
         return mime_bundle(self.box) | {"text/plain": self.text(), "text/html": self.html()}
@@ -286,6 +318,12 @@ def _fields(command: Command, seen: Seen, folder: Path) -> dict[str, Field]:
         or Field(item, seen, folder, unit=unit if unit is not None and item.dest == "amount" else None)
         for item in items
     }
+
+
+def _later(group: str) -> int:
+    """The groups in the order in which they are needed."""
+    order = ("more", "follow", "wallet", "network", "output")
+    return order.index(group) if group in order else 0
 
 
 def _shown(field: Field) -> str:

@@ -20,6 +20,7 @@ from iexec_lab.notebook.forms.drafts import KINDS, PARTS, Drafts
 from iexec_lab.notebook.forms.form import Form
 from iexec_lab.notebook.forms.hand.desk import Desk
 from iexec_lab.notebook.forms.index import Index
+from iexec_lab.notebook.forms.proposals import deployed_here
 from iexec_lab.notebook.forms.protect import ProtectForm
 from iexec_lab.notebook.forms.run import RunForm
 from iexec_lab.notebook.forms.sell import SellForm
@@ -93,6 +94,9 @@ def form(
         drafts=held,
     )
     made.market = opened
+    if opened is not None:
+        for field in made.fields.values():
+            field.propose(deployed_here(folder, field.item.kind, opened.session.network.id))
     return made
 
 

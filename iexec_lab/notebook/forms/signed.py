@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from iexec_lab.notebook.forms.fields import Field
+
 
 class Held(Protocol):
     """What a form shows of the project's files.
@@ -26,6 +28,11 @@ class Held(Protocol):
     """
 
     box: Any
+
+    @property
+    def fields(self) -> Sequence[Field]:
+        """Those that can be typed into."""
+        ...
 
     @property
     def present(self) -> list[str]:
@@ -74,6 +81,10 @@ class Signed:
             said = pieces.mistake(error)
         said = said or (markup.Markup() if self._orders else markup.note(_NONE))
         self.box = widgets.HTML(markup.join(said, self.html()))
+
+    @property
+    def fields(self) -> Sequence[Field]:
+        return ()
 
     @property
     def present(self) -> list[str]:
