@@ -74,9 +74,10 @@ class ProtectForm(Guided):
         for name, value in values.items():
             self.price.fill(value) if name == "price" else self.more.fill(name, value)
         self.more.on_change(self.refresh)
-        self.where = Where(desk, self.refresh)
+        self.where = Where(desk, self._moved)
         self.draw(self.where.box, self._inside)
         self._draw_steps()
+        self._moved()
 
     def lines(self) -> list[list[str]]:
         path = filter(None, [self.files.value])
@@ -92,6 +93,12 @@ class ProtectForm(Guided):
         for part in (self._inside, self._foot) if hasattr(self, "_foot") else ():
             reveal(part, shown=self.where.lab is not None)
         super().refresh()
+
+    def _moved(self) -> None:
+        """The market is open, or is another one."""
+        if self.where.lab is not None:
+            self.more.propose(self.where.lab, str)
+        self.refresh()
 
     def act(self) -> None:
         self._states, self._doing = {}, "encrypt"

@@ -8,21 +8,22 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import ipywidgets as widgets
 
 from iexec_lab import markup
-from iexec_lab.client.jobs.download import beneficiary_key_file
+from iexec_lab.client.results.download import beneficiary_key_file
 from iexec_lab.errors import BalanceError, IexecError
 from iexec_lab.notebook.forms import pieces
 from iexec_lab.notebook.forms.hand import cost, known
 from iexec_lab.notebook.forms.hand.aside import Aside
-from iexec_lab.notebook.forms.hand.guided import Decision, Guided, Stopped, column, reveal
-from iexec_lab.notebook.forms.hand.known import Known, Size, price_of
+from iexec_lab.notebook.forms.hand.guided import Decision, Guided, Stopped, beside, column, reveal
 from iexec_lab.notebook.forms.hand.more import MoreOptions
 from iexec_lab.notebook.forms.hand.pick import Pick, is_name, observe
 from iexec_lab.notebook.forms.hand.where import Where
 from iexec_lab.regular_files import is_file
+from iexec_lab.spelling import in_rlc
 
 if TYPE_CHECKING:
     from iexec_lab.client.iexec import IExec
     from iexec_lab.notebook.forms.hand.desk import Desk
+    from iexec_lab.notebook.forms.hand.known import Known, Size
 
 _OWN: Final = {"app", "dataset", "args", "category", "encrypt_result"}
 _KEYS: Final = [["result", "generate-encryption-keypair"], ["result", "push-encryption-key"]]
@@ -70,8 +71,11 @@ class RunForm(Guided):
         self._remedy: list[list[str]] = []
         self._pay = pieces.action("Put RLC on the account", "arrow-up", self._top_up)
         self._demo = pieces.action("Get the demo app", "download", self._get_demo)
-        self._demo.layout.display = "none"
-        self._inside = column(self._demo, *self.decisions, self.more.fold.box, self._price, self._pay)
+        self._first = beside(widgets.HTML("No app is known here yet:"), self._demo)
+        self._topping = pieces.buttons(self._pay)
+        for row in (self._first, self._topping):
+            reveal(row, shown=False)
+        self._inside = column(self._first, *self.decisions, self.more.fold.box, self._price, self._topping)
         self._fill(values)
         self.where = Where(desk, self._moved)
         observe(self.app.list.control, self._app_changed)
@@ -98,9 +102,8 @@ class RunForm(Guided):
             reveal(part, shown=is_open)
         if self.encrypt.value and self._has_key is None and is_open:
             self._ask_key()
-        self._describe()
         super().refresh()
-        self._pay.layout.display = None if self._remedy else "none"
+        reveal(self._topping, shown=bool(self._remedy))
         if is_open and not self.problems():
             self._ask_cost()
         else:
@@ -161,6 +164,7 @@ class RunForm(Guided):
         if lab is not None:
             self._has_key, self._asked = None, ()
             self._apps.ask(lambda: (self._of_orders(lab), known.apps(lab, self.desk.folder, self.desk.seen)))
+            self.more.propose(lab, lambda: self.app.value)
             self._sizes.ask(lambda: known.sizes(lab))
             if self.app.value:
                 self._app_changed()
@@ -189,7 +193,7 @@ class RunForm(Guided):
         lab = self.where.lab
         is_toy = lab is not None and lab.session.network.funding_hint is not None
         is_first = not self.app.value and is_toy
-        self._demo.layout.display = None if is_first else "none"
+        reveal(self._first, shown=is_first)
         self._demo.button_style = "primary" if is_first else ""
         self.refresh()
 
@@ -244,11 +248,6 @@ class RunForm(Guided):
             self.encrypt.known = ""
         self.refresh()
 
-    def _describe(self) -> None:
-        entry = self._known.get(self.app.value)
-        if entry is not None and entry.price is None and not self.app.list.known:
-            self.app.list.known = ""
-
     def _ask_cost(self) -> None:
         """Rehearse the run, when what it depends on is another than before."""
         lab = self.where.lab
@@ -271,7 +270,7 @@ class RunForm(Guided):
             self._price.value = pieces.mistake(answer)
         else:
             self._price.value = cost.card(answer)
-        self._pay.layout.display = None if self._remedy else "none"
+        reveal(self._topping, shown=bool(self._remedy))
 
     def _top_up(self) -> None:
         def act() -> None:
@@ -306,4 +305,4 @@ def _offers(rows: list[dict[str, Any]], entry: Known | None) -> str:
     count = "1 order" if len(rows) == 1 else f"{len(rows)} orders"
     restricted = sum(1 for each in rows if int(each["order"]["requesterrestrict"], 16))
     more = f", {restricted} of them only for this wallet" if restricted else ""
-    return f"{count}{more}: from {price_of(min(prices))} a task; the cheapest that fits is taken."
+    return f"{count}{more}: from {in_rlc(min(prices))} a task; the cheapest that fits is taken."

@@ -12,12 +12,12 @@ from iexec_lab.errors import IexecError, UsageError
 from iexec_lab.notebook.forms import pieces
 from iexec_lab.notebook.forms.hand import known
 from iexec_lab.notebook.forms.hand.aside import Aside
-from iexec_lab.notebook.forms.hand.guided import Decision, Guided, column, reveal
-from iexec_lab.notebook.forms.hand.known import price_of, short
+from iexec_lab.notebook.forms.hand.guided import Decision, Guided, beside, column, reveal
 from iexec_lab.notebook.forms.hand.more import MoreOptions
 from iexec_lab.notebook.forms.hand.pick import Pick, is_name, observe
 from iexec_lab.notebook.forms.hand.where import Where
 from iexec_lab.protocol import NULL_ADDRESS, decode_tag
+from iexec_lab.spelling import in_rlc, short_id
 from iexec_lab.units import parse_rlc
 
 if TYPE_CHECKING:
@@ -101,6 +101,9 @@ class SellForm(Guided):
         self._assets, self._open = Aside(self._told_assets), Aside(self._told_open)
         self._now = column()
         self._inside = column(*self.decisions, *(each.fold.box for each in self.more.values()), self._now)
+        self.more["dataset"].fill(
+            "tag", "tee", is_open=False
+        )  # only enclaves get the key of an encrypted one
         if address:
             self.asset.value = str(address)
         self._fill(values)
@@ -133,7 +136,7 @@ class SellForm(Guided):
         super().refresh()
 
     def act(self) -> None:
-        super().act()
+        self.value = self.perform(self.lines()[0], shown=False)  # what it says has the order's hash
         self._look()
 
     @property
@@ -159,6 +162,7 @@ class SellForm(Guided):
         self._now.children = ()
         if lab is not None:
             self._assets.ask(lambda: known.assets(lab, kind, self.desk.folder, self.desk.seen))
+            self._more.propose(lab, str)
             self._look()
         self.refresh()
 
@@ -203,7 +207,7 @@ class SellForm(Guided):
                 partial(self._unpublish, kind, row["orderHash"]),
                 help="Take it off the market",
             )
-            parts.append(pieces.buttons(told, take_off) if is_own else told)
+            parts.append(beside(told, take_off) if is_own else told)
         if len(rows) > _MOST_SHOWN:
             parts.append(widgets.HTML(f"… and {len(rows) - _MOST_SHOWN} more"))
         self._now.children = parts
@@ -217,13 +221,15 @@ def _offer(kind: str, row: dict[str, Any]) -> markup.Markup:
     """One order on a line: price, how often, for whom, its hash."""
     order = row["order"]
     only = [
-        markup.join(f"only {name.removesuffix('restrict')} ", markup.short(order[name], short(order[name])))
+        markup.join(
+            f"only {name.removesuffix('restrict')} ", markup.short(order[name], short_id(order[name]))
+        )
         for name in ("apprestrict", "datasetrestrict", "workerpoolrestrict", "requesterrestrict")
         if order.get(name) not in {None, NULL_ADDRESS}
     ]
     words = ", ".join(decode_tag(order["tag"]))
     parts: list[Any] = [
-        markup.element("strong", price_of(int(order[f"{kind}price"]))),
+        markup.element("strong", in_rlc(int(order[f"{kind}price"]))),
         f"{int(row['remaining']):,} left",
         *([f"category {int(order['category'])}"] if "category" in order else []),
         *([words] if words else []),

@@ -49,6 +49,8 @@ class Aside:
             answer = work()
         except IexecError as error:
             answer = error
+        except (ArithmeticError, LookupError, OSError, TypeError, ValueError) as error:  # a stranger's answer
+            answer = IexecError(f"The market's answer cannot be used: {type(error).__name__}")
         with self._turn:
             if number == self._newest:
                 self._tell(answer)

@@ -11,8 +11,9 @@ from iexec_lab.commands.outcome import carry_out
 from iexec_lab.commands.parser import parse
 from iexec_lab.commands.tree import find
 from iexec_lab.notebook.drawing.progress import Silent
-from iexec_lab.notebook.forms.hand.known import duration, price_of, short
-from iexec_lab.units import format_ether, parse_rlc
+from iexec_lab.notebook.forms.hand.known import duration
+from iexec_lab.spelling import in_ether, in_rlc, short_id
+from iexec_lab.units import parse_rlc
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,21 +41,21 @@ def card(plan: Mapping[str, Any]) -> markup.Markup:
     """The cost of a run: the total first, then what it is made of."""
     tasks, total = int(plan["tasks"]), int(plan["cost_nrlc"])
     each = {kind: int(plan.get(f"{kind}_price_nrlc", 0)) for kind in ("app", "dataset", "workerpool")}
-    made_of = " + ".join(f"{kind} {price_of(price)}" for kind, price in each.items() if price) or "nothing"
+    made_of = " + ".join(f"{kind} {in_rlc(price)}" for kind, price in each.items() if price) or "nothing"
     facts: list[tuple[str, Any]] = [
-        ("total", markup.element("strong", price_of(total) if total else "free")),
+        ("total", markup.element("strong", in_rlc(total) if total else "free")),
         ("a task", made_of),
         ("tasks", str(tasks)),
-        ("locked until it ends", price_of(total)),
+        ("locked until it ends", in_rlc(total)),
     ]
     if "stake_left_nrlc" in plan:
-        facts.append(("left on the account", price_of(int(plan["stake_left_nrlc"]))))
+        facts.append(("left on the account", in_rlc(int(plan["stake_left_nrlc"]))))
     if plan.get("cost_wei") not in {None, "0"}:
-        facts.append(("gas, about", f"{format_ether(int(plan['cost_wei']))} ether"))
+        facts.append(("gas, about", in_ether(int(plan["cost_wei"]))))
     facts.append(("longest run", duration(int(plan["longest_run_seconds"]))))
     pools = str(plan["workerpool"]).split(", ")
     facts.append(
-        ("workerpool", markup.join(*(markup.short(pool, short(pool)) for pool in pools), between=", "))
+        ("workerpool", markup.join(*(markup.short(pool, short_id(pool)) for pool in pools), between=", "))
     )
     facts.append(("money back, if nobody does it, after", duration(int(plan["deadline_seconds"]))))
     notes = [markup.note(plan["notes"], tone="late")] if plan.get("notes") else []
@@ -68,7 +69,7 @@ def remedy(error: BalanceError) -> list[list[str]]:
         return []
     missing = parse_rlc(details["cost"]) - parse_rlc(details["stake"])
     fund = [["sandbox", "fund"]] if "sandbox fund" in (error.hint or "") else []
-    return [*fund, ["account", "deposit", *price_of(missing).split()]]
+    return [*fund, ["account", "deposit", *in_rlc(missing).split()]]
 
 
 class _Nobody:

@@ -6,6 +6,7 @@ and refused as when they are typed.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import ipywidgets as widgets
@@ -17,6 +18,7 @@ from iexec_lab.errors import IexecError
 from iexec_lab.notebook.compat import mime_bundle
 from iexec_lab.notebook.drawing import live, stage
 from iexec_lab.notebook.forms import pieces
+from iexec_lab.notebook.forms.form import STAYS
 from iexec_lab.notebook.forms.hand.desk import SecretWord, line_of
 from iexec_lab.notebook.forms.trace import Trace
 
@@ -34,6 +36,13 @@ COLUMN: Final = "46em"
 def reveal(part: Any, *, shown: bool) -> None:
     """Show a part of a form, or hide it."""
     part.layout.display = ("grid" if part.layout.grid_template_columns else None) if shown else "none"
+
+
+def beside(*items: Any) -> Any:
+    """Texts and buttons on one line, which folds."""
+    row = pieces.buttons(*items)
+    row.add_class("iexec-lab-beside")
+    return row
 
 
 def column(*children: Any) -> Any:
@@ -253,12 +262,15 @@ class Guided:
         output = widgets.Output()
         self.show(markup.element("div", markup.whole(line), style="margin-top:.4em"))
         self._add(output)
+        places: list[_Place] = []
         error = None
-        with output, stage.on(self._place, self.hear), live.into(self._card()):
+        with output, stage.on(partial(self._place, places), self.hear), live.into(self._card()):
             try:
                 value = self.desk.execute(words)
             except IexecError as found:
                 error = found
+        done = [place.widget for place in places]  # what it has done is said by what follows
+        self.below.children = [each for each in self.below.children if each not in done]
         if error is not None:
             self.show(pieces.mistake(error))
             self.trace.tell(line, error)
@@ -296,8 +308,9 @@ class Guided:
     def _add(self, *children: Any) -> None:
         self.below.children = (*self.below.children, *children)
 
-    def _place(self, value: Any) -> stage.Shown:
+    def _place(self, places: list[_Place], value: Any) -> stage.Shown:
         held = _Place()
+        places.append(held)
         self._add(held.widget)
         held.update(value)
         return held
@@ -321,13 +334,21 @@ class Guided:
         return self.text()
 
     def _ipython_display_(self) -> None:
-        bundle = self._repr_mimebundle_()
-        display(bundle, raw=True)  # type: ignore[no-untyped-call]
-        if len(bundle) > len(("text/plain", "text/html")):  # a widget, which a saved notebook has not
-            self.trace.show()
+        draw_with_trace(self.box, self.text(), self.trace)
 
     def _repr_mimebundle_(self, **_options: Any) -> dict[str, Any]:
         return mime_bundle(self.box) | {"text/plain": self.text(), "text/html": self.page()}
+
+
+def draw_with_trace(box: Any, text: str, trace: Trace) -> None:
+    """Draw a form, and below it what stays when its widget is gone; the text where no page is."""
+    view = mime_bundle(box)
+    kind = next((name for name in view if name.endswith("widget-view+json")), None)
+    if kind is None:
+        print(text)  # noqa: T201 - no page: the text is the form
+        return
+    display({kind: view[kind], "text/plain": STAYS}, raw=True)  # type: ignore[no-untyped-call]
+    trace.show()
 
 
 class _Place:

@@ -9,12 +9,11 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from iexec_lab.client.matching import proposed
 from iexec_lab.errors import IexecError
-from iexec_lab.ethereum.calls import Call, attempt
-from iexec_lab.ethereum.contracts import APP, DATASET, WORKERPOOL
 from iexec_lab.plain_text import plain
 from iexec_lab.project import Project
-from iexec_lab.units import format_rlc
+from iexec_lab.spelling import in_rlc, short_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -26,11 +25,6 @@ if TYPE_CHECKING:
 MOST: Final = 40
 """Entries of a list."""
 _LONGEST_NAME: Final = 40
-_NAMES: Final = {
-    "app": APP.m_appName,
-    "dataset": DATASET.m_datasetName,
-    "workerpool": WORKERPOOL.m_workerpoolDescription,
-}
 
 
 class Known(NamedTuple):
@@ -43,8 +37,8 @@ class Known(NamedTuple):
 
     @property
     def label(self) -> str:
-        price = "" if self.price is None else f" · {'free' if not self.price else price_of(self.price)}"
-        return f"{self.name or 'without a name'} · {short(self.address)} · {self.why}{price}"
+        price = "" if self.price is None else f" · {'free' if not self.price else in_rlc(self.price)}"
+        return f"{self.name or 'without a name'} · {short_id(self.address)} · {self.why}{price}"
 
 
 class Size(NamedTuple):
@@ -57,16 +51,8 @@ class Size(NamedTuple):
 
     @property
     def label(self) -> str:
-        price = "nothing on offer" if self.price is None else f"from {price_of(self.price)}"
+        price = "nothing on offer" if self.price is None else f"from {in_rlc(self.price)}"
         return f"{self.name or self.number} · up to {duration(self.seconds)} · {price}"
-
-
-def price_of(nrlc: int) -> str:
-    return f"{format_rlc(nrlc)} RLC"
-
-
-def short(address: str) -> str:
-    return f"{address[:6]}…{address[-4:]}"
 
 
 def duration(seconds: int) -> str:
@@ -171,13 +157,15 @@ def _known(
     ):
         for address in addresses:
             why.setdefault(lab.session.to_address(address), reason)
-    chosen = list(why)[:MOST]
-    names = attempt(lab.session.rpc, [Call(address, _NAMES[kind]) for address in chosen])
+    session, listed = lab.session, list(why)[:MOST]
+    there = session.hub.is_registered(kind, listed)  # deployed.json may be older than the chain
+    chosen = [address for address, is_there in zip(listed, there, strict=True) if is_there]
+    names = proposed.names(lab.session, kind, chosen)
     owned = {lab.session.to_address(address) for address in mine}
     return [
-        Known(address, plain(name, _LONGEST_NAME), why[address], prices.get(address))
-        for address, name in zip(chosen, names, strict=True)
-        if isinstance(name, str) and (not only_own or address in owned or why[address] == "deployed here")
+        Known(address, name, why[address], prices.get(address))
+        for address, name in names.items()
+        if (not only_own or address in owned or why[address] == "deployed here")
     ]
 
 

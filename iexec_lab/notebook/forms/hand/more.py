@@ -8,16 +8,19 @@ from iexec_lab.commands.tree import find
 from iexec_lab.errors import UsageError
 from iexec_lab.notebook.forms import pieces
 from iexec_lab.notebook.forms.fields import Field
+from iexec_lab.notebook.forms.proposals import propose
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
+    from iexec_lab.client.iexec import IExec
     from iexec_lab.notebook.forms.hand.desk import Desk
 
 _LEFT_OUT: Final = {
     *("raw", "quiet", "wide", "force", "dry_run", "watch", "download", "callback", "params"),
     *("timeout", "fail_fast"),
 }
+_PROPOSED: Final = {"app", "dataset", "workerpool", "category"}
 _GROUPS: Final = {"wallet", "network", "output"}
 
 
@@ -42,7 +45,7 @@ class MoreOptions:
         for field in self.fields.values():
             field.on_change(act)
 
-    def fill(self, name: str, value: Any) -> None:
+    def fill(self, name: str, value: Any, *, is_open: bool = True) -> None:
         """Fill in one of them.
 
         Raises:
@@ -51,7 +54,13 @@ class MoreOptions:
         if name not in self.fields:
             raise UsageError(f"The form has no {name}", hint=f"It has: {', '.join(self.fields)}.")
         self.fields[name].value = value
-        self.fold.open()
+        if is_open:
+            self.fold.open()
+
+    def propose(self, lab: IExec, app: Callable[[], str]) -> None:
+        """Ask beside the kernel's work what they could hold on this market, for this app."""
+        fields = [field for field in self.fields.values() if field.item.kind in _PROPOSED]
+        propose(lab, fields, app)
 
     def words(self) -> list[str]:
         return [word for field in self.fields.values() for word in field.tokens()]

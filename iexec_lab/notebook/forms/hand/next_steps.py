@@ -10,7 +10,7 @@ import ipywidgets as widgets
 from iexec_lab import markup
 from iexec_lab.errors import IexecError
 from iexec_lab.notebook.forms import pieces
-from iexec_lab.units import format_ether, format_rlc
+from iexec_lab.spelling import in_ether, in_rlc
 
 if TYPE_CHECKING:
     from iexec_lab.client.iexec import IExec
@@ -81,10 +81,10 @@ def _balance(lab: IExec) -> markup.Markup:
     held, account = lab.wallet._fetch_show()["balance"], lab.account._fetch_show()  # noqa: SLF001 - facts
     stake = account["balance"]
     facts: list[tuple[str, Any]] = [
-        ("in the wallet", f"{held['RLC']} RLC"),
-        *([("for gas", f"{format_ether(int(held['wei']))} ether")] if "wei" in held else []),
-        ("on the account, to pay with", f"{format_rlc(stake['stake'])} RLC"),
-        ("locked by running deals", f"{format_rlc(stake['locked'])} RLC"),
+        ("in the wallet", in_rlc(held["nRLC"])),
+        *([("for gas", in_ether(int(held["wei"])))] if "wei" in held else []),
+        ("on the account, to pay with", in_rlc(stake["stake"])),
+        ("locked by running deals", in_rlc(stake["locked"])),
     ]
     wallet = markup.join("Wallet ", markup.whole(address), f", {session.wallet.origin}")
     return markup.card(title, wallet, markup.facts(facts), label="Connection")

@@ -11,7 +11,8 @@ from iexec_lab.errors import IexecError
 from iexec_lab.notebook.forms import pieces
 from iexec_lab.notebook.forms.connect import ConnectForm
 from iexec_lab.notebook.forms.hand.aside import Aside
-from iexec_lab.notebook.forms.hand.known import price_of, short
+from iexec_lab.notebook.forms.hand.guided import beside
+from iexec_lab.spelling import in_rlc, short_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,17 +60,17 @@ class Where:
         self.lab = lab
         self._draw("")
         row = [self._told] if self._desk.fixed else [self._told, self._change]
-        self.box.children = [pieces.buttons(*row)]
+        self.box.children = [beside(*row)]
         self.look()
 
     def _tell(self, stake: Any) -> None:
-        self._draw("" if isinstance(stake, IexecError) else f"{price_of(stake)} on the account")
+        self._draw("" if isinstance(stake, IexecError) else f"{in_rlc(stake)} on the account")
 
     def _draw(self, stake: str) -> None:
         assert self.lab is not None
         session = self.lab.session
         address = session.wallet.address
-        wallet = markup.short(address, short(address)) if address else "no wallet"
+        wallet = markup.short(address, short_id(address)) if address else "no wallet"
         parts = [markup.element("strong", session.network.name), markup.join("wallet ", wallet), stake]
         if session.network.real_value:
             parts.insert(1, markup.badge("RLC has value", "late"))
