@@ -59,7 +59,8 @@ class Index:
 
     def _button(self, name: str, summary: str) -> Any:
         button = pieces.action(name.capitalize(), _ICONS[name], partial(self.open, name), help=summary)
-        return button.add_class("iexec-lab-name")
+        button.add_class("iexec-lab-name")
+        return button
 
     def open(self, name: str) -> None:
         """Draw a form below the list."""

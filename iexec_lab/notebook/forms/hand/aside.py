@@ -20,7 +20,7 @@ class Aside:
 
     def __init__(self, tell: Callable[[Any], None]) -> None:
         self._tell = tell
-        self._turn = threading.Lock()
+        self._turn = threading.RLock()
         self._newest = 0
         self._thread: threading.Thread | None = None
 

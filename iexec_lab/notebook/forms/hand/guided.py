@@ -13,8 +13,10 @@ import ipywidgets as widgets
 from IPython.display import display
 
 from iexec_lab import markup
+from iexec_lab.client.jobs.detached import Detached
+from iexec_lab.commands.followup import Interrupted
 from iexec_lab.commands.hand_made import HAND_MADE
-from iexec_lab.errors import IexecError
+from iexec_lab.errors import AbortedError, IexecError
 from iexec_lab.notebook.compat import mime_bundle
 from iexec_lab.notebook.drawing import live, stage
 from iexec_lab.notebook.forms import pieces
@@ -105,6 +107,13 @@ class Decision(_Shown, pieces.Labelled):
         """What was typed or chosen, as text; empty for nothing."""
         value = self.control.value
         return value.strip() if isinstance(value, str) else "" if value in {None, False} else str(value)
+
+    @property
+    def shown(self) -> str:
+        """What is typed or chosen, as it is read."""
+        if isinstance(self.control, widgets.Checkbox):
+            return "yes" if self.control.value else "no"
+        return str(getattr(self.control, "label", None) or self.value)
 
     def explain(self, help: str) -> None:  # noqa: A002 - as in pieces
         """Another sentence of help."""
@@ -263,12 +272,14 @@ class Guided:
         self.show(markup.element("div", markup.whole(line), style="margin-top:.4em"))
         self._add(output)
         places: list[_Place] = []
-        error = None
+        error: IexecError | None = None
         with output, stage.on(partial(self._place, places), self.hear), live.into(self._card()):
             try:
                 value = self.desk.execute(words)
             except IexecError as found:
                 error = found
+            except (Detached, Interrupted) as stop:  # what was sent goes on; the text says how to find it
+                error = AbortedError(str(stop))
         done = [place.widget for place in places]  # what it has done is said by what follows
         self.below.children = [each for each in self.below.children if each not in done]
         if error is not None:
@@ -317,7 +328,7 @@ class Guided:
 
     def twin(self) -> list[tuple[str, str]]:
         """The decisions and what they are about, for a page that is only read."""
-        return [(each.label, each.value or each.help) for each in self.decisions if each.is_shown]
+        return [(each.label, each.shown or each.help) for each in self.decisions if each.is_shown]
 
     def text(self) -> str:
         """The form where no widget can be drawn."""
