@@ -16,7 +16,7 @@ class HandMade(NamedTuple):
 
 
 HAND_MADE: Final[Mapping[str, HandMade]] = {
-    "connect": HandMade("choose a network and a wallet, and see what it holds", "connect"),
+    "connect": HandMade("choose the network to work on and a wallet, and see what it holds", "connect"),
     "run": HandMade("run an app, and see its result", "app run"),
     "sell": HandMade("sell the use of an app, a dataset or a workerpool", "app publish"),
     "protect": HandMade("encrypt a file and sell its use", "dataset publish-file"),

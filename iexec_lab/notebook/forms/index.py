@@ -12,7 +12,7 @@ from iexec_lab.commands.hand_made import HAND_MADE, overview
 from iexec_lab.commands.tree import PROGRAM, walk
 from iexec_lab.notebook.compat import mime_bundle
 from iexec_lab.notebook.forms import pieces
-from iexec_lab.notebook.forms.hand.guided import Guided, beside, draw_with_trace
+from iexec_lab.notebook.forms.hand.guided import beside, draw_with_trace
 from iexec_lab.notebook.forms.trace import Trace
 
 if TYPE_CHECKING:
@@ -68,9 +68,8 @@ class Index:
             return
         made = self._draw(name)
         made.trace = self.trace  # the cell that shows this list is theirs, too
-        if isinstance(made, Guided):
-            made.desk.trace = self.trace
         self._form.children = [made.box]
+        made.propose()
 
     def text(self) -> str:
         return overview().replace(PROGRAM, "%iexec")

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab import markup
-from iexec_lab.commands.context import Context, unanswered
+from iexec_lab.commands.context import Context, Sight, unanswered
 from iexec_lab.commands.outcome import carry_out
 from iexec_lab.commands.parser import parse
 from iexec_lab.commands.tree import find
@@ -88,6 +88,9 @@ class _Nobody:
         """Nobody reads it."""
 
     remark = warn = note
+
+    def watching(self, doing: str) -> AbstractContextManager[Sight]:  # noqa: ARG002 - the signature of a face
+        return nullcontext(Sight())
 
     def working(self, doing: str) -> AbstractContextManager[Silent]:  # noqa: ARG002 - the signature of a face
         return nullcontext(Silent())

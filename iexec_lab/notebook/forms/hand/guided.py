@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from iexec_lab.notebook.forms.hand.desk import Desk
+    from iexec_lab.notebook.forms.trace import Run
 
     Check = Callable[[str], str]
 
@@ -187,8 +188,20 @@ class Guided:
         self.others = pieces.buttons()
         self.below = widgets.VBox(layout=widgets.Layout(overflow="visible"))
         self.after = widgets.VBox(layout=widgets.Layout(overflow="visible"))
-        # A form below another one leaves its trace where that one does.
-        self.trace = desk.trace = desk.trace or Trace("", markup.Markup())
+        desk.trace = desk.trace or Trace("", markup.Markup())
+
+    @property
+    def trace(self) -> Trace:
+        """What stays in the saved notebook; a form below another one leaves it where that one does."""
+        assert self.desk.trace is not None
+        return self.desk.trace
+
+    @trace.setter
+    def trace(self, trace: Trace) -> None:
+        self.desk.trace = trace
+
+    def propose(self) -> None:
+        """As of other forms; one made by hand has begun to ask already."""
 
     def draw(self, *children: Any) -> None:
         """Put the decisions, in their order, above the line and the buttons."""
@@ -272,8 +285,9 @@ class Guided:
         self.show(markup.element("div", markup.whole(line), style="margin-top:.4em"))
         self._add(output)
         places: list[_Place] = []
+        run = self.trace.begin(line)
         error: IexecError | None = None
-        with output, stage.on(partial(self._place, places), self.hear), live.into(self._card()):
+        with output, stage.on(partial(self._place, places), self.hear), live.into(self._card(run)):
             try:
                 value = self.desk.execute(words)
             except IexecError as found:
@@ -284,9 +298,9 @@ class Guided:
         self.below.children = [each for each in self.below.children if each not in done]
         if error is not None:
             self.show(pieces.mistake(error))
-            self.trace.tell(line, error)
+            run.end(error)
             raise Stopped from error
-        self.trace.tell(line, value if shown else None)
+        run.end(value if shown else None)
         if shown and value is not None:
             self.present(value)
         return value
@@ -305,14 +319,16 @@ class Guided:
         with output, live.into(self._card()):
             display(value)  # type: ignore[no-untyped-call]
 
-    def _card(self) -> Callable[[dict[str, str]], None]:
-        """A place below the buttons for what moves; it is there once something is drawn."""
+    def _card(self, run: Run | None = None) -> Callable[[dict[str, str]], None]:
+        """A place below the buttons for what moves, and in the trace; it is there once something is drawn."""
         widget = widgets.HTML()
 
         def draw(bundle: dict[str, str]) -> None:
             if widget not in self.below.children:
                 self._add(widget)
             widget.value = bundle["text/html"]
+            if run is not None:
+                run.draw(bundle)
 
         return draw
 
