@@ -264,7 +264,7 @@ def test_an_upload_becomes_a_file_and_leaves_the_page(folder):
     )
     assert (folder / "table.csv").read_bytes() == content
     assert files.value == "table.csv"
-    assert not uploaded(files._upload.value)
+    assert not uploaded(files._upload.value)  # another one: the first is closed
     assert "secret" not in held_by(files.box)
 
 

@@ -11,7 +11,7 @@ import ipywidgets as widgets
 from iexec_lab.errors import CryptoError, IexecError
 from iexec_lab.notebook.compat import uploaded
 from iexec_lab.notebook.forms import pieces
-from iexec_lab.notebook.forms.hand.guided import Decision, column
+from iexec_lab.notebook.forms.hand.guided import Decision, beside, column
 from iexec_lab.plain_text import plain
 from iexec_lab.regular_files import unwritable_hint
 
@@ -37,14 +37,14 @@ class FileChoice:
     def __init__(self, folder: Path, changed: Callable[[], None]) -> None:
         self._root, self._here = folder, Path()
         self._changed = changed
+        self._upload: Any = None
         control = widgets.Select(options=[], rows=_ROWS)
         self.decision = Decision(control, "File", "", needed="Choose a file.")
         self._open = pieces.action("Open folder", "folder-open", self._enter)
         self._up = pieces.action("Up", "level-up", lambda: self._go(self._here.parent))
-        self._upload = widgets.FileUpload(multiple=False, description="Upload a file")
-        self._upload.observe(self._take, names="value")
-        row = pieces.buttons(self._up, self._open, self._upload)
-        self.box = column(self.decision, row)
+        self._row = beside(self._up, self._open)
+        self._renew()
+        self.box = column(self.decision, self._row)
         control.observe(lambda _change: self._chosen(), names="value")
         self._go(Path())
 
@@ -91,16 +91,21 @@ class FileChoice:
         )
         self._chosen()
 
+    def _renew(self) -> None:
+        """Another button to upload with: the last one, and what it held, is gone from page and kernel."""
+        before = self._upload
+        self._upload = widgets.FileUpload(multiple=False, description="Upload a file")
+        self._upload.observe(self._take, names="value")
+        self._row.children = (self._up, self._open, self._upload)
+        if before is not None:
+            before.close()
+
     def _take(self, change: Any) -> None:
         """Keep what the page uploaded as a file, and take it out of the widget, which may be saved."""
         found = uploaded(change["new"])
         if not found:
             return
-        self._upload.unobserve_all("value")
-        try:
-            _empty(self._upload)
-        finally:
-            self._upload.observe(self._take, names="value")
+        self._renew()
         name, content = found[0]
         try:
             path = keep(self._root / self._here, name, content)
@@ -169,10 +174,3 @@ def _size(entry: Any) -> str:
         if size >= factor:
             return f"{size / factor:.1f} {unit}"
     return f"{size} bytes"
-
-
-def _empty(upload: Any) -> None:
-    """Forget what was uploaded, in ipywidgets 7 and 8."""
-    upload.value = type(upload.value)()
-    if hasattr(upload, "_counter"):
-        upload._counter = 0  # noqa: SLF001 - ipywidgets 7 shows it beside the button

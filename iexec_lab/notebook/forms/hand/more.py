@@ -20,6 +20,9 @@ _LEFT_OUT: Final = {
     *("raw", "quiet", "wide", "force", "dry_run", "watch", "download", "callback", "params"),
     *("timeout", "fail_fast"),
 }
+_FIRST: Final = {"volume", "workerpool"}
+_NAMED: Final = 4
+"""Options that the title of the fold names."""
 _PROPOSED: Final = {"app", "dataset", "workerpool", "category"}
 _GROUPS: Final = {"wallet", "network", "output"}
 
@@ -34,12 +37,17 @@ class MoreOptions:
     def __init__(self, path: Sequence[str], own: Collection[str], desk: Desk, *, title: str = "More") -> None:
         command, _ = find(list(path))
         assert command is not None
-        self.fields = {
-            option.dest: Field(option, desk.seen, desk.folder)
+        options = [
+            option
             for option in command.options
             if option.dest not in {*own, *_LEFT_OUT} and option.group not in _GROUPS
-        }
-        self.fold = pieces.Fold(title, pieces.grid(*(field.box for field in self.fields.values())))
+        ]
+        options.sort(key=lambda option: option.dest not in _FIRST)
+        self.fields = {option.dest: Field(option, desk.seen, desk.folder) for option in options}
+        named = ", ".join(field.label.lower() for field in list(self.fields.values())[:_NAMED])
+        self.fold = pieces.Fold(
+            f"{title}: {named} …", pieces.grid(*(field.box for field in self.fields.values()))
+        )
 
     def on_change(self, act: Callable[[], None]) -> None:
         for field in self.fields.values():
