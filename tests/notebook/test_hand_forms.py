@@ -342,6 +342,26 @@ def test_an_app_is_run_to_its_decrypted_result(lab, folder, capsys):
     capsys.readouterr()
 
 
+def test_an_app_is_found_by_a_part_of_its_name(lab, folder):
+    word = f"q{folder.parent.name[-30:]}"
+    first = lab.app.deploy(name=f"first {word}", multiaddr=IMAGE, checksum=CHECKSUM)
+    made = lab.form("run", app="0x")
+    told = Told(made)
+    told.wait()
+    made.app.typed.control.value = word
+    told.wait()
+    assert made.app.value == first
+    lab.app.deploy(name=f"second {word}", multiaddr=IMAGE, checksum=CHECKSUM)
+    made.app.value = "0x"
+    made.app.typed.control.value = f"{word}x"
+    told.wait()
+    assert "Nothing here has this in its name" in made.app.typed._note.value
+    made.app.typed.control.value = word
+    told.wait()
+    assert "2 have this in their name" in made.app.typed._note.value
+    assert made.problems() != []
+
+
 def test_missing_rlc_is_told_with_a_button_that_brings_it(iexec_sandbox, folder, capsys):
     poor = LocalSigner.generate()
     lab = open_lab(iexec_sandbox, poor, folder)

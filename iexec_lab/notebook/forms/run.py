@@ -65,6 +65,7 @@ class RunForm(Guided):
         self._has_key: bool | None = None
         self._apps, self._data = Aside(self._told_apps), Aside(self._told_data)
         self._sizes, self._offers = Aside(self._told_sizes), Aside(self._told_offers)
+        self._names = Aside(self._told_names)
         self._key, self._cost = Aside(self._told_key), Aside(self._told_cost)
         self._price = widgets.HTML()
         self._asked: tuple[Any, ...] = ()
@@ -199,6 +200,9 @@ class RunForm(Guided):
 
     def _app_changed(self) -> None:
         app, lab = self.app.value, self.where.lab
+        if lab is not None and self.app.wanted:
+            wanted = self.app.wanted
+            self._names.ask(lambda: (wanted, known.named(lab, "app", wanted)))
         if lab is None or not is_name(app):
             return
         self._data.ask(lambda: known.datasets(lab, self.desk.folder, lab.session.to_address(app)))
@@ -207,6 +211,16 @@ class RunForm(Guided):
     def _told_data(self, answer: Any) -> None:
         if not isinstance(answer, IexecError):
             self.dataset.offer([(each.label, each.address) for each in answer], first=False)
+            self.refresh()
+
+    def _told_names(self, answer: Any) -> None:
+        if isinstance(answer, IexecError):
+            self.app.typed.tell(answer.message)
+            return
+        wanted, found = answer
+        if wanted == self.app.wanted:
+            self._known |= {each.address: each for each in found if each.address not in self._known}
+            self.app.found([(each.label, each.address) for each in found])
             self.refresh()
 
     def _told_offers(self, answer: Any) -> None:

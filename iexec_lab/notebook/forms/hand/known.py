@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from iexec_lab.client.market import names
 from iexec_lab.client.matching import proposed
 from iexec_lab.errors import IexecError
 from iexec_lab.plain_text import plain
@@ -71,6 +72,12 @@ def apps(lab: IExec, folder: Path, seen: Seen) -> list[Known]:
 def datasets(lab: IExec, folder: Path, app: str) -> list[Known]:
     """Datasets that this app may use for this wallet: the wallet's own, and those on sale."""
     return _known(lab, "dataset", folder, [], _sold(lab, "dataset", app=app))
+
+
+def named(lab: IExec, kind: str, text: str) -> list[Known]:
+    """Those with this text in their name, newest first."""
+    rows = [row for row in names.search(lab.session, text, []) if row["what"] == kind][:MOST]
+    return [Known(str(row["id"]), str(row["name"]), f"of {short_id(row['owner'])}", None) for row in rows]
 
 
 def assets(lab: IExec, kind: str, folder: Path, seen: Seen) -> list[Known]:
@@ -160,11 +167,11 @@ def _known(
     session, listed = lab.session, list(why)[:MOST]
     there = session.hub.is_registered(kind, listed)  # deployed.json may be older than the chain
     chosen = [address for address, is_there in zip(listed, there, strict=True) if is_there]
-    names = proposed.names(lab.session, kind, chosen)
+    called = proposed.names(lab.session, kind, chosen)
     owned = {lab.session.to_address(address) for address in mine}
     return [
         Known(address, name, why[address], prices.get(address))
-        for address, name in names.items()
+        for address, name in called.items()
         if (not only_own or address in owned or why[address] == "deployed here")
     ]
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 ADDRESS: Final = re.compile("0x[0-9a-fA-F]{40}")
+_SHORTEST: Final = 3
+"""Letters of a name that is looked for."""
 _TYPED: Final = "\0typed"
 """The value of the entry that means: what stands below."""
 
@@ -29,13 +31,14 @@ class Pick:
     """
 
     def __init__(self, label: str, help: str, *, nothing: str | None = None, typed: str) -> None:  # noqa: A002
-        self._nothing = nothing
+        self._nothing, self._said = nothing, ""
+        self._offered: list[tuple[str, str]] = []
         self.list = Decision(pieces.choice(self._entries([]), "" if nothing else _TYPED), label, help)
         self.typed = Decision(
             widgets.Text(continuous_update=True),
             typed,
-            "An address, or a name that ends with .eth.",
-            check=_check,
+            "An address, a name that ends with .eth, or a part of its name on chain.",
+            check=self._check,
             needed="" if nothing else f"Choose or type: {label.lower()}.",
         )
         self.typed.mono()
@@ -69,6 +72,7 @@ class Pick:
             first: Choose the first one, where nothing was chosen or typed yet.
         """
         before, control = self.value, self.list.control
+        self._offered = list(entries)
         control.options = self._entries(entries)
         if before:
             self.value = before
@@ -79,6 +83,33 @@ class Pick:
         else:
             control.value = _TYPED
 
+    @property
+    def wanted(self) -> str:
+        """A part of a name that was typed, to look for; empty where an address was."""
+        text = self.typed.value if self.list.value == _TYPED else ""
+        return text if len(text) >= _SHORTEST and not is_name(text) and not text.startswith("0x") else ""
+
+    def found(self, entries: Sequence[tuple[str, str]]) -> None:
+        """What has the typed text in its name: the only one is chosen, of several the list has them first."""
+        offered = {address for _, address in self._offered}
+        more = [(shown, address) for shown, address in entries if address not in offered]
+        text = self.typed.value
+        self._said = "" if entries else "Nothing here has this in its name."
+        if entries:
+            self.offer([*more, *self._offered], first=False)
+            if len(entries) == 1:
+                self.list.control.value = entries[0][1]
+            else:
+                self._said = f"{len(entries)} have this in their name: choose above, {entries[0][0]} ..."
+        self.typed.control.value = text
+
+    def _check(self, text: str) -> str:
+        if is_name(text):
+            return ""
+        if self.wanted:
+            return self._said or "Looking for this name ..."
+        return "An address is 0x and 40 hexadecimal digits."
+
     def _entries(self, entries: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
         nothing = [] if self._nothing is None else [(self._nothing, "")]
         return [*nothing, *entries, ("another, by its address or name …", _TYPED)]
@@ -87,10 +118,6 @@ class Pick:
 def is_name(text: str) -> bool:
     """Whether it is an address, or a name of ENS."""
     return bool(ADDRESS.fullmatch(text) or re.fullmatch(r"[\w.-]+\.eth", text))
-
-
-def _check(text: str) -> str:
-    return "" if is_name(text) else "An address is 0x and 40 hexadecimal digits."
 
 
 def observe(control: Any, act: Callable[[], None]) -> None:
