@@ -12,6 +12,7 @@ from iexec_lab.errors import IexecError
 from iexec_lab.networks import TESTNETS
 from iexec_lab.notebook.forms import pieces
 from iexec_lab.notebook.forms.hand.guided import Decision, Guided, SecretDecision
+from iexec_lab.notebook.forms.hand.next_steps import NextSteps
 from iexec_lab.project.notes import FolderNotes
 from iexec_lab.regular_files import exists
 from iexec_lab.urls import shown_url
@@ -137,8 +138,6 @@ class ConnectForm(Guided):
 
     def show_balance(self) -> None:
         """What the wallet holds, and the buttons for what comes next."""
-        from iexec_lab.notebook.forms.hand.next_steps import NextSteps
-
         self.after.children = [NextSteps(self.desk, self.value, self).box]
 
     @property

@@ -47,6 +47,7 @@ HAND_MADE: dict[str, Callable[..., Guided]] = {
 
 def hand_made(name: str, desk: Desk, **values: Any) -> Guided:
     """A form that is made by hand: ``hand_made("run", desk, app="0x...")``."""
+    desk.another = lambda other: hand_made(other, desk)
     return HAND_MADE[name](desk, **values)
 
 

@@ -38,6 +38,7 @@ class Desk:
         seen: Ids and addresses of this session.
         folder: The project folder.
         fixed: The market was opened elsewhere, and stays as it is.
+        another: Opens a form made by hand, by its name, at the same desk.
         trace: What the forms here leave in the saved notebook.
     """
 
@@ -47,6 +48,7 @@ class Desk:
     folder: Path = field(default_factory=Path)
     fixed: bool = False
     trace: Trace | None = None
+    another: Callable[[str], Any] = str
 
 
 def line_of(*lines: Sequence[str]) -> str:

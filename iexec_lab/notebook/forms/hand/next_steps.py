@@ -57,9 +57,7 @@ class NextSteps:
 
     def open(self, name: str) -> None:
         """Draw another form below."""
-        from iexec_lab.notebook.forms.opening import hand_made
-
-        self._next.children = [hand_made(name, self._desk).box]
+        self._next.children = [self._desk.another(name).box]
 
     def _fund(self) -> None:
         address = str(self._lab.session.wallet.address)
