@@ -317,6 +317,25 @@ def lab(iexec_sandbox, folder):
     return open_lab(iexec_sandbox, LocalSigner(iexec_sandbox.users[0].key), folder)
 
 
+def test_a_wrong_password_is_told_at_once(lab, iexec_sandbox, folder, monkeypatch, capsys):
+    monkeypatch.setenv("IEXEC_LAB_STATE", str(iexec_sandbox.folder.parent))
+    saved = create_wallet(PASSWORD, cwd=folder)
+    made = lab.form("connect", network=f"sandbox:{iexec_sandbox.name}", wallet_address=saved.address)
+    for password, told in (("wrong", "incorrect password"), (PASSWORD, saved.address)):
+        made.password.control.value = password
+        made.go()
+        shown = [str(getattr(part, "value", "")) for part in (*made.below.children, *_all(made.after))]
+        assert any(told in each for each in shown)
+    assert made.value.session.signer.address == saved.address
+    capsys.readouterr()
+
+
+def _all(widget):
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from _all(child)
+
+
 def test_an_app_is_run_to_its_decrypted_result(lab, folder, capsys):
     app = lab.app.deploy(name=str(folder), multiaddr=IMAGE, checksum=CHECKSUM)
     made = lab.form("run", app=app, args="hello", encrypt_result=True)
