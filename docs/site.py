@@ -30,6 +30,7 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "Reference": (
         "docs/commands.md",
+        "docs/forms.md",
         "docs/api.md",
         "docs/market.md",
         "docs/history.md",

@@ -153,19 +153,6 @@ def test_an_error_is_short(server, page, iexec_sandbox):
     assert "Traceback" not in area.inner_text()
 
 
-def test_connect_shows_the_balance_and_fills_the_wallet(server, page, iexec_sandbox):
-    name = server.write("connect.ipynb", "%load_ext iexec_lab\n%iexec form connect")
-    open_notebook(page, server, name)
-    run_cell(page, 0)
-    area = output(page, 0)
-    field(area, "Network").fill(f"sandbox:{iexec_sandbox.name}")
-    area.get_by_role("checkbox", name="New wallet").check()
-    area.get_by_role("button", name="Connect").click()
-    expect(area.get_by_role("rowheader", name="stake", exact=True)).to_be_visible()
-    area.get_by_role("button", name="Get test RLC").click()
-    expect(area.get_by_text("1000.0 RLC", exact=True).first).to_be_visible()
-
-
 VALUED = """
 from dataclasses import replace
 from iexec_lab import connect

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from iexec_lab import markup
 from iexec_lab.commands.work import Work
+from iexec_lab.notebook.drawing import stage
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -53,6 +54,7 @@ class CellProgress:
 
     def update(self, text: str, done: int | None = None, total: int | None = None, unit: str = "") -> None:
         self.work.update(text, done, total, unit)
+        stage.tell(text or self.work.doing, done or 0, total or 0)
 
     def _draw_on(self) -> None:
         self._ended.wait(_PATIENCE)
@@ -67,9 +69,7 @@ class CellProgress:
 
     def _draw(self) -> None:
         if self._handle is None:
-            from IPython.display import display
-
-            self._handle = display(self, display_id=True)  # type: ignore[no-untyped-call]
+            self._handle = stage.show(self)
         else:
             self._handle.update(self)
 
