@@ -77,6 +77,18 @@ def _widget_wallet() -> Any:
     return WidgetWallet()
 
 
+def _explore(lab: IExec, what: str | None, address: str | None, *, is_page: bool = True) -> Any:
+    from iexec_lab.notebook.explorer.opening import explore
+
+    return explore(lab, what, address, is_page=is_page)
+
+
+def _dashboard(lab: IExec, *, is_page: bool = True) -> Any:
+    from iexec_lab.notebook.explorer.opening import dashboard
+
+    return dashboard(lab, is_page=is_page)
+
+
 def _live() -> Any:
     if not has_notebook():
         return None
@@ -86,6 +98,7 @@ def _live() -> Any:
 
 
 doors.draw_form, doors.widget_wallet, doors.live = _draw_form, _widget_wallet, _live
+doors.explore, doors.dashboard = _explore, _dashboard
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

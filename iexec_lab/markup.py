@@ -55,6 +55,17 @@ def element(name: str, *pieces: object, style: str = "", **attributes: str) -> M
     return Markup(f"<{name}{words}>{join(*pieces)}</{name}>")
 
 
+def sheet(rules: str) -> Markup:
+    """A style sheet of our own words; a name in it may be put in, a stranger's text may not.
+
+    Raises:
+        ValueError: there is something in it that could end it.
+    """
+    if "<" in rules or "\\" in rules:
+        raise ValueError(f"not a style sheet of ours: {rules[:60]}")
+    return Markup(f"<style>{rules}</style>")
+
+
 def badge(text: str, tone: Tone = "calm") -> Markup:
     """A word on a ground of its own."""
     style = (
@@ -185,6 +196,13 @@ def text(*pieces: object, quiet: bool = False) -> Markup:
     return element("div", *pieces, style=f"{style};font-size:.9em" if quiet else style)
 
 
+def link(address: str) -> Markup:
+    """An address to open beside the notebook; what is no web address stays text."""
+    if not address.startswith(("https://", "http://")):
+        return html(address)
+    return element("a", address, href=address, target="_blank", rel="noopener noreferrer")
+
+
 def kept(piece: object, whole: str) -> Markup:
     """A piece on one line that stands for ``whole``, its title."""
     return element("span", piece, title=whole, style="white-space:nowrap")
@@ -209,6 +227,11 @@ def block(text: str, label: str = "", lines: int = 20) -> Markup:
         f"max-height:{lines * 1.35 + 1:.1f}em;overflow:auto"
     )
     return element("pre", text, style=style, tabindex="0", **_labelled(label))
+
+
+def scrolling(*pieces: object, lines: int = 36) -> Markup:
+    """What scrolls by itself where it would be higher than so many lines; the keyboard reaches it."""
+    return element("div", *pieces, style=f"max-height:{lines * 1.35:.1f}em;overflow:auto", tabindex="0")
 
 
 def image(data: bytes, kind: str, name: str) -> Markup:
