@@ -90,7 +90,7 @@ class Lab(Front):
         items = page.locator(".jp-Completer-item")
         page.wait_for_function(
             "([index, before]) => document.querySelector('.jp-Completer-item') || "
-            "window.jupyterapp.shell.currentWidget.content.widgets[index].model.sharedModel.source !== before",
+            "jupyterapp.shell.currentWidget.content.widgets[index].model.sharedModel.source !== before",
             arg=[index, before],
         )
         return [*items.all_inner_texts(), *self._source(page, index).split()]

@@ -60,6 +60,7 @@ def deploy(sandbox: Handle, folder: Path) -> str:
     lab = connect(sandbox)
     app = lab.app.deploy(name=image, multiaddr=image, checksum=CHECKSUM)
     lab.app.publish(app, volume=1000)
+    lab.account.deposit("10 RLC")
     return app
 
 
