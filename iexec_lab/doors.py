@@ -5,10 +5,12 @@ The package itself hands it in when it is imported (``__init__.py``), so that no
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
 draw_form: Callable[[Any, str, Mapping[str, Any]], Any]
@@ -40,15 +42,50 @@ working: list[Callable[[str], AbstractContextManager[Any]]] = []
 """What shows the progress of long work in each notebook of this process; the newest notebook is the last."""
 
 
-def progress(doing: str) -> AbstractContextManager[Any]:
-    """A step whose ``update(text, done, total)`` a notebook shows; a plain program is silent."""
-    from contextlib import nullcontext
+BYTES: Final = "bytes"
+"""The unit of work that is counted in bytes."""
+_open: ContextVar[Any] = ContextVar("open_step", default=None)
 
-    return working[-1](doing) if working else nullcontext(Unseen())
+
+@contextmanager
+def progress(doing: str) -> Iterator[Any]:
+    """A step whose ``update(text, done, total, unit)`` a notebook shows; a plain program is silent.
+
+    A part of work that is shown already, such as that of a command, is told there.
+    """
+    outer = _open.get()
+    if outer is not None:
+        outer.update(doing)
+        yield _Part(outer, doing)
+    elif working:
+        with working[-1](doing) as step:
+            yield step
+    else:
+        yield Unseen()
+
+
+@contextmanager
+def showing(step: Any) -> Iterator[Any]:
+    """In this block the step is what parts of the work are told to."""
+    token = _open.set(step)
+    try:
+        yield step
+    finally:
+        _open.reset(token)
+
+
+class _Part:
+    """A part of a step."""
+
+    def __init__(self, outer: Any, doing: str) -> None:
+        self._outer, self._doing = outer, doing
+
+    def update(self, text: str, done: int | None = None, total: int | None = None, unit: str = "") -> None:
+        self._outer.update(text or self._doing, done, total, unit)
 
 
 class Unseen:
     """A step that nobody sees."""
 
-    def update(self, text: str, done: int | None = None, total: int | None = None) -> None:
+    def update(self, text: str, done: int | None = None, total: int | None = None, unit: str = "") -> None:
         """Nothing to show."""

@@ -190,10 +190,11 @@ def lines(texts: Iterable[object]) -> Markup:
     return Markup("<br>".join(html(each) for each in texts))
 
 
-def text(*pieces: object, quiet: bool = False) -> Markup:
-    """A line of words on the left edge; ``quiet`` where it matters less."""
-    style = "margin:.3em 0;max-width:66em;overflow-wrap:anywhere"
-    return element("div", *pieces, style=f"{style};font-size:.9em" if quiet else style)
+def text(*pieces: object, quiet: bool = False, role: str = "") -> Markup:
+    """A line of words where the cells of tables begin; ``quiet`` where it matters less."""
+    style = "margin:.3em 0;padding:0 6px;max-width:66em;overflow-wrap:anywhere"
+    more = {"role": role} if role else {}
+    return element("div", *pieces, style=f"{style};font-size:.9em" if quiet else style, **more)
 
 
 def link(address: str) -> Markup:

@@ -50,5 +50,24 @@ def in_ether(wei: Any) -> str:
     return f"{format_ether(wei)} ether"
 
 
+def in_bytes(size: int) -> str:
+    """Bytes as people read them: ``512 bytes``, ``1.2 kB``, ``3.4 MB``."""
+    if size < 1000:
+        return f"{size} byte{'' if size == 1 else 's'}"
+    power = 1 if size < 999_950 else 2 if size < 999_950_000 else 3
+    return f"{size / 1000**power:.1f} {' kMG'[power]}B"
+
+
+def in_time(seconds: float) -> str:
+    """How long something took: ``0.8 s``, ``4 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    if 0 < seconds < 1:
+        return f"{seconds:.1f} s"
+    whole = int(seconds)
+    if whole < 120:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes} min {rest} s" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
 def _is_hex(text: str) -> bool:
     return text.startswith("0x") and text.isascii() and text.isalnum()

@@ -12,7 +12,8 @@ from iexec_lab.commands import tree
 from iexec_lab.errors import IexecError, in_notebook
 
 PATHS = sorted({each.name for each in tree.walk()}, key=len, reverse=True)
-COMMAND = re.compile(rf"(?<![\w-])({'|'.join(path for path in PATHS if ' ' in path)})(?![\w-])")
+LONG = [path for path in PATHS if " " in path]
+COMMAND = re.compile(rf"(?<![\w-])({'|'.join(LONG)})(?![\w-])")
 
 
 def texts(node):
@@ -74,6 +75,62 @@ def test_every_line_to_type_says_what_to_type():
     ]
     assert not bare
     assert len(ADVICE) > 150
+
+
+WITHOUT_PROGRAM = re.compile(r"(?<!iexec-lab)(?<!iexec)(?<!form)(?<=[\w,.;:(]) $")
+NAMES_ONLY = {
+    "app run stops at this",  # a column of combinations
+    "the first is what app run takes",
+    "of orderbook dataset any --bulk-only",  # a value, not a line to type
+    "Repositories of the images",
+    "on other people's machines",  # the manual's page, with lines of its own
+}
+
+
+def sentences():
+    """Every text of several words that is not a docstring, an example or a line by itself."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if "sandbox/services" in path.as_posix():
+            continue
+        source = path.read_text()
+        if not any(each in source for each in LONG):  # to parse all modules takes seconds
+            continue
+        tree_ = ast.parse(source)
+        left_out = {
+            id(each)
+            for node in ast.walk(tree_)
+            if isinstance(node, ast.Expr) or (isinstance(node, ast.keyword) and node.arg == "example")
+            for each in ast.walk(node)
+            if not isinstance(node, ast.Expr) or isinstance(node.value, ast.Constant)
+        }
+        for node in ast.walk(tree_):
+            if isinstance(node, ast.Constant | ast.JoinedStr) and id(node) not in left_out:
+                yield from ((path.relative_to(PACKAGE).as_posix(), text) for text in texts(node))
+
+
+def test_every_sentence_names_the_whole_line():
+    """Remarks, notes and help as well: a notebook turns the program's name into its own."""
+    bare = {
+        (place, text)
+        for place, text in sentences()
+        for found in COMMAND.finditer(text)
+        if WITHOUT_PROGRAM.search(text[: found.start()]) and not any(name in text for name in NAMES_ONLY)
+    }
+    assert not bare
+
+
+def test_an_official_sentence_that_names_the_official_program_has_a_hint_of_ours():
+    """Those sentences are kept word by word; what can be typed here stands below."""
+    bare = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        source = path.read_text()
+        for node in ast.walk(ast.parse(source)) if '"iexec ' in source else ():
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            told = " ".join(texts(node.args[0]))
+            if re.search(r'"iexec \w+', told) and "hint" not in {each.arg for each in node.keywords}:
+                bare.append((path.name, told))
+    assert not bare
 
 
 def test_no_advice_is_written_for_one_face_only():

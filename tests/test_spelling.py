@@ -65,7 +65,9 @@ def test_nothing_is_spelled_by_hand():
     found = [
         (path.relative_to(PACKAGE).as_posix(), text)
         for path in SOURCES
-        for text in spelled_by_hand(ast.parse(path.read_text()))
+        for source in [path.read_text()]
+        if any(each in source for each in ("…", "format_rlc", "format_ether", "nRLC"))
+        for text in spelled_by_hand(ast.parse(source))
         if not any(each in text for each in allowed)
     ]
     assert not found

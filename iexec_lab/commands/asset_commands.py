@@ -233,7 +233,7 @@ def unpublish(kind: str) -> Command:
         args=(address(kind),),
         options=(*SIGNS, FORCE, flag("--all", "all orders, not only the last one")),
         example=f"{kind} unpublish --all",
-        notes="A signed order that somebody kept stays valid until it is canceled (order cancel).",
+        notes="A signed order that somebody kept stays valid until it is canceled (iexec-lab order cancel).",
     )
 
 

@@ -81,13 +81,15 @@ class Face(Protocol):
 class Step(Protocol):
     """One piece of long work."""
 
-    def update(self, text: str, done: int | None = None, total: int | None = None) -> None: ...
+    def update(
+        self, text: str, done: int | None = None, total: int | None = None, unit: str = ""
+    ) -> None: ...
 
 
 class Unseen:
     """A step that nobody looks at."""
 
-    def update(self, text: str, done: int | None = None, total: int | None = None) -> None:
+    def update(self, text: str, done: int | None = None, total: int | None = None, unit: str = "") -> None:
         """Nothing to show."""
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
-import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
+from iexec_lab import doors
 from iexec_lab.commands.context import Sight, unanswered
 from iexec_lab.commands.text import Style, safe
+from iexec_lab.commands.work import Work
 from iexec_lab.errors import AbortedError
 from iexec_lab.looks import YELLOW
 
@@ -76,7 +78,8 @@ class Terminal:
         line = _Line(doing, sys.stderr, shown=not self.quiet and sys.stderr.isatty())
         before, self._line = self._line, line
         try:
-            yield line
+            with doors.showing(line):
+                yield line
         finally:
             line.close()
             self._line = before
@@ -128,17 +131,16 @@ class _Line:
     """One line at the bottom, drawn by a thread so that waiting code needs no clock."""
 
     def __init__(self, doing: str, stream: TextIO, *, shown: bool) -> None:
-        self._text, self._count = doing, ""
+        self._work = Work(doing)
         self._stream = stream
-        self._started = time.monotonic()
+        self._moves = os.environ.get("TERM") != "dumb"
         self._lock = threading.Lock()
         self._ended = threading.Event()
         if shown:
             threading.Thread(target=self._draw, daemon=True).start()
 
-    def update(self, text: str, done: int | None = None, total: int | None = None) -> None:
-        self._text = text or self._text
-        self._count = f" {done}/{total}" if total else ""
+    def update(self, text: str, done: int | None = None, total: int | None = None, unit: str = "") -> None:
+        self._work.update(text, done, total, unit)
 
     @contextmanager
     def hidden(self) -> Iterator[None]:
@@ -156,14 +158,15 @@ class _Line:
         while not self._ended.is_set():
             with self._lock:
                 if not self._ended.is_set():
-                    seconds = int(time.monotonic() - self._started)
                     self._erase()
-                    self._stream.write(f"{safe(self._text)}{self._count} … {seconds} s")
+                    self._stream.write(self._work.words() + ("" if self._moves else "\n"))
                     self._stream.flush()
+            if not self._moves:  # a line that is read out, or logged, is said once
+                return
             self._ended.wait(_TICK)
 
     def _erase(self) -> None:
-        if self._stream.isatty():
+        if self._stream.isatty() and self._moves:
             self._stream.write("\r\x1b[K")
             self._stream.flush()
 

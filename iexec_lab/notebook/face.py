@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
+from contextvars import ContextVar
 from getpass import getpass
 from typing import TYPE_CHECKING, Any
 
+from iexec_lab import doors
 from iexec_lab.client.jobs.doubts import on_stderr
 from iexec_lab.commands.context import Sight, unanswered
 from iexec_lab.commands.terminal import Terminal, safe_lines
@@ -21,6 +23,20 @@ if TYPE_CHECKING:
     from iexec_lab.client.live.follow import Stream
     from iexec_lab.client.plan import Plan
     from iexec_lab.commands.context import Step
+
+
+_heard: ContextVar[list[str] | None] = ContextVar("heard", default=None)
+
+
+@contextmanager
+def remarks() -> Iterator[list[str]]:
+    """What is said beside answers in this block: a form keeps it with them."""
+    heard: list[str] = []
+    token = _heard.set(heard)
+    try:
+        yield heard
+    finally:
+        _heard.reset(token)
 
 
 class NotebookFace:
@@ -80,6 +96,8 @@ class NotebookFace:
         if not self.quiet:
             said = safe_lines(text).replace(f"{PROGRAM} ", "%iexec ")
             print(said)  # noqa: T201 - beside the value, in the cell
+            if (heard := _heard.get()) is not None:
+                heard.append(said)
 
     def warn(self, text: str) -> None:
         on_stderr(text)
@@ -94,13 +112,17 @@ class NotebookFace:
         follow(stream)
 
     def working(self, doing: str) -> AbstractContextManager[Step]:
-        return nullcontext(Silent()) if self.quiet else self.progress(doing)
+        return doors.showing(Silent()) if self.quiet else self.progress(doing)
 
-    def progress(self, doing: str) -> AbstractContextManager[Step]:
+    @contextmanager
+    def progress(self, doing: str) -> Iterator[Step]:
         """The same for Python code of a cell, whatever the last command was told about silence."""
         if not self._settings.progress:
-            return nullcontext(Silent())
-        return CellProgress(doing) if self._kernel else self._terminal.working(doing)
+            step: AbstractContextManager[Any] = doors.showing(Silent())
+        else:
+            step = CellProgress(doing) if self._kernel else self._terminal.working(doing)
+        with step as opened, doors.showing(opened):
+            yield opened
 
     @contextmanager
     def watching(self, doing: str) -> Iterator[Sight]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from iexec_lab import markup
+from iexec_lab import doors, markup
 from iexec_lab.errors import SandboxError, ValidationError
 from iexec_lab.networks import COMPASS, NETWORKS
 from iexec_lab.sandbox.node_requests import request
@@ -135,7 +135,9 @@ class Handle:
         from iexec_lab.sandbox.populate.size import Size
         from iexec_lab.sandbox.populate.work import populate
 
-        return populate(self, Size(orders, deals, seed, days), tell)
+        with doors.progress("Populating the sandbox") as step:
+            told = tell or (lambda doing, done, total: step.update(doing, done, total, "deals"))
+            return populate(self, Size(orders, deals, seed, days), told)
 
     def add_app(
         self,
@@ -214,7 +216,8 @@ def start(
             what a sandbox is made of can not be had.
     """
     folder = state_folder(name)
-    launch(folder, Options(native=native, chain_id=chain_id, preset=preset, port_base=port_base))
+    with doors.progress("Starting the sandbox"):
+        launch(folder, Options(native=native, chain_id=chain_id, preset=preset, port_base=port_base))
     return _handle(name, folder)
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     import requests
 
+    from iexec_lab.crypto.streams import Meter
+
     Progress = Callable[[int, int | None], None]
 
 MAX_DOWNLOAD = 4 << 30
@@ -145,25 +147,32 @@ class Ipfs:
             )
         return self._node
 
-    def add(self, source: bytes | Path | str | BinaryIO, *, check: bool = True) -> str:
+    def add(
+        self,
+        source: bytes | Path | str | BinaryIO,
+        *,
+        check: bool = True,
+        progress: Progress | None = None,
+    ) -> str:
         """Upload a file (a path, an open file or its bytes) to the node; return its CID (version 0).
 
         Args:
             source: What to upload.
             check: Make sure that the gateway serves it.
+            progress: Called with the bytes sent and in all (None when unknown).
 
         Raises:
             ConfigurationError: no node is configured.
             CryptoError: the file cannot be read.
         """
         node = self.require_node()
-        from iexec_lab.crypto.streams import open_source
+        from iexec_lab.crypto.streams import Meter, open_source
 
         boundary = secrets.token_hex(16)
         headers = {"Content-Type": f"multipart/form-data; boundary={boundary}", "Accept": "application/json"}
         query = {"stream-channels": True, "progress": False}
-        with open_source(source) as (file, _):
-            body = _multipart(file, boundary)
+        with open_source(source) as (file, size):
+            body = _multipart(file, boundary, Meter(progress, size))
             answer = node.call("POST", "/api/v0/add", query, body=body, headers=headers, long=True)
         cid = _added(answer.body) if answer.ok else None
         if cid is None:
@@ -191,7 +200,7 @@ def _rewind(target: Path | str | BinaryIO) -> None:
         target.truncate()
 
 
-def _multipart(file: BinaryIO, boundary: str) -> Iterator[bytes]:
+def _multipart(file: BinaryIO, boundary: str, meter: Meter) -> Iterator[bytes]:
     """One file part, read as it is sent."""
     yield (
         f'--{boundary}\r\nContent-Disposition: form-data; name="file-0"\r\n'
@@ -199,6 +208,7 @@ def _multipart(file: BinaryIO, boundary: str) -> Iterator[bytes]:
     ).encode()
     while piece := file.read(_PIECE):
         yield piece
+        meter.add(len(piece))
     yield f"\r\n--{boundary}--\r\n".encode()
 
 

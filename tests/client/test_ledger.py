@@ -71,8 +71,9 @@ class TestBudgets:
         with pytest.raises(BudgetError, match=r"app run would pass the budget of 0\.000000012 RLC") as caught:
             reserve(1)
         assert caught.value.details == {
+            "budget of": "this session",
             "it would cost": "0.000000001 RLC",
-            "of the budget gone": "0.000000012 RLC",
+            "gone": "0.000000012 RLC",
             "left": "0.0 RLC",
         }
         assert len(book.whole.entries) == 2
@@ -91,6 +92,12 @@ class TestBudgets:
                 reserve(1)
         reserve(100)
         assert (outer.used, inner.used, book.whole.used) == (10, 4, 110)
+
+    def test_a_block_that_is_entered_twice_counts_once(self, book, reserve):
+        tracker = Tracker()
+        with book.block(tracker), book.block(tracker), book.block(book.whole):
+            reserve(3)
+        assert (tracker.used, book.whole.used) == (3, 3)
 
     def test_threads_do_not_spend_the_same_twice(self, book, reserve):
         book.whole.budget = 20
@@ -255,6 +262,17 @@ def test_steps_that_make_no_sense_are_left_out():
     [entry] = fold([{**GOOD, "action": "\x1b[31m" + "x" * 99}], HERE)
     assert "\x1b" not in entry.action
     assert len(entry.action) < 50
+
+
+def test_a_block_without_a_budget():
+    lab = connect("arbitrum-mainnet")
+    for costs in (lab.costs, lab.costs.here()):
+        with costs as block:
+            assert lab.session.ledger.blocks == [block._tracker]
+            assert block._tracker is not lab.session.ledger.whole
+        assert lab.session.ledger.blocks == []
+    with lab.costs() as block, block as same:
+        assert same is block
 
 
 def test_amounts_of_budgets():

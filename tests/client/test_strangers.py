@@ -119,7 +119,7 @@ def test_deals(data, world):
 def test_jobs(data, world):
     lab = world.says(data.draw(mutated(world.deals)))
     with suppress(IexecError):
-        frame = drawn(fetch(lab, "jobs"), "job")
+        frame = drawn(fetch(lab, "jobs", running=True), "job")
         assert set(frame["deal_id"]) <= {world.open.deal_id}
 
 
@@ -162,7 +162,7 @@ def test_jobs_of_others_and_of_nobody_are_left_out(world, lab):
     theirs = lab.app.run(world.open.deals[0].deal.app.pointer, workerpool=world.handle.workerpool)
     told = [{"dealid": each} for each in (theirs.deal_id, "0x" + "ab" * 32, world.open.deal_id)]
     verb = world.says({"ok": True, "count": 3, "deals": [*told, None]}).jobs
-    frame = verb()
+    frame = verb(world.lab.session.address)
     assert list(frame["deal_id"]) == [world.open.deal_id]
     assert frame.attrs["left_out"] == 3
 

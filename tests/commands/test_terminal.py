@@ -30,7 +30,7 @@ terminal = Terminal()
 with terminal.working("Digging") as step:
     step.update("deep", 2, 5)
     if sys.stderr.isatty():
-        while "deep 2/5" not in sys.stderr.shown:
+        while "deep, 2 of 5" not in sys.stderr.shown:
             time.sleep(0.01)
     else:
         time.sleep(1)
@@ -62,7 +62,7 @@ def test_secrets_are_not_shown():
 
 def test_progress_is_one_line_that_goes_away():
     screen = screen_of(WORK)
-    assert "deep 2/5" in screen
+    assert "Digging: deep, 2 of 5 …" in screen
     assert "! careful" in screen
     assert screen.rstrip().endswith("done")
     assert "\n" not in screen[screen.index("deep") : screen.index("careful")]
@@ -86,3 +86,11 @@ def test_nothing_is_drawn_in_a_pipe():
     done = subprocess.run([sys.executable, "-c", WORK], capture_output=True, text=True, check=True)
     assert done.stdout == "done\n"
     assert done.stderr == "! careful\n"
+
+
+def test_a_terminal_that_moves_no_cursor_is_told_once():
+    """As screen readers and logs have it: TERM=dumb."""
+    slow = WORK.replace("while", "time.sleep(1)\n        while")
+    screen = screen_of(f"import os; os.environ['TERM'] = 'dumb'\n{slow}")
+    assert "\x1b" not in screen
+    assert screen.count("Digging") == 1

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from iexec_lab.client.costs import card
-from iexec_lab.client.costs.facts import refresh
-from iexec_lab.client.ledger import Tracker, entries_of, place_of
+from iexec_lab.client.costs.facts import GONE, refresh
+from iexec_lab.client.ledger import BLOCK, FOLDER, Tracker, entries_of, place_of
 from iexec_lab.errors import IexecError, ValidationError
 from iexec_lab.project.notes import FolderNotes
 from iexec_lab.units import parse_rlc
@@ -41,6 +41,7 @@ class Costs:
     def __init__(self, session: Session, tracker: Tracker, title: str) -> None:
         self._session, self._tracker, self.title = session, tracker, title
         self._open: list[ExitStack] = []
+        self._is_block = tracker.of == BLOCK
 
     def __call__(self, budget: Any = None) -> Costs:
         """What is done in a ``with`` block, by this lab and in whatever thread.
@@ -57,11 +58,13 @@ class Costs:
         """What was signed and bought in this folder, by whatever program, wallet and kernel."""
         return FolderCosts(self._session)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Costs:  # noqa: PYI034 - a block, whatever it was entered on
+        """This block; of a session or a folder a new one."""
+        entered = self if self._is_block else self()
         stack = ExitStack()
-        stack.enter_context(self._session.ledger.block(self._tracker))
+        stack.enter_context(self._session.ledger.block(entered._tracker))  # noqa: SLF001
         self._open.append(stack)
-        return self
+        return entered
 
     def __exit__(self, *_raised: object) -> None:
         self._open.pop().close()
@@ -122,7 +125,10 @@ class Costs:
         """
         entries = self._entries()
         refresh(self._session, entries)
-        return [_row(entry) for entry in entries]
+        return [_row(entry) for entry in entries if self._shows(entry)]
+
+    def _shows(self, entry: Entry) -> bool:
+        return entry.costs
 
     def _entries(self) -> list[Entry]:
         return [entry for entry in list(self._tracker.entries) if entry.costs]
@@ -162,7 +168,7 @@ class FolderCosts(Costs):
     """What the record of the folder tells of this network."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__(session, Tracker(), "this folder")
+        super().__init__(session, Tracker(of=FOLDER), "this folder")
 
     def _entries(self) -> list[Entry]:
         session, place = self._session, place_of(self._session.place)
@@ -173,6 +179,10 @@ class FolderCosts(Costs):
         self._since = 0 if allowed is None else allowed[1]
         self._tracker.budget = None if allowed is None else allowed[0]
         return list(self._tracker.entries)
+
+    def _shows(self, entry: Entry) -> bool:
+        """What this chain does not know was bought on another one of that name: a sandbox made anew."""
+        return entry.costs and (entry.facts is None or entry.facts.state != GONE)
 
     @property
     def budget(self) -> int | None:

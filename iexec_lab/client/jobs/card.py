@@ -9,6 +9,7 @@ from iexec_lab.client.jobs.facts import MOST_NAMED, Facts, more, numbered, short
 from iexec_lab.client.jobs.status import date
 from iexec_lab.client.jobs.why import Step
 from iexec_lab.protocol.states import TIMEOUT
+from iexec_lab.spelling import in_rlc
 from iexec_lab.units import format_rlc
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Card(Facts):
         each = format_rlc(low) if low == high else f"{format_rlc(low)} to {format_rlc(high)}"
         if tasks == 1:
             return f"{each} RLC"
-        return f"{each} RLC a task, {format_rlc(self.total_nrlc)} RLC for {tasks}"
+        return f"{each} RLC a task, {in_rlc(self.total_nrlc)} for {tasks}"
 
     def _deadline(self) -> str:
         end = f"{date(max(held.final_time for held in self.deals))} UTC"
@@ -91,12 +92,12 @@ class Card(Facts):
     def _cost(self) -> str:
         if self.status is None:
             return ""
-        locked = f", {format_rlc(self.locked_nrlc)} RLC locked" if self.locked_nrlc else ""
-        return f"{format_rlc(self.paid_nrlc)} RLC{locked}"
+        locked = f", {in_rlc(self.locked_nrlc)} locked" if self.locked_nrlc else ""
+        return f"{in_rlc(self.paid_nrlc)}{locked}"
 
     def _back(self) -> str:
-        told = [f"{format_rlc(self.claimable_nrlc)} RLC, once claimed"] if self.claimable_nrlc else []
-        told += [f"{format_rlc(self.returned_nrlc)} RLC came back"] if self.returned_nrlc else []
+        told = [f"{in_rlc(self.claimable_nrlc)}, once claimed"] if self.claimable_nrlc else []
+        told += [f"{in_rlc(self.returned_nrlc)} came back"] if self.returned_nrlc else []
         return "; ".join(told) or ("nothing" if self.ended else "")
 
     def steps(self) -> list[Step]:

@@ -7,6 +7,7 @@ again does what is left, after a kill too. Signing and gas are one plan, asked f
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.client.matching import preflight, signing
@@ -95,8 +96,9 @@ def publish_file(
         permit = _permitted(session, path, file, dataset, force=force)
         if "upload" not in dataset.left:
             break
-        tell(f"Uploading {file.encrypted.name}")
-        made, done["upload"] = session.ipfs.add(file.encrypted), True
+        uploading = partial(tell, f"Uploading {file.encrypted.name}")
+        uploading()
+        made, done["upload"] = session.ipfs.add(file.encrypted, progress=uploading), True
         if made == cid:
             break
         cid = made  # a node that cuts files in its own way: another address, so another plan

@@ -175,6 +175,7 @@ def publish_request(session: Session, app: str, options: Mapping[str, Any], *, f
             f"Not enough RLC on your account ({in_rlc(cost)} required). "
             'Run "iexec account deposit" to topup your account.',
             details={"stake": in_rlc(stake)},
+            hint=f"Deposit what is missing: iexec-lab account deposit {in_rlc(cost - stake)}.",
         )
     terms = signing.order_terms(order)
     plan = session.plan("app request-execution", cost_nrlc=cost, signs=[order], **terms)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
+from iexec_lab import doors
 from iexec_lab.client.market.filters import ChildFilters, DatasetDealFilters
 from iexec_lab.client.matching.bulk import prepare_bulk
 from iexec_lab.client.matching.file_sale import STEPS, publish_file
@@ -200,7 +201,9 @@ class Datasets(Asset):
         progress: Progress | None = None,
         **options: Unpack[FileSale],
     ) -> dict[str, Any]:
-        return publish_file(self.session, self.session.folder / path, options, force=force, progress=progress)
+        with doors.progress("Publishing the file") as step:
+            told = progress or (lambda doing, done, total: step.update(doing, done, total, doors.BYTES))
+            return publish_file(self.session, self.session.folder / path, options, force=force, progress=told)
 
     def check_secret(self, address: str, tee_framework: str | None = None) -> bool:
         """Whether the key of an encrypted dataset is in the secret management service (SMS).
@@ -303,15 +306,16 @@ class Datasets(Asset):
         overwrite: Overwrite | None = None,
         progress: Progress | None = None,
     ) -> dict[str, Any]:
-        made = encrypt_folder(
-            self.session.folder,
-            force=force,
-            dataset_keystoredir=dataset_keystoredir,
-            original_dataset_dir=original_dataset_dir,
-            encrypted_dataset_dir=encrypted_dataset_dir,
-            overwrite=overwrite,
-            progress=progress,
-        )
+        with doors.progress("Encrypting") as step:
+            made = encrypt_folder(
+                self.session.folder,
+                force=force,
+                dataset_keystoredir=dataset_keystoredir,
+                original_dataset_dir=original_dataset_dir,
+                encrypted_dataset_dir=encrypted_dataset_dir,
+                overwrite=overwrite,
+                progress=progress or (lambda name, done, total: step.update(name, done, total, doors.BYTES)),
+            )
         fill_encrypted(self.session.folder, made["encryptedFiles"][-1])
         return made
 
@@ -333,7 +337,8 @@ class Datasets(Asset):
             MarketError, ApiError: The market was not reached, or does not know an order.
             IpfsError: The node was not reached, or refused.
         """
-        made = prepare_bulk(self.session, orders, max_dataset_per_task)
+        with doors.progress("Preparing the bulk"):
+            made = prepare_bulk(self.session, orders, max_dataset_per_task)
         return {"cid": made.cid, "volume": len(made.slices)}
 
     @staticmethod

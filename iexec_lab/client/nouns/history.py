@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Unpack
 
+from iexec_lab import doors
 from iexec_lab.client.market.figures import Figures
 from iexec_lab.client.market.given import about_category, plain_values
 from iexec_lab.client.market.limits import to_limit
@@ -240,6 +241,21 @@ class History(Figures, Noun):
         return self._draw(table, self._fetch(table, start, end, options))
 
     def _fetch(self, table: str, start: Any, end: Any, options: Mapping[str, Any]) -> Read | Wrote:
+        with doors.progress(f"Reading {table}") as step:
+
+            def tell(progress: Any) -> None:
+                step.update(progress.words(), int(100 * progress.share), 100, "%")
+
+            return self._read(table, start, end, options, options.get("progress") or tell)
+
+    def _read(
+        self,
+        table: str,
+        start: Any,
+        end: Any,
+        options: Mapping[str, Any],
+        progress: Callable[[Any], None],
+    ) -> Read | Wrote:
         from iexec_lab.history.moments import to_span
         from iexec_lab.history.whole import fetch
 
@@ -247,7 +263,7 @@ class History(Figures, Noun):
         start, end = given["start"], given["end"]
         source = self._source(given["source"])
         where = self._where(options)
-        limit, to, progress = to_limit(options.get("limit")), options.get("to"), options.get("progress")
+        limit, to = to_limit(options.get("limit")), options.get("to")
         span = to_span(start, end, source.head, source.block)
         if to is None:
             held = fetch(source, table, span, where, limit=limit, progress=progress)

@@ -7,6 +7,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import ClassVar
 
+from iexec_lab import doors
 from iexec_lab.client.nouns._noun import Noun
 from iexec_lab.errors import IexecError, ValidationError
 from iexec_lab.protocol import storage_token_name
@@ -100,7 +101,10 @@ class Storage(Noun):
             CryptoError: The file cannot be read.
             IpfsError: The node refused, or does not serve the file afterwards.
         """
-        return f"/ipfs/{self.session.ipfs.add(Path(path))}"
+        file = Path(path)
+        with doors.progress(f"Uploading {file.name}") as step:
+            told = lambda done, total: step.update("", done, total, doors.BYTES)  # noqa: E731
+            return f"/ipfs/{self.session.ipfs.add(file, progress=told)}"
 
     def _needs_no_token(self, provider: str | None) -> bool:
         return provider in (None, "default") and not self.session.network.result_proxy

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 from iexec_lab import markup
 from iexec_lab.client.results.file_drawing import Look, Room, look_into
-from iexec_lab.client.results.file_kinds import kind_by_name, size_text
+from iexec_lab.client.results.file_kinds import kind_by_name
 from iexec_lab.crypto import open_archive
 from iexec_lab.crypto.archive import is_folder_entry
 from iexec_lab.errors import IexecError, has_notebook, in_notebook
 from iexec_lab.plain_text import plain
+from iexec_lab.spelling import in_bytes
 
 if TYPE_CHECKING:
     import zipfile
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
 
 _LOOKED_INTO: Final = 30  # files whose heads are drawn
 _NAMED: Final = 200  # files that are listed by name besides
-_OPEN: Final = {"image": 4, "table": 3, "lines": 1}  # how many of a kind are seen without a click
+_OPEN: Final = {
+    "image": 4,
+    "table": 3,
+    "lines": 1,
+    "parquet": 1,
+}  # how many of a kind are seen without a click
 _IN_TEXT: Final = 20  # files that a terminal lists
 _PLUMBING: Final = "computed.json"
 
@@ -67,7 +73,7 @@ def _drawn(
     looks = {each: look_into(archive, infos[each], room) for each in order[:_LOOKED_INTO]}
     others = [infos[each] for each in order[_LOOKED_INTO:]]
     count = f"{len(infos):,} file{'' if len(infos) == 1 else 's'}"
-    size = f"{count}, {size_text(sum(info.file_size for info in infos.values()))}" if infos else "no files"
+    size = f"{count}, {in_bytes(sum(info.file_size for info in infos.values()))}" if infos else "no files"
     title = f"Result of task {name}" if is_task else f"Result {plain(name)}"
 
     notes = [markup.note(f"An error report, the app did not run: {report}", tone="bad")] if report else []
@@ -108,7 +114,7 @@ def _folds(looks: dict[str, Look], main: str | None) -> list[Markup]:
 def _names(infos: Sequence[zipfile.ZipInfo]) -> Markup:
     """Files that nobody looked into."""
     rows = [
-        (plain(info.filename, 120), kind_by_name(info.filename), size_text(info.file_size))
+        (plain(info.filename, 120), kind_by_name(info.filename), in_bytes(info.file_size))
         for info in infos[:_NAMED]
     ]
     more = [markup.element("div", f"… {len(infos) - _NAMED:,} more")] if len(infos) > _NAMED else []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab import markup
 from iexec_lab.client.results.file_drawing import Room, look_into
-from iexec_lab.client.results.file_kinds import is_drawable, size_text, suffix
+from iexec_lab.client.results.file_kinds import is_drawable, suffix
 from iexec_lab.crypto import ArchiveLimits, open_archive
 from iexec_lab.crypto.archive import Member, TooMuchError, check_members, check_size
 from iexec_lab.crypto.streams import file_path, open_target, os_errors
@@ -17,6 +17,7 @@ from iexec_lab.errors import CryptoError
 from iexec_lab.libraries import needing
 from iexec_lab.plain_text import plain
 from iexec_lab.protocol.javascript import loads
+from iexec_lab.spelling import in_bytes
 
 if TYPE_CHECKING:
     import builtins
@@ -66,7 +67,7 @@ class Picture:
         if not kind:
             return shown
         if len(self.data) > _MOST_DRAWN or not is_drawable(self.data, kind, unknown=True):
-            told = markup.note(f"{plain(self.name, 200)}, {size_text(len(self.data))}: not drawn, too large")
+            told = markup.note(f"{plain(self.name, 200)}, {in_bytes(len(self.data))}: not drawn, too large")
             return shown | {"text/html": told}
         return shown | {kind: base64.b64encode(self.data).decode()}
 
@@ -191,7 +192,7 @@ class ResultFile:
 
     def __repr__(self) -> str:
         try:
-            size = size_text(self.size)
+            size = in_bytes(self.size)
         except (CryptoError, KeyError):
             size = "cannot be read"
         return f"<ResultFile {plain(self.name, 200)}, {size}>"

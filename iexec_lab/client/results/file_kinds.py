@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Drawn = Literal["text", "table", "json", "lines", "image", "bytes"]
+Drawn = Literal["text", "table", "json", "lines", "image", "parquet", "bytes"]
 
 HEAD: Final = 64 << 10
 """Bytes of a file that are looked at."""
@@ -35,7 +35,7 @@ _BY_START: Final = (
     (b"GIF87a", Kind("GIF image", "image", "image/gif")),
     (b"GIF89a", Kind("GIF image", "image", "image/gif")),
     (b"%PDF-", Kind("PDF", "bytes")),
-    (b"PAR1", Kind("Parquet table", "bytes")),
+    (b"PAR1", Kind("Parquet table", "parquet")),
     (b"\x1f\x8b", Kind("gzip archive", "bytes")),
     (b"\x7fELF", Kind("program", "bytes")),
     (b"\x89HDF\r\n", Kind("HDF5 data", "bytes")),
@@ -169,11 +169,3 @@ def _jpeg_sizes(data: bytes) -> Iterator[tuple[int, int]]:
             height, width = data[place + 5 : place + 7], data[place + 7 : place + 9]
             yield int.from_bytes(width, "big"), int.from_bytes(height, "big")
         place += 2 + max(int.from_bytes(data[place + 2 : place + 4], "big"), 2)
-
-
-def size_text(size: int) -> str:
-    """Bytes as people read them: ``512 bytes``, ``1.2 kB``, ``3.4 MB``."""
-    if size < 1000:
-        return f"{size} byte{'' if size == 1 else 's'}"
-    power = 1 if size < 999_950 else 2 if size < 999_950_000 else 3
-    return f"{size / 1000**power:.1f} {' kMG'[power]}B"

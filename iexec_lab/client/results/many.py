@@ -216,7 +216,7 @@ def collect(
             return Result(missing, task_id=view.task_id, origin=known)
 
     with doors.progress("Downloading") as step:
-        told = progress or (lambda done, total: step.update("results", done, total))
+        told = progress or (lambda done, total: step.update("", done, total, "results"))
         try:
             return Results(session.each(each, list(enumerate(tasks)), told))
         except JobError as error:

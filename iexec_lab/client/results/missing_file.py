@@ -22,7 +22,25 @@ def no_such_file(name: str, names: Sequence[str], where: str) -> ObjectNotFoundE
     meant = near(name, names)
     if meant is not None:
         hint = f'Did you mean "{plain(meant, _LETTERS)}"? {hint}'
-    return ObjectNotFoundError("file", plain(name, 200), where, hint=hint)
+    return _worded(f"No file {plain(name, 200)} in result {where}", name, where, hint)
+
+
+def which_file(names: Sequence[str], where: str) -> ObjectNotFoundError:
+    """The error where no name was given, and none is meant."""
+    if not names:
+        return _worded(
+            f"There are no files in result {where}", "", where, "See what the app wrote: job.logs()."
+        )
+    hint = f"Name one of: {plain(', '.join(names))}."
+    return _worded(f"Result {where} has {len(names)} files: which one?", "", where, hint)
+
+
+def _worded(message: str, name: str, where: str, hint: str) -> ObjectNotFoundError:
+    """What is not on chain is not said to be missing there."""
+    error = ObjectNotFoundError("file", plain(name, 200), where, hint=hint)
+    error.message = plain(message)
+    error.args = (error.message,)
+    return error
 
 
 def near(name: str, names: Sequence[str]) -> str | None:

@@ -13,12 +13,12 @@ from iexec_lab.client.results.file import PICTURES, TABLES, Picture, ResultFile
 from iexec_lab.client.results.file_kinds import suffix
 from iexec_lab.client.results.folder import save_into
 from iexec_lab.client.results.key import encrypted_for, key_at
-from iexec_lab.client.results.missing_file import no_such_file
+from iexec_lab.client.results.missing_file import no_such_file, which_file
 from iexec_lab.crypto import decrypt_result, extract_archive, open_archive
 from iexec_lab.crypto.archive import is_folder_entry
 from iexec_lab.crypto.result import KEY_ENTRY, PAYLOAD_ENTRY
 from iexec_lab.crypto.streams import file_path, open_source, open_target, os_errors
-from iexec_lab.errors import CryptoError, IexecError, JobError, ObjectNotFoundError
+from iexec_lab.errors import CryptoError, IexecError, JobError
 from iexec_lab.plain_text import plain
 from iexec_lab.protocol.javascript import loads
 from iexec_lab.regular_files import is_file, is_folder
@@ -274,7 +274,7 @@ class Result:
         if name is None:
             return self._default()
         if name not in self._names:
-            error = no_such_file(name, self._names, f"of result {self.task_id or self.path.name}")
+            error = no_such_file(name, self._names, self.task_id or self.path.name)
             if self.error_message:
                 error.details = {"why": f"the result is an error report: {self.error_message}"}
                 error.hint = f'{error.hint} Read it: .text("error.txt").'
@@ -293,12 +293,7 @@ class Result:
             return "stdout.txt"
         if len(others) == 1:
             return others[0]
-        raise ObjectNotFoundError(
-            "file",
-            "(no name given)",
-            f"of result {self.task_id}",
-            hint=f"Name one of: {plain(', '.join(names))}.",
-        )
+        raise which_file(names, self.task_id or self.path.name)
 
     def _computed(self) -> dict[str, Any]:
         """The app's computed.json; empty when it is missing or no JSON object."""

@@ -66,9 +66,7 @@ COMMANDS = (
         ("account", "approve"),
         "allow somebody to use part of the stake",
         rehearsable(
-            calling(
-                "account.approve", doing="Approving", said="{spender} may use {amount} {unit} of the stake."
-            )
+            calling("account.approve", doing="Approving", said="{spender} may use {amount_rlc} of the stake.")
         ),
         args=(AMOUNT, SPENDER, UNIT),
         options=(*SENDS, FORCE, DRY_RUN),

@@ -23,6 +23,7 @@ from iexec_lab.commands.options import (
 )
 from iexec_lab.commands.outcome import Outcome
 from iexec_lab.commands.tree import Argument, Command, Option
+from iexec_lab.doors import BYTES
 from iexec_lab.errors import AbortedError
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def encrypt(context: Context, args: Namespace) -> Outcome:
     def told(step: Step) -> Progress:
         def tell(name: str, done: int | None, total: int | None) -> None:
             names.add(name)
-            step.update(f"{name} {_percent(done, total)}")
+            step.update(name, done, total, BYTES)
 
         return tell
 
@@ -95,14 +96,13 @@ def publish_file(context: Context, args: Namespace) -> Outcome:
     in_project = project.has("iexec.json")
     if in_project:
         project.prepare_deployed()
-    with context.face.working("Publishing the file") as step:
+    with context.face.working("Publishing the file"):
         outcome = done(
             lab,
             "dataset.publish_file",
             "Dataset {address} is for sale: order {orderHash}.",
             path=args.path,
             force=args.force,
-            progress=lambda doing, done, total: step.update(f"{doing} {_percent(done, total)}".strip()),
             **given(args, on_a_line(FileSale)),
         )
     if in_project:
@@ -113,10 +113,6 @@ def publish_file(context: Context, args: Namespace) -> Outcome:
     if "encrypt" in outcome.raw["done"]:
         context.face.remark(f"Keep its key, which nobody can make again: {outcome.raw['key']}")
     return outcome
-
-
-def _percent(done: int | None, total: int | None) -> str:
-    return f"{100 * (done or 0) // total} %" if total else ""
 
 
 COMMANDS = (
@@ -139,7 +135,7 @@ COMMANDS = (
         options=(OVERWRITE, *DATASET_FOLDERS),
         example="dataset encrypt",
         notes="The dataset in iexec.json gets the checksum (of several files that of the last, whose key is\n"
-        "dataset.key); storage upload then fills in where the file is.",
+        "dataset.key); iexec-lab storage upload then fills in where the file is.",
     ),
     asset_commands.deploy("dataset"),
     asset_commands.show("dataset"),
@@ -170,7 +166,7 @@ COMMANDS = (
         calling(
             "dataset.prepare_bulk",
             doing="Uploading the orders",
-            said="Bulk {cid} for {volume} task(s): app run --bulk {cid}",
+            said="Bulk {cid} for {volume} task(s): iexec-lab app run --bulk {cid}",
         ),
         args=(
             Argument(

@@ -20,11 +20,9 @@ from iexec_lab.spelling import in_rlc
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable
 
-    from iexec_lab.commands.context import Context, Step
+    from iexec_lab.commands.context import Context
     from iexec_lab.commands.tree import Handler
-    from iexec_lab.history.disk.streams import Progress
 
 _SHOWN = 6
 """Columns of a table in a terminal."""
@@ -44,8 +42,8 @@ def _handler(table: str) -> Handler:
             values["to"] = str(context.folder / args.to)
         else:
             values["limit"] = context.rows if args.limit is None else args.limit
-        with context.face.working(f"Reading {table}") as step:
-            answer = fetch(lab, f"history.{table}", args.since, args.until, progress=_telling(step), **values)
+        with context.face.working(f"Reading {table}"):
+            answer = fetch(lab, f"history.{table}", args.since, args.until, **values)
         raw = answer.facts.to_json()
         left_out = f" {answer.facts.left_out} left out: not to be believed." if answer.facts.left_out else ""
         if args.to:
@@ -112,19 +110,6 @@ def _cell(item: tuple[str, Any]) -> tuple[str, Any]:
     if name.endswith(("_at", "_deadline")):
         return name, f"{to_moment(value):%Y-%m-%d %H:%M:%S} UTC"
     return item
-
-
-def _telling(step: Step) -> Callable[[Progress], None]:
-    def tell(progress: Progress) -> None:
-        left = "" if progress.seconds_left is None else f", {_duration(progress.seconds_left)} left"
-        words = f"{progress.rows} rows, {progress.rows_per_second:,.0f} a second{left}"
-        step.update(words, int(100 * progress.share), 100)
-
-    return tell
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def _command(table: str, summary: str, **about: Any) -> Command:

@@ -363,7 +363,7 @@ COMMANDS = (
         unpublish,
         options=(*SIGNS, FORCE, *_hashes("unpublish")),
         example="order unpublish --app",
-        notes="The signature stays valid; order cancel ends it.",
+        notes="The signature stays valid; iexec-lab order cancel ends it.",
     ),
     Command(
         ("order", "cancel"),

@@ -25,7 +25,7 @@ COMMANDS = (
             TEE_FRAMEWORK,
         ),
         example="requester push-secret my-password",
-        notes="app run --secret 1=my-password hands it to an app that runs in a TEE.",
+        notes="iexec-lab app run --secret 1=my-password hands it to an app that runs in a TEE.",
     ),
     Command(
         ("requester", "check-secret"),

@@ -69,7 +69,7 @@ COMMANDS = (
         calling(
             "result.push_encryption_key",
             doing="Storing the public key",
-            said="Your results can now be encrypted (app run --encrypt-result).",
+            said="Your results can now be encrypted (iexec-lab app run --encrypt-result).",
         ),
         options=(
             *SIGNS,

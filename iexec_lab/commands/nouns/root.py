@@ -217,6 +217,8 @@ def jobs(context: Context, args: Namespace) -> Outcome:
     rows = [{name: row.get(name, "") for name in _SHOWN_OF_A_JOB} for row in found]
     for row in rows:
         row["wallet"] = row.pop("requester")
+    if context.lasting:  # the table says it
+        said = ""
     return Outcome(answer.to_official_json(), answer.to_value, said, shown=readable(rows))
 
 

@@ -158,7 +158,13 @@ def populate(context: Context, args: Namespace) -> Outcome:
     given = {name: getattr(args, name) for name in ("orders", "deals", "seed", "days")}
     size = Size(**{name: value for name, value in given.items() if value is not None})
     with context.face.working("Populating the sandbox") as step:
-        made = handle.populate(size.orders, size.deals, size.seed, size.days, tell=step.update)
+        made = handle.populate(
+            size.orders,
+            size.deals,
+            size.seed,
+            size.days,
+            tell=lambda doing, done, total: step.update(doing, done, total, "deals"),
+        )
     raw = made.to_json()
     what = f"{made.orders['open']:,} open orders and {made.deals['matched']:,} deals of {size.days} days"
     said = (
@@ -267,7 +273,7 @@ COMMANDS = (
             Option("--port-base", "integer", "first port to use (free ones)", shows="port"),
         ),
         example="sandbox start",
-        notes="It works in the background until sandbox stop; started again, it continues where it was.",
+        notes="It works in the background until iexec-lab sandbox stop; then it goes on from there.",
     ),
     Command(
         ("sandbox", "stop"),

@@ -126,14 +126,14 @@ def _sending(verb: str, doing: str) -> Handler:
         to = required(args, "to")
         lab = context.lab(args)
         with context.face.working(doing):
-            said = f"Sent {args.amount} {args.unit or _unit_of(verb)} to {{to}}."
+            said = f"Sent {{amount_{_unit_of(verb)}}} to {{to}}."
             return done(lab, verb, said, to=to, **values)
 
     return rehearsable(handle)
 
 
 def _unit_of(verb: str) -> str:
-    return "ether" if verb.endswith("ether") else "RLC"
+    return "ether" if verb.endswith("ether") else "rlc"
 
 
 def sweep(context: Context, args: Namespace) -> Outcome:
@@ -230,7 +230,7 @@ COMMANDS = (
         rehearsable(sweep),
         options=_TRANSFER,
         example="wallet sweep --to 0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
-        notes="Staked RLC stays: see account withdraw.",
+        notes="Staked RLC stays: see iexec-lab account withdraw.",
         spends=True,
     ),
     Command(

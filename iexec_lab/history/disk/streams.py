@@ -19,6 +19,7 @@ from iexec_lab.history.graph_rows import DEALS, TASKS, read_page
 from iexec_lab.history.pages import PAGE, in_order
 from iexec_lab.history.records import Span
 from iexec_lab.history.tables import MOMENT
+from iexec_lab.spelling import in_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -53,6 +54,11 @@ class Progress:
     share: float
     rows_per_second: float
     seconds_left: float | None
+
+    def words(self) -> str:
+        """The same for a person, but for the share."""
+        left = "" if self.seconds_left is None else f", {in_time(self.seconds_left)} left"
+        return f"{self.rows:,} rows, {self.rows_per_second:,.0f} a second{left}"
 
 
 @dataclass

@@ -32,7 +32,7 @@ _LEASH = Path(__file__).with_name("leash.py")
 _PROCESS = re.compile(rb"[1-9][0-9]{1,9}")
 """The number of a process; never 0, 1 or one below, which stand for groups and for all."""
 _SAID = 500  # bytes
-_RESET = "If that state is lost, sandbox reset starts over with an empty market."
+_RESET = "If that state is lost, iexec-lab sandbox reset starts over with an empty market."
 _PATIENCE = 20.0
 """Seconds until a node that does not listen is given up; it needs 0.1 s on an idle machine."""
 

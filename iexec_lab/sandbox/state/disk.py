@@ -17,7 +17,7 @@ from iexec_lab.errors import SandboxError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_LOST = "Put back a copy of it, or start over with an empty market: sandbox reset."
+_LOST = "Put back a copy of it, or start over with an empty market: iexec-lab sandbox reset."
 
 
 def open_db(path: Path, schema: str) -> sqlite3.Connection:

@@ -165,7 +165,7 @@ class TestKinds:
         assert make(a=b"\xff\xfe").text() == "\ufffd\ufffd"
 
     def test_no_such_file(self, make):
-        with pytest.raises(ObjectNotFoundError, match="No file found for id b") as caught:
+        with pytest.raises(ObjectNotFoundError, match="No file b in result") as caught:
             make(a="1").read("b")
         assert "Files: a." in caught.value.hint
 
