@@ -1,12 +1,25 @@
-"""Front ends in a real browser: how each opens a notebook and runs a cell, and where its output is."""
+"""The front ends that a real browser shows: how each opens a notebook and runs a cell, and where what is."""
 
 from __future__ import annotations
 
 import secrets
+from importlib.util import find_spec
 
 from helpers import jupyterlab
 from helpers.jupyterlab import DARK, PATIENCE
 
+START = """(index) => {
+  const notebook = window.jupyterapp.shell.currentWidget.content;
+  notebook.activeCellIndex = index; notebook.deselectAll();
+  window.jupyterapp.commands.execute('notebook:run-cell');
+}"""
+AT_THE_END = """(index) => {
+  const notebook = window.jupyterapp.shell.currentWidget.content;
+  notebook.activeCellIndex = index; notebook.mode = 'edit';
+  const editor = notebook.activeCell.editor, last = editor.lineCount - 1;
+  editor.setCursorPosition({ line: last, column: editor.getLine(last).length });
+  editor.focus();
+}"""
 RUN_CLASSIC = """([index, patience]) => {
   const notebook = window.Jupyter.notebook, cell = notebook.get_cell(index);
   const done = new Promise(done => notebook.events.on('finished_execute.CodeCell', (_, { cell: ended }) => {
@@ -18,9 +31,42 @@ RUN_CLASSIC = """([index, patience]) => {
 READY_CLASSIC = (
     "() => window.Jupyter?.notebook?.kernel?.is_connected() && !window.Jupyter.notebook.kernel_busy"
 )
+AT_THE_END_CLASSIC = """(index) => {
+  const notebook = window.Jupyter.notebook;
+  notebook.select(index); notebook.edit_mode();
+  const editor = notebook.get_cell(index).code_mirror;
+  editor.focus(); editor.setCursor(editor.lineCount(), 0); editor.execCommand('goDocEnd');
+}"""
 
 
-class Lab:
+class Front:
+    name = ""
+
+    def open(self, page, server, notebook) -> None:
+        """Open a notebook of the server, and wait for its kernel."""
+
+    def run(self, page, index) -> None:
+        """Run a cell to its end."""
+
+    def start(self, page, index) -> None:
+        """Run a cell, which may ask."""
+
+    def output(self, page, index):
+        """Where a cell's outputs are, and what it asks."""
+
+    def answer(self, area, text, *, hidden=False) -> None:
+        """Type into the field of a question."""
+        kind = "[type=password]" if hidden else ":not([type=password])"
+        field = area.locator(f"input.jp-Stdin-input{kind}, input.raw_input{kind}").last
+        field.fill(text)
+        field.press("Enter")
+
+    def complete(self, page, index) -> list[str]:
+        """What Tab offers at the end of a cell, or what is there once it has put in the only one."""
+        raise NotImplementedError
+
+
+class Lab(Front):
     """JupyterLab 4."""
 
     name = "JupyterLab 4"
@@ -31,12 +77,33 @@ class Lab:
     def run(self, page, index) -> None:
         jupyterlab.run_cell(page, index)
 
+    def start(self, page, index) -> None:
+        page.evaluate(START, index)
+
     def output(self, page, index):
         return jupyterlab.output(page, index)
 
+    def complete(self, page, index) -> list[str]:
+        page.evaluate(AT_THE_END, index)
+        before = self._source(page, index)
+        page.keyboard.press("Tab")
+        items = page.locator(".jp-Completer-item")
+        page.wait_for_function(
+            "([index, before]) => document.querySelector('.jp-Completer-item') || "
+            "jupyterapp.shell.currentWidget.content.widgets[index].model.sharedModel.source !== before",
+            arg=[index, before],
+        )
+        return [*items.all_inner_texts(), *self._source(page, index).split()]
+
+    def _source(self, page, index) -> str:
+        return page.evaluate(
+            "index => window.jupyterapp.shell.currentWidget.content.widgets[index].model.sharedModel.source",
+            index,
+        )
+
 
 class Notebook7(Lab):
-    """Notebook 7: the same cells, one notebook a page."""
+    """Notebook 7: the cells of JupyterLab, one notebook a page."""
 
     name = "Notebook 7"
 
@@ -45,34 +112,53 @@ class Notebook7(Lab):
         jupyterlab.wait_for_kernel(page)
 
 
-class Voila:
-    """Voilà: all cells have run before there is a page."""
+class Voila(Front):
+    """Voilà: all cells have run before there is a page, and none is shown."""
 
-    name = "Voilà"
+    name = "Voila"
 
     def open(self, page, server, notebook) -> None:
         theme = "dark" if server.theme == DARK else "light"
         page.goto(f"{server.url}/voila/render/{notebook}?token={server.token}&voila-theme={theme}")
         page.wait_for_selector(".jp-Cell")
 
-    def run(self, page, index) -> None:
-        """It has run."""
-
     def output(self, page, index):
         return page.locator(".jp-CodeCell").nth(index).locator(".jp-OutputArea").first
 
 
-class Classic:
-    """The classic notebook, as hosted notebooks are built on it."""
+class Classic(Front):
+    """The classic notebook, on which hosted notebooks are built."""
 
     name = "nbclassic"
 
     def open(self, page, server, notebook) -> None:
-        page.goto(f"{server.url}/notebooks/{notebook}?token={server.token}&{secrets.token_hex(4)}")
+        page.goto(f"{server.url}/nbclassic/notebooks/{notebook}?token={server.token}&{secrets.token_hex(4)}")
         page.wait_for_function(READY_CLASSIC)
 
     def run(self, page, index) -> None:
         assert page.evaluate(RUN_CLASSIC, [index, PATIENCE * 1000]), f"cell {index} did not end"
 
+    def start(self, page, index) -> None:
+        page.evaluate("index => window.Jupyter.notebook.execute_cells([index])", index)
+
     def output(self, page, index):
         return page.locator(".code_cell").nth(index).locator(".output_wrapper")
+
+    def complete(self, page, index) -> list[str]:
+        page.evaluate(AT_THE_END_CLASSIC, index)
+        before = self._source(page, index)
+        page.keyboard.press("Tab")
+        page.wait_for_function(
+            "([index, before]) => document.querySelector('.completions option') || "
+            "window.Jupyter.notebook.get_cell(index).get_text() !== before",
+            arg=[index, before],
+        )
+        offered = page.locator(".completions option").all_inner_texts()
+        return [*offered, *self._source(page, index).split()]
+
+    def _source(self, page, index) -> str:
+        return page.evaluate("index => window.Jupyter.notebook.get_cell(index).get_text()", index)
+
+
+# Hosted notebooks have the classic one beside ipywidgets 7, and tests/hosted an environment like theirs.
+INSTALLED: tuple[Front, ...] = (Classic(),) if find_spec("nbclassic") else (Lab(), Notebook7(), Voila())

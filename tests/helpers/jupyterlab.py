@@ -1,6 +1,7 @@
 """A real notebook server, started apart from the user's settings, and how to drive a notebook of it.
 
-One server shows notebooks in JupyterLab, Notebook 7 and Voilà, in either theme; ``fronts`` drives all.
+One server shows notebooks in JupyterLab, in Notebook 7 and with Voilà, in either theme; ``fronts`` drives
+them.
 """
 
 from __future__ import annotations

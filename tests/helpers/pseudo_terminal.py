@@ -13,6 +13,7 @@ import time
 PATIENCE = 300
 #: What ends with it waits for an answer; a colon may also stand before a list.
 QUESTION = re.compile(rb"(?:\(Y/n\) |(?i:password)[^\n]*: )\Z")
+STEERING = re.compile(rb"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07]*\x07|[=>])")
 # The terminal becomes that of the program, as it would not be by a mere start in a session of its own.
 STARTER = """
 import fcntl, os, sys, termios
@@ -21,8 +22,17 @@ os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
-def on_terminal(words: list[str], *answers: str, env: dict[str, str] | None = None) -> tuple[str, int]:
-    """What a person sees, and the exit code; an answer is typed when the program waits for one."""
+def on_terminal(
+    words: list[str],
+    *answers: str,
+    env: dict[str, str] | None = None,
+    question: re.Pattern[bytes] = QUESTION,
+) -> tuple[str, int]:
+    """What a person sees, and the exit code; an answer is typed when the program waits for one.
+
+    ``question`` matches what ends with the wait; what steers the terminal is not in it. An answer that ends
+    with a tab is typed without a line's end.
+    """
     screen, terminal = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-c", STARTER, *words],
@@ -46,8 +56,9 @@ def on_terminal(words: list[str], *answers: str, env: dict[str, str] | None = No
             if not chunk:
                 break
             seen += chunk
-            if waiting and QUESTION.search(seen, asked):
-                os.write(screen, waiting.pop(0).encode() + b"\n")
+            if waiting and question.search(STEERING.sub(b"", seen[asked:])):
+                answer = waiting.pop(0)
+                os.write(screen, answer.encode() + (b"" if answer.endswith("\t") else b"\r"))
                 asked = len(seen)
         else:
             process.kill()
