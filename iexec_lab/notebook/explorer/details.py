@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab import markup
-from iexec_lab.notebook.drawing.words import is_id, short, upright
+from iexec_lab.notebook.drawing.words import upright
 from iexec_lab.notebook.explorer.places import LINKS, SUBJECTS, place_of
 from iexec_lab.notebook.explorer.rows import title_of
+from iexec_lab.spelling import is_id, short_id
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +50,7 @@ def links_of(row: pd.DataFrame) -> dict[str, tuple[str, str]]:
             continue
         value = row[name].iloc[0]
         if is_id(value) and int(value, 16) and (what, value) != own and place_of(what, value):
-            found[f"{title_of(name.removesuffix('_id')).capitalize()} {short(value)}"] = (what, value)
+            found[f"{title_of(name.removesuffix('_id')).capitalize()} {short_id(value)}"] = (what, value)
     return found
 
 

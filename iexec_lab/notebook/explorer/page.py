@@ -12,7 +12,6 @@ import ipywidgets as widgets
 from iexec_lab import doors, markup
 from iexec_lab.commands.recent import Seen
 from iexec_lab.errors import IexecError, UsageError, in_notebook
-from iexec_lab.notebook.drawing.words import short
 from iexec_lab.notebook.explorer.asking import Asking, can_follow, filters_of, line_of, with_limit
 from iexec_lab.notebook.explorer.details import claimable, drawn, form_values, links_of, subject_of
 from iexec_lab.notebook.explorer.following import EVERY, Following
@@ -22,6 +21,7 @@ from iexec_lab.notebook.explorer.rows import Rows
 from iexec_lab.notebook.explorer.twin import Twin
 from iexec_lab.notebook.forms import pieces
 from iexec_lab.notebook.forms.fields import Field
+from iexec_lab.spelling import short_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -349,7 +349,7 @@ class Page:
                 self._status.value = status
 
         self._work(
-            f"Reading {subject[0]} {short(subject[1])}",
+            f"Reading {subject[0]} {short_id(subject[1])}",
             lambda: self._asking.frame(show_words(*subject)),
             then,
         )

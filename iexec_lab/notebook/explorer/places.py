@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from iexec_lab.errors import ValidationError
-from iexec_lab.notebook.drawing.words import is_id, short
+from iexec_lab.spelling import is_id, short_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +52,7 @@ class Place(NamedTuple):
 
     @property
     def title(self) -> str:
-        return "The market" if not self.id else f"{self.what.capitalize()} {short(self.id)}"
+        return "The market" if not self.id else f"{self.what.capitalize()} {short_id(self.id)}"
 
 
 def _book(title: str, words: str, price: str, about: str) -> Listing:

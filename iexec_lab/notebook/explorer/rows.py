@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from iexec_lab import markup
 from iexec_lab.frames.schemas import NRLC
 from iexec_lab.frames.shown import chosen
-from iexec_lab.notebook.drawing.words import brief, column, is_id, short, word
+from iexec_lab.notebook.drawing.words import brief, column, word
+from iexec_lab.spelling import is_id, short_id
 from iexec_lab.units import format_rlc
 
 if TYPE_CHECKING:
@@ -272,8 +273,8 @@ def _cell(name: str, text: str, full: str) -> markup.Markup:
     if name in {"status", "state"} and text:
         return markup.badge(brief(text, _CELL), _TONES.get(text.lower(), "calm"))
     if is_id(full):
-        return markup.short(full, short(full))
-    shown = brief(short(text), _CELL)
+        return markup.short(full, short_id(full))
+    shown = brief(short_id(text), _CELL)
     if shown == full:
         return markup.html(shown)
     return markup.element("span", shown, title=full[:_TITLE])
