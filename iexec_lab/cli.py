@@ -139,8 +139,18 @@ def _help(words: list[str]) -> int:
     if not asked and len(words) > taken:
         line = " ".join([tree.PROGRAM, *words[:taken]])
         raise UsageError(f"unknown option '{words[taken]}'", usage=f"{line} <command> [options]")
-    print(parser.overview(words[:taken]), end="", file=sys.stdout if asked else sys.stderr)
+    text = parser.overview(words[:taken]) if words else _first_page()
+    print(text, end="", file=sys.stdout if asked else sys.stderr)
     return 0 if asked else 1
+
+
+def _first_page() -> str:
+    """What to do first, of a line that says nothing."""
+    from iexec_lab.commands.context import Context
+    from iexec_lab.commands.first_page import first_page
+    from iexec_lab.commands.terminal import Terminal
+
+    return f"{first_page(Context(Terminal())).text()}\n"
 
 
 def _carry_out(command: Command, args: Any) -> Outcome:
@@ -197,8 +207,9 @@ def _print(outcome: Outcome, *, is_wide: bool) -> None:
     error = outcome.error
     if isinstance(error, IexecError) and outcome.failed == (error.message,):
         print(safe_lines("\n".join(error.lines()[1:])), file=sys.stderr)
-    elif isinstance(error, IexecError) and error.hint:
-        print(f"  → {safe(error.hint)}", file=sys.stderr)
+    elif isinstance(error, IexecError):
+        advice = [line for line in error.lines() if line.startswith("  → ")]
+        print(*map(safe_lines, advice), sep="\n", end="\n" * bool(advice), file=sys.stderr)
 
 
 def _unsaid(outcome: Outcome) -> dict[str, Any]:

@@ -196,6 +196,13 @@ def text(*pieces: object, quiet: bool = False) -> Markup:
     return element("div", *pieces, style=f"{style};font-size:.9em" if quiet else style)
 
 
+def link(address: str) -> Markup:
+    """An address to open beside the notebook; what is no web address stays text."""
+    if not address.startswith(("https://", "http://")):
+        return html(address)
+    return element("a", address, href=address, target="_blank", rel="noopener noreferrer")
+
+
 def kept(piece: object, whole: str) -> Markup:
     """A piece on one line that stands for ``whole``, its title."""
     return element("span", piece, title=whole, style="white-space:nowrap")
@@ -220,6 +227,11 @@ def block(text: str, label: str = "", lines: int = 20) -> Markup:
         f"max-height:{lines * 1.35 + 1:.1f}em;overflow:auto"
     )
     return element("pre", text, style=style, tabindex="0", **_labelled(label))
+
+
+def scrolling(*pieces: object, lines: int = 36) -> Markup:
+    """What scrolls by itself where it would be higher than so many lines; the keyboard reaches it."""
+    return element("div", *pieces, style=f"max-height:{lines * 1.35:.1f}em;overflow:auto", tabindex="0")
 
 
 def image(data: bytes, kind: str, name: str) -> Markup:

@@ -121,8 +121,13 @@ def _following(path: Sequence[str]) -> list[Proposal]:
     for command in below(path):
         is_last = len(command.path) == position + 1
         for name in (command.path[position], *(command.aliases if is_last else ())):
-            found.setdefault(name, command.summary if is_last else "")
+            found.setdefault(name, command.summary if is_last else _verbs(command.path[: position + 1]))
     return [Proposal(*item) for item in found.items()]
+
+
+def _verbs(path: Sequence[str]) -> str:
+    """What may follow a word that is no command yet."""
+    return ", ".join(dict.fromkeys(command.path[len(path)] for command in below(path)))
 
 
 def _after(command: Command, typed: list[str], last: str, known: _Known) -> list[Proposal]:
@@ -167,8 +172,8 @@ def _in_order(command: Command) -> list[Option]:
 
 def _said(option: Option) -> str:
     """What stands beside an option: what it takes, and what it does."""
-    takes = "" if option.value == "none" else f"<{option.metavar}> "
-    return f"{takes}{option.help}"
+    takes = "flag" if option.value == "none" else option.metavar
+    return f"{takes}: {option.help}"
 
 
 def _place(command: Command, typed: list[str]) -> tuple[Option | None, int]:

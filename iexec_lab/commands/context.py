@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from iexec_lab.client.choice import Connection
     from iexec_lab.client.iexec import IExec
+    from iexec_lab.client.ledger import Ledger
     from iexec_lab.client.live.follow import Stream
     from iexec_lab.client.plan import Plan
     from iexec_lab.project import Project
@@ -64,6 +65,10 @@ class Face(Protocol):
         """Show that something takes time."""
         ...
 
+    def watching(self, doing: str) -> AbstractContextManager[Sight]:
+        """Show how far tasks are that are waited for: on a line, or on the card of their job."""
+        ...
+
     def follow(self, stream: Stream, *, raw: bool) -> None:
         """Show a list and its changes until it ends or is interrupted; ``raw``: a line of JSON for each."""
         ...
@@ -77,6 +82,26 @@ class Step(Protocol):
     """One piece of long work."""
 
     def update(self, text: str, done: int | None = None, total: int | None = None) -> None: ...
+
+
+class Unseen:
+    """A step that nobody looks at."""
+
+    def update(self, text: str, done: int | None = None, total: int | None = None) -> None:
+        """Nothing to show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """How a wait is seen.
+
+    Attributes:
+        step: Is told how far it is.
+        tell: Told why something does not go on; None where the card of the job says it.
+    """
+
+    step: Step = field(default_factory=Unseen)
+    tell: Callable[[str], None] | None = None
 
 
 @dataclass(slots=True)
@@ -105,6 +130,7 @@ class Context:
     rows: int | None = None
     unattended: bool = False
     _labs: dict[Any, IExec] = field(default_factory=dict, repr=False)
+    _ledgers: dict[str, Ledger] = field(default_factory=dict, repr=False)
 
     @property
     def project(self) -> Project:
@@ -174,11 +200,13 @@ class Context:
         """
         from iexec_lab.client.choice import Connection
         from iexec_lab.client.iexec import IExec
+        from iexec_lab.client.ledger import place_of
 
         session = copy(lab.session)
         session.confirm = session.confirm or self._agrees
         session.ask_secret = session.ask_secret or self.face.secret
         self.use(Connection(session.network, session.wallet))
+        self._ledgers[place_of(session.place)] = session.ledger
         self.given = IExec(session)
 
     def remember(self, network: str, wallet: Mapping[str, str] | None = None) -> None:
@@ -257,6 +285,7 @@ class Context:
         """A lab by the rule of ``client/choice.py``; ``held`` is a wallet of this process alone."""
         from iexec_lab.client.choice import choose
         from iexec_lab.client.iexec import open_lab
+        from iexec_lab.client.ledger import place_of
         from iexec_lab.units import parse_ether
 
         chosen = choose(
@@ -270,7 +299,7 @@ class Context:
             ask=self.face.secret,
             **wallet,
         )
-        return open_lab(
+        lab = open_lab(
             chosen,
             folder=self.folder,
             gas_price=parse_ether(list(price)) if price else None,
@@ -278,6 +307,10 @@ class Context:
             confirm=self._agrees,
             ask_secret=self.face.secret,
         )
+        # All labs of a notebook are one session, whatever was reopened meanwhile.
+        session = lab.session
+        session.ledger = self._ledgers.setdefault(place_of(session.place), session.ledger)
+        return lab
 
     def _agrees(self, plan: Plan) -> bool:
         """The rule for asking (``client/plan.py``), for this face."""

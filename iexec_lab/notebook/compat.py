@@ -30,8 +30,9 @@ def add_completion(shell: InteractiveShell, complete: Complete) -> Callable[[], 
 
     IPython calls version 2 of the matcher interface provisional; only this function uses it.
     """
+    beside = _beside if getattr(shell, "kernel", None) is None else _on_one_line
     if not hasattr(completer, "context_matcher"):
-        return _add_in_front(shell.Completer, complete)
+        return _add_in_front(shell.Completer, complete, beside)
 
     @completer.context_matcher(identifier="iexec_lab")  # type: ignore[untyped-decorator]
     def iexec_matcher(context: Any) -> dict[str, Any]:
@@ -41,7 +42,7 @@ def add_completion(shell: InteractiveShell, complete: Complete) -> Callable[[], 
             return {"completions": []}
         there, texts = found
         return {
-            "completions": [completer.SimpleCompletion(text=each.text, type=_beside(each)) for each in texts],
+            "completions": [completer.SimpleCompletion(text=each.text, type=beside(each)) for each in texts],
             "matched_fragment": there,
             "suppress": True,
             "ordered": True,
@@ -57,7 +58,12 @@ def _beside(proposal: Proposal) -> str:
     return proposal.brief or "magic"
 
 
-def _add_in_front(before: Any, complete: Complete) -> Callable[[], None]:
+def _on_one_line(proposal: Proposal) -> str:
+    """The same for JupyterLab, which breaks a type at blanks and hyphens and draws the lines over others."""
+    return _beside(proposal).replace(" ", "\N{NO-BREAK SPACE}").replace("-", "\N{NON-BREAKING HYPHEN}")
+
+
+def _add_in_front(before: Any, complete: Complete, beside: Callable[[Proposal], str]) -> Callable[[], None]:
     """Ask ``complete`` before an IPython whose matchers see a single word and add to what others find."""
     theirs, theirs_of_line = before.completions, before.complete
 
@@ -67,7 +73,7 @@ def _add_in_front(before: Any, complete: Complete) -> Callable[[], None]:
             yield from theirs(text, offset)
         else:
             for each in found[1]:
-                yield completer.Completion(offset - len(found[0]), offset, each.text, type=_beside(each))
+                yield completer.Completion(offset - len(found[0]), offset, each.text, type=beside(each))
 
     def complete_line(
         text: str | None = None, line_buffer: str | None = None, cursor_pos: int | None = None

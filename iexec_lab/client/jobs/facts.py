@@ -164,16 +164,16 @@ class Facts:
     def _late(self, view: TaskView) -> str:
         task, pool = view.task, self._pool_of(view.deal_id)
         if view.status == TIMEOUT:
-            return f"workerpool {pool}: no result in time"
+            return f"workerpool {pool}, no result in time"
+        trouble = next((each for each in self._open if each.view.task_id == view.task_id), None)
         if task.status == UNSET:
-            waited = any(each.waited for each in self._open if each.view.task_id == view.task_id)
-            return f"workerpool {pool}: it has not begun" if waited else ""
-        if task.status == ACTIVE and self.now >= task.contribution_deadline:
-            return f"workers of {pool}: no contribution in time"
+            return f"workerpool {pool}, it has not begun" if trouble else ""
         if task.status == REVEALING and self.now >= task.reveal_deadline:
             who = ", ".join(map(short, task.contributors[:3])) or f"workers of {pool}"
-            return f"{who}: contributed and revealed nothing"
-        return ""
+            return f"{who}, contributed and revealed nothing"
+        if task.status == ACTIVE and self.now >= task.contribution_deadline:
+            return f"workers of {pool}, no contribution in time"
+        return f"workerpool {pool}, {trouble.headline}" if trouble else ""
 
     @property
     def views(self) -> tuple[TaskView, ...]:

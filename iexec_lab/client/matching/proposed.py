@@ -60,7 +60,10 @@ def _open(session: Session, kind: str, app: str) -> Iterable[tuple[dict[str, Any
 
 def _rows(session: Session, kind: str, app: str) -> Iterable[tuple[dict[str, Any], int, str]]:
     """Open orders with tasks left; those for this app, or for anybody."""
-    others: dict[str, Any] = {"app": app} if app and kind != "apporder" else {}
+    asset = kind.removesuffix("order")
+    others: dict[str, Any] = {asset: "any"} if asset != "workerpool" else {}
+    if app and asset != "app":
+        others["app"] = app
     page = session.market.orderbook(kind, page_size=_ORDERS_READ, **others)
     for row in page.orders:
         left = int(row["remaining"])

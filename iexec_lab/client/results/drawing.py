@@ -91,7 +91,8 @@ def _title(name: str, *, is_task: bool) -> Markup:
 def _folds(looks: dict[str, Look], main: str | None) -> list[Markup]:
     left = dict(_OPEN)
     first = main if main is not None and main in looks else next(iter(looks), None)
-    folds = []
+    seen: list[Markup] = []
+    folds: list[Markup] = []
     for name, look in looks.items():
         if look.drawn is None:
             folds.append(markup.element("div", look.title(), style="margin:.2em 0 .2em 1.05em"))
@@ -100,8 +101,8 @@ def _folds(looks: dict[str, Look], main: str | None) -> list[Markup]:
         is_open = name == first or left.get(kind, 0) > 0
         if kind in left and name != _PLUMBING:
             left[kind] -= 1
-        folds.append(markup.folded(look.title(), look.drawn, is_open=is_open))
-    return folds
+        (seen if is_open else folds).append(markup.folded(look.title(), look.drawn, is_open=is_open))
+    return [*seen, *folds]
 
 
 def _names(infos: Sequence[zipfile.ZipInfo]) -> Markup:

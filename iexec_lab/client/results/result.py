@@ -351,7 +351,7 @@ class Result:
         if trouble is None:
             return self.error_message or ""
         why = trouble.details.get("why") if isinstance(trouble, JobError) else None
-        return f"{trouble.message}: {plain(why)}" if why else trouble.message
+        return plain(why) if why else trouble.message  # beside its status
 
     def _first_lines(self) -> list[str]:
         try:

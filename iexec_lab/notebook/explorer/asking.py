@@ -10,7 +10,7 @@ import shlex
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from iexec_lab.commands.context import Context, unanswered
+from iexec_lab.commands.context import Context, Sight, unanswered
 from iexec_lab.commands.outcome import carry_out
 from iexec_lab.commands.parser import parse
 from iexec_lab.commands.tree import PROGRAM, find
@@ -66,6 +66,9 @@ class _Page:
 
     def working(self, _doing: str) -> AbstractContextManager[Any]:
         return nullcontext(Silent())
+
+    def watching(self, _doing: str) -> AbstractContextManager[Sight]:
+        return nullcontext(Sight())
 
     def follow(self, stream: Stream, *, raw: bool) -> None:  # noqa: ARG002 - the protocol's
         if self._drive is not None:

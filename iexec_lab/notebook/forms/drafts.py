@@ -38,6 +38,8 @@ PARTS: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
     **{("order", verb): tuple(f"{kind}order" for kind in KINDS) for verb in ("init", "sign")},
 }
 """The parts of the file that commands work from."""
+_RARE: Final = {"mrenclave"}
+"""What few need, folded away where the file does not have it."""
 _CHANGED: Final = (
     "Look at what stands here now, then press again: what you typed is kept, the rest is the file's."
 )
@@ -62,9 +64,10 @@ class Draft:
         }
         self._typed: dict[str, tuple[str, ...]] = {}
         self._was_opened = False
-        self._grid = pieces.grid(*(field.box for field in self.fields.values()))
-        self._said = widgets.HTML()
-        self.fold = pieces.Fold(part, self._said, self._grid)
+        rare = [field.box for key, field in self.fields.items() if key in _RARE]
+        self._rare = pieces.Fold("For an enclave", pieces.grid(*rare))
+        self._grid = pieces.grid(*(field.box for key, field in self.fields.items() if key not in _RARE))
+        self.fold = pieces.Fold(part, self._grid, *([self._rare.box] if rare else []))
         self.box = self.fold.box
 
     @property
@@ -91,6 +94,8 @@ class Draft:
             if key not in edited:
                 self.fields[key].value = to_field(entry, self.values.get(key))
             self._typed[key] = self._held(key) if key not in edited else ()
+        if any(self.values.get(key) for key in _RARE):
+            self._rare.open()
         self.draw()
         return changed
 

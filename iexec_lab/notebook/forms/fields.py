@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
@@ -44,6 +45,8 @@ _EXAMPLES: Final = {
     "tag": "tee,scone",
 }
 _LONG: Final = HASHES | {"bulk", "checksum", "json", "params"}
+_UNIT_SAID: Final = re.compile(r"[,;]? ?in (nRLC|wei) unless a unit follows")
+"""The unit stands beside the amount."""
 _OTHERS: Final = ("file", "folder", "path", "chain", "category", "tag", "provider", "name", "jobs")
 
 
@@ -295,7 +298,7 @@ def label_of(item: Argument | Option) -> str:
 
 def help_of(item: Argument | Option) -> str:
     """Its help in full, as a sentence begins."""
-    text = item.help
+    text = _UNIT_SAID.sub("", item.help) if item.kind in UNITS else item.help
     more = "; several are separated by spaces" if item.variadic and item.kind not in UNITS else ""
     first = text.split(" ", 1)[0]
     return f"{text if '.' in first or '_' in first else text[:1].upper() + text[1:]}{more}"

@@ -15,10 +15,11 @@ from iexec_lab.client.jobs.detached import Detached
 from iexec_lab.commands.recent import Seen
 from iexec_lab.errors import AbortedError, IexecError, UsageError
 from iexec_lab.notebook.compat import mime_bundle
+from iexec_lab.notebook.drawing import live
 from iexec_lab.notebook.forms import pieces
 from iexec_lab.notebook.forms.fields import Field
 from iexec_lab.notebook.forms.proposals import propose
-from iexec_lab.notebook.forms.trace import Trace, drawn
+from iexec_lab.notebook.forms.trace import Run, Trace, drawn
 from iexec_lab.notebook.variables import escape
 from iexec_lab.protocol import is_address
 
@@ -81,6 +82,9 @@ class Form:
         self._fill(values or {})
         self._line = pieces.line_box()
         self._output = widgets.Output()
+        self._card = widgets.HTML()
+        self._waits = widgets.HTML()
+        self._run_: Run | None = None
         self._run = pieces.action(_verb(command), "play", self.run, primary=True, help=command.summary)
         self._buttons = [self._run]
         self._cost: pieces.Money | None = None
@@ -94,8 +98,8 @@ class Form:
             *self._layout(),
             self._line.box,
             *([self._cost.box] if self._cost is not None else []),
-            pieces.buttons(*self._buttons),
-            self._output,
+            pieces.buttons(*self._buttons, self._waits),
+            widgets.VBox([self._card, self._output], layout=widgets.Layout(overflow="visible")),
             style=self.trace.style,
         )
         self._refresh()
@@ -121,15 +125,23 @@ class Form:
         """What the button does: run the words, show the value or the short error, and leave a trace of it."""
         words, line = [*self.command.path, *self._tokens(), *more], self.line
         self.value = None
+        run = self._run_ = self.trace.begin(line)
         for button in self._buttons:
             button.disabled = True
         self._output.clear_output()
-        outcome: Any = None
+        self._card.value = ""
+        outcome: Any = AbortedError("It was interrupted")
+
+        def draw(bundle: dict[str, str]) -> None:
+            if self._run_ is run:  # a job of an earlier run goes on below its own line
+                self._card.value = bundle["text/html"]
+            run.draw(bundle)
+
         try:
-            with self._output:
+            with self._output, live.into(draw):
                 outcome = self._carry_out(words)
-            self.trace.tell(line, outcome)
         finally:
+            run.end(outcome)
             for field in self.fields.values():
                 field.forget()
             if self._cost is not None:
@@ -196,6 +208,7 @@ class Form:
         if self.drafts is not None:
             problems += self.drafts.check(self._tokens())
         self._line.show(self.line)
+        self._waits.value = markup.element("span", problems[0], role="status") if problems else ""
         for button in self._buttons:
             button.disabled = bool(problems)
             button.tooltip = problems[0] if problems else self.command.summary

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     Known = dict[str, str]
 
 ASSETS: Final = ("app", "dataset", "workerpool")
+_NO_ANSWER: Final = (IexecError, OSError, ValueError, KeyError, TypeError)
+"""What a stranger's answer, or none, may lead to."""
 _PATIENCE: Final = 20.0
 """Seconds after which nothing more is asked for one form."""
 
@@ -59,16 +61,17 @@ class Proposals:
         """
         key = (kind, app.lower())
         if key not in self._kept:
-            try:
-                self._kept[key] = self._ask(kind, app)
-            except (IexecError, OSError, ValueError, KeyError, TypeError):  # a stranger's answer, or none
-                self._kept[key] = {}
+            self._kept[key] = {}
+            with suppress(*_NO_ANSWER):
+                self._kept[key] |= self._own(kind)
+            with suppress(*_NO_ANSWER):
+                self._kept[key] |= self._ask(kind, app)
         return self._kept[key]
 
     def _ask(self, kind: str, app: str) -> Known:
         session = self._lab.session
         if kind in ASSETS:
-            return {**self._own(kind), **proposed.on_sale(session, kind, app)}
+            return proposed.on_sale(session, kind, app)
         if kind.endswith("order") and kind != "requestorder":
             return proposed.orders(session, kind, app)
         if kind == "category":
@@ -81,7 +84,7 @@ class Proposals:
     def _own(self, kind: str) -> Known:
         """The wallet's own, newest first, where the network has a subgraph: reading logs would take long."""
         session = self._lab.session
-        if not (session.network.poco_subgraph and session.wallet.address):
+        if kind not in ASSETS or not (session.network.poco_subgraph and session.wallet.address):
             return {}
         noun = getattr(self._lab, kind)
         rows = noun._fetch_list(owner=session.wallet.address, limit=proposed.MOST).rows()  # noqa: SLF001 - its facts

@@ -11,25 +11,50 @@ from __future__ import annotations
 
 import secrets
 from base64 import b64encode
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab import markup
 from iexec_lab.errors import IexecError
 from iexec_lab.plain_text import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _MOST_RUNS: Final = 20
 _OUTPUTS: Final = (".jp-OutputArea-child", ".output_area")
 """What holds one output of a cell: in JupyterLab, Notebook 7 and Voilà; in the classic notebook."""
 
 
-class _Run(NamedTuple):
-    line: str
-    text: str
-    html: markup.Markup
-    deals: tuple[str, ...]
+class Run:
+    """One run of a form, in its trace.
+
+    Args:
+        line: What is run, without secrets.
+        changed: Called when it shows something else.
+    """
+
+    def __init__(self, line: str, changed: Callable[[], None]) -> None:
+        self.line, self._changed = line, changed
+        self.text, self.html = "running", markup.element("div", markup.badge("running", "going"))
+        self.deals: tuple[str, ...] = ()
+        self._card: tuple[str, markup.Markup] | None = None
+
+    def draw(self, bundle: Mapping[str, str]) -> None:
+        """A card of what it started, again and again; by MIME type, from ``markup``."""
+        self._card = bundle["text/plain"], markup.Markup(bundle["text/html"])
+        self.text, self.html = self._card
+        self._changed()
+
+    def end(self, value: Any) -> None:
+        """What it gave; an IexecError that it ended with; None where nothing came back."""
+        self.deals = _deals(value)
+        if self._card is not None and isinstance(value, IexecError):
+            error = drawn(value)
+            self.text = f"{self._card[0]}\n{error[0]}"
+            self.html = markup.join(self._card[1], error[1])
+        elif self._card is None or value is not None:
+            self.text, self.html = drawn(value)
+        self._changed()
 
 
 class Trace:
@@ -44,7 +69,7 @@ class Trace:
         self._name = f"iexec-lab-trace-{secrets.token_hex(6)}"
         self._live = f"{self._name}-live"
         self._text, self._html = text, html
-        self._runs: list[_Run] = []
+        self._runs: list[Run] = []
         self._handle: Any = None
 
     @property
@@ -66,22 +91,17 @@ class Trace:
         self._text, self._html = text, html
         self._update()
 
-    def tell(self, line: str, value: Any) -> None:
-        """A run ended.
-
-        Args:
-            line: What was run, without secrets.
-            value: What it gave; an IexecError that it ended with; None where nothing came back.
-        """
-        self._runs.append(_Run(line, *drawn(value), _deals(value)))
+    def begin(self, line: str) -> Run:
+        """A run begins: its line stands here from now on."""
+        run = Run(line, self._update)
+        self._runs.append(run)
         del self._runs[:-_MOST_RUNS]
         self._update()
+        return run
 
-    def retell(self, value: Any) -> None:
-        """The last run's value has changed, as a job does that goes on."""
-        if self._runs:
-            self._runs[-1] = _Run(self._runs[-1].line, *drawn(value), _deals(value))
-            self._update()
+    def tell(self, line: str, value: Any) -> None:
+        """A run that has ended already: see ``Run.end``."""
+        self.begin(line).end(value)
 
     def _update(self) -> None:
         if self._handle is not None:
@@ -111,7 +131,7 @@ class Trace:
         return {"text/plain": self.text(), "text/html": self.html()}
 
 
-def _page(run: _Run) -> markup.Markup:
+def _page(run: Run) -> markup.Markup:
     deals = [markup.element("div", "deal ", markup.whole(deal)) for deal in run.deals if deal not in run.html]
     return markup.element("div", markup.whole(run.line), *deals, run.html, style="margin:.3em 0")
 
@@ -148,7 +168,8 @@ def _bundle(value: Any) -> dict[str, Any]:
     from IPython import get_ipython
 
     shell = get_ipython()
-    if shell is None or hasattr(value, "_ipython_display_"):
-        return {}
+    if shell is None or hasattr(value, "_ipython_display_"):  # it would draw itself instead
+        own = getattr(value, "_repr_mimebundle_", None)
+        return dict(own() or {}) if own is not None else {}
     bundle, _about = shell.display_formatter.format(value)
     return dict(bundle)
