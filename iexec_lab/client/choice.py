@@ -7,17 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab import doors
-from iexec_lab.client.wallet_source import Wallet, browser_wallet, choose_wallet
+from iexec_lab.client.wallet_source import ENV, Wallet, browser_wallet, choose_wallet
 from iexec_lab.errors import WalletError
 from iexec_lab.networks import Network, builtin, custom_network, resolve_network
 from iexec_lab.project import Project
 from iexec_lab.project.notes import FolderNotes
 from iexec_lab.regular_files import exists
 from iexec_lab.wallet.keystore import UNENCRYPTED_NAME, read_address
+from iexec_lab.wallet.signer import LocalSigner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from iexec_lab.project.chains import ChainEntry
     from iexec_lab.sandbox.control import Handle
     from iexec_lab.wallet.signer import Signer
 
@@ -133,6 +135,41 @@ def network_name(
     return held.chain().name
 
 
+def foresee_network(name: str, project: Path) -> Network | None:
+    """What ``connect NAME`` would connect to in this folder; None for a sandbox that does not run yet.
+
+    Raises:
+        IexecError: There is no such network, as ``choose`` says it; nothing is started.
+    """
+    held = Project(project)
+    if held.has("chain.json") and _is_for_file(held, name, is_project=True):
+        entry = held.chain(name)
+        if not _is_of_this_machine(entry):
+            return _custom(entry)
+        name = entry.name
+    if not _is_sandbox(name):
+        return resolve_network(name)
+    handle = _running(name)
+    return None if handle is None else replace(handle.network, name=name)
+
+
+def foresee_wallet(name: str, project: Path) -> Wallet | None:
+    """The wallet that ``connect NAME`` would take where none is named; None where nobody can tell yet."""
+    signer = LocalSigner.from_env(ENV)
+    if signer is not None:
+        return Wallet(ENV, held=signer)
+    handle = _running(name) if _is_sandbox(name) else None
+    if _is_sandbox(name) and handle is None and not exists(project / UNENCRYPTED_NAME):
+        return None
+    return _usual(project, handle)
+
+
+def _running(name: str) -> Handle | None:
+    from iexec_lab.sandbox import control
+
+    return control.find(name.partition(":")[2] or "default")
+
+
 def _find_network(
     named: str | int | Network | Handle | None,
     project: Path | None,
@@ -174,16 +211,24 @@ def _in_project(held: Project, name: str | None, *, is_project: bool) -> tuple[N
     if name is not None and not _is_for_file(held, name, is_project=is_project):
         return _open(name)
     entry = held.chain(name)
-    if _is_sandbox(entry.name) and not entry.values:
+    if _is_of_this_machine(entry):
         return _open(entry.name)
-    found = custom_network(
+    return _custom(entry), None
+
+
+def _is_of_this_machine(entry: ChainEntry) -> bool:
+    """Whether an entry of ``chain.json`` only names a sandbox."""
+    return _is_sandbox(entry.name) and not entry.values
+
+
+def _custom(entry: ChainEntry) -> Network:
+    return custom_network(
         entry.name,
         entry.values,
         chain_id=entry.id,
         providers=entry.providers,
         siblings=entry.siblings,
     )
-    return found, None
 
 
 def _is_for_file(project: Project, name: str, *, is_project: bool) -> bool:
@@ -199,7 +244,7 @@ def _open(name: str) -> tuple[Network, Handle | None]:
     from iexec_lab.sandbox import control
 
     short = name.partition(":")[2] or "default"
-    handle = control.find(short) or control.start(short)
+    handle = _running(name) or control.start(short)
     return replace(handle.network, name=name), handle
 
 
@@ -230,8 +275,6 @@ def _kept(options: dict[str, str], folder: Path, origin: str) -> Wallet | None:
 
 def _sandbox_user(handle: Handle) -> Wallet:
     """The first funded user of the sandbox. Everybody knows its key, which is fine for play money."""
-    from iexec_lab.wallet.signer import LocalSigner
-
     return Wallet("sandbox user", held=LocalSigner(handle.users[0].key))
 
 

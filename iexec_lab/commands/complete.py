@@ -10,6 +10,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from iexec_lab.commands.hand_made import HAND_MADE
 from iexec_lab.commands.recent import Seen
 from iexec_lab.commands.tree import EVERYWHERE, NOUNS, SECRET_KINDS, below, find
 from iexec_lab.errors import IexecError
@@ -79,8 +80,8 @@ def proposals(
         folder: The project folder.
     """
     if words[:1] == ["form"]:
-        words = words[1:]  # names a command, too
-        return [word for word in _words_of_a_command(words) if word.text.startswith(last)]
+        words = words[1:]  # names a form
+        return [word for word in _words_of_a_form(words) if word.text.startswith(last)]
     try:
         command, taken = find(words)
     except IexecError:
@@ -104,7 +105,20 @@ def known_values(item: Argument | Option, *, seen: Seen, folder: Path) -> list[s
     return _Known(seen, folder).values(item, "")
 
 
-def _words_of_a_command(words: Sequence[str]) -> list[Proposal]:
+def known_networks(folder: Path) -> list[str]:
+    """Names that ``connect`` takes: chains of chain.json, sandboxes of this user, what everybody knows."""
+    from iexec_lab.networks import NETWORKS
+    from iexec_lab.project import Project
+
+    names = _quietly(lambda: Project(folder).chain_names())
+    return list(dict.fromkeys([*names, *_sandboxes(), *NETWORKS]))
+
+
+def _words_of_a_form(words: Sequence[str]) -> list[Proposal]:
+    """Those made by hand first, then the words of all commands."""
+    if not words:
+        made = {name: Proposal(name, form.summary) for name, form in HAND_MADE.items()}
+        return [*made.values(), *(each for each in _following(()) if each.text not in {*made, "--version"})]
     try:
         command, taken = find(words)
     except IexecError:
@@ -227,11 +241,7 @@ class _Known:
         return list(dict.fromkeys(word for word in found if word.lower().startswith(lowered)))
 
     def _chains(self) -> list[str]:
-        from iexec_lab.networks import NETWORKS
-        from iexec_lab.project import Project
-
-        names = _quietly(lambda: Project(self._folder).chain_names())
-        return list(dict.fromkeys([*names, *_sandboxes(), *NETWORKS]))
+        return known_networks(self._folder)
 
     def _deployed(self, kind: str) -> list[str]:
         from iexec_lab.project import Project

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
+from argparse import Namespace
 from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from iexec_lab.errors import AbortedError, ProjectError, UsageError, ValidationError
+from iexec_lab.errors import AbortedError, IexecError, ProjectError, UsageError, ValidationError
 from iexec_lab.project.notes import NOTES
 
 if TYPE_CHECKING:
-    from argparse import Namespace
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
@@ -162,8 +162,14 @@ class Context:
 
     @property
     def opened(self) -> IExec | None:
-        """The market of lines that name nothing, if one was opened already."""
-        return self.given or self._labs.get(self._key(None, {}, (), None))
+        """The market of lines that name nothing: one that was opened already, or that this session chose."""
+        held = self.given or self._labs.get(self._key(None, {}, (), None))
+        if held is not None or self.connected is None:
+            return held
+        try:
+            return self.lab(Namespace())
+        except IexecError:
+            return None
 
     def hold(self, lab: IExec) -> None:
         """Keep a lab for lines that name nothing."""

@@ -101,8 +101,11 @@ class Terminal:
 
     def form(self, name: str) -> str:
         from iexec_lab.commands import parser
+        from iexec_lab.commands.hand_made import HAND_MADE, overview
 
-        return parser.help_of(name)
+        if not name:
+            return overview()
+        return parser.help_of(HAND_MADE[name].command if name in HAND_MADE else name)
 
     @contextmanager
     def _pause(self) -> Iterator[None]:

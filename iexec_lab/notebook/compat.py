@@ -105,3 +105,10 @@ def mime_bundle(widget: Any) -> dict[str, Any]:
         return dict(widget._repr_mimebundle_() or {})
     view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
     return {"application/vnd.jupyter.widget-view+json": view} if widget.model_id else {}
+
+
+def uploaded(value: Any) -> list[tuple[str, bytes]]:
+    """Names and contents of what a ``FileUpload`` holds: a dictionary in ipywidgets 7, then a tuple."""
+    if isinstance(value, dict):
+        return [(str(name), bytes(each["content"])) for name, each in value.items()]
+    return [(str(each["name"]), bytes(each["content"])) for each in value]

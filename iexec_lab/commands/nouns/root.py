@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.commands.context import WALLET
+from iexec_lab.commands.hand_made import HAND_MADE
 from iexec_lab.commands.handlers import done
 from iexec_lab.commands.options import CHAIN, READS, WALLET_NEW, WALLET_OPEN, flag
 from iexec_lab.commands.outcome import Outcome
@@ -104,6 +105,8 @@ def connect(context: Context, args: Namespace) -> Outcome:
                 lab = context.lab(args)
             if "wallet_file" in wallet or "wallet_address" in wallet:
                 lab.session.own_address  # noqa: B018 -- a missing wallet fails now
+            if "password" in wallet and context.lasting:
+                lab.session.signer  # noqa: B018 -- and so does a wrong password
             raw = _describe(lab)
     except IexecError as error:
         if before:
@@ -308,11 +311,14 @@ COMMANDS = (
         "draw a command as a form, in a notebook",
         form,
         args=(
-            Argument("noun", "text", "first word of the command", required=True),
+            Argument(
+                "noun", "text", f"{', '.join(HAND_MADE)}, or the first word of a command; all without it"
+            ),
             Argument("verb", "text", "its second word"),
             Argument("part", "text", "its third word"),
         ),
-        example="form app run",
-        notes="A terminal shows the help of the command instead.",
+        example="form run",
+        notes="connect, run, sell and protect are made for what people do first; every command has a form,\n"
+        "too. A terminal shows the help of the command instead.",
     ),
 )

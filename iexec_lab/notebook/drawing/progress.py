@@ -6,6 +6,8 @@ import time
 from html import escape
 from typing import TYPE_CHECKING, Any, Self
 
+from iexec_lab.notebook.drawing import stage
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -43,14 +45,13 @@ class CellProgress:
 
     def update(self, text: str, done: int | None = None, total: int | None = None) -> None:
         self.text, self.done, self.total = text or self.text, done or 0, total or 0
+        stage.tell(self.text, self.done, self.total)
         now = time.monotonic()
         if now - self._started < _PATIENCE or now - self._drawn < _INTERVAL:
             return
         self._drawn = now
         if self._handle is None:
-            from IPython.display import display
-
-            self._handle = display(self, display_id=True)  # type: ignore[no-untyped-call]
+            self._handle = stage.show(self)
         else:
             self._handle.update(self)
 

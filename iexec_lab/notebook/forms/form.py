@@ -45,7 +45,7 @@ _IN_SIGHT = 8
 _LEFT_OUT = {"--raw", "--quiet", "--wide", "--force", "--dry-run"}
 _NAMED = 7
 """Fields that the title of a closed group names."""
-_STAYS = "A form: it needs the kernel that drew it. What it held, and what it did, stands below."
+STAYS = "A form: it needs the kernel that drew it. What it held, and what it did, stands below."
 """What a front end shows in place of the widget, where it draws none."""
 
 
@@ -312,7 +312,7 @@ class Form:
             print(self.text())  # noqa: T201 - no page: the text is the form
             return
         self.trace.describe(self.text(), self.html())
-        display({kind: view[kind], "text/plain": _STAYS}, raw=True)  # type: ignore[no-untyped-call]
+        display({kind: view[kind], "text/plain": STAYS}, raw=True)  # type: ignore[no-untyped-call]
         self.trace.show()
         self.propose()
 

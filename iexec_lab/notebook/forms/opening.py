@@ -5,6 +5,7 @@ A form only collects words; what it runs is the line it shows.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,12 @@ from iexec_lab.notebook.face import NotebookFace
 from iexec_lab.notebook.forms.connect import ConnectForm
 from iexec_lab.notebook.forms.drafts import KINDS, PARTS, Drafts
 from iexec_lab.notebook.forms.form import Form
+from iexec_lab.notebook.forms.hand.desk import Desk
+from iexec_lab.notebook.forms.index import Index
 from iexec_lab.notebook.forms.proposals import deployed_here
+from iexec_lab.notebook.forms.protect import ProtectForm
+from iexec_lab.notebook.forms.run import RunForm
+from iexec_lab.notebook.forms.sell import SellForm
 from iexec_lab.notebook.forms.signed import Signed
 from iexec_lab.protocol import NULL_ADDRESS
 
@@ -25,9 +31,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from iexec_lab.client.iexec import IExec
+    from iexec_lab.notebook.forms.hand.guided import Guided
     from iexec_lab.notebook.forms.signed import Held
 
     Execute = Callable[[Sequence[str]], Any]
+
+
+HAND_MADE: dict[str, Callable[..., Guided]] = {
+    "connect": ConnectForm,
+    "run": RunForm,
+    "sell": SellForm,
+    "protect": ProtectForm,
+}
+
+
+def hand_made(name: str, desk: Desk, **values: Any) -> Guided:
+    """A form that is made by hand: ``hand_made("run", desk, app="0x...")``."""
+    return HAND_MADE[name](desk, **values)
 
 
 def form(
@@ -37,29 +57,35 @@ def form(
     seen: Seen | None = None,
     folder: Path | None = None,
     values: dict[str, Any] | None = None,
-    lab: Callable[[], IExec | None] | None = None,
-) -> Form:
-    """The form of a command, by its words: ``form("app run", ...)``.
+    lab: Callable[[], IExec | None] = lambda: None,
+    fixed: bool = False,
+) -> Form | Guided | Index:
+    """A form by its name, or that of a command by its words: ``form("app run", ...)``.
 
     Args:
-        name: Its words.
+        name: ``run``, ``app run`` ...; nothing for a list of all.
         execute: Runs words and returns the value; raises IexecError.
         seen: Ids and addresses to suggest.
         folder: The project folder.
         values: What the controls hold at first, by option name with underscores.
-        lab: The market in use, None before there is one; a form opens none.
+        lab: The market that is open; None where nothing is connected yet.
+        fixed: It stays as it is.
 
     Raises:
         UsageError: no such command.
     """
     words = name.split()
+    if not words:
+        return Index(partial(form, execute=execute, seen=seen, folder=folder, lab=lab, fixed=fixed))
+    if " ".join(words) in HAND_MADE:
+        desk = Desk(execute, lab, seen or Seen(), folder or Path(), fixed=fixed)
+        return hand_made(" ".join(words), desk, **(values or {}))
     command, taken = find(words)
     if command is None or taken != len(words):
         raise not_a_command(name)
-    kind = ConnectForm if command.path == ("connect",) else Form
-    seen, folder, opened = seen or Seen(), folder or Path(), lab() if lab is not None else None
+    seen, folder, opened = seen or Seen(), folder or Path(), lab()
     held = _held(command.path, seen, folder, opened)
-    made = kind(
+    made = Form(
         command,
         execute,
         seen=seen,
@@ -90,16 +116,17 @@ def _ticked(path: tuple[str, ...], held: Held) -> dict[str, Any]:
     return {part.removesuffix("order"): True for part in held.present}
 
 
-def lab_form(lab: IExec, name: str, **values: Any) -> Form:
-    """The form of a command for a lab that is open already: ``lab.form("app run", app="0x...")``.
+def lab_form(lab: IExec, name: str, **values: Any) -> Form | Guided | Index:
+    """A form for a lab that is open already: ``lab.form("run", app="0x...")``.
 
     Raises:
-        UsageError: no such command, or no such option.
+        UsageError: no such form, or no such option.
     """
     from iexec_lab.commands.context import Context
 
-    def draw(words: str) -> Form:
-        return form(words, execute, folder=lab.session.folder, values=values, lab=lambda: lab)
+    def draw(words: str) -> Form | Guided | Index:
+        folder = lab.session.folder
+        return form(words, execute, folder=folder, values=values, lab=lambda: lab, fixed=True)
 
     def execute(words: Sequence[Any]) -> Any:
         command, taken = find(words)

@@ -1,0 +1,1 @@
+"""What the forms made by hand are made of."""
