@@ -32,6 +32,7 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
         "docs/commands.md",
         "docs/api.md",
         "docs/market.md",
+        "docs/explorer.md",
         "docs/history.md",
         "docs/differences.md",
         "docs/sandbox.md",
