@@ -16,7 +16,7 @@ $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit('iexec-lab needs Python 3.11 or newer; try make PYTHON=python3.12') if sys.version_info < (3, 11) else None"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable ".[sandbox,plot,analytics]" --group demo --group docs --group test --group lint
+	$(BIN)/python -m pip install --quiet --editable ".[sandbox,plot,analytics,explore]" --group demo --group docs --group test --group lint
 	touch $@
 
 demo: $(VENV)/.installed

@@ -33,6 +33,7 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
         "docs/forms.md",
         "docs/api.md",
         "docs/market.md",
+        "docs/explorer.md",
         "docs/history.md",
         "docs/differences.md",
         "docs/sandbox.md",

@@ -58,7 +58,8 @@ def allowed(name):
         return WITH["sandbox"]
     if name.startswith(BEHIND_A_DOOR):
         return WITH["plot"] | WITH["analytics"]
-    return WITH["plot"] | WITH["analytics"] if "needing(" in FILES[name].read_text() else ALWAYS
+    optional = WITH["plot"] | WITH["analytics"] | WITH["explore"]
+    return optional if "needing(" in FILES[name].read_text() else ALWAYS
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from iexec_lab.errors import IexecError, LibraryError, ServiceError
+from iexec_lab.client.live.news import News
+from iexec_lab.errors import IexecError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -150,55 +151,33 @@ class Following:
     def _look_on(
         self, look: Callable[[], None], topic: str | None, every: float, stop: threading.Event
     ) -> None:
-        feed = self._join(topic) if topic else None
-        self._say("follows the market's feed" if feed is not None else f"looks every {every:.0f} s")
-        looked = time.monotonic()
-        is_stale = False
+        news = News(self._asking.lab.session, topic) if topic else None
+        looked, is_stale, how = time.monotonic(), False, ""
+        away = "no feed: " if topic else ""
         try:
             while self._goes_on(stop):
-                if feed is None:
-                    stop.wait(_TICK)
+                is_told = news is not None and news.is_open
+                now_how = "follows the market's feed" if is_told else f"{away}looks every {every:.0f} s"
+                if now_how != how:
+                    how = now_how
+                    self._say(how)
+                if news is not None and is_told:
+                    heard = news.heard(_TICK)
+                    self.changes += heard
+                    is_stale = is_stale or heard > 0
                 else:
-                    is_stale, feed = self._heard(feed, is_stale)
+                    stop.wait(_TICK)
                 if time.monotonic() - looked >= (SOON if is_stale else every):
                     began = time.monotonic()
                     look()
                     self.applied += 1
                     looked, is_stale = time.monotonic(), False
                     every = max(every, SHARE * (looked - began))
-                    if feed is None and topic:
-                        feed = self._join(topic)
+                    if news is not None:
+                        news.join()
         finally:
-            if feed is not None:
-                feed.close()
-
-    def _join(self, topic: str | None) -> Any:
-        """The market's feed, or None where there is none, or it does not answer."""
-        from iexec_lab.services.market_feed import Feed
-
-        session = self._asking.lab.session
-        try:
-            market = session.market
-            return Feed(market.url, market.chain_id, str(topic), timeout=session.timeout)
-        except (LibraryError, ServiceError, IexecError):
-            return None
-
-    def _heard(self, feed: Any, is_stale: bool) -> tuple[bool, Any]:
-        from iexec_lab.services.market_feed import FeedCutError
-
-        try:
-            told = feed.get(_TICK)
-            for _ in range(_AT_ONCE):
-                if told is None:
-                    break
-                self.changes += 1
-                is_stale = True
-                told = feed.get(0.0)
-        except FeedCutError:
-            feed.close()
-            self._say("the feed was cut: looks now and then")
-            return True, None
-        return is_stale, feed
+            if news is not None:
+                news.close()
 
 
 def _put_and_gone(stream: Stream, waiting: dict[str, Any]) -> tuple[pd.DataFrame | None, list[str]]:

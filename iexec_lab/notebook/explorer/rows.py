@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MOST_ON_A_PAGE: Final = 100
 """Rows that a page gets at once, whatever it asks for."""
 _LONGEST_ASKED: Final = 200  # letters of a search
-_LONGEST_KEY: Final = 100
+_MOST_DIGITS: Final = 12
 _CELL: Final = 40  # letters of a cell
 _TITLE: Final = 400  # letters of a cell's title
 _TONES: Final[dict[str, markup.Tone]] = {
@@ -40,6 +40,9 @@ _TONES: Final[dict[str, markup.Tone]] = {
     "late": "late",
     "timeout": "late",
 }
+
+
+_NO_TIME: Final = -(2**63)
 
 
 class Wanted(NamedTuple):
@@ -127,7 +130,6 @@ class Rows:
         self._values: dict[str, list[Any]] = {}
         self._texts: dict[str, list[str]] = {}
         self._places: tuple[Wanted, Sequence[int]] | None = None
-        self._keys: dict[str, int] | None = None
 
     # -- what is shown ------------------------------------------------------------------------------------
 
@@ -149,24 +151,25 @@ class Rows:
         shown = list(places[wanted.start : wanted.start + wanted.length])
         frame = self.frame.iloc[shown]
         drawn = [[_cell(name, *each) for each in column(frame, name, self.frame)] for name in self.names]
-        keys = [self.key(place) for place in shown]
+        keys = self._keys_of(frame, shown)
         rows = [
             {"key": key, **{str(at): cells[row] for at, cells in enumerate(drawn)}}
             for row, key in enumerate(keys)
         ]
         return Part(len(self.frame), len(places), rows)
 
-    def key(self, place: int) -> str:
-        """What names a row while rows come and go."""
-        return str(self._column(self.identity)[place])[:_LONGEST_KEY] if self.identity else str(place)
-
     def row(self, key: str) -> pd.DataFrame | None:
         """The row of a key as a frame, or None when it has gone."""
         with self._lock:
-            if self._keys is None:
-                self._keys = {self.key(place): place for place in range(len(self.frame) - 1, -1, -1)}
-            place = self._keys.get(key)
-            return None if place is None else self.frame.iloc[[place]]
+            if not self.identity:
+                place = int(key) if key.isdecimal() and len(key) < _MOST_DIGITS else -1
+                return self.frame.iloc[[place]] if 0 <= place < len(self.frame) else None
+            found = self.frame[self.frame[self.identity] == key]
+            return found.iloc[[0]] if len(found) else None
+
+    def _keys_of(self, frame: pd.DataFrame, places: Sequence[int]) -> list[str]:
+        """What names each row while others come and go."""
+        return [*map(str, frame[self.identity])] if self.identity else [*map(str, places)]
 
     # -- what changes -------------------------------------------------------------------------------------
 
@@ -187,7 +190,7 @@ class Rows:
 
         new = [] if put is None else [str(key).lower() for key in put[self.identity]]
         old = {*(key.lower() for key in gone), *new}
-        kept = self.frame[[str(key).lower() not in old for key in self._column(self.identity)]]
+        kept = self.frame[~self.frame[self.identity].str.lower().isin(old)]
         attrs = self.frame.attrs
         parts = [each for each in (put, kept) if each is not None and len(each)]
         frame = pd.concat(parts, ignore_index=True) if len(parts) > 1 else (parts[0] if parts else kept)
@@ -209,8 +212,8 @@ class Rows:
         for at, how, text in wanted.filters:
             places = self._filtered(places, self.names[at], how, text)
         if wanted.search:
-            texts = [self._text(name) for name in self._searched()]
-            places = [place for place in places if any(wanted.search in each[place] for each in texts)]
+            hits = self._hits(wanted.search)
+            places = [place for place in places if hits[place]]
         for at, largest_first in reversed(wanted.order):
             places = _ordered(places, self._exact(self.names[at]), largest_first=largest_first)
         return places
@@ -227,30 +230,41 @@ class Rows:
         texts, check = self._text(name), _TEXTS.get(how, _TEXTS["contains"])
         return [place for place in places if check(texts[place], text)]
 
-    def _searched(self) -> list[str]:
-        """The shown columns, and all others that hold text: whole ids and names are found too."""
-        texts = [str(name) for name in self.frame.columns if str(self.frame[name].dtype) in {"object", "str"}]
-        moments = [name for name in self.names if str(self.frame[name].dtype).startswith("datetime")]
-        wanted = dict.fromkeys([*self.names, *(name for name in texts if not name.endswith(NRLC))])
-        return [name for name in wanted if name not in moments]
+    def _hits(self, text: str) -> Any:
+        """Whether each row has a text somewhere: in the whole ids and names, and in the numbers shown."""
+        import numpy as np
+
+        hits = np.zeros(len(self.frame), dtype=bool)
+        for name in map(str, self.frame.columns):
+            kind = str(self.frame[name].dtype)
+            if kind.startswith("str") or (kind == "object" and not name.endswith(NRLC)):
+                values = self.frame[name].astype("str").str.lower()
+                hits |= values.str.contains(text, regex=False).fillna(value=False).to_numpy(dtype=bool)
+            elif name in self.names and self._is_number(name) and any(map(str.isdecimal, text)):
+                hits |= np.fromiter((text in each for each in self._text(name)), bool, len(hits))
+        return hits
 
     def _is_number(self, name: str) -> bool:
         kind = str(self.frame[name].dtype).lower()
         return name.endswith("_rlc") or kind.startswith(("int", "float", "uint"))
 
     def _exact(self, name: str) -> list[Any]:
-        """The values that decide: of an amount those in nRLC."""
+        """The values that decide: of an amount those in nRLC, of a time its microseconds."""
         twin = f"{name.removesuffix('_rlc')}{NRLC}" if name.endswith("_rlc") else ""
-        return self._column(twin if twin in self.frame.columns else name)
-
-    def _column(self, name: str) -> list[Any]:
+        name = twin if twin in self.frame.columns else name
         if name not in self._values:
-            self._values[name] = [*self.frame[name]]
+            column = self.frame[name]
+            if str(column.dtype).startswith("datetime"):
+                ticks = column.dt.tz_localize(None).dt.as_unit("us").to_numpy().view("int64")
+                self._values[name] = [None if each == _NO_TIME else each for each in ticks.tolist()]
+            else:
+                self._values[name] = column.tolist()
         return self._values[name]
 
     def _text(self, name: str) -> list[str]:
         if name not in self._texts:
-            values = self._exact(name)
+            is_time = str(self.frame[name].dtype).startswith("datetime")
+            values = self.frame[name].tolist() if is_time else self._exact(name)
             is_amount = name.endswith("_rlc")
             self._texts[name] = [
                 value.lower()
@@ -280,8 +294,18 @@ def _cell(name: str, text: str, full: str) -> markup.Markup:
     return markup.element("span", shown, title=full[:_TITLE])
 
 
-def _ordered(places: Sequence[int], values: list[Any], *, largest_first: bool) -> list[int]:
+def _ordered(places: Sequence[int], values: list[Any], *, largest_first: bool) -> Sequence[int]:
     """Places by their values; what is missing comes last, either way."""
+    import numpy as np
+
+    try:  # exact, and at once: counts, times and most amounts fit
+        whole = np.array([values[place] for place in places], dtype="int64")
+    except (TypeError, ValueError, OverflowError):
+        pass
+    else:
+        if not any(type(values[place]) is float for place in places):
+            order = np.argsort(~whole if largest_first else whole, kind="stable")
+            return np.asarray(places, dtype="int64")[order].tolist()  # type: ignore[no-any-return]
     there = [place for place in places if not _is_missing(values[place])]
     without = [place for place in places if _is_missing(values[place])]
     try:
@@ -292,9 +316,14 @@ def _ordered(places: Sequence[int], values: list[Any], *, largest_first: bool) -
 
 
 def _is_missing(value: Any) -> bool:
-    if value is None or isinstance(value, str):
-        return value is None or value == ""
-    return not isinstance(value, (list, dict, tuple, int)) and str(value) in {"<NA>", "NaT", "nan"}
+    kind = type(value)
+    if kind is int:
+        return False
+    if kind is str:
+        return not value
+    if kind is float:
+        return bool(value != value)  # noqa: PLR0124 - what is no number
+    return value is None or kind.__name__ in {"NAType", "NaTType"}
 
 
 _NUMBERS: Final[dict[str, Callable[[Any, Decimal], bool]]] = {
