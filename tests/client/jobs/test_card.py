@@ -120,6 +120,16 @@ def test_fifty_tasks_of_which_two_have_no_worker_any_more():
     assert "<pre" in page
 
 
+def test_of_many_reasons_some_are_told_and_no_line_twice():
+    views = [view(index, 1, now=FINAL) for index in range(8)]
+    troubles = [crashed(view(index, 1), exit_code=index + 1) for index in range(6)]
+    shown = card(*views, now=FINAL, troubles=tuple(troubles))
+    for drawn in (shown.text(), str(shown.html())):
+        assert drawn.count(f"deal claim {deal_id()}") == drawn.count(f"app run {APP}") == 1
+        assert "2 more reasons" in drawn
+        assert "Why tasks 6, 7 failed was not asked" in drawn
+
+
 def test_a_task_that_somebody_goes_on_with_is_not_stuck():
     before, after = view(0, 1), view(0, 2)
     shown = card(after, troubles=(crashed(before),))
