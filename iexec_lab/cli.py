@@ -54,7 +54,8 @@ def _run(words: list[str]) -> int:
     if words and words[0] == tree.COMPLETE:
         from iexec_lab.commands.nouns.shell import answer
 
-        print("\n".join(answer(words[1] if len(words) > 1 else "")))
+        line = words[1] if len(words) > 1 else ""
+        print("\n".join(answer(line, with_help=tree.WITH_HELP in words[2:])))
         return 0
     is_raw = "--raw" in (words[: words.index("--")] if "--" in words else words)
     try:
@@ -138,8 +139,18 @@ def _help(words: list[str]) -> int:
     if not asked and len(words) > taken:
         line = " ".join([tree.PROGRAM, *words[:taken]])
         raise UsageError(f"unknown option '{words[taken]}'", usage=f"{line} <command> [options]")
-    print(parser.overview(words[:taken]), end="", file=sys.stdout if asked else sys.stderr)
+    text = parser.overview(words[:taken]) if words else _first_page()
+    print(text, end="", file=sys.stdout if asked else sys.stderr)
     return 0 if asked else 1
+
+
+def _first_page() -> str:
+    """What to do first, of a line that says nothing."""
+    from iexec_lab.commands.context import Context
+    from iexec_lab.commands.first_page import first_page
+    from iexec_lab.commands.terminal import Terminal
+
+    return f"{first_page(Context(Terminal())).text()}\n"
 
 
 def _carry_out(command: Command, args: Any) -> Outcome:
@@ -203,7 +214,12 @@ def _print(outcome: Outcome, *, is_wide: bool) -> None:
 
 def _unsaid(outcome: Outcome) -> dict[str, Any]:
     """The answer without what the line above it says already."""
+    from iexec_lab.units import format_rlc
+
     told = {word.strip('.,:;()"') for word in outcome.said.split()}
+    amount = str(outcome.raw.get("amount", ""))
+    if amount.isdecimal() and format_rlc(int(amount)) in told:  # in RLC there
+        told.add(amount)
     return {name: value for name, value in outcome.raw.items() if str(value) not in told}
 
 

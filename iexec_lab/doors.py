@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
 draw_form: Callable[[Any, str, Mapping[str, Any]], Any]
 """Draws a command as a form: lab, words of the command, options to fill in."""
+explore: Callable[..., Any]
+"""The market as a page: lab, the list that it begins with, an address; ``is_page=False``: as text."""
+dashboard: Callable[..., Any]
+"""The wallet of a lab as a page; ``is_page=False``: as text."""
 connections: list[Callable[[], Any]] = []
 """What each notebook of this process is connected to, or None; the newest notebook is the last."""
 
@@ -29,3 +34,21 @@ live: Callable[[], Any] = _nowhere
 """What draws things that change while they are looked at, as ``notebook.drawing.live``; None in a program."""
 widget_wallet: Callable[[], Any]
 """The wallet of the page that shows the notebook."""
+
+
+working: list[Callable[[str], AbstractContextManager[Any]]] = []
+"""What shows the progress of long work in each notebook of this process; the newest notebook is the last."""
+
+
+def progress(doing: str) -> AbstractContextManager[Any]:
+    """A step whose ``update(text, done, total)`` a notebook shows; a plain program is silent."""
+    from contextlib import nullcontext
+
+    return working[-1](doing) if working else nullcontext(Unseen())
+
+
+class Unseen:
+    """A step that nobody sees."""
+
+    def update(self, text: str, done: int | None = None, total: int | None = None) -> None:
+        """Nothing to show."""

@@ -11,6 +11,7 @@
     ├── AbortedError                the user said no, or there was nobody to ask
     ├── WalletError                 no wallet, wrong password, refused signature
     ├── BalanceError                not enough RLC or ether
+    ├── BudgetError                 it would cost more than the budget that was set
     ├── OrderError                  orders that cannot be signed, closed or matched
     ├── CryptoError                 a file that cannot be encrypted or decrypted
     ├── JobError                    a task that failed or timed out
@@ -166,6 +167,10 @@ class WalletError(IexecError):
 
 class BalanceError(IexecError):
     pass
+
+
+class BudgetError(IexecError):
+    """What was asked for would pass a budget (``lab.costs``); nothing was signed."""
 
 
 class OrderError(IexecError):

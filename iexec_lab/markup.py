@@ -8,11 +8,14 @@ of text are the theme's, and what needs a colour has its own ground, so that it 
 
 from __future__ import annotations
 
+from base64 import b64encode
 from html import escape
 from typing import TYPE_CHECKING, Final, Literal
 
+from iexec_lab.spelling import short_id
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
 Tone = Literal["good", "bad", "going", "late", "calm"]
 
@@ -52,6 +55,17 @@ def element(name: str, *pieces: object, style: str = "", **attributes: str) -> M
     return Markup(f"<{name}{words}>{join(*pieces)}</{name}>")
 
 
+def sheet(rules: str) -> Markup:
+    """A style sheet of our own words; a name in it may be put in, a stranger's text may not.
+
+    Raises:
+        ValueError: there is something in it that could end it.
+    """
+    if "<" in rules or "\\" in rules:
+        raise ValueError(f"not a style sheet of ours: {rules[:60]}")
+    return Markup(f"<style>{rules}</style>")
+
+
 def badge(text: str, tone: Tone = "calm") -> Markup:
     """A word on a ground of its own."""
     style = (
@@ -61,9 +75,9 @@ def badge(text: str, tone: Tone = "calm") -> Markup:
     return element("span", text, style=style)
 
 
-def short(whole: str, shown: str) -> Markup:
-    """A shortened id; the whole one is there to copy: it is selected by one click, and read as the title."""
-    return element("code", shown, title=whole, style="white-space:nowrap;background:none")
+def short(whole: str, shown: str = "") -> Markup:
+    """An id by its ends, or as ``shown``; the whole one is its title."""
+    return element("code", shown or short_id(whole), title=whole, style="white-space:nowrap;background:none")
 
 
 def whole(text: str) -> Markup:
@@ -124,11 +138,40 @@ def upright(pairs: Iterable[tuple[str, object]], label: str = "") -> Markup:
     return element("table", element("tbody", *rows), style="margin:0", **_labelled(label))
 
 
-def table(head: Sequence[object], rows: Iterable[Sequence[object]], label: str = "") -> Markup:
-    """A table on the left edge; wider than the page it scrolls by itself."""
-    heads = [element("th", each, scope="col", style="text-align:left") for each in head]
+def table(
+    head: Sequence[object],
+    rows: Iterable[Sequence[object]],
+    label: str = "",
+    *,
+    right: Container[int] = (),
+    named: bool = False,
+) -> Markup:
+    """A table on the left edge; wider than the page it scrolls by itself, with the keyboard too.
+
+    Args:
+        head: What stands above the columns.
+        rows: Their cells.
+        label: What the table is, for those who do not see it.
+        right: Columns whose cells end at the right edge: numbers.
+        named: The first cell of a row names it.
+    """
+
+    def cell(place: int, piece: object, kind: str, **scope: str) -> Markup:
+        edge = "right" if place in right else "left"
+        return element(kind, piece, style=f"text-align:{edge};vertical-align:top;{_NUMBERS}", **scope)
+
+    heads = [
+        cell(place, each, *(("th",) if each else ("td",)), **({"scope": "col"} if each else {}))
+        for place, each in enumerate(head)
+    ]
     body = [
-        element("tr", *(element("td", each, style=f"text-align:left;{_NUMBERS}") for each in row))
+        element(
+            "tr",
+            *(
+                cell(place, each, "th", scope="row") if named and not place else cell(place, each, "td")
+                for place, each in enumerate(row)
+            ),
+        )
         for row in rows
     ]
     inner = element(
@@ -138,7 +181,42 @@ def table(head: Sequence[object], rows: Iterable[Sequence[object]], label: str =
         style="margin:0",
         **_labelled(label),
     )
-    return element("div", inner, style="overflow-x:auto;max-width:100%")
+    region = {"role": "region", "aria_label": label} if label else {}
+    return element("div", inner, style="overflow-x:auto;max-width:100%", tabindex="0", **region)
+
+
+def lines(texts: Iterable[object]) -> Markup:
+    """Texts below each other."""
+    return Markup("<br>".join(html(each) for each in texts))
+
+
+def text(*pieces: object, quiet: bool = False) -> Markup:
+    """A line of words on the left edge; ``quiet`` where it matters less."""
+    style = "margin:.3em 0;max-width:66em;overflow-wrap:anywhere"
+    return element("div", *pieces, style=f"{style};font-size:.9em" if quiet else style)
+
+
+def link(address: str) -> Markup:
+    """An address to open beside the notebook; what is no web address stays text."""
+    if not address.startswith(("https://", "http://")):
+        return html(address)
+    return element("a", address, href=address, target="_blank", rel="noopener noreferrer")
+
+
+def kept(piece: object, whole: str) -> Markup:
+    """A piece on one line that stands for ``whole``, its title."""
+    return element("span", piece, title=whole, style="white-space:nowrap")
+
+
+def narrow(piece: object, width: str) -> Markup:
+    """A long text that goes on below itself from this width on."""
+    return element("div", piece, style=f"max-width:{width};overflow-wrap:anywhere")
+
+
+def progress(done: int, total: int, label: str) -> Markup:
+    """How far work is, in the colours of the page; without a total only that it goes on."""
+    known = {"value": str(min(done, total)), "max": str(total)} if total > 0 else {}
+    return element("progress", style="width:14em;vertical-align:middle", aria_label=label, **known)
 
 
 def block(text: str, label: str = "", lines: int = 20) -> Markup:
@@ -149,6 +227,24 @@ def block(text: str, label: str = "", lines: int = 20) -> Markup:
         f"max-height:{lines * 1.35 + 1:.1f}em;overflow:auto"
     )
     return element("pre", text, style=style, tabindex="0", **_labelled(label))
+
+
+def scrolling(*pieces: object, lines: int = 36) -> Markup:
+    """What scrolls by itself where it would be higher than so many lines; the keyboard reaches it."""
+    return element("div", *pieces, style=f"max-height:{lines * 1.35:.1f}em;overflow:auto", tabindex="0")
+
+
+def image(data: bytes, kind: str, name: str) -> Markup:
+    """A picture inside the page: no front end fetches anything. On a ground of its own, for black text in it.
+
+    Args:
+        data: Its bytes; the caller bounds them.
+        kind: The MIME type of a picture without scripts, such as ``image/png``.
+        name: What is read where it is not seen.
+    """
+    style = "display:block;max-width:100%;max-height:30em;background:#fff"
+    source = f"data:{kind};base64,{b64encode(data).decode()}"
+    return Markup(f'<img src="{escape(source)}" alt="{escape(name)}" style="{style}">')
 
 
 def note(*pieces: object, tone: Tone = "calm", role: str = "note") -> Markup:

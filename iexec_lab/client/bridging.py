@@ -26,7 +26,8 @@ from iexec_lab.ethereum.contracts import BRIDGE as CONTRACT
 from iexec_lab.ethereum.contracts import BRIDGE_EVENTS, EVENTS, RLC
 from iexec_lab.ethereum.logs import read_events, read_logs
 from iexec_lab.networks import BRIDGE as FEATURE
-from iexec_lab.units import format_rlc, parse_rlc
+from iexec_lab.spelling import in_rlc
+from iexec_lab.units import parse_rlc
 
 if TYPE_CHECKING:
     from iexec_lab.client.session import Session
@@ -142,7 +143,7 @@ def _amount(session: Session, amount: Any, unit: str) -> int:
     if held < nrlc:
         raise BalanceError(
             "Amount to bridge exceed wallet balance",
-            details={"amount": f"{format_rlc(nrlc)} RLC", "wallet": f"{format_rlc(held)} RLC"},
+            details={"amount": in_rlc(nrlc), "wallet": in_rlc(held)},
         )
     return nrlc
 
@@ -150,18 +151,18 @@ def _amount(session: Session, amount: Any, unit: str) -> int:
 def _check_limits(nrlc: int, least: int, most: int) -> None:
     if nrlc < least:
         raise BalanceError(
-            f"Minimum amount allowed to bridge is {least} nRLC", details={"amount": f"{nrlc} nRLC"}
+            f"Minimum amount allowed to bridge is {least} nRLC", details={"amount": in_rlc(nrlc)}
         )
     if nrlc > most:
         raise BalanceError(
-            f"Maximum amount allowed to bridge is {most} nRLC", details={"amount": f"{nrlc} nRLC"}
+            f"Maximum amount allowed to bridge is {most} nRLC", details={"amount": in_rlc(nrlc)}
         )
 
 
 def _over_daily(nrlc: int, left: int) -> BalanceError:
     return BalanceError(
         f"Amount to bridge would exceed bridge daily limit. ({max(left, 0)} nRLC remaining today)",
-        details={"amount": f"{nrlc} nRLC"},
+        details={"amount": in_rlc(nrlc)},
         hint="Try a smaller amount, or try again tomorrow.",
     )
 
@@ -224,7 +225,7 @@ def _carry_over(
         except IexecError as error:
             raise BridgeError(
                 f"The RLC was sent, but its arrival was not seen: {error.message}",
-                details={"transaction": done["sendTxHash"], "amount": f"{nrlc} nRLC", "to": to},
+                details={"transaction": done["sendTxHash"], "amount": in_rlc(nrlc), "to": to},
                 hint="It normally arrives within minutes: check the balance on the other chain.",
             ) from error
     return done

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from iexec_lab.looks import LONGEST_TERM
 from iexec_lab.plain_text import plain
 from iexec_lab.protocol import RequestOrder
-from iexec_lab.units import format_ether, format_rlc
+from iexec_lab.spelling import in_ether, in_rlc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -120,10 +120,10 @@ class Plan:
 
     def title(self) -> str:
         """What, where, for how much."""
-        cost = [f"{format_rlc(self.cost_nrlc)} RLC"] if self.cost_nrlc else []
-        cost += [f"{format_ether(self.cost_wei)} ether"] if self.cost_wei else []
+        cost = [in_rlc(self.cost_nrlc)] if self.cost_nrlc else []
+        cost += [in_ether(self.cost_wei)] if self.cost_wei else []
         cost += ["gas of an unknown price"] if self.cost_wei is None and self.real_value else []
-        at_most = f" (at most {format_rlc(self.most_nrlc)} RLC)" if self.most_nrlc != self.cost_nrlc else ""
+        at_most = f" (at most {in_rlc(self.most_nrlc)})" if self.most_nrlc != self.cost_nrlc else ""
         named = self.network if _PLAIN_NAME.fullmatch(self.network) else repr(self.network)
         return f"{self.action} on {named}, cost: {' + '.join(cost) or 'nothing'}{at_most}"
 
@@ -140,15 +140,10 @@ class Plan:
 
     def _repr_mimebundle_(self, **_options: Any) -> dict[str, str]:
         """The same for a person in a notebook."""
-        import html
+        from iexec_lab import markup
 
-        rows = "".join(
-            f"<tr><td>{html.escape(name)}</td><td style='text-align:left;overflow-wrap:anywhere'>"
-            f"{html.escape(value)}</td></tr>"
-            for name, value in self.terms().items()
-        )
-        title = f"<b>{html.escape(self.title())}</b>"
-        return {"text/plain": str(self), "text/html": f"<div>{title}<table>{rows}</table></div>"}
+        drawn = markup.card(self.title(), markup.upright(self.terms().items()), label=self.action)
+        return {"text/plain": str(self), "text/html": str(drawn)}
 
     def __str__(self) -> str:
         return "\n".join(self.lines())

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from iexec_lab.client import side_by_side
+from iexec_lab.client.ledger import Ledger
 from iexec_lab.client.plan import Plan, is_rehearsal
 from iexec_lab.client.wallet_source import ask_in_terminal, typed
 from iexec_lab.errors import ConfigurationError, IexecError, ValidationError, WalletError
@@ -77,6 +78,7 @@ class Session:
         self.note = note
         self.timeout = timeout
         self.network_from = network_from
+        self.ledger = Ledger()
         self.deals_seen: dict[str, JobDeal] = {}
         self.bulks_seen: dict[str, dict[int, list[str]]] = {}
         self.clocks: dict[object, Clock] = {}  # of jobs that somebody looked at, by what they are
@@ -359,9 +361,14 @@ class Session:
         """Begin independent pieces of work in threads; each result is asked for where it is needed."""
         return side_by_side.begin(*works)
 
-    def each(self, work: Callable[[T], R], items: Iterable[T]) -> list[R]:
-        """``work`` on every item in threads; results in order, the first error raised."""
-        return side_by_side.each(work, items)
+    def each(
+        self, work: Callable[[T], R], items: Iterable[T], progress: Callable[[int, int], object] | None = None
+    ) -> list[R]:
+        """``work`` on every item in threads; results in order, the first error raised.
+
+        ``progress`` is called in this thread, with how many are done and how many there are.
+        """
+        return side_by_side.each(work, items, progress)
 
     def together(self, *works: Callable[[], Any]) -> list[Any]:
         """Independent pieces of work in threads; results in order, the first error raised."""

@@ -72,14 +72,24 @@ def _begin(begun: Sequence[Begun[T]], waiting: deque[Begun[T]] | None = None) ->
     return list(begun)
 
 
-def each(work: Callable[[T], R], items: Iterable[T]) -> list[R]:
-    """``work`` on every item; results in order. After an error nothing more is begun."""
+def each(
+    work: Callable[[T], R], items: Iterable[T], progress: Callable[[int, int], object] | None = None
+) -> list[R]:
+    """``work`` on every item; results in order. After an error nothing more is begun.
+
+    ``progress`` is called in this thread, with how many are done and how many there are.
+    """
     held = list(items)
     if len(held) < 2:
         return [work(item) for item in held]
     waiting: deque[Begun[R]] = deque()
     begun = _begin([Begun(lambda item=item: work(item)) for item in held], waiting)  # type: ignore[misc]
     try:
-        return [each.result() for each in begun]
+        found = []
+        for each in begun:
+            found.append(each.result())
+            if progress is not None:
+                progress(len(found), len(held))
+        return found
     finally:
         waiting.clear()

@@ -10,7 +10,7 @@ from iexec_lab.client.options import on_a_line
 from iexec_lab.commands.handlers import given, outcome_of
 from iexec_lab.commands.official_json import fetch
 from iexec_lab.commands.readable import readable
-from iexec_lab.units import format_rlc
+from iexec_lab.spelling import in_rlc, short_id
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -32,22 +32,22 @@ def history(context: Context, args: Namespace) -> Outcome:
         context.face.note(f"{found.total - listed} earlier movements; --limit {found.total} shows all.")
     if found.remark:
         context.face.remark(found.remark)
-    rlc = f"{format_rlc(found.stake)} RLC staked, {format_rlc(found.locked)} RLC locked"
+    rlc = f"{in_rlc(found.stake)} staked, {in_rlc(found.locked)} locked"
     outcome = outcome_of(answer, f"Account {found.address} at block {found.block}: {rlc}.")
     return replace(outcome, shown=[_movement(row) for row in found])
 
 
 def _movement(row: dict[str, Any]) -> dict[str, Any]:
     """A movement as a line of a table."""
-    rlc = {name: format_rlc(int(row[name])) if name in row else "" for name in ("amount", "stake", "locked")}
+    rlc = {name: in_rlc(int(row[name])) if name in row else "" for name in ("amount", "stake", "locked")}
     time = readable(row.get("timestamp", ""), "startTime") if "timestamp" in row else ""
     return {
         "time": time,
         "cause": row["cause"].replace("_", " "),
-        "RLC": rlc["amount"],
+        "amount": rlc["amount"],
         "stake": rlc["stake"],
         "locked": rlc["locked"],
-        "deal": row.get("dealid", "")[:10],
+        "deal": short_id(row.get("dealid", "")),
     }
 
 
@@ -73,7 +73,7 @@ def _order(row: dict[str, Any]) -> dict[str, Any]:
         "kind": row["kind"],
         "order_hash": row["orderHash"],
         "asset": row["asset"],
-        "RLC": format_rlc(int(row["price"])),
+        "price": in_rlc(int(row["price"])),
         "remaining": f"{row['remaining']} of {row['volume']}",
         "status": row["status"],
     }

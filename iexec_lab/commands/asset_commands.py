@@ -16,7 +16,7 @@ from iexec_lab.commands.tree import Argument, Command
 from iexec_lab.errors import ConfigurationError, IexecError, ProjectError, SandboxError, ValidationError
 from iexec_lab.project import templates
 from iexec_lab.project.notes import FolderNotes
-from iexec_lab.units import format_rlc
+from iexec_lab.spelling import in_rlc
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -217,10 +217,10 @@ def _tell_rivals(context: Context, session: Session, order_kind: str, order_hash
         if row["orderHash"] != order_hash and row["order"].items() >= terms.items()
     ]
     if rivals:
-        price, first = format_rlc(int(rivals[0]["order"][f"{kind}price"])), rivals[0]["orderHash"]
+        price, first = in_rlc(int(rivals[0]["order"][f"{kind}price"])), rivals[0]["orderHash"]
         more = f" (and {len(rivals) - 1} more)" if len(rivals) > 1 else ""
         context.face.remark(
-            f"Order {first} at {price} RLC is still open{more}, for the same buyers: they take the cheapest. "
+            f"Order {first} at {price} is still open{more}, for the same buyers: they take the cheapest. "
             f"iexec-lab order cancel --{kind} {first} ends it."
         )
 

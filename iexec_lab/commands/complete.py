@@ -5,12 +5,13 @@ Nothing here asks the network; a completion must answer while a finger is still 
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iexec_lab.commands.recent import Seen
-from iexec_lab.commands.tree import EVERYWHERE, NOUNS, below, find
+from iexec_lab.commands.tree import EVERYWHERE, NOUNS, SECRET_KINDS, below, find
 from iexec_lab.errors import IexecError
 
 if TYPE_CHECKING:
@@ -28,6 +29,12 @@ _WORDS = {
     "provider": ("ipfs", "dropbox"),
 }
 _ADDRESSES = ("address", "user", "app", "dataset", "workerpool")
+_ROOM = 56  # letters of what is said beside a word
+_QUOTED = re.compile(r'"([#\w-]+)"')
+"""What the help of an option quotes may be typed."""
+_GROUPS = ("options", "follow", "output", "network", "wallet")
+"""Options of a command by what people reach for first; those that every command has come last."""
+_SAFETY = ("--force", "--force-update", "--skip-preflight-check", "--dry-run")
 _IDS = ("apporder", "datasetorder", "workerpoolorder", "requestorder", "deal", "task", "jobs")
 
 
@@ -44,10 +51,26 @@ def split(text: str) -> tuple[list[str], str]:
     return [], text
 
 
-def candidates(
+class Proposal(NamedTuple):
+    """A word that may come next, and what it means."""
+
+    text: str
+    help: str = ""
+
+    @property
+    def brief(self) -> str:
+        """What it means, short enough to stand beside it."""
+        first = re.split(r"; | \(", self.help)[0]
+        return first if len(first) <= _ROOM else f"{first[: _ROOM - 1]}…"
+
+
+_HELP = Proposal("--help", "what this is for, and all its options")
+
+
+def proposals(
     words: Sequence[str], last: str, *, seen: Seen | None = None, folder: Path | None = None
-) -> list[str]:
-    """What ``last`` may become after ``words``, in the order of the help.
+) -> list[Proposal]:
+    """What ``last`` may become after ``words``: what people type next comes first.
 
     Args:
         words: Tokens after the program's name, all complete.
@@ -57,16 +80,23 @@ def candidates(
     """
     if words[:1] == ["form"]:
         words = words[1:]  # names a command, too
-        return [word for word in _words_of_a_command(words) if word.startswith(last)]
+        return [word for word in _words_of_a_command(words) if word.text.startswith(last)]
     try:
         command, taken = find(words)
     except IexecError:
         return []
     if command is None:
         following = _following(words[:taken])
-        return [word for word in (*following, "--help") if word.startswith(last)]
+        return [word for word in (*following, _HELP) if word.text.startswith(last)]
     known = _Known(seen or Seen(), folder or Path())
     return _after(command, list(words[taken:]), last, known)
+
+
+def candidates(
+    words: Sequence[str], last: str, *, seen: Seen | None = None, folder: Path | None = None
+) -> list[str]:
+    """The words alone of ``proposals``."""
+    return [each.text for each in proposals(words, last, seen=seen, folder=folder)]
 
 
 def known_values(item: Argument | Option, *, seen: Seen, folder: Path) -> list[str]:
@@ -74,7 +104,7 @@ def known_values(item: Argument | Option, *, seen: Seen, folder: Path) -> list[s
     return _Known(seen, folder).values(item, "")
 
 
-def _words_of_a_command(words: Sequence[str]) -> list[str]:
+def _words_of_a_command(words: Sequence[str]) -> list[Proposal]:
     try:
         command, taken = find(words)
     except IexecError:
@@ -82,41 +112,68 @@ def _words_of_a_command(words: Sequence[str]) -> list[str]:
     return _following(words) if command is None and taken == len(words) else []
 
 
-def _following(path: Sequence[str]) -> list[str]:
+def _following(path: Sequence[str]) -> list[Proposal]:
     if not path:
-        return [*NOUNS, "--version"]
+        nouns = [Proposal(noun, summary) for noun, summary in NOUNS.items()]
+        return [*nouns, Proposal("--version", "the version of this program")]
     position = len(path)
-    names = [
-        name
-        for command in below(path)
-        for name in (command.path[position], *(command.aliases if len(command.path) == position + 1 else ()))
-    ]
-    return list(dict.fromkeys(names))
+    found: dict[str, str] = {}
+    for command in below(path):
+        is_last = len(command.path) == position + 1
+        for name in (command.path[position], *(command.aliases if is_last else ())):
+            found.setdefault(name, command.summary if is_last else _verbs(command.path[: position + 1]))
+    return [Proposal(*item) for item in found.items()]
 
 
-def _after(command: Command, typed: list[str], last: str, known: _Known) -> list[str]:
+def _verbs(path: Sequence[str]) -> str:
+    """What may follow a word that is no command yet."""
+    return ", ".join(dict.fromkeys(command.path[len(path)] for command in below(path)))
+
+
+def _after(command: Command, typed: list[str], last: str, known: _Known) -> list[Proposal]:
     """Completions once the command is known: an option, the value of one, or the next argument."""
     if last.startswith("--") and "=" in last:
         flag, _, begun = last.partition("=")
         option = command.option(flag)
-        return [f"{flag}={word}" for word in known.values(option, begun)] if option else []
+        found = known.proposals(option, begun) if option else []
+        return [each._replace(text=f"{flag}={each.text}") for each in found]
     option, position = _place(command, typed)
     if option is not None and not last.startswith("-"):
-        return known.values(option, last)
+        return known.proposals(option, last)
+    used = {word.partition("=")[0] for word in typed}
     flags = (
         []
         if option is not None and option.value == "required" and not option.variadic
         else [
-            item.flag
-            for item in (*command.options, *EVERYWHERE)
-            if item.flag.startswith(last) and (item.variadic or item.flag not in typed)
+            Proposal(item.flag, _said(item))
+            for item in _in_order(command)
+            if item.flag.startswith(last) and (item.variadic or item.flag not in used)
         ]
     )
     if last.startswith("-"):
-        return [*flags, *(["--help"] if "--help".startswith(last) else [])]
+        return [*flags, *([_HELP] if _HELP.text.startswith(last) else [])]
     argument = command.argument(position)
-    values = known.values(argument, last) if argument is not None else []
+    values = known.proposals(argument, last) if argument is not None else []
     return [*values, *flags] if not last else values
+
+
+def _in_order(command: Command) -> list[Option]:
+    """Options as people use them: the command's own, how carefully, the network, the wallet, the output."""
+
+    def rank(option: Option) -> tuple[int, bool, bool]:
+        return (
+            _GROUPS.index(option.group) if option.group in _GROUPS else 0,
+            option.flag in _SAFETY,
+            option.kind in SECRET_KINDS and option.group == "wallet",
+        )
+
+    return [*sorted(command.options, key=rank), *EVERYWHERE]
+
+
+def _said(option: Option) -> str:
+    """What stands beside an option: what it takes, and what it does."""
+    takes = "flag" if option.value == "none" else option.metavar
+    return f"{takes}: {option.help}"
 
 
 def _place(command: Command, typed: list[str]) -> tuple[Option | None, int]:
@@ -142,6 +199,10 @@ class _Known:
         self._seen = seen
         self._folder = folder
 
+    def proposals(self, item: Argument | Option, begun: str) -> list[Proposal]:
+        """The values, each with what it is for."""
+        return [Proposal(value, item.help) for value in self.values(item, begun)]
+
     def values(self, item: Argument | Option, begun: str) -> list[str]:
         """Values of the item's kind that start with ``begun``."""
         if item.choices:
@@ -151,7 +212,8 @@ class _Known:
         elif item.kind == "file" and item.dest == "wallet_file":
             found = self._wallets()
         elif item.kind in {"file", "folder", "path"}:
-            return self._paths(begun, only_folders=item.kind == "folder")
+            words = [word for word in _QUOTED.findall(item.help) if word.startswith(begun)]
+            return [*words, *self._paths(begun, only_folders=item.kind == "folder")]
         elif item.kind in _ADDRESSES:
             found = [*self._deployed(item.kind), *self._seen.of(item.kind)]
         elif item.kind in _IDS:
@@ -160,6 +222,7 @@ class _Known:
             found = self._chains()
         else:
             found = _WORDS.get(item.kind, ())
+        found = [*found, *_QUOTED.findall(item.help)]
         lowered = begun.lower()
         return list(dict.fromkeys(word for word in found if word.lower().startswith(lowered)))
 

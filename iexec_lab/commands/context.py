@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from iexec_lab.client.choice import Connection
     from iexec_lab.client.iexec import IExec
+    from iexec_lab.client.ledger import Ledger
     from iexec_lab.client.live.follow import Stream
     from iexec_lab.client.plan import Plan
     from iexec_lab.project import Project
@@ -129,6 +130,7 @@ class Context:
     rows: int | None = None
     unattended: bool = False
     _labs: dict[Any, IExec] = field(default_factory=dict, repr=False)
+    _ledgers: dict[str, Ledger] = field(default_factory=dict, repr=False)
 
     @property
     def project(self) -> Project:
@@ -157,6 +159,11 @@ class Context:
     ) -> tuple[Any, ...]:
         identity = tuple(item for item in wallet.items() if item[0] != "password")
         return (chain, self.default, identity, price, confirms, self._stamp())
+
+    @property
+    def opened(self) -> IExec | None:
+        """The market of lines that name nothing, if one was opened already."""
+        return self.given or self._labs.get(self._key(None, {}, (), None))
 
     def hold(self, lab: IExec) -> None:
         """Keep a lab for lines that name nothing."""
@@ -193,11 +200,13 @@ class Context:
         """
         from iexec_lab.client.choice import Connection
         from iexec_lab.client.iexec import IExec
+        from iexec_lab.client.ledger import place_of
 
         session = copy(lab.session)
         session.confirm = session.confirm or self._agrees
         session.ask_secret = session.ask_secret or self.face.secret
         self.use(Connection(session.network, session.wallet))
+        self._ledgers[place_of(session.place)] = session.ledger
         self.given = IExec(session)
 
     def remember(self, network: str, wallet: Mapping[str, str] | None = None) -> None:
@@ -276,6 +285,7 @@ class Context:
         """A lab by the rule of ``client/choice.py``; ``held`` is a wallet of this process alone."""
         from iexec_lab.client.choice import choose
         from iexec_lab.client.iexec import open_lab
+        from iexec_lab.client.ledger import place_of
         from iexec_lab.units import parse_ether
 
         chosen = choose(
@@ -289,7 +299,7 @@ class Context:
             ask=self.face.secret,
             **wallet,
         )
-        return open_lab(
+        lab = open_lab(
             chosen,
             folder=self.folder,
             gas_price=parse_ether(list(price)) if price else None,
@@ -297,6 +307,10 @@ class Context:
             confirm=self._agrees,
             ask_secret=self.face.secret,
         )
+        # All labs of a notebook are one session, whatever was reopened meanwhile.
+        session = lab.session
+        session.ledger = self._ledgers.setdefault(place_of(session.place), session.ledger)
+        return lab
 
     def _agrees(self, plan: Plan) -> bool:
         """The rule for asking (``client/plan.py``), for this face."""

@@ -9,7 +9,7 @@ from iexec_lab.commands.options import flag
 from iexec_lab.commands.outcome import Outcome
 from iexec_lab.commands.text import safe
 from iexec_lab.commands.tree import Option
-from iexec_lab.units import format_rlc
+from iexec_lab.spelling import in_rlc
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -44,9 +44,9 @@ def line(event: str, row: Any, kind: str, at: str = "") -> str:
     """One change as a line: when, what, which, its price in RLC and what is left."""
     if kind == "deal":
         price, status = row["task_price_nrlc"], row["status"]
-        cost = "?" if price is None else format_rlc(int(price))
+        cost = "? RLC" if price is None else in_rlc(int(price))
         text = (
-            f"{row['deal_id']}  {cost} RLC x {row['tasks']}  app {row['app']}"
+            f"{row['deal_id']}  {cost} x {row['tasks']}  app {row['app']}"
             f"  workerpool {row['workerpool']}{f'  {status}' if status else ''}"
         )
     else:
@@ -55,7 +55,7 @@ def line(event: str, row: Any, kind: str, at: str = "") -> str:
 
         order, of = row["order"], RESOURCE_FIELDS[kind]
         text = (
-            f"{row['orderHash']}  {format_rlc(int(order[PRICE_FIELDS[kind]]))} RLC x {row['remaining']}"
+            f"{row['orderHash']}  {in_rlc(int(order[PRICE_FIELDS[kind]]))} x {row['remaining']}"
             f"  {of} {order[of]}"
         )
     return safe(f"{at:>8} {_SIGNS[event]} {text}")

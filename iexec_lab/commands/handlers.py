@@ -11,7 +11,7 @@ from iexec_lab.client.options import on_a_line
 from iexec_lab.commands.context import address_of
 from iexec_lab.commands.official_json import fetch
 from iexec_lab.commands.outcome import Outcome
-from iexec_lab.units import format_rlc
+from iexec_lab.spelling import in_rlc
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -30,7 +30,7 @@ class calling:  # noqa: N801 - reads as the verb it is
         verb: ``account.deposit``.
         doing: Shown while it runs.
         said: The line for people; fields of the official JSON and of the arguments in braces, and
-            ``amount_rlc``, what is ``amount`` nRLC there.
+            ``amount_rlc``, what is ``amount`` nRLC there, as ``1.5 RLC``.
         deployed: Kind of the resource in the argument ``address``; ``deployed.json`` has the default.
         has_value: Whether the answer is worth holding in a notebook; else the line says it all.
     """
@@ -73,7 +73,7 @@ def done(lab: IExec, verb: str, said: str = "", args: Namespace | None = None, /
 def outcome_of(answer: Answer, said: str = "", values: Mapping[str, Any] | None = None) -> Outcome:
     """The answer of a verb as that of a command; ``said`` may name its fields and ``values``."""
     raw = answer.to_official_json()
-    rlc = format_rlc(int(raw["amount"])) if "{amount_rlc}" in said else None
+    rlc = in_rlc(int(raw["amount"])) if "{amount_rlc}" in said else None
     said = said.format_map({**(values or {}), **raw, "amount_rlc": rlc})
     left_out = getattr(answer.facts, "left_out", 0)
     if left_out:

@@ -9,7 +9,7 @@ from iexec_lab.client.wait_options import WaitOptions
 from iexec_lab.commands.handlers import given
 from iexec_lab.commands.job_progress import has_card, rows_of, telling
 from iexec_lab.commands.official_json import official_json
-from iexec_lab.commands.outcome import Outcome
+from iexec_lab.commands.outcome import Outcome, leaving_the_job
 from iexec_lab.errors import CryptoError, JobError, UsageError
 
 if TYPE_CHECKING:
@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from iexec_lab.client.jobs.job import Job
-    from iexec_lab.client.jobs.result import Result
+    from iexec_lab.client.results.result import Result
     from iexec_lab.client.session import Session
     from iexec_lab.commands.context import Context
 
 _TOLD = {"dealid", "failedTasks", "resultPaths"}  # by the lines around the answer
 
 
+@leaving_the_job
 def follow(
     context: Context,
     job: Job,
@@ -66,10 +67,12 @@ def follow(
         tell_reports(context, job._session, [], answer["tasks"])  # noqa: SLF001
         said = "" if has_card(job) else f"Deal {job.deal_id}: all tasks completed."
         return Outcome(answer, lambda: job, said, shown=shown)
-    from iexec_lab.client.jobs.download import targets
+    from iexec_lab.client.results.download import targets
 
-    with context.face.working("Downloading"):
-        results, unopened = job._results_kept()  # noqa: SLF001 - commands are the other half of a verb
+    with context.face.working("Downloading") as step:
+        results, unopened = job._results_kept(  # noqa: SLF001 - commands are the other half of a verb
+            lambda done, total: step.update("results", done, total)
+        )
     places = targets(context.folder, download, job.task_ids)
     paths = [result.save(path) for result, path in zip(results, places, strict=True)]
     answer["resultPaths"] = [str(path.absolute()) for path in paths]

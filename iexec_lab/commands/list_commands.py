@@ -166,15 +166,15 @@ def _title(name: str) -> str:
 
 def _text(name: str, value: Any, *, whole: bool) -> str:
     from iexec_lab.protocol import is_address, to_address
-    from iexec_lab.units import format_rlc
+    from iexec_lab.spelling import in_rlc, short_id
 
     if value is None:
         return ""
     if name.endswith("_nrlc"):
-        return f"{format_rlc(value)} RLC"
+        return in_rlc(value)
     if name.endswith("_at") or name == "last_used":
         from datetime import UTC, datetime
 
         return f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S}"
     text = to_address(value) if is_address(value) else str(value)
-    return text if whole or name == "tx_hash" or text[:2] != "0x" else f"{text[:8]}…{text[-4:]}"
+    return text if whole or name == "tx_hash" else short_id(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from iexec_lab.protocol import NULL_ADDRESS
-from iexec_lab.units import format_rlc
+from iexec_lab.spelling import in_rlc
 
 _TAG_DIGITS = 66
 _TIMES = {
@@ -23,11 +23,14 @@ _NRLC = {
     *("price", "stake", "locked", "workerStake", "claimable", "cost", "cumulatedCost"),
     *("ask", "bid", "mid", "spread", "appPrice", "datasetPrice", "workerpoolPrice"),
 }
+_SAID_BY = {"nRLC": "RLC", "wei": "ether"}
+"""The same amount in a smaller unit -> the one that people read."""
 
 
 def readable(value: Any, name: str = "") -> Any:
     """The answer as a person wants to read it; ``name`` is its key."""
     if isinstance(value, dict):
+        value = {key: item for key, item in value.items() if _SAID_BY.get(key) not in value}
         ours = name == "details"  # by the names of columns, below official ones
         return {_camel(key) if ours else key: readable(item, key) for key, item in value.items()}
     if isinstance(value, list):
@@ -41,7 +44,7 @@ def readable(value: Any, name: str = "") -> Any:
 
 def _word(name: str, text: str) -> str:
     if name in _NRLC and text.removeprefix("-").isdecimal():
-        return f"{format_rlc(int(text))} RLC"
+        return in_rlc(int(text))
     if (name in _TIMES or name == "last_used" or name.endswith(("_at", "_deadline"))) and text.isdecimal():
         return _date(int(text))
     if name == "tag" and text.startswith("0x") and len(text) == _TAG_DIGITS:

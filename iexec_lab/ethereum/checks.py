@@ -13,6 +13,7 @@ from iexec_lab.protocol.constants import NULL_ADDRESS
 from iexec_lab.protocol.ids import task_id
 from iexec_lab.protocol.states import ACTIVE, REVEALING, UNSET
 from iexec_lab.protocol.values import to_address
+from iexec_lab.spelling import in_rlc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -163,7 +164,7 @@ def _transfer(hub: Hub, sender: str, _receiver: str, amount: int) -> str | None:
     """``transfer`` of the RLC token; ``hub`` is the token here."""
     [balance] = read(hub.rpc, [Call(hub.address, RLC.balanceOf, (sender,))])
     if balance < amount:
-        return f"{sender} has {balance} nRLC, less than the {amount} nRLC to transfer."
+        return f"{sender} has {in_rlc(balance)}, less than the {in_rlc(amount)} to transfer."
     return None
 
 

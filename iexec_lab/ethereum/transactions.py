@@ -32,7 +32,7 @@ from iexec_lab.ethereum.sent import note_mined, note_refused, note_signed, telli
 from iexec_lab.ethereum.transport import RpcFault
 from iexec_lab.protocol.hashing import keccak
 from iexec_lab.protocol.values import to_address
-from iexec_lab.units import format_ether
+from iexec_lab.spelling import in_ether
 from iexec_lab.wallet.signer import KeySigner, SendingSigner
 
 if TYPE_CHECKING:
@@ -375,8 +375,8 @@ def _check_cost(fields: Mapping[str, Any], most: int | None, *, priced: bool) ->
     other = "offer less with --gas-price" if priced else "set a price: --gas-price"
     if most is not None and cost > most:
         raise TransactionError(
-            f"The transaction could cost {format_ether(cost)} ether now, far more than was shown",
-            details={"limit for what was shown": f"{format_ether(most)} ether"},
+            f"The transaction could cost {in_ether(cost)} now, far more than was shown",
+            details={"limit for what was shown": in_ether(most)},
             hint=f"Nothing was signed. Try again when gas is cheaper, or {other}.",
         )
 

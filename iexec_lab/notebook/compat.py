@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from IPython.core.completer import Completion
     from IPython.core.interactiveshell import InteractiveShell
 
-    Complete = Callable[[str], tuple[str, list[str]] | None]
+    from iexec_lab.commands.complete import Proposal
+
+    Complete = Callable[[str], tuple[str, list[Proposal]] | None]
     """From the cell up to the cursor to what is replaced and by what; None where others may complete."""
 
 
@@ -28,8 +30,9 @@ def add_completion(shell: InteractiveShell, complete: Complete) -> Callable[[], 
 
     IPython calls version 2 of the matcher interface provisional; only this function uses it.
     """
+    beside = _beside if getattr(shell, "kernel", None) is None else _on_one_line
     if not hasattr(completer, "context_matcher"):
-        return _add_in_front(shell.Completer, complete)
+        return _add_in_front(shell.Completer, complete, beside)
 
     @completer.context_matcher(identifier="iexec_lab")  # type: ignore[untyped-decorator]
     def iexec_matcher(context: Any) -> dict[str, Any]:
@@ -39,7 +42,7 @@ def add_completion(shell: InteractiveShell, complete: Complete) -> Callable[[], 
             return {"completions": []}
         there, texts = found
         return {
-            "completions": [completer.SimpleCompletion(text=text, type="magic") for text in texts],
+            "completions": [completer.SimpleCompletion(text=each.text, type=beside(each)) for each in texts],
             "matched_fragment": there,
             "suppress": True,
             "ordered": True,
@@ -50,7 +53,17 @@ def add_completion(shell: InteractiveShell, complete: Complete) -> Callable[[], 
     return lambda: matchers.remove(iexec_matcher)
 
 
-def _add_in_front(before: Any, complete: Complete) -> Callable[[], None]:
+def _beside(proposal: Proposal) -> str:
+    """The type of a completion, the one text that front ends show beside it."""
+    return proposal.brief or "magic"
+
+
+def _on_one_line(proposal: Proposal) -> str:
+    """The same for JupyterLab, which breaks a type at blanks and hyphens and draws the lines over others."""
+    return _beside(proposal).replace(" ", "\N{NO-BREAK SPACE}").replace("-", "\N{NON-BREAKING HYPHEN}")
+
+
+def _add_in_front(before: Any, complete: Complete, beside: Callable[[Proposal], str]) -> Callable[[], None]:
     """Ask ``complete`` before an IPython whose matchers see a single word and add to what others find."""
     theirs, theirs_of_line = before.completions, before.complete
 
@@ -59,15 +72,17 @@ def _add_in_front(before: Any, complete: Complete) -> Callable[[], None]:
         if found is None or not text[:offset].endswith(found[0]):
             yield from theirs(text, offset)
         else:
-            for word in found[1]:
-                yield completer.Completion(offset - len(found[0]), offset, word, type="magic")
+            for each in found[1]:
+                yield completer.Completion(offset - len(found[0]), offset, each.text, type=beside(each))
 
     def complete_line(
         text: str | None = None, line_buffer: str | None = None, cursor_pos: int | None = None
     ) -> Any:
         line = line_buffer or text or ""
         found = complete(line[:cursor_pos])
-        return found or theirs_of_line(text, line_buffer, cursor_pos)
+        if found is None:
+            return theirs_of_line(text, line_buffer, cursor_pos)
+        return found[0], [each.text for each in found[1]]
 
     before.completions, before.complete = completions, complete_line
 

@@ -6,7 +6,7 @@ import re
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from iexec_lab.commands.complete import candidates, split
+from iexec_lab.commands.complete import Proposal, proposals, split
 from iexec_lab.notebook.compat import add_completion
 from iexec_lab.notebook.variables import completions
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _LINE = re.compile(r"^\s*(?:[\w.,\s\[\]'\"*]+=\s*|%%?time\s+)?%iexec\s(?P<rest>.*)$")
 _HEAD = re.compile(r"^\s*%%iexec(?P<rest>\s.*|)$")
 _BEFORE = ("iexec", "iexec-lab", "help")
-_CELL_ONLY = ("-o",)
+_CELL_ONLY = Proposal("-o", "<name> keeps the value in this variable")
 _TARGET = re.compile(r"(?<!\S)-o\s+\w+\s?")
 _BARE = re.compile(r"(?:\\(?:.|$)|[^\s\\'\"]|'[^']*'|\"(?:\\.|[^\"\\])*\")*$")
 _OPEN = re.compile(r"(['\"])((?:\\.|(?!\1).)*)$", re.DOTALL)
@@ -77,29 +77,30 @@ def _typed(word: str, quote: str) -> str:
 def install(shell: InteractiveShell, seen: Seen, folder: Callable[[], Path]) -> Callable[[], None]:
     """Complete our lines in the shell; call the result to stop."""
 
-    def complete(before: str) -> tuple[str, list[str]] | None:
+    def complete(before: str) -> tuple[str, list[Proposal]] | None:
         found = complete_cell(before, seen=seen, folder=folder(), variables=shell.user_ns)
         # Without any completion IPython would offer what it finds itself, magics and all.
-        return found and (found[0], found[1] or [found[0]])
+        return found and (found[0], found[1] or [Proposal(found[0])])
 
     return add_completion(shell, complete)
 
 
 def complete_cell(
     before: str, *, seen: Seen, folder: Path, variables: Mapping[str, Any]
-) -> tuple[str, list[str]] | None:
+) -> tuple[str, list[Proposal]] | None:
     """What stands in front of the cursor of a cell, and what may stand there; None when it is not ours."""
     line = command_line(before.split("\n"))
     if line is None:
         return None
     words, last = split(line)
     if last.rfind("{") > last.rfind("}"):
-        return completions(last[last.rfind("{") + 1 :], variables)
-    found = candidates(_plain(words), last, seen=seen, folder=folder)
-    if before.lstrip().startswith("%%") and last.startswith("-"):
-        found += [flag for flag in _CELL_ONLY if flag.startswith(last)]
+        there, names = completions(last[last.rfind("{") + 1 :], variables)
+        return there, [Proposal(name) for name in names]
+    found = proposals(_plain(words), last, seen=seen, folder=folder)
+    if before.lstrip().startswith("%%") and last.startswith("-") and _CELL_ONLY.text.startswith(last):
+        found.append(_CELL_ONLY)
     there, quote = fragment(line, last)
-    return there, [_typed(word, quote) for word in found]
+    return there, [each._replace(text=_typed(each.text, quote)) for each in found]
 
 
 def _plain(words: list[str]) -> list[str]:

@@ -94,7 +94,11 @@ class NotebookFace:
         follow(stream)
 
     def working(self, doing: str) -> AbstractContextManager[Step]:
-        if self.quiet or not self._settings.progress:
+        return nullcontext(Silent()) if self.quiet else self.progress(doing)
+
+    def progress(self, doing: str) -> AbstractContextManager[Step]:
+        """The same for Python code of a cell, whatever the last command was told about silence."""
+        if not self._settings.progress:
             return nullcontext(Silent())
         return CellProgress(doing) if self._kernel else self._terminal.working(doing)
 

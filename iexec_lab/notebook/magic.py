@@ -32,6 +32,7 @@ from iexec_lab import __version__, doors
 from iexec_lab.client.jobs.detached import Detached
 from iexec_lab.commands import followup, parser, tree
 from iexec_lab.commands.context import Context
+from iexec_lab.commands.first_page import first_page
 from iexec_lab.commands.outcome import carry_out
 from iexec_lab.commands.recent import Seen
 from iexec_lab.errors import IexecError, UsageError, ValidationError, in_notebook
@@ -108,23 +109,32 @@ class IexecMagics(Magics):
     def _form(self, name: str) -> Any:
         from iexec_lab.notebook.forms.opening import form
 
-        return form(name, self.execute, seen=self.seen, folder=self.context.folder)
+        context = self.context
+        return form(name, self.execute, seen=self.seen, folder=context.folder, lab=lambda: context.opened)
 
     def _run(self, line: str, cell: str | None, names: Mapping[str, Any]) -> Any:
         line = line.rstrip().removesuffix(_SHOW_NOTHING)
         head = [token for tokens in split(line) for token in tokens]
         words, target = _take_output(head)
-        if cell is None:
-            value = self._execute_tokens(words, names)
-        elif words:
-            body = [token for tokens in split(cell) for token in tokens]
-            value = self._execute_tokens([*words, *body], names)
-        else:
-            value = self._run_lines(split(cell), names)
+        try:
+            value = self._value(words, cell, names)
+        except (IexecError, KeyboardInterrupt) as left:
+            job = getattr(left, "job", None)
+            if target is not None and job is not None:
+                self._shell.user_ns[target] = job
+            raise
         if target is None:
             return value
         self._shell.user_ns[target] = value
         return None
+
+    def _value(self, words: list[str], cell: str | None, names: Mapping[str, Any]) -> Any:
+        if cell is None:
+            return self._execute_tokens(words, names)
+        if words:
+            body = [token for tokens in split(cell) for token in tokens]
+            return self._execute_tokens([*words, *body], names)
+        return self._run_lines(split(cell), names)
 
     def _run_lines(self, lines: list[list[str]], names: Mapping[str, Any]) -> Any:
         """Commands in order; values before the last are displayed, the last one is the cell's."""
@@ -162,14 +172,18 @@ class IexecMagics(Magics):
                 raise
             except Detached:
                 raise
-            except KeyboardInterrupt:
+            except KeyboardInterrupt as stop:
                 if not sent:
                     raise
-                raise followup.Interrupted(sent, _here(followup.where_to_look(words))) from None
+                left = followup.Interrupted(sent, _here(followup.where_to_look(words)))
+                left.job = getattr(stop, "job", None)
+                raise left from None
 
     def _carry_out(self, words: Sequence[Any]) -> Any:
         if "help" in [word for word in words[:2] if isinstance(word, str)]:
             words = [*(word for word in words if word != "help"), "--help"]
+        if not words:
+            return first_page(self.context, notebook=True)
         command, taken = tree.find(words)
         if command is None or parser.wants_help(words[taken:]):
             print(_help(command, words, taken))  # noqa: T201 - the answer is text
@@ -235,7 +249,7 @@ _loaded: dict[int, list[Callable[[], None]]] = {}
 
 def load(shell: InteractiveShell) -> None:
     """Add the magics, completion and drawing to a shell."""
-    from iexec_lab.notebook import completion, input_transformers
+    from iexec_lab.notebook import assigning, completion, input_transformers
     from iexec_lab.notebook.drawing import display, objects
 
     _forget_wrong_settings(shell)
@@ -248,6 +262,7 @@ def load(shell: InteractiveShell) -> None:
         _tell_connection(magics),
         completion.install(shell, magics.seen, lambda: magics.context.folder),
         input_transformers.install(shell),
+        assigning.install(shell),
     ]
 
 
@@ -263,13 +278,20 @@ def _forget_wrong_settings(shell: InteractiveShell) -> None:
 
 
 def _tell_connection(magics: IexecMagics) -> Callable[[], None]:
-    """Let ``iexec_lab.connect()`` know what this notebook is connected to; call the result to stop."""
+    """Let Python code know what this notebook is connected to and shows; call the result to stop."""
 
     def ask() -> Any:
         return magics.context.connected
 
+    shown = magics.face.progress
     doors.connections.append(ask)
-    return partial(doors.connections.remove, ask)
+    doors.working.append(shown)
+
+    def forget() -> None:
+        doors.connections.remove(ask)
+        doors.working.remove(shown)
+
+    return forget
 
 
 def _remove(items: list[Any], item: Any) -> None:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.libraries import needing
 from iexec_lab.plain_text import plain
-from iexec_lab.units import format_rlc
+from iexec_lab.spelling import in_rlc as exact
+from iexec_lab.spelling import short_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -100,8 +101,7 @@ def label(text: Any, longest: int = _LONGEST_LABEL) -> str:
 
 def short(address: Any) -> str:
     """An address by its ends; any other text as it is."""
-    text = plain(address)
-    return f"{text[:6]}…{text[-4:]}" if text.startswith("0x") and len(text) in {42, 66} else text
+    return short_id(plain(address))
 
 
 def words(name: Any) -> str:
@@ -211,5 +211,5 @@ def usual(values: Sequence[float]) -> float:
 
 def in_rlc(nrlc: int) -> str:
     """RLC in a sentence: exact, unless that is too long to read."""
-    text = format_rlc(nrlc)
-    return f"{text} RLC" if len(text) <= 20 else f"about {rlc(nrlc):.3g} RLC"
+    text = exact(nrlc)
+    return text if len(text) <= 24 else f"about {rlc(nrlc):.3g} RLC"

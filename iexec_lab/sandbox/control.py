@@ -10,11 +10,11 @@ import signal
 import socket
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from iexec_lab import markup
 from iexec_lab.errors import SandboxError, ValidationError
 from iexec_lab.networks import COMPASS, NETWORKS
 from iexec_lab.sandbox.node_requests import request
@@ -60,9 +60,8 @@ class Handle:
 
     def _repr_html_(self) -> str:
         """The services one below the other, as notebooks draw it."""
-        rows = "".join(f"<tr><th>{name}</th><td>{escape(url)}</td></tr>" for name, url in self.urls.items())
-        title = f"<b>Sandbox</b> {escape(self.name)} (chain {self.chain_id})"
-        return f"{title}<table>{rows}</table>"
+        title = f"Sandbox {self.name} (chain {self.chain_id})"
+        return markup.card(title, markup.upright(self.urls.items()), label=title)
 
     @property
     def network(self) -> Network:

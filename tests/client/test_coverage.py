@@ -14,9 +14,11 @@ import iexec_lab.protocol
 import iexec_lab.units
 from iexec_lab.client.iexec import IExec, connect
 from iexec_lab.client.jobs.job import Job
-from iexec_lab.client.jobs.result import Result
 from iexec_lab.client.matching import bulk
 from iexec_lab.client.nouns._table import NOUNS
+from iexec_lab.client.results.file import ResultFile
+from iexec_lab.client.results.many import Results
+from iexec_lab.client.results.result import Result
 from iexec_lab.sandbox.control import Handle, Sandbox
 from iexec_lab.wallet.signer import LocalSigner
 
@@ -172,7 +174,7 @@ def public():
     """What people call, ``(name, function)``: ``connect``, the verbs of all nouns, what they give."""
     nouns = [type(getattr(IExec(None), name)) for name in NOUNS]
     yield "connect", connect
-    for owner in (IExec, Job, Result, Sandbox, Handle, *nouns):
+    for owner in (IExec, Job, Result, ResultFile, Results, Sandbox, Handle, *nouns):
         for name in dir(owner):
             member = inspect.getattr_static(owner, name)
             function = getattr(member, "fget", None) or getattr(member, "func", None) or member

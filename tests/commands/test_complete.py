@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iexec_lab.commands.complete import candidates, split
+from iexec_lab.commands.complete import candidates, proposals, split
+from iexec_lab.commands.nouns.shell import answer
 from iexec_lab.commands.recent import Seen
+from iexec_lab.commands.tree import find, walk
 
 APP = "0x" + "Aa" * 20
 DEAL = "0x" + "12" * 32
@@ -90,3 +92,50 @@ def test_broken_project_files_complete_to_nothing(tmp_path):
 def test_no_line_is_too_broken_to_complete(line):
     words, last = split(line)
     assert isinstance(candidates(words, last), list)
+
+
+def flags_after(line):
+    words, last = split(line)
+    return candidates(words, last)
+
+
+@pytest.mark.parametrize("command", [each.name for each in walk()])
+def test_what_people_use_next_comes_first(command):
+    """A command's own options stand before those of the network, the wallet and the output."""
+    groups = {each.flag: each.group for each in find(command.split())[0].options}
+    order = [groups.get(flag, "everywhere") for flag in flags_after(f"{command} --")]
+    rank = {"options": 0, "follow": 1, "output": 2, "network": 3, "wallet": 4, "everywhere": 5}
+    assert [rank[each] for each in order] == sorted(rank[each] for each in order)
+
+
+def test_the_next_option_of_a_run():
+    found = flags_after("app run --")
+    assert found[:3] == ["--dataset", "--bulk", "--workerpool"]
+    assert found.index("--watch") < found.index("--force") < found.index("--chain")
+    assert "--chain" not in flags_after("app run --chain=sandbox --")
+    assert found[-4:] == ["--raw", "--quiet", "--wide", "--help"]
+
+
+def test_words_that_the_help_quotes_are_offered():
+    assert "any" in flags_after("orderbook app ")
+    assert {"deployed"} <= set(flags_after("app run --dataset "))
+    assert {"local", "global"} <= set(flags_after("wallet show --keystoredir "))
+    assert flags_after("deal list --since 7") == ["7d"]
+
+
+@pytest.mark.parametrize("command", [each.name for each in walk()])
+def test_every_word_says_what_it_means(command):
+    words = command.split()
+    for end in range(len(words)):
+        before = proposals(words[:end], "")
+        assert all(each.help for each in before)
+    for each in proposals(words, "--"):
+        assert each.help
+        assert 0 < len(each.brief) <= 56
+
+
+def test_a_shell_gets_the_help_behind_a_tab():
+    assert "--dataset" in answer("iexec-lab app run --data")
+    lines = answer("iexec-lab app run --dataset-p", with_help=True)
+    assert [line.split("\t")[0] for line in lines] == ["--dataset-price"]
+    assert "price" in lines[0].split("\t")[1]

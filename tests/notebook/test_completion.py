@@ -150,3 +150,27 @@ def test_no_line_breaks_the_completer(lasting, typed):
 
 def test_a_comment_in_a_cell_is_not_completed(complete):
     assert "--encrypt-result" not in complete("%%iexec app run\n# --enc")
+
+
+def described(shell, code):
+    with provisionalcompleter():
+        return {each.text: each.type for each in shell.Completer.completions(code, len(code))}
+
+
+def test_help_stands_beside_the_words(complete, shell):
+    found = described(shell, "%iexec app run --")
+    assert found["--dataset"] == "address: data the app works on"
+    assert found["--watch"] == "flag: wait until all tasks have ended"
+    assert next(iter(found)) == "--dataset"
+    assert described(shell, "%iexec ord")["order"] == "sign, publish and match orders"
+    assert described(shell, "%iexec order si")["sign"]
+
+
+def test_a_front_end_gets_it_on_one_line(shell, tmp_path):
+    """JupyterLab breaks it at blanks, and then draws lines over each other."""
+    shell.kernel = object()
+    remove = completion.install(shell, Seen(), lambda: tmp_path)
+    found = described(shell, "%iexec app run --")
+    remove()
+    assert found["--dataset"].replace("\N{NO-BREAK SPACE}", " ") == "address: data the app works on"
+    assert not [each for each in found.values() if " " in each or "-" in each]

@@ -16,6 +16,7 @@ from iexec_lab.frames import SCHEMAS, build, from_columns
 from iexec_lab.history import stats
 from iexec_lab.notebook.drawing import display, words
 from iexec_lab.notebook.drawing.display import RawAnswer
+from iexec_lab.spelling import short_id
 
 HASH = "0x" + "ab" * 32
 ADDRESS = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
@@ -48,7 +49,7 @@ DEAL = {
     "final_deadline": 1_790_090_000,
     "tag_hex": "0x" + "0" * 63 + "3",
 }
-SHORT_HASH, SHORT = "0xababab…abab", "0x709979…79C8"
+SHORT_HASH, SHORT = short_id(HASH), short_id(ADDRESS)
 
 
 def deals(count, **attrs):
@@ -65,10 +66,10 @@ def test_lists_show_what_people_read_and_name_the_rest(formats):
     ]
     assert third[1:] == second[1:]
     assert below.startswith("[2 rows; also: dataset, app_price_rlc, app_price_nrlc, ")
-    assert f'<span title="{HASH}" style="white-space:nowrap">{SHORT_HASH}</span>' in shown["text/html"]
+    assert f'title="{HASH}">{SHORT_HASH}</span>' in shown["text/html"]
     assert 'title="2026-09-21 14:13:20 UTC"' in shown["text/html"]
     assert 'title="100000000000000000001 nRLC"' in shown["text/html"]
-    assert "<small>also: dataset, " in shown["text/html"]
+    assert ">also: dataset, " in shown["text/html"]
 
 
 def _waits():
@@ -111,7 +112,7 @@ def test_wide_lists_show_all_columns(formats, monkeypatch, set_by):
         monkeypatch.setattr(Settings, "wide", True)
     shown = formats(frame)
     assert shown["text/plain"].splitlines()[0].split() == list(frame.columns)
-    assert all(f"<th>{name}</th>" in shown["text/html"] for name in frame)
+    assert all(f">{name}</th>" in shown["text/html"] for name in frame)
     assert "also" not in "".join(shown.values())
 
 
@@ -335,7 +336,7 @@ def test_one_long_name_costs_no_column(formats, monkeypatch):
     }
     shown = formats(from_columns("past_app", rows))
     assert shown["text/plain"].splitlines()[0].split() == SHOWN["past_app"]
-    assert all(f"<th>{name}</th>" in shown["text/html"] for name in SHOWN["past_app"])
+    assert all(f">{name}</th>" in shown["text/html"] for name in SHOWN["past_app"])
     assert max(map(len, shown["text/plain"].splitlines()[:3])) <= 160
     monkeypatch.setenv("COLUMNS", "100")
     assert formats(from_columns("past_app", rows))["text/plain"].splitlines()[0].split() == SHOWN["past_app"]
@@ -348,7 +349,7 @@ def test_where_something_leads_to_is_drawn_whole(formats, monkeypatch):
     line = f"iexec-lab deal show {HASH}"
     row = {"what": "deal", "id": HASH, "name": "a deal of 5 tasks", "owner": ADDRESS, "leads_to": line}
     shown = formats(from_columns("found", {name: [value] for name, value in row.items()}))
-    assert all(line in text for text in shown.values())
+    assert all(f"%iexec deal show {HASH}" in text for text in shown.values())  # as it is typed here
 
 
 def test_a_number_is_never_cut(formats):

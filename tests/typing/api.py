@@ -6,11 +6,12 @@ Nothing here is executed.
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import assert_type
 
 import pandas as pd
 
-from iexec_lab import IExec, Job, JobStatus, Plan, Result, RunPlan, Sandbox, connect
+from iexec_lab import IExec, Job, JobStatus, Plan, Result, ResultFile, Results, RunPlan, Sandbox, connect
 from iexec_lab.errors import IexecError, OrderError
 from iexec_lab.plots import Picture
 from iexec_lab.protocol import AppOrder, DatasetOrder, RequestOrder, WorkerpoolOrder
@@ -39,7 +40,18 @@ assert_type(lab.app.run("0x...", volume=3, secret={1: "a"}, app_price="1 RLC", w
 assert_type(lab.app.request_execution("0x...", category=1), str)
 assert_type(lab.job("0x...").why(), str | None)
 assert_type(lab.job(["0x...", "0x..."]).status(), JobStatus)
-assert_type(job.results(), list[Result])
+assert_type(job.results(), Results)
+assert_type(job.results()[0], Result)
+assert_type(job.results(partial=True, key="key.pem")[1:], Results)
+assert_type(job.results().frame("table.csv", sep=";"), pd.DataFrame)
+assert_type([result.error for result in job.results(partial=True).failed], list[IexecError | None])
+assert_type(job.result()["table.csv"], ResultFile)
+assert_type(job.result()["table.csv"].frame(), pd.DataFrame)
+assert_type(job.result()["table.csv"].bytes, bytes)
+assert_type(job.result().frame(), pd.DataFrame)
+assert_type(job.result().save("folder"), Path)
+assert_type(job.result().decrypt(Path("key")), Result)
+assert_type(list(job.result()), list[str])
 assert_type(job.tasks, pd.DataFrame)
 assert_type(lab.jobs(), pd.DataFrame)
 

@@ -6,12 +6,12 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Unpack
 
+from iexec_lab import doors
 from iexec_lab.client.jobs.bulks import task_rows
 from iexec_lab.client.jobs.detached import Detached, typed
 from iexec_lab.client.jobs.doubts import Doubts
-from iexec_lab.client.jobs.download import fetch_result
 from iexec_lab.client.jobs.failures import failure, find_troubles
-from iexec_lab.client.jobs.logs import log_rows
+from iexec_lab.client.jobs.logs import logs_frame
 from iexec_lab.client.jobs.lookout import Lookout
 from iexec_lab.client.jobs.names import foresee_names, learn_names, used_by
 from iexec_lab.client.jobs.polling import (
@@ -23,16 +23,19 @@ from iexec_lab.client.jobs.polling import (
     watch_async,
 )
 from iexec_lab.client.jobs.reports import find_reports
-from iexec_lab.client.jobs.result import Result
 from iexec_lab.client.jobs.shown import Shown
 from iexec_lab.client.jobs.status import JobDeal, JobStatus, TaskRef
 from iexec_lab.client.jobs.why import ask
 from iexec_lab.client.options import takes
+from iexec_lab.client.results.download import fetch_result
+from iexec_lab.client.results.many import Results, collect
+from iexec_lab.client.results.result import Result
 from iexec_lab.client.wait_options import WaitOptions
 from iexec_lab.errors import IexecError, JobError, ObjectNotFoundError
 from iexec_lab.ethereum.ahead import one_look
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Generator, Mapping, Sequence
 
     import pandas as pd
@@ -45,7 +48,7 @@ if TYPE_CHECKING:
 
     Progress = Callable[[JobStatus], None]
 
-__all__ = ["Job", "JobStatus", "Result"]
+__all__ = ["Job", "JobStatus", "Result", "Results"]
 
 _EACH, _LONGEST = 0.005, 2.0
 """Seconds between looks for each task that runs, and at most: of many tasks one more ends all the time."""
@@ -81,7 +84,6 @@ class Job(Shown):
         self.deal_ids = tuple(deal_ids)
         self.tx_hashes = tuple(tx_hashes) or (None,) * len(self.deal_ids)
         self._last: JobStatus | None = None
-        self._doubted: Doubts | None = None  # the last wait
 
     @property
     def deal_id(self) -> str:
@@ -140,15 +142,6 @@ class Job(Shown):
 
     def _used(self) -> Sequence[tuple[str, str]]:
         return used_by(self._known_deals()) or self._uses
-
-    def _known_reasons(self) -> Mapping[str, Trouble]:
-        return {**(self._doubted.troubles if self._doubted else {}), **self._reasons}
-
-    def _look(self) -> None:
-        try:
-            self.status()
-        except IexecError as error:
-            self._remark = f"The last look failed: {error.message}"
 
     def _look_on(self) -> None:
         doubts, began = self._doubts(tell=lambda _text: self._move()), time.monotonic()
@@ -284,11 +277,17 @@ class Job(Shown):
         return f"deal show {self.deal_id} --watch"
 
     def _left(self) -> Detached:
-        return Detached("Detached; the job goes on.", self._line(), f"Reattach: {typed(self._line())}")
+        return Detached("Detached; the job goes on.", self._line(), f"Reattach: {typed(self._line())}", self)
 
     @takes(WaitOptions)
     def result(
-        self, index: int = 0, *, wait: bool = True, verify: bool = True, **options: Unpack[WaitOptions]
+        self,
+        index: int = 0,
+        *,
+        wait: bool = True,
+        verify: bool = True,
+        key: str | os.PathLike[str] | None = None,
+        **options: Unpack[WaitOptions],
     ) -> Result:
         """The result of one task, downloaded, checked, and decrypted where we hold the key.
 
@@ -296,12 +295,14 @@ class Job(Shown):
             index: Place of the task in the job, from 0.
             wait: Wait for the task first.
             verify: Refuse content whose hash is not the one on chain.
+            key: File of the private key of an encrypted result (default: the project's).
             **options: Those of ``WaitOptions``.
 
         Raises:
             JobError: The task failed, ran out of time, or is not done; ``troubles`` say why.
             ObjectNotFoundError: The job has no task of that index.
             IpfsError: The gateway was not reached, or served other content.
+            CryptoError: The key does not open it.
             Detached: Interrupted while waiting. The job goes on.
         """
         known: Mapping[str, Trouble] = {}
@@ -312,48 +313,59 @@ class Job(Shown):
                 _, doubts = self._follow(**options, ended=lambda status: status.tasks[index].ended)
                 known = doubts.troubles
             view = self.status().tasks[index]
-        return self._fetch(view, known, verify=verify)
+        with doors.progress("Downloading") as step:
+            told = lambda done, total: step.update("bytes", done, total)  # noqa: E731
+            return self._fetch(view, known, index=index, verify=verify, key=key, progress=told)
 
     @takes(WaitOptions)
     def results(
-        self, *, wait: bool = True, verify: bool = True, **options: Unpack[WaitOptions]
-    ) -> list[Result]:
-        """The results of all tasks, downloaded in parallel.
+        self,
+        *,
+        wait: bool = True,
+        verify: bool = True,
+        partial: bool = False,
+        key: str | os.PathLike[str] | None = None,
+        **options: Unpack[WaitOptions],
+    ) -> Results:
+        """The results of all tasks, downloaded in parallel: a sequence that a notebook draws as a table.
 
         Args:
             wait: Wait for the tasks first.
             verify: As for ``result``.
+            partial: Give what there is: a task without a result, or with one that cannot be opened, has its
+                place and says why. By default that is an error.
+            key: As for ``result``.
             **options: Those of ``WaitOptions``.
 
         Raises:
             JobError: One of the tasks failed, ran out of time, or is not done; ``troubles`` say why.
             IpfsError: The gateway was not reached, or served other content.
+            CryptoError: The key does not open one.
         """
         known: Mapping[str, Trouble] = {}
         if wait:
             known = self._follow(**options)[1].troubles
-        return self._session.each(lambda view: self._fetch(view, known, verify=verify), self.status().tasks)
+        wrong_key = (lambda _error: None) if partial else None
 
-    def _results_kept(self) -> tuple[list[Result], list[CryptoError]]:
+        def fetch(place: int, view: TaskView) -> Result:
+            return self._fetch(view, known, index=place, verify=verify, key=key, wrong_key=wrong_key)
+
+        others = f"job.results({'' if wait else 'wait=False, '}partial=True)"
+        return collect(self._session, self.status().tasks, fetch, partial=partial, others=others)
+
+    def _results_kept(self, progress: Callable[[int, int], object]) -> tuple[Results, list[CryptoError]]:
         """The results of all tasks, which ended; those that our key does not open stay encrypted."""
         errors: list[CryptoError] = []
-        results = self._session.each(
-            lambda view: self._fetch(view, {}, verify=True, wrong_key=errors.append), self.status().tasks
-        )
-        return results, errors
 
-    def _fetch(
-        self,
-        view: TaskView,
-        known: Mapping[str, Trouble],
-        *,
-        verify: bool,
-        wrong_key: Callable[[CryptoError], object] | None = None,
-    ) -> Result:
-        """The result of a task; a task that ended without one says why."""
-        owner = self._beneficiary(view.deal_id)
+        def fetch(place: int, view: TaskView) -> Result:
+            return self._fetch(view, {}, index=place, wrong_key=errors.append)
+
+        return collect(self._session, self.status().tasks, fetch, progress=progress), errors
+
+    def _fetch(self, view: TaskView, known: Mapping[str, Trouble], **options: Any) -> Result:
+        """The result of a task; a task that ended without one says why. Options are ``fetch_result``'s."""
         try:
-            return fetch_result(self._session, view, owner, verify=verify, wrong_key=wrong_key)
+            return fetch_result(self._session, view, self._beneficiary(view.deal_id), **options)
         except JobError as error:
             if view.ended and not view.completed:
                 error.job, error.troubles = self, tuple(find_troubles(self._session, [view], known))
@@ -377,20 +389,10 @@ class Job(Shown):
             ObjectNotFoundError: The job has no task of that index.
             WorkerpoolError: The scheduler was not reached.
         """
-        from iexec_lab import frames
-
         if index is not None:
             self._ref(index)
-        deals = {held.deal_id: held.deal for held in self.deals}
         views = self.status().tasks
-        entries = self._session.each(
-            lambda view: log_rows(self._session, view, deals[view.deal_id]),
-            views if index is None else [views[index]],
-        )
-        rows = [row for found in entries for row in found]
-        left_out = sum(found.left_out for found in entries)
-        about = {**self._session.about(), **({"left_out": left_out} if left_out else {})}
-        return frames.build("log", rows, **about)
+        return logs_frame(self._session, views if index is None else [views[index]], self.deals)
 
     def why(self, index: int | None = None) -> str | None:
         """Why a task has no result, in a sentence, as the chain and the workerpool tell it.
@@ -437,6 +439,3 @@ class Job(Shown):
             if failed:
                 shown["failedTasks"] = failed
         return shown
-
-    def __repr__(self) -> str:
-        return f"<Job {self.card().line()}>"

@@ -6,23 +6,23 @@ from typing import TYPE_CHECKING
 
 from iexec_lab.client.jobs.detached import Detached, typed
 from iexec_lab.client.jobs.doubts import Doubts
-from iexec_lab.client.jobs.download import read_key
+from iexec_lab.client.jobs.job import Job
 from iexec_lab.client.jobs.names import foresee_names, learn_names, used_by
 from iexec_lab.client.jobs.polling import look, to_timeout, waiting, watch
-from iexec_lab.client.jobs.result import Result
 from iexec_lab.client.jobs.shown import Shown
 from iexec_lab.client.jobs.status import JobStatus, TaskRef
+from iexec_lab.client.results.key import read_key
+from iexec_lab.client.results.result import Result
 from iexec_lab.client.what_is import not_found
 from iexec_lab.errors import CryptoError, JobError
 from iexec_lab.ethereum.ahead import one_look
 from iexec_lab.regular_files import is_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     from iexec_lab.client.jobs.status import TaskView
-    from iexec_lab.client.jobs.why import Trouble
     from iexec_lab.client.session import Session
 
 
@@ -56,15 +56,17 @@ class OneTask(Shown):
         self._session = session
         self.deal_ids, self.tx_hashes = (view.deal_id,), (None,)
         self._last = JobStatus((view,))
+        self._view = view
         self._task_id = view.task_id
-        self._doubted: Doubts | None = None
 
     @property
     def key(self) -> tuple[object, ...]:
         return (*super().key, self._task_id)
 
-    def _known_reasons(self) -> Mapping[str, Trouble]:
-        return {**(self._doubted.troubles if self._doubted else {}), **self._reasons}
+    def status(self) -> JobStatus:
+        view = self._view
+        ref = TaskRef(view.task_id, view.deal_id, view.index, view.final_time)
+        return self._saw(JobStatus(tuple(look(self._session, [ref]))))
 
     def wait(
         self,
@@ -83,7 +85,8 @@ class OneTask(Shown):
         """
         line = f"task show {self._task_id} --watch"
         back = f"Come back: {typed(line)}"
-        left = Detached("Detached; the task goes on.", line, back)
+        job = Job(self._session, self.deal_ids)
+        left = Detached("Detached; the task goes on.", line, back, job)
         said = self._teller(tell)
         self._doubted = doubts = Doubts(self._session, fail_fast=fail_fast, tell=said, back=back)
         uses = used_by(self._known_deals())

@@ -17,7 +17,7 @@ from iexec_lab.plain_text import plain
 from iexec_lab.protocol import NULL_ADDRESS, Deal, Task, to_address
 from iexec_lab.protocol.states import TASK_STATUSES, Account
 from iexec_lab.services.market import SMALLEST_PAGE
-from iexec_lab.units import format_ether, format_rlc
+from iexec_lab.spelling import in_ether, in_rlc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -117,7 +117,7 @@ def _account(who: str, told: Mapping[str, Any], coins: int, sent: int) -> Row | 
     }
     if not any(int(value) for value in details.values()):
         return None
-    holds = f"{format_rlc(account.stake)} RLC staked, {format_rlc(account.locked)} RLC locked"
+    holds = f"{in_rlc(account.stake)} staked, {in_rlc(account.locked)} locked"
     return found("account", who, f"account history {who}", name=holds, details=details)
 
 
@@ -176,7 +176,7 @@ def _of_word(session: Session, given: str, answers: list[Any]) -> list[Row]:
 
 
 def _deal(deal_id: str, deal: Deal) -> Row:
-    price = f"{format_rlc(deal.task_price)} RLC a task"
+    price = f"{in_rlc(deal.task_price)} a task"
     tasks = "1 task" if deal.bot_size == 1 else f"{deal.bot_size} tasks"
     return found(
         "deal",
@@ -231,7 +231,7 @@ def _of_transaction(about: Mapping[str, Any]) -> Iterator[str]:
     if "gasUsed" in about:
         yield f"{about['gasUsed']} gas"
     if "fee" in about:
-        yield f"fee {format_ether(int(about['fee']))} ether"
+        yield f"fee {in_ether(int(about['fee']))}"
 
 
 def _leads(event: Mapping[str, Any], tx_hash: str) -> tuple[str, str]:

@@ -22,6 +22,7 @@ from iexec_lab.plain_text import plain
 from iexec_lab.protocol import to_address
 from iexec_lab.protocol.states import Account
 from iexec_lab.services.rows import Rows
+from iexec_lab.spelling import in_rlc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -201,7 +202,7 @@ def _remark(made: Statement) -> str:
     if not (stake or locked):
         return ""
     apart = " and ".join(
-        f"{abs(nrlc)} nRLC {'more' if nrlc > 0 else 'less'} {word}"
+        f"{in_rlc(abs(nrlc))} {'more' if nrlc > 0 else 'less'} {word}"
         for nrlc, word in ((stake, "staked"), (locked, "locked"))
         if nrlc
     )

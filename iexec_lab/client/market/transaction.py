@@ -25,7 +25,7 @@ from iexec_lab.ethereum.contracts import (
     WORKERPOOL_REGISTRY,
 )
 from iexec_lab.protocol import to_address
-from iexec_lab.units import format_rlc
+from iexec_lab.spelling import in_rlc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -184,7 +184,7 @@ def sentence(event: Mapping[str, Any]) -> str:
     """An event in a few words."""
     words = [str(event["event"])]
     if "amount" in event and event["event"] != "Approval":
-        words.append(f"{format_rlc(int(event['amount']))} RLC")
+        words.append(in_rlc(int(event["amount"])))
     if "to" in event:
         words.append(f"to {event['to']}")
     return " ".join(words)

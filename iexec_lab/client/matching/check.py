@@ -24,7 +24,7 @@ from iexec_lab.protocol import (
     to_address,
 )
 from iexec_lab.protocol import check_match as check_orders
-from iexec_lab.units import format_rlc
+from iexec_lab.spelling import in_rlc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -369,7 +369,7 @@ def check_solvency(
     cost = match.task_cost
     if stake is None:
         stake = session.hub.view_account(match.request.requester).stake
-    details = {"stake": f"{format_rlc(stake)} RLC", "cost": f"{format_rlc(cost * volume)} RLC"}
+    details = {"stake": in_rlc(stake), "cost": in_rlc(cost * volume)}
     advice = "If you are the requester, you should deposit to top up your account"
     if stake + sponsored >= cost * volume:
         return
@@ -391,7 +391,7 @@ def check_solvency(
 
 def _deposit_hint(session: Session, requester: str, missing: int) -> str:
     """How ``missing`` nRLC get to the account; where RLC is free, also how the wallet gets them."""
-    deposit = f"iexec-lab account deposit {format_rlc(missing)} RLC"
+    deposit = f"iexec-lab account deposit {in_rlc(missing)}"
     if session.network.funding_hint is not None:
         try:
             if wallet_nrlc(session, requester) < missing:

@@ -12,7 +12,7 @@ from iexec_lab.client.matching.offers import begin_books, draft_request, glance,
 from iexec_lab.client.what_is import category_hint
 from iexec_lab.errors import OrderError, ServiceError
 from iexec_lab.protocol import NULL_ADDRESS, decode_tag, has_tag
-from iexec_lab.units import format_rlc
+from iexec_lab.spelling import in_rlc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -246,7 +246,7 @@ def _nothing_fits(request: Request, wish: Wish, offers: Offers, *, done: int) ->
             cheapest = min(order.price for order in orders)
             return OrderError(
                 f"No order of the {kind} within your price",
-                details={"cheapest": f"{format_rlc(cheapest)} RLC", "limit": f"{format_rlc(limit)} RLC"},
+                details={"cheapest": in_rlc(cheapest), "limit": in_rlc(limit)},
                 hint=f"Raise --{kind}-price, or leave it out.",
             )
     if done:

@@ -10,7 +10,7 @@ from iexec_lab.ethereum.calls import Call, read
 from iexec_lab.ethereum.contracts import HUB, VOUCHER, VOUCHER_HUB
 from iexec_lab.networks import VOUCHER as VOUCHER_FEATURE
 from iexec_lab.protocol import NULL_ADDRESS, to_address
-from iexec_lab.units import format_rlc
+from iexec_lab.spelling import in_rlc
 
 if TYPE_CHECKING:
     from iexec_lab.client.matching.check import Match
@@ -88,8 +88,8 @@ class Sponsor:
                     f"Orders can't be matched. Please approve an additional {rest - allowed} "
                     "for voucher usage.",
                     details={
-                        "not sponsored": f"{format_rlc(rest)} RLC",
-                        "allowed": f"{format_rlc(allowed)} RLC",
+                        "not sponsored": in_rlc(rest),
+                        "allowed": in_rlc(allowed),
                     },
                     hint=f"Run: iexec-lab account approve {rest} {self.address}.",
                 )

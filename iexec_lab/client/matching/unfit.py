@@ -12,7 +12,7 @@ from iexec_lab.protocol import (
     strip_framework,
     sum_tags,
 )
-from iexec_lab.units import format_rlc
+from iexec_lab.spelling import in_rlc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,7 +25,7 @@ def price(order: Order, limit: int | None) -> str:
     if limit is None or order.price <= limit:
         return ""
     kind = order.kind.removesuffix("order")
-    return f"{order.kind} costs more than --{kind}-price ({format_rlc(limit)} RLC)"
+    return f"{order.kind} costs more than --{kind}-price ({in_rlc(limit)})"
 
 
 def pool(order: WorkerpoolOrder, category: int | None, trust: int) -> str:

@@ -31,7 +31,7 @@ from iexec_lab.ethereum.contracts import APP
 from iexec_lab.networks import BULK
 from iexec_lab.protocol import NULL_ADDRESS, decode_tag
 from iexec_lab.protocol.states import FINAL_RATIO
-from iexec_lab.units import format_rlc
+from iexec_lab.spelling import in_rlc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -172,9 +172,9 @@ def publish_request(session: Session, app: str, options: Mapping[str, Any], *, f
     stake = session.hub.view_account(session.signer.address).stake
     if stake < cost:
         raise BalanceError(
-            f"Not enough RLC on your account ({format_rlc(cost)} RLC required). "
+            f"Not enough RLC on your account ({in_rlc(cost)} required). "
             'Run "iexec account deposit" to topup your account.',
-            details={"stake": f"{format_rlc(stake)} RLC"},
+            details={"stake": in_rlc(stake)},
         )
     terms = signing.order_terms(order)
     plan = session.plan("app request-execution", cost_nrlc=cost, signs=[order], **terms)

@@ -16,7 +16,8 @@ from iexec_lab.errors import BalanceError, IexecError
 from iexec_lab.ethereum.calls import Call, read
 from iexec_lab.ethereum.contracts import HUB, NATIVE_HUB, RLC
 from iexec_lab.ethereum.hub import Hub
-from iexec_lab.units import format_rlc, parse_rlc
+from iexec_lab.spelling import in_rlc
+from iexec_lab.units import parse_rlc
 
 if TYPE_CHECKING:
     from iexec_lab.client.market.listing import Listed
@@ -166,7 +167,7 @@ class Accounts(Noun):
         if held < nrlc:
             raise BalanceError(
                 "Deposit amount exceed wallet balance",
-                details={"amount": f"{format_rlc(nrlc)} RLC", "wallet": f"{format_rlc(held)} RLC"},
+                details={"amount": in_rlc(nrlc), "wallet": in_rlc(held)},
                 hint=session.network.funding_hint,
             )
         receipt = send(
@@ -199,8 +200,8 @@ class Accounts(Noun):
         if stake < nrlc:
             raise BalanceError(
                 "Withdraw amount exceed account balance",
-                details={"amount": f"{format_rlc(nrlc)} RLC", "stake": f"{format_rlc(stake)} RLC"},
-                hint=f"All of it: iexec-lab account withdraw {format_rlc(stake)} RLC"
+                details={"amount": in_rlc(nrlc), "stake": in_rlc(stake)},
+                hint=f"All of it: iexec-lab account withdraw {in_rlc(stake)}"
                 if stake
                 else "No RLC is staked; what is locked comes free as deals end: iexec-lab account show",
             )

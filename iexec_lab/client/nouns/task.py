@@ -6,13 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from iexec_lab.client.jobs.bulks import task_rows
-from iexec_lab.client.jobs.download import beneficiary_key_file as find_key_file
-from iexec_lab.client.jobs.download import check_downloadable, download_result, fetch_result, targets
 from iexec_lab.client.jobs.failures import failure
 from iexec_lab.client.jobs.logs import fetch_logs, log_rows, workerpool_api
 from iexec_lab.client.jobs.one_task import decrypt_download, looker, not_begun, wait_for
 from iexec_lab.client.jobs.polling import another_task, foresee_now, looks, read_deals, seen, to_timeout
-from iexec_lab.client.jobs.result import Result
 from iexec_lab.client.jobs.status import JobDeal, TaskRef, TaskView, date
 from iexec_lab.client.jobs.story import TaskStory
 from iexec_lab.client.market.filters import EventFilters, TaskListFilters
@@ -20,6 +17,9 @@ from iexec_lab.client.nouns._noun import Frame, Noun, detailed
 from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.options import takes, with_defaults
 from iexec_lab.client.permit import send
+from iexec_lab.client.results.download import beneficiary_key_file as find_key_file
+from iexec_lab.client.results.download import check_downloadable, download_result, fetch_result, targets
+from iexec_lab.client.results.result import Result
 from iexec_lab.client.wait_options import WaitOptions
 from iexec_lab.errors import JobError, ServiceError
 from iexec_lab.ethereum.ahead import one_look

@@ -13,6 +13,7 @@ from iexec_lab.client.permit import Permit, send, spend
 from iexec_lab.errors import BalanceError, IexecError, ProjectError, ValidationError, WalletError
 from iexec_lab.ethereum.calls import has_code
 from iexec_lab.ethereum.contracts import RLC
+from iexec_lab.spelling import in_ether, in_rlc
 from iexec_lab.units import format_ether, format_rlc, parse_ether, parse_rlc
 from iexec_lab.wallet import keystore
 from iexec_lab.wallet.signer import LocalSigner
@@ -134,7 +135,7 @@ class Wallets(Noun):
         wallet = session.signer.address
         held = wallet_wei(session, wallet)
         if held < wei:
-            raise _too_much(f"{format_ether(wei)} ether", f"{format_ether(held)} ether")
+            raise _too_much(in_ether(wei), in_ether(held))
         details = {"to": target, "amount_wei": wei, "amount_ether": format_ether(wei)}
         receipt = send(session, "wallet send-ether", target, b"", wei, details=details, force=force)
         return {
@@ -171,7 +172,7 @@ class Wallets(Noun):
         wallet = session.signer.address
         held = wallet_nrlc(session, wallet)
         if held < nrlc:
-            raise _too_much(f"{format_rlc(nrlc)} RLC", f"{format_rlc(held)} RLC")
+            raise _too_much(in_rlc(nrlc), in_rlc(held))
         details = {"to": target, "amount_nrlc": nrlc, "wallet_left_nrlc": held - nrlc}
         if session.network.native:
             contract, data, value = target, b"", nrlc * WEI_PER_NRLC

@@ -46,7 +46,7 @@ COMMANDS = (
     Command(
         ("account", "deposit"),
         "stake RLC of the wallet",
-        rehearsable(calling("account.deposit", doing="Depositing", said="Deposited {amount_rlc} RLC.")),
+        rehearsable(calling("account.deposit", doing="Depositing", said="Deposited {amount_rlc}.")),
         args=(AMOUNT, UNIT),
         options=(*SENDS, FORCE, DRY_RUN),
         example="account deposit 1.5 RLC",
@@ -56,7 +56,7 @@ COMMANDS = (
     Command(
         ("account", "withdraw"),
         "move staked RLC back to the wallet",
-        rehearsable(calling("account.withdraw", doing="Withdrawing", said="Withdrew {amount_rlc} RLC.")),
+        rehearsable(calling("account.withdraw", doing="Withdrawing", said="Withdrew {amount_rlc}.")),
         args=(AMOUNT, UNIT),
         options=(*SENDS, FORCE, DRY_RUN),
         example="account withdraw 500000000",
@@ -81,7 +81,7 @@ COMMANDS = (
         calling(
             "account.allowance",
             doing="Reading the allowance",
-            said="{spender} may use {amount} nRLC of the stake.",
+            said="{spender} may use {amount_rlc} of the stake.",
         ),
         args=(SPENDER,),
         options=(*READS, USER),

@@ -67,7 +67,7 @@ def claim(context: Context, args: Namespace) -> Outcome:
             hint="Or add --all: all late deals of the wallet.",
         )
     if args.all:
-        return calling("deal.claim_all", doing="Claiming", said="Claimed {amount_rlc} RLC.")(context, args)
+        return calling("deal.claim_all", doing="Claiming", said="Claimed {amount_rlc}.")(context, args)
     return calling("deal.claim", doing="Claiming", said="Claimed.")(context, args)
 
 

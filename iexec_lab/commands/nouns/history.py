@@ -16,7 +16,7 @@ from iexec_lab.commands.plotting import plotting
 from iexec_lab.commands.tree import Command, Option
 from iexec_lab.errors import UsageError
 from iexec_lab.protocol import to_moment
-from iexec_lab.units import format_rlc
+from iexec_lab.spelling import in_rlc
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -106,7 +106,7 @@ def _cell(item: tuple[str, Any]) -> tuple[str, Any]:
     if value is None:
         return name.removesuffix("_nrlc"), "none"
     if name.endswith("_nrlc"):
-        return name.removesuffix("_nrlc"), f"{format_rlc(int(value))} RLC"
+        return name.removesuffix("_nrlc"), in_rlc(int(value))
     if name == "starts_at":
         return name, f"{to_moment(value):%Y-%m-%d %H:%M}"
     if name.endswith(("_at", "_deadline")):

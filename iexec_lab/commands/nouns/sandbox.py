@@ -114,7 +114,8 @@ def reset(context: Context, args: Namespace) -> Outcome:
 @_named
 def fund(context: Context, args: Namespace) -> Outcome:
     from iexec_lab.sandbox import control
-    from iexec_lab.units import format_ether, format_rlc, parse_ether, parse_rlc
+    from iexec_lab.spelling import in_ether, in_rlc
+    from iexec_lab.units import parse_ether, parse_rlc
 
     _running(args.name)
     rlc = parse_rlc(args.rlc or ["1000", "RLC"])
@@ -123,7 +124,7 @@ def fund(context: Context, args: Namespace) -> Outcome:
     with context.face.working("Funding"):
         control.fund(address, rlc=rlc, ether=ether, name=args.name)
     raw = {"address": address, "nRLC": str(rlc), "wei": str(ether)}
-    said = f"{address} received {format_rlc(rlc)} RLC and {format_ether(ether)} ether."
+    said = f"{address} received {in_rlc(rlc)} and {in_ether(ether)}."
     return Outcome(raw, lambda: _funded(address, rlc, ether), said, shown="")
 
 

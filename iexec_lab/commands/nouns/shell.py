@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iexec_lab.commands.complete import candidates, split
+from iexec_lab.commands.complete import proposals, split
 from iexec_lab.commands.outcome import Outcome
-from iexec_lab.commands.tree import COMPLETE, PROGRAM, Argument, Command
+from iexec_lab.commands.tree import COMPLETE, PROGRAM, WITH_HELP, Argument, Command
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -31,21 +31,26 @@ complete -o nosort -F _iexec_lab {PROGRAM}
 #compdef {PROGRAM}
 _iexec_lab() {{
   local -a found
-  found=("${{(@f)$({PROGRAM} {COMPLETE} "$LBUFFER" 2>/dev/null)}}")
-  [[ -n "$found" ]] && compadd -- $found
+  local -a shown
+  shown=("${{(@f)$({PROGRAM} {COMPLETE} "$LBUFFER" {WITH_HELP} 2>/dev/null)}}")
+  found=("${{(@)shown%%$'\t'*}}")
+  shown=("${{(@)shown/$'\t'/  -- }}")
+  [[ -n "$found" ]] && compadd -l -V iexec -d shown -- "${{(@)found}}"
 }}
 compdef _iexec_lab {PROGRAM}
 """,
     "fish": f"""\
-complete -c {PROGRAM} -f -a '({PROGRAM} {COMPLETE} (commandline -cp | string collect) 2>/dev/null)'
+complete -c {PROGRAM} -f -k -a \
+  '({PROGRAM} {COMPLETE} (commandline -cp | string collect) {WITH_HELP} 2>/dev/null)'
 """,
 }
 
 
-def answer(line: str) -> list[str]:
-    """Completions of a whole line, program name first, up to the cursor."""
+def answer(line: str, *, with_help: bool = False) -> list[str]:
+    """Completions of a whole line, program name first, up to the cursor; behind a tab what they mean."""
     words, last = split(line)
-    return candidates(words[1:], last) if words else []
+    found = proposals(words[1:], last) if words else []
+    return [f"{each.text}\t{each.brief}" if with_help and each.brief else each.text for each in found]
 
 
 def script(_context: Context, args: Namespace) -> Outcome:

@@ -62,7 +62,7 @@ def show(context: Context, args: Namespace) -> Outcome:
     if args.download and path is None:
         context.face.note(f"Nothing to download: the task is {task['statusName']}.")
     if path is not None:
-        from iexec_lab.client.jobs.result import Result
+        from iexec_lab.client.results.result import Result
 
         tell_reports(context, lab.session, [Result(path, task_id=task["taskid"])])
         return replace(outcome, make=lambda: Result(path), said=f"Result: {path}")

@@ -237,7 +237,7 @@ COMMANDS = (
         ("wallet", "bridge-to-sidechain"),
         "move RLC from the main chain to the side chain",
         rehearsable(
-            calling("wallet.bridge_to_sidechain", doing="Bridging", said="Sent {amount} nRLC to the bridge.")
+            calling("wallet.bridge_to_sidechain", doing="Bridging", said="Sent {amount_rlc} to the bridge.")
         ),
         args=(_amount("RLC"), _unit("nRLC")),
         options=(*SENDS, FORCE, DRY_RUN),
@@ -249,7 +249,7 @@ COMMANDS = (
         ("wallet", "bridge-to-mainchain"),
         "move RLC from the side chain to the main chain",
         rehearsable(
-            calling("wallet.bridge_to_mainchain", doing="Bridging", said="Sent {amount} nRLC to the bridge.")
+            calling("wallet.bridge_to_mainchain", doing="Bridging", said="Sent {amount_rlc} to the bridge.")
         ),
         args=(_amount("RLC"), _unit("nRLC")),
         options=(*SENDS, FORCE, DRY_RUN),

@@ -6,15 +6,18 @@ shows the columns that people read, as many as fit, and names the others below.
 
 from __future__ import annotations
 
-from html import escape
+import re
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
+from iexec_lab import markup
 from iexec_lab.commands.text import safe
+from iexec_lab.errors import in_notebook
 from iexec_lab.frames import logs
 from iexec_lab.frames.shown import chosen, is_ours
-from iexec_lab.notebook.drawing.words import brief, column, is_id, safe_line, short, upright
+from iexec_lab.notebook.drawing.words import brief, column, safe_line, upright
 from iexec_lab.plain_text import plain
+from iexec_lab.spelling import SHORT, is_id, is_short, short_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,8 +32,9 @@ _WIDTH = 1000  # pixels of a list, at most
 _LETTER, _PADDING = 7.2, 17  # pixels of a letter and around a cell, measured in JupyterLab at 13 px
 _LONGEST = 48  # letters of a line of a cell, which then goes on in the next line
 _CELL = 40  # letters of a cell of a list
-_LEAST = 13  # letters that a cell keeps in a narrow place: a short id
+_LEAST = SHORT  # letters that a cell keeps in a narrow place: a short id
 _WHOLE = frozenset({"stdout", "stderr", "leads_to"})  # what is read, or typed, to its end
+_NUMBER = re.compile(r"(?:-?[\d.]+(?:e[+-]\d+)?%?|about .*|)")
 _HIDDEN = "private_key"
 _IN_ITS_PLACE = "not shown: a notebook would keep it; the value has it"
 
@@ -159,7 +163,7 @@ class _List:
 
     @staticmethod
     def _cell(name: str, text: str, *, wide: bool, shorten: bool) -> str:
-        text = short(text) if shorten else text
+        text = short_id(text) if shorten else text
         return text if wide or is_id(text) or name in _WHOLE else brief(text, _CELL)
 
     def narrow(self, room: float, letter: float, between: float, longest: int | None) -> None:
@@ -194,7 +198,15 @@ class _List:
         if name in _WHOLE:
             return False
         held = [text for text, _ in self.cells[place] if text]
-        return not all(text[0].isdecimal() or is_id(text) or text[8:9] == "…" for text in held)
+        return not all(text[0].isdecimal() or is_id(text) or is_short(text) for text in held)
+
+    def numbers(self) -> frozenset[int]:
+        """The places of columns that hold numbers, counted from the index, which is place 0."""
+        return frozenset(
+            place
+            for place, cells in enumerate(self.cells, 1)
+            if any(text for text, _ in cells) and all(_NUMBER.fullmatch(text) for text, _ in cells)
+        )
 
     def keep(self, count: int) -> None:
         """Draw only so many columns."""
@@ -220,27 +232,28 @@ def to_html(frame: pd.DataFrame, max_rows: int, *, shorten: bool, wide: bool = F
     """The frame as an HTML table without colours, so that it follows the theme; logs as logs."""
     if logs.are_logs(frame) and not wide:
         return str(logs.to_html(logs.rows_of(frame, max_rows), len(frame)))
+    kind = str(frame.attrs.get("kind", "")).replace("_", " ")
     if _is_upright(frame):
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{escape(safe(name))}</th>"
-            f"<td style='text-align:left'>{'<br>'.join(map(escape, lines))}</td></tr>"
-            for name, lines in upright(_shown(frame))
-        )
-        return f"<table><tbody>{rows}</tbody></table>"
+        pairs = upright(_shown(frame))
+        return markup.upright(((safe(name), markup.lines(texts)) for name, texts in pairs), label=kind)
     drawn = _List(frame, max_rows, shorten=shorten, wide=wide)
     if not wide:
         drawn.narrow(_WIDTH, _LETTER, _PADDING, _LONGEST)
         pixels = [min(width, _LONGEST) * _LETTER + _PADDING for width in drawn.widths()]
         drawn.keep(_fitting(pixels, _WIDTH, 0) - 1)
-    head = "".join(f"<th>{escape(safe(name))}</th>" for name in ["", *drawn.names])
-    rows = "".join(
-        f"<tr><th>{escape(index)}</th>{''.join(_cell_html(*cells[row]) for cells in drawn.cells)}</tr>"
-        for row, index in enumerate(drawn.index)
+    table = markup.table(
+        ["", *map(safe, drawn.names)],
+        [
+            [index, *(_cell_html(*cells[row]) for cells in drawn.cells)]
+            for row, index in enumerate(drawn.index)
+        ],
+        label=f"{kind}: {_rest(frame, max_rows)}",
+        right=drawn.numbers(),
+        named=True,
     )
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     also = drawn.also()
-    more = f"<p style='max-width:{_WIDTH}px'><small>{escape(also)}</small></p>" if also else ""
-    return f"{table}<p>{escape(_rest(frame, max_rows))}</p>{more}"
+    more = markup.text(also, quiet=True) if also else ""
+    return markup.join(table, markup.text(_rest(frame, max_rows)), more)
 
 
 def _rest(frame: pd.DataFrame, max_rows: int) -> str:
@@ -249,15 +262,13 @@ def _rest(frame: pd.DataFrame, max_rows: int) -> str:
         size += f", {frame.attrs['left_out']} left out: not what was asked for"
     shown = f"first {max_rows} of {size}" if len(frame) > max_rows else size
     remark = frame.attrs.get("remark") if frame.attrs.get("rows", len(frame)) == len(frame) else None
-    return f"{shown}; {plain(remark)}" if remark else shown
+    return f"{shown}; {in_notebook(plain(remark))}" if remark else shown
 
 
 def _cell_html(text: str, full: str) -> str:
     if text != full:
-        return f'<td><span title="{escape(full)}" style="white-space:nowrap">{escape(text)}</span></td>'
-    if len(text) > _LONGEST:
-        return f"<td style='max-width:{_LONGEST * _LETTER:.0f}px;overflow-wrap:anywhere'>{escape(text)}</td>"
-    return f"<td>{escape(text)}</td>"
+        return markup.kept(text, full)
+    return markup.narrow(text, f"{_LONGEST * _LETTER:.0f}px") if len(text) > _LONGEST else text
 
 
 def to_text(frame: pd.DataFrame, max_rows: int, *, shorten: bool, wide: bool = False) -> str:

@@ -6,6 +6,8 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from iexec_lab import markup
+
 if TYPE_CHECKING:
     from iexec_lab.client.live.follow import Stream
 
@@ -42,4 +44,4 @@ class Followed:
         return self.words
 
     def _repr_html_(self) -> str:
-        return f"<div>{self.words}</div>"
+        return markup.text(self.words)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING, Any
 
+from iexec_lab import markup
 from iexec_lab.commands.readable import readable
 from iexec_lab.commands.text import Style, render, safe
 from iexec_lab.protocol import ORDERS, Order
-from iexec_lab.units import format_rlc
+from iexec_lab.spelling import in_rlc
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,22 +59,16 @@ def to_text(value: Any) -> str:
     return render(_plain(value), Style(colours=False))
 
 
-def to_html(value: Any) -> str:
+def to_html(value: Any) -> markup.Markup:
     """A table without colours, so that it follows the theme."""
-    rows = "".join(
-        f"<tr><th style='text-align:left'>{escape(safe(str(name)))}</th>"
-        f"<td style='text-align:left'>{_cell(item)}</td></tr>"
-        for name, item in _plain(value).items()
-    )
-    return f"<table><tbody>{rows}</tbody></table>"
+    return markup.upright((safe(str(name)), _cell(item)) for name, item in _plain(value).items())
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any) -> markup.Markup:
     if isinstance(value, dict) and value:
         return to_html(value)
-    return escape(render(value, Style(colours=False)) if value not in ("", [], {}) else "").replace(
-        "\n", "<br>"
-    )
+    text = render(value, Style(colours=False)) if value not in ("", [], {}) else ""
+    return markup.lines(text.split("\n"))
 
 
 def _print(order: Any, printer: Any, cycle: bool) -> None:  # noqa: ARG001 - IPython's signature
@@ -99,7 +93,7 @@ def _order(fields: dict[str, Any]) -> dict[str, Any]:
         if name == "sign":
             shown["signed"] = bool(value and value != "0x")
         elif name.endswith("price"):
-            shown[name] = f"{format_rlc(int(value))} RLC"
+            shown[name] = in_rlc(int(value))
         elif name.endswith("restrict"):
             word = readable(value, name)
             shown[name] = _NOBODY if word == "none" else word

@@ -8,15 +8,17 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.commands.text import safe
+from iexec_lab.errors import in_notebook
 from iexec_lab.frames.schemas import NRLC, rlc_name
 from iexec_lab.looks import LONGEST_CELL
+from iexec_lab.spelling import in_rlc, is_id
 from iexec_lab.units import format_rlc, number_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _NOTHING = ("<NA>", "NaT", "nan")
-_LONG_HASH, _LONG_ADDRESS = 66, 42
+_TOLD = ("tag", "leads_to")
 _ROOM = 20  # lines of a list
 _AGES = (("s", 60), ("m", 60), ("h", 24), ("d", 30))
 
@@ -53,11 +55,11 @@ def upright(frame: pd.DataFrame) -> list[tuple[str, list[str]]]:
         if name in twins:
             continue
         if name.endswith(NRLC) and isinstance(value, int):
-            found.append((rlc_name(name).removesuffix("_rlc"), [f"{format_rlc(value)} RLC"]))
+            found.append((rlc_name(name).removesuffix("_rlc"), [in_rlc(value)]))
         elif name.endswith(NRLC):
             found.append((rlc_name(name).removesuffix("_rlc"), [word(value)]))
         else:
-            found.append((name, ["none"] if name == "tag" and value == "" else lines(value)))
+            found.append((name, [_told(name, value)] if name in _TOLD else lines(value)))
     return found
 
 
@@ -85,9 +87,14 @@ def column(frame: pd.DataFrame, name: str, whole: pd.DataFrame) -> list[tuple[st
         return [(age(value, now, is_past=is_past), word(value)) for value in values]
     if str(frame[name].dtype) == "float64":
         return [_about(value, is_part=name.endswith(("_rate", "_share"))) for value in values]
-    if name == "tag":
-        return [("none", "none") if value == "" else (word(value), word(value)) for value in values]
-    return [(word(value), word(value)) for value in values]
+    return [(told, told) for told in (_told(name, value) for value in values)]
+
+
+def _told(name: str, value: Any) -> str:
+    """A value that is drawn as it is; a line to type as it is typed here."""
+    if name == "tag" and value == "":
+        return "none"
+    return in_notebook(word(value)) if name == "leads_to" else word(value)
 
 
 def _period(value: Any) -> str:
@@ -138,23 +145,11 @@ def age(value: Any, now: datetime | None, *, is_past: bool = False) -> str:
     return text[:10]
 
 
-def short(text: str) -> str:
-    """Ids by their ends, enough to tell them apart; the data has them whole."""
-    if text.startswith("0x") and len(text) in {_LONG_HASH, _LONG_ADDRESS} and text.isalnum():
-        return f"{text[:8]}…{text[-4:]}"
-    return text
-
-
 def safe_line(line: str) -> str:
     """A line of any length without control characters."""
     if line.isprintable():
         return line
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)
-
-
-def is_id(value: Any) -> bool:
-    """Whether it is a whole address or hash."""
-    return isinstance(value, str) and len(value) in {_LONG_HASH, _LONG_ADDRESS} and value.startswith("0x")
 
 
 def _cut(text: str) -> str:

@@ -8,7 +8,8 @@ from iexec_lab.errors import ValidationError
 from iexec_lab.ethereum.contracts import RLC
 from iexec_lab.protocol.values import to_address
 from iexec_lab.sandbox.chain.genesis import WEI_PER_NRLC
-from iexec_lab.units import format_ether, format_rlc
+from iexec_lab.spelling import in_rlc
+from iexec_lab.units import format_ether
 
 if TYPE_CHECKING:
     from iexec_lab.sandbox.chain.accounts import Account
@@ -31,7 +32,7 @@ async def fund(
     elif nrlc:
         left = await chain.call(rlc, RLC.balanceOf, faucet.address)
         if left < nrlc:
-            raise ValidationError(f"The faucet has {format_rlc(left)} RLC left")
+            raise ValidationError(f"The faucet has {in_rlc(left)} left")
         await chain.send(faucet, rlc, RLC.transfer.encode(target, nrlc))
     if wei:
         left = int(await chain.rpc("eth_getBalance", faucet.address, "latest"), 16)

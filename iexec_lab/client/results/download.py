@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from errno import EACCES, EISDIR, ENOTDIR
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from iexec_lab.client.jobs.cid_check import matches
-from iexec_lab.client.jobs.result import Result
+from iexec_lab.client.results.cid_check import matches
+from iexec_lab.client.results.result import Origin, Result
 from iexec_lab.crypto.streams import file_path, open_source, open_target, os_errors
 from iexec_lab.errors import CryptoError, IpfsError, JobError
-from iexec_lab.plain_text import plain
-from iexec_lab.regular_files import is_file, read_regular
+from iexec_lab.regular_files import is_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -146,55 +146,81 @@ def fetch_result(
     view: TaskView,
     beneficiary: str,
     *,
+    index: int | None = None,
     verify: bool = True,
+    key: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     wrong_key: Callable[[CryptoError], object] | None = None,
 ) -> Result:
-    """A result in the cache, downloaded once, and decrypted where the project holds the beneficiary's key.
+    """A result in the cache, downloaded once, and decrypted where the project holds the key.
 
-    With ``wrong_key``, a result that this key does not open is told to it and stays encrypted.
+    Args:
+        session: Where the task is.
+        view: The task.
+        beneficiary: Whose key opens the result.
+        index: Place of the task in its job.
+        verify: As for ``download_result``.
+        key: File of the private key; by default the project's, of the beneficiary or of the wallet.
+        progress: Called with bytes so far and in total.
+        wrong_key: Told the error about a result that the key does not open, which then stays encrypted.
 
     Raises:
         JobError: The task has none.
-        CryptoError: The project's key does not open it; ``details`` say where the encrypted zip is.
+        CryptoError: The key does not open it; ``details`` say where the encrypted zip is.
     """
     location = check_downloadable(view)
     target = results_folder(session) / f"{view.task_id}.zip"
     if not (is_file(target) and _holds(target, location)):
         download_result(session, view, target, verify=verify, progress=progress)
-    result = Result(target, task_id=view.task_id, location=location)
-    key = beneficiary_key_file(session, beneficiary)
-    if result.encrypted and is_file(key):
+    known = origin(session, view, beneficiary, index)
+    result = Result(target, task_id=view.task_id, location=location, origin=known)
+    if not result.encrypted:
+        return result
+    try:
+        return _opened(result, [key] if key is not None else _keys(session, beneficiary))
+    except CryptoError as error:
+        error.details |= {"deal": view.deal_id, "task": view.task_id, "encrypted": target}
+        if wrong_key is None:
+            raise
+        wrong_key(error)
+        return Result(target, task_id=view.task_id, location=location, origin=replace(known, trouble=error))
+
+
+def origin(session: Session, view: TaskView, beneficiary: str, index: int | None = None) -> Origin:
+    """Where the result of a task comes from, and whose key opens it."""
+    return Origin(
+        view.index if index is None else index,
+        view.status,
+        beneficiary,
+        session.wallet.address or "",
+        beneficiary_key_file(session, beneficiary),
+    )
+
+
+def _keys(session: Session, beneficiary: str) -> list[Path]:
+    """The keys at hand: the beneficiary's, and the wallet's, which somebody may have pushed for it."""
+    owners = dict.fromkeys(filter(None, (beneficiary, session.wallet.address)))
+    return [key for key in (beneficiary_key_file(session, owner) for owner in owners) if is_file(key)]
+
+
+def _opened(result: Result, keys: Sequence[str | os.PathLike[str]]) -> Result:
+    """The result, decrypted with the first key that fits; as it is without a key.
+
+    Raises:
+        CryptoError: None fits; it is the error of the first.
+    """
+    errors = []
+    for key in keys:
         try:
-            return result.decrypt(read_key(key, "private"))
+            return result.decrypt(key)
         except CryptoError as error:
-            error.details |= {"deal": view.deal_id, "task": view.task_id, "key": key, "encrypted": target}
-            if wrong_key is None:
-                raise
-            wrong_key(error)
+            error.details |= {"key": key}
+            errors.append(error)
+    if errors:
+        raise errors[0]
     return result
 
 
 def _holds(target: Path, location: str) -> bool:
     with open_source(target) as (file, _):
         return matches(file, location) is True
-
-
-def read_key(path: str | os.PathLike[str], which: str) -> bytes:
-    """The PEM file of a beneficiary's key.
-
-    Args:
-        path: The file.
-        which: Which key: ``private`` or ``public``.
-
-    Raises:
-        CryptoError: It cannot be read.
-    """
-    try:
-        return read_regular(path)
-    except OSError as error:
-        raise CryptoError(
-            f"Failed to load the {which} key from {plain(path)}",
-            details={"why": error.strerror},
-            hint="Make a key pair: iexec-lab result generate-encryption-keypair.",
-        ) from None

@@ -1,0 +1,106 @@
+"""How the results of many tasks look: a row for each task, in HTML and in text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from iexec_lab import markup
+from iexec_lab.plain_text import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from iexec_lab.markup import Tone
+
+MOST: Final = 50
+"""Tasks that are drawn; those without a result come beside them, whatever their place."""
+_NAMES: Final = 3
+_NAME: Final = 30
+_LINE: Final = 90
+_FEW: Final = 12  # tasks that have room for more than one line each
+_ONE_LINE: Final = "max-width:18em;white-space:nowrap;overflow:hidden;text-overflow:ellipsis"
+_NARROW: Final = 60  # letters of a cell in a terminal
+_TONES: Final[dict[str, Tone]] = {"COMPLETED": "good", "FAILED": "bad", "TIMEOUT": "late", "ACTIVE": "going"}
+_ORDER: Final[Sequence[Tone]] = ("good", "going", "late", "bad", "calm")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A task: what is in its result, its first lines, or why there is none."""
+
+    index: int
+    task_id: str
+    status: str
+    names: Sequence[str]
+    lines: Sequence[str]
+    reason: str
+
+    @property
+    def files(self) -> str:
+        """The names of a few, and how many more there are."""
+        kept = [name for name in self.names if name != "computed.json" or len(self.names) == 1]
+        more = [f"… {len(kept) - _NAMES:,} more"] if len(kept) > _NAMES else []
+        return ", ".join([*(plain(name, _NAME) for name in kept[:_NAMES]), *more])
+
+
+def tone_of(status: str, reason: str) -> Tone:
+    """The colour of a status; what is completed and cannot be read is no good news."""
+    if reason and status in {"COMPLETED", ""}:
+        return "bad"
+    return _TONES.get(status, "calm") if status else "good"
+
+
+def draw(title: str, rows: Sequence[Row], states: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """The table as text and as HTML.
+
+    Args:
+        title: What it is.
+        rows: The tasks that are drawn.
+        states: Status of each task of all, and why it has no result; empty where it has one.
+    """
+    head = ("task", "status", "files", "first lines")
+    shown = [
+        (
+            row.index,
+            markup.badge((row.status or "here").lower(), tone_of(row.status, row.reason)),
+            markup.element("div", row.files, style=_ONE_LINE, title=row.files),
+            _why(row.reason) if row.reason else _lines(row.lines if len(rows) <= _FEW else row.lines[:1]),
+        )
+        for row in rows
+    ]
+    counts = Counter((tone_of(*state), state[0].lower() or "here") for state in states)
+    parts = [(counts[each], *each) for each in sorted(counts, key=lambda each: _ORDER.index(each[0]))]
+    bar = markup.bar(parts, len(states))
+    more = len(states) - len(rows)
+    rest = f"{more:,} more; .summary() has all of them" if more else ""
+    table = markup.html("no tasks")
+    if rows:
+        table = markup.scrolling(markup.table(head, shown, label=title))
+    drawn = markup.card(title, bar, table, *([markup.note(rest)] if rest else []), label=title)
+    return {
+        "text/plain": "\n".join([title, *_text(head, rows), *([f"[{rest}]"] if rest else [])]),
+        "text/html": drawn,
+    }
+
+
+def _lines(lines: Sequence[str]) -> markup.Markup:
+    text = "\n".join(plain(line, _LINE) for line in lines)
+    return markup.element(
+        "code", text, style="background:none;padding:0;white-space:pre-wrap;overflow-wrap:anywhere"
+    )
+
+
+def _why(reason: str) -> markup.Markup:
+    return markup.element("span", plain(reason, 2 * _LINE), style="overflow-wrap:anywhere")
+
+
+def _text(head: Sequence[str], rows: Sequence[Row]) -> list[str]:
+    cells = [
+        (str(row.index), row.status, row.files, row.reason or (row.lines[0] if row.lines else ""))
+        for row in rows
+    ]
+    table = [head, *(tuple(plain(cell, _NARROW) for cell in line) for line in cells)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in table]
