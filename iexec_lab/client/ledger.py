@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from iexec_lab.errors import BudgetError, ValidationError
+from iexec_lab.ethereum.contracts import EVENTS
 from iexec_lab.plain_text import plain
 from iexec_lab.project.notes import FolderNotes
 from iexec_lab.project.spent import SpentRecord
 from iexec_lab.protocol import RequestOrder, to_address
-from iexec_lab.units import format_rlc
+from iexec_lab.spelling import in_rlc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,8 +35,11 @@ FREE: Final = frozenset({"account deposit", "account withdraw", "account revoke"
 """Actions that move RLC between a wallet and its own account, or take a right back: no budget counts them."""
 DEALS: Final = frozenset({"app run", "order fill"})
 """Actions that make deals at once; a request of theirs that was never sent binds nobody."""
+FOLDER: Final = "folder"
 MOST_STEPS: Final = 1000
 """Ids of a kind that one entry holds."""
+_TOLD = (EVENTS.Transfer, EVENTS.Unlock, EVENTS.TaskClaimed)
+"""Events that say what came back; the other logs of a receipt are not kept."""
 _WEI_PER_NRLC = 10**9
 _DIGITS = 80
 _HASH = re.compile("0x[0-9a-f]{64}")
@@ -136,11 +140,12 @@ class Entry:
 
 
 class Tracker:
-    """Entries that are counted together, and what they may cost."""
+    """Entries that are counted together, and what they may cost; ``of`` says what that is."""
 
-    def __init__(self, entries: Iterable[Entry] = (), budget: int | None = None) -> None:
+    def __init__(self, entries: Iterable[Entry] = (), budget: int | None = None, of: str = "block") -> None:
         self.entries = list(entries)
         self.budget = budget
+        self.of = of
 
     @property
     def used(self) -> int:
@@ -157,20 +162,21 @@ class Tracker:
             BudgetError: It would.
         """
         if self.budget is not None and charge and self.used + charge > self.budget:
-            raise passed(plan, charge, self.used, self.budget)
+            raise passed(plan, charge, self.used, self.budget, self.of)
 
 
-def passed(plan: Plan, charge: int, used: int, budget: int) -> BudgetError:
+def passed(plan: Plan, charge: int, used: int, budget: int, of: str) -> BudgetError:
     """What to raise when an action would pass a budget."""
+    there = "Raise it: iexec-lab costs --budget" if of == FOLDER else "Raise it where it was set"
     return BudgetError(
-        f"{plan.action} would pass the budget of {format_rlc(budget)} RLC",
+        f"{plan.action} would pass the budget of {in_rlc(budget)}",
         details={
-            "it would cost": f"{format_rlc(charge)} RLC",
-            "of the budget gone": f"{format_rlc(used)} RLC",
-            "left": f"{format_rlc(max(budget - used, 0))} RLC",
+            "budget of": f"this {of}",
+            "it would cost": in_rlc(charge),
+            "gone": in_rlc(used),
+            "left": in_rlc(max(budget - used, 0)),
         },
-        hint="Nothing was signed. See what is gone: iexec-lab costs. "
-        "Raise the budget: iexec-lab costs --budget; in Python lab.costs.budget = ...",
+        hint=f"Nothing was signed. {there}, or see what is gone: iexec-lab costs.",
     )
 
 
@@ -178,7 +184,7 @@ class Ledger:
     """What the sessions of a program or notebook signed away at one place."""
 
     def __init__(self) -> None:
-        self.whole = Tracker()
+        self.whole = Tracker(of="session")
         self.blocks: list[Tracker] = []
         self._lock = threading.RLock()
 
@@ -307,7 +313,7 @@ def _reserve_in_folder(
         entries = fold(lines, place_of(plan.place))
         for each in entries:
             each.facts = known.get(each.id)
-        counted = Tracker((each for each in entries if each.at >= since), budget)
+        counted = Tracker((each for each in entries if each.at >= since), budget, FOLDER)
         if request is None or not any(request in each.requests for each in entries):
             counted.require(plan, entry.signed)
         return (_head(plan, entry),)
@@ -333,7 +339,8 @@ def note(entry: Entry | None, plan: Plan, folder: Path, **step: str) -> bool:
 def note_receipt(entry: Entry | None, receipt: Receipt) -> None:
     """Note what a transaction cost."""
     if entry is not None:
-        entry.sent[receipt.tx_hash] = Gas(receipt.status, receipt.gas_wei, receipt.logs)
+        logs = [log for log in receipt.logs if any(event.matches(log) for event in _TOLD)]
+        entry.sent[receipt.tx_hash] = Gas(receipt.status, receipt.gas_wei, logs)
 
 
 def fold(lines: Iterable[dict[str, Any]], place: str) -> list[Entry]:

@@ -67,12 +67,11 @@ def follow(
         tell_reports(context, job._session, [], answer["tasks"])  # noqa: SLF001
         said = "" if has_card(job) else f"Deal {job.deal_id}: all tasks completed."
         return Outcome(answer, lambda: job, said, shown=shown)
+    from iexec_lab.client.jobs.fetching import fetch_kept
     from iexec_lab.client.results.download import targets
 
     with context.face.working("Downloading") as step:
-        results, unopened = job._results_kept(  # noqa: SLF001 - commands are the other half of a verb
-            lambda done, total: step.update("results", done, total)
-        )
+        results, unopened = fetch_kept(job, lambda done, total: step.update("results", done, total))
     places = targets(context.folder, download, job.task_ids)
     paths = [result.save(path) for result, path in zip(results, places, strict=True)]
     answer["resultPaths"] = [str(path.absolute()) for path in paths]

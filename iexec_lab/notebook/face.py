@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from getpass import getpass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,20 @@ if TYPE_CHECKING:
     from iexec_lab.client.live.follow import Stream
     from iexec_lab.client.plan import Plan
     from iexec_lab.commands.context import Step
+
+
+_heard: ContextVar[list[str] | None] = ContextVar("heard", default=None)
+
+
+@contextmanager
+def remarks() -> Iterator[list[str]]:
+    """What is said beside answers in this block: a form keeps it with them."""
+    heard: list[str] = []
+    token = _heard.set(heard)
+    try:
+        yield heard
+    finally:
+        _heard.reset(token)
 
 
 class NotebookFace:
@@ -80,6 +95,8 @@ class NotebookFace:
         if not self.quiet:
             said = safe_lines(text).replace(f"{PROGRAM} ", "%iexec ")
             print(said)  # noqa: T201 - beside the value, in the cell
+            if (heard := _heard.get()) is not None:
+                heard.append(said)
 
     def warn(self, text: str) -> None:
         on_stderr(text)

@@ -178,6 +178,8 @@ def public():
         for name in dir(owner):
             member = inspect.getattr_static(owner, name)
             function = getattr(member, "fget", None) or getattr(member, "func", None) or member
+            if str(getattr(function, "__module__", "")).startswith("collections"):  # what any sequence has
+                continue
             if name[0] != "_" and isinstance(function, FunctionType | staticmethod | classmethod):
                 yield f"{owner.__name__}.{name}", getattr(function, "__func__", function)
 

@@ -71,8 +71,9 @@ class TestBudgets:
         with pytest.raises(BudgetError, match=r"app run would pass the budget of 0\.000000012 RLC") as caught:
             reserve(1)
         assert caught.value.details == {
+            "budget of": "this session",
             "it would cost": "0.000000001 RLC",
-            "of the budget gone": "0.000000012 RLC",
+            "gone": "0.000000012 RLC",
             "left": "0.0 RLC",
         }
         assert len(book.whole.entries) == 2

@@ -146,6 +146,26 @@ def test_without_watch_the_deal_is_named_and_the_jobs_know_it(iexec, app):
     assert iexec("jobs")["ok"] is True
 
 
+def test_a_budget_of_the_folder_holds_in_every_line_and_is_told(iexec, app):
+    out, _ = iexec.text("costs --budget 0.15 RLC")
+    assert "Budget of this folder: 0.15 RLC, 0.15 RLC left." in out
+    deal = iexec("app run --watch")["deals"][0]["dealid"]
+    assert iexec.fails("app run --force") == "app run would pass the budget of 0.15 RLC"
+    assert "Raise it: iexec-lab costs --budget" in iexec.text("app run", 1)[1]
+    answer = iexec("costs")
+    assert (answer["budget"], answer["used"]) == ("150000000", "100000000")
+    [row] = [row for row in answer["costs"] if row["dealid"] == deal]
+    assert (row["paid"], row["locked"], row["state"], row["ended"]) == ("100000000", "0", "ended", 1)
+    assert answer["total"]["paid_nrlc"] == "100000000"
+    assert int(answer["total"]["gas_wei"]) > 0
+    assert "Costs of this folder" in iexec.text("costs")[0]
+    assert deal in iexec.text("jobs")[0]
+    assert deal not in iexec.text("jobs --running")[0]
+    assert "This folder has no budget." in iexec.text("costs --budget none")[0]
+    iexec("app run --watch")
+    assert "much" in iexec.fails("costs --budget much")
+
+
 def test_a_dry_run_signs_nothing(iexec, app):
     before = iexec("account show")
     plan = iexec("app run --dry-run")

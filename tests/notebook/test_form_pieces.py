@@ -88,23 +88,36 @@ def test_a_trace_is_the_form_then_what_was_run():
     assert "the form" not in bundle["text/plain"]
 
 
-def test_a_trace_names_the_deal_and_follows_a_value_that_changes():
+def test_a_trace_has_the_last_state_of_a_card_and_names_the_deal():
     class Job:
         deal_ids = ("0x" + "ab" * 32,)
 
-        def __init__(self, state):
-            self.state = state
-
         def __str__(self):
-            return self.state
+            return "the job"
 
     trace = Trace("", markup.Markup())
-    trace.tell("%iexec app run", Job("running"))
-    trace.retell(Job("completed"))
-    for text in ("%iexec app run", Job.deal_ids[0], "completed"):
+    run = trace.begin("%iexec app run")
+    assert "running" in trace.text()
+    for state in ("waiting", "revealing"):
+        run.draw({"text/plain": state, "text/html": markup.element("b", state)})
+    assert "revealing" in trace.html()
+    run.end(Job(), ["said beside it"])
+    later = trace.begin("%iexec app run again")
+    run.draw({"text/plain": "completed", "text/html": markup.element("b", "completed")})
+    later.end(None)
+    for text in ("%iexec app run", Job.deal_ids[0], "completed", "%iexec app run again", "done"):
         assert text in trace.text()
         assert text in trace.html()
-    assert "running" not in trace.text()
+    assert "revealing" not in trace.text()
+
+
+def test_a_card_stays_above_the_error_that_it_ended_with():
+    trace = Trace("", markup.Markup())
+    run = trace.begin("%iexec app run")
+    run.draw({"text/plain": "1 failed", "text/html": markup.element("b", "1 failed")})
+    run.end(IexecError("a task failed"))
+    assert trace.text().index("1 failed") < trace.text().index("a task failed")
+    assert "1 failed" in trace.html()
 
 
 def test_old_runs_are_bounded():

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import html
+
+import ipywidgets as widgets
 import pytest
 
 from iexec_lab.commands.tree import walk
 from iexec_lab.errors import IexecError, UsageError
 from iexec_lab.notebook.cells import split
+from iexec_lab.notebook.forms.fields import help_of
 from iexec_lab.notebook.forms.opening import form
 from iexec_lab.notebook.variables import expand
 
@@ -46,6 +50,69 @@ def test_braces_that_were_typed_stay_braces_in_the_line():
     made = form("app run", no_execution, values={"args": text})
     [words] = split(made.line)
     assert [expand(word, {}) for word in words] == ["%iexec", "app", "run", "--args", text]
+
+
+def test_optional_values_are_ticked_and_perhaps_filled_in():
+    made = form("order unpublish", no_execution)
+    made.fields["app"]._switch.control.value = True
+    assert made.line == "%iexec order unpublish --app"
+    made.fields["app"]._control.value = "0x12"
+    assert made._run.disabled
+    made.fields["app"]._control.value = "0x" + "ab" * 32
+    assert made.line == f"%iexec order unpublish --app 0x{'ab' * 32}"
+    made.fields["app"].value = False
+    assert made.line == "%iexec order unpublish"
+
+
+def test_a_value_that_looks_like_an_option_stays_one():
+    made = form("app run", no_execution, values={"args": "--verbose"})
+    assert made.line == "%iexec app run --args=--verbose"
+
+
+def test_nothing_is_cut_and_what_is_needed_is_said():
+    made = form("account approve", no_execution)
+    labels = {field.label for field in made.fields.values()}
+    assert {"Amount", "Spender", "Wallet file", "Keystore folder"} <= labels
+    for field in made.fields.values():
+        if field.box is not None:
+            assert help_of(field.item) in html.unescape(field._labelled._note.value)
+            assert "…" not in field._labelled.control.description
+    assert "Amount is missing" in made._waits.value
+
+
+def test_groups_open_where_something_is_filled_in():
+    made = form("app run", no_execution, values={"gas_price": "2 gwei"})
+    assert {title: fold.is_open for title, (fold, _) in made._folds.items()} == {
+        "more": False,
+        "wallet": False,
+        "network": True,
+    }
+    made.fields["trust"].value = "x"
+    assert made._folds["more"][0].is_open
+
+
+def test_a_proposal_that_is_chosen_becomes_its_value_and_is_explained():
+    made = form("app run", no_execution)
+    field = made.fields["app"]
+    field.propose({APP: "my <app>, yours"})
+    [shown] = [option for option in field._control.options if option.startswith(APP)]
+    field._control.value = shown
+    assert field.value == APP
+    assert "my &lt;app&gt;, yours" in field._labelled._note.value
+
+
+def test_letters_of_an_address_that_do_not_fit_are_told():
+    made = form("app run", no_execution, values={"app": "0x70997970C51812dc3A010C7d01b50e0d17dc79c8"})
+    assert "is a letter wrong?" in made.fields["app"]._labelled._note.value
+    assert not made._run.disabled  # the official tools take it
+
+
+def test_before_a_run_the_page_is_the_form_to_read_and_afterwards_what_was_run():
+    made = form("app run", Recorder("0x1"), values={"app": APP, "args": "<b>"})
+    made.trace.describe(made.text(), made.html())
+    assert "&lt;b&gt;" in made.trace.html()
+    made.run()
+    assert made.trace.text() == f"{made.line}\n0x1"
 
 
 def test_units_are_chosen_and_kinds_of_orders_stand_together():
@@ -94,13 +161,22 @@ def test_needed_values_are_waited_for():
 
 
 def test_a_secret_is_run_but_never_shown_nor_kept():
-    recorder = Recorder()
+    recorder = Recorder("stored")
     made = form("requester push-secret", recorder, values={"name": "key", "secret_value": "hush"})
     assert "hush" not in made.line
     assert "•••" in made.line
     made.run()
     assert recorder.words[0][-2:] == ["--secret-value", "hush"]
     assert made.fields["secret_value"].value == ""
+    kept = [str(widgets.Widget.get_manager_state()), made.trace.text(), made.trace.html(), made.html()]
+    assert "hush" not in "".join([*kept, repr(made)])
+
+
+def test_a_secret_that_is_typed_is_not_in_the_state_before_the_run():
+    made = form("requester push-secret", no_execution, values={"name": "key"})
+    made.fields["secret_value"]._control.value = "hush"  # as the page sends it
+    assert "hush" not in str(widgets.Widget.get_manager_state())
+    assert not made._run.disabled
 
 
 def test_the_cost_can_be_seen_first():

@@ -221,3 +221,21 @@ def test_an_interrupt_after_something_was_sent_names_it(notebook):
         assert re.search(r"Interrupted\. Transactions? 0x[0-9a-f]{64} \(sent, may be mined\)", text)
         assert told in text
         assert "Traceback" not in text
+
+
+def test_a_form_leaves_its_line_and_its_outcome_in_the_notebook(notebook, tmp_path):
+    (tmp_path / "iexec.json").write_text('{"workerpool": {"owner": "x", "description": "mine"}}')
+    (widget, trace), _, (other_widget, twin) = notebook(
+        "made = %iexec form category show\nmade",
+        "made.fields['index'].value = '0'\nmade.run()",
+        "%iexec form workerpool deploy",
+    )
+    view = "application/vnd.jupyter.widget-view+json"
+    assert view in widget.data
+    assert view in other_widget.data
+    assert "stands below" in widget.data["text/plain"]
+    assert trace.data["text/plain"].startswith("%iexec category show 0\n")
+    assert "XS" in trace.data["text/plain"]
+    assert "<td" in trace.data["text/html"]
+    assert "Description: mine" in twin.data["text/plain"]
+    assert "%iexec workerpool deploy" in twin.data["text/html"]

@@ -11,7 +11,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from iexec_lab import Job, Result, connect
-from iexec_lab.errors import ConfigurationError, IexecError, JobError
+from iexec_lab.errors import BudgetError, ConfigurationError, IexecError, JobError
 
 
 @pytest.fixture
@@ -121,7 +121,37 @@ def test_run_gives_a_job_and_download_a_result(do, app, shell):
     assert do("%iexec deal show {job.deal_id}")["deal_id"][0] == job.deal_id
     shown = do("%iexec task show {job.task_ids[0]}")
     assert shown["status"][0] == "COMPLETED"
-    assert isinstance(do("%iexec task show {job.task_ids[0]} --download kept"), Result)
+    kept = do("%iexec task show {job.task_ids[0]} --download kept")
+    assert isinstance(kept, Result)
+    assert (kept.task_id, kept.status) == (job.task_ids[0], "COMPLETED")
+    data, _ = shell.display_formatter.format(kept)
+    assert data["text/plain"].startswith(f"Result of task {job.task_ids[0]}: 3 files")
+    assert "two words" in data["text/html"]
+    both = do("%iexec app run {app} --volume 2 --watch --download")
+    assert [result.task_index for result in both] == [0, 1]
+    assert len(both.frame("computed.json", typ="series")) >= 2
+    assert shell.display_formatter.format(both)[0]["text/plain"].startswith("Results of 2 tasks\n")
+
+
+def test_costs_of_the_session_outlive_a_new_connection_and_its_budget_holds(do, app, shell):
+    job = do("job = %iexec app run {app} --watch\njob")
+    do("%iexec connect --new-wallet")
+    costs = do("%iexec costs")
+    assert list(costs.frame().what) == ["app deploy", "app run"]
+    assert costs.total()["paid_nrlc"] == 100_000_000
+    assert job.deal_id in costs._repr_mimebundle_()["text/plain"]
+    jobs = do("%iexec jobs")
+    assert dict(zip(jobs.deal_id, jobs.wallet_is, strict=True))[job.deal_id] == "noted here"
+    do("%iexec connect {market}")
+    do("%iexec costs --budget 0.05 RLC")  # from now on
+    with pytest.raises(BudgetError, match="would pass"):
+        do("%iexec app run {app}")
+    with pytest.raises(BudgetError, match="would pass"):
+        connect(shell.user_ns["market"]).app.run(app)
+    do("%iexec costs --budget none")
+    costs.budget = "0.15 RLC"
+    with pytest.raises(BudgetError, match="would pass"):
+        do("%iexec app run {app}")
 
 
 def test_a_dry_run_gives_the_plan(do, app):

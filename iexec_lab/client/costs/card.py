@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from iexec_lab import markup
 from iexec_lab.protocol import to_moment
-from iexec_lab.units import format_ether, format_rlc
+from iexec_lab.spelling import in_ether, in_rlc, short_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from iexec_lab.client.costs.costs import Costs
     from iexec_lab.markup import Markup, Tone
 
 SHOWN: Final = 50
@@ -29,10 +28,25 @@ _TONES: Final[Mapping[str, Tone]] = {
 _HEAD: Final = ("What", "State", "Signed", "Locked", "Paid", "Returned", "Gas", "Deal", "When (UTC)")
 
 
-def html(costs: Costs, rows: Sequence[Mapping[str, Any]], sums: Mapping[str, int], remark: str) -> Markup:
+class Told(Protocol):
+    """What a card tells of: ``Costs``."""
+
+    title: str
+
+    @property
+    def network(self) -> str: ...
+    @property
+    def budget(self) -> int | None: ...
+    @property
+    def used(self) -> int: ...
+    @property
+    def left(self) -> int | None: ...
+
+
+def html(costs: Told, rows: Sequence[Mapping[str, Any]], sums: Mapping[str, int], remark: str) -> Markup:
     """The card."""
     title = markup.join("Costs of ", costs.title, " on ", costs.network)
-    pieces: list[object] = [markup.facts(_sums(sums, rows))]
+    pieces: list[object] = [markup.facts(_sums(sums, rows, exact=False))]
     budget = costs.budget
     if budget is not None:
         used = min(costs.used, budget)
@@ -41,7 +55,7 @@ def html(costs: Costs, rows: Sequence[Mapping[str, Any]], sums: Mapping[str, int
         pieces += [
             element_bar(used, scale, tone),
             markup.element(
-                "div", f"Budget {_rlc(budget)}: {_rlc(costs.used)} gone, {_rlc(costs.left or 0)} left"
+                "div", f"Budget {in_rlc(budget)}: {in_rlc(costs.used)} gone, {in_rlc(costs.left or 0)} left"
             ),
         ]
     if rows:
@@ -62,16 +76,16 @@ def element_bar(used: int, budget: int, tone: Tone) -> Markup:
     return markup.bar([(gone, tone, "thousandths of the budget are gone")], 1000)
 
 
-def text(costs: Costs, rows: Sequence[Mapping[str, Any]], sums: Mapping[str, int], remark: str) -> str:
+def text(costs: Told, rows: Sequence[Mapping[str, Any]], sums: Mapping[str, int], remark: str) -> str:
     """The same for a terminal."""
     lines = [f"Costs of {costs.title} on {costs.network}"]
-    lines += [f"  {name.lower()}: {value}" for name, value in _sums(sums, rows)]
+    lines += [f"  {name.lower()}: {value}" for name, value in _sums(sums, rows, exact=True)]
     budget = costs.budget
     if budget is not None:
-        lines.append(f"  budget: {_rlc(budget)}, {_rlc(costs.used)} gone, {_rlc(costs.left or 0)} left")
+        lines.append(f"  budget: {in_rlc(budget)}, {in_rlc(costs.used)} gone, {in_rlc(costs.left or 0)} left")
     for row in rows[-SHOWN:]:
         amounts = ", ".join(
-            f"{name} {_rlc(int(row[name]))}"
+            f"{name} {in_rlc(int(row[name]))}"
             for name in ("signed", "locked", "paid", "returned")
             if int(row.get(name) or 0)
         )
@@ -83,19 +97,23 @@ def text(costs: Costs, rows: Sequence[Mapping[str, Any]], sums: Mapping[str, int
     return "\n".join(lines)
 
 
-def _sums(sums: Mapping[str, int], rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+def _sums(
+    sums: Mapping[str, int], rows: Sequence[Mapping[str, Any]], *, exact: bool
+) -> list[tuple[str, object]]:
     unknown = sum(row["gas"] is None for row in rows)
-    gas = f"{format_ether(sums['gas_wei'])} ether" + (f", {unknown} not known yet" if unknown else "")
+    gas = in_ether(sums["gas_wei"]) + (f", {unknown} not known yet" if unknown else "")
+    gas = gas if exact else _ether(sums["gas_wei"]) + gas.partition(" ether")[2]
     names = (("Signed", "signed"), ("Locked", "locked"), ("Paid", "paid"), ("Returned", "returned"))
-    return [*((shown, _rlc(sums[f"{name}_nrlc"])) for shown, name in names), ("Gas", gas)]
+    found: list[tuple[str, object]] = [(shown, in_rlc(sums[f"{name}_nrlc"])) for shown, name in names]
+    return [*found, ("Gas", gas)]
 
 
 def _cells(row: Mapping[str, Any]) -> list[object]:
     state = row["state"]
     deal: str | None = row["dealid"]
-    shown = markup.short(deal, f"{deal[:8]}…{deal[-4:]}") if deal else ""
+    shown = markup.short(deal, short_id(deal)) if deal else ""
     amounts = [
-        _rlc(int(row[name])) if row.get(name) else "" for name in ("signed", "locked", "paid", "returned")
+        in_rlc(int(row[name])) if row.get(name) else "" for name in ("signed", "locked", "paid", "returned")
     ]
     moment = to_moment(row["timestamp"])
     when = f"{moment:%m-%d %H:%M:%S}" if moment else ""
@@ -103,7 +121,7 @@ def _cells(row: Mapping[str, Any]) -> list[object]:
         row["what"],
         markup.badge(_state(row), _TONES.get(state, "calm")),
         *amounts,
-        _gas(row),
+        "?" if row["gas"] is None else markup.short(f"{row['gas']} wei", _ether(int(row["gas"]))),
         shown,
         when,
     ]
@@ -115,8 +133,9 @@ def _state(row: Mapping[str, Any]) -> str:
 
 
 def _gas(row: Mapping[str, Any]) -> str:
-    return "?" if row["gas"] is None else format_ether(int(row["gas"]))
+    return "?" if row["gas"] is None else in_ether(int(row["gas"]))
 
 
-def _rlc(nrlc: int) -> str:
-    return f"{format_rlc(nrlc)} RLC"
+def _ether(wei: int) -> str:
+    """To look at; the row has the exact wei."""
+    return f"{wei / 10**18:.4g} ether"

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
 from iexec_lab.client.costs import card
-from iexec_lab.client.costs.facts import refresh
+from iexec_lab.client.costs.facts import GONE, refresh
 from iexec_lab.client.ledger import Tracker, entries_of, place_of
 from iexec_lab.errors import IexecError, ValidationError
 from iexec_lab.project.notes import FolderNotes
@@ -122,7 +122,10 @@ class Costs:
         """
         entries = self._entries()
         refresh(self._session, entries)
-        return [_row(entry) for entry in entries]
+        return [_row(entry) for entry in entries if self._shows(entry)]
+
+    def _shows(self, entry: Entry) -> bool:
+        return entry.costs
 
     def _entries(self) -> list[Entry]:
         return [entry for entry in list(self._tracker.entries) if entry.costs]
@@ -173,6 +176,10 @@ class FolderCosts(Costs):
         self._since = 0 if allowed is None else allowed[1]
         self._tracker.budget = None if allowed is None else allowed[0]
         return list(self._tracker.entries)
+
+    def _shows(self, entry: Entry) -> bool:
+        """What this chain does not know was bought on another one of that name: a sandbox made anew."""
+        return entry.costs and (entry.facts is None or entry.facts.state != GONE)
 
     @property
     def budget(self) -> int | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.client.jobs.polling import look, read_deals
 from iexec_lab.client.jobs.status import MAX_TASKS
-from iexec_lab.client.ledger import DEALS, Entry, Facts, Gas
+from iexec_lab.client.ledger import DEALS, Entry, Facts, Gas, note_receipt
 from iexec_lab.errors import CallError
 from iexec_lab.ethereum.contracts import EVENTS
 from iexec_lab.ethereum.receipts import Receipt
@@ -21,8 +22,11 @@ if TYPE_CHECKING:
     from iexec_lab.client.jobs.status import JobDeal, TaskView
     from iexec_lab.client.session import Session
 
-NEWEST: Final = 500
+NEWEST: Final = 10_000
 """So many of the newest entries are asked about."""
+FORGOTTEN: Final = 600
+"""Seconds after which what no node knows is taken for gone: a sandbox that was made anew, a lost draft."""
+GONE: Final = "gone"
 _ROUNDS: Final = 50
 """Deals of one request that are looked for, one after the other."""
 _CLAIMS: Final = frozenset({"deal claim", "task claim"})
@@ -40,21 +44,38 @@ def refresh(session: Session, entries: Sequence[Entry]) -> None:
         CallError: The node does not answer.
     """
     asked = list({id(entry): entry for entry in entries if not entry.void}.values())[-NEWEST:]
-    _read_receipts(session, asked)
+    unknown = _read_receipts(session, asked)
     found = find_deals(session, asked)
     remaining = _remaining(session, asked)
     claimed = {view.task_id: held for deals in found.values() for held, views in deals for view in views}
     for entry in asked:
         entry.facts = _facts(entry, found[entry.id], remaining, claimed)
+        if not found[entry.id] and _is_gone(entry, unknown):
+            free = entry.signed if time.time() - entry.at < FORGOTTEN else 0
+            entry.facts = Facts(free=free, state=GONE)
 
 
-def _read_receipts(session: Session, entries: Sequence[Entry]) -> None:
-    """The gas of transactions that is not known yet; those that are not mined stay unknown."""
+def _is_gone(entry: Entry, unknown: set[str]) -> bool:
+    """Whether nothing on this chain, nor on its way there, shows that it was ever sent."""
+    if entry.action in DEALS or not entry.requests:
+        return entry.sent.keys() <= unknown
+    return False  # a request stands without a transaction
+
+
+def _read_receipts(session: Session, entries: Sequence[Entry]) -> set[str]:
+    """Read the gas of transactions that is not known yet; the hashes that the node does not know at all."""
     wanted = [(entry, tx_hash) for entry in entries for tx_hash, gas in entry.sent.items() if gas is None]
     if not wanted:
-        return
-    answers = session.rpc.batch([("eth_getTransactionReceipt", [tx_hash]) for _, tx_hash in wanted])
-    for (entry, tx_hash), answer in zip(wanted, answers, strict=True):
+        return set()
+    answers = session.rpc.batch(
+        [("eth_getTransactionReceipt", [tx_hash]) for _, tx_hash in wanted]
+        + [("eth_getTransactionByHash", [tx_hash]) for _, tx_hash in wanted]
+    )
+    pairs = zip(wanted, answers[: len(wanted)], answers[len(wanted) :], strict=True)
+    unknown = set()
+    for (entry, tx_hash), answer, held in pairs:
+        if answer is None and held is None:
+            unknown.add(tx_hash)
         if not isinstance(answer, dict):
             continue
         try:
@@ -62,7 +83,8 @@ def _read_receipts(session: Session, entries: Sequence[Entry]) -> None:
         except CallError:
             continue
         if receipt.tx_hash == tx_hash:  # else the node mixes transactions up
-            entry.sent[tx_hash] = Gas(receipt.status, receipt.gas_wei, receipt.logs)
+            note_receipt(entry, receipt)
+    return unknown
 
 
 def find_deals(session: Session, entries: Sequence[Entry]) -> dict[str, list[Held]]:

@@ -10,7 +10,8 @@ from iexec_lab import doors
 from iexec_lab.client.jobs.bulks import task_rows
 from iexec_lab.client.jobs.detached import Detached, typed
 from iexec_lab.client.jobs.doubts import Doubts
-from iexec_lab.client.jobs.failures import failure, find_troubles
+from iexec_lab.client.jobs.failures import failure
+from iexec_lab.client.jobs.fetching import fetch, fetch_all
 from iexec_lab.client.jobs.logs import logs_frame
 from iexec_lab.client.jobs.lookout import Lookout
 from iexec_lab.client.jobs.names import foresee_names, learn_names, used_by
@@ -27,8 +28,7 @@ from iexec_lab.client.jobs.shown import Shown
 from iexec_lab.client.jobs.status import JobDeal, JobStatus, TaskRef
 from iexec_lab.client.jobs.why import ask
 from iexec_lab.client.options import takes
-from iexec_lab.client.results.download import fetch_result
-from iexec_lab.client.results.many import Results, collect
+from iexec_lab.client.results.many import Results
 from iexec_lab.client.results.result import Result
 from iexec_lab.client.wait_options import WaitOptions
 from iexec_lab.errors import IexecError, JobError, ObjectNotFoundError
@@ -41,10 +41,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from iexec_lab.client.jobs.doubts import Tell
-    from iexec_lab.client.jobs.status import TaskView
     from iexec_lab.client.jobs.why import Trouble
     from iexec_lab.client.session import Session
-    from iexec_lab.errors import CryptoError
 
     Progress = Callable[[JobStatus], None]
 
@@ -315,7 +313,7 @@ class Job(Shown):
             view = self.status().tasks[index]
         with doors.progress("Downloading") as step:
             told = lambda done, total: step.update("bytes", done, total)  # noqa: E731
-            return self._fetch(view, known, index=index, verify=verify, key=key, progress=told)
+            return fetch(self, view, known, index=index, verify=verify, key=key, progress=told)
 
     @takes(WaitOptions)
     def results(
@@ -345,34 +343,8 @@ class Job(Shown):
         known: Mapping[str, Trouble] = {}
         if wait:
             known = self._follow(**options)[1].troubles
-        wrong_key = (lambda _error: None) if partial else None
-
-        def fetch(place: int, view: TaskView) -> Result:
-            return self._fetch(view, known, index=place, verify=verify, key=key, wrong_key=wrong_key)
-
         others = f"job.results({'' if wait else 'wait=False, '}partial=True)"
-        return collect(self._session, self.status().tasks, fetch, partial=partial, others=others)
-
-    def _results_kept(self, progress: Callable[[int, int], object]) -> tuple[Results, list[CryptoError]]:
-        """The results of all tasks, which ended; those that our key does not open stay encrypted."""
-        errors: list[CryptoError] = []
-
-        def fetch(place: int, view: TaskView) -> Result:
-            return self._fetch(view, {}, index=place, wrong_key=errors.append)
-
-        return collect(self._session, self.status().tasks, fetch, progress=progress), errors
-
-    def _fetch(self, view: TaskView, known: Mapping[str, Trouble], **options: Any) -> Result:
-        """The result of a task; a task that ended without one says why. Options are ``fetch_result``'s."""
-        try:
-            return fetch_result(self._session, view, self._beneficiary(view.deal_id), **options)
-        except JobError as error:
-            if view.ended and not view.completed:
-                error.job, error.troubles = self, tuple(find_troubles(self._session, [view], known))
-                for trouble in error.troubles:
-                    error.details |= {"why": trouble.sentence(), **trouble.words()}
-                self._gone_wrong(error)
-            raise
+        return fetch_all(self, known, partial=partial, others=others, verify=verify, key=key)
 
     def logs(self, index: int | None = None) -> pd.DataFrame:
         """What the app wrote on each worker; only the requester may read it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
+from iexec_lab import doors
 from iexec_lab.client.jobs.bulks import task_rows
 from iexec_lab.client.jobs.failures import failure
 from iexec_lab.client.jobs.logs import fetch_logs, log_rows, workerpool_api
@@ -18,7 +19,13 @@ from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.options import takes, with_defaults
 from iexec_lab.client.permit import send
 from iexec_lab.client.results.download import beneficiary_key_file as find_key_file
-from iexec_lab.client.results.download import check_downloadable, download_result, fetch_result, targets
+from iexec_lab.client.results.download import (
+    check_downloadable,
+    download_result,
+    fetch_result,
+    origin,
+    targets,
+)
 from iexec_lab.client.results.result import Result
 from iexec_lab.client.wait_options import WaitOptions
 from iexec_lab.errors import JobError, ServiceError
@@ -30,6 +37,8 @@ from iexec_lab.protocol.states import COMPLETED, TASK_STATUSES, TIMEOUT
 from iexec_lab.services.rows import Rows
 
 if TYPE_CHECKING:
+    import os
+
     from iexec_lab.client.market.listing import Listed
 
 CLAIMABLE = {*TASK_STATUSES[:COMPLETED], TIMEOUT}
@@ -303,6 +312,7 @@ class Tasks(Noun):
         taskid: str,
         *,
         verify: bool = True,
+        key: str | os.PathLike[str] | None = None,
         progress: Callable[[int, int | None], None] | None = None,
     ) -> Result:
         """The result of a finished task, downloaded, checked, and decrypted where we hold the key.
@@ -310,17 +320,28 @@ class Tasks(Noun):
         Args:
             taskid: 32 bytes as 0x text.
             verify: Refuse content whose hash is not the one on chain.
-            progress: Called with bytes so far and bytes in total (None when unknown).
+            key: File of the private key of an encrypted result (default: the project's).
+            progress: Called with bytes so far and bytes in total (None when unknown); by default a notebook
+                shows it.
 
         Raises:
             ObjectNotFoundError: No such task.
             JobError: It has none.
             IpfsError: The gateway was not reached, or served other content.
+            CryptoError: The key does not open it.
         """
         view = self._look(taskid)
         check_downloadable(view)
         beneficiary = self._deal(view.deal_id).deal.beneficiary
-        return fetch_result(self.session, view, beneficiary, verify=verify, progress=progress)
+        with doors.progress("Downloading") as step:
+            told = progress or (lambda done, total: step.update("bytes", done, total))
+            return fetch_result(self.session, view, beneficiary, verify=verify, key=key, progress=told)
+
+    def _kept(self, path: str, taskid: str) -> Result:
+        """The result that was downloaded to a path, with what is known about its task."""
+        view = self._look(taskid)
+        known = origin(self.session, view, self._deal(view.deal_id).deal.beneficiary)
+        return Result(path, task_id=view.task_id, origin=known)
 
     def logs(self, taskid: str) -> pd.DataFrame:
         """What the app wrote on each worker; the wallet must be the requester.

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
 _LOOKED_INTO: Final = 30  # files whose heads are drawn
 _NAMED: Final = 200  # files that are listed by name besides
-_OPEN: Final = {"image": 4, "table": 3, "lines": 1}  # how many of a kind are seen without a click
+_OPEN: Final = {
+    "image": 4,
+    "table": 3,
+    "lines": 1,
+    "parquet": 1,
+}  # how many of a kind are seen without a click
 _IN_TEXT: Final = 20  # files that a terminal lists
 _PLUMBING: Final = "computed.json"
 

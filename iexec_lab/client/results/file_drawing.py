@@ -6,7 +6,7 @@ import csv
 import json
 from dataclasses import dataclass, field
 from decimal import Decimal
-from io import BytesIO, StringIO
+from io import StringIO
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +22,7 @@ from iexec_lab.client.results.file_kinds import (
     suffix,
     text_of,
 )
+from iexec_lab.client.results.parquet_head import read_head
 from iexec_lab.crypto.archive import Member
 from iexec_lab.errors import CryptoError
 from iexec_lab.plain_text import plain
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 
     from iexec_lab.markup import Markup
 
-_JSON: Final = 256 << 10  # bytes of JSON, or of Parquet, that is read whole
+_JSON: Final = 256 << 10  # bytes of JSON that is read whole
+_WHOLE: Final = 2 << 20  # of Parquet
 _TEXT: Final = 8_000  # letters of a text
 _LINES: Final = 10  # of a text in a terminal
 _LINE: Final = 110
@@ -243,11 +245,7 @@ def _image(archive: zipfile.ZipFile, info: zipfile.ZipInfo, head: bytes, kind: K
     return more, [], markup.image(data, kind.mime, plain(info.filename, 120))
 
 
-def _bytes(archive: zipfile.ZipFile, info: zipfile.ZipInfo, head: bytes, kind: Kind, _room: Room) -> Found:
-    if kind.name.startswith("Parquet"):
-        found = _columns(_read(archive, info, _JSON + 1))
-        if found is not None:
-            return found
+def _bytes(_archive: Any, _info: Any, head: bytes, _kind: Kind, _room: Room) -> Found:
     pieces = [head[place : place + 16] for place in range(0, min(len(head), 64), 16)]
     lines = [
         f"{piece.hex(' '):<48} {''.join(chr(byte) if 32 <= byte < 127 else '.' for byte in piece)}"
@@ -256,20 +254,21 @@ def _bytes(archive: zipfile.ZipFile, info: zipfile.ZipInfo, head: bytes, kind: K
     return "", lines, markup.block("\n".join(lines))
 
 
-def _columns(data: bytes) -> Found | None:
-    """Columns and size of a Parquet file; its pages stay packed, since a few bytes can be gigabytes."""
-    if len(data) > _JSON:
-        return None
-    try:
-        from pyarrow import parquet
-
-        file = parquet.ParquetFile(BytesIO(data))
-        rows, columns = file.metadata.num_rows, file.schema_arrow
-        pairs = [(plain(each.name, _CELL), plain(each.type, _CELL)) for each in islice(columns, 50)]
-    except Exception:  # noqa: BLE001 - not there, or it is no Parquet: pyarrow has errors of many kinds
-        return None
-    more = f"{_count(rows, 'row')}, {_count(len(columns), 'column')}"
-    return more, [f"{name}: {kind}" for name, kind in pairs[:_LINES]], markup.table(("column", "type"), pairs)
+def _parquet(archive: zipfile.ZipFile, info: zipfile.ZipInfo, _head: bytes, _kind: Kind, room: Room) -> Found:
+    """The first rows; the columns where the pages are not safe to unpack."""
+    data = _read(archive, info, _WHOLE + 1)
+    found = None if len(data) > _WHOLE else read_head(data, room.rows)
+    if found is None:
+        return "", [], None
+    total, columns, shown = found
+    if shown is None:
+        pairs = [(plain(name, _CELL), plain(kind, _CELL)) for name, kind in columns[:50]]
+        more = f"{_count(total, 'row')}, {_count(len(columns), 'column')}"
+        lines = [f"{name}: {kind}" for name, kind in pairs[:_LINES]]
+        return more, lines, markup.table(("column", "type"), pairs)
+    names = [name for name, _ in columns]
+    cells = [["" if cell is None else str(cell) for cell in row] for row in shown]
+    return _rows(names, [[*row, *[""] * (len(names) - len(row))] for row in cells], total)
 
 
 _DRAWINGS: Final = {
@@ -278,5 +277,6 @@ _DRAWINGS: Final = {
     "json": _json,
     "lines": _lines,
     "image": _image,
+    "parquet": _parquet,
     "bytes": _bytes,
 }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Drawn = Literal["text", "table", "json", "lines", "image", "bytes"]
+Drawn = Literal["text", "table", "json", "lines", "image", "parquet", "bytes"]
 
 HEAD: Final = 64 << 10
 """Bytes of a file that are looked at."""
@@ -35,7 +35,7 @@ _BY_START: Final = (
     (b"GIF87a", Kind("GIF image", "image", "image/gif")),
     (b"GIF89a", Kind("GIF image", "image", "image/gif")),
     (b"%PDF-", Kind("PDF", "bytes")),
-    (b"PAR1", Kind("Parquet table", "bytes")),
+    (b"PAR1", Kind("Parquet table", "parquet")),
     (b"\x1f\x8b", Kind("gzip archive", "bytes")),
     (b"\x7fELF", Kind("program", "bytes")),
     (b"\x89HDF\r\n", Kind("HDF5 data", "bytes")),

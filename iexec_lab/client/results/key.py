@@ -65,7 +65,7 @@ def encrypted_for(beneficiary: str, wallet: str, looked_for: Path | None, file: 
     if beneficiary and wallet and wallet != beneficiary:
         hint = f"Only {beneficiary} has the key, not this wallet. {hint}"
     elif looked_for:
-        hint = f"{hint} Or put it where it was looked for, and run this again."
+        hint = f"{hint} Or put it into {looked_for.parent}, and run this again."
     else:
         hint = f"{hint} Or work in the project that holds .secrets/beneficiary."
     return CryptoError(

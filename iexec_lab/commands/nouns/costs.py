@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from iexec_lab.commands.options import READS, flag
 from iexec_lab.commands.outcome import Outcome
 from iexec_lab.commands.tree import Command, Option
-from iexec_lab.units import format_rlc, parse_rlc
+from iexec_lab.spelling import in_rlc
+from iexec_lab.units import parse_rlc
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -36,8 +37,8 @@ def costs(context: Context, args: Namespace) -> Outcome:
     said = ""
     if allowed is not None:
         raw |= {"budget": str(allowed), "used": str(used)}
-        left = format_rlc(max(allowed - used, 0))
-        said = f"Budget of this folder: {format_rlc(allowed)} RLC, {left} RLC left."
+        left = in_rlc(max(allowed - used, 0))
+        said = f"Budget of this folder: {in_rlc(allowed)}, {left} left."
     elif args.budget is not None:
         said = "This folder has no budget."
     return Outcome(raw, lambda: shown, said, shown=shown.text(rows))

@@ -65,7 +65,8 @@ def show(context: Context, args: Namespace) -> Outcome:
         from iexec_lab.client.results.result import Result
 
         tell_reports(context, lab.session, [Result(path, task_id=task["taskid"])])
-        return replace(outcome, make=lambda: Result(path), said=f"Result: {path}")
+        made = lambda: lab.task._kept(path, task["taskid"])  # noqa: E731, SLF001 - the other half of the verb
+        return replace(outcome, make=made, said=f"Result: {path}")
     if args.watch:
         tell_reports(context, lab.session, [], [task])
     return outcome

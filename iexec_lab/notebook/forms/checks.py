@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from iexec_lab.errors import IexecError, ValidationError
+from iexec_lab.errors import IexecError
 from iexec_lab.protocol.javascript import loads
 
 if TYPE_CHECKING:
@@ -62,12 +62,16 @@ def _check_address(text: str) -> None:
         digits = len(text) - 2
         so_far = f"; these are {digits}" if text.startswith("0x") and digits else ""
         raise ValueError(f"an address is 0x and 40 hexadecimal digits{so_far}")
+
+
+def doubt_of(kind: str, word: str) -> str:
+    """What may be wrong with a word that is allowed: the letters of an address are its checksum."""
     from iexec_lab.protocol import to_address
 
-    try:
-        to_address(text)
-    except ValidationError:
-        raise ValueError("capital and small letters do not fit: a letter may be wrong") from None
+    digits = word[2:]
+    if kind in ADDRESSES and _ADDRESS.fullmatch(word) and digits not in {digits.lower(), digits.upper()}:
+        return "" if to_address(word) == word else "capital and small letters do not fit: is a letter wrong?"
+    return ""
 
 
 def _check_hash(text: str) -> None:

@@ -14,7 +14,7 @@ from iexec_lab.commands.complete import known_values
 from iexec_lab.commands.options import TO
 from iexec_lab.commands.tree import SECRET_KINDS, Argument, Option
 from iexec_lab.notebook.forms import pieces
-from iexec_lab.notebook.forms.checks import ADDRESSES, HASHES, UNITS, problem_of
+from iexec_lab.notebook.forms.checks import ADDRESSES, HASHES, UNITS, doubt_of, problem_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -178,6 +178,8 @@ class Field:
         shown = problem if self.value else ""
         if shown:
             self._labelled.tell(shown)
+        elif doubt := doubt_of(self.item.kind, self.value):
+            self._labelled.tell(doubt, "late")
         else:
             self._labelled.tell(self._known.get(self.value.lower(), ""), "calm")
         return problem

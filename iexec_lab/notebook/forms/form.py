@@ -13,9 +13,10 @@ from IPython.display import display
 from iexec_lab import markup
 from iexec_lab.client.jobs.detached import Detached
 from iexec_lab.commands.recent import Seen
-from iexec_lab.errors import AbortedError, IexecError, UsageError
+from iexec_lab.errors import AbortedError, IexecError, UsageError, in_notebook
 from iexec_lab.notebook.compat import mime_bundle
 from iexec_lab.notebook.drawing import live
+from iexec_lab.notebook.face import remarks
 from iexec_lab.notebook.forms import pieces
 from iexec_lab.notebook.forms.fields import Field
 from iexec_lab.notebook.forms.proposals import propose
@@ -42,7 +43,8 @@ _FIRST = (
     "--tag",
 )
 _IN_SIGHT = 8
-_LEFT_OUT = {"--raw", "--quiet", "--wide", "--force", "--dry-run"}
+_LEFT_OUT = {"--raw", "--quiet", "--wide", "--force", "--dry-run", "--show-private-key"}
+"""A private key would stay in the state of the widget that shows it, and in the saved notebook."""
 _NAMED = 7
 """Fields that the title of a closed group names."""
 _STAYS = "A form: it needs the kernel that drew it. What it held, and what it did, stands below."
@@ -131,6 +133,7 @@ class Form:
         self._output.clear_output()
         self._card.value = ""
         outcome: Any = AbortedError("It was interrupted")
+        said: list[str] = []
 
         def draw(bundle: dict[str, str]) -> None:
             if self._run_ is run:  # a job of an earlier run goes on below its own line
@@ -138,10 +141,10 @@ class Form:
             run.draw(bundle)
 
         try:
-            with self._output, live.into(draw):
+            with self._output, live.into(draw), remarks() as said:
                 outcome = self._carry_out(words)
         finally:
-            run.end(outcome)
+            run.end(outcome, said)
             for field in self.fields.values():
                 field.forget()
             if self._cost is not None:
@@ -367,7 +370,7 @@ class _Shown:
         self._error = error
 
     def __repr__(self) -> str:
-        return "\n".join(self._error.lines())
+        return in_notebook("\n".join(self._error.lines()))
 
     def _repr_html_(self) -> str:
         return pieces.mistake(self._error)

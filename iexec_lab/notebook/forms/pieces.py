@@ -15,7 +15,7 @@ import ipywidgets as widgets
 import traitlets
 
 from iexec_lab import markup
-from iexec_lab.errors import IexecError
+from iexec_lab.errors import IexecError, in_notebook
 from iexec_lab.notebook.compat import tooltip
 
 if TYPE_CHECKING:
@@ -82,12 +82,12 @@ class Labelled(widgets.VBox):  # type: ignore[misc]
         return self
 
     def _draw_note(self, text: str, tone: markup.Tone) -> None:
-        role = "alert" if tone == "bad" else "note"
-        said = (
-            markup.note(text, tone=tone, role=role)
-            if text
-            else markup.element("div", self._help, class_="iexec-lab-help")
-        )
+        if text and tone == "calm":  # as high as the help, so that nothing moves
+            said = markup.element("div", text, class_="iexec-lab-known")
+        elif text:
+            said = markup.note(text, tone=tone, role="alert" if tone == "bad" else "note")
+        else:
+            said = markup.element("div", self._help, class_="iexec-lab-help")
         if self._note.value != said:
             self._note.value = said
 
@@ -309,7 +309,7 @@ def heading(title: str, summary: str = "") -> widgets.HTML:
 
 def mistake(error: IexecError) -> markup.Markup:
     """An error in short, as a remark."""
-    return markup.note("\n".join(error.lines()), tone="bad", role="alert")
+    return markup.note(in_notebook("\n".join(error.lines())), tone="bad", role="alert")
 
 
 def choice(options: Sequence[Any], value: Any = None) -> widgets.Dropdown:

@@ -14,13 +14,14 @@ from base64 import b64encode
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab import markup
-from iexec_lab.errors import IexecError
-from iexec_lab.plain_text import plain
+from iexec_lab.errors import IexecError, in_notebook
+from iexec_lab.plain_text import plain, plain_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 _MOST_RUNS: Final = 20
+_LINES: Final = "white-space:pre-wrap;overflow-wrap:anywhere"
 _OUTPUTS: Final = (".jp-OutputArea-child", ".output_area")
 """What holds one output of a cell: in JupyterLab, Notebook 7 and Voilà; in the classic notebook."""
 
@@ -45,15 +46,24 @@ class Run:
         self.text, self.html = self._card
         self._changed()
 
-    def end(self, value: Any) -> None:
-        """What it gave; an IexecError that it ended with; None where nothing came back."""
+    def end(self, value: Any, said: Sequence[str] = ()) -> None:
+        """It ended.
+
+        Args:
+            value: What it gave; an IexecError that it ended with; None where nothing came back.
+            said: What was said beside the answer.
+        """
         self.deals = _deals(value)
+        remarks = "\n".join(said)
         if self._card is not None and isinstance(value, IexecError):
             error = drawn(value)
             self.text = f"{self._card[0]}\n{error[0]}"
             self.html = markup.join(self._card[1], error[1])
         elif self._card is None or value is not None:
-            self.text, self.html = drawn(value)
+            self.text, self.html = ("", markup.Markup()) if value is None and said else drawn(value)
+        if remarks:
+            self.text = "\n".join(filter(None, [remarks, self.text]))
+            self.html = markup.join(markup.element("div", remarks, style=_LINES), self.html)
         self._changed()
 
 
@@ -146,8 +156,11 @@ def drawn(value: Any) -> tuple[str, markup.Markup]:
     if value is None:
         return "done", markup.element("div", markup.badge("done", "good"))
     if isinstance(value, IexecError):
-        text = "\n".join(value.lines())
+        text = in_notebook("\n".join(value.lines()))
         return text, markup.note(text, tone="bad")
+    if isinstance(value, (str, int)):
+        text = plain_lines(value)
+        return text, markup.element("div", markup.whole(text))
     bundle = _bundle(value)
     text = str(bundle.get("text/plain") or value)
     for kind in ("image/png", "image/jpeg"):

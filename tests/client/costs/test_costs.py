@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 import pytest
@@ -12,6 +13,7 @@ from iexec_lab.client.costs import facts
 from iexec_lab.client.iexec import connect
 from iexec_lab.errors import BudgetError, CallError
 from iexec_lab.ethereum.rpc import Rpc
+from iexec_lab.project.spent import SPENT
 from iexec_lab.wallet.signer import LocalSigner
 
 PRICE = 1_234_567
@@ -157,6 +159,22 @@ def test_the_folder_tells_it_to_anybody_and_its_budget_holds(buyer, pool, app, i
     assert job.deal_id in drawn["text/plain"]
     assert job.deal_id in drawn["text/html"]
     assert "Costs of this folder" in drawn["text/html"]
+
+
+def test_what_another_sandbox_of_that_name_sold_is_not_listed_nor_counted(buyer, pool, app, tmp_path):
+    buyer.app.run(app, workerpool=pool)
+    path = tmp_path / SPENT
+    other = path.read_text()
+    for name in ("tx", "request", "deal"):
+        other = re.sub(f'"{name}":"0x....', f'"{name}":"0xabcd', other)
+    other = re.sub('"id":"....', '"id":"dddd', other)
+    old = re.sub('"at":[0-9]+', '"at":7', other.replace('"id":"dddd', '"id":"eeee'))
+    path.write_text(path.read_text() + other + old)
+    here = buyer.costs.here()
+    here.budget = "1 RLC"
+    assert here.total()["locked_nrlc"] == here.total()["signed_nrlc"] == PRICE
+    own, frame = buyer.costs.frame(), here.frame()
+    assert list(frame[frame.wallet == buyer.session.address].tx_hash) == list(own.tx_hash)
 
 
 def test_a_node_that_is_away_is_said_and_what_was_seen_last_is_shown(buyer, pool, app, monkeypatch):

@@ -4,6 +4,7 @@ import asyncio
 import pickle
 import threading
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -13,6 +14,7 @@ from helpers.answers import official
 from helpers.labs import CHECKSUM, IMAGE, forward, open_lab
 from helpers.waiting import until
 
+from iexec_lab import doors
 from iexec_lab.client.jobs.detached import Detached, detached_await
 from iexec_lab.client.jobs.job import Job
 from iexec_lab.client.jobs.status import JobStatus
@@ -187,7 +189,32 @@ class TestResult:
         assert result.json("computed.json")["deterministic-output-path"].endswith("result.txt")
 
     def test_all_results(self, finished):
-        assert [result.task_id for result in finished.results()] == finished.task_ids
+        results = finished.results()
+        assert [result.task_id for result in results] == finished.task_ids
+        assert [result.task_index for result in results] == [0, 1]
+        assert results.summary()["status"].tolist() == ["COMPLETED"] * 2
+        assert results.summary()["first_lines"].str.startswith("Hello, there!").all()
+        assert (results.failed, len(results.completed)) == ([], 2)
+
+    def test_what_there_is_of_a_job_that_goes_on(self, idle):
+        [result] = idle.results(wait=False, partial=True)
+        assert (result.status, result.task_index, result.files) == ("UNSET", 0, [])
+        with pytest.raises(JobError, match="Task is not completed"):
+            result.text()
+        with pytest.raises(JobError, match="Task is not completed") as caught:
+            idle.results(wait=False)
+        assert "partial" not in caught.value.hint  # there are no others
+
+    def test_progress_is_shown_where_somebody_looks(self, finished, monkeypatch):
+        told = []
+
+        class Step:
+            def update(self, text, done=None, total=None):
+                told.append((text, done, total))
+
+        monkeypatch.setattr(doors, "working", [lambda doing: nullcontext(told.append(doing) or Step())])
+        finished.results()
+        assert told == ["Downloading", ("results", 1, 2), ("results", 2, 2)]
 
     def test_no_such_task(self, finished):
         with pytest.raises(ObjectNotFoundError, match="No task found for id 2 of job"):

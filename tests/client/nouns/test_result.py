@@ -125,4 +125,20 @@ def test_a_confidential_run_from_end_to_end(newcomer, unique):
     with pytest.raises(CryptoError, match="encrypted for its beneficiary") as caught:
         sealed.text()
     assert ".secrets/beneficiary" in caught.value.hint
-    assert sealed.decrypt((folder / "hidden").read_bytes()).text() == text
+    assert caught.value.details["beneficiary"] == lab.session.address
+    assert caught.value.details["looked for"].name == f"{lab.session.address}_key"
+    assert "wallet" not in caught.value.details
+    for opened in (
+        sealed.decrypt((folder / "hidden").read_bytes()),
+        sealed.decrypt(folder / "hidden"),
+        lab.job(job.deal_id).result(key=folder / "hidden"),
+        lab.job(job.deal_id).results(key=folder / "hidden")[0],
+        lab.task.result(job.task_ids[0], key=folder / "hidden"),
+    ):
+        assert opened.text() == text
+    (folder / "another").write_bytes(generate_keypair(2048)[0])
+    with pytest.raises(CryptoError, match="Failed to decrypt results key"):
+        job.results(key=folder / "another")
+    [unopened] = job.results(partial=True, key=folder / "another").failed
+    assert (unopened.status, unopened.encrypted) == ("COMPLETED", True)
+    assert unopened.error.details["key"] == folder / "another"

@@ -8,7 +8,8 @@ import zlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from iexec_lab.client.jobs.file_kinds import (
+
+from iexec_lab.client.results.file_kinds import (
     clean,
     image_size,
     is_drawable,
@@ -53,7 +54,7 @@ WEBP = {
         ("a.csv", b"\x1f\x8b\0\0", "gzip archive", "bytes"),
         ("a.csv", b"a,b\0\0", "binary", "bytes"),
         ("a.xlsx", b"PK\3\4", "Excel workbook", "bytes"),
-        ("a", b"PAR1", "Parquet table", "bytes"),
+        ("a", b"PAR1", "Parquet table", "parquet"),
         ("a.txt", "é€\n".encode(), "text", "text"),
         ("a.txt", b"caf\xe9\n", "text", "text"),
         ("a.txt", "wide".encode("utf-16"), "text", "text"),
