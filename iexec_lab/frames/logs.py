@@ -46,7 +46,7 @@ def to_text(rows: Iterable[Mapping[str, Any]], total: int) -> str:
     shown = 0
     for row in rows:
         shown += 1
-        lines.append(f"── {_head(row)} ".ljust(72, "─"))
+        lines.append(f"── {_head(row)} ".ljust(72, "─").rstrip())
         out, err = _output(row.get("stdout")), _output(row.get("stderr"))
         lines += [out] if out else []
         lines += ["  standard error:", *(f"  {line}" for line in err.split("\n"))] if err else []

@@ -142,7 +142,7 @@ def test_a_front_end_draws_a_form_and_completes(notebook):
     assert line.text == "('ru', ['run'])\n"
 
 
-def test_progress_is_one_output_with_its_last_state(notebook, tmp_path, iexec_sandbox):
+def test_a_job_is_one_card_with_its_last_state(notebook, tmp_path, iexec_sandbox):
     gate = str(tmp_path / "gate")
     (tmp_path / "slow").mkdir()
     (tmp_path / "slow/app.py").write_text(SLOW.format(gate=gate))
@@ -153,22 +153,32 @@ def test_progress_is_one_output_with_its_last_state(notebook, tmp_path, iexec_sa
         f"%iexec sandbox app add {image} ./slow --name {iexec_sandbox.folder.name};",
         f"import json\nlab = %iexec connect\napp = {json.dumps(app)}\napp['owner'] = lab.session.address\n"
         f"open({str(config)!r}, 'w').write(json.dumps({{'app': app}}));\n%iexec app deploy;",
-        # the task ends once something was drawn
-        "from iexec_lab.notebook.drawing import progress\nupdate = progress.CellProgress.update\n"
-        "def opening(step, *args):\n    update(step, *args)\n"
-        f"    if step._handle is not None:\n        open({gate!r}, 'w').close()\n"
-        "progress.CellProgress.update = opening",
+        # the task ends once a card was drawn
+        "from iexec_lab.notebook.drawing import live\npublish = live._publish\n"
+        f"def opening(*args, **more):\n    publish(*args, **more)\n    open({gate!r}, 'w').close()\n"
+        "live._publish = opening",
         "job = %iexec app run --watch",
-        # from here on any progress would be drawn at once
-        "progress._PATIENCE = 0\nagain = %iexec app run --watch --quiet",
+        "job",
+        "quiet = %iexec app run --watch --quiet",
         "raw = %iexec app run --watch --raw",
+        "%iexec deal show {job.deal_id} --watch",
+        "%iexec task logs {job.task_ids[0]}",
+        # without the extension too
+        "app = job.deals[0].deal.app.pointer\n%unload_ext iexec_lab\nlab.app.run(app, volume=2).wait()",
+        "job.logs()",
     )
-    [shown, said] = outputs[3]
-    assert said.text.endswith(": all tasks completed.\n")
-    assert shown.output_type == "display_data"
-    assert shown.data["text/plain"].startswith("✔ Waiting for the tasks 1/1: 1 completed")
-    assert "<progress" in shown.data["text/html"]
-    assert outputs[4:] == [[], []]
+    [card], [again], quiet, raw, [watched, deal], [log], [plain], [plain_log] = outputs[3:]
+    assert quiet == raw == []
+    for shown in (card, again, watched, plain):
+        assert shown.output_type == "display_data"
+        assert shown.data["text/plain"].split("\n")[0].endswith(": completed")
+        assert "Waiting" not in str(shown)
+        assert "<section" in shown.data["text/html"]
+    assert "2 completed of 2 tasks" in plain.data["text/html"]
+    assert deal.output_type == "execute_result"
+    for shown in (log, plain_log):
+        assert "── task 0, COMPLETED, worker 0x" in shown.data["text/plain"]
+        assert "<details" in shown.data["text/html"]
 
 
 def test_an_interrupted_wait_detaches_and_the_job_goes_on(notebook, tmp_path, iexec_sandbox):
@@ -185,8 +195,11 @@ def test_an_interrupted_wait_detaches_and_the_job_goes_on(notebook, tmp_path, ie
         "try:\n    job.wait(progress=begin)\nexcept KeyboardInterrupt as stop:\n    print(stop)",
         f"open({gate!r}, 'w').close()\nshown = %iexec deal show {{job.deal_id}} --watch",
     )
-    assert "Detached" in outputs[2][0].text
-    assert "%iexec deal show 0x" in outputs[2][0].text
+    card, said = outputs[2]
+    assert "Detached" in said.text
+    assert "%iexec deal show 0x" in said.text
+    # whoever looks moves it: the line in the next cell has seen the end
+    assert "1 completed of 1 task" in card.data["text/html"]
 
 
 INTERRUPTED = """

@@ -112,6 +112,28 @@ class Card(Facts):
         claims = [f"deal claim {deal_id}" for deal_id in late] if self.claimable_nrlc else []
         return [Step("Get the RLC of late tasks back", line) for line in claims[:3] if line not in told]
 
+    def told(self) -> list[tuple[Trouble, list[int], list[Step]]]:
+        """The reasons that are drawn, each with what to do that none before it says."""
+        known: set[str] = set()
+        found = []
+        for trouble, indices in self.reasons[:_MOST_REASONS]:
+            steps = [step for step in trouble.steps() if not step.line or step.line not in known]
+            known |= {step.line for step in steps}
+            found.append((trouble, indices, steps))
+        return found
+
+    def remarks(self) -> list[str]:
+        """What else is to be said about the reasons, and about looking."""
+        more = len(self.reasons) - _MOST_REASONS
+        known = {trouble.view.task_id for trouble in self.troubles}
+        failed = self.status.failed if self.status else ()
+        rest = [view for view in failed if view.task_id not in known] if known else []
+        return [
+            *([f"{more} more reasons"] if more > 0 else []),
+            *([f"Why {numbered([view.index for view in rest])} failed was not asked"] if rest else []),
+            *([self.remark] if self.remark else []),
+        ]
+
     def _seen(self) -> str:
         return f"as of {self.looked_at:%Y-%m-%d %H:%M:%S} UTC" if self.looked_at and not self.ended else ""
 
@@ -125,14 +147,14 @@ class Card(Facts):
             f"{self.title()} on {self.network}: {', '.join(filter(None, (self.state[0], self._seen())))}"
         ]
         lines += [f"  {name:<{width}}  {text}" for name, text in rows]
-        for trouble, indices in self.reasons[:_MOST_REASONS]:
+        for trouble, indices, steps in self.told():
             lines.append(f"  ✗ {numbered(indices)}: {trouble.headline}")
             for name, value in trouble.details().items():
                 if name != "reason":
                     first, *rest = value.split("\n")
                     lines += [f"      {name}: {first}", *(f"        {each}" for each in rest)]
-            lines += [f"    → {step.text()}" for step in trouble.steps()]
-        lines += [f"  ! {self.remark}"] if self.remark else []
+            lines += [f"    → {step.text()}" for step in steps]
+        lines += [f"  ! {remark}" for remark in self.remarks()]
         return "\n".join([*lines, *(f"  → {step.text()}" for step in self.steps())])
 
     def html(self) -> Markup:
@@ -152,10 +174,8 @@ class Card(Facts):
             markup.facts(self.facts()),
             self._ids(),
         ]
-        pieces += [_reason(*each) for each in self.reasons[:_MOST_REASONS]]
-        more = len(self.reasons) - _MOST_REASONS
-        pieces += [markup.note(f"{more} more reasons", tone="late")] if more > 0 else []
-        pieces += [markup.note(self.remark, tone="late")] if self.remark else []
+        pieces += [_reason(*each) for each in self.told()]
+        pieces += [markup.note(remark, tone="late") for remark in self.remarks()]
         steps = self.steps()
         pieces += [markup.note(_todo(steps))] if steps else []
         return markup.card(head, *pieces, label=f"{self.title()}: {word}, {self.counted()}")
@@ -179,7 +199,7 @@ class Card(Facts):
         return markup.join(*deals, *more)
 
 
-def _reason(trouble: Trouble, indices: Sequence[int]) -> Markup:
+def _reason(trouble: Trouble, indices: Sequence[int], steps: Sequence[Step]) -> Markup:
     """Why tasks have no result, with the app's last words and what to do."""
     details = trouble.details()
     words = [("exit code", str(trouble.exit_code))] if trouble.exit_code else []
@@ -197,7 +217,7 @@ def _reason(trouble: Trouble, indices: Sequence[int]) -> Markup:
             markup.element("div", "the app's last words on standard error", style="opacity:.75"),
             markup.block("\n".join(trouble.stderr), f"standard error of task {trouble.view.index}", 8),
         ]
-    return markup.note(*pieces, _todo(trouble.steps()), tone="bad" if trouble.view.ended else "late")
+    return markup.note(*pieces, _todo(steps), tone="bad" if trouble.view.ended else "late")
 
 
 def _todo(steps: Sequence[Step]) -> Markup:

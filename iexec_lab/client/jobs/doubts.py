@@ -150,7 +150,8 @@ def given_up(trouble: Trouble, back: str) -> JobError:
         f"Task {view.index} of deal {view.deal_id} cannot be expected to complete: {trouble.sentence()}",
         details={"task": f"{view.task_id} {view.status}", **trouble.details()},
     )
-    error.steps = (*(step.text() for step in trouble.steps()), *([back] if back else []))
+    left = [f"The work goes on; to interrupt it, or to come back, is safe. {back}"] if back else []
+    error.steps = (*(step.text() for step in trouble.steps()), *left)
     error.hint = " ".join(error.steps)
     error.troubles = (trouble,)
     return error

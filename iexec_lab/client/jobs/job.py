@@ -12,7 +12,7 @@ from iexec_lab.client.jobs.detached import Detached, typed
 from iexec_lab.client.jobs.doubts import Doubts
 from iexec_lab.client.jobs.failures import failure
 from iexec_lab.client.jobs.fetching import fetch, fetch_all
-from iexec_lab.client.jobs.logs import log_rows
+from iexec_lab.client.jobs.logs import logs_frame
 from iexec_lab.client.jobs.lookout import Lookout
 from iexec_lab.client.jobs.names import foresee_names, learn_names, used_by
 from iexec_lab.client.jobs.polling import (
@@ -82,7 +82,6 @@ class Job(Shown):
         self.deal_ids = tuple(deal_ids)
         self.tx_hashes = tuple(tx_hashes) or (None,) * len(self.deal_ids)
         self._last: JobStatus | None = None
-        self._doubted: Doubts | None = None  # the last wait
 
     @property
     def deal_id(self) -> str:
@@ -141,15 +140,6 @@ class Job(Shown):
 
     def _used(self) -> Sequence[tuple[str, str]]:
         return used_by(self._known_deals()) or self._uses
-
-    def _known_reasons(self) -> Mapping[str, Trouble]:
-        return {**(self._doubted.troubles if self._doubted else {}), **self._reasons}
-
-    def _look(self) -> None:
-        try:
-            self.status()
-        except IexecError as error:
-            self._remark = f"The last look failed: {error.message}"
 
     def _look_on(self) -> None:
         doubts, began = self._doubts(tell=lambda _text: self._move()), time.monotonic()
@@ -371,20 +361,10 @@ class Job(Shown):
             ObjectNotFoundError: The job has no task of that index.
             WorkerpoolError: The scheduler was not reached.
         """
-        from iexec_lab import frames
-
         if index is not None:
             self._ref(index)
-        deals = {held.deal_id: held.deal for held in self.deals}
         views = self.status().tasks
-        entries = self._session.each(
-            lambda view: log_rows(self._session, view, deals[view.deal_id]),
-            views if index is None else [views[index]],
-        )
-        rows = [row for found in entries for row in found]
-        left_out = sum(found.left_out for found in entries)
-        about = {**self._session.about(), **({"left_out": left_out} if left_out else {})}
-        return frames.build("log", rows, **about)
+        return logs_frame(self._session, views if index is None else [views[index]], self.deals)
 
     def why(self, index: int | None = None) -> str | None:
         """Why a task has no result, in a sentence, as the chain and the workerpool tell it.
@@ -431,6 +411,3 @@ class Job(Shown):
             if failed:
                 shown["failedTasks"] = failed
         return shown
-
-    def __repr__(self) -> str:
-        return f"<Job {self.card().line()}>"

@@ -11,7 +11,11 @@ from iexec_lab.services.rows import Rows
 from iexec_lab.services.workerpool import WorkerpoolApi
 
 if TYPE_CHECKING:
-    from iexec_lab.client.jobs.status import TaskView
+    from collections.abc import Iterable, Sequence
+
+    import pandas as pd
+
+    from iexec_lab.client.jobs.status import JobDeal, TaskView
     from iexec_lab.client.session import Session
     from iexec_lab.protocol import Deal
 
@@ -68,3 +72,19 @@ def log_rows(session: Session, view: TaskView, deal: Deal) -> Rows:
     found = fetch_logs(session, view.task_id, deal)
     about = {"taskid": view.task_id, "index": view.index, "statusName": view.status}
     return Rows.of([{**about, **entry} for entry in found], found.left_out)
+
+
+def logs_frame(session: Session, views: Sequence[TaskView], deals: Iterable[JobDeal]) -> pd.DataFrame:
+    """The logs of several tasks, asked for side by side.
+
+    Raises:
+        JobError, WorkerpoolError: As ``fetch_logs``.
+    """
+    from iexec_lab import frames
+
+    held = {each.deal_id: each.deal for each in deals}
+    entries = session.each(lambda view: log_rows(session, view, held[view.deal_id]), views)
+    rows = [row for found in entries for row in found]
+    left_out = sum(found.left_out for found in entries)
+    about = {**session.about(), **({"left_out": left_out} if left_out else {})}
+    return frames.build("log", rows, **about)

@@ -19,11 +19,10 @@ from iexec_lab.ethereum.ahead import one_look
 from iexec_lab.regular_files import is_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     from iexec_lab.client.jobs.status import TaskView
-    from iexec_lab.client.jobs.why import Trouble
     from iexec_lab.client.session import Session
 
 
@@ -57,15 +56,17 @@ class OneTask(Shown):
         self._session = session
         self.deal_ids, self.tx_hashes = (view.deal_id,), (None,)
         self._last = JobStatus((view,))
+        self._view = view
         self._task_id = view.task_id
-        self._doubted: Doubts | None = None
 
     @property
     def key(self) -> tuple[object, ...]:
         return (*super().key, self._task_id)
 
-    def _known_reasons(self) -> Mapping[str, Trouble]:
-        return {**(self._doubted.troubles if self._doubted else {}), **self._reasons}
+    def status(self) -> JobStatus:
+        view = self._view
+        ref = TaskRef(view.task_id, view.deal_id, view.index, view.final_time)
+        return self._saw(JobStatus(tuple(look(self._session, [ref]))))
 
     def wait(
         self,

@@ -14,12 +14,12 @@ from iexec_lab import doors
 from iexec_lab.client.jobs.card import Card
 from iexec_lab.client.jobs.doubts import on_stderr
 from iexec_lab.client.jobs.status import MOST_CLOCKS, Clock
-from iexec_lab.errors import ChainError
+from iexec_lab.errors import ChainError, IexecError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from iexec_lab.client.jobs.doubts import Tell
+    from iexec_lab.client.jobs.doubts import Doubts, Tell
     from iexec_lab.client.jobs.status import JobDeal, JobStatus
     from iexec_lab.client.jobs.why import Trouble
     from iexec_lab.client.session import Session
@@ -44,6 +44,7 @@ class Shown:
         self._looked_at: datetime | None = None
         self._remark = ""
         self._reasons: dict[str, Trouble] = {}
+        self._doubted: Doubts | None = None  # of the last wait
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -70,7 +71,7 @@ class Shown:
         return tuple(held for held in found if held) if all(found) else ()
 
     def _known_reasons(self) -> Mapping[str, Trouble]:
-        return self._reasons
+        return {**(self._doubted.troubles if self._doubted else {}), **self._reasons}
 
     def card(self) -> Card:
         """What is known by now; nobody is asked."""
@@ -114,8 +115,20 @@ class Shown:
         if page is not None:
             page.move(self)
 
+    def status(self) -> JobStatus:
+        """All tasks as they are now.
+
+        Raises:
+            IexecError: They cannot be seen.
+        """
+        raise NotImplementedError
+
     def _look(self) -> None:
         """Look once, for a card that is drawn now; a node that is away is told on it."""
+        try:
+            self.status()
+        except IexecError as error:
+            self._remark = f"The last look failed: {error.message}"
 
     def _pace(self, since: float) -> float:
         """Seconds between two looks that nobody waits for, after so many seconds: fewer with time.
@@ -161,6 +174,9 @@ class Shown:
         self._reasons |= {trouble.view.task_id: trouble for trouble in error.troubles}
         error.told = self.card()
         self._move()
+
+    def __repr__(self) -> str:
+        return f"<Job {self.card().line()}>"
 
     def __str__(self) -> str:
         return self.card().text()
