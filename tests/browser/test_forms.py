@@ -185,7 +185,7 @@ def test_where_rlc_has_value_a_form_shows_and_asks(server, page, iexec_sandbox):
     run_cell(page, 1)
     area = output(page, 1)
     field(area, "Amount (needed)").fill("7")
-    field(area, "unit").select_option("nRLC")
+    field(area, "unit of Amount (needed)").select_option("nRLC")
 
     area.get_by_role("button", name="Deposit").click()
     expect(area.get_by_text("cost: 0.000000007 RLC")).to_be_visible()
