@@ -84,7 +84,8 @@ def test_a_wrong_value_holds_the_button_back(tmp_path, runs):
     field = draft(made, "app").fields["checksum"]
     field.value = "0x12"
     assert made._run.disabled
-    assert "64 hexadecimal" in made._waits.value
+    assert "64 hexadecimal" in field._labelled._note.value
+    assert "Checksum of the app is not right yet" in made._waits.value
     field.value = "0x" + "ab" * 32
     draft(made, "app").fields["name"].value = ""
     assert "Name of the app is missing" in made._waits.value

@@ -119,7 +119,7 @@ class Draft:
         problems = []
         for key, entry in self.entries.items():
             field = self.fields[key]
-            problem = field.check()
+            problem = f"{entry.label} of the {self.part} is not right yet" if field.check() else ""
             if (
                 not problem
                 and not field.value

@@ -184,6 +184,11 @@ class Field:
             self._labelled.tell(self._known.get(self.value.lower(), ""), "calm")
         return problem
 
+    @property
+    def waits(self) -> str:
+        """What a button waits for, in few words: what is wrong with a value stands below the value."""
+        return f"{self.label} is not right yet" if self.problem and self.value else self.problem
+
     def tokens(self, *, hide: bool = False) -> list[str]:
         """The words this control adds to the command line.
 

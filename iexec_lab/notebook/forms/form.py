@@ -18,7 +18,7 @@ from iexec_lab.notebook.compat import mime_bundle
 from iexec_lab.notebook.drawing import live
 from iexec_lab.notebook.face import remarks
 from iexec_lab.notebook.forms import pieces
-from iexec_lab.notebook.forms.fields import Field
+from iexec_lab.notebook.forms.fields import HIDDEN, Field
 from iexec_lab.notebook.forms.proposals import propose
 from iexec_lab.notebook.forms.trace import Run, Trace, drawn
 from iexec_lab.notebook.variables import escape
@@ -121,7 +121,8 @@ class Form:
     @property
     def line(self) -> str:
         """The equivalent magic line, without secrets."""
-        return f"%iexec {shlex.join([*self.command.path, *map(escape, self._tokens(hide=True))])}"
+        line = f"%iexec {shlex.join([*self.command.path, *map(escape, self._tokens(hide=True))])}"
+        return line.replace(shlex.quote(HIDDEN), HIDDEN)
 
     def run(self, *more: str) -> None:
         """What the button does: run the words, show the value or the short error, and leave a trace of it."""
@@ -207,7 +208,7 @@ class Form:
         self._propose_again()
 
     def _refresh(self) -> None:
-        problems = [problem for problem in (field.check() for field in self.fields.values()) if problem]
+        problems = [field.waits for field in self.fields.values() if field.check()]
         if self.drafts is not None:
             problems += self.drafts.check(self._tokens())
         self._line.show(self.line)

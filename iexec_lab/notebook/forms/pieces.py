@@ -59,7 +59,7 @@ class Labelled(widgets.VBox):  # type: ignore[misc]
         self._note = widgets.HTML()
         first = control
         if unit is not None:
-            unit.description = unit.description or "unit"
+            unit.description = f"unit of {label}"
             first = _with_class(widgets.HBox([control, _with_class(unit, "iexec-lab-unit")]), "iexec-lab-row")
         super().__init__([first, self._note])
         _with_class(self, "iexec-lab-field")
