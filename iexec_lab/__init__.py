@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from iexec_lab.client.iexec import IExec, connect
     from iexec_lab.client.jobs.job import Job
-    from iexec_lab.client.jobs.result import Result
-    from iexec_lab.client.jobs.result_file import ResultFile
-    from iexec_lab.client.jobs.results import Results
     from iexec_lab.client.jobs.status import JobStatus
     from iexec_lab.client.nouns._run import RunPlan
     from iexec_lab.client.plan import Plan
+    from iexec_lab.client.results.file import ResultFile
+    from iexec_lab.client.results.many import Results
+    from iexec_lab.client.results.result import Result
     from iexec_lab.sandbox.control import Sandbox
 
 __version__ = "0.1.0"
@@ -46,9 +46,9 @@ _HOMES = {
     "Job": "iexec_lab.client.jobs.job",
     "JobStatus": "iexec_lab.client.jobs.status",
     "Plan": "iexec_lab.client.plan",
-    "Result": "iexec_lab.client.jobs.result",
-    "ResultFile": "iexec_lab.client.jobs.result_file",
-    "Results": "iexec_lab.client.jobs.results",
+    "Result": "iexec_lab.client.results.result",
+    "ResultFile": "iexec_lab.client.results.file",
+    "Results": "iexec_lab.client.results.many",
     "RunPlan": "iexec_lab.client.nouns._run",
     "Sandbox": "iexec_lab.sandbox.control",
     "connect": "iexec_lab.client.iexec",
@@ -77,6 +77,18 @@ def _widget_wallet() -> Any:
     return WidgetWallet()
 
 
+def _explore(lab: IExec, what: str | None, address: str | None, *, is_page: bool = True) -> Any:
+    from iexec_lab.notebook.explorer.opening import explore
+
+    return explore(lab, what, address, is_page=is_page)
+
+
+def _dashboard(lab: IExec, *, is_page: bool = True) -> Any:
+    from iexec_lab.notebook.explorer.opening import dashboard
+
+    return dashboard(lab, is_page=is_page)
+
+
 def _live() -> Any:
     if not has_notebook():
         return None
@@ -86,6 +98,7 @@ def _live() -> Any:
 
 
 doors.draw_form, doors.widget_wallet, doors.live = _draw_form, _widget_wallet, _live
+doors.explore, doors.dashboard = _explore, _dashboard
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

@@ -207,8 +207,9 @@ def _print(outcome: Outcome, *, is_wide: bool) -> None:
     error = outcome.error
     if isinstance(error, IexecError) and outcome.failed == (error.message,):
         print(safe_lines("\n".join(error.lines()[1:])), file=sys.stderr)
-    elif isinstance(error, IexecError) and error.hint:
-        print(f"  → {safe(error.hint)}", file=sys.stderr)
+    elif isinstance(error, IexecError):
+        advice = [line for line in error.lines() if line.startswith("  → ")]
+        print(*map(safe_lines, advice), sep="\n", end="\n" * bool(advice), file=sys.stderr)
 
 
 def _unsaid(outcome: Outcome) -> dict[str, Any]:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 draw_form: Callable[[Any, str, Mapping[str, Any]], Any]
 """Draws a command as a form: lab, words of the command, options to fill in."""
+explore: Callable[..., Any]
+"""The market as a page: lab, the list that it begins with, an address; ``is_page=False``: as text."""
+dashboard: Callable[..., Any]
+"""The wallet of a lab as a page; ``is_page=False``: as text."""
 connections: list[Callable[[], Any]] = []
 """What each notebook of this process is connected to, or None; the newest notebook is the last."""
 

@@ -11,6 +11,7 @@
     ├── AbortedError                the user said no, or there was nobody to ask
     ├── WalletError                 no wallet, wrong password, refused signature
     ├── BalanceError                not enough RLC or ether
+    ├── BudgetError                 it would cost more than the budget that was set
     ├── OrderError                  orders that cannot be signed, closed or matched
     ├── CryptoError                 a file that cannot be encrypted or decrypted
     ├── JobError                    a task that failed or timed out
@@ -168,6 +169,10 @@ class BalanceError(IexecError):
     pass
 
 
+class BudgetError(IexecError):
+    """What was asked for would pass a budget (``lab.costs``); nothing was signed."""
+
+
 class OrderError(IexecError):
     pass
 
@@ -191,7 +196,8 @@ class JobError(IexecError):
 
     def _advice(self) -> Sequence[str]:
         # Who changed the hint since has more to say.
-        return self.steps if self.steps and self.hint == " ".join(self.steps) else super()._advice()
+        told = in_notebook(" ".join(self.steps))
+        return self.steps if self.steps and in_notebook(self.hint or "") == told else super()._advice()
 
     def _repr_html_(self) -> str | None:
         return str(self.told.html()) if self.told is not None else None

@@ -55,6 +55,17 @@ def element(name: str, *pieces: object, style: str = "", **attributes: str) -> M
     return Markup(f"<{name}{words}>{join(*pieces)}</{name}>")
 
 
+def sheet(rules: str) -> Markup:
+    """A style sheet of our own words; a name in it may be put in, a stranger's text may not.
+
+    Raises:
+        ValueError: there is something in it that could end it.
+    """
+    if "<" in rules or "\\" in rules:
+        raise ValueError(f"not a style sheet of ours: {rules[:60]}")
+    return Markup(f"<style>{rules}</style>")
+
+
 def badge(text: str, tone: Tone = "calm") -> Markup:
     """A word on a ground of its own."""
     style = (
@@ -150,7 +161,7 @@ def table(
         return element(kind, piece, style=f"text-align:{edge};vertical-align:top;{_NUMBERS}", **scope)
 
     heads = [
-        cell(place, each, *(("th",) if each else ("td",)), **({"scope": "col"} if each else {}))
+        cell(place, each, "td") if named and not place else cell(place, each, "th", scope="col")
         for place, each in enumerate(head)
     ]
     body = [
@@ -217,6 +228,11 @@ def block(text: str, label: str = "", lines: int = 20) -> Markup:
         f"max-height:{lines * 1.35 + 1:.1f}em;overflow:auto"
     )
     return element("pre", text, style=style, tabindex="0", **_labelled(label))
+
+
+def scrolling(*pieces: object, lines: int = 36) -> Markup:
+    """What scrolls by itself where it would be higher than so many lines; the keyboard reaches it."""
+    return element("div", *pieces, style=f"max-height:{lines * 1.35:.1f}em;overflow:auto", tabindex="0")
 
 
 def image(data: bytes, kind: str, name: str) -> Markup:

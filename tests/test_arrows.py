@@ -85,10 +85,11 @@ MAY_IMPORT = {
 DOORS = {("client.iexec", "sandbox"), ("client.choice", "sandbox")}
 WINGS = {
     # one way only: verbs lead to deals and to jobs, both to the session; jobs and matching do not meet
-    "client.nouns": {"client.live", "client.market", "client.jobs", "client.matching"},
+    "client.nouns": {"client.live", "client.market", "client.jobs", "client.matching", "client.results"},
     "client.live": {"client.market", "client.jobs"},
     "client.market": {"client.jobs", "client.matching"},
-    "client.jobs": set(),
+    "client.jobs": {"client.results"},
+    "client.results": set(),
     "client.matching": set(),
     "commands.nouns": set(),
     # services work for the chain, and all of them keep what they know on disk

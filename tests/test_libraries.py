@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 
-from iexec_lab.client.jobs.result import Result
+from iexec_lab.client.results.result import Result
 from iexec_lab.errors import LibraryError
 from iexec_lab.frames import build, to_arrow, to_parquet
 from iexec_lab.libraries import needing

@@ -25,6 +25,7 @@ from iexec_lab.wallet.signer import Signer
 if TYPE_CHECKING:
     from web3 import Web3
 
+    from iexec_lab.client.costs.costs import Costs
     from iexec_lab.client.jobs.job import Job
     from iexec_lab.client.jobs.running import JobRows
     from iexec_lab.client.live.follow import Stream
@@ -77,41 +78,61 @@ class IExec(Nouns, Noun):
         assert job.deals  # read now, so that a wrong id fails here
         return job
 
+    @property
+    def costs(self) -> Costs:
+        """What this session signed, locked, paid and got back, and its gas: it draws itself.
+
+        ``lab.costs.frame()`` has a row for each job or other action, ``lab.costs.total()`` the sums,
+        ``with lab.costs(budget="5 RLC") as costs:`` counts a block, ``lab.costs.budget = "20 RLC"`` refuses
+        what would pass it, ``lab.costs.here()`` is what was written down in this folder.
+        """
+        from iexec_lab.client.costs.costs import Costs
+
+        return Costs(self.session, self.session.ledger.whole, "this session")
+
     def jobs(
         self,
         requester: str | None = None,
         *,
+        running: bool = False,
         all: bool = False,  # noqa: A002 - the word of the command line
         limit: int = 200,
     ) -> pd.DataFrame:
-        """Deals of an account that still have running tasks, newest first.
+        """Jobs of every wallet that was used here, running ones first, then late ones, newest first.
+
+        Those are the deals that this folder noted when they were bought, whatever wallet paid for them, and
+        what the market lists for the wallets of the folder's record, of the keystore, and the one that is
+        connected. ``lab.job(deal_id)`` is the job again.
 
         Args:
-            requester: Whose deals: address or ENS name (default: the wallet's).
-            all: Also late ones, whose RLC ``deal.claim_all`` gets back, and ended ones, in this order.
-            limit: How many of the newest deals to look at.
+            requester: Only the deals of this address or ENS name.
+            running: Only those whose tasks go on.
+            all: However many there are.
+            limit: How many of the newest deals of a wallet to look at otherwise.
 
         Returns:
-            DataFrame, one row per deal: ``deal_id``, ``state`` (running, late or ended), ``done``
-                (tasks with a result), ``failed``, ``running``, ``claimable_nrlc`` (RLC locked in late
-                tasks), ``final_deadline`` (UTC) ... ``attrs["remark"]`` says what is claimable in all.
+            DataFrame, one row per deal: ``deal_id``, ``wallet`` (whose), ``wallet_is`` (connected,
+                keystore, or noted here: its key may be gone), ``state`` (sent, running, late or ended),
+                ``done`` (tasks with a result), ``failed``, ``running``, ``claimable_nrlc`` (RLC locked in
+                late tasks), ``final_deadline`` (UTC) ... ``attrs["remark"]`` says what is claimable in all.
 
         Raises:
-            WalletError: No wallet, and no requester was given.
-            MarketError: The market was not reached.
+            WalletError: No wallet, nothing noted here, and no requester was given.
+            MarketError: The market was not reached, and nothing is noted here.
         """
-        return self._draw("jobs", self._fetch_jobs(requester, all=all, limit=limit))
+        return self._draw("jobs", self._fetch_jobs(requester, running=running, all=all, limit=limit))
 
     def _fetch_jobs(
         self,
         requester: str | None = None,
         *,
+        running: bool = False,
         all: bool = False,  # noqa: A002
         limit: int = 200,
     ) -> JobRows:
         from iexec_lab.client.jobs.running import find_jobs
 
-        return find_jobs(self.session, requester, limit, ended=all)
+        return find_jobs(self.session, requester, None if all else limit, running=running)
 
     def search(self, text: str) -> pd.DataFrame:
         """What something is, and where it leads: whatever was pasted, or a part of a name.
@@ -190,6 +211,34 @@ class IExec(Nouns, Noun):
             **values: Options to fill in at first.
         """
         return doors.draw_form(self, command, values)
+
+    def explore(self, what: str | None = None, address: str | None = None) -> Any:
+        """The market as a page, in a notebook or in Voilà: lists with search, filters, order and details.
+
+        It follows the market while somebody looks at it. ``.frame`` of what is returned is the list that is
+        shown, ``.line`` the line that gives it.
+
+        Args:
+            what: The list that it begins with: ``workerpool-orders`` (default), ``app-orders``,
+                ``dataset-orders``, ``requests``, ``deals``, ``tasks``, ``apps``, ``datasets``,
+                ``workerpools``; of one thing those that it has.
+            address: Begin with one thing: an account, app, dataset, workerpool, deal or task.
+
+        Raises:
+            ValidationError: There is no such list.
+            ObjectNotFoundError: Nothing is known by that address.
+            LibraryError: itables is not installed (it is in the extra ``explore``).
+        """
+        return doors.explore(self, what, address)
+
+    def dashboard(self) -> Any:
+        """The wallet's account, jobs, statement, orders and earnings as a page, as ``explore``.
+
+        Raises:
+            WalletError: There is no wallet.
+            LibraryError: itables is not installed (it is in the extra ``explore``).
+        """
+        return doors.dashboard(self)
 
     @cached_property
     def web3(self) -> Web3:

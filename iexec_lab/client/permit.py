@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from iexec_lab.client import ledger
 from iexec_lab.client.plan import Rehearsed, is_rehearsal
-from iexec_lab.errors import AbortedError, SignatureError
+from iexec_lab.errors import AbortedError, BudgetError, IexecError, SignatureError
 from iexec_lab.ethereum.ahead import forget
+from iexec_lab.ethereum.sent import watching
+from iexec_lab.protocol import RequestOrder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -34,11 +37,17 @@ class Permit:
         session: The session it belongs to.
         plan: What was agreed to.
         shown: Somebody was asked, and agreed to the costs that the plan names.
+        entry: Where the ledger notes what it signs and sends.
     """
 
     session: Session
     plan: Plan
     shown: bool = False
+    entry: ledger.Entry | None = None
+
+    def note(self, **step: str) -> bool:
+        """Note a request, a transaction or a deal before the next step is taken; False if only in memory."""
+        return ledger.note(self.entry, self.plan, self.session.folder, **step)
 
     def sign(self, order: T) -> T:
         """A signed copy of an order of the plan.
@@ -52,7 +61,10 @@ class Permit:
                 details={"plan": str(self.plan), "order": order.to_json()},
                 hint="Nothing was signed.",
             )
-        return self.session.gate.order(order)
+        signed = self.session.gate.order(order)
+        if isinstance(signed, RequestOrder):
+            self.note(request=signed.hash(self.session.domain))
+        return signed
 
     def send(
         self,
@@ -64,11 +76,18 @@ class Permit:
         fees: Mapping[str, int] | None = None,
     ) -> Receipt:
         """Send one transaction of the plan and wait for it; ``value`` in wei."""
-        return self.session.sender.send(to, data, value, gas=gas, fees=fees, most=self._most(value))
+        with watching(lambda tx_hash: self.note(tx=tx_hash)):
+            receipt = self.session.sender.send(to, data, value, gas=gas, fees=fees, most=self._most(value))
+        ledger.note_receipt(self.entry, receipt)
+        return receipt
 
     def send_many(self, transactions: Iterable[tuple[str, bytes]]) -> list[Receipt]:
         """Send transactions of the plan that do not depend on each other, and wait for them."""
-        return self.session.sender.send_many(transactions, most=self._most(0))
+        with watching(lambda tx_hash: self.note(tx=tx_hash)):
+            receipts = self.session.sender.send_many(transactions, most=self._most(0))
+        for receipt in receipts:
+            ledger.note_receipt(self.entry, receipt)
+        return receipts
 
     def _most(self, value: int) -> int | None:
         """Wei that one transaction may cost, value and gas together; None where nobody was shown a cost."""
@@ -82,15 +101,49 @@ def _terms(order: Order) -> Order:
     return replace(order, salt=None, signature=None)
 
 
-def spend(session: Session, plan: Plan, *, force: bool = False) -> Permit:
+def spend(session: Session, plan: Plan, *, force: bool = False, request: str | None = None) -> Permit:
     """The permit to carry a plan out.
 
+    Args:
+        session: Whose.
+        plan: What will be signed and what it costs.
+        force: Nobody is asked.
+        request: Hash of a request that was signed before, which this plan uses.
+
     Raises:
+        BudgetError: It would pass a budget, however much is forced.
         AbortedError: The answer was no, or RLC has value here and nobody could be asked.
     """
     if is_rehearsal():
         raise Rehearsed(plan)
-    permit = Permit(session, plan, shown=not force and plan.real_value)
+    entry = _reserve(session, plan, request)
+    permit = Permit(session, plan, shown=not force and plan.real_value, entry=entry)
+    try:
+        return _agreed(session, plan, permit, force=force)
+    except BaseException:
+        session.ledger.drop(entry, session.folder)
+        raise
+
+
+def _reserve(session: Session, plan: Plan, request: str | None) -> ledger.Entry:
+    """The ledger's entry; before a budget refuses, the chain is asked what came back meanwhile."""
+    charge = ledger.charge_of(plan, native=session.network.native)
+    try:
+        return session.ledger.reserve(plan, session.address, session.folder, charge, request)
+    except BudgetError as refused:
+        from iexec_lab.client.costs.facts import refresh
+
+        here = ledger.entries_of(session.folder, ledger.place_of(plan.place))
+        entries = {entry.id: entry for entry in [*here, *session.ledger.whole.entries]}
+        try:
+            refresh(session, [*entries.values()])
+        except IexecError:
+            raise refused from None
+    known = {name: entry.facts for name, entry in entries.items() if entry.facts}
+    return session.ledger.reserve(plan, session.address, session.folder, charge, request, known)
+
+
+def _agreed(session: Session, plan: Plan, permit: Permit, *, force: bool) -> Permit:
     if force:
         return permit
     if session.confirm is None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from iexec_lab.client import side_by_side
+from iexec_lab.client.ledger import Ledger
 from iexec_lab.client.plan import Plan, is_rehearsal
 from iexec_lab.client.wallet_source import ask_in_terminal, typed
 from iexec_lab.errors import ConfigurationError, IexecError, ValidationError, WalletError
@@ -17,7 +18,7 @@ from iexec_lab.protocol import NULL_ADDRESS, to_address
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from iexec_lab.client.jobs.status import JobDeal
+    from iexec_lab.client.jobs.status import Clock, JobDeal
     from iexec_lab.client.side_by_side import Begun
     from iexec_lab.client.wallet_source import Wallet
     from iexec_lab.ethereum.ens import NameService
@@ -77,8 +78,10 @@ class Session:
         self.note = note
         self.timeout = timeout
         self.network_from = network_from
+        self.ledger = Ledger()
         self.deals_seen: dict[str, JobDeal] = {}
         self.bulks_seen: dict[str, dict[int, list[str]]] = {}
+        self.clocks: dict[object, Clock] = {}  # of jobs that somebody looked at, by what they are
         self.names_seen: dict[str, str] = {}  # of apps, datasets and workerpools, by address
         self.pools_asked: dict[str, float] = {}  # when it was asked who serves them, monotonic seconds
         self._on_chain = self._at_place = False

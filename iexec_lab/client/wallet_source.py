@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from iexec_lab.networks import Network
 
 ENV = "IEXEC_PRIVATE_KEY"
+IN_MEMORY = "new, in memory only"
 _TRIES = 10
 
 
@@ -43,6 +44,11 @@ class Wallet:
     def address(self) -> str | None:
         """EIP-55 address, read without a password; None when there is no wallet."""
         return self.held.address if self.held else read_address(**self.options)
+
+    @property
+    def is_kept_in_memory(self) -> bool:
+        """Whether its key is in this process alone, and gone with it."""
+        return self.origin == IN_MEMORY
 
     def missing(self) -> str | None:
         """Why there is no address, where the wallet was named: what the folder holds instead."""
@@ -191,7 +197,7 @@ def _by_word(
 ) -> Wallet:
     """A wallet by address or file name, or one made now: ``create`` and ``new``."""
     if word == "new":
-        return Wallet("new, in memory only", held=LocalSigner.generate())
+        return Wallet(IN_MEMORY, held=LocalSigner.generate())
     if word == "create":
         secret = typed(ask or ask_in_terminal, "Password of the new wallet") if password is None else password
         saved = create_wallet(secret, keystoredir=options["keystoredir"], cwd=options["cwd"])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from iexec_lab.doors import Unseen
 from iexec_lab.errors import AbortedError, ProjectError, UsageError, ValidationError
 from iexec_lab.project.notes import NOTES
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from iexec_lab.client.choice import Connection
     from iexec_lab.client.iexec import IExec
+    from iexec_lab.client.ledger import Ledger
     from iexec_lab.client.live.follow import Stream
     from iexec_lab.client.plan import Plan
     from iexec_lab.project import Project
@@ -64,6 +66,10 @@ class Face(Protocol):
         """Show that something takes time."""
         ...
 
+    def watching(self, doing: str) -> AbstractContextManager[Sight]:
+        """Show how far tasks are that are waited for: on a line, or on the card of their job."""
+        ...
+
     def follow(self, stream: Stream, *, raw: bool) -> None:
         """Show a list and its changes until it ends or is interrupted; ``raw``: a line of JSON for each."""
         ...
@@ -79,6 +85,19 @@ class Step(Protocol):
     def update(
         self, text: str, done: int | None = None, total: int | None = None, unit: str = ""
     ) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """How a wait is seen.
+
+    Attributes:
+        step: Is told how far it is.
+        tell: Told why something does not go on; None where the card of the job says it.
+    """
+
+    step: Step = field(default_factory=Unseen)
+    tell: Callable[[str], None] | None = None
 
 
 @dataclass(slots=True)
@@ -107,6 +126,7 @@ class Context:
     rows: int | None = None
     unattended: bool = False
     _labs: dict[Any, IExec] = field(default_factory=dict, repr=False)
+    _ledgers: dict[str, Ledger] = field(default_factory=dict, repr=False)
 
     @property
     def project(self) -> Project:
@@ -135,6 +155,11 @@ class Context:
     ) -> tuple[Any, ...]:
         identity = tuple(item for item in wallet.items() if item[0] != "password")
         return (chain, self.default, identity, price, confirms, self._stamp())
+
+    @property
+    def opened(self) -> IExec | None:
+        """The market of lines that name nothing, if one was opened already."""
+        return self.given or self._labs.get(self._key(None, {}, (), None))
 
     def hold(self, lab: IExec) -> None:
         """Keep a lab for lines that name nothing."""
@@ -171,11 +196,13 @@ class Context:
         """
         from iexec_lab.client.choice import Connection
         from iexec_lab.client.iexec import IExec
+        from iexec_lab.client.ledger import place_of
 
         session = copy(lab.session)
         session.confirm = session.confirm or self._agrees
         session.ask_secret = session.ask_secret or self.face.secret
         self.use(Connection(session.network, session.wallet))
+        self._ledgers[place_of(session.place)] = session.ledger
         self.given = IExec(session)
 
     def remember(self, network: str, wallet: Mapping[str, str] | None = None) -> None:
@@ -254,6 +281,7 @@ class Context:
         """A lab by the rule of ``client/choice.py``; ``held`` is a wallet of this process alone."""
         from iexec_lab.client.choice import choose
         from iexec_lab.client.iexec import open_lab
+        from iexec_lab.client.ledger import place_of
         from iexec_lab.units import parse_ether
 
         chosen = choose(
@@ -267,7 +295,7 @@ class Context:
             ask=self.face.secret,
             **wallet,
         )
-        return open_lab(
+        lab = open_lab(
             chosen,
             folder=self.folder,
             gas_price=parse_ether(list(price)) if price else None,
@@ -275,6 +303,10 @@ class Context:
             confirm=self._agrees,
             ask_secret=self.face.secret,
         )
+        # All labs of a notebook are one session, whatever was reopened meanwhile.
+        session = lab.session
+        session.ledger = self._ledgers.setdefault(place_of(session.place), session.ledger)
+        return lab
 
     def _agrees(self, plan: Plan) -> bool:
         """The rule for asking (``client/plan.py``), for this face."""

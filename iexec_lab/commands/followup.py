@@ -39,7 +39,9 @@ def tell(error: IexecError, sent: Sequence[Sent], words: Sequence[Any], *, stopp
     """Add to an error what was sent before it, and where to look when the outcome of that is open."""
     name_in(error, sent)
     if isinstance(error, JobError) and error.line:
-        error.hint = f"Come back: {tree.PROGRAM} {error.line}"  # a line of Python is for Python
+        # A line of Python is for Python.
+        error.steps = (f"Come back: {tree.PROGRAM} {error.line}", *error.steps[1:])
+        error.hint = " ".join(error.steps)
     if sent and (stopped or any(each.block is None for each in sent)):
         error.hint = " ".join(filter(None, [error.hint, where_to_look(words)]))
 

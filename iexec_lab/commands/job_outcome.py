@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from iexec_lab.client.options import declared
 from iexec_lab.client.wait_options import WaitOptions
 from iexec_lab.commands.handlers import given
-from iexec_lab.commands.job_progress import telling
+from iexec_lab.commands.job_progress import has_card, rows_of, telling
 from iexec_lab.commands.official_json import official_json
-from iexec_lab.commands.outcome import Outcome
+from iexec_lab.commands.outcome import Outcome, leaving_the_job
 from iexec_lab.errors import CryptoError, JobError, UsageError
 
 if TYPE_CHECKING:
@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from iexec_lab.client.jobs.job import Job
-    from iexec_lab.client.jobs.result import Result
+    from iexec_lab.client.results.result import Result
     from iexec_lab.client.session import Session
     from iexec_lab.commands.context import Context
 
 _TOLD = {"dealid", "failedTasks", "resultPaths"}  # by the lines around the answer
 
 
+@leaving_the_job
 def follow(
     context: Context,
     job: Job,
@@ -50,22 +51,23 @@ def follow(
         answer = official_json(verb, job)
         return Outcome(answer, lambda: job, f"Deal {job.deal_id}", shown=brief(answer))
     error = None
-    with context.face.working("Waiting for the tasks") as step:
+    with context.face.watching("Waiting for the tasks") as sight:
         try:
-            job.wait(timeout, fail_fast=fail_fast, progress=telling(step), tell=context.face.warn)
+            job.wait(timeout, fail_fast=fail_fast, progress=telling(sight.step), tell=sight.tell)
         except JobError as found:
             error = found
     answer = official_json(verb, job)
+    shown = {**rows_of(job), **brief(answer)}
     if error is not None:
         failed = answer.get("failedTasks") if job.done else None
         said = f"Deal {job.deal_id}: all tasks ended." if failed else f"Deal {job.deal_id}"
         told = sentences(failed, error) if failed else (error.message,)
-        return Outcome(answer, said=said, shown=brief(answer), failed=told, error=error)
+        return Outcome(answer, said=said, shown=shown, failed=told, error=error)
     if download is None:
         tell_reports(context, job._session, [], answer["tasks"])  # noqa: SLF001
-        said = f"Deal {job.deal_id}: all tasks completed."
-        return Outcome(answer, lambda: job, said, shown=brief(answer))
-    from iexec_lab.client.jobs.download import targets
+        said = "" if has_card(job) else f"Deal {job.deal_id}: all tasks completed."
+        return Outcome(answer, lambda: job, said, shown=shown)
+    from iexec_lab.client.results.download import targets
 
     with context.face.working("Downloading") as step:
         results, unopened = job._results_kept(  # noqa: SLF001 - commands are the other half of a verb
@@ -78,10 +80,10 @@ def follow(
     said = f"Deal {job.deal_id}: {state} in {', '.join(map(str, paths))}"
     if unopened:
         told = tuple(f"task {each.details['task']}: {each.message}" for each in unopened)
-        return Outcome(answer, said=said, shown=brief(answer), failed=told, error=unopened[0])
+        return Outcome(answer, said=said, shown=shown, failed=told, error=unopened[0])
     tell_reports(context, job._session, results)  # noqa: SLF001
     value = results[0] if len(results) == 1 else results
-    return Outcome(answer, lambda: value, said, shown=brief(answer))
+    return Outcome(answer, lambda: value, said, shown=shown)
 
 
 def brief(answer: Mapping[str, Any]) -> dict[str, Any]:

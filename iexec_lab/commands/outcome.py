@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import IexecError
@@ -48,6 +49,21 @@ class Outcome:
         if self.error is not None:
             raise self.error
         return self.make() if self.make else dict(self.raw)
+
+
+def leaving_the_job(work: Callable[..., Outcome]) -> Callable[..., Outcome]:
+    """``work(context, job, ...)``, of which an interrupt or error names the job: it was paid for."""
+
+    @wraps(work)
+    def named(context: Context, job: Any, *args: Any, **options: Any) -> Outcome:
+        try:
+            return work(context, job, *args, **options)
+        except (IexecError, KeyboardInterrupt) as stop:
+            if getattr(stop, "job", None) is None:
+                stop.job = job  # type: ignore[union-attr]
+            raise
+
+    return named
 
 
 def carry_out(handler: Handler, context: Context, args: Namespace) -> Outcome:

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
 from iexec_lab import doors
-from iexec_lab.commands.context import unanswered
+from iexec_lab.commands.context import Sight, unanswered
 from iexec_lab.commands.text import Style, safe
 from iexec_lab.commands.work import Work
 from iexec_lab.errors import AbortedError
@@ -83,6 +83,11 @@ class Terminal:
         finally:
             line.close()
             self._line = before
+
+    @contextmanager
+    def watching(self, doing: str) -> Iterator[Sight]:
+        with self.working(doing) as line:
+            yield Sight(line, self.warn)
 
     def follow(self, stream: Stream, *, raw: bool) -> None:
         from iexec_lab.commands.following import LISTED, change_line, json_line, line

@@ -163,7 +163,8 @@ NOUNS: dict[str, str] = {
     "init": "start a project in this folder",
     "connect": "choose the network to work on",
     "info": "addresses of the iExec contracts",
-    "jobs": "running deals of a wallet",
+    "jobs": "jobs of the wallets used here, found again from any kernel",
+    "costs": "what was signed, locked, paid and returned; budgets",
     "search": "what an address, an id, a hash or a name is",
     "wallet": "keys, coins and transfers",
     "account": "RLC staked on the marketplace",
@@ -182,11 +183,14 @@ NOUNS: dict[str, str] = {
     "ens": "names of wallets and resources",
     "voucher": "vouchers that pay for tasks",
     "sandbox": "a whole market on this computer",
+    "explore": "the market as a page, in a notebook",
+    "dashboard": "a wallet's account, jobs and orders as a page, in a notebook",
     "form": "draw a command as a form, in a notebook",
     "completion": "Tab completion for a shell",
 }
 _MODULES = {
     **dict.fromkeys(("init", "connect", "info", "jobs", "search", "form"), "root"),
+    **dict.fromkeys(("explore", "dashboard"), "explorer"),
     "completion": "shell",
 }
 

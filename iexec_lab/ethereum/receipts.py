@@ -40,7 +40,10 @@ HINT_LOOK_FIRST = "It may still be mined: look the hash up before you send it ag
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A mined transaction; ``status`` is True when it did not revert."""
+    """A mined transaction; ``status`` is True when it did not revert.
+
+    ``gas_wei`` is what its gas cost; None when the node does not tell the price.
+    """
 
     tx_hash: str
     block_number: int
@@ -48,6 +51,7 @@ class Receipt:
     gas_used: int
     logs: list[dict[str, Any]] = field(repr=False)
     block_hash: str = field(default="", repr=False)
+    gas_wei: int | None = None
 
     @classmethod
     def from_json(cls, answer: dict[str, Any]) -> Receipt:
@@ -55,7 +59,7 @@ class Receipt:
         receipt = to_receipt(answer)
         if receipt is None:
             raise CallError("The node sent an invalid receipt")
-        status = receipt.get("status")
+        status, price = receipt.get("status"), receipt.get("effectiveGasPrice")
         return cls(
             tx_hash=receipt["transactionHash"],
             block_number=to_int(receipt["blockNumber"]),
@@ -63,6 +67,7 @@ class Receipt:
             gas_used=to_int(receipt["gasUsed"]),
             logs=receipt["logs"],
             block_hash=receipt.get("blockHash") or "",
+            gas_wei=None if price is None else to_int(receipt["gasUsed"]) * to_int(price),
         )
 
     def events(self, event: Event, address: str | None = None) -> list[dict[str, Any]]:

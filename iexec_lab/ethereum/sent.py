@@ -9,16 +9,17 @@ from __future__ import annotations
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from iexec_lab.errors import IexecError, JobError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 NAMED = 10  # hashes that a text lists
 
 _records: ContextVar[tuple[list[Sent], ...]] = ContextVar("records", default=())
+_watchers: ContextVar[tuple[Callable[[str], object], ...]] = ContextVar("watchers", default=())
 
 
 @dataclass(slots=True)
@@ -34,7 +35,12 @@ class Sent:
 
 
 class Interrupted(KeyboardInterrupt):
-    """Stopped after something was sent; the text names it. ``tx_hashes`` lists what was sent."""
+    """Stopped after something was sent; the text names it. ``tx_hashes`` lists what was sent.
+
+    ``job`` is what was bought, where that is known.
+    """
+
+    job: Any = None
 
     def __init__(self, sent: Sequence[Sent], hint: str = "Look before you send again.") -> None:
         super().__init__(f"Interrupted. {sentence(sent)} {hint}")
@@ -71,8 +77,20 @@ def telling() -> Iterator[None]:
             raise
 
 
+@contextmanager
+def watching(tell: Callable[[str], object]) -> Iterator[None]:
+    """Call ``tell`` with the hash of each transaction of this block before a node gets it."""
+    token = _watchers.set((*_watchers.get(), tell))
+    try:
+        yield
+    finally:
+        _watchers.reset(token)
+
+
 def note_signed(tx_hash: str) -> None:
     """Note that a transaction is about to be given to a node."""
+    for tell in _watchers.get():
+        tell(tx_hash)
     for sent in _records.get():
         if all(each.tx_hash != tx_hash for each in sent):
             sent.append(Sent(tx_hash))

@@ -16,6 +16,7 @@ from iexec_lab.frames.decoded import (
     restricted,
 )
 from iexec_lab.frames.kinds import KINDS, Kind
+from iexec_lab.frames.logs import KIND as LOGS
 from iexec_lab.frames.quick import packed_array, read_packed, rlc, text_array
 from iexec_lab.frames.schemas import NRLC, OPTIONAL, SCHEMAS, Column, rlc_name
 from iexec_lab.packed import Coded
@@ -123,6 +124,10 @@ def _of(arrays: Mapping[str, Any], length: int, about: dict[Any, Any]) -> pd.Dat
     # Without a copy each column is a block of its own: joining them would hold the frame twice.
     frame = pd.DataFrame(arrays, index=pd.RangeIndex(length), copy=False)
     frame.attrs = about
+    if about.get("kind") == LOGS:
+        from iexec_lab.frames.log_frame import log_frame
+
+        return log_frame(frame)
     return frame
 
 

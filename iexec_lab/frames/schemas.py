@@ -123,8 +123,12 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
         "job": """deal_id:hash=dealid app:address=app.pointer dataset:anyone=dataset.pointer
             workerpool:address=workerpool.pointer category:count tasks:count=botSize state:text done:count
             failed:count running:count claimable_nrlc:nrlc=claimable started_at:time=startTime
-            final_deadline:time=finalTime""",
-        "log": "task_id:hash=taskid task_index:count=index worker:address stdout:text stderr:text",
+            final_deadline:time=finalTime wallet:address=requester wallet_is:text=walletIs""",
+        "cost": """what:text deal_id:hash=dealid state:text tasks:count ended:count signed_nrlc:nrlc=signed
+            locked_nrlc:nrlc=locked paid_nrlc:nrlc=paid returned_nrlc:nrlc=returned gas_wei:wei=gas
+            wallet:address happened_at:time=timestamp tx_hash:hash=txHash deal_ids:object=dealids""",
+        "log": """task_id:hash=taskid task_index:count=index status:text=statusName worker:address stdout:text
+            stderr:text""",
         "encrypted_file": "original:text encrypted:text key_file:text=key checksum:hash",
         "published_file": """dataset:address=address order_hash:hash=orderHash price_nrlc:nrlc=price cid:text
             checksum:hash key_file:text=key done:text skipped:text""",
@@ -184,6 +188,7 @@ OPTIONAL: Mapping[str, set[str]] = {
         for kind in ("apporder", "datasetorder", "workerpoolorder", "requestorder")
     },
     "deal": {"sponsor", "task_ids", "completed", "failed"},
+    "job": {"wallet_is"},
     "name": {"register_tx_hash", "set_resolver_tx_hash", "set_addr_tx_hash", "set_name_tx_hash"},
     "network": {"rlc", "native"},
     "run_plan": {"dataset", "voucher", "sponsored_nrlc", "notes", "cost_wei", "stake_left_nrlc"},
@@ -194,6 +199,7 @@ OPTIONAL: Mapping[str, set[str]] = {
     },
     "sweep": {"amount_nrlc", "amount_wei", "rlc_tx_hash", "coin_tx_hash", "errors"},
     "bridge": {"receive_tx_hash"},
+    "log": {"status"},
     **BOOK_OPTIONAL,
 }
 

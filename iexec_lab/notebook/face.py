@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from iexec_lab import doors
 from iexec_lab.client.jobs.doubts import on_stderr
-from iexec_lab.commands.context import unanswered
+from iexec_lab.commands.context import Sight, unanswered
 from iexec_lab.commands.terminal import Terminal, safe_lines
 from iexec_lab.commands.tree import PROGRAM
 from iexec_lab.errors import AbortedError
+from iexec_lab.notebook.drawing import live
 from iexec_lab.notebook.drawing.progress import CellProgress, Silent
 
 if TYPE_CHECKING:
@@ -105,6 +106,18 @@ class NotebookFace:
             step = CellProgress(doing) if self._kernel else self._terminal.working(doing)
         with step as opened, doors.showing(opened):
             yield opened
+
+    @contextmanager
+    def watching(self, doing: str) -> Iterator[Sight]:
+        if self._kernel:
+            shows = self._settings.progress and not self.quiet
+            with live.manner("always" if shows else "hushed"):
+                yield Sight()
+        elif self.quiet or not self._settings.progress:
+            yield Sight(tell=self.warn)
+        else:
+            with self._terminal.watching(doing) as sight:
+                yield sight
 
 
 _HINT = "Add --force or the value as an option, or set %config IexecMagics.confirm = False."

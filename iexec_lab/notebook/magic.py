@@ -109,23 +109,32 @@ class IexecMagics(Magics):
     def _form(self, name: str) -> Any:
         from iexec_lab.notebook.forms.opening import form
 
-        return form(name, self.execute, seen=self.seen, folder=self.context.folder)
+        context = self.context
+        return form(name, self.execute, seen=self.seen, folder=context.folder, lab=lambda: context.opened)
 
     def _run(self, line: str, cell: str | None, names: Mapping[str, Any]) -> Any:
         line = line.rstrip().removesuffix(_SHOW_NOTHING)
         head = [token for tokens in split(line) for token in tokens]
         words, target = _take_output(head)
-        if cell is None:
-            value = self._execute_tokens(words, names)
-        elif words:
-            body = [token for tokens in split(cell) for token in tokens]
-            value = self._execute_tokens([*words, *body], names)
-        else:
-            value = self._run_lines(split(cell), names)
+        try:
+            value = self._value(words, cell, names)
+        except (IexecError, KeyboardInterrupt) as left:
+            job = getattr(left, "job", None)
+            if target is not None and job is not None:
+                self._shell.user_ns[target] = job
+            raise
         if target is None:
             return value
         self._shell.user_ns[target] = value
         return None
+
+    def _value(self, words: list[str], cell: str | None, names: Mapping[str, Any]) -> Any:
+        if cell is None:
+            return self._execute_tokens(words, names)
+        if words:
+            body = [token for tokens in split(cell) for token in tokens]
+            return self._execute_tokens([*words, *body], names)
+        return self._run_lines(split(cell), names)
 
     def _run_lines(self, lines: list[list[str]], names: Mapping[str, Any]) -> Any:
         """Commands in order; values before the last are displayed, the last one is the cell's."""
@@ -163,10 +172,12 @@ class IexecMagics(Magics):
                 raise
             except Detached:
                 raise
-            except KeyboardInterrupt:
+            except KeyboardInterrupt as stop:
                 if not sent:
                     raise
-                raise followup.Interrupted(sent, _here(followup.where_to_look(words))) from None
+                left = followup.Interrupted(sent, _here(followup.where_to_look(words)))
+                left.job = getattr(stop, "job", None)
+                raise left from None
 
     def _carry_out(self, words: Sequence[Any]) -> Any:
         if "help" in [word for word in words[:2] if isinstance(word, str)]:
@@ -238,7 +249,7 @@ _loaded: dict[int, list[Callable[[], None]]] = {}
 
 def load(shell: InteractiveShell) -> None:
     """Add the magics, completion and drawing to a shell."""
-    from iexec_lab.notebook import completion, input_transformers
+    from iexec_lab.notebook import assigning, completion, input_transformers
     from iexec_lab.notebook.drawing import display, objects
 
     _forget_wrong_settings(shell)
@@ -251,6 +262,7 @@ def load(shell: InteractiveShell) -> None:
         _tell_connection(magics),
         completion.install(shell, magics.seen, lambda: magics.context.folder),
         input_transformers.install(shell),
+        assigning.install(shell),
     ]
 
 

@@ -151,7 +151,7 @@ def _mode_of(path: Path) -> int | None:
 
 def update(path: Path, change: Callable[[Document], None]) -> Document:
     """Read, change and write under a lock, so that two commands in one folder lose nothing."""
-    with _locked(path.parent):
+    with locked(path.parent):
         document = read(path) or {}
         change(document)
         write(path, dumps(document))
@@ -159,7 +159,8 @@ def update(path: Path, change: Callable[[Document], None]) -> Document:
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
+    """Nobody else changes the files of the folder meanwhile."""
     try:
         import fcntl
     except ImportError:  # Windows has no flock; one user rarely runs two commands at once there

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NOTES = ".iexec-lab.json"
+_DIGITS = 80
 _WALLET = ("wallet_file", "wallet_address", "keystoredir")
 
 
@@ -38,6 +39,33 @@ class FolderNotes:
         orders = self._part("published").get(str(chain_id))
         found = orders.get(kind) if isinstance(orders, dict) else None
         return found if isinstance(found, str) else None
+
+    def budget(self, place: str) -> tuple[int, int] | None:
+        """What ``costs --budget`` allows at a place: nRLC, and since when (seconds since 1970)."""
+        found = self._part("budgets").get(place)
+        if not isinstance(found, dict):
+            return None
+        nrlc, since = found.get("nrlc"), found.get("since")
+        if not (isinstance(nrlc, str) and nrlc.isascii() and nrlc.isdigit() and len(nrlc) < _DIGITS):
+            return None
+        return int(nrlc), since if isinstance(since, int) else 0
+
+    def save_budget(self, place: str, nrlc: int | None, since: int) -> None:
+        """Remember a budget; None forgets it.
+
+        Raises:
+            ProjectError: It cannot be written: nothing would hold then.
+        """
+
+        def change(document: dict[str, Any]) -> None:
+            budgets = _object(document, "budgets")
+            if nrlc is None:
+                budgets.pop(place, None)
+            else:
+                budgets[place] = {"nrlc": str(nrlc), "since": since}
+
+        if nrlc is not None or self._part("budgets").get(place):
+            jsonfile.update(self._path, change)
 
     def save_connected_wallet(self, network: str, wallet: Mapping[str, str] | None) -> None:
         """Remember the wallet that goes with a network; None forgets it."""

@@ -33,11 +33,25 @@ def chromium():
         browser.close()
 
 
-@pytest.fixture(scope="module", params=["JupyterLab Light", "JupyterLab Dark"])
-def server(request, tmp_path_factory, chromium, iexec_sandbox):
+@pytest.fixture(scope="session")
+def notebook_server(tmp_path_factory, iexec_sandbox):
+    """One for all modules of a worker; it starts when the first test needs it."""
     folder = tmp_path_factory.mktemp("notebooks")
-    with jupyterlab.start(folder, iexec_sandbox.folder.parent, theme=request.param) as running:
+    with jupyterlab.start(folder, iexec_sandbox.folder.parent) as running:
         yield running
+
+
+@pytest.fixture
+def server(chromium, request):
+    """Shows notebooks in the light theme; ``both_themes`` is for tests of what is seen."""
+    running = request.getfixturevalue("notebook_server")  # not without a browser
+    running.use_theme(jupyterlab.LIGHT)
+    return running
+
+
+@pytest.fixture(params=[jupyterlab.LIGHT, jupyterlab.DARK])
+def both_themes(request, server):
+    server.use_theme(request.param)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from iexec_lab.wallet.signer import LocalSigner
 @pytest.fixture(scope="session", autouse=True)
 def _cache(tmp_path_factory):
     """Downloaded results go to a folder of the session's own."""
-    import iexec_lab.client.jobs.download as files
+    import iexec_lab.client.results.download as files
 
     folder = tmp_path_factory.mktemp("results")
     files.results_folder, before = (lambda _session: folder), files.results_folder

@@ -11,13 +11,13 @@ import inspect
 from dataclasses import replace
 
 import pytest
-from helpers.spending_verbs import ACTIONS, FILES, GUEST, Stage, terms
+from helpers.spending_verbs import ACTIONS, BUDGETED, FILES, GUEST, Stage, terms
 
 from iexec_lab.client.iexec import IExec
 from iexec_lab.client.nouns._table import NOUNS
 from iexec_lab.client.permit import spend
 from iexec_lab.client.plan import ROUTINE
-from iexec_lab.errors import AbortedError, SignatureError
+from iexec_lab.errors import AbortedError, BudgetError, SignatureError
 from iexec_lab.sandbox.control import Sandbox
 
 pytestmark = pytest.mark.sandbox
@@ -64,6 +64,14 @@ def test_nothing_leaves_without_a_yes(stage, verb):
     with pytest.raises(AbortedError, match="Operation aborted by user"):
         call(stage.lab(asked.append, native=action.native))
     assert [plan.action for plan in asked] == [action.name]
+    thrifty = stage.lab(asked.append, native=action.native)
+    thrifty.costs.budget = 0
+    with pytest.raises(BudgetError if verb in BUDGETED else AbortedError) as caught:
+        call(thrifty, force=verb in BUDGETED)
+    if verb in BUDGETED:
+        assert caught.value.message == f"{action.name} would pass the budget of 0.0 RLC"
+    assert len(asked) == (1 if verb in BUDGETED else 2)
+    assert thrifty.costs.used == 0
     assert stage.signer.nothing
 
 

@@ -7,7 +7,7 @@ from operator import attrgetter
 import pytest
 from helpers.answers import facts
 
-from iexec_lab.client.jobs.result import Result
+from iexec_lab.client.results.result import Result
 from iexec_lab.errors import CryptoError, IexecError
 
 APP = "0x" + "11" * 20

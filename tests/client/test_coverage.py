@@ -14,11 +14,11 @@ import iexec_lab.protocol
 import iexec_lab.units
 from iexec_lab.client.iexec import IExec, connect
 from iexec_lab.client.jobs.job import Job
-from iexec_lab.client.jobs.result import Result
-from iexec_lab.client.jobs.result_file import ResultFile
-from iexec_lab.client.jobs.results import Results
 from iexec_lab.client.matching import bulk
 from iexec_lab.client.nouns._table import NOUNS
+from iexec_lab.client.results.file import ResultFile
+from iexec_lab.client.results.many import Results
+from iexec_lab.client.results.result import Result
 from iexec_lab.sandbox.control import Handle, Sandbox
 from iexec_lab.wallet.signer import LocalSigner
 

@@ -31,7 +31,7 @@ from helpers.labs import CHECKSUM, IMAGE, network_of
 from helpers.waiting import PATIENCE, until
 
 from iexec_lab.client.iexec import connect
-from iexec_lab.client.jobs import download
+from iexec_lab.client.results import download
 from iexec_lab.errors import IexecError
 from iexec_lab.ethereum import receipts
 from iexec_lab.ethereum.rpc import Rpc

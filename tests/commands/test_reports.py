@@ -7,7 +7,7 @@ import secrets
 import pytest
 from helpers.labs import CHECKSUM, IMAGE, open_lab
 
-from iexec_lab.client.jobs.result import Result
+from iexec_lab.client.results.result import Result
 from iexec_lab.crypto import generate_keypair
 from iexec_lab.errors import CryptoError
 from iexec_lab.wallet.signer import LocalSigner

@@ -1,4 +1,7 @@
-"""A real JupyterLab, started apart from the user's settings, and how to drive a notebook in it."""
+"""A real notebook server, started apart from the user's settings, and how to drive a notebook of it.
+
+One server shows notebooks in JupyterLab, Notebook 7 and Voilà, in either theme; ``fronts`` drives all.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,12 @@ SETTINGS = {
     # Cells off the screen stay in the page.
     "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
 }
+CONFIG = {
+    "LabApp": {"expose_app_in_browser": True, "extension_manager": "readonly"},
+    "JupyterNotebookApp": {"expose_app_in_browser": True},
+}
+THEMES = "@jupyterlab/apputils-extension/themes.jupyterlab-settings"
+LIGHT, DARK = "JupyterLab Light", "JupyterLab Dark"
 PATIENCE = 300
 """Seconds for what happens at once on an idle machine."""
 # "idle" in the indicator is there before the kernel is connected; this is what ready means.
@@ -46,11 +55,13 @@ RUN = """([index, patience]) => {
 }"""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Server:
     url: str
     token: str
     folder: Path
+    settings: Path
+    theme: str = LIGHT
 
     def write(self, name: str, *cells: str) -> str:
         """Write a notebook; its name."""
@@ -61,15 +72,25 @@ class Server:
         nbformat.write(notebook, self.folder / name)
         return name
 
+    def use_theme(self, theme: str) -> None:
+        """Pages that are opened from now on have it."""
+        chosen = self.settings / THEMES
+        chosen.parent.mkdir(parents=True, exist_ok=True)
+        chosen.write_text(json.dumps({"theme": theme}))
+        self.theme = theme
+
 
 @contextlib.contextmanager
-def start(folder: Path, sandboxes: Path, *, theme: str = "JupyterLab Light"):
-    """A server on ``folder`` whose kernels find the sandboxes of ``sandboxes`` by name."""
+def start(folder: Path, sandboxes: Path, *, app: str = "lab"):
+    """A server on ``folder`` whose kernels find the sandboxes of ``sandboxes`` by name.
+
+    ``app`` is the program: "lab", which serves all front ends of this environment; "nbclassic".
+    """
     place = Path(tempfile.mkdtemp(prefix="iexec-lab-jupyter-"))
-    config = place / "config" / "labconfig"
-    config.mkdir(parents=True)
-    settings = SETTINGS | {"@jupyterlab/apputils-extension:themes": {"theme": theme}}
-    (config / "default_setting_overrides.json").write_text(json.dumps(settings))
+    config = place / "config"
+    (config / "labconfig").mkdir(parents=True)
+    (config / "labconfig" / "default_setting_overrides.json").write_text(json.dumps(SETTINGS))
+    (config / "jupyter_server_config.json").write_text(json.dumps(CONFIG))
     folders = {
         "JUPYTER_CONFIG_DIR": "config",
         "JUPYTER_DATA_DIR": "data",
@@ -83,17 +104,16 @@ def start(folder: Path, sandboxes: Path, *, theme: str = "JupyterLab Light"):
     token = secrets.token_hex(16)
     # Jupyter looks for a free port from here on; below those that connections take from moment to moment.
     port = 20_000 + secrets.randbelow(10_000)
-    command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root"]
+    command = [sys.executable, "-m", "jupyter", app, "--no-browser", "--allow-root"]
     command += ["--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=50"]
     command += [f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}"]
-    command += ["--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly"]
     with (place / "log.txt").open("w") as log:
         process = subprocess.Popen(
             command, env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True
         )
         try:
             port = _port(process, place)
-            yield Server(f"http://127.0.0.1:{port}", token, folder)
+            yield Server(f"http://127.0.0.1:{port}", token, folder, place / "settings")
         finally:
             _stop(process)
             shutil.rmtree(place, ignore_errors=True)
@@ -126,6 +146,10 @@ def open_notebook(page, server: Server, name: str) -> None:
     """Open a notebook in a workspace of its own and wait for its kernel."""
     workspace = secrets.token_hex(4)
     page.goto(f"{server.url}/lab/workspaces/{workspace}/tree/{name}?reset&token={server.token}")
+    wait_for_kernel(page)
+
+
+def wait_for_kernel(page) -> None:
     page.wait_for_selector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell")
     assert page.evaluate(READY, PATIENCE * 1000), "no kernel"
 

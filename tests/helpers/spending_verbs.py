@@ -60,6 +60,13 @@ FILES = {"dataset.encrypt", "result.decrypt", "result.generate_encryption_keypai
 """Verbs whose ``force`` is about files that are replaced."""
 
 
+BUDGETED = {
+    *("account.approve", "app.run", "app.request_execution", "order.fill", "order.sign"),
+    *("wallet.bridge_to_mainchain", "wallet.bridge_to_sidechain", "wallet.send_rlc", "wallet.sweep"),
+}
+"""Verbs that give RLC away, or the right to take it: a budget of nothing refuses them."""
+
+
 class Recorder:
     """A signer that writes down what it signs; without ``sign_digest``, so that it sees every field."""
 

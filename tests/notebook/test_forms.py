@@ -66,7 +66,7 @@ def test_amounts_carry_their_unit():
 def test_a_wrong_value_is_told_and_the_button_waits():
     made = form("app run", no_execution, values={"app": "0x12"})
     assert made._run.disabled
-    assert "40 hexadecimal" in made.fields["app"]._note.value
+    assert "40 hexadecimal" in made.fields["app"]._labelled._note.value
     made.fields["app"].value = APP
     assert not made._run.disabled
 

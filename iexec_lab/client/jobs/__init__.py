@@ -1,1 +1,1 @@
-"""After the deal: tasks are looked at, waited for, and their results fetched and checked."""
+"""After the deal: tasks are looked at, waited for, and drawn."""

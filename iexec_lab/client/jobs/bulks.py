@@ -5,7 +5,7 @@ from __future__ import annotations
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
-from iexec_lab.client.jobs.cid_check import matches
+from iexec_lab.client.results.cid_check import matches
 from iexec_lab.errors import IexecError, IpfsError, ValidationError
 from iexec_lab.protocol import NULL_ADDRESS
 from iexec_lab.protocol.bulk import Bulk, bulk_cid, read_root, read_slice

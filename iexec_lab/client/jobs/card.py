@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from iexec_lab import markup
-from iexec_lab.client.jobs.advice import Step
-from iexec_lab.client.jobs.facts import MOST_NAMED, Facts, more, numbered, short
+from iexec_lab.client.jobs.facts import MOST_NAMED, Facts, more, numbered
 from iexec_lab.client.jobs.status import date
+from iexec_lab.client.jobs.why import Step
 from iexec_lab.protocol.states import TIMEOUT
-from iexec_lab.spelling import in_rlc
-from iexec_lab.units import format_rlc
+from iexec_lab.spelling import in_rlc, short_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +32,7 @@ class Card(Facts):
         """What it is, by its deal."""
         more = f" and {len(self.deal_ids) - 1} more" if len(self.deal_ids) > 1 else ""
         what = f"Task {self.views[0].index} of deal" if self.is_task and self.views else "Job"
-        return f"{what} {short(self.deal_ids[0])}{more}"
+        return f"{what} {short_id(self.deal_ids[0])}{more}"
 
     def line(self) -> str:
         """All of it in a line."""
@@ -46,10 +45,14 @@ class Card(Facts):
         total = self.status.total if self.status else 0
         return f"{told} of {total} task{'s' if total != 1 else ''}" if told else "not looked at yet"
 
+    def progress(self) -> str:
+        """The tasks as a bar of text, and in words."""
+        return f"{_bar(self.parts)} {self.counted()}".strip()
+
     def facts(self) -> list[tuple[str, str]]:
         """Names and values, as people read them; without ids to copy."""
         if not self.deals:
-            return [("network", self.network)]
+            return []
         sponsored = any(held.deal.sponsor != held.deal.requester for held in self.deals)
         shown = [
             ("app", self._named(self.app)),
@@ -61,7 +64,6 @@ class Card(Facts):
             ("late", "; ".join(self.late[:3]) + more(self.late, 3) or ("nobody" if self.status else "")),
             ("cost so far", self._cost() + (", paid by a voucher or sponsor" if sponsored else "")),
             ("comes back", self._back()),
-            ("network", self.network),
         ]
         return [(name, text) for name, text in shown if text]
 
@@ -69,17 +71,17 @@ class Card(Facts):
         if address is None:
             return "none"
         name = self.names.get(address)
-        return f"{name} ({short(address)})" if name else short(address)
+        return f"{name} ({short_id(address)})" if name else short_id(address)
 
     def _price(self) -> str:
         low, high = self.task_prices_nrlc[0], self.task_prices_nrlc[-1]
         tasks = sum(map(self.size_of, self.deals))
         if not high:
             return "nothing"
-        each = format_rlc(low) if low == high else f"{format_rlc(low)} to {format_rlc(high)}"
+        each = in_rlc(low) if low == high else f"{in_rlc(low)} to {in_rlc(high)}"
         if tasks == 1:
-            return f"{each} RLC"
-        return f"{each} RLC a task, {in_rlc(self.total_nrlc)} for {tasks}"
+            return each
+        return f"{each} a task, {in_rlc(self.total_nrlc)} for {tasks}"
 
     def _deadline(self) -> str:
         end = f"{date(max(held.final_time for held in self.deals))} UTC"
@@ -114,11 +116,13 @@ class Card(Facts):
 
     def text(self) -> str:
         """The card for a terminal."""
-        rows = [("tasks", f"{_bar(self.parts)} {self.counted()}".strip()), *self.facts()]
+        rows = [("tasks", self.progress()), *self.facts()]
         rows += [("deal", deal_id) for deal_id in self.deal_ids[:MOST_NAMED]]
         rows += [("more", "…")] if len(self.deal_ids) > MOST_NAMED else []
         width = max(len(name) for name, _ in rows)
-        lines = [f"{self.title()}: {' '.join(filter(None, (self.state[0], self._seen())))}"]
+        lines = [
+            f"{self.title()} on {self.network}: {', '.join(filter(None, (self.state[0], self._seen())))}"
+        ]
         lines += [f"  {name:<{width}}  {text}" for name, text in rows]
         for trouble, indices in self.reasons[:_MOST_REASONS]:
             lines.append(f"  ✗ {numbered(indices)}: {trouble.headline}")
@@ -133,11 +137,11 @@ class Card(Facts):
     def html(self) -> Markup:
         """The card for a page."""
         word, tone = self.state
-        name = self.app_name or ("" if self.app is None else short(self.app))
+        gap = "margin-right:.6em"
         head = markup.join(
-            markup.element("span", f"{self.title()}", style="margin-right:.6em"),
+            markup.element("span", self.title(), style=gap),
+            markup.element("span", f"on {self.network}", style=f"{gap};font-weight:400"),
             markup.badge(word, tone),
-            markup.element("span", name, style="margin-left:.6em;font-weight:400"),
         )
         total = self.status.total if self.status else 1
         seen = self._seen()
@@ -182,7 +186,10 @@ def _reason(trouble: Trouble, indices: Sequence[int]) -> Markup:
     words += [("workerpool", details["workerpool"])] if "workerpool" in details else []
     pieces: list[object] = [
         markup.element("div", f"{numbered(indices)}: {trouble.headline}", style="font-weight:600"),
-        markup.upright(words, "what is known") if words else "",
+        *(
+            markup.element("div", markup.element("span", f"{name}: ", style="opacity:.75"), word)
+            for name, word in words
+        ),
     ]
     if trouble.stderr:
         pieces += [
@@ -197,7 +204,7 @@ def _todo(steps: Sequence[Step]) -> Markup:
     for step in steps:
         said = f"{step.says}: " if step.line else f"{step.says}."
         typed = markup.whole(step.text().removeprefix(said)[:-1]) if step.line else ""
-        lines.append(markup.element("div", said, typed))
+        lines.append(markup.element("div", said, typed, style="padding-left:1.2em;text-indent:-1.2em"))
     return markup.join(*lines)
 
 

@@ -6,6 +6,7 @@ In IPython both show one line, and the cells after it do not run.
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 from iexec_lab.errors import PROGRAM, has_notebook
 
@@ -16,11 +17,12 @@ class Detached(KeyboardInterrupt):
     Attributes:
         line: The command that comes back to it, without the program's name.
         back: How to come back, in a sentence.
+        job: The job, for whoever wants to go on with it.
     """
 
-    def __init__(self, text: str, line: str = "", back: str = "") -> None:
+    def __init__(self, text: str, line: str = "", back: str = "", job: Any = None) -> None:
         super().__init__(f"{text} {back}".strip())
-        self.line, self.back = line, back
+        self.line, self.back, self.job = line, back, job
 
     def _render_traceback_(self) -> list[str]:
         return [str(self)]

@@ -96,7 +96,16 @@ class Doubts:
         error.job = error.job or job
         if not error.troubles and self.troubles:
             error.troubles = tuple(self.troubles.values())[:MOST_TOLD]
-            error.details["why"] = error.troubles[0].sentence()
+            first = error.troubles[0]
+            error.details["why"] = first.sentence()
+            error.details |= first.words()
+            self._advise(error, first)
+
+    def _advise(self, error: JobError, trouble: Trouble) -> None:
+        """Say how to come back, that this is safe, and what else can be done."""
+        back = [error.hint] if error.hint else []
+        error.steps = (*back, *(step.text() for step in trouble.steps()))
+        error.hint = " ".join(error.steps)
 
     def _hear(self, trouble: Trouble) -> None:
         self.troubles[trouble.view.task_id] = trouble
@@ -140,7 +149,8 @@ def given_up(trouble: Trouble, back: str) -> JobError:
     error = JobError(
         f"Task {view.index} of deal {view.deal_id} cannot be expected to complete: {trouble.sentence()}",
         details={"task": f"{view.task_id} {view.status}", **trouble.details()},
-        hint=f"{trouble.advice()} {back}".strip(),
     )
+    error.steps = (*(step.text() for step in trouble.steps()), *([back] if back else []))
+    error.hint = " ".join(error.steps)
     error.troubles = (trouble,)
     return error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from iexec_lab.client.jobs.why import ask
+from iexec_lab.client.jobs.why import Step, ask, run_again
 from iexec_lab.errors import ChainError, JobError
 from iexec_lab.protocol.states import TIMEOUT
 
@@ -45,13 +45,18 @@ def failure(
     }
     reasons = dict.fromkeys(filter(None, (each.sentence() for each in troubles)))
     details |= dict(zip(("why", "also", "and"), reasons, strict=False))
-    if troubles and len(troubles[0].stderr) > 1:
-        details["stderr"] = "\n".join(troubles[0].stderr)
-    hint = f"See why: iexec-lab task debug {first.task_id} --logs."
+    if troubles:
+        details |= troubles[0].words()
+    steps = [Step("See why", f"task debug {first.task_id} --logs")]
     late = next((view for view in failed if view.status == TIMEOUT), None)
     if late is not None and all(each.price_nrlc for each in troubles):
-        hint += f" Get back the RLC of late tasks: iexec-lab deal claim {late.deal_id}."
-    error = JobError(f"{tasks} of deal {first.deal_id} did not complete", details=details, hint=hint)
+        steps.append(Step("Get back the RLC of late tasks", f"deal claim {late.deal_id}"))
+    held = session.deals_seen.get(first.deal_id)
+    if held is not None:
+        steps.append(run_again(held.deal))
+    error = JobError(f"{tasks} of deal {first.deal_id} did not complete", details=details)
+    error.steps = tuple(step.text() for step in steps)
+    error.hint = " ".join(error.steps)
     error.job, error.troubles = job, tuple(troubles)
     return error
 

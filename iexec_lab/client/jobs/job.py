@@ -10,9 +10,8 @@ from iexec_lab import doors
 from iexec_lab.client.jobs.bulks import task_rows
 from iexec_lab.client.jobs.detached import Detached, typed
 from iexec_lab.client.jobs.doubts import Doubts
-from iexec_lab.client.jobs.download import fetch_result
 from iexec_lab.client.jobs.failures import failure, find_troubles
-from iexec_lab.client.jobs.logs import fetch_logs
+from iexec_lab.client.jobs.logs import log_rows
 from iexec_lab.client.jobs.lookout import Lookout
 from iexec_lab.client.jobs.names import foresee_names, learn_names, used_by
 from iexec_lab.client.jobs.polling import (
@@ -24,16 +23,16 @@ from iexec_lab.client.jobs.polling import (
     watch_async,
 )
 from iexec_lab.client.jobs.reports import find_reports
-from iexec_lab.client.jobs.result import Result
-from iexec_lab.client.jobs.results import Results, collect
 from iexec_lab.client.jobs.shown import Shown
 from iexec_lab.client.jobs.status import JobDeal, JobStatus, TaskRef
 from iexec_lab.client.jobs.why import ask
 from iexec_lab.client.options import takes
+from iexec_lab.client.results.download import fetch_result
+from iexec_lab.client.results.many import Results, collect
+from iexec_lab.client.results.result import Result
 from iexec_lab.client.wait_options import WaitOptions
 from iexec_lab.errors import IexecError, JobError, ObjectNotFoundError
 from iexec_lab.ethereum.ahead import one_look
-from iexec_lab.services.rows import Rows
 
 if TYPE_CHECKING:
     import os
@@ -248,7 +247,7 @@ class Job(Shown):
 
         def see() -> JobStatus:
             nonlocal lookout
-            with one_look():
+            with self._telling_absence(), one_look():
                 if lookout is None:  # the deals are read with the patience of a look
                     self._foresee()
                     lookout = self._lookout()
@@ -288,7 +287,7 @@ class Job(Shown):
         return f"deal show {self.deal_id} --watch"
 
     def _left(self) -> Detached:
-        return Detached("Detached; the job goes on.", self._line(), f"Reattach: {typed(self._line())}")
+        return Detached("Detached; the job goes on.", self._line(), f"Reattach: {typed(self._line())}", self)
 
     @takes(WaitOptions)
     def result(
@@ -361,7 +360,8 @@ class Job(Shown):
         def fetch(place: int, view: TaskView) -> Result:
             return self._fetch(view, known, index=place, verify=verify, key=key, wrong_key=wrong_key)
 
-        return collect(self._session, self.status().tasks, fetch, partial=partial)
+        others = f"job.results({'' if wait else 'wait=False, '}partial=True)"
+        return collect(self._session, self.status().tasks, fetch, partial=partial, others=others)
 
     def _results_kept(self, progress: Callable[[int, int], object]) -> tuple[Results, list[CryptoError]]:
         """The results of all tasks, which ended; those that our key does not open stay encrypted."""
@@ -380,7 +380,8 @@ class Job(Shown):
             if view.ended and not view.completed:
                 error.job, error.troubles = self, tuple(find_troubles(self._session, [view], known))
                 for trouble in error.troubles:
-                    error.details |= {"why": trouble.sentence()}
+                    error.details |= {"why": trouble.sentence(), **trouble.words()}
+                self._gone_wrong(error)
             raise
 
     def logs(self, index: int | None = None) -> pd.DataFrame:
@@ -390,8 +391,8 @@ class Job(Shown):
             index: Place of one task in the job, from 0; None takes all.
 
         Returns:
-            DataFrame, one row per worker of a task: ``task_id``, ``task_index``, ``worker``, ``stdout``,
-                ``stderr``.
+            DataFrame, one row per worker of a task: ``task_id``, ``task_index``, ``status``, ``worker``,
+                ``stdout``, ``stderr``. It draws itself as logs.
 
         Raises:
             JobError: The wallet is not the requester.
@@ -400,8 +401,14 @@ class Job(Shown):
         """
         from iexec_lab import frames
 
-        chosen = self._refs if index is None else [self._ref(index)]
-        entries = self._session.each(self._task_logs, chosen)
+        if index is not None:
+            self._ref(index)
+        deals = {held.deal_id: held.deal for held in self.deals}
+        views = self.status().tasks
+        entries = self._session.each(
+            lambda view: log_rows(self._session, view, deals[view.deal_id]),
+            views if index is None else [views[index]],
+        )
         rows = [row for found in entries for row in found]
         left_out = sum(found.left_out for found in entries)
         about = {**self._session.about(), **({"left_out": left_out} if left_out else {})}
@@ -434,12 +441,6 @@ class Job(Shown):
         if not 0 <= index < len(self._refs):
             raise ObjectNotFoundError("task", f"{index} of job {self.deal_id}", self._session.network.id)
         return self._refs[index]
-
-    def _task_logs(self, ref: TaskRef) -> Rows:
-        deal = next(held.deal for held in self.deals if held.deal_id == ref.deal_id)
-        found = fetch_logs(self._session, ref.task_id, deal)
-        rows = [{"taskid": ref.task_id, "index": ref.index, **entry} for entry in found]
-        return Rows.of(rows, found.left_out)
 
     def _beneficiary(self, deal_id: str) -> str:
         return next(held.deal.beneficiary for held in self.deals if held.deal_id == deal_id)

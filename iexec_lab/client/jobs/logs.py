@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from iexec_lab.errors import JobError, WorkerpoolError
 from iexec_lab.networks import COMPASS
 from iexec_lab.services.compass import is_api_url
+from iexec_lab.services.rows import Rows
 from iexec_lab.services.workerpool import WorkerpoolApi
 
 if TYPE_CHECKING:
+    from iexec_lab.client.jobs.status import TaskView
     from iexec_lab.client.session import Session
     from iexec_lab.protocol import Deal
-    from iexec_lab.services.rows import Rows
 
 
 def workerpool_url(session: Session, workerpool: str) -> str | None:
@@ -56,3 +57,14 @@ def fetch_logs(session: Session, task_id: str, deal: Deal) -> Rows:
             details={"wallet": gate.address},
         )
     return workerpool_api(session, deal.workerpool.pointer).logs(task_id, gate)
+
+
+def log_rows(session: Session, view: TaskView, deal: Deal) -> Rows:
+    """The same as rows of a frame, with the task that they are of.
+
+    Raises:
+        JobError, WorkerpoolError: As ``fetch_logs``.
+    """
+    found = fetch_logs(session, view.task_id, deal)
+    about = {"taskid": view.task_id, "index": view.index, "statusName": view.status}
+    return Rows.of([{**about, **entry} for entry in found], found.left_out)

@@ -6,19 +6,24 @@ from typing import TYPE_CHECKING
 
 from iexec_lab.client.jobs.detached import Detached, typed
 from iexec_lab.client.jobs.doubts import Doubts
+from iexec_lab.client.jobs.job import Job
+from iexec_lab.client.jobs.names import foresee_names, learn_names, used_by
 from iexec_lab.client.jobs.polling import look, to_timeout, waiting, watch
-from iexec_lab.client.jobs.result import Result
-from iexec_lab.client.jobs.result_key import read_key
-from iexec_lab.client.jobs.status import TaskRef
+from iexec_lab.client.jobs.shown import Shown
+from iexec_lab.client.jobs.status import JobStatus, TaskRef
+from iexec_lab.client.results.key import read_key
+from iexec_lab.client.results.result import Result
 from iexec_lab.client.what_is import not_found
 from iexec_lab.errors import CryptoError, JobError
+from iexec_lab.ethereum.ahead import one_look
 from iexec_lab.regular_files import is_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from iexec_lab.client.jobs.status import TaskView
+    from iexec_lab.client.jobs.why import Trouble
     from iexec_lab.client.session import Session
 
 
@@ -42,6 +47,76 @@ def looker(session: Session, view: TaskView) -> Callable[[], TaskView]:
     return lambda: seen.pop() if seen else look(session, [ref])[0]
 
 
+class OneTask(Shown):
+    """A task that is waited for, drawn as a card."""
+
+    _is_task = True
+
+    def __init__(self, session: Session, view: TaskView) -> None:
+        super().__init__()
+        self._session = session
+        self.deal_ids, self.tx_hashes = (view.deal_id,), (None,)
+        self._last = JobStatus((view,))
+        self._task_id = view.task_id
+        self._doubted: Doubts | None = None
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        return (*super().key, self._task_id)
+
+    def _known_reasons(self) -> Mapping[str, Trouble]:
+        return {**(self._doubted.troubles if self._doubted else {}), **self._reasons}
+
+    def wait(
+        self,
+        look: Callable[[], TaskView],
+        timeout: float | None,
+        *,
+        fail_fast: bool,
+        progress: Callable[[TaskView], None] | None,
+        tell: Callable[[str], None] | None,
+    ) -> TaskView:
+        """Wait until it has ended; its last view.
+
+        Raises:
+            JobError: The timeout passed, or nobody goes on with it.
+            Detached: Interrupted.
+        """
+        line = f"task show {self._task_id} --watch"
+        back = f"Come back: {typed(line)}"
+        job = Job(self._session, self.deal_ids)
+        left = Detached("Detached; the task goes on.", line, back, job)
+        said = self._teller(tell)
+        self._doubted = doubts = Doubts(self._session, fail_fast=fail_fast, tell=said, back=back)
+        uses = used_by(self._known_deals())
+
+        def see() -> TaskView:
+            with self._telling_absence(), one_look():
+                foresee_names(self._session, uses)
+                view = look()
+                learn_names(self._session, uses)
+            self._saw(JobStatus((view,)))
+            return view
+
+        pauses = waiting(
+            self._session,
+            see,
+            lambda seen: seen.ended,
+            what=f"Task {self._task_id}",
+            left=left,
+            timeout=to_timeout(timeout),
+            progress=progress,
+            doubt=lambda view: doubts.consider([view]),
+        )
+        with self._in_sight():
+            try:
+                return watch(pauses, left)
+            except JobError as error:
+                doubts.explain(error)
+                self._gone_wrong(error)
+                raise
+
+
 def wait_for(
     session: Session,
     view: TaskView,
@@ -57,25 +132,8 @@ def wait_for(
         JobError: The timeout passed, or nobody goes on with it.
         Detached: Interrupted.
     """
-    line = f"task show {view.task_id} --watch"
-    back = f"Come back: {typed(line)}"
-    left = Detached("Detached; the task goes on.", line, back)
-    doubts = Doubts(session, fail_fast=fail_fast, tell=tell, back=back)
-    pauses = waiting(
-        session,
-        looker(session, view),
-        lambda seen: seen.ended,
-        what=f"Task {view.task_id}",
-        left=left,
-        timeout=to_timeout(timeout),
-        progress=progress,
-        doubt=lambda view: doubts.consider([view]),
-    )
-    try:
-        return watch(pauses, left)
-    except JobError as error:
-        doubts.explain(error)
-        raise
+    task = OneTask(session, view)
+    return task.wait(looker(session, view), timeout, fail_fast=fail_fast, progress=progress, tell=tell)
 
 
 def decrypt_download(path: Path, view: TaskView, key: Path) -> None:

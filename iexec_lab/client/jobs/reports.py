@@ -20,7 +20,7 @@ from iexec_lab.plain_text import plain
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from iexec_lab.client.jobs.result import Result
+    from iexec_lab.client.results.result import Result
     from iexec_lab.client.session import Session
 
 PATIENCE: Final = 3.0

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from iexec_lab import doors
 from iexec_lab.client.jobs.card import Card
 from iexec_lab.client.jobs.doubts import on_stderr
+from iexec_lab.client.jobs.status import MOST_CLOCKS, Clock
+from iexec_lab.errors import ChainError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,34 +31,6 @@ _LONGEST: Final = 30.0
 """A pause is a part of the time that a card was watched, and has at most so many seconds."""
 
 
-class Clock:
-    """The chain's clock between looks, and how long a job took; seconds."""
-
-    def __init__(self) -> None:
-        self._seen: tuple[int, float] | None = None
-        self._ran = False
-        self._end: float | None = None
-
-    def look(self, status: JobStatus) -> None:
-        """Hear when the tasks were looked at."""
-        told = max((view.now for view in status.tasks), default=0)
-        if self._seen is None or told > self._seen[0]:
-            self._seen = told, time.monotonic()
-        if status.ended:
-            self._end = self._end or self.now
-        else:
-            self._ran, self._end = True, None
-
-    @property
-    def now(self) -> float:
-        """What it shows by now: a chain without blocks tells no time."""
-        return self._seen[0] + time.monotonic() - self._seen[1] if self._seen else 0
-
-    def elapsed(self, since: int) -> float | None:
-        """Seconds until now or the end; None where nobody saw it run."""
-        return (self._end or self.now) - since if self._ran else None
-
-
 class Shown:
     """The drawing of a job; ``_session``, ``deal_ids``, ``tx_hashes`` and ``_last`` are the job's."""
 
@@ -67,7 +41,6 @@ class Shown:
     _is_task = False
 
     def __init__(self) -> None:
-        self._clock = Clock()
         self._looked_at: datetime | None = None
         self._remark = ""
         self._reasons: dict[str, Trouble] = {}
@@ -77,6 +50,14 @@ class Shown:
         """What it is, whichever object holds it: all cards of the same work move together."""
         network = self._session.network
         return (network.id, network.hub, self._session.network.host, self._is_task, *self.deal_ids)
+
+    @property
+    def _clock(self) -> Clock:
+        """The clock of this work: whichever object saw it begin, another may see its end."""
+        clocks = self._session.clocks
+        while len(clocks) > MOST_CLOCKS:
+            clocks.pop(next(iter(clocks)))
+        return clocks.setdefault(self.key, Clock())
 
     @property
     def ended(self) -> bool:
@@ -117,6 +98,16 @@ class Shown:
         self._clock.look(status)
         self._move()
         return status
+
+    @contextmanager
+    def _telling_absence(self) -> Iterator[None]:
+        """A look that fails is told on the cards: it will be tried again for a while."""
+        try:
+            yield
+        except ChainError as error:
+            self._remark = f"The node does not answer, and is asked again: {error.message}"
+            self._move()
+            raise
 
     def _move(self) -> None:
         page = doors.live()

@@ -92,11 +92,19 @@ def send_match(permit: Permit, match: Match, sponsor: Sponsor | None = None) -> 
     function = VOUCHER.matchOrders if sponsor else HUB.matchOrders
     data = function.encode(*(order.to_tuple() for order in match.orders))
     request_hash = match.request.hash(permit.session.domain)
+    is_ours = match.request.requester == permit.session.address
+    if is_ours:
+        permit.note(request=request_hash)  # signed before, or just now
     receipt = permit.send(target, data)
     for log in receipt.logs:
         if EVENTS.OrdersMatched.matches(log) and to_address(log["address"]) == to_address(hub):
             found: dict[str, Any] = EVENTS.OrdersMatched.decode(log)
             if to_bytes32(found["requestHash"]) != request_hash:
                 continue
-            return Settled(to_bytes32(found["dealid"]), int(found["volume"]), receipt.tx_hash)
+            deal = Settled(to_bytes32(found["dealid"]), int(found["volume"]), receipt.tx_hash)
+            if is_ours and not permit.note(deal=deal.deal_id) and permit.session.wallet.is_kept_in_memory:
+                permit.session.tell(
+                    f"This folder cannot be written, and the wallet will be gone: note deal {deal.deal_id}"
+                )
+            return deal
     raise OrderError("OrdersMatched not confirmed", details={"transaction": receipt.tx_hash})

@@ -19,6 +19,7 @@ from functools import wraps
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from iexec_lab.client.ledger import giving_back
 from iexec_lab.client.options import advising
 from iexec_lab.ethereum.ahead import one_look
 from iexec_lab.ethereum.sent import telling
@@ -114,7 +115,7 @@ class Noun:
 def _telling(method: FunctionType) -> Callable[..., Any]:
     @wraps(method)
     def told(*args: Any, **kwargs: Any) -> Any:
-        with telling(), one_look():
+        with telling(), giving_back(), one_look():
             return method(*args, **kwargs)
 
     return told

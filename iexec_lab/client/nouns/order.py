@@ -124,7 +124,7 @@ class Orders(Noun):
         if not skip_preflight_check:
             preflight.check(self.session, signed)
         plan = self.session.plan("order publish", cost_nrlc=_cost(signed), **signing.order_terms(signed))
-        spend(self.session, plan, force=force)
+        spend(self.session, plan, force=force, request=self._own_request(signed))
         try:
             return signing.publish(self.session, signed)
         except ApiError as error:
@@ -392,11 +392,16 @@ class Orders(Noun):
         stake = None if sponsor else session.hub.view_account(match.request.requester).stake
         cost = check_payment(session, match, volume, sponsor, stake=stake)
         plan = fill_plan(session, match, volume, cost, sponsor, stake=stake)
-        permit = spend(session, plan, force=force)
+        permit = spend(session, plan, force=force, request=self._own_request(match.request))
         if match.request.signature is None:
             match = replace(match, request=signing.sign(permit, match.request))
         deal = send_match(permit, match, sponsor)
         return Job(session, [deal.deal_id], [deal.tx_hash], used_in(match))
+
+    def _own_request(self, order: AnyOrder) -> str | None:
+        """The hash of a signed request of the wallet: what it allows was counted when it was signed."""
+        is_one = isinstance(order, RequestOrder) and order.requester == self.session.address
+        return order.hash(self.session.domain) if is_one and order.signature is not None else None
 
     def _sponsor(self, voucher_address: str | None) -> Sponsor:
         return Sponsor.find(self.session, voucher_address)

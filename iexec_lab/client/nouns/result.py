@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
-from iexec_lab.client.jobs.download import beneficiary_key_file
-from iexec_lab.client.jobs.result import Result
-from iexec_lab.client.jobs.result_key import read_key
 from iexec_lab.client.nouns._noun import Frame, Noun
 from iexec_lab.client.nouns._pandas import pd
+from iexec_lab.client.results.download import beneficiary_key_file
+from iexec_lab.client.results.key import read_key
+from iexec_lab.client.results.result import Result
 from iexec_lab.crypto import decrypt_result, generate_keypair, public_key_secret, write_private
 from iexec_lab.crypto.streams import file_path, os_errors
 from iexec_lab.errors import AbortedError, CryptoError

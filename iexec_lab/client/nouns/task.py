@@ -6,19 +6,20 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from iexec_lab.client.jobs.bulks import task_rows
-from iexec_lab.client.jobs.download import beneficiary_key_file as find_key_file
-from iexec_lab.client.jobs.download import check_downloadable, download_result, fetch_result, targets
 from iexec_lab.client.jobs.failures import failure
-from iexec_lab.client.jobs.logs import fetch_logs, workerpool_api
+from iexec_lab.client.jobs.logs import fetch_logs, log_rows, workerpool_api
 from iexec_lab.client.jobs.one_task import decrypt_download, looker, not_begun, wait_for
 from iexec_lab.client.jobs.polling import another_task, foresee_now, looks, read_deals, seen, to_timeout
-from iexec_lab.client.jobs.result import Result
 from iexec_lab.client.jobs.status import JobDeal, TaskRef, TaskView, date
+from iexec_lab.client.jobs.story import TaskStory
 from iexec_lab.client.market.filters import EventFilters, TaskListFilters
 from iexec_lab.client.nouns._noun import Frame, Noun, detailed
 from iexec_lab.client.nouns._pandas import pd
 from iexec_lab.client.options import takes, with_defaults
 from iexec_lab.client.permit import send
+from iexec_lab.client.results.download import beneficiary_key_file as find_key_file
+from iexec_lab.client.results.download import check_downloadable, download_result, fetch_result, targets
+from iexec_lab.client.results.result import Result
 from iexec_lab.client.wait_options import WaitOptions
 from iexec_lab.errors import JobError, ServiceError
 from iexec_lab.ethereum.ahead import one_look
@@ -325,7 +326,8 @@ class Tasks(Noun):
         """What the app wrote on each worker; the wallet must be the requester.
 
         Returns:
-            DataFrame, one row per worker: ``task_id``, ``task_index``, ``worker``, ``stdout``, ``stderr``.
+            DataFrame, one row per worker: ``task_id``, ``task_index``, ``status``, ``worker``, ``stdout``,
+                ``stderr``. It draws itself as logs.
 
         Raises:
             ObjectNotFoundError: No such task.
@@ -336,13 +338,11 @@ class Tasks(Noun):
 
     def _fetch_logs(self, taskid: str) -> Rows:
         view = self._look(taskid)
-        found = fetch_logs(self.session, view.task_id, self._deal(view.deal_id).deal)
-        rows = [{"taskid": view.task_id, "index": view.index, **entry} for entry in found]
-        return Rows.of(rows, found.left_out)
+        return log_rows(self.session, view, self._deal(view.deal_id).deal)
 
     def debug(
         self, taskid: str, *, logs: bool = False, warn: Callable[[str], None] = lambda _text: None
-    ) -> dict[str, Any]:
+    ) -> TaskStory:
         """The task on chain, the scheduler's account of it and, for the requester, the app's output.
 
         Args:
@@ -351,14 +351,15 @@ class Tasks(Noun):
             warn: Called with the reason when something off chain cannot be read; it is then left out.
 
         Returns:
-            ``{"onchainData", "offchainData", "appLogs"}``, in the forms of the official CLI.
+            ``{"onchainData", "offchainData", "appLogs"}``, a dictionary in the forms of the official CLI. It
+                draws itself as a story: the task, its workers, their logs.
 
         Raises:
             ObjectNotFoundError: No such task.
         """
         view = self._look(taskid)
         deal = self._deal(view.deal_id).deal
-        shown: dict[str, Any] = {"onchainData": view.to_json()}
+        shown = TaskStory({"onchainData": view.to_json()})
         try:
             shown["offchainData"] = workerpool_api(self.session, deal.workerpool.pointer).task(view.task_id)
         except ServiceError as error:

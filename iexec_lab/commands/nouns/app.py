@@ -50,7 +50,7 @@ def run(context: Context, args: Namespace) -> Outcome:
             hint="Leave out one of the two; --watch waits for the tasks.",
         )
     if args.download is not None:
-        from iexec_lab.client.jobs.download import check_target
+        from iexec_lab.client.results.download import check_target
 
         check_target(context.folder, args.download)
     lab = context.lab(args)

@@ -9,7 +9,7 @@ from iexec_lab.client.market.filters import ChildFilters, EventFilters
 from iexec_lab.commands.dry_run import DRY_RUN, rehearsable
 from iexec_lab.commands.handlers import calling, done
 from iexec_lab.commands.job_outcome import brief, sentences, tell_reports, wait_limits
-from iexec_lab.commands.job_progress import telling
+from iexec_lab.commands.job_progress import has_card, telling
 from iexec_lab.commands.list_commands import DETAILS, lists, of_one
 from iexec_lab.commands.options import FORCE, READS, SENDS, flag, watching
 from iexec_lab.commands.tree import PROGRAM, Argument, Command
@@ -27,28 +27,33 @@ _DEAL = Argument("dealid", "deal", "the deal", required=True)
 def show(context: Context, args: Namespace) -> Outcome:
     lab = context.lab(args)
     limits = wait_limits(args, watch=args.watch)
-    with context.face.working("Waiting for the tasks" if args.watch else "Reading the deal") as step:
+    if not args.watch:
+        with context.face.working("Reading the deal"):
+            return done(lab, "deal.show", dealid=args.dealid, details=args.details)
+    with context.face.watching("Waiting for the tasks") as sight:
         outcome = done(
             lab,
             "deal.show",
             dealid=args.dealid,
-            watch=args.watch,
+            watch=True,
             details=args.details,
-            progress=telling(step),
-            tell=context.face.warn,
+            progress=telling(sight.step),
+            tell=sight.tell,
             **limits,
         )
-    if args.watch:
-        shown = {name: value for name, value in brief(outcome.raw).items() if name != "deal"}
-        outcome = replace(outcome, said=f"Deal {args.dealid}: all tasks ended.", shown=shown)
-        tell_reports(context, lab.session, [], outcome.raw["tasks"])
-    failed = outcome.raw.get("failedTasks")
-    if not failed:
-        return outcome
-    from iexec_lab.client.jobs.failures import failure
+    job = lab.job(outcome.raw["deal"]["dealid"])
+    error, failed = None, outcome.raw.get("failedTasks", [])
+    if failed:
+        from iexec_lab.client.jobs.failures import failure
 
-    job = lab.job(args.dealid)
-    error = failure(lab.session, job.status().failed, job=job)
+        error = failure(lab.session, job.status().failed, job=job)
+        job._gone_wrong(error)  # noqa: SLF001 - commands are the other half of a verb
+    said = "" if has_card(job) else f"Deal {args.dealid}: all tasks ended."
+    shown = {name: value for name, value in brief(outcome.raw).items() if name != "deal"}
+    outcome = replace(outcome, said=said, shown=shown)
+    tell_reports(context, lab.session, [], outcome.raw["tasks"])
+    if error is None:
+        return outcome
     return replace(outcome, failed=sentences(failed, error), shows=True, error=error)
 
 

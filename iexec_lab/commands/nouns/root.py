@@ -189,22 +189,34 @@ def info(context: Context, args: Namespace) -> Outcome:
     return replace(outcome, said=f"Network {network}.\n{wallet}.", shown=readable(dict(outcome.raw)))
 
 
-_SHOWN_OF_A_JOB = ("dealid", "state", "done", "failed", "running", "claimable", "finalTime")
+_SHOWN_OF_A_JOB = (
+    "dealid",
+    "requester",
+    "walletIs",
+    "state",
+    "done",
+    "failed",
+    "running",
+    "claimable",
+    "finalTime",
+)
 
 
 def jobs(context: Context, args: Namespace) -> Outcome:
     from iexec_lab.commands.official_json import fetch
 
     lab = context.lab(args)
-    with context.face.working("Looking for deals" if args.all else "Looking for running deals"):
-        answer = fetch(lab, "jobs", requester=args.requester, all=args.all)
+    with context.face.working("Looking for jobs"):
+        answer = fetch(lab, "jobs", requester=args.requester, running=args.running, all=args.all)
     found = answer.facts
-    said = f"{len(found)} {'deal' if len(found) == 1 else 'deals'}{'' if args.all else ' running'}."
+    said = f"{len(found)} {'job' if len(found) == 1 else 'jobs'}{' running' if args.running else ''}."
     if found.left_out:
         said = f"{said} {found.left_out} left out: not what was asked for."
     if found.remark:
         context.face.note(found.remark)
-    rows = [{name: row[name] for name in _SHOWN_OF_A_JOB} for row in found]
+    rows = [{name: row.get(name, "") for name in _SHOWN_OF_A_JOB} for row in found]
+    for row in rows:
+        row["wallet"] = row.pop("requester")
     return Outcome(answer.to_official_json(), answer.to_value, said, shown=readable(rows))
 
 
@@ -267,11 +279,18 @@ COMMANDS = (
     ),
     Command(
         ("jobs",),
-        "list the running deals of a wallet, as the chain knows them",
+        "list the jobs of every wallet used here, running ones first",
         jobs,
-        args=(Argument("requester", "user", "whose deals; by default the wallet's"),),
-        options=(*READS, flag("--all", "also late ones, whose RLC can be claimed, and ended ones")),
-        example="jobs --all",
+        args=(Argument("requester", "user", "only the deals of this account"),),
+        options=(
+            *READS,
+            flag("--running", "only those whose tasks go on"),
+            flag("--all", "however many there are; else the newest 200 of each wallet"),
+        ),
+        example="jobs --running",
+        notes="Found again from any kernel and with any wallet: what was bought in this folder is noted\n"
+        "in it, without a key, and the market lists the deals of its wallets and of the keystore's.\n"
+        "lab.job(deal_id) is the job again; deal show DEAL --watch waits for it.",
     ),
     Command(
         ("search",),

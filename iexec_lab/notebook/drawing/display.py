@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from iexec_lab import markup
 from iexec_lab.commands.text import safe
 from iexec_lab.errors import in_notebook
+from iexec_lab.frames import logs
 from iexec_lab.frames.shown import chosen, is_ours
 from iexec_lab.notebook.drawing.words import brief, column, safe_line, upright
 from iexec_lab.plain_text import plain
@@ -228,7 +229,9 @@ class _List:
 
 
 def to_html(frame: pd.DataFrame, max_rows: int, *, shorten: bool, wide: bool = False) -> str:
-    """The frame as an HTML table without colours, so that it follows the theme."""
+    """The frame as an HTML table without colours, so that it follows the theme; logs as logs."""
+    if logs.are_logs(frame) and not wide:
+        return str(logs.to_html(logs.rows_of(frame, max_rows), len(frame)))
     kind = str(frame.attrs.get("kind", "")).replace("_", " ")
     if _is_upright(frame):
         pairs = upright(_shown(frame))
@@ -269,7 +272,9 @@ def _cell_html(text: str, full: str) -> str:
 
 
 def to_text(frame: pd.DataFrame, max_rows: int, *, shorten: bool, wide: bool = False) -> str:
-    """The frame as text: names and values, or a table."""
+    """The frame as text: names and values, or a table; logs as logs."""
+    if logs.are_logs(frame) and not wide:
+        return logs.to_text(logs.rows_of(frame, max_rows), len(frame))
     if _is_upright(frame):
         found = upright(_shown(frame))
         width = max((len(safe(name)) for name, _ in found), default=0)

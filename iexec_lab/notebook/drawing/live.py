@@ -17,12 +17,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 from uuid import uuid4
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    Manner = Literal["usual", "hushed", "always"]
     Bundle = dict[str, str]
     Draw = Callable[[Bundle], None]
 
@@ -33,7 +34,7 @@ _MOST_PLACES: Final = 8
 """Cards of one job that go on moving: the newest ones."""
 
 _target: ContextVar[Draw | None] = ContextVar("target", default=None)
-_hushed: ContextVar[bool] = ContextVar("hushed", default=False)
+_manner: ContextVar[Manner] = ContextVar("manner", default="usual")
 _boards: OrderedDict[tuple[object, ...], _Board] = OrderedDict()
 _lock = threading.RLock()
 
@@ -55,15 +56,28 @@ class _Place:
     asked: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Wait:
+    """Somebody who waits: where, whether a card is drawn there, and even for what ended well."""
+
+    cell: _Cell
+    draw: Draw | None
+    seen: bool
+    always: bool
+
+
 @dataclass(slots=True)
 class _Board:
     """All places of one thing."""
 
     places: list[_Place] = field(default_factory=list)
-    waiting: list[tuple[_Cell, Draw | None]] = field(default_factory=list)
+    waiting: list[_Wait] = field(default_factory=list)
     drawn: float = 0.0
     ended: bool = False
     looking: bool = False
+
+    def stands_in(self, cell: _Cell) -> bool:
+        return any(place.cell == cell for place in self.places)
 
 
 def has_page() -> bool:
@@ -86,20 +100,26 @@ def into(draw: Draw) -> Iterator[None]:
 
 
 @contextmanager
-def hushed() -> Iterator[None]:
-    """In this block nothing is drawn that nobody asked for: ``--quiet``, ``--raw``."""
-    token = _hushed.set(True)
+def manner(how: Manner) -> Iterator[None]:
+    """How waits in this block are drawn.
+
+    Args:
+        how: ``usual``; ``hushed``: not at all, for ``--quiet`` and ``--raw``; ``always``: even when all has
+            ended already, for ``--watch``, which asks for it.
+    """
+    token = _manner.set(how)
     try:
         yield
     finally:
-        _hushed.reset(token)
+        _manner.reset(token)
 
 
 def begin(thing: Any) -> None:
     """It is waited for from here on: a card appears in this cell once a look shows that it has not ended."""
-    if not _hushed.get() and _shows_progress() and (_target.get() is not None or _in_a_cell()):
-        with _lock:
-            _board(thing).waiting.append((_cell(), _target.get()))
+    hushed = _manner.get() == "hushed" or not _shows_progress()
+    seen = not hushed and (_target.get() is not None or _in_a_cell())
+    with _lock:
+        _board(thing).waiting.append(_Wait(_cell(), _target.get(), seen, _manner.get() == "always"))
 
 
 def end(thing: Any) -> None:
@@ -121,10 +141,13 @@ def is_seen(thing: Any) -> bool:
     """Whether its card stands in a place of whoever waits for it now."""
     with _lock:
         board = _boards.get(thing.key)
-        if board is None or not board.waiting:
-            return False
-        here = board.waiting[-1][0]
-        return any(place.cell == here for place in board.places)
+        return board is not None and bool(board.waiting) and board.stands_in(board.waiting[-1].cell)
+
+
+def stands_here(thing: Any) -> bool:
+    """Whether this cell has its card."""
+    with _lock:
+        return thing.key in _boards and _boards[thing.key].stands_in(_cell())
 
 
 def move(thing: Any, *, at_once: bool = False) -> None:
@@ -136,11 +159,7 @@ def move(thing: Any, *, at_once: bool = False) -> None:
         card = thing.card()
         if board.ended and not card.ended:  # a look that began earlier
             return
-        fresh = [
-            (cell, draw)
-            for cell, draw in board.waiting
-            if not any(place.cell == cell for place in board.places)
-        ]
+        fresh = [wait for wait in board.waiting if wait.seen and not board.stands_in(wait.cell)]
         now = time.monotonic()
         if not (at_once or card.ended or fresh) and now - board.drawn < INTERVAL:
             return
@@ -148,10 +167,10 @@ def move(thing: Any, *, at_once: bool = False) -> None:
         bundle = _bundle(card)
         for place in board.places:
             place.draw(bundle)
-        # One who waits for what has ended well gets it as the value of the cell.
-        if not card.ended or card.status.failed:
-            for cell, draw in fresh[-1:]:
-                _add(board, cell, draw, bundle, asked=False)
+        for wait in fresh[-1:]:
+            # What has ended well is the value of the cell.
+            if wait.always or not card.ended or card.status.failed:
+                _add(board, wait.cell, wait.draw, bundle, asked=False)
 
 
 def display(thing: Any) -> None:
@@ -230,7 +249,8 @@ def _cell() -> _Cell:
 
 def _in_a_cell() -> bool:
     """Whether a new output would be seen: what a widget's button starts has no cell of its own."""
-    return _parent().get("header", {}).get("msg_type", "execute_request") == "execute_request"
+    kind: str = _parent().get("header", {}).get("msg_type", "execute_request")
+    return kind == "execute_request"
 
 
 def _shows_progress() -> bool:

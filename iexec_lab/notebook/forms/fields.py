@@ -1,57 +1,96 @@
-"""One control per argument or option of a command: what is drawn, what it says, what is wrong with it."""
+"""One field per argument or option of a command: its control, what it says, what is wrong with it."""
 
 from __future__ import annotations
 
-import html
+import json
 import re
 import shlex
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
 
 import ipywidgets as widgets
 
 from iexec_lab.commands.complete import known_values
+from iexec_lab.commands.options import TO
 from iexec_lab.commands.tree import SECRET_KINDS, Argument, Option
-from iexec_lab.errors import IexecError
-from iexec_lab.looks import MISTAKE
-from iexec_lab.notebook.compat import tooltip
-from iexec_lab.protocol.javascript import loads
+from iexec_lab.notebook.forms import pieces
+from iexec_lab.notebook.forms.checks import ADDRESSES, HASHES, UNITS, problem_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from iexec_lab.commands.recent import Seen
 
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
-_HASH = re.compile(r"0x[0-9a-fA-F]{64}")
-_ADDRESSES = {"address", "user", "app", "dataset", "workerpool"}
-_HASHES = {"apporder", "datasetorder", "workerpoolorder", "requestorder", "deal", "task"}
-_UNITS = {"amount": ("nRLC", "RLC"), "ether": ("wei", "gwei", "ether")}
-_WIDE = widgets.Layout(width="34em", max_width="100%")
-_ROW = widgets.Layout(align_items="center", flex_flow="row wrap")
-_MUTED = '<span style="opacity:.7">{}</span>'
-_FLAG = widgets.Layout(width="auto")
-_LABEL = {"description_width": "11em"}
-HIDDEN = "•••"
+HIDDEN: Final = "•••"
 """Shown instead of a secret; a saved notebook must not hold one."""
+_USUAL: Final = {"amount": "RLC", "ether": "ether", "gas_price": "gwei"}
+"""The unit that people think in, by kind or name."""
+_WORDS: Final = {
+    "rlc": "RLC",
+    "url": "URL",
+    "api": "API",
+    "id": "id",
+    "json": "JSON",
+    "dealid": "deal",
+    "taskid": "task",
+    "keystoredir": "keystore folder",
+    "dir": "folder",
+}
+_EXAMPLES: Final = {
+    **dict.fromkeys(ADDRESSES, "0x… or name.eth"),
+    **dict.fromkeys(HASHES, "0x…"),
+    "url": "https://…",
+    "json": '{"iexec_args": "…"}',
+    "tag": "tee,scone",
+}
+_LONG: Final = HASHES | {"bulk", "checksum", "json", "params"}
+_UNIT_SAID: Final = re.compile(r"[,;]? ?in (nRLC|wei) unless a unit follows")
+"""The unit stands beside the amount."""
+_OTHERS: Final = ("file", "folder", "path", "chain", "category", "tag", "provider", "name", "jobs")
 
 
 class Field:
     """A control with its check.
 
+    Args:
+        item: The declaration it stands for.
+        seen: Ids and addresses of this session.
+        folder: The project folder.
+        unit: The field of the unit that is a word of its own on the line, after an amount.
+        label: What it is called, if not as the declaration says.
+
     Attributes:
         item: The declaration it stands for.
-        box: What is drawn.
+        problem: What was wrong at the last check.
+        box: What is drawn; None for a unit, which is drawn beside its amount.
     """
 
-    def __init__(self, item: Argument | Option, seen: Seen, folder: Path) -> None:
+    def __init__(
+        self,
+        item: Argument | Option,
+        seen: Seen,
+        folder: Path,
+        *,
+        unit: Field | None = None,
+        label: str = "",
+    ) -> None:
         self.item = item
+        self.label = label or label_of(item)
         self._folder = folder
-        self._control = self._draw(seen)
-        self._unit = self._draw_unit()
-        self._note = widgets.HTML(_MUTED.format(html.escape(item.help)) if self._is_flag else "")
-        parts = [self._control, *([self._unit] if self._unit else []), self._note]
-        self.box = widgets.HBox(parts, layout=_ROW)
+        self._unit_field = unit
+        self.problem = ""
+        self._shown: dict[str, str] = {}
+        self._known: dict[str, str] = {}
+        self._switch: Any = None
+        self._control: Any = None
+        self._unit = unit._control if unit is not None else self._draw_unit()  # noqa: SLF001 - of its kind
+        self._secret: pieces.Secret | None = None
+        self._labelled = self._labelled_control(seen)
+        self._control = self._labelled.control
+        self.box: Any = None if item.kind == "unit" else self._with_switch()
+        if isinstance(self._control, widgets.Combobox):
+            self._control.observe(self._choose, names="value")
 
     @property
     def _is_flag(self) -> bool:
@@ -59,37 +98,88 @@ class Field:
 
     @property
     def is_needed(self) -> bool:
-        return isinstance(self.item, Argument) and self.item.required
+        return _is_needed(self.item)
 
     @property
     def value(self) -> str:
         """What was typed; "true" for a ticked flag, empty for nothing."""
+        if self._secret is not None:
+            return self._secret.value
+        if self._switch is not None and not self._switch.control.value:
+            return ""
         value = self._control.value
-        return "true" if value is True else "" if value in {False, None} else str(value).strip()
+        text = "true" if value is True else "" if value in {False, None} else str(value).strip()
+        return text or ("true" if self._switch is not None else "")
 
     @value.setter
-    def value(self, text: Any) -> None:
-        self._control.value = bool(text) if isinstance(self._control, widgets.Checkbox) else str(text)
+    def value(self, given: Any) -> None:
+        if self._secret is not None:
+            self._secret.hold("" if given is None else str(given))
+        elif self._is_flag:
+            self._control.value = bool(given)
+        else:
+            if self._switch is not None:
+                self._switch.control.value = given not in {None, False, ""}
+            self._set("" if given is None or isinstance(given, bool) else _as_text(given))
+
+    def _set(self, text: str) -> None:
+        if self._unit is not None and text:
+            number, _, unit = text.rpartition(" ")
+            text, unit = (number.strip(), unit) if unit in UNITS[self.item.kind] else (text, "")
+            values = [value for _name, value in _pairs(self._unit.options)]
+            self._unit.value = unit if unit in values else values[0]
+        if isinstance(self._control, widgets.Dropdown):
+            values = [value for _name, value in _pairs(self._control.options)]
+            if text not in values:
+                self._control.options = [*_pairs(self._control.options), (text, text)]
+        self._control.value = text
 
     def forget(self) -> None:
-        """Empty a control that held a secret."""
-        if self.item.kind in SECRET_KINDS:
-            self._control.value = ""
+        """Forget a secret."""
+        if self._secret is not None:
+            self._secret.forget()
 
     def on_change(self, act: Callable[[], None]) -> None:
-        for control in (self._control, self._unit):
+        if self._secret is not None:
+            self._secret.on_change(act)
+            return
+        switch = self._switch.control if self._switch is not None else None
+        own_unit = self._unit if self._unit_field is None else None
+        for control in (self._control, own_unit, switch):
             if control is not None:
                 control.observe(lambda _change: act(), names="value")
 
+    def propose(self, known: Mapping[str, str]) -> None:
+        """Add values to choose from, each with what is known of it; the reader sees both.
+
+        Args:
+            known: What is known, by value; empty for nothing. Values are plain words.
+        """
+        if not isinstance(self._control, widgets.Combobox):
+            return
+        self._known |= {value.lower(): text for value, text in known.items() if text}
+        for value, text in known.items():
+            self._shown[f"{value} ({text})" if text else value] = value
+        named = {value for shown, value in self._shown.items() if shown != value}
+        there = [word for word in self._control.options if word not in self._shown and word not in named]
+        self._control.options = [*(shown for shown in self._shown), *there]
+        self.check()
+
+    def _choose(self, change: Any) -> None:
+        """A proposal that was chosen becomes its value."""
+        value = self._shown.get(str(change["new"]).strip())
+        if value is not None and value != change["new"]:
+            self._control.value = value
+
     def check(self) -> str:
-        """What is wrong, empty when nothing is; also shown beside the control."""
-        problem = self._problem()
-        if self._is_flag:
-            return problem
+        """What is wrong, empty when nothing is; also shown below the control."""
+        problem = self.problem = self._problem()
         # An empty field is not shown as wrong yet; the run button waits for it.
-        self._note.value = (
-            f'<span style="color:{MISTAKE}">{html.escape(problem)}</span>' if problem and self.value else ""
-        )
+        shown = problem if self.value else ""
+        if shown:
+            self._labelled.tell(shown)
+        else:
+            self._labelled.tell(self._known.get(self.value.lower(), ""), "calm")
         return problem
 
     def tokens(self, *, hide: bool = False) -> list[str]:
@@ -101,136 +191,134 @@ class Field:
         value = self.value
         if not value:
             return []
-        if self.item.kind in SECRET_KINDS and hide:
+        if self._secret is not None and hide:
             value = HIDDEN
         if isinstance(self.item, Argument):
             return shlex.split(value) if self.item.variadic else [value]
-        if self.item.value == "none":
-            return [self.item.flag]
+        flag = self.item.flag
+        if self._is_flag or (self._switch is not None and value == "true"):
+            return [flag]
         if self._unit is not None:
-            return [self.item.flag, value, str(self._unit.value)]
+            return [flag, value, str(self._unit.value)]
         values = shlex.split(value) if self.item.variadic else [value]
-        return [self.item.flag, *values]
+        if len(values) == 1 and values[0].startswith("-"):
+            return [f"{flag}={values[0]}"]
+        return [flag, *values]
+
+    def _labelled_control(self, seen: Seen) -> pieces.Labelled:
+        item = self.item
+        needed = " (needed)" if self.is_needed else ""
+        label, help_ = f"{self.label}{needed}", help_of(item)
+        if item.kind in SECRET_KINDS:
+            self._secret = pieces.Secret(label, help_)
+            return self._secret
+        control = self._draw(seen)
+        if isinstance(item, Option) and item.value == "optional":
+            self._switch = pieces.labelled(widgets.Checkbox(value=False), label, help_)
+            label, help_ = f"{self.label}: {item.metavar}", ""
+        made = pieces.labelled(control, label, help_, unit=self._unit)
+        if item.kind in ADDRESSES | _LONG:
+            made.mono()
+        if item.kind in _LONG or (item.variadic and item.kind not in UNITS):
+            made.wide()
+        return made
+
+    def _with_switch(self) -> Any:
+        if self._switch is None:
+            return self._labelled
+        box = widgets.VBox([self._switch, self._labelled])
+        box.add_class("iexec-lab-field")
+
+        def draw(_change: Any = None) -> None:
+            self._labelled.layout.display = "" if self._switch.control.value else "none"
+
+        self._switch.control.observe(draw, names="value")
+        draw()
+        return box
 
     def _draw(self, seen: Seen) -> Any:
         item = self.item
-        common = {"description": _label(item), "style": _LABEL, "layout": _WIDE, **tooltip(item.help)}
         if self._is_flag:
-            return widgets.Checkbox(value=False, indent=True, **{**common, "layout": _FLAG})
-        if item.kind in SECRET_KINDS:
-            return widgets.Password(placeholder=item.help, **common)
-        choices = _units_of(item) if item.kind == "unit" else item.choices
-        if choices:
-            return widgets.Dropdown(
-                options=[("", ""), *((word, word) for word in choices)], value="", **common
-            )
-        if item.kind == "json":
-            return widgets.Textarea(placeholder='{"iexec_args": "…"}', continuous_update=True, **common)
+            return widgets.Checkbox(value=False)
+        if item.kind == "unit":
+            units = UNITS["ether" if "ether" in item.help else "amount"]
+            return pieces.choice([("", ""), *((word, word) for word in units)], units[-1])
+        if item.choices:
+            return pieces.choice([("", ""), *((word, word) for word in item.choices)], "")
+        if item.kind in {"json", "params"}:
+            return widgets.Textarea(placeholder=_EXAMPLES["json"], continuous_update=True)
         default = item.default if isinstance(item, Argument) and item.default else ""
-        options = [] if item.kind in _UNITS else known_values(item, seen=seen, folder=self._folder)
-        if options or item.kind in _ADDRESSES | _HASHES | {"file", "folder", "path"}:
+        example = _EXAMPLES.get(item.kind, "")
+        options = [] if item.kind in UNITS else known_values(item, seen=seen, folder=self._folder)
+        if options or item.kind in ADDRESSES | HASHES or item.kind in _OTHERS:
             return widgets.Combobox(
                 value=default,
                 options=options,
                 ensure_option=False,
                 continuous_update=True,
-                placeholder=item.help,
-                **common,
+                placeholder=example,
             )
-        return widgets.Text(value=default, placeholder=item.help, continuous_update=True, **common)
+        return widgets.Text(value=default, placeholder=example, continuous_update=True)
 
     def _draw_unit(self) -> Any:
-        if isinstance(self.item, Option) and self.item.kind in _UNITS:
-            return widgets.Dropdown(options=_UNITS[self.item.kind], layout=widgets.Layout(width="6em"))
+        if isinstance(self.item, Option) and self.item.kind in UNITS:
+            usual = _USUAL.get(self.item.dest) or _USUAL[self.item.kind]
+            return pieces.choice([(word, word) for word in UNITS[self.item.kind]], usual)
         return None
 
     def _problem(self) -> str:
         value = self.value
         if not value:
-            return f"{self.item.help} is missing" if self.is_needed else ""
-        check = _CHECKS.get(self.item.kind)
-        try:
-            for word in shlex.split(value) if self.item.variadic and self._unit is None else [value]:
-                if check is not None:
-                    check(word, self)
-        except IexecError as error:
-            return error.message
-        except ValueError as error:
-            return str(error)
+            return f"{self.label} is missing" if self.is_needed else ""
+        if self._is_flag or (self._switch is not None and value == "true"):
+            return ""
+        words = [value]
+        if self.item.variadic and self._unit is None:
+            try:
+                words = shlex.split(value)
+            except ValueError as error:
+                return f"{error}: a quote opens and does not close"
+        name = self.item.flag if isinstance(self.item, Option) else self.item.name
+        unit = str(self._unit.value) if self._unit is not None else ""
+        for word in words:
+            told = problem_of(self.item.kind, word, name=name, unit=unit, folder=self._folder)
+            if told:
+                return told
         return ""
 
-    def parse_amount(self, text: str) -> None:
-        from iexec_lab.units import parse_ether, parse_rlc
 
-        unit = str(self._unit.value) if self._unit is not None else None
-        if self.item.kind == "ether":
-            parse_ether([text, unit or "ether"])
-        else:
-            parse_rlc([text, unit or "nRLC"])
-
-    def find(self, text: str) -> Path:
-        return self._folder / Path(text).expanduser()
+def label_of(item: Argument | Option) -> str:
+    """What a field is called: the words of its option, or what its argument is."""
+    name = item.flag[2:] if isinstance(item, Option) else item.name
+    if name == "address" and item.kind in {"app", "dataset", "workerpool"}:
+        name = item.kind
+    words = " ".join(_WORDS.get(word, word) for word in name.split("-"))
+    return words[:1].upper() + words[1:]
 
 
-def _units_of(item: Argument | Option) -> tuple[str, ...]:
-    return _UNITS["ether" if "ether" in item.help else "amount"]
+def help_of(item: Argument | Option) -> str:
+    """Its help in full, as a sentence begins."""
+    text = _UNIT_SAID.sub("", item.help) if item.kind in UNITS else item.help
+    more = "; several are separated by spaces" if item.variadic and item.kind not in UNITS else ""
+    first = text.split(" ", 1)[0]
+    return f"{text if '.' in first or '_' in first else text[:1].upper() + text[1:]}{more}"
 
 
-def _label(item: Argument | Option) -> str:
-    return item.flag[2:] if isinstance(item, Option) else item.name
+def _is_needed(item: Argument | Option) -> bool:
+    return item.required if isinstance(item, Argument) else item == TO
 
 
-def _check_address(text: str, _field: Field) -> None:
-    if (
-        text != "deployed"
-        and not _ADDRESS.fullmatch(text)
-        and not text.endswith(".eth")
-        and not text.isdigit()
-    ):
-        raise ValueError("an address is 0x and 40 hexadecimal digits")
+def _as_text(given: Any) -> str:
+    if isinstance(given, dict):
+        return json.dumps(given)
+    if isinstance(given, (list, tuple)):
+        return shlex.join(map(str, given))
+    address = getattr(given, "address", None)
+    with suppress(TypeError):
+        return str(given if address is None else address)
+    return ""
 
 
-def _check_hash(text: str, _field: Field) -> None:
-    if not _HASH.fullmatch(text):
-        raise ValueError("an id is 0x and 64 hexadecimal digits")
-
-
-def _check_integer(text: str, _field: Field) -> None:
-    if not text.isdecimal():
-        raise ValueError("digits only")
-
-
-def _check_json(text: str, _field: Field) -> None:
-    try:
-        loads(text)
-    except ValueError as error:
-        raise ValueError(f"not JSON: {error}") from None
-
-
-def _check_tag(text: str, _field: Field) -> None:
-    from iexec_lab.protocol import encode_tag
-
-    if not text.startswith("0x"):
-        encode_tag(text)
-
-
-def _check_url(text: str, _field: Field) -> None:
-    if not all(re.match(r"https?://", part) for part in text.split(",")):
-        raise ValueError("a URL starts with http:// or https://")
-
-
-def _check_file(text: str, field: Field) -> None:
-    if field.item.kind == "file" and _label(field.item) != "wallet-file" and not field.find(text).is_file():
-        raise ValueError("no such file")
-
-
-_CHECKS: dict[str, Callable[[str, Field], None]] = {
-    **dict.fromkeys(_ADDRESSES, _check_address),
-    **dict.fromkeys(_HASHES, _check_hash),
-    **dict.fromkeys(("integer", "category"), _check_integer),
-    **dict.fromkeys(("amount", "ether"), lambda text, field: field.parse_amount(text)),
-    "json": _check_json,
-    "tag": _check_tag,
-    "url": _check_url,
-    "file": _check_file,
-}
+def _pairs(options: Any) -> list[tuple[str, Any]]:
+    """The options of a choice as pairs, however they were given."""
+    return [pair if isinstance(pair, tuple) else (str(pair), pair) for pair in options]

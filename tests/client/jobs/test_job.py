@@ -215,7 +215,7 @@ class TestAgain:
 
     def test_running_jobs_are_found_by_wallet(self, newcomer, lab, idle_pool, unique):
         buyer = newcomer()
-        assert buyer.jobs().empty
+        assert buyer.jobs(buyer.session.address).empty
         app = buyer.app.deploy(unique, IMAGE, CHECKSUM)
         job = buyer.app.run(app, workerpool=idle_pool, volume=3)
         # The market hears of a deal a moment after the chain.
@@ -226,7 +226,8 @@ class TestAgain:
         assert (raw["count"], raw["jobs"][0]["dealid"]) == (1, job.deal_id)
 
     def test_finished_jobs_are_not_running(self, lab, finished):
-        assert finished.deal_id not in set(lab.jobs()["deal_id"])
+        assert finished.deal_id not in set(lab.jobs(running=True)["deal_id"])
+        assert finished.deal_id in set(lab.jobs()["deal_id"])
 
     def test_a_job_shows_where_it_stands(self, finished, idle):
         assert "2/2 tasks ended" in repr(finished)

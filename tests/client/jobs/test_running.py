@@ -16,6 +16,7 @@ def deal_of(size, requester=ME):
     return SimpleNamespace(
         bot_size=size,
         requester=requester,
+        start_time=0,
         task_price=5,
         indices=range(size),
         to_json=lambda: {"botSize": str(size)},
@@ -64,7 +65,7 @@ def find(monkeypatch):
         session = SimpleNamespace(
             address=address, to_address=to_address, market=SimpleNamespace(deals_all=deals_all)
         )
-        rows = running.find_jobs(session, requester, limit, **options)
+        rows = running.find_jobs(session, owner, limit, **options)
         assert asked == [{"limit": limit, "requester": owner}]
         return rows
 
@@ -73,7 +74,8 @@ def find(monkeypatch):
 
 
 def test_deals_whose_tasks_have_not_all_ended(find):
-    rows = find([held("0xa", 3), held("0xb", 2), held("0xc", 1)], {"0xa/0", "0xa/1", "0xb/0", "0xb/1"})
+    ended = {"0xa/0", "0xa/1", "0xb/0", "0xb/1"}
+    rows = find([held("0xa", 3), held("0xb", 2), held("0xc", 1)], ended, running=True)
     assert list(rows) == [
         {
             "dealid": "0xa",
@@ -102,7 +104,7 @@ def test_deals_whose_tasks_have_not_all_ended(find):
 
 def test_all_deals_running_ones_first_then_late_ones(find):
     deals = [held("0xa", 1), held("0xb", 2), held("0xc", 1), held("0xd", 2)]
-    rows = find(deals, {"0xa/0", "0xb/0", "0xb/1", "0xd/1"}, ended=True)
+    rows = find(deals, {"0xa/0", "0xb/0", "0xb/1", "0xd/1"})
     assert [(row["dealid"], row["state"]) for row in rows] == [
         *[("0xc", "running"), ("0xd", "running")],
         *[("0xb", "late"), ("0xa", "ended")],
@@ -110,12 +112,16 @@ def test_all_deals_running_ones_first_then_late_ones(find):
 
 
 def test_what_is_claimable_is_said_even_of_deals_that_are_not_listed(find):
-    rows = find([held("0xa", 1), held("0xb", 2), held("0xd", 2)], {"0xa/0", "0xb/0", "0xb/1", "0xd/1"})
+    ended = {"0xa/0", "0xb/0", "0xb/1", "0xd/1"}
+    rows = find([held("0xa", 1), held("0xb", 2), held("0xd", 2)], ended, running=True)
     assert [row["dealid"] for row in rows] == ["0xd"]
     assert (rows.claimable, rows.late_deals) == (10, 2)
-    assert rows.remark == "0.00000001 RLC in late tasks of 2 deals is claimable: iexec-lab deal claim --all"
+    claim = "0.00000001 RLC in late tasks of 2 deals is claimable: iexec-lab deal claim --all; "
+    assert rows.remark.startswith(claim)
+    assert rows.remark.removeprefix(claim).startswith("lab.job(deal_id) is the job again")
     assert " of 1 deal is " in find([held("0xb", 2)], {"0xb/1"}).remark
-    assert find([held("0xa", 1)], {"0xa/0"}).remark == ""
+    assert "claimable" not in find([held("0xa", 1)], {"0xa/0"}).remark
+    assert find([]).remark == ""
 
 
 def test_what_the_market_told_and_the_chain_does_not_know_is_counted(find):
@@ -131,7 +137,7 @@ def test_of_somebody_else(find):
 def test_of_nobody():
     session = SimpleNamespace(address=NULL_ADDRESS, to_address=to_address)
     with pytest.raises(WalletError, match="Wallet file not found") as caught:
-        running.find_jobs(session, None, 1)
+        running.find_deals(session, None, 1)
     assert caught.value.hint == "Name the requester, or connect with a wallet."
 
 

@@ -8,12 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from iexec_lab.client.jobs.file_kinds import suffix
-from iexec_lab.client.jobs.missing_file import no_such_file
-from iexec_lab.client.jobs.result_drawing import draw, first_lines
-from iexec_lab.client.jobs.result_file import PICTURES, TABLES, Picture, ResultFile
-from iexec_lab.client.jobs.result_folder import save_into
-from iexec_lab.client.jobs.result_key import encrypted_for, key_at
+from iexec_lab.client.results.drawing import draw, first_lines
+from iexec_lab.client.results.file import PICTURES, TABLES, Picture, ResultFile
+from iexec_lab.client.results.file_kinds import suffix
+from iexec_lab.client.results.folder import save_into
+from iexec_lab.client.results.key import encrypted_for, key_at
+from iexec_lab.client.results.missing_file import no_such_file
 from iexec_lab.crypto import decrypt_result, extract_archive, open_archive
 from iexec_lab.crypto.archive import is_folder_entry
 from iexec_lab.crypto.result import KEY_ENTRY, PAYLOAD_ENTRY
@@ -351,7 +351,7 @@ class Result:
         if trouble is None:
             return self.error_message or ""
         why = trouble.details.get("why") if isinstance(trouble, JobError) else None
-        return f"{trouble.message}: {plain(why)}" if why else trouble.message
+        return plain(why) if why else trouble.message  # beside its status
 
     def _first_lines(self) -> list[str]:
         try:

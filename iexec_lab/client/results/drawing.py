@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from iexec_lab import markup
-from iexec_lab.client.jobs.file_drawing import Look, Room, look_into
-from iexec_lab.client.jobs.file_kinds import kind_by_name
+from iexec_lab.client.results.file_drawing import Look, Room, look_into
+from iexec_lab.client.results.file_kinds import kind_by_name
 from iexec_lab.crypto import open_archive
 from iexec_lab.crypto.archive import is_folder_entry
 from iexec_lab.errors import IexecError, has_notebook, in_notebook
 from iexec_lab.plain_text import plain
-from iexec_lab.spelling import in_bytes
+from iexec_lab.spelling import in_bytes, short_id
 
 if TYPE_CHECKING:
     import zipfile
@@ -85,14 +85,15 @@ _QUIET: Final = "opacity:.75;font-weight:400;white-space:pre-wrap"
 def _title(name: str, *, is_task: bool) -> Markup:
     if not is_task:
         return markup.join("Result ", plain(name, 120))
-    shown = f"{name[:10]}…{name[-4:]}" if len(name) == 66 else plain(name, 80)
+    shown = short_id(plain(name, 80))
     return markup.join("Result of task ", markup.short(plain(name), shown))
 
 
 def _folds(looks: dict[str, Look], main: str | None) -> list[Markup]:
     left = dict(_OPEN)
     first = main if main is not None and main in looks else next(iter(looks), None)
-    folds = []
+    seen: list[Markup] = []
+    folds: list[Markup] = []
     for name, look in looks.items():
         if look.drawn is None:
             folds.append(markup.element("div", look.title(), style="margin:.2em 0 .2em 1.05em"))
@@ -101,8 +102,8 @@ def _folds(looks: dict[str, Look], main: str | None) -> list[Markup]:
         is_open = name == first or left.get(kind, 0) > 0
         if kind in left and name != _PLUMBING:
             left[kind] -= 1
-        folds.append(markup.folded(look.title(), look.drawn, is_open=is_open))
-    return folds
+        (seen if is_open else folds).append(markup.folded(look.title(), look.drawn, is_open=is_open))
+    return [*seen, *folds]
 
 
 def _names(infos: Sequence[zipfile.ZipInfo]) -> Markup:

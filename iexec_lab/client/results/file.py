@@ -8,8 +8,8 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab import markup
-from iexec_lab.client.jobs.file_drawing import Room, look_into
-from iexec_lab.client.jobs.file_kinds import is_drawable, suffix
+from iexec_lab.client.results.file_drawing import Room, look_into
+from iexec_lab.client.results.file_kinds import is_drawable, suffix
 from iexec_lab.crypto import ArchiveLimits, open_archive
 from iexec_lab.crypto.archive import Member, TooMuchError, check_members, check_size
 from iexec_lab.crypto.streams import file_path, open_target, os_errors

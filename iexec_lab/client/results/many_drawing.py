@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -15,11 +16,14 @@ if TYPE_CHECKING:
 
 MOST: Final = 50
 """Tasks that are drawn; those without a result come beside them, whatever their place."""
-_NAMES: Final = 4
-_NAME: Final = 40
+_NAMES: Final = 3
+_NAME: Final = 30
 _LINE: Final = 90
+_FEW: Final = 12  # tasks that have room for more than one line each
+_ONE_LINE: Final = "max-width:18em;white-space:nowrap;overflow:hidden;text-overflow:ellipsis"
 _NARROW: Final = 60  # letters of a cell in a terminal
 _TONES: Final[dict[str, Tone]] = {"COMPLETED": "good", "FAILED": "bad", "TIMEOUT": "late", "ACTIVE": "going"}
+_ORDER: Final[Sequence[Tone]] = ("good", "going", "late", "bad", "calm")
 
 
 @dataclass(frozen=True)
@@ -40,36 +44,40 @@ class Row:
         more = [f"… {len(kept) - _NAMES:,} more"] if len(kept) > _NAMES else []
         return ", ".join([*(plain(name, _NAME) for name in kept[:_NAMES]), *more])
 
-    @property
-    def tone(self) -> Tone:
-        """The colour of its status; what is completed and cannot be read is no good news."""
-        return "bad" if self.reason and self.status == "COMPLETED" else _TONES.get(self.status, "calm")
+
+def tone_of(status: str, reason: str) -> Tone:
+    """The colour of a status; what is completed and cannot be read is no good news."""
+    if reason and status in {"COMPLETED", ""}:
+        return "bad"
+    return _TONES.get(status, "calm") if status else "good"
 
 
-def draw(title: str, rows: Sequence[Row], reasons: Sequence[str]) -> dict[str, str]:
+def draw(title: str, rows: Sequence[Row], states: Sequence[tuple[str, str]]) -> dict[str, str]:
     """The table as text and as HTML.
 
     Args:
         title: What it is.
         rows: The tasks that are drawn.
-        reasons: For each task of all, why it has no result; empty where it has one.
+        states: Status of each task of all, and why it has no result; empty where it has one.
     """
     head = ("task", "status", "files", "first lines")
     shown = [
         (
             row.index,
-            markup.badge((row.status or "here").lower(), row.tone),
-            markup.element("span", row.files, style="overflow-wrap:anywhere"),
-            _why(row.reason) if row.reason else _lines(row.lines),
+            markup.badge((row.status or "here").lower(), tone_of(row.status, row.reason)),
+            markup.element("div", row.files, style=_ONE_LINE, title=row.files),
+            _why(row.reason) if row.reason else _lines(row.lines if len(rows) <= _FEW else row.lines[:1]),
         )
         for row in rows
     ]
-    missing = sum(map(bool, reasons))
-    good = len(reasons) - missing
-    bar = markup.bar(((good, "good", "with a result"), (missing, "bad", "without")), len(reasons))
-    more = len(reasons) - len(rows)
+    counts = Counter((tone_of(*state), state[0].lower() or "here") for state in states)
+    parts = [(counts[each], *each) for each in sorted(counts, key=lambda each: _ORDER.index(each[0]))]
+    bar = markup.bar(parts, len(states))
+    more = len(states) - len(rows)
     rest = f"{more:,} more; .summary() has all of them" if more else ""
-    table = markup.table(head, shown, label=title) if rows else markup.html("no tasks")
+    table = markup.html("no tasks")
+    if rows:
+        table = markup.scrolling(markup.table(head, shown, label=title))
     drawn = markup.card(title, bar, table, *([markup.note(rest)] if rest else []), label=title)
     return {
         "text/plain": "\n".join([title, *_text(head, rows), *([f"[{rest}]"] if rest else [])]),
@@ -79,7 +87,9 @@ def draw(title: str, rows: Sequence[Row], reasons: Sequence[str]) -> dict[str, s
 
 def _lines(lines: Sequence[str]) -> markup.Markup:
     text = "\n".join(plain(line, _LINE) for line in lines)
-    return markup.element("code", text, style="background:none;white-space:pre-wrap;overflow-wrap:anywhere")
+    return markup.element(
+        "code", text, style="background:none;padding:0;white-space:pre-wrap;overflow-wrap:anywhere"
+    )
 
 
 def _why(reason: str) -> markup.Markup:

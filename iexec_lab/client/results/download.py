@@ -8,8 +8,8 @@ from errno import EACCES, EISDIR, ENOTDIR
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from iexec_lab.client.jobs.cid_check import matches
-from iexec_lab.client.jobs.result import Origin, Result
+from iexec_lab.client.results.cid_check import matches
+from iexec_lab.client.results.result import Origin, Result
 from iexec_lab.crypto.streams import file_path, open_source, open_target, os_errors
 from iexec_lab.errors import CryptoError, IpfsError, JobError
 from iexec_lab.regular_files import is_file

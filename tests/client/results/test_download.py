@@ -14,17 +14,17 @@ from helpers.mutated import mutated
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iexec_lab.client.jobs import download, result, result_file
-from iexec_lab.client.jobs.download import (
+from iexec_lab.client.jobs.reports import in_result
+from iexec_lab.client.jobs.status import TaskView
+from iexec_lab.client.results import download, file, result
+from iexec_lab.client.results.download import (
     beneficiary_key_file,
     check_downloadable,
     check_target,
     targets,
 )
-from iexec_lab.client.jobs.reports import in_result
-from iexec_lab.client.jobs.result import Result
-from iexec_lab.client.jobs.result_key import read_key
-from iexec_lab.client.jobs.status import TaskView
+from iexec_lab.client.results.key import read_key
+from iexec_lab.client.results.result import Result
 from iexec_lab.crypto import ArchiveLimits, encrypt_result, generate_keypair
 from iexec_lab.errors import CryptoError, IexecError, JobError, ObjectNotFoundError
 from iexec_lab.protocol import NULL_BYTES32, Task
@@ -174,8 +174,8 @@ class TestLimits:
     """How much is read at once, and how much of it is shown."""
 
     def test_what_is_read_into_memory(self):
-        assert result_file.MAX_FILE == 1 << 30
-        assert ArchiveLimits(1 << 30, 100_000, 200, 64 << 20) == result_file.IN_MEMORY
+        assert file.MAX_FILE == 1 << 30
+        assert ArchiveLimits(1 << 30, 100_000, 200, 64 << 20) == file.IN_MEMORY
         assert result._COMPUTED == 1 << 20
 
     def test_json_may_have_nan(self, make):

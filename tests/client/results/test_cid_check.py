@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from iexec_lab.client.jobs import cid_check
-from iexec_lab.client.jobs.download import download_result, fetch_result
-from iexec_lab.client.jobs.result import Result
+from iexec_lab.client.results import cid_check
+from iexec_lab.client.results.download import download_result, fetch_result
+from iexec_lab.client.results.result import Result
 from iexec_lab.errors import IpfsError
 from iexec_lab.ipfs.cid import RAW, Cid
 from iexec_lab.ipfs.unixfs import CHUNK_SIZE, FileBuilder

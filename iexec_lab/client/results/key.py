@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import os
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from iexec_lab.errors import CryptoError
 from iexec_lab.plain_text import plain
 from iexec_lab.regular_files import is_file, is_folder, read_regular
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
 
-_BEGIN = "-----BEGIN"
+_BEGIN: Final = "-----BEGIN"
+_MAY_BE_ONE: Final = re.compile(r"\s*[A-Za-z0-9+/=\s]{24,}|[^\n]*\n.*|.{1000,}", re.DOTALL)
 
 
 def key_at(key: str | bytes | os.PathLike[str], beneficiary: str = "") -> str | bytes:
@@ -24,21 +26,10 @@ def key_at(key: str | bytes | os.PathLike[str], beneficiary: str = "") -> str | 
     """
     if isinstance(key, bytes) or (isinstance(key, str) and _BEGIN in key):
         return key
-    if isinstance(key, str) and not (is_file(key) or is_folder(key)):
-        if "\n" in key or len(key) > 1000:  # a key that lost its first line is not told again in an error
-            return key
-        return read_key(_named(key), "private")
+    if isinstance(key, str) and not is_file(key) and _MAY_BE_ONE.fullmatch(key):
+        return key  # a key that lost its first line is no name of a file that an error may repeat
     path = Path(key)
     return read_key(path / f"{beneficiary}_key" if is_folder(path) else path, "private")
-
-
-def _named(key: str) -> str:
-    """The name of a file; text that may be a key is not repeated."""
-    return (
-        key
-        if "/" in key or os.sep in key or "." in key or key.endswith("_key")
-        else "the file that was named"
-    )
 
 
 def read_key(path: str | os.PathLike[str], which: str) -> bytes:

@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
 from iexec_lab import doors
-from iexec_lab.client.jobs.download import results_folder
-from iexec_lab.client.jobs.result import Origin, Result
-from iexec_lab.client.jobs.results_drawing import MOST, Row, draw
+from iexec_lab.client.results.download import results_folder
+from iexec_lab.client.results.many_drawing import MOST, Row, draw
+from iexec_lab.client.results.result import Origin, Result
 from iexec_lab.crypto.streams import file_path
 from iexec_lab.errors import CryptoError, IexecError, JobError
 
@@ -175,7 +175,8 @@ class Results(Sequence[Result]):
         del include, exclude
         first = range(min(len(self), MOST))
         failed = [place for place, why in enumerate(self._reasons) if why and place >= MOST][:MOST]
-        return draw(self._title(), [*map(self._row, first), *map(self._row, failed)], self._reasons)
+        states = [(result.status, why) for result, why in zip(self._held, self._reasons, strict=True)]
+        return draw(self._title(), [*map(self._row, first), *map(self._row, failed)], states)
 
 
 def collect(
@@ -184,6 +185,7 @@ def collect(
     fetch: Callable[[int, TaskView], Result],
     *,
     partial: bool = False,
+    others: str = "",
     progress: Callable[[int, int], object] | None = None,
 ) -> Results:
     """The results of tasks, fetched side by side; a notebook shows how many are here.
@@ -193,6 +195,7 @@ def collect(
         tasks: All tasks of the job, by their place.
         fetch: Gives the result of the task at a place.
         partial: Keep why a task has none in its place, instead of raising it.
+        others: How to get the results of the other tasks.
         progress: Called with how many are here and how many there are; by default the notebook shows it.
 
     Raises:
@@ -217,6 +220,6 @@ def collect(
         try:
             return Results(session.each(each, list(enumerate(tasks)), told))
         except JobError as error:
-            if any(view.completed for view in tasks):
-                error.hint = " ".join(filter(None, (error.hint, "The others: job.results(partial=True).")))
+            if others and any(view.completed for view in tasks):
+                error.hint = " ".join(filter(None, (error.hint, f"The others: {others}.")))
             raise

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab import markup
-from iexec_lab.client.jobs.file_kinds import (
+from iexec_lab.client.results.file_kinds import (
     HEAD,
     Kind,
     clean,
@@ -73,7 +73,10 @@ class Look:
         """Its name and what it is, for the line above the drawing."""
         name = markup.element("span", self.name, style="font-weight:600;overflow-wrap:anywhere")
         return markup.join(
-            name, markup.element("span", f"  {self.about}", style="opacity:.75;white-space:pre-wrap")
+            name,
+            markup.element(
+                "span", f"  {self.about}", style="opacity:.75;font-weight:400;white-space:pre-wrap"
+            ),
         )
 
 
@@ -175,7 +178,7 @@ def _json(archive: zipfile.ZipFile, info: zipfile.ZipInfo, head: bytes, kind: Ki
         return _records(value[: room.rows], len(value))
     lines = clean(json.dumps(value, indent=2, ensure_ascii=False)).split("\n")[:_LINES]
     tree = markup.element("div", *_tree(value, [_NODES]), style="text-align:left")
-    more = _held(value) if isinstance(value, dict | list) else ""
+    more = _held(value)[1:-1] if isinstance(value, dict | list) else ""
     return more, [plain(line, _LINE) for line in lines], tree
 
 

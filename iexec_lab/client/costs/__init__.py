@@ -1,0 +1,1 @@
+"""What a session signed, paid and got back."""

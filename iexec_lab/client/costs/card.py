@@ -1,0 +1,123 @@
+"""Costs as a card in a notebook, and its twin as text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from iexec_lab import markup
+from iexec_lab.protocol import to_moment
+from iexec_lab.spelling import in_ether, in_rlc, short_id
+from iexec_lab.units import format_ether
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from iexec_lab.client.costs.costs import Costs
+    from iexec_lab.markup import Markup, Tone
+
+SHOWN: Final = 50
+"""Newest rows that are drawn; the sums are those of all."""
+_TONES: Final[Mapping[str, Tone]] = {
+    "ended": "good",
+    "done": "good",
+    "running": "going",
+    "sent": "going",
+    "standing": "calm",
+    "allowed": "calm",
+    "late": "late",
+    "failed": "bad",
+}
+_HEAD: Final = ("What", "State", "Signed", "Locked", "Paid", "Returned", "Gas", "Deal", "When (UTC)")
+
+
+def html(costs: Costs, rows: Sequence[Mapping[str, Any]], sums: Mapping[str, int], remark: str) -> Markup:
+    """The card."""
+    title = markup.join("Costs of ", costs.title, " on ", costs.network)
+    pieces: list[object] = [markup.facts(_sums(sums, rows))]
+    budget = costs.budget
+    if budget is not None:
+        used = min(costs.used, budget)
+        tone: Tone = "good" if 2 * used < budget else "late" if used < budget else "bad"
+        scale = max(budget, 1)
+        pieces += [
+            element_bar(used, scale, tone),
+            markup.element(
+                "div", f"Budget {_rlc(budget)}: {_rlc(costs.used)} gone, {_rlc(costs.left or 0)} left"
+            ),
+        ]
+    if rows:
+        label = f"Costs of {costs.title}"
+        pieces.append(markup.table(_HEAD, [_cells(row) for row in rows[-SHOWN:]], label))
+    else:
+        pieces.append(markup.element("div", "Nothing was signed or sent yet."))
+    if len(rows) > SHOWN:
+        pieces.append(markup.note(f"{len(rows) - SHOWN} older ones are in .frame()"))
+    if remark:
+        pieces.append(markup.note(remark, tone="late"))
+    return markup.card(title, *pieces, label=f"Costs of {costs.title}")
+
+
+def element_bar(used: int, budget: int, tone: Tone) -> Markup:
+    """How much of the budget is gone, in thousandths: amounts do not fit into what a page reads aloud."""
+    gone = 1000 * used // budget
+    return markup.bar([(gone, tone, "thousandths of the budget are gone")], 1000)
+
+
+def text(costs: Costs, rows: Sequence[Mapping[str, Any]], sums: Mapping[str, int], remark: str) -> str:
+    """The same for a terminal."""
+    lines = [f"Costs of {costs.title} on {costs.network}"]
+    lines += [f"  {name.lower()}: {value}" for name, value in _sums(sums, rows)]
+    budget = costs.budget
+    if budget is not None:
+        lines.append(f"  budget: {_rlc(budget)}, {_rlc(costs.used)} gone, {_rlc(costs.left or 0)} left")
+    for row in rows[-SHOWN:]:
+        amounts = ", ".join(
+            f"{name} {_rlc(int(row[name]))}"
+            for name in ("signed", "locked", "paid", "returned")
+            if int(row.get(name) or 0)
+        )
+        deal = f" {row['dealid']}" if row["dealid"] else ""
+        lines.append(f"  {row['what']}{deal} {_state(row)}: {amounts or 'no RLC'}, gas {_gas(row)}")
+    lines += [f"  {len(rows) - SHOWN} older ones are in .frame()"] if len(rows) > SHOWN else []
+    lines += [] if rows else ["  nothing was signed or sent yet"]
+    lines += [f"  {remark}"] if remark else []
+    return "\n".join(lines)
+
+
+def _sums(sums: Mapping[str, int], rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    unknown = sum(row["gas"] is None for row in rows)
+    gas = in_ether(sums["gas_wei"]) + (f", {unknown} not known yet" if unknown else "")
+    names = (("Signed", "signed"), ("Locked", "locked"), ("Paid", "paid"), ("Returned", "returned"))
+    return [*((shown, _rlc(sums[f"{name}_nrlc"])) for shown, name in names), ("Gas", gas)]
+
+
+def _cells(row: Mapping[str, Any]) -> list[object]:
+    state = row["state"]
+    deal: str | None = row["dealid"]
+    shown = markup.short(deal, short_id(deal)) if deal else ""
+    amounts = [
+        _rlc(int(row[name])) if row.get(name) else "" for name in ("signed", "locked", "paid", "returned")
+    ]
+    moment = to_moment(row["timestamp"])
+    when = f"{moment:%m-%d %H:%M:%S}" if moment else ""
+    return [
+        row["what"],
+        markup.badge(_state(row), _TONES.get(state, "calm")),
+        *amounts,
+        _gas(row),
+        shown,
+        when,
+    ]
+
+
+def _state(row: Mapping[str, Any]) -> str:
+    tasks = row.get("tasks")
+    return f"{row['state']} {row['ended']}/{tasks}" if tasks else str(row["state"])
+
+
+def _gas(row: Mapping[str, Any]) -> str:
+    return "?" if row["gas"] is None else format_ether(int(row["gas"]))
+
+
+def _rlc(nrlc: int) -> str:
+    return in_rlc(nrlc)

@@ -1,0 +1,1 @@
+"""The results of tasks: downloaded, checked, opened, drawn."""

@@ -1,0 +1,170 @@
+"""``lab.explore()`` and ``lab.dashboard()``: what stands for a page in a cell, and what reads without one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from iexec_lab.errors import ObjectNotFoundError, WalletError
+from iexec_lab.notebook.compat import mime_bundle
+from iexec_lab.notebook.explorer.asking import Asking, with_limit
+from iexec_lab.notebook.explorer.places import listing_named, market, own, place_of
+from iexec_lab.notebook.explorer.twin import Twin
+from iexec_lab.notebook.forms.trace import Trace
+from iexec_lab.plain_text import plain
+from iexec_lab.protocol import NULL_ADDRESS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from iexec_lab.client.iexec import IExec
+    from iexec_lab.notebook.explorer.page import Page
+    from iexec_lab.notebook.explorer.places import Listing, Place
+
+_shown: dict[str, Shown] = {}
+"""The page of each cell that shows one: running the cell again gives up the one before."""
+
+
+class Shown:
+    """A page in a cell; its readable twin where no widget is drawn.
+
+    Args:
+        page: What is drawn.
+
+    Attributes:
+        page: The page itself.
+    """
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        twin = page.twin()
+        self._trace = Trace(str(twin), twin.html())
+        page.on_show, page.trace = self._describe, self._trace
+        cell = _cell()
+        before = _shown.pop(cell, None)
+        if before is not None:
+            before.close()
+        _shown[cell] = self
+
+    @property
+    def frame(self) -> Any:
+        """The list that is shown, as a DataFrame."""
+        return self.page.rows.frame
+
+    @property
+    def line(self) -> str:
+        """The line that gives the same frame."""
+        return self.page.line
+
+    def close(self) -> None:
+        """Give up the page: nothing is followed or held any more."""
+        self.page.close()
+
+    def _describe(self) -> None:
+        twin = self.page.twin()
+        self._trace.describe(str(twin), twin.html())
+
+    def __repr__(self) -> str:
+        return str(self.page.twin())
+
+    def _ipython_display_(self) -> None:
+        """The page, and below it what stays where no page is drawn."""
+        from IPython.display import display
+
+        if not _has_front_end():
+            print(self)  # noqa: T201 - a terminal has no widgets
+            return
+        view = mime_bundle(self.page.drawn(self._trace.style))
+        kind = next(name for name in view if name.endswith("widget-view+json"))
+        words = f"{self.page.twin().title}: a page, which needs its kernel; what stays is below"
+        display({kind: view[kind], "text/plain": words}, raw=True)  # type: ignore[no-untyped-call]
+        self._trace.show()
+
+
+def explore(
+    lab: IExec, what: str | None = None, address: str | None = None, *, is_page: bool = True
+) -> Shown | Twin:
+    """The market as a page.
+
+    Args:
+        lab: Whose market.
+        what: The list that it begins with.
+        address: Begin with one thing: its address, id or name.
+        is_page: Else only what a terminal shows of it.
+
+    Raises:
+        ValidationError: There is no such list.
+        ObjectNotFoundError: Nothing is known by that address.
+        LibraryError: itables is not installed.
+    """
+    place = market() if address is None else _found(lab, address)
+    listing = listing_named(place.lists, what)
+    if not is_page:
+        return _twin(lab, place.title, listing, [])
+    from iexec_lab.notebook.explorer.page import Page
+
+    return Shown(Page(lab, place, listing))
+
+
+def dashboard(lab: IExec, *, is_page: bool = True) -> Shown | Twin:
+    """The wallet's account, jobs, orders and earnings as a page.
+
+    Raises:
+        WalletError: There is no wallet.
+        LibraryError: itables is not installed.
+    """
+    if lab.session.address == NULL_ADDRESS:
+        raise WalletError(
+            "A dashboard needs a wallet",
+            hint="Connect with one, or look at any account: iexec-lab explore --address <address>.",
+        )
+    from iexec_lab.notebook.explorer.dashboard import Dashboard, account_facts, earned
+
+    if is_page:
+        return Shown(Dashboard(lab))
+    facts, _ = account_facts(lab, earned(lab))
+    return _twin(lab, Dashboard.title, own(lab.session.own_address).lists[0], facts)
+
+
+def _twin(lab: IExec, title: str, listing: Listing, facts: list[tuple[str, str]]) -> Twin:
+    words = with_limit(listing.words, 100)
+    return Twin(title, listing, words, Asking(lab).frame(words).frame, facts)
+
+
+def _found(lab: IExec, text: str) -> Place:
+    """The place of what a text names.
+
+    Raises:
+        ObjectNotFoundError: Nothing has that name.
+    """
+    from iexec_lab.notebook.explorer.details import subject_of
+
+    frame = lab.search(text)
+    for at in range(len(frame)):
+        row = frame.iloc[[at]]
+        row.attrs = dict(frame.attrs)
+        subject = subject_of(row)
+        place = place_of(*subject) if subject is not None else None
+        if place is not None:
+            return place
+    raise ObjectNotFoundError(
+        "account, app, dataset, workerpool, deal or task",
+        plain(text),
+        lab.session.network.id,
+        hint="Paste its whole address or id, or look for it: iexec-lab search <text>.",
+    )
+
+
+def _has_front_end() -> bool:
+    from IPython.core.getipython import get_ipython
+
+    return getattr(get_ipython(), "kernel", None) is not None
+
+
+def _cell() -> str:
+    """What names the cell that runs: its id where the front end tells it, else there is one for all."""
+    from IPython.core.getipython import get_ipython
+
+    kernel = getattr(get_ipython(), "kernel", None)
+    parent: Callable[[], Any] | None = getattr(kernel, "get_parent", None)
+    told = parent() if parent is not None else {}
+    return str((told.get("metadata") or {}).get("cellId", ""))

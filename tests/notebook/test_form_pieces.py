@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import ipywidgets as widgets
+import pytest
+
+from iexec_lab import markup
+from iexec_lab.errors import IexecError
+from iexec_lab.notebook.forms import pieces
+from iexec_lab.notebook.forms.trace import Trace
+
+
+def test_a_label_is_the_controls_own_and_the_help_stands_whole():
+    field = pieces.labelled(widgets.Text(), "App price", "a <limit>; " * 20)
+    assert field.control.description == "App price"
+    assert "a &lt;limit&gt;; " * 20 in field._note.value
+    field.tell("digits only")
+    assert "digits only" in field._note.value
+    assert "limit" not in field._note.value
+    field.tell()
+    assert "limit" in field._note.value
+
+
+def test_a_secret_never_stays_in_the_state_of_a_widget():
+    secret = pieces.Secret("Password")
+    secret.control.value = "hush"  # as the page sends it
+    assert secret.value == "hush"
+    assert "hush" not in str(widgets.Widget.get_manager_state())
+    assert "hush" not in repr(secret)
+    assert "hush" not in str(vars(secret.control))
+    secret.forget()
+    assert secret.value == ""
+
+
+def test_a_group_opens_and_says_so():
+    fold = pieces.Fold("network", widgets.Text())
+    assert not fold.is_open
+    assert fold._inner.layout.display == "none"
+    fold.open()
+    assert fold._inner.layout.display == ""
+
+
+def test_a_button_is_pressed_once_at_a_time():
+    pressed = []
+
+    def act():
+        pressed.append(1)
+        button.click()
+
+    button = pieces.action("Go", "play", act)
+    button.click()
+    button.click()
+    assert len(pressed) == 2
+
+
+def test_a_cost_is_shown_and_said_to_be_old():
+    told = []
+    cost = pieces.money(lambda: told.append(1) or "7 nRLC", lambda plan: markup.element("b", plan))
+    cost.button.click()
+    assert "7 nRLC" in cost.box.value
+    cost.stale()
+    assert "7 nRLC" not in cost.box.value
+    assert "changed" in cost.box.value
+
+
+def test_a_cost_that_is_refused_says_why():
+    def refuse():
+        raise IexecError("no <stake>")
+
+    cost = pieces.money(refuse, markup.html)
+    cost.refresh()
+    assert "no &lt;stake&gt;" in cost.box.value
+
+
+def test_a_line_is_whole_and_escaped():
+    line = pieces.line_box("%iexec app run <b>")
+    assert "%iexec app run &lt;b&gt;" in line._shown.value
+    assert line._copy.text == "%iexec app run <b>"
+
+
+def test_a_trace_is_the_form_then_what_was_run():
+    trace = Trace("the form", markup.element("p", "the form"))
+    assert trace.text() == "the form"
+    trace.tell("%iexec app run <x>", IexecError("no <stake>", hint="Deposit."))
+    bundle = trace._repr_mimebundle_()
+    for text in ("%iexec app run <x>", "no <stake>", "Deposit."):
+        assert text in bundle["text/plain"]
+        assert markup.html(text) in bundle["text/html"]
+    assert "the form" not in bundle["text/plain"]
+
+
+def test_a_trace_names_the_deal_and_follows_a_value_that_changes():
+    class Job:
+        deal_ids = ("0x" + "ab" * 32,)
+
+        def __init__(self, state):
+            self.state = state
+
+        def __str__(self):
+            return self.state
+
+    trace = Trace("", markup.Markup())
+    trace.tell("%iexec app run", Job("running"))
+    trace.retell(Job("completed"))
+    for text in ("%iexec app run", Job.deal_ids[0], "completed"):
+        assert text in trace.text()
+        assert text in trace.html()
+    assert "running" not in trace.text()
+
+
+def test_old_runs_are_bounded():
+    trace = Trace("", markup.Markup())
+    for number in range(50):
+        trace.tell(f"%iexec run {number}.", number)
+    assert "run 49." in trace.text()
+    assert "run 29." not in trace.text()
+
+
+@pytest.mark.parametrize("rules", ["a{} </style><script>", "a\\3c"])
+def test_a_style_sheet_is_ours(rules):
+    with pytest.raises(ValueError, match="style sheet"):
+        markup.sheet(rules)
