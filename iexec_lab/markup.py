@@ -161,7 +161,7 @@ def table(
         return element(kind, piece, style=f"text-align:{edge};vertical-align:top;{_NUMBERS}", **scope)
 
     heads = [
-        cell(place, each, *(("th",) if each else ("td",)), **({"scope": "col"} if each else {}))
+        cell(place, each, "td") if named and not place else cell(place, each, "th", scope="col")
         for place, each in enumerate(head)
     ]
     body = [

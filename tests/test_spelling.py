@@ -60,6 +60,7 @@ def test_nothing_is_spelled_by_hand():
         "exceed bridge daily limit",
         "{shown[:half]}…{shown[-half:]}",  # any text, not an id
         "text[-tail:]",
+        "{number} nRLC",  # typed into a field
         "} nRLC'",  # the title of a cell that has the amount in RLC
     }
     found = [

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from iexec_lab.doors import Unseen
 from iexec_lab.errors import AbortedError, IexecError, ProjectError, UsageError, ValidationError
 from iexec_lab.project.notes import NOTES
 
@@ -84,13 +85,6 @@ class Step(Protocol):
     def update(
         self, text: str, done: int | None = None, total: int | None = None, unit: str = ""
     ) -> None: ...
-
-
-class Unseen:
-    """A step that nobody looks at."""
-
-    def update(self, text: str, done: int | None = None, total: int | None = None, unit: str = "") -> None:
-        """Nothing to show."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab import markup
+from iexec_lab.spelling import short_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -88,7 +89,7 @@ def _head(row: Mapping[str, Any]) -> str:
 
 def _worker(row: Mapping[str, Any]) -> Markup:
     worker = str(row["worker"])
-    return markup.short(worker, f"{worker[:8]}…{worker[-4:]}")
+    return markup.short(worker, short_id(worker))
 
 
 def _rest(shown: int, total: int) -> str:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from iexec_lab import markup
-from iexec_lab.client.jobs.facts import MOST_NAMED, Facts, more, numbered, short
+from iexec_lab.client.jobs.facts import MOST_NAMED, Facts, more, numbered
 from iexec_lab.client.jobs.status import date
 from iexec_lab.client.jobs.why import Step
 from iexec_lab.protocol.states import TIMEOUT
-from iexec_lab.spelling import in_rlc
-from iexec_lab.units import format_rlc
+from iexec_lab.spelling import in_rlc, short_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +32,7 @@ class Card(Facts):
         """What it is, by its deal."""
         more = f" and {len(self.deal_ids) - 1} more" if len(self.deal_ids) > 1 else ""
         what = f"Task {self.views[0].index} of deal" if self.is_task and self.views else "Job"
-        return f"{what} {short(self.deal_ids[0])}{more}"
+        return f"{what} {short_id(self.deal_ids[0])}{more}"
 
     def line(self) -> str:
         """All of it in a line."""
@@ -72,17 +71,17 @@ class Card(Facts):
         if address is None:
             return "none"
         name = self.names.get(address)
-        return f"{name} ({short(address)})" if name else short(address)
+        return f"{name} ({short_id(address)})" if name else short_id(address)
 
     def _price(self) -> str:
         low, high = self.task_prices_nrlc[0], self.task_prices_nrlc[-1]
         tasks = sum(map(self.size_of, self.deals))
         if not high:
             return "nothing"
-        each = format_rlc(low) if low == high else f"{format_rlc(low)} to {format_rlc(high)}"
+        each = in_rlc(low) if low == high else f"{in_rlc(low)} to {in_rlc(high)}"
         if tasks == 1:
-            return f"{each} RLC"
-        return f"{each} RLC a task, {in_rlc(self.total_nrlc)} for {tasks}"
+            return each
+        return f"{each} a task, {in_rlc(self.total_nrlc)} for {tasks}"
 
     def _deadline(self) -> str:
         end = f"{date(max(held.final_time for held in self.deals))} UTC"

@@ -10,6 +10,7 @@ from iexec_lab.plain_text import plain
 from iexec_lab.protocol import NULL_ADDRESS
 from iexec_lab.protocol.bulk import bulk_cid
 from iexec_lab.protocol.states import ACTIVE, COMPLETED, FAILED, REVEALING, TIMEOUT, UNSET
+from iexec_lab.spelling import short_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -169,7 +170,7 @@ class Facts:
         if task.status == UNSET:
             return f"workerpool {pool}, it has not begun" if trouble else ""
         if task.status == REVEALING and self.now >= task.reveal_deadline:
-            who = ", ".join(map(short, task.contributors[:3])) or f"workers of {pool}"
+            who = ", ".join(map(short_id, task.contributors[:3])) or f"workers of {pool}"
             return f"{who}, contributed and revealed nothing"
         if task.status == ACTIVE and self.now >= task.contribution_deadline:
             return f"workers of {pool}, no contribution in time"
@@ -212,7 +213,7 @@ class Facts:
         return sum(prices[view.deal_id] for view in views)
 
     def _pool_of(self, deal_id: str) -> str:
-        return next(short(held.deal.workerpool.pointer) for held in self.deals if held.deal_id == deal_id)
+        return next(short_id(held.deal.workerpool.pointer) for held in self.deals if held.deal_id == deal_id)
 
 
 _TONES: Final[dict[str, Tone]] = {
@@ -244,7 +245,3 @@ def numbered(indices: Sequence[int]) -> str:
 
 def more(items: Sequence[object], shown: int) -> str:
     return f" and {len(items) - shown} more" if len(items) > shown else ""
-
-
-def short(text: str) -> str:
-    return f"{text[:8]}…{text[-4:]}" if text.startswith("0x") and len(text) in {42, 66} else text

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab import markup
-from iexec_lab.client.jobs.facts import short
 from iexec_lab.client.jobs.status import date
 from iexec_lab.errors import IexecError
 from iexec_lab.frames import logs
 from iexec_lab.plain_text import plain
+from iexec_lab.spelling import short_id
 
 if TYPE_CHECKING:
     from iexec_lab.markup import Markup, Tone
@@ -40,7 +40,7 @@ class TaskStory(dict[str, Any]):
         chain = self["onchainData"]
         status = str(chain.get("statusName"))
         head = markup.join(
-            f"Task {chain.get('idx')} of deal {short(str(chain.get('dealid')))} ",
+            f"Task {chain.get('idx')} of deal {short_id(str(chain.get('dealid')))} ",
             markup.badge(status.lower(), _TONES.get(status, "going")),
         )
         pieces: list[object] = [

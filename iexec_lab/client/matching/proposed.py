@@ -12,6 +12,7 @@ from iexec_lab.ethereum.calls import Call, attempt
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.plain_text import plain
 from iexec_lab.protocol import to_address
+from iexec_lab.spelling import in_rlc
 from iexec_lab.units import format_rlc
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def on_sale(session: Session, kind: str, app: str) -> Known:
         prices[address] = min(cheapest, price), tasks + left
     first = dict(sorted(prices.items(), key=lambda item: item[1])[:MOST])
     named = names(session, kind, first)
-    told = {address: f"from {format_rlc(price)} RLC" for address, (price, _) in first.items()}
+    told = {address: f"from {in_rlc(price)}" for address, (price, _) in first.items()}
     return {address: ", ".join(filter(None, [named[address], told[address]])) for address in first}
 
 
@@ -93,7 +94,7 @@ def categories(session: Session) -> Known:
     found: Known = {}
     count = min(session.hub.count_category(), _CATEGORIES_READ)
     for number, about in enumerate(session.hub.view_categories(range(count))):
-        asked = f"from {format_rlc(cheapest[number])} RLC" if number in cheapest else "no offer now"
+        asked = f"from {in_rlc(cheapest[number])}" if number in cheapest else "no offer now"
         found[str(number)] = ", ".join([plain(about.name, _NAME), _long(about.work_clock_time_ref), asked])
     return found
 

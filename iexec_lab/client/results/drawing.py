@@ -11,7 +11,7 @@ from iexec_lab.crypto import open_archive
 from iexec_lab.crypto.archive import is_folder_entry
 from iexec_lab.errors import IexecError, has_notebook, in_notebook
 from iexec_lab.plain_text import plain
-from iexec_lab.spelling import in_bytes
+from iexec_lab.spelling import in_bytes, short_id
 
 if TYPE_CHECKING:
     import zipfile
@@ -90,7 +90,7 @@ _QUIET: Final = "opacity:.75;font-weight:400;white-space:pre-wrap"
 def _title(name: str, *, is_task: bool) -> Markup:
     if not is_task:
         return markup.join("Result ", plain(name, 120))
-    shown = f"{name[:10]}…{name[-4:]}" if len(name) == 66 else plain(name, 80)
+    shown = short_id(plain(name, 80))
     return markup.join("Result of task ", markup.short(plain(name), shown))
 
 

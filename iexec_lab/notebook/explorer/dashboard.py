@@ -11,7 +11,8 @@ from iexec_lab import markup
 from iexec_lab.notebook.explorer.page import Page
 from iexec_lab.notebook.explorer.places import own
 from iexec_lab.notebook.forms import pieces
-from iexec_lab.units import format_ether, format_rlc
+from iexec_lab.spelling import in_rlc
+from iexec_lab.units import format_ether
 
 if TYPE_CHECKING:
     from iexec_lab.client.iexec import IExec
@@ -84,12 +85,12 @@ def account_facts(lab: IExec, earned_nrlc: int) -> tuple[list[tuple[str, str]], 
     facts = [
         ("Wallet", str(wallet["address"].iloc[0])),
         ("Network", f"{network.name} (chain {network.id})"),
-        ("In the wallet", f"{format_rlc(wallet['rlc_nrlc'].iloc[0])} RLC"),
+        ("In the wallet", in_rlc(wallet["rlc_nrlc"].iloc[0])),
         ("Coins for gas", format_ether(wallet["ether_wei"].iloc[0])),
-        ("Staked", f"{format_rlc(account['stake_nrlc'].iloc[0])} RLC"),
-        ("Locked", f"{format_rlc(account['locked_nrlc'].iloc[0])} RLC"),
-        ("Earned", f"{format_rlc(earned_nrlc)} RLC"),
-        ("Can be claimed", f"{format_rlc(claimable)} RLC"),
+        ("Staked", in_rlc(account["stake_nrlc"].iloc[0])),
+        ("Locked", in_rlc(account["locked_nrlc"].iloc[0])),
+        ("Earned", in_rlc(earned_nrlc)),
+        ("Can be claimed", in_rlc(claimable)),
         ("Jobs", ", ".join(f"{count} {state}" for state, count in states.items()) or "none"),
     ]
     return facts, claimable

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from iexec_lab.commands.tree import Option
 from iexec_lab.project import templates
 from iexec_lab.protocol import NULL_ADDRESS, decode_tag, encode_tag
-from iexec_lab.units import format_rlc, parse_rlc
+from iexec_lab.spelling import in_rlc
+from iexec_lab.units import parse_rlc
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -173,7 +174,7 @@ def to_field(entry: Entry, value: Any) -> str:
         if not text.isdecimal():
             return text
         number = int(text)
-        return "0 RLC" if not number else f"{format_rlc(number)} RLC" if number >= _MUCH else f"{number} nRLC"
+        return "0 RLC" if not number else in_rlc(number) if number >= _MUCH else f"{number} nRLC"
     if entry.kind == "tag":
         words = value if isinstance(value, list) else _words(value)
         return ",".join(map(str, words))
