@@ -22,7 +22,7 @@ SHOWN: Mapping[str, tuple[str, ...]] = {
         "requestorder": "order_hash requester app workerpool_max_price_rlc remaining tag published_at",
         "deal": "deal_id started_at app workerpool workerpool_price_rlc tasks requester",
         "task": "task_id task_index status deal_id location final_deadline",
-        "job": "deal_id wallet wallet_is state tasks done claimable_rlc started_at app",
+        "job": "deal_id app state tasks done claimable_rlc started_at wallet",
         "cost": "what deal_id state signed_rlc locked_rlc paid_rlc returned_rlc gas_wei",
         "log": "task_index status worker stdout stderr",
         "app": "address name owner multiaddr checksum",

@@ -100,7 +100,7 @@ SHOWN = {kind: list(names) for kind, names in frames.shown.SHOWN.items()}
 @pytest.mark.parametrize("kind", sorted(set(SHOWN) & set(SCHEMAS)))
 def test_what_is_shown_are_columns(kind):
     assert set(SHOWN[kind]) <= set(frames.columns_of(kind))
-    assert 3 <= len(SHOWN[kind]) <= 7
+    assert 3 <= len(SHOWN[kind]) <= 8
 
 
 @pytest.mark.parametrize("set_by", ["attrs", "settings"])
@@ -365,7 +365,7 @@ def test_figures_of_the_past_are_drawn_as_ours(formats, name):
     assert len(frame)
     assert frame.attrs["kind"] in frames.figures.FIGURES
     drawn = formats(frame)["text/plain"].splitlines()[0].split()
-    assert len(drawn) <= 7
+    assert len(drawn) <= 8
     assert not [each for each in drawn if each.endswith("_nrlc")]
     assert drawn == [each for each in drawn if each in frame.columns]
     assert formats(frame.assign(mine=1))["text/plain"] == repr(frame.assign(mine=1))
