@@ -194,13 +194,13 @@ async function render({ model, el }) {
   document.addEventListener("visibilitychange", look);
   look();
 
-  // What was opened below is brought into view once it is drawn, as little as it takes.
-  const reveal = (name, tries = 30) => {
+  // What was opened below is brought into view once it is drawn: as little as it takes, or to the top.
+  const reveal = (name, block, tries = 30) => {
     const target = page.closest(".iexec-lab-form")?.querySelector(`.${CSS.escape(name)}`);
     if (target?.offsetHeight > 20) {
       const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-      target.scrollIntoView({ block: "nearest", behavior: isCalm ? "auto" : "smooth" });
-    } else if (tries && !isClosed) setTimeout(reveal, 100, name, tries - 1);
+      target.scrollIntoView({ block, behavior: isCalm ? "auto" : "smooth" });
+    } else if (tries && !isClosed) setTimeout(reveal, 100, name, block, tries - 1);
   };
 
   const heard = (message) => {
@@ -212,7 +212,9 @@ async function render({ model, el }) {
     } else if (message.kind === "changed") {
       missed = !isSeen();
       if (!missed) api?.ajax.reload(null, false);
-    } else if (message.kind === "reveal") setTimeout(reveal, 100, String(message.name));
+    } else if (message.kind === "reveal") {
+      setTimeout(reveal, 100, String(message.name), message.top ? "start" : "nearest");
+    }
   };
   model.on("msg:custom", heard);
   model.on("change:turn", build);

@@ -124,5 +124,5 @@ class Opened:
         if self.trace is not None:
             form.trace = self.trace  # what is run from here stays below the page
         self.form.children = (form.box,)
-        self._page.grid.reveal(FORM)
+        self._page.grid.reveal(FORM, top=True)
         form.propose()

@@ -90,6 +90,8 @@ class Page:
     def _draw(self, above: Sequence[Any]) -> None:
         self._back = pieces.action("Back", "arrow-left", self.back, help="What was shown before")
         self._title = widgets.HTML()
+        head = pieces.buttons(self._back, self._title)
+        head.add_class("iexec-grid-head")
         self._lists = pieces.buttons()
         find = widgets.Text(
             placeholder="0x… or a part of a name", continuous_update=False, description="Find"
@@ -110,7 +112,7 @@ class Page:
         self._picture = widgets.HTML()
         self._children = [
             *above,
-            pieces.buttons(self._back, self._title),
+            head,
             self._find,
             self._lists,
             self._filters.box,
