@@ -195,7 +195,7 @@ def test_the_twin_says_the_same_everywhere(lab):
     assert shown.line in text
     assert shown.line in html.replace("&#x27;", "'")
     name = shown.frame["name"].iloc[0]
-    assert name in text
+    assert name[:10] in text  # a narrow terminal cuts the rest
     assert name in html
     shown.close()
 

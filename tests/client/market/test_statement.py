@@ -229,7 +229,9 @@ def test_a_source_that_leaves_something_out_is_told(story, monkeypatch):
     monkeypatch.setattr(money, "_from_logs", without_one)
     frame = story.requester.account.history(source="logs")
     price = 10 + story.requester.session.hub.view_deal(story.done.deal_id).workerpool.price
-    assert f"the hub shows {price} nRLC less locked than these movements add up to" in frame.attrs["remark"]
+    assert (
+        f"the hub shows {in_rlc(price)} less locked than these movements add up to" in frame.attrs["remark"]
+    )
 
 
 def test_without_receipts_the_amounts_are_the_same(story, monkeypatch):
