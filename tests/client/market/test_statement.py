@@ -14,6 +14,7 @@ from helpers.labs import CHECKSUM, IMAGE, forward, fund, open_lab
 from iexec_lab.errors import ValidationError
 from iexec_lab.ethereum.contracts import EVENTS, HUB
 from iexec_lab.protocol import NULL_ADDRESS, to_address
+from iexec_lab.spelling import in_rlc
 from iexec_lab.wallet.signer import LocalSigner
 
 
