@@ -135,6 +135,8 @@ def _amount(nrlc: Any) -> str:
 
 def _state(row: Mapping[str, Any]) -> str:
     tasks = row.get("tasks")
+    if row["state"] == "gone":
+        return "not on chain"
     return f"{row['state']} {row['ended']}/{tasks}" if tasks else str(row["state"])
 
 

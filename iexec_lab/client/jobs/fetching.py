@@ -28,6 +28,8 @@ def fetch(job: Any, view: TaskView, known: Mapping[str, Trouble], **options: Any
             for trouble in error.troubles:
                 error.details |= {"why": trouble.sentence(), **trouble.words()}
             job._gone_wrong(error)  # noqa: SLF001
+        elif not view.ended and (stuck := job._known_reasons().get(view.task_id)):  # noqa: SLF001
+            error.details |= {"why": stuck.sentence() or "somebody works on it"}
         raise
 
 

@@ -113,7 +113,7 @@ class OneTask(Shown):
             progress=progress,
             doubt=lambda view: doubts.consider([view]),
         )
-        with self._in_sight():
+        with self._in_sight(told=progress is not None):
             try:
                 return watch(pauses, left)
             except JobError as error:

@@ -130,7 +130,7 @@ def test_a_rehearsal_says_which_budget_would_refuse_it(buyer, pool, app):
         within = buyer.app.run(app, workerpool=pool, volume=2, dry_run=True).row()
         assert "budget" not in within["notes"]
         told = buyer.app.run(app, workerpool=pool, volume=3, dry_run=True).row()["notes"]
-        sent = rehearse(lambda: buyer.wallet.send_rlc(3 * PRICE, "nRLC", to="0x" + "12" * 20))
+        sent = rehearse(lambda: buyer.account.approve(3 * PRICE, "0x" + "12" * 20))
     for notes in (told, sent.row()["notes"]):
         assert "would pass the budget of 0.002469134 RLC" in notes
         assert "budget of this block" in notes
