@@ -141,7 +141,8 @@ def test_what_ended_late_says_why_and_what_comes_back():
     shown = card(*late, now=FINAL, troubles=(crashed(view(0, 1)),))
     facts = dict(shown.facts())
     assert facts["late"] == "workerpool 0x22222222…2222, no result in time (task 0)"
-    assert facts["comes back"] == "0.1 RLC, once claimed; 0.1 RLC came back"
+    assert facts["comes back"] == "0.1 RLC, once claimed"
+    assert facts["came back"] == "0.1 RLC"
     assert facts["cost so far"] == "0.1 RLC"
     assert "nobody finished it by its deadline" in shown.text()
     assert "sandbox forward" not in shown.text()
