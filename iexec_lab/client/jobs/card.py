@@ -64,7 +64,8 @@ class Card(Facts):
             ("deadline", self._deadline()),
             ("late", "; ".join(self.late[:3]) + more(self.late, 3)),
             ("cost so far", ", ".join(filter(None, (self._cost(), _SPONSORED if sponsored else "")))),
-            ("comes back", self._back()),
+            ("comes back", f"{in_rlc(self.claimable_nrlc)}, once claimed" if self.claimable_nrlc else ""),
+            ("came back", in_rlc(self.returned_nrlc) if self.returned_nrlc else ""),
         ]
         return [(name, text) for name, text in shown if text]
 
@@ -94,11 +95,6 @@ class Card(Facts):
             return ""
         locked = f", {in_rlc(self.locked_nrlc)} locked" if self.locked_nrlc else ""
         return f"{in_rlc(self.paid_nrlc)}{locked}"
-
-    def _back(self) -> str:
-        told = [f"{in_rlc(self.claimable_nrlc)}, once claimed"] if self.claimable_nrlc else []
-        told += [f"{in_rlc(self.returned_nrlc)} came back"] if self.returned_nrlc else []
-        return "; ".join(told)
 
     def steps(self) -> list[Step]:
         """What can be done beside what the reasons say."""
