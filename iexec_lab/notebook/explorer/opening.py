@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from iexec_lab.client.market.guess import guess
 from iexec_lab.errors import ObjectNotFoundError, WalletError
 from iexec_lab.notebook.compat import mime_bundle
 from iexec_lab.notebook.explorer.asking import Asking, with_limit
-from iexec_lab.notebook.explorer.places import listing_named, market, own, place_of
+from iexec_lab.notebook.explorer.places import found_place, listing_named, market, own, place_of
 from iexec_lab.notebook.explorer.twin import Twin
 from iexec_lab.notebook.forms.trace import Trace
 from iexec_lab.plain_text import plain
-from iexec_lab.protocol import NULL_ADDRESS
+from iexec_lab.protocol import NULL_ADDRESS, to_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,7 +97,7 @@ def explore(
         ObjectNotFoundError: Nothing is known by that address.
         LibraryError: itables is not installed.
     """
-    place = market() if address is None else _found(lab, address)
+    place = market() if address is None else _found(lab, str(address))
     listing = listing_named(place.lists, what)
     if not is_page:
         return _twin(lab, place.title, listing, [])
@@ -131,7 +132,7 @@ def _twin(lab: IExec, title: str, listing: Listing, facts: list[tuple[str, str]]
 
 
 def _found(lab: IExec, text: str) -> Place:
-    """The place of what a text names.
+    """The place of what a text names; what was found, where it names several.
 
     Raises:
         ObjectNotFoundError: Nothing has that name.
@@ -139,18 +140,28 @@ def _found(lab: IExec, text: str) -> Place:
     from iexec_lab.notebook.explorer.details import subject_of
 
     frame = lab.search(text)
+    places = []
     for at in range(len(frame)):
         row = frame.iloc[[at]]
         row.attrs = dict(frame.attrs)
         subject = subject_of(row)
         place = place_of(*subject) if subject is not None else None
         if place is not None:
-            return place
+            places.append(place)
+    meant = guess(text)
+    if places and meant.name and len({place.id for place in places}) > 1:
+        return found_place(text)
+    if places:
+        return places[0]
+    if len(meant.addresses) == 1:  # nobody has used it yet: all its lists are empty
+        place = place_of("account", to_address(meant.addresses[0]))
+        assert place is not None
+        return place
     raise ObjectNotFoundError(
         "account, app, dataset, workerpool, deal or task",
         plain(text),
         lab.session.network.id,
-        hint="Paste its whole address or id, or look for it: iexec-lab search <text>.",
+        hint=" ".join([*filter(None, [frame.attrs.get("remark")]), "Look for it: iexec-lab search <text>."]),
     )
 
 
