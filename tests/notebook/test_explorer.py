@@ -114,6 +114,19 @@ def told(widget):
     return " ".join([*own, *map(told, getattr(widget, "children", ()))])
 
 
+def test_pages_of_cells_without_a_name_stand_beside_each_other(lab, monkeypatch):
+    """Voilà names no cell: two pages there are two pages, and few are held."""
+    monkeypatch.setattr("iexec_lab.notebook.explorer.opening._MOST_NAMELESS", 2)
+    one, two, three = (lab.explore("apps") for _ in range(3))
+    assert one.page.grid._is_closed
+    assert not two.page.grid._is_closed
+    monkeypatch.setattr("iexec_lab.notebook.explorer.opening._cell", lambda: "a cell")
+    again = [lab.explore("apps") for _ in range(2)]
+    assert [each.page.grid._is_closed for each in again] == [True, False]
+    for each in (two, three, again[1]):
+        each.close()
+
+
 def test_filters_are_those_of_the_command(market):
     names = {field.item.dest for field in market._fields}
     assert {"category", "min_volume", "tag"} <= names

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.client.market.guess import guess
 from iexec_lab.errors import ObjectNotFoundError, WalletError
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 _shown: dict[str, Shown] = {}
 """The page of each cell that shows one: running the cell again gives up the one before."""
+_nameless: list[Shown] = []
+"""Pages of cells that the front end does not name, as Voilà does not: all may be seen at once."""
+_MOST_NAMELESS: Final = 10
 
 
 class Shown:
@@ -44,7 +47,13 @@ class Shown:
         before = _shown.pop(cell, None)
         if before is not None:
             before.close()
-        _shown[cell] = self
+        if cell:
+            _shown[cell] = self
+        else:
+            _nameless.append(self)
+            for old in _nameless[:-_MOST_NAMELESS]:
+                old.close()
+            del _nameless[:-_MOST_NAMELESS]
 
     @property
     def frame(self) -> Any:
@@ -172,7 +181,7 @@ def _has_front_end() -> bool:
 
 
 def _cell() -> str:
-    """What names the cell that runs: its id where the front end tells it, else there is one for all."""
+    """What names the cell that runs: its id, or "" where the front end does not tell it."""
     from IPython.core.getipython import get_ipython
 
     kernel = getattr(get_ipython(), "kernel", None)
