@@ -293,7 +293,7 @@ COMMANDS = (
         example="jobs --running",
         notes="Found again from any kernel and with any wallet: what was bought in this folder is noted\n"
         "in it, without a key, and the market lists the deals of its wallets and of the keystore's.\n"
-        "lab.job(deal_id) is the job again; deal show DEAL --watch waits for it.",
+        "lab.job(deal_id) is the job again; iexec-lab deal show DEAL --watch waits for it.",
     ),
     Command(
         ("search",),

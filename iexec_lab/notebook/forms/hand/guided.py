@@ -22,6 +22,7 @@ from iexec_lab.notebook.drawing import live, stage
 from iexec_lab.notebook.forms import pieces
 from iexec_lab.notebook.forms.form import STAYS
 from iexec_lab.notebook.forms.hand.desk import SecretWord, line_of
+from iexec_lab.notebook.forms.sink import Sink
 from iexec_lab.notebook.forms.trace import Trace
 
 if TYPE_CHECKING:
@@ -281,7 +282,7 @@ class Guided:
             Stopped: It failed; that was shown.
         """
         line = line_of(words)
-        output = widgets.Output()
+        output = Sink()
         self.show(markup.element("div", markup.whole(line), style="margin-top:.4em"))
         self._add(output)
         places: list[_Place] = []
@@ -314,7 +315,7 @@ class Guided:
 
     def present(self, value: Any) -> None:
         """Add a value, drawn as a cell would."""
-        output = widgets.Output()
+        output = Sink()
         self._add(output)
         with output, live.into(self._card()):
             display(value)  # type: ignore[no-untyped-call]
