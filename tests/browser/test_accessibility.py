@@ -48,6 +48,39 @@ CHECK = """async ([area, levels]) => {
   return found.violations.flatMap(rule => rule.nodes.map(node =>
     `${rule.id}: ${node.html.slice(0, 160)} (${(node.failureSummary || '').slice(0, 300)})`));
 }"""
+# axe-core's own rule calls itself inapplicable within JupyterLab's panels; grounds here are plain colours.
+CONTRAST = """area => {
+  const paint = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+  const rgba = colour => {
+    paint.clearRect(0, 0, 1, 1); paint.fillStyle = colour; paint.fillRect(0, 0, 1, 1);
+    const [r, g, b, a] = paint.getImageData(0, 0, 1, 1).data;
+    return [r, g, b, a / 255];
+  };
+  const over = ([r, g, b, a], below) => [r, g, b].map((each, i) => each * a + below[i] * (1 - a));
+  const ground = node => {
+    if (!node) return [255, 255, 255];
+    const own = rgba(getComputedStyle(node).backgroundColor);
+    return own[3] === 1 ? own.slice(0, 3) : over(own, ground(node.parentElement));
+  };
+  const light = colour => colour.map(each => each / 255)
+    .map(each => each <= 0.03928 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, each, i) => sum + each * [0.2126, 0.7152, 0.0722][i], 0);
+  const faint = [];
+  const walk = document.createTreeWalker(area, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const node = walk.currentNode.parentElement, style = getComputedStyle(node);
+    const seen = node.checkVisibility({ visibilityProperty: true }) && node.getBoundingClientRect().width > 1;
+    if (!walk.currentNode.data.trim() || !seen || node.closest('style, script, :disabled, option, .jp-OutputPrompt')) continue;
+    let clear = 1;
+    for (let each = node; each; each = each.parentElement) clear *= +getComputedStyle(each).opacity;
+    const below = ground(node), colour = rgba(style.color);
+    colour[3] *= clear;
+    const [dark, bright] = [light(over(colour, below)), light(below)].sort((one, other) => one - other);
+    const ratio = (bright + 0.05) / (dark + 0.05);
+    if (ratio < 4.5) faint.push(`color-contrast ${ratio.toFixed(2)}: ${walk.currentNode.data.slice(0, 60)}`);
+  }
+  return faint;
+}"""
 CHANGE_THEME = """async (theme) => {
   await window.jupyterapp.commands.execute('apputils:change-theme', { theme });
   while (document.body.dataset.jpThemeName !== theme) await new Promise(done => setTimeout(done, 50));
@@ -98,7 +131,8 @@ def area_of(page, cell):
 
 
 def broken(page, cell):
-    return page.evaluate(CHECK, [area_of(page, cell).element_handle(), LEVELS])
+    area = area_of(page, cell).element_handle()
+    return page.evaluate(CHECK, [area, LEVELS]) + area.evaluate(CONTRAST)
 
 
 @pytest.mark.parametrize("cell", CELLS)
