@@ -138,7 +138,8 @@ def _steps(states: Mapping[str, str]) -> Markup:
         badge = markup.badge(state, _TONES.get(state, "going"))
         rows.append(markup.element("li", f"{label} ", badge, value=str(number), style="line-height:1.9"))
     style = "margin:.2em 0;padding-left:1.6em"
-    return markup.element("ol", *rows, style=style, aria_label="Steps", role="status")
+    steps = markup.element("ol", *rows, style=style, aria_label="Steps")
+    return markup.element("div", steps, role="status")
 
 
 def _outcome(value: Any) -> dict[str, str]:
