@@ -63,7 +63,7 @@ class Card(Facts):
             ("elapsed", "" if self.elapsed is None else _duration(self.elapsed)),
             ("deadline", self._deadline()),
             ("late", "; ".join(self.late[:3]) + more(self.late, 3)),
-            ("cost so far", ", ".join(filter(None, (self._cost(), sponsored and _SPONSORED)))),
+            ("cost so far", ", ".join(filter(None, (self._cost(), _SPONSORED if sponsored else "")))),
             ("comes back", self._back()),
         ]
         return [(name, text) for name, text in shown if text]

@@ -93,7 +93,8 @@ class Sink(widgets.VBox):  # type: ignore[misc]
     def _add(self, piece: Any) -> Any:
         if isinstance(piece, str):
             piece = widgets.HTML(piece)
-            piece.add_class("jp-RenderedHTMLCommon")  # tables look as in an output
+            for page in ("jp-RenderedHTMLCommon", "rendered_html"):  # tables look as in an output
+                piece.add_class(page)
         self._printed = None
         self.children = (*self.children, piece)
         return piece
