@@ -3,7 +3,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from helpers import jupyterlab
+from helpers import fronts, jupyterlab
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [
@@ -37,7 +37,8 @@ def chromium():
 def notebook_server(tmp_path_factory, iexec_sandbox):
     """One for all modules of a worker; it starts when the first test needs it."""
     folder = tmp_path_factory.mktemp("notebooks")
-    with jupyterlab.start(folder, iexec_sandbox.folder.parent) as running:
+    [program, *_] = {front.program for front in fronts.INSTALLED}
+    with jupyterlab.start(folder, iexec_sandbox.folder.parent, app=program) as running:
         yield running
 
 

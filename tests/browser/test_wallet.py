@@ -144,10 +144,10 @@ def test_a_form_connects_with_it(server, page, iexec_sandbox):
     open_notebook(page, server, name)
     run_cell(page, 0)
     area = output(page, 0)
-    area.locator(".widget-inline-hbox", has=page.get_by_text("network", exact=True)).locator("input").fill(
-        f"sandbox:{iexec_sandbox.name}"
-    )
-    area.get_by_role("checkbox", name="browser-wallet").check()
+    area.get_by_role("combobox", name="Network").select_option("another …")
+    typed = area.get_by_role("textbox", name="Name of the network")
+    typed.fill(f"sandbox:{iexec_sandbox.name}")
+    area.get_by_role("combobox", name="Wallet").select_option("the one in this browser")
     area.get_by_role("button", name="Connect").click()
     expect(area).to_contain_text(wallet.signer.address)
     assert set(wallet.asked) == {"eth_requestAccounts"}

@@ -34,6 +34,7 @@ AT_THE_END_CLASSIC = """(index) => {
 
 class Front:
     name = ""
+    program = "lab"
 
     def open(self, page, server, notebook) -> None:
         """Open a notebook of the server, and wait for its kernel."""
@@ -123,7 +124,7 @@ class Voila(Front):
 class Classic(Front):
     """The classic notebook, on which hosted notebooks are built."""
 
-    name = "nbclassic"
+    name = program = "nbclassic"
 
     def open(self, page, server, notebook) -> None:
         page.goto(f"{server.url}/nbclassic/notebooks/{notebook}?token={server.token}&{secrets.token_hex(4)}")
