@@ -20,7 +20,8 @@ Written from the command tree by `python docs/commands.py`. The same words work 
 are keyword arguments.
 
 `--raw` (one line of JSON), `--quiet` (no progress, no advice) and `--wide` (all columns of lists) work
-everywhere. Options that many commands share are explained here:
+everywhere. A terminal has colours unless `NO_COLOR` is set to anything or `TERM` is `dumb`; pipes never have
+them, and `FORCE_COLOR` is not read. Options that many commands share are explained here:
 """
 
 

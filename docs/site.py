@@ -38,7 +38,12 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
         "docs/differences.md",
         "docs/sandbox.md",
     ),
-    "Help": ("docs/troubleshooting.md", "docs/costs.md", "docs/networks_and_wallets.md"),
+    "Help": (
+        "docs/troubleshooting.md",
+        "docs/costs.md",
+        "docs/networks_and_wallets.md",
+        "docs/front_ends.md",
+    ),
     "Trust": ("docs/security.md", "docs/trust.md", "SECURITY.md"),
     "Making it": ("docs/architecture.md", "CONTRIBUTING.md", "CHANGELOG.md"),
 }

@@ -196,8 +196,8 @@ def _print(outcome: Outcome, *, is_wide: bool) -> None:
     from iexec_lab.looks import GREEN, RED
 
     style = _style(sys.stdout)
-    if outcome.said:
-        print(style.paint(GREEN, "✔ ") + safe_lines(outcome.said))
+    if outcome.line:
+        print(style.paint(GREEN, "✔ ") + safe_lines(outcome.line))
     shown = readable(_unsaid(outcome)) if outcome.shown is None else outcome.shown
     text = render(shown, style, width=_ANY_WIDTH if is_wide else _width())
     if text:
@@ -216,7 +216,7 @@ def _unsaid(outcome: Outcome) -> dict[str, Any]:
     """The answer without what the line above it says already."""
     from iexec_lab.units import format_rlc
 
-    told = {word.strip('.,:;()"') for word in outcome.said.split()}
+    told = {word.strip('.,:;()"') for word in outcome.line.split()}
     amount = str(outcome.raw.get("amount", ""))
     if amount.isdecimal() and format_rlc(int(amount)) in told:  # in RLC there
         told.add(amount)

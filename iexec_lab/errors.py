@@ -185,7 +185,7 @@ class JobError(IexecError):
     """``job`` is the job whose tasks failed, when there is one; ``troubles`` say why, if that is known.
 
     ``line`` is the command that comes back to it, ``steps`` are the sentences of the hint, ``told`` says all
-    of it once more for a page: it has ``html()``.
+    of it once more for a page: it has ``html()``. Where ``stands_here()``, the page has said it already.
     """
 
     job: Any = None
@@ -193,6 +193,14 @@ class JobError(IexecError):
     line: str = ""
     steps: tuple[str, ...] = ()
     told: Any = None
+    stands_here: Any = None
+
+    def _render_traceback_(self) -> list[str]:
+        if self.stands_here is None or not self.stands_here():
+            return super()._render_traceback_()
+        why = [f"  why: {plain_lines(self.details['why'])}"] if "why" in self.details else []
+        said = [_indented(f"{type(self).__name__}: {self.message}"), *map(_indented, why)]
+        return _for_notebook([*said, "  → The card above says more, and what to do."])
 
     def _advice(self) -> Sequence[str]:
         # Who changed the hint since has more to say.

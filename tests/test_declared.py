@@ -48,8 +48,12 @@ ALWAYS = set(map(canonical, PROJECT["dependencies"]))
 WITH = {name: ALWAYS | set(map(canonical, lines)) for name, lines in PROJECT["optional-dependencies"].items()}
 
 
-BEHIND_A_DOOR = ("history/disk/", "history/quick", "history/arrow_frames", "frames/quick", "plots/picture")
-"""Reached only through modules that say what is missing: ``history/arrow_pages.py``, ``plots/style.py``."""
+BEHIND_A_DOOR = (
+    *("history/disk/", "history/quick", "history/arrow_frames", "frames/quick", "plots/picture"),
+    "client/results/parquet_head",
+)
+"""Reached only through modules that say what is missing (``history/arrow_pages.py``, ``plots/style.py``), or
+does without it."""
 
 
 def allowed(name):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from helpers.kept_secrets import keys_in
 from helpers.places import ROOT
 
 NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
@@ -80,6 +81,16 @@ def test_a_notebook_is_kept_with_the_outputs_of_its_code(notebook):
 @every_notebook
 def test_a_notebook_does_not_tell_where_it_ran(notebook):
     TOOLS["check_private"](nbformat.read(notebook, as_version=4))
+
+
+@every_notebook
+def test_a_notebook_reads_right_as_a_page_and_holds_no_key(notebook):
+    from nbconvert import HTMLExporter
+
+    page, _ = HTMLExporter().from_filename(str(notebook))
+    assert "model not found" not in page.lower()
+    assert "Error displaying widget" not in page
+    assert keys_in(notebook.read_text(encoding="utf-8")) == []
 
 
 def test_a_place_of_this_machine_in_an_output_is_found():

@@ -31,7 +31,7 @@ def history(context: Context, args: Namespace) -> Outcome:
     if listed < found.total:
         context.face.note(f"{found.total - listed} earlier movements; --limit {found.total} shows all.")
     if found.remark:
-        context.face.remark(found.remark)
+        context.face.note(found.remark)
     rlc = f"{in_rlc(found.stake)} staked, {in_rlc(found.locked)} locked"
     outcome = outcome_of(answer, f"Account {found.address} at block {found.block}: {rlc}.")
     return replace(outcome, shown=[_movement(row) for row in found])
@@ -63,8 +63,10 @@ def list_orders(context: Context, args: Namespace) -> Outcome:
         context.face.note(f"{found.total - len(found)} more; --limit {found.total} shows all.")
     if found.remark:
         context.face.note(f"{found.remark[0].upper()}{found.remark[1:]}.")
-    said = f"{found.total} {'order' if found.total == 1 else 'orders'}."
-    return replace(outcome_of(answer, said), shown=[_order(row) for row in found])
+    outcome = outcome_of(answer)
+    count = f"{found.total} {'order' if found.total == 1 else 'orders'}."
+    told = f"{count} {outcome.told}".strip()
+    return replace(outcome, told=told, shown=[_order(row) for row in found])
 
 
 def _order(row: dict[str, Any]) -> dict[str, Any]:

@@ -94,8 +94,10 @@ def _deploy(kind: str) -> Handler:
             outcome = done(lab, f"{kind}.deploy", f"Deployed {kind} {{address}}.", **values)
         if "already" in outcome.raw:
             address = outcome.raw["address"]
-            context.face.remark(DEPLOYED_ALREADY.format(kind=kind, address=address))
-            said = "" if context.lasting else f"{kind.capitalize()} {address}."  # a notebook has the value
+            said = DEPLOYED_ALREADY.format(kind=kind, address=address)
+            if not context.lasting:  # advice is not the answer
+                context.face.remark(said)
+                said = f"{kind.capitalize()} {address}."
             outcome = replace(outcome, raw={"address": address}, said=said)
         try:
             project.save_deployed(kind, lab.session.network.id, outcome.raw["address"])

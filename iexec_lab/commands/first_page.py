@@ -36,7 +36,8 @@ _LOOK: Final = (
 _MINE: Final = (("wallet show", "who you are, and what you have"), ("jobs", "your jobs that run"))
 _FORMS: Final = (
     ("form connect", "network and wallet, with fields and buttons"),
-    ("form app run", "any command as a form"),
+    ("form run", "choose an app, data and a machine, see the price, run"),
+    ("form", "all forms: selling, protecting data, and any command"),
 )
 _HELP: Final = (("--help", "all commands"), ("app run --help", "one command, its options and an example"))
 

@@ -82,9 +82,8 @@ def outcome_of(answer: Answer, said: str = "", values: Mapping[str, Any] | None 
             named[name] = spelled(int(raw["amount"]))
     said = said.format_map(named)
     left_out = getattr(answer.facts, "left_out", 0)
-    if left_out:
-        said = f"{said} {left_out} left out: not what was asked for.".strip()
-    return Outcome(raw, answer.to_value, said)
+    told = f"{left_out} left out: not what was asked for." if left_out else ""
+    return Outcome(raw, answer.to_value, said, told)
 
 
 def given(args: Namespace, names: Iterable[str]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab.client.market.filters import LISTS, ChildFilters, DatasetDealFilters, EventFilters
@@ -10,7 +11,6 @@ from iexec_lab.commands.following import FOLLOW, follow
 from iexec_lab.commands.handlers import given, outcome_of
 from iexec_lab.commands.official_json import fetch
 from iexec_lab.commands.options import PLOT, READS, declared_options, flag
-from iexec_lab.commands.outcome import Outcome
 from iexec_lab.commands.plotting import plotting
 from iexec_lab.commands.tree import Argument, Command, Option
 from iexec_lab.errors import UsageError
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from iexec_lab.client.live.follow import Stream
     from iexec_lab.client.market.listing import Listed
     from iexec_lab.commands.context import Context
+    from iexec_lab.commands.outcome import Outcome
     from iexec_lab.commands.tree import Handler
 
 _PICTURES: Final = frozenset({"deals", "tasks"})
@@ -143,8 +144,7 @@ def shown(context: Context, answer: Any, verb: str) -> Outcome:
         context.face.note(f"{remark[0].upper()}{remark[1:]}.")
     noun = verb.partition(".")[2] if not verb.endswith(".list") else f"{verb.partition('.')[0]}s"
     count = f"{len(found)} {noun.removesuffix('s') if len(found) == 1 else noun}."
-    said = f"{count} {outcome.said}".strip()
-    return Outcome(outcome.raw, outcome.make, said, shown=table(found))
+    return replace(outcome, told=f"{count} {outcome.told}".strip(), shown=table(found))
 
 
 def table(found: Listed) -> list[dict[str, Any]]:

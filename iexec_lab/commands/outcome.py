@@ -25,6 +25,7 @@ class Outcome:
         raw: The JSON object of ``--raw``, without ``ok``.
         make: Builds the Python value; called only where one is wanted, so a terminal imports no pandas.
         said: One line for a person.
+        told: What the drawn value tells by itself; said where it is not drawn.
         shown: What a terminal prints below that line; ``raw`` when None.
         failed: Sentences about parts that failed while the rest succeeded; the exit code is then 1.
         shows: What failed is what was asked about, as in ``deal show``: the command itself succeeded.
@@ -34,10 +35,16 @@ class Outcome:
     raw: Mapping[str, Any]
     make: Callable[[], Any] | None = None
     said: str = ""
+    told: str = ""
     shown: Any = None
     failed: tuple[str, ...] = ()
     shows: bool = False
     error: Exception | None = field(default=None, compare=False)
+
+    @property
+    def line(self) -> str:
+        """What is said where the value is not drawn."""
+        return f"{self.told} {self.said}".strip()
 
     @property
     def value(self) -> Any:
@@ -80,6 +87,8 @@ def carry_out(handler: Handler, context: Context, args: Namespace) -> Outcome:
     except IexecError as error:
         if args.raw or not error.already:
             raise
-        context.face.remark(error.already)
         answer = error.answer
+        if context.lasting:
+            return Outcome({}, lambda: answer, error.already)
+        context.face.remark(error.already)
         return Outcome({}, lambda: answer)

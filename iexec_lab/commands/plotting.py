@@ -40,8 +40,8 @@ def plotting(handler: Handler, name: str) -> Handler:
         if path is None:
             return replace(outcome, make=lambda: picture, shown=_text(picture))
         saved = picture.save(path)
-        said = f"{outcome.said} Saved as {saved}.".strip()
-        return replace(outcome, make=lambda: picture, said=said, shown={})
+        said = f"{outcome.line} Saved as {saved}.".strip()
+        return replace(outcome, make=lambda: picture, said=said, told="", shown={})
 
     return handle
 

@@ -27,7 +27,27 @@ _SINGLE = (ast.Name, ast.Attribute, ast.Subscript)
 
 
 class KeepsTheJob(ast.NodeTransformer):
-    """Rewrites the assignments of a cell whose value is ``%iexec ...``."""
+    """Rewrites the assignments of a cell whose value is ``%iexec ...``.
+
+    Attributes:
+        undrawn: The lines of the cell whose values it does not draw.
+    """
+
+    def __init__(self) -> None:
+        self.undrawn: frozenset[str] = frozenset()
+
+    def visit_Module(self, node: ast.Module) -> ast.AST:
+        last = node.body[-1].value if node.body and isinstance(node.body[-1], ast.Expr) else None
+        self.undrawn = frozenset(
+            str(each.args[1].value)
+            for each in ast.walk(node)
+            if each is not last
+            and isinstance(each, ast.Call)
+            and _is_ours(each)
+            and len(each.args) > 1
+            and isinstance(each.args[1], ast.Constant)
+        )
+        return self.generic_visit(node)
 
     def visit_Assign(self, node: ast.Assign) -> ast.AST:
         return self._kept(node, node.targets) if _is_ours(node.value) else node
@@ -71,9 +91,8 @@ def _is_ours(value: ast.expr) -> bool:
     return False
 
 
-def install(shell: InteractiveShell) -> Callable[[], None]:
+def install(shell: InteractiveShell, ours: KeepsTheJob) -> Callable[[], None]:
     """Rewrite the cells of this shell; call the result to stop."""
-    ours = KeepsTheJob()
     shell.ast_transformers.append(ours)
 
     def remove() -> None:

@@ -112,3 +112,11 @@ def uploaded(value: Any) -> list[tuple[str, bytes]]:
     if isinstance(value, dict):
         return [(str(name), bytes(each["content"])) for name, each in value.items()]
     return [(str(each["name"]), bytes(each["content"])) for each in value]
+
+
+def widget_of(model_id: str) -> Any:
+    """The widget that a view shows; None if there is none."""
+    from ipywidgets.widgets import widget
+
+    known = getattr(widget, "_instances", None)  # from ipywidgets 8 on; the public name is deprecated there
+    return (widget.Widget.widgets if known is None else known).get(model_id)

@@ -37,6 +37,8 @@ from iexec_lab.commands.outcome import carry_out
 from iexec_lab.commands.recent import Seen
 from iexec_lab.errors import IexecError, UsageError, ValidationError, in_notebook
 from iexec_lab.notebook import typed_secrets
+from iexec_lab.notebook.assigning import KeepsTheJob
+from iexec_lab.notebook.beside import as_typed, beside
 from iexec_lab.notebook.cells import split
 from iexec_lab.notebook.drawing.display import RawAnswer, show_wide
 from iexec_lab.notebook.drawing.objects import as_value
@@ -77,6 +79,8 @@ class IexecMagics(Magics):
         super().__init__(shell, **kwargs)
         self._shell = shell
         self.seen = Seen()
+        self.cells = KeepsTheJob()
+        self._is_drawn = True
         kernel = getattr(shell, "kernel", None) is not None
         self.face = NotebookFace(self, kernel=kernel, draw=self._form)
         self.context = Context(self.face, folder=Path(), fallback="sandbox", lasting=True)
@@ -89,13 +93,16 @@ class IexecMagics(Magics):
         names = {**self._shell.user_ns, **(local_ns or {})}
         try:
             try:
-                value = self._run(line, cell, names)
                 # IPython's own decorator for this reads the line as Python, and fails at what is none.
-                return None if _is_silent(line if cell is None else cell) else value
+                is_silent = _is_silent(line if cell is None else cell)
+                self._is_drawn = not is_silent and (cell is not None or line not in self.cells.undrawn)
+                value = self._run(line, cell, names)
             except UsageError:
                 # A slip of the pen beside a secret must not leave it in the notebook, nor quote it.
                 typed_secrets.refuse_what_looks_like_one(f"{line}\n{cell or ''}")
                 raise
+            else:
+                return None if is_silent else value
         except typed_secrets.TypedSecretError as found:
             forgotten = forget_input(self._shell, found.secret, found.what)
             raise found.refusal(forgotten=forgotten) from None
@@ -103,6 +110,8 @@ class IexecMagics(Magics):
             if self.traceback:
                 error._render_traceback_ = partial(traceback.format_exception, error)  # type: ignore[method-assign]
             raise
+        finally:
+            self._is_drawn = True  # a form draws its own
 
     iexec.__doc__ = page()
 
@@ -116,6 +125,7 @@ class IexecMagics(Magics):
         line = line.rstrip().removesuffix(_SHOW_NOTHING)
         head = [token for tokens in split(line) for token in tokens]
         words, target = _take_output(head)
+        self._is_drawn = self._is_drawn and target is None
         try:
             value = self._value(words, cell, names)
         except (IexecError, KeyboardInterrupt) as left:
@@ -197,9 +207,10 @@ class IexecMagics(Magics):
         if args.raw:
             return _raw(outcome)
         value = outcome.value
-        if outcome.said and not isinstance(value, int):  # a count, or yes or no, says it itself
-            self.face.remark(_here(outcome.said))
-        return as_value(show_wide(value) if args.wide else value)
+        said = beside(outcome.said if self._is_drawn else outcome.line, value)
+        if said:
+            self.face.remark(_here(said))
+        return as_value(as_typed(show_wide(value) if args.wide else value))
 
 
 def _raw(outcome: Any) -> RawAnswer:
@@ -262,7 +273,7 @@ def load(shell: InteractiveShell) -> None:
         _tell_connection(magics),
         completion.install(shell, magics.seen, lambda: magics.context.folder),
         input_transformers.install(shell),
-        assigning.install(shell),
+        assigning.install(shell, magics.cells),
     ]
 
 

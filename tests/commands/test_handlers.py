@@ -82,8 +82,8 @@ def test_only_what_was_given_is_passed_on():
 def test_what_was_left_out_is_told():
     rows = JobRows.of([{"a": 1}], 3)
     lab = SimpleNamespace(jobs=lambda: rows)
-    assert done(lab, "jobs").said == "3 left out: not what was asked for."
-    assert done(lab, "jobs", "Read.").said == "Read. 3 left out: not what was asked for."
+    assert done(lab, "jobs").line == "3 left out: not what was asked for."
+    assert done(lab, "jobs", "Read.").line == "3 left out: not what was asked for. Read."
     rows.left_out = 0
     assert done(lab, "jobs").said == ""
 

@@ -13,13 +13,6 @@ START = """(index) => {
   notebook.activeCellIndex = index; notebook.deselectAll();
   window.jupyterapp.commands.execute('notebook:run-cell');
 }"""
-AT_THE_END = """(index) => {
-  const notebook = window.jupyterapp.shell.currentWidget.content;
-  notebook.activeCellIndex = index; notebook.mode = 'edit';
-  const editor = notebook.activeCell.editor, last = editor.lineCount - 1;
-  editor.setCursorPosition({ line: last, column: editor.getLine(last).length });
-  editor.focus();
-}"""
 RUN_CLASSIC = """([index, patience]) => {
   const notebook = window.Jupyter.notebook, cell = notebook.get_cell(index);
   const done = new Promise(done => notebook.events.on('finished_execute.CodeCell', (_, { cell: ended }) => {
@@ -84,7 +77,8 @@ class Lab(Front):
         return jupyterlab.output(page, index)
 
     def complete(self, page, index) -> list[str]:
-        page.evaluate(AT_THE_END, index)
+        page.locator(".jp-CodeCell").nth(index).locator(".cm-content").click()
+        page.keyboard.press("End")
         before = self._source(page, index)
         page.keyboard.press("Tab")
         items = page.locator(".jp-Completer-item")

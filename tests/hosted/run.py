@@ -34,7 +34,16 @@ TOOLS = (
 )
 SHORT = [
     f"tests/notebook/test_{name}.py"
-    for name in ("browser_wallet", "completion", "display", "forms", "kernel", "magic", "manual")
+    for name in (
+        "browser_wallet",
+        "completion",
+        "display",
+        "fifty_tasks",
+        "forms",
+        "kernel",
+        "magic",
+        "manual",
+    )
 ]
 PYTEST = (
     *("-q", "-n", "auto", "--dist", "loadfile", "--hypothesis-profile=quick"),

@@ -30,7 +30,7 @@ def market(lab):
 
 
 def buttons(page):
-    return [button.description for button in page._actions.children]
+    return [button.description for button in page.opened.actions.children]
 
 
 @pytest.mark.parametrize("listing", [*MARKET, *_OWN, *(each for lists in _OF_ONE.values() for each in lists)])
@@ -57,8 +57,8 @@ def test_a_deal_opens_with_all_that_is_known_of_it_and_leads_on(market):
     deal = market.rows.frame["deal_id"].iloc[0]
     market.open_row(deal)
     market.wait()
-    assert deal in market._details.value
-    assert "workerpoolorder hash" in market._details.value
+    assert deal in market.opened.details.value
+    assert "workerpoolorder hash" in market.opened.details.value
     assert {"Its tasks", "Its events"} <= {*buttons(market)}
     market.go("deal", deal, "tasks")
     market.wait()
@@ -74,8 +74,8 @@ def test_an_order_opens_the_form_of_a_run_filled_in(market):
     key = market.rows.frame["order_hash"].iloc[0]
     market.open_row(key)
     assert buttons(market)[0] == "Run with this …"
-    market._actions.children[0].click()
-    (form,) = market._form.children
+    market.opened.actions.children[0].click()
+    (form,) = market.opened.form.children
     assert market.rows.frame["app"].iloc[0] in told(form)
 
 
@@ -133,7 +133,7 @@ def test_what_was_typed_is_found_or_not_and_stays_text(market):
     market.find(HOSTILE)
     market.wait()
     assert len(market.rows) == 0
-    app = market._asking.lab.app.list(limit=1)["address"].iloc[0]
+    app = market.asking.lab.app.list(limit=1)["address"].iloc[0]
     market.find(app)
     market.wait()
     market.open_row(market.rows.part(_wanted()).rows[0]["key"])

@@ -81,7 +81,8 @@ def test_it_is_interrupted_lost_and_found_again(kernel, iexec_sandbox, tmp_path,
     again_waited = (
         f"open({str(gate)!r}, 'w').close()\njob = lab.job(jobs.deal_id[0])\n"
         "try:\n    job.wait(fail_fast=True)\n"
-        "except Exception as error:\n    print('\\n'.join(error.lines()))\njob"
+        "except Exception as error:\n    print('\\n'.join(error.lines()))\n"
+        "import time\nwhile (job.tasks.status == 'COMPLETED').sum() < 48:\n    time.sleep(0.5)\njob"
     )
     _, _, stopped, kept, _, found, back, results, rows = kernel(
         ("run", connect),

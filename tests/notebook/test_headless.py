@@ -126,7 +126,14 @@ def test_nbconvert_executes_and_the_page_reads_right(run, folder, iexec_sandbox)
     code, said = run("nbconvert", "--execute", "--allow-errors", "--to", "html", "in.ipynb")
     assert code == 0, said
     text = page.read_text()
-    for shown in ("1 completed of 1 task", "ages.csv", "data:image/png;base64,", "stake RLC of the wallet"):
+    for shown in (
+        "work_clock_seconds",
+        "1 completed of 1 task",
+        "task 0 was told nothing",
+        "ages.csv",
+        "data:image/png;base64,",
+        "stake RLC of the wallet",
+    ):
         assert shown in text, shown
     assert "model not found" not in text.lower()
     assert keys_in(text, *(user.address for user in iexec_sandbox.users)) == []

@@ -253,3 +253,50 @@ def test_a_look_that_fails_draws_what_is_known(page, chain):
     job._ipython_display_()
     [text] = page.outputs.values()
     assert "The last look failed: gone" in text
+
+
+def test_a_slow_first_look_leaves_no_cell_silent(page, chain, monkeypatch):
+    monkeypatch.setattr(live, "PATIENCE", 0.01)
+    gate = threading.Event()
+
+    class Slow(list):
+        def __iter__(self):
+            assert gate.wait(30)
+            return super().__iter__()
+
+    def shows_it(job, work):
+        gate.clear()
+        thread = threading.Thread(target=work)
+        thread.start()
+        until(lambda: page.shown[-1:] == ["looking"])
+        gate.set()
+        thread.join()
+        assert page.shown[-1:] == ["completed"]
+
+    job = chain(Slow(ENDED))
+    shows_it(job, job.wait)
+    page.run("second")
+    again = chain(Slow(ENDED))
+    shows_it(again, again._ipython_display_)
+    assert len(page.outputs) == 2
+
+
+def test_an_error_beside_the_card_does_not_say_it_all_again(page, chain):
+    job = chain(FAILED)
+    with pytest.raises(JobError) as caught:
+        job.wait()
+    beside = "\n".join(caught.value._render_traceback_())
+    assert "did not complete" in beside
+    assert "The card above says more" in beside
+    assert "task debug" not in beside
+    page.run("another cell")
+    assert "task debug" in "\n".join(caught.value._render_traceback_())
+
+
+def test_results_of_what_has_ended_draw_no_card(page, chain, monkeypatch):
+    job = chain(FAILED)
+    job.status()
+    monkeypatch.setattr(room, "fetch_all", lambda *_args, **_options: "results")
+    page.run("second")
+    assert job.results(partial=True) == "results"
+    assert page.outputs == {}

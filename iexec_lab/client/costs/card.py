@@ -111,9 +111,10 @@ def _sums(
 def _cells(row: Mapping[str, Any]) -> list[object]:
     state = row["state"]
     deal: str | None = row["dealid"]
-    shown = markup.short(deal, short_id(deal)) if deal else ""
+    deal_shown = markup.short(deal, short_id(deal)) if deal else ""
     amounts = [
-        in_rlc(int(row[name])) if row.get(name) else "" for name in ("signed", "locked", "paid", "returned")
+        markup.kept(shown, shown) if (shown := _amount(row.get(name))) else ""
+        for name in ("signed", "locked", "paid", "returned")
     ]
     moment = to_moment(row["timestamp"])
     when = f"{moment:%m-%d %H:%M:%S}" if moment else ""
@@ -121,10 +122,15 @@ def _cells(row: Mapping[str, Any]) -> list[object]:
         row["what"],
         markup.badge(_state(row), _TONES.get(state, "calm")),
         *amounts,
-        "?" if row["gas"] is None else markup.short(f"{row['gas']} wei", _ether(int(row["gas"]))),
-        shown,
-        when,
+        "?" if row["gas"] is None else markup.kept(_ether(int(row["gas"])), f"{row['gas']} wei"),
+        deal_shown,
+        markup.kept(when, f"{moment:%Y-%m-%d %H:%M:%S} UTC") if moment else "",
     ]
+
+
+def _amount(nrlc: Any) -> str:
+    """An amount; nothing is left empty, so that what is there stands out."""
+    return in_rlc(int(nrlc)) if nrlc and int(nrlc) else ""
 
 
 def _state(row: Mapping[str, Any]) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _MOST_REASONS: Final = 4
 _BAR: Final = 30
+_SPONSORED: Final = "paid by a voucher or sponsor"
 _MARKS: Final[dict[Tone, str]] = {"good": "█", "bad": "✗", "late": "!", "going": "▒", "calm": "·"}
 
 
@@ -50,26 +51,26 @@ class Card(Facts):
         return f"{_bar(self.parts)} {self.counted()}".strip()
 
     def facts(self) -> list[tuple[str, str]]:
-        """Names and values, as people read them; without ids to copy."""
+        """Names and values, as people read them; without ids to copy, and without what there is none of."""
         if not self.deals:
             return []
         sponsored = any(held.deal.sponsor != held.deal.requester for held in self.deals)
         shown = [
             ("app", self._named(self.app)),
-            ("dataset", self._named(self.dataset)),
+            ("dataset", self._named(self.dataset) if self.dataset else ""),
             ("workerpool", ", ".join(map(self._named, self.workerpools[:3])) + more(self.workerpools, 3)),
             ("price", self._price()),
             ("elapsed", "" if self.elapsed is None else in_time(self.elapsed)),
             ("deadline", self._deadline()),
-            ("late", "; ".join(self.late[:3]) + more(self.late, 3) or ("nobody" if self.status else "")),
-            ("cost so far", self._cost() + (", paid by a voucher or sponsor" if sponsored else "")),
+            ("late", "; ".join(self.late[:3]) + more(self.late, 3)),
+            ("cost so far", ", ".join(filter(None, (self._cost(), _SPONSORED if sponsored else "")))),
             ("comes back", self._back()),
         ]
         return [(name, text) for name, text in shown if text]
 
     def _named(self, address: str | None) -> str:
         if address is None:
-            return "none"
+            return ""
         name = self.names.get(address)
         return f"{name} ({short_id(address)})" if name else short_id(address)
 
@@ -77,7 +78,7 @@ class Card(Facts):
         low, high = self.task_prices_nrlc[0], self.task_prices_nrlc[-1]
         tasks = sum(map(self.size_of, self.deals))
         if not high:
-            return "nothing"
+            return "free"
         each = in_rlc(low) if low == high else f"{in_rlc(low)} to {in_rlc(high)}"
         if tasks == 1:
             return each
@@ -89,7 +90,7 @@ class Card(Facts):
         return end if left is None else f"{end}, {in_time(left)} left"
 
     def _cost(self) -> str:
-        if self.status is None:
+        if self.status is None or not self.total_nrlc:
             return ""
         locked = f", {in_rlc(self.locked_nrlc)} locked" if self.locked_nrlc else ""
         return f"{in_rlc(self.paid_nrlc)}{locked}"
@@ -97,7 +98,7 @@ class Card(Facts):
     def _back(self) -> str:
         told = [f"{in_rlc(self.claimable_nrlc)}, once claimed"] if self.claimable_nrlc else []
         told += [f"{in_rlc(self.returned_nrlc)} came back"] if self.returned_nrlc else []
-        return "; ".join(told) or ("nothing" if self.ended else "")
+        return "; ".join(told)
 
     def steps(self) -> list[Step]:
         """What can be done beside what the reasons say."""

@@ -142,7 +142,7 @@ class Facts:
     def state(self) -> tuple[str, Tone]:
         """The whole in a word, and its tone."""
         if self.status is None:
-            return "not looked at yet", "calm"
+            return ("unknown" if self.remark else "looking", "calm")
         counts = {part.name: part.count for part in self.parts}
         if not self.status.ended:
             if "stuck" in counts:

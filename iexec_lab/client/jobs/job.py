@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -210,7 +211,8 @@ class Job(Shown):
     ) -> tuple[JobStatus, Doubts]:
         """Wait for the end, whatever it is; what was found out meanwhile."""
         doubts = self._doubts(fail_fast=fail_fast, tell=tell)
-        with self._in_sight():
+        # What has ended already needs no card: the results, or their error, say it.
+        with nullcontext() if self.ended else self._in_sight():
             try:
                 return watch(self._waiting(doubts, timeout, progress, ended), self._left()), doubts
             except JobError as error:

@@ -172,8 +172,13 @@ class Shown:
     def _gone_wrong(self, error: Any) -> None:
         """Keep what an error explains, for the card."""
         self._reasons |= {trouble.view.task_id: trouble for trouble in error.troubles}
-        error.told = self.card()
+        error.told, error.stands_here = self.card(), self._stands_here
         self._move()
+
+    def _stands_here(self) -> bool:
+        """Whether the cell that runs shows the card."""
+        page = doors.live()
+        return page is not None and bool(page.stands_here(self))
 
     def __repr__(self) -> str:
         return f"<Job {self.card().line()}>"
@@ -200,5 +205,6 @@ class Shown:
         if page is None:
             raise NotImplementedError
         if not self.ended:
-            self._look()
+            with page.soon(self):
+                self._look()
         page.display(self)

@@ -49,7 +49,7 @@ def _handler(table: str) -> Handler:
         if args.to:
             said = f"{raw['rows']} {table} in {raw['folder']}, {raw['read']} of them read now.{left_out}"
             return Outcome(raw, answer.to_value, said, shown={})
-        outcome = Outcome(raw, answer.to_value, left_out.strip())
+        outcome = Outcome(raw, answer.to_value, told=left_out.strip())
         return replace(outcome, shown=[dict(map(_cell, [*row.items()][:_SHOWN])) for row in raw["rows"]])
 
     return handle
@@ -80,7 +80,9 @@ def _figures(verb: str, names: tuple[str, ...]) -> Handler:
         if len(read) < len(rows):
             context.face.note(f"The first {len(read)} of {len(rows)} rows: --limit shows more.")
         shown = [dict(_cell((name, row[name])) for name in kept) for row in read]
-        return Outcome({"rows": rows, "count": len(rows)}, lambda: frame, f"{len(rows)} rows.", shown=shown)
+        return Outcome(
+            {"rows": rows, "count": len(rows)}, lambda: frame, told=f"{len(rows)} rows.", shown=shown
+        )
 
     return handle
 

@@ -71,7 +71,7 @@ def _figures(verb: str, *positional: str) -> Handler:
         outcome = outcome_of(answer)
         shown = {key: _even(value) for key, value in outcome.raw.items() if isinstance(value, list)}
         if answer.facts.remark and not args.raw:
-            context.face.remark(answer.facts.remark)
+            context.face.note(answer.facts.remark)
         return replace(outcome, shown=readable(shown))
 
     return handle

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from iexec_lab.commands.handlers import calling, done, given
@@ -35,6 +36,7 @@ def generate(context: Context, args: Namespace) -> Outcome:
             overwrite=context.keeping(args.raw),
             **values,
         )
+    outcome = replace(outcome, said="", told=outcome.said)
     context.face.note(
         "Share the public key: iexec-lab result push-encryption-key. Keep the private one safe."
     )

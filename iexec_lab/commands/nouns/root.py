@@ -153,7 +153,7 @@ def _held_wallet(args: Namespace, *, lasting: bool) -> str | None:
 
 def _connected(lab: IExec, raw: dict[str, Any]) -> Outcome:
     network, wallet = _whereabouts(lab)
-    return Outcome(raw, lambda: lab, f"Connected to {network}.\n{wallet}.")
+    return Outcome(raw, lambda: lab, told=f"Connected to {network}.\n{wallet}.")
 
 
 def _whereabouts(lab: IExec) -> tuple[str, str]:
@@ -220,9 +220,7 @@ def jobs(context: Context, args: Namespace) -> Outcome:
     rows = [{name: row.get(name, "") for name in _SHOWN_OF_A_JOB} for row in found]
     for row in rows:
         row["wallet"] = row.pop("requester")
-    if context.lasting:  # the table says it
-        said = ""
-    return Outcome(answer.to_official_json(), answer.to_value, said, shown=readable(rows))
+    return Outcome(answer.to_official_json(), answer.to_value, told=said, shown=readable(rows))
 
 
 def search(context: Context, args: Namespace) -> Outcome:
@@ -233,10 +231,10 @@ def search(context: Context, args: Namespace) -> Outcome:
         answer = fetch(lab, "search", " ".join(map(str, args.text)))
     found = answer.facts
     if found.remark:
-        context.face.remark(found.remark)
-    said = f"{len(found)} found." if found else ""
+        context.face.note(found.remark)
+    told = f"{len(found)} found." if found else ""
     rows = [{name: row.get(name, "") for name in ("what", "id", "name", "leadsTo")} for row in found]
-    return Outcome(answer.to_official_json(), answer.to_value, said, shown=rows)
+    return Outcome(answer.to_official_json(), answer.to_value, told=told, shown=rows)
 
 
 def form(context: Context, args: Namespace) -> Outcome:
@@ -295,7 +293,7 @@ COMMANDS = (
         example="jobs --running",
         notes="Found again from any kernel and with any wallet: what was bought in this folder is noted\n"
         "in it, without a key, and the market lists the deals of its wallets and of the keystore's.\n"
-        "lab.job(deal_id) is the job again; deal show DEAL --watch waits for it.",
+        "lab.job(deal_id) is the job again; iexec-lab deal show DEAL --watch waits for it.",
     ),
     Command(
         ("search",),

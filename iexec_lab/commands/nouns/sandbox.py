@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -93,8 +94,8 @@ def status(context: Context, args: Namespace) -> Outcome:  # noqa: ARG001 - the 
     handle = control.find(args.name)
     if handle is None:
         raw = {"name": args.name, "running": False}
-        return Outcome(raw, lambda: raw, f'Sandbox "{args.name}" is not running.', shown="")
-    return _described(handle, f'Sandbox "{args.name}" is running.')
+        return Outcome(raw, lambda: raw, told=f'Sandbox "{args.name}" is not running.', shown="")
+    return replace(_described(handle), told=f'Sandbox "{args.name}" is running.')
 
 
 @_named
@@ -125,7 +126,7 @@ def fund(context: Context, args: Namespace) -> Outcome:
         control.fund(address, rlc=rlc, ether=ether, name=args.name)
     raw = {"address": address, "nRLC": str(rlc), "wei": str(ether)}
     said = f"{address} received {in_rlc(rlc)} and {in_ether(ether)}."
-    return Outcome(raw, lambda: _funded(address, rlc, ether), said, shown="")
+    return Outcome(raw, lambda: _funded(address, rlc, ether), told=said, shown="")
 
 
 def _funded(address: str, rlc: int, ether: int) -> Any:
@@ -167,12 +168,14 @@ def populate(context: Context, args: Namespace) -> Outcome:
         )
     raw = made.to_json()
     what = f"{made.orders['open']:,} open orders and {made.deals['matched']:,} deals of {size.days} days"
-    said = (
-        f'Sandbox "{args.name}" got {what}; its clock is {size.days} days ahead.'
-        if made.added
-        else f'Sandbox "{args.name}" has them already: {what}. Another --seed adds more.'
-    )
-    return Outcome(raw, lambda: made, said)
+    if made.added:
+        told, said = f'Sandbox "{args.name}" got {what}.', f"Its clock is {size.days} days ahead."
+    else:
+        told, said = (
+            f'Sandbox "{args.name}" has {what}.',
+            "They were there already; another --seed adds more.",
+        )
+    return Outcome(raw, lambda: made, said, told)
 
 
 @_named
@@ -217,7 +220,7 @@ def _apps(args: Namespace) -> Any:
 def app_list(context: Context, args: Namespace) -> Outcome:  # noqa: ARG001 - the signature of a handler
     apps = _apps(args).list()
     rows = [{"image": app.image, "folder": str(app.folder)} for app in apps]
-    return Outcome({"apps": rows}, lambda: _frame(rows), f"{len(rows)} app(s) of your own.")
+    return Outcome({"apps": rows}, lambda: _frame(rows), told=f"{len(rows)} app(s) of your own.")
 
 
 def _frame(rows: list[dict[str, str]]) -> Any:
@@ -235,7 +238,7 @@ def _running(name: str) -> Handle:
     return handle
 
 
-def _described(handle: Handle, said: str) -> Outcome:
+def _described(handle: Handle, said: str = "") -> Outcome:
     raw = {
         "name": handle.name,
         "running": True,

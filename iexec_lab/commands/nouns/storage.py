@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from iexec_lab.commands.handlers import calling, done
@@ -24,7 +25,7 @@ def upload(context: Context, args: Namespace) -> Outcome:
     filled = fill_uploaded(context.folder, args.path, outcome.raw["multiaddr"])
     if filled:
         context.face.remark(filled)
-    return outcome
+    return replace(outcome, said="", told=outcome.said)
 
 
 _PROVIDER = Argument("provider", "provider", "ipfs or dropbox; by default the network's")

@@ -13,8 +13,8 @@ import sys
 import threading
 import time
 from collections import OrderedDict
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     Bundle = dict[str, str]
     Draw = Callable[[Bundle], None]
 
+PATIENCE: Final = 0.5
+"""Seconds that a first look may take before the card is drawn without it."""
 INTERVAL: Final = 0.3
 """Seconds between two drawings: fast looks must not fill the page's queue. The end is always drawn."""
 _MOST_BOARDS: Final = 200
@@ -118,8 +120,43 @@ def begin(thing: Any) -> None:
     """It is waited for from here on: a card appears in this cell once a look shows that it has not ended."""
     hushed = _manner.get() == "hushed" or not _shows_progress()
     seen = not hushed and (_target.get() is not None or _in_a_cell())
+    wait = _Wait(_cell(), _target.get(), seen, _manner.get() == "always")
     with _lock:
-        _board(thing).waiting.append(_Wait(_cell(), _target.get(), seen, _manner.get() == "always"))
+        _board(thing).waiting.append(wait)
+    if seen and not thing.ended:
+        _later(partial(_appear, thing, wait.cell, wait.draw, partial(_is_waiting, thing, wait)))
+
+
+@contextmanager
+def soon(thing: Any) -> Iterator[None]:
+    """In this block a card that will be displayed is looked at; if that takes long, it is drawn before."""
+    looking = threading.Event()
+    cell, draw = _cell(), _target.get()
+    timer = _later(partial(_appear, thing, cell, draw, lambda: not looking.is_set()))
+    try:
+        yield
+    finally:
+        looking.set()
+        timer.cancel()
+
+
+def _later(draw: Callable[[], None]) -> threading.Timer:
+    """Draw after a moment, in the context of the cell."""
+    timer = threading.Timer(PATIENCE, copy_context().run, (draw,))
+    timer.daemon = True
+    timer.start()
+    return timer
+
+
+def _is_waiting(thing: Any, wait: _Wait) -> bool:
+    return any(each is wait for each in _boards[thing.key].waiting) if thing.key in _boards else False
+
+
+def _appear(thing: Any, cell: _Cell, draw: Draw | None, is_wanted: Callable[[], bool]) -> None:
+    """The card as it is, where none stands yet."""
+    with _lock, suppress(Exception):  # a front end that is gone is no failure of the work
+        if is_wanted() and not (board := _board(thing)).stands_in(cell):
+            _add(board, cell, draw, _bundle(thing.card()), asked=False)
 
 
 def end(thing: Any) -> None:

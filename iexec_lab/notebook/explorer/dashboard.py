@@ -34,7 +34,7 @@ class Dashboard(Page):
         self._claim = pieces.action(
             "Claim all …",
             "undo",
-            lambda: self.open_form("deal claim", {"all": True}),
+            lambda: self.opened.open_form("deal claim", {"all": True}),
             help="Get back what was paid for tasks that nobody finished",
         )
         self._earned, self._earned_at = 0, -_EARNINGS_EVERY

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from iexec_lab import markup
 from iexec_lab.notebook.drawing.words import upright
 from iexec_lab.notebook.explorer.places import LINKS, SUBJECTS, place_of
-from iexec_lab.notebook.explorer.rows import title_of
+from iexec_lab.notebook.explorer.rows import title_of, tone_of
 from iexec_lab.spelling import is_id, short_id
 
 if TYPE_CHECKING:
@@ -15,9 +15,23 @@ if TYPE_CHECKING:
 
 _MOST_LINES: Final = 60
 _GRID: Final = (
-    "display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,27em),1fr));gap:.15em 1.6em"
+    "display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,34em),1fr));gap:.15em 1.6em"
 )
 _PAIR: Final = "display:grid;grid-template-columns:8.5em 1fr;gap:.6em;line-height:1.45;overflow-wrap:anywhere"
+_NAMES: Final = {
+    "app_name": "app",
+    "dataset_name": "dataset",
+    "workerpool_description": "workerpool",
+    "category_name": "category",
+}
+"""What is a name -> of what; both stand together."""
+_FOR_FEW: Final = frozenset(
+    {
+        *("tag_hex", "params", "block", "block_number", "log_index", "transaction_hash", "first_index"),
+        *("apporder_hash", "datasetorder_hash", "workerpoolorder_hash", "requestorder_hash", "registry"),
+        *("task_ids", "callback_result", "salt", "checksum", "multiaddr_hex", "results_digest"),
+    }
+)
 _ORDERS: Final = {
     "apporder": ("App order", ("app",)),
     "datasetorder": ("Dataset order", ("dataset",)),
@@ -101,21 +115,41 @@ def _named_above(row: pd.DataFrame) -> str:
 
 
 def drawn(row: pd.DataFrame, whole: pd.DataFrame | None, remark: str = "") -> markup.Markup:
-    """The card: the row, and what was found of it, each name once."""
+    """The card: the row, and what was found of it, each name once; what few read is folded."""
     pairs = dict(upright(row))
     if whole is not None:
         pairs |= dict(upright(whole))
     known = _named_above(row)
+    told = {name: lines for name, lines in pairs.items() if any(lines) and lines != [known]}
+    states = [told.pop(name)[0] for name in ("status", "state") if name in told][:1]
+    for name, of in _NAMES.items():
+        if name in told and of in told:
+            told[of] = [*told.pop(name), *told[of]]
+    few = {name: told.pop(name) for name in [*told] if name in _FOR_FEW}
+    folded = [markup.folded("Hashes and numbers", _pairs(few))] if few else []
+    more = [markup.note(remark)] if remark else []
+    return markup.card(
+        markup.join(heading(row), *(markup.badge(each, tone_of(each)) for each in states), between=" "),
+        _pairs(told),
+        *folded,
+        *more,
+        label="details of the row",
+    )
+
+
+def _pairs(told: dict[str, list[str]]) -> markup.Markup:
     shown = [
         markup.element(
             "div",
-            markup.element("div", title_of(name), style="opacity:.75"),
-            markup.element("div", *(markup.element("div", line) for line in lines[:_MOST_LINES])),
+            markup.element("div", title_of(name), style="opacity:.8"),
+            markup.element("div", *(markup.element("div", _line(line)) for line in lines[:_MOST_LINES])),
             style=_PAIR,
         )
-        for name, lines in pairs.items()
-        if any(lines) and lines != [known]
+        for name, lines in told.items()
     ]
-    more = [markup.note(remark)] if remark else []
-    grid = markup.element("div", *shown, style=_GRID)
-    return markup.card(heading(row), grid, *more, label="details of the row")
+    return markup.element("div", *shown, style=_GRID)
+
+
+def _line(text: str) -> markup.Markup:
+    """An id is selected by one click."""
+    return markup.whole(text) if is_id(text) else markup.html(text)

@@ -112,12 +112,14 @@ async function render({ model, el }) {
   page.addEventListener("keydown", onKey);
   page.addEventListener("click", onClick);
 
+  // The page keeps its height until the new rows are there: what stands below does not jump.
   const build = () => {
+    page.style.minHeight = `${page.offsetHeight}px`;
     api?.destroy();
     page.replaceChildren();
     chosen = null;
     const columns = columnsOf(model);
-    if (!columns.length) return;
+    if (!columns.length) return void (page.style.minHeight = "");
     const told = {
       classes: "display compact nowrap hover",
       _style: "width:100%;margin:0",
@@ -159,6 +161,7 @@ async function render({ model, el }) {
           hadFocus = Boolean(root.activeElement?.closest?.("tbody tr[data-key]"));
         },
         drawCallback: () => {
+          page.style.minHeight = "";
           const rows = rowsOf();
           const row = rows.find((each) => each.dataset.key === chosen) ?? rows[0];
           if (row) makeReachable(row);
@@ -191,6 +194,15 @@ async function render({ model, el }) {
   document.addEventListener("visibilitychange", look);
   look();
 
+  // What was opened below is brought into view once it is drawn: as little as it takes, or to the top.
+  const reveal = (name, block, tries = 30) => {
+    const target = page.closest(".iexec-lab-form")?.querySelector(`.${CSS.escape(name)}`);
+    if (target?.offsetHeight > 20) {
+      const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+      target.scrollIntoView({ block, behavior: isCalm ? "auto" : "smooth" });
+    } else if (tries && !isClosed) setTimeout(reveal, 100, name, block, tries - 1);
+  };
+
   const heard = (message) => {
     if (isClosed) return;
     if (message.kind === "rows") {
@@ -200,6 +212,8 @@ async function render({ model, el }) {
     } else if (message.kind === "changed") {
       missed = !isSeen();
       if (!missed) api?.ajax.reload(null, false);
+    } else if (message.kind === "reveal") {
+      setTimeout(reveal, 100, String(message.name), message.top ? "start" : "nearest");
     }
   };
   model.on("msg:custom", heard);

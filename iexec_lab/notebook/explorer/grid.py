@@ -93,6 +93,11 @@ class Grid(anywidget.AnyWidget):
             self._owes = True
             self.send({"kind": "changed"})
 
+    def reveal(self, name: str, *, top: bool = False) -> None:
+        """Bring the part of the page with this class into view when it is drawn, or to the top."""
+        if not self._is_closed:
+            self.send({"kind": "reveal", "name": name, "top": top})
+
     @property
     def is_watched(self) -> bool:
         """Whether a page shows it now: one that is closed, hidden or drawn over says nothing any more."""

@@ -38,7 +38,7 @@ class Shown:
         self.page = page
         twin = page.twin()
         self._trace = Trace(str(twin), twin.html())
-        page.on_show, page.trace = self._describe, self._trace
+        page.on_show, page.opened.trace = self._describe, self._trace
         cell = _cell()
         before = _shown.pop(cell, None)
         if before is not None:

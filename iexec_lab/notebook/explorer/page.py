@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import ipywidgets as widgets
 
-from iexec_lab import doors, markup
+from iexec_lab import markup
 from iexec_lab.commands.recent import Seen
-from iexec_lab.errors import IexecError, UsageError, in_notebook
+from iexec_lab.errors import IexecError, in_notebook
 from iexec_lab.notebook.explorer.asking import Asking, can_follow, filters_of, line_of, with_limit
-from iexec_lab.notebook.explorer.details import claimable, drawn, form_values, links_of, subject_of
 from iexec_lab.notebook.explorer.following import EVERY, Following
 from iexec_lab.notebook.explorer.grid import Grid
-from iexec_lab.notebook.explorer.places import Listing, Place, listing_named, place_of, show_words
+from iexec_lab.notebook.explorer.opened import Opened
+from iexec_lab.notebook.explorer.places import Listing, Place, listing_named, place_of
 from iexec_lab.notebook.explorer.rows import Rows
 from iexec_lab.notebook.explorer.twin import Twin
 from iexec_lab.notebook.forms import pieces
 from iexec_lab.notebook.forms.fields import Field
-from iexec_lab.spelling import short_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from iexec_lab.client.iexec import IExec
-    from iexec_lab.notebook.forms.trace import Trace
 
 FIRST: Final = 1_000
 """Rows that are read at first."""
@@ -59,20 +57,20 @@ class Page:
     facts: Sequence[tuple[str, str]] = ()
 
     def __init__(self, lab: IExec, place: Place, listing: Listing, *, above: Sequence[Any] = ()) -> None:
-        self._lab, self._asking = lab, Asking(lab)
+        self._lab, self.asking = lab, Asking(lab)
         self.place, self.listing = place, listing
         self._tokens: list[str] = []
         self._limit = FIRST
+        self._listed: Sequence[Listing] = ()
         self._before: list[tuple[Place, Listing, list[str]]] = []
         self._turn = 0
         self._lock = threading.Lock()
         self._how = ""
-        self._row: pd.DataFrame | None = None
+        self.opened = Opened(self)
         self.grid = Grid("", self.open_row, self._wake)
-        self.following = Following(self._asking, lambda: self.grid.is_watched, self._say_how)
+        self.following = Following(self.asking, lambda: self.grid.is_watched, self._say_how)
         self._closing: list[Callable[[], None]] = []
         self.on_show: Callable[[], None] = lambda: None
-        self.trace: Trace | None = None
         self.box: Any = None
         self._draw(above)
         self._show(self._read(self._limit))
@@ -92,6 +90,8 @@ class Page:
     def _draw(self, above: Sequence[Any]) -> None:
         self._back = pieces.action("Back", "arrow-left", self.back, help="What was shown before")
         self._title = widgets.HTML()
+        head = pieces.buttons(self._back, self._title)
+        head.add_class("iexec-grid-head")
         self._lists = pieces.buttons()
         find = widgets.Text(
             placeholder="0x… or a part of a name", continuous_update=False, description="Find"
@@ -110,12 +110,9 @@ class Page:
             "Depth", "area-chart", self.show_depth, help="Draw the depth of this book"
         )
         self._picture = widgets.HTML()
-        self._details = widgets.HTML()
-        self._actions = pieces.buttons()
-        self._form = widgets.VBox()
         self._children = [
             *above,
-            pieces.buttons(self._back, self._title),
+            head,
             self._find,
             self._lists,
             self._filters.box,
@@ -124,9 +121,7 @@ class Page:
             pieces.buttons(self._more, self._depth),
             self._line.box,
             self._picture,
-            self._actions,
-            self._details,
-            self._form,
+            *self.opened.boxes,
         ]
 
     def drawn(self, style: markup.Markup | None = None) -> Any:
@@ -140,24 +135,14 @@ class Page:
         self.rows = rows
         listing = self.listing
         self._title.value = markup.element("b", self.place.title)
-        self._back.layout.display = "" if self._before else "none"
-        self._lists.children = tuple(
-            pieces.action(
-                each.title,
-                "",
-                partial(self.show, each.name),
-                primary=each == listing,
-                help=each.about,
-            )
-            for each in self.place.lists
-        )
+        self._back.disabled = not self._before
+        self._draw_lists()
         self._draw_filters()
         self.grid.show(rows, f"{listing.title}: {listing.about}", self._order(rows))
         self._depth.layout.display = "" if listing.words[0] == "orderbook" else "none"
         self._line.show(self.line)
-        self._picture.value = self._details.value = ""
-        self._actions.children = self._form.children = ()
-        self._row = None
+        self._picture.value = ""
+        self.opened.clear()
         self._tell()
         self.on_show()
         words = self._words(limited=False)
@@ -165,6 +150,18 @@ class Page:
             self.following.book(words, partial(self._change, rows))
         else:
             self.following.looks(partial(self._look, rows), topic=self.topic, every=self.every)
+
+    def _draw_lists(self) -> None:
+        """The buttons of the lists, the chosen one marked; the same ones, so that the focus stays."""
+        lists = self.place.lists
+        if lists != self._listed:
+            self._listed = lists
+            self._lists.children = tuple(
+                pieces.action(each.title, "", partial(self.show, each.name), help=each.about)
+                for each in lists
+            )
+        for button, each in zip(self._lists.children, lists, strict=True):
+            button.button_style = "primary" if each == self.listing else ""
 
     def _order(self, rows: Rows) -> list[list[Any]]:
         name, largest_first = self.listing.order
@@ -229,24 +226,46 @@ class Page:
         Raises:
             IexecError: It could not be read.
         """
-        found = self._asking.frame(self._words(limited=True, limit=limit))
+        found = self.asking.frame(self._words(limited=True, limit=limit))
         return Rows(found.frame, self.listing.identity)
 
-    def _work(self, what: str, act: Callable[[], Any], then: Callable[[Any], None]) -> None:
-        """Do ``act`` in a thread, ``then`` what becomes of it, unless something newer was begun meanwhile."""
+    def _work(
+        self,
+        what: str,
+        act: Callable[[], Any],
+        then: Callable[[Any], None],
+        undo: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Do ``act``, then what becomes of it, or ``undo``, unless something newer was begun meanwhile."""
         with self._lock:
             self._turn += 1
             turn = self._turn
         self._busy(what)
 
+        def failed(error: IexecError) -> None:
+            undo()
+            self._fail(error)
+
+        self.in_thread(what, act, then, failed, lambda: turn == self._turn)
+
+    def in_thread(
+        self,
+        what: str,
+        act: Callable[[], Any],
+        then: Callable[[Any], None],
+        failed: Callable[[IexecError], None],
+        is_wanted: Callable[[], bool],
+    ) -> None:
+        """Do ``act``; what becomes of it is given on if it still ``is_wanted``."""
+
         def run() -> None:
             try:
                 value = act()
             except IexecError as error:
-                if turn == self._turn:
-                    self._fail(error)
+                if is_wanted():
+                    failed(error)
                 return
-            if turn == self._turn:
+            if is_wanted():
                 then(value)
 
         thread = threading.Thread(target=run, name=f"iexec {what}", daemon=True)
@@ -257,21 +276,34 @@ class Page:
         """Until what is being read is there."""
         self._working.join(seconds)
 
-    def _go(self, place: Place, listing: Listing, tokens: Sequence[str] = (), *, keep: bool = True) -> None:
-        """Show another list; when it cannot be read, the one before stays."""
-        old = (self.place, self.listing, self._tokens, self._limit)
+    def _go(
+        self,
+        place: Place,
+        listing: Listing,
+        tokens: Sequence[str] = (),
+        before: list[tuple[Place, Listing, list[str]]] | None = None,
+    ) -> None:
+        """Show another list; when it cannot be read, the one that is shown stays.
 
-        def read() -> Rows:
-            try:
-                return self._read(FIRST)
-            except IexecError:
-                self.place, self.listing, self._tokens, self._limit = old
-                raise
+        Args:
+            place: Where it is.
+            listing: The list.
+            tokens: Its filters.
+            before: What ``back`` leads to from there; None: what is shown now.
+        """
+        old = (self.place, self.listing, self._tokens, self._limit, self._before)
 
-        if keep and (place, listing) != old[:2]:
+        def undo() -> None:
+            self.place, self.listing, self._tokens, self._limit, self._before = old
+            self._draw_lists()
+
+        if before is not None:
+            self._before = before
+        elif (place, listing) != old[:2]:
             self._before = [*self._before[-_HISTORY:], (old[0], old[1], list(old[2]))]
         self.place, self.listing, self._tokens, self._limit = place, listing, list(tokens), FIRST
-        self._work(f"Reading {listing.title.lower()}", read, self._show)
+        self._draw_lists()
+        self._work(f"Reading {listing.title.lower()}", lambda: self._read(FIRST), self._show, undo)
 
     # -- what people do -----------------------------------------------------------------------------------
 
@@ -288,8 +320,8 @@ class Page:
     def back(self) -> None:
         """Show what was shown before."""
         if self._before:
-            place, listing, tokens = self._before.pop()
-            self._go(place, listing, tokens, keep=False)
+            *before, last = self._before
+            self._go(*last, before=before)
 
     def find(self, text: str) -> None:
         """Show what something is."""
@@ -330,67 +362,9 @@ class Page:
     def open_row(self, key: str) -> None:
         """Show all of a row, then what else is known of it."""
         row = self.rows.row(key)
-        if row is None:
-            self._details.value = markup.note("This row is gone by now.")
-            return
-        row.attrs = dict(self.rows.frame.attrs)
-        self._row = row
-        self._form.children = ()
-        self._details.value = drawn(row, None)
-        self._actions.children = tuple(self._buttons(row))
-        subject = subject_of(row)
-        if subject is None:
-            return
-        turn, status = row, self._status.value
-
-        def then(found: Any) -> None:
-            if self._row is turn:
-                self._details.value = drawn(turn, found.frame, "; ".join(found.remarks))
-                self._status.value = status
-
-        self._work(
-            f"Reading {subject[0]} {short_id(subject[1])}",
-            lambda: self._asking.frame(show_words(*subject)),
-            then,
-        )
-
-    def _buttons(self, row: pd.DataFrame) -> list[Any]:
-        """What can be done with a row, and where it leads."""
-        found = []
-        values, deal = form_values(row), claimable(row)
-        if values is not None:
-            run = partial(self.open_form, "run", values)
-            found.append(pieces.action("Run with this …", "play", run, primary=True))
-        if deal:
-            claim = partial(self.open_form, "deal claim", {"dealid": deal})
-            found.append(pieces.action("Claim …", "undo", claim, primary=True))
-        subject = subject_of(row)
-        place = place_of(*subject) if subject is not None else None
-        for each in place.lists if place is not None else ():
-            assert place is not None
-            words = each.title if each.title == "Same request" else f"Its {each.title.lower()}"
-            go = partial(self.go, place.what, place.id, each.name)
-            found.append(pieces.action(words, "list", go, help=each.about))
-        for words, to in links_of(row).items():
-            found.append(pieces.action(words, "external-link", partial(self.go, *to), help=to[1]))
-        return found
-
-    def open_form(self, command: str, values: dict[str, Any]) -> None:
-        """Open a form below, filled in."""
-        try:
-            try:
-                form = doors.draw_form(self._lab, command, values)
-            except UsageError:
-                if command != "run":
-                    raise
-                form = doors.draw_form(self._lab, "app run", values)
-        except IexecError as error:
-            self._fail(error)
-            return
-        if self.trace is not None:
-            form.trace = self.trace  # what is run from here stays below the page
-        self._form.children = (form.box,)
-        form.propose()
+        if row is not None:
+            row.attrs = dict(self.rows.frame.attrs)
+        self.opened.show(row)
 
     # -- keeping up ---------------------------------------------------------------------------------------
 
@@ -421,7 +395,7 @@ class Page:
         is_long = len(rows) > FIRST and rows.identity
         if is_long:
             words = self._words(limited=True, limit=_NEWEST)
-        frame = self._asking.frame(words).frame
+        frame = self.asking.frame(words).frame
         if rows is not self.rows:
             return
         if is_long:
@@ -437,6 +411,7 @@ class Page:
         for act in self._closing:
             act()
         self._turn += 1
+        self.opened.clear()
         for each in (self.box,) if self.box is not None else self._children:
             _close(each)
 

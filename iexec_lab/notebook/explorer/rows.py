@@ -6,6 +6,7 @@ compared by their exact integers, and drawn by them: no float is involved.
 
 from __future__ import annotations
 
+import re
 import threading
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -28,6 +29,7 @@ _LONGEST_ASKED: Final = 200  # letters of a search
 _MOST_DIGITS: Final = 12
 _CELL: Final = 40  # letters of a cell
 _TITLE: Final = 400  # letters of a cell's title
+_DECIMAL: Final = re.compile(r"-?[0-9]+\.[0-9]+")
 _TONES: Final[dict[str, markup.Tone]] = {
     "completed": "good",
     "open": "good",
@@ -150,7 +152,7 @@ class Rows:
         places = self._found(wanted)
         shown = list(places[wanted.start : wanted.start + wanted.length])
         frame = self.frame.iloc[shown]
-        drawn = [[_cell(name, *each) for each in column(frame, name, self.frame)] for name in self.names]
+        drawn = [_cells(name, column(frame, name, self.frame)) for name in self.names]
         keys = self._keys_of(frame, shown)
         rows = [
             {"key": key, **{str(at): cells[row] for at, cells in enumerate(drawn)}}
@@ -283,15 +285,32 @@ def title_of(name: str) -> str:
     return " ".join({"rlc": "RLC", "id": "id", "tx": "transaction"}.get(each, each) for each in words)
 
 
-def _cell(name: str, text: str, full: str) -> markup.Markup:
+def tone_of(status: str) -> markup.Tone:
+    """The tone of a status or state."""
+    return _TONES.get(status.lower(), "calm")
+
+
+def _cells(name: str, told: Sequence[tuple[str, str]]) -> list[markup.Markup]:
+    """A column of one page; the points of its decimal numbers stand below each other."""
+    texts = [brief(text, _CELL) for text, _ in told]
+    places = [len(text.partition(".")[2]) if _DECIMAL.fullmatch(text) else 0 for text in texts]
+    most = max(places, default=0)
+    return [
+        _cell(name, *each, room=most - there if there else 0)
+        for each, there in zip(told, places, strict=True)
+    ]
+
+
+def _cell(name: str, text: str, full: str, *, room: int = 0) -> markup.Markup:
     if name in {"status", "state"} and text:
-        return markup.badge(brief(text, _CELL), _TONES.get(text.lower(), "calm"))
+        return markup.badge(brief(text, _CELL), tone_of(text))
     if is_id(full):
         return markup.short(full, short_id(full))
     shown = brief(short_id(text), _CELL)
-    if shown == full:
+    style = f"padding-right:{room}ch" if room else ""
+    if shown == full and not style:
         return markup.html(shown)
-    return markup.element("span", shown, title=full[:_TITLE])
+    return markup.element("span", shown, style=style, title=full[:_TITLE])
 
 
 def _ordered(places: Sequence[int], values: list[Any], *, largest_first: bool) -> Sequence[int]:

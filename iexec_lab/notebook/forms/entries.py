@@ -56,7 +56,7 @@ _CHECKSUM = Entry(
 )
 _TAG = Entry("tag", "tag", "Tag", "what it needs or has, such as tee,scone; empty for nothing", needed=False)
 _VOLUME = Entry("volume", "integer", "Volume", "for how many tasks it is good")
-_CATEGORY = Entry("category", "category", "Category", "how long a task may take: see category list")
+_CATEGORY = Entry("category", "category", "Category", "how long a task may take: see %iexec category list")
 _TRUST = Entry("trust", "integer", "Trust", "how sure a result must be; 0 for one worker's word")
 
 

@@ -21,6 +21,7 @@ from iexec_lab.notebook.forms import pieces
 from iexec_lab.notebook.forms.fields import HIDDEN, Field
 from iexec_lab.notebook.forms.moving import Moving
 from iexec_lab.notebook.forms.proposals import propose
+from iexec_lab.notebook.forms.sink import Sink
 from iexec_lab.notebook.forms.trace import Run, Trace, drawn
 from iexec_lab.notebook.variables import escape
 from iexec_lab.protocol import is_address
@@ -84,7 +85,7 @@ class Form:
         self.fields = _fields(command, seen or Seen(), folder or Path())
         self._fill(values or {})
         self._line = pieces.line_box()
-        self._output = widgets.Output()
+        self._output = Sink()
         self._card = widgets.HTML()
         self._moving = Moving()
         self._waits = widgets.HTML()
@@ -135,7 +136,7 @@ class Form:
         run = self._run_ = self.trace.begin(line)
         for button in self._buttons:
             button.disabled = True
-        self._output.clear_output()
+        self._output.clear()
         self._card.value = ""
         outcome: Any = AbortedError("It was interrupted")
         said: list[str] = []
@@ -183,7 +184,7 @@ class Form:
 
     def _rehearse(self) -> Any:
         """What the line would cost. Beside the answer, what is said of it is not shown twice."""
-        self._output.clear_output()
+        self._output.clear()
         refused: IexecError | None = None
         plan: Any = None
         with self._output, stage.on(self._moving.place):

@@ -22,6 +22,7 @@ from iexec_lab.notebook.forms import pieces
 from iexec_lab.notebook.forms.form import STAYS
 from iexec_lab.notebook.forms.hand.desk import SecretWord, line_of
 from iexec_lab.notebook.forms.moving import Moving
+from iexec_lab.notebook.forms.sink import Sink
 from iexec_lab.notebook.forms.trace import Trace
 
 if TYPE_CHECKING:
@@ -295,7 +296,7 @@ class Guided:
             Stopped: It failed; that was shown.
         """
         line = line_of(words)
-        output = widgets.Output()
+        output = Sink()
         self.show(markup.element("div", markup.whole(line), style="margin-top:.4em"))
         moving = Moving()
         self._add(output, moving.box)
@@ -327,7 +328,7 @@ class Guided:
 
     def present(self, value: Any) -> None:
         """Add a value, drawn as a cell would."""
-        output = widgets.Output()
+        output = Sink()
         self._add(output)
         with output, live.into(self._card()):
             display(value)  # type: ignore[no-untyped-call]
