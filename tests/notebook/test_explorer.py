@@ -114,7 +114,7 @@ def told(widget):
     return " ".join([*own, *map(told, getattr(widget, "children", ()))])
 
 
-def test_pages_of_cells_without_a_name_stand_beside_each_other(lab, monkeypatch):
+def test_a_cell_run_again_gives_up_its_page_and_cells_without_a_name_none(lab, monkeypatch):
     """Voilà names no cell: two pages there are two pages, and few are held."""
     monkeypatch.setattr("iexec_lab.notebook.explorer.opening._MOST_NAMELESS", 2)
     one, two, three = (lab.explore("apps") for _ in range(3))
@@ -252,14 +252,6 @@ def test_the_twin_says_the_same_everywhere(lab):
     assert name[:10] in text  # a narrow terminal cuts the rest
     assert name in html
     shown.close()
-
-
-def test_running_a_cell_again_gives_up_its_page(lab):
-    first = lab.explore("apps")
-    second = lab.explore("apps")  # outside of a notebook all is one cell
-    assert first.page.grid._is_closed
-    assert not second.page.grid._is_closed
-    second.close()
 
 
 def test_a_terminal_shows_the_first_rows_and_the_line(populated, capsys, monkeypatch, tmp_path):
