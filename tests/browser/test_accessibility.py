@@ -70,13 +70,8 @@ CONTRAST = """area => {
   while (walk.nextNode()) {
     const node = walk.currentNode.parentElement, style = getComputedStyle(node);
     const seen = node.checkVisibility({ visibilityProperty: true }) && node.getBoundingClientRect().width > 1;
-<<<<<<< HEAD
-    const text = walk.currentNode.data.trim();
-    if (!text || !seen || node.closest("style, script, :disabled, option, .jp-OutputPrompt")) continue;
-=======
     const other = node.closest('style, script, :disabled, option, .jp-OutputPrompt');
     if (!walk.currentNode.data.trim() || !seen || other) continue;
->>>>>>> s4
     let clear = 1;
     for (let each = node; each; each = each.parentElement) clear *= +getComputedStyle(each).opacity;
     const below = ground(node), colour = rgba(style.color);
