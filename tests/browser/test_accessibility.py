@@ -70,7 +70,9 @@ CONTRAST = """area => {
   while (walk.nextNode()) {
     const node = walk.currentNode.parentElement, style = getComputedStyle(node);
     const seen = node.checkVisibility({ visibilityProperty: true }) && node.getBoundingClientRect().width > 1;
-    const other = node.closest('style, script, :disabled, option, .jp-OutputPrompt');
+    const other = node.closest(  // what is disabled is exempt
+      'style, script, option, :disabled, [aria-disabled=true], .jp-OutputPrompt'
+    );
     if (!walk.currentNode.data.trim() || !seen || other) continue;
     let clear = 1;
     for (let each = node; each; each = each.parentElement) clear *= +getComputedStyle(each).opacity;
