@@ -16,7 +16,5 @@ LONGEST_LINE: Final = 10_000
 LONGEST_TEXT: Final = 200_000
 """Characters of a text of several lines in a terminal, such as a log."""
 
-MISTAKE: Final = "#c0392b"
-"""Mistakes in a notebook: a red that is legible on white and on black."""
 GREEN, YELLOW, RED, BOLD, PLAIN = "\x1b[32m", "\x1b[33m", "\x1b[31m", "\x1b[1m", "\x1b[0m"
 """The colours of a terminal."""

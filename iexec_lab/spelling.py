@@ -7,12 +7,14 @@ spelled by hand elsewhere.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, Final
 
 from iexec_lab.units import format_ether, format_rlc
 
 _HASH, _ADDRESS = 66, 42
 _HEAD, _TAIL = 10, 4
+_TIMES: Final = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 SHORT: Final = _HEAD + 1 + _TAIL
 """Letters of a shortened id."""
 
@@ -59,14 +61,15 @@ def in_bytes(size: int) -> str:
 
 
 def in_time(seconds: float) -> str:
-    """How long something took: ``0.8 s``, ``4 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    """How long something takes: ``0.8 s``, ``4 s``, ``5 min``, ``3 min 20 s``, ``2 h 5 min``, ``3 d 4 h``."""
     if 0 < seconds < 1:
         return f"{seconds:.1f} s"
-    whole = int(seconds)
-    if whole < 120:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    return f"{minutes} min {rest} s" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+    whole = max(0, int(seconds))
+    for (unit, size), (smaller, part) in pairwise(_TIMES):
+        if whole >= size:
+            rest = whole % size // part
+            return f"{whole // size} {unit} {rest} {smaller}" if rest else f"{whole // size} {unit}"
+    return f"{whole} s"
 
 
 def _is_hex(text: str) -> bool:

@@ -7,7 +7,7 @@ import ast
 import pytest
 from helpers.places import PACKAGE
 
-from iexec_lab.spelling import SHORT, in_ether, in_rlc, is_id, is_short, short_id
+from iexec_lab.spelling import SHORT, in_ether, in_rlc, in_time, is_id, is_short, short_id
 
 ADDRESS = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 SOURCES = [
@@ -72,3 +72,22 @@ def test_nothing_is_spelled_by_hand():
         if not any(each in text for each in allowed)
     ]
     assert not found
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0, "0 s"),
+        (0.8, "0.8 s"),
+        (-5, "0 s"),
+        (59, "59 s"),
+        (60, "1 min"),
+        (200, "3 min 20 s"),
+        (3600, "1 h"),
+        (7500, "2 h 5 min"),
+        (86_400, "1 d"),
+        (273_600, "3 d 4 h"),
+    ],
+)
+def test_a_time_is_said_in_its_two_largest_units(seconds, shown):
+    assert in_time(seconds) == shown

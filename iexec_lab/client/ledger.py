@@ -230,6 +230,25 @@ class Ledger:
             opened.append((self, entry, folder))
         return entry
 
+    def check(
+        self,
+        plan: Plan,
+        folder: Path,
+        charge: int,
+        request: str | None,
+        known: Mapping[str, Facts] | None = None,
+    ) -> None:
+        """Raise what ``reserve`` would raise; nothing is counted or written down."""
+        with self._lock:
+            if request is not None and any(request in entry.requests for entry in self.whole.entries):
+                return
+            for tracker in self._open:
+                tracker.require(plan, charge)
+        allowed = FolderNotes(folder).budget(place_of(plan.place)) if charge else None
+        if allowed is not None:
+            entries = entries_of(folder, place_of(plan.place))
+            _require_in_folder(plan, charge, entries, allowed, request, known or {})
+
     def drop(self, entry: Entry, folder: Path) -> None:
         """Give back what came to nothing."""
         with self._lock:
@@ -314,18 +333,30 @@ def _reserve_in_folder(
     allowed = FolderNotes(folder).budget(place_of(plan.place)) if entry.signed else None
     if allowed is None:
         return
-    budget, since = allowed
 
     def decide(lines: list[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
         entries = fold(lines, place_of(plan.place))
-        for each in entries:
-            each.facts = known.get(each.id)
-        counted = Tracker((each for each in entries if each.at >= since), budget, FOLDER)
-        if request is None or not any(request in each.requests for each in entries):
-            counted.require(plan, entry.signed)
+        _require_in_folder(plan, entry.signed, entries, allowed, request, known)
         return (_head(plan, entry),)
 
     entry.written = SpentRecord(folder).change(decide)
+
+
+def _require_in_folder(
+    plan: Plan,
+    charge: int,
+    entries: list[Entry],
+    allowed: tuple[int, int],
+    request: str | None,
+    known: Mapping[str, Facts],
+) -> None:
+    """Refuse what would pass the budget of the folder: an amount, and since when it holds."""
+    budget, since = allowed
+    for each in entries:
+        each.facts = known.get(each.id)
+    counted = Tracker((each for each in entries if each.at >= since), budget, FOLDER)
+    if request is None or not any(request in each.requests for each in entries):
+        counted.require(plan, charge)
 
 
 def note(entry: Entry | None, plan: Plan, folder: Path, **step: str) -> bool:

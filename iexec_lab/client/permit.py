@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from iexec_lab.client import ledger
@@ -13,7 +14,7 @@ from iexec_lab.ethereum.sent import watching
 from iexec_lab.protocol import RequestOrder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from iexec_lab.client.plan import Plan
     from iexec_lab.client.session import Session
@@ -27,6 +28,7 @@ MOST_UNSHOWN = 10**17
 """Wei that the gas of a transaction may cost when no price could be shown: 0.1 of the chain's coin."""
 
 T = TypeVar("T", bound="Order")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ def spend(session: Session, plan: Plan, *, force: bool = False, request: str | N
         AbortedError: The answer was no, or RLC has value here and nobody could be asked.
     """
     if is_rehearsal():
-        raise Rehearsed(plan)
+        raise Rehearsed(foretold(session, plan, request))
     entry = _reserve(session, plan, request)
     permit = Permit(session, plan, shown=not force and plan.real_value, entry=entry)
     try:
@@ -125,11 +127,29 @@ def spend(session: Session, plan: Plan, *, force: bool = False, request: str | N
         raise
 
 
-def _reserve(session: Session, plan: Plan, request: str | None) -> ledger.Entry:
-    """The ledger's entry; before a budget refuses, the chain is asked what came back meanwhile."""
+def foretold(session: Session, plan: Plan, request: str | None = None) -> Plan:
+    """The plan of a rehearsal; its ``notes`` say which budget would refuse it."""
     charge = ledger.charge_of(plan, native=session.network.native)
     try:
-        return session.ledger.reserve(plan, session.address, session.folder, charge, request)
+        _asking_again(session, plan, partial(session.ledger.check, plan, session.folder, charge, request))
+    except BudgetError as refused:
+        told = ", ".join(f"{name} {value}" for name, value in refused.details.items())
+        said = f"It would be refused: {refused.message} ({told})"
+        notes = "; ".join(filter(None, (said, plan.details.get("notes"))))
+        return replace(plan, details={**plan.details, "notes": notes})
+    return plan
+
+
+def _reserve(session: Session, plan: Plan, request: str | None) -> ledger.Entry:
+    charge = ledger.charge_of(plan, native=session.network.native)
+    reserve = partial(session.ledger.reserve, plan, session.address, session.folder, charge, request)
+    return _asking_again(session, plan, reserve)
+
+
+def _asking_again(session: Session, plan: Plan, act: Callable[..., R]) -> R:
+    """What ``act`` gives; before a budget refuses, the chain is asked what came back meanwhile."""
+    try:
+        return act()
     except BudgetError as refused:
         from iexec_lab.client.costs.facts import refresh
 
@@ -140,7 +160,7 @@ def _reserve(session: Session, plan: Plan, request: str | None) -> ledger.Entry:
         except IexecError:
             raise refused from None
     known = {name: entry.facts for name, entry in entries.items() if entry.facts}
-    return session.ledger.reserve(plan, session.address, session.folder, charge, request, known)
+    return act(known)
 
 
 def _agreed(session: Session, plan: Plan, permit: Permit, *, force: bool) -> Permit:

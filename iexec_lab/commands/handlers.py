@@ -12,6 +12,7 @@ from iexec_lab.commands.context import address_of
 from iexec_lab.commands.official_json import fetch
 from iexec_lab.commands.outcome import Outcome
 from iexec_lab.spelling import in_ether, in_rlc
+from iexec_lab.units import parse_rlc
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -79,7 +80,7 @@ def outcome_of(answer: Answer, said: str = "", values: Mapping[str, Any] | None 
     named = {**(values or {}), **raw}
     for name, spelled in _AMOUNTS.items():
         if f"{{{name}}}" in said:
-            named[name] = spelled(int(raw["amount"]))
+            named[name] = spelled(int(raw["amount"]) if "amount" in raw else parse_rlc(named["amount"]))
     said = said.format_map(named)
     left_out = getattr(answer.facts, "left_out", 0)
     told = f"{left_out} left out: not what was asked for." if left_out else ""

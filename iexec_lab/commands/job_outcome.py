@@ -15,12 +15,14 @@ from iexec_lab.errors import CryptoError, JobError, UsageError
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from iexec_lab.client.jobs.job import Job
     from iexec_lab.client.results.result import Result
     from iexec_lab.client.session import Session
     from iexec_lab.commands.context import Context
 
+_MOST_NAMED = 3
 _TOLD = {"dealid", "failedTasks", "resultPaths"}  # by the lines around the answer
 
 
@@ -62,27 +64,51 @@ def follow(
         failed = answer.get("failedTasks") if job.done else None
         said = f"Deal {job.deal_id}: all tasks ended." if failed else f"Deal {job.deal_id}"
         told = sentences(failed, error) if failed else (error.message,)
+        if failed and download is not None and any(view.completed for view in job.status().tasks):
+            _, paths, unopened = _download(context, job, download)
+            answer["resultPaths"] = [str(path.absolute()) for path in paths]
+            context.face.remark(f"Results of the other tasks: {_named(paths)}")  # no value says it
+            told += unopened_tasks(unopened)
         return Outcome(answer, said=said, shown=shown, failed=told, error=error)
     if download is None:
         tell_reports(context, job._session, [], answer["tasks"])  # noqa: SLF001
         said = "" if has_card(job) else f"Deal {job.deal_id}: all tasks completed."
         return Outcome(answer, lambda: job, said, shown=shown)
+    results, paths, unopened = _download(context, job, download)
+    answer["resultPaths"] = [str(path.absolute()) for path in paths]
+    state = "encrypted results" if unopened else "results"
+    said = f"Deal {job.deal_id}: {state} in {_named(paths)}"
+    if unopened:
+        told = unopened_tasks(unopened)
+        return Outcome(answer, said=said, shown=shown, failed=told, error=unopened[0])
+    tell_reports(context, job._session, results)  # noqa: SLF001
+    value = results[0] if len(results) == 1 else results
+    return Outcome(answer, lambda: value, said, shown=shown)
+
+
+def _download(
+    context: Context, job: Job, name: bool | str
+) -> tuple[Sequence[Result], list[Path], list[CryptoError]]:
+    """Store the results of the tasks that completed: the results, where, and why some stay encrypted."""
     from iexec_lab.client.jobs.fetching import fetch_kept
     from iexec_lab.client.results.download import targets
 
     with context.face.working("Downloading") as step:
         results, unopened = fetch_kept(job, lambda done, total: step.update("results", done, total))
-    places = targets(context.folder, download, job.task_ids)
-    paths = [result.save(path) for result, path in zip(results, places, strict=True)]
-    answer["resultPaths"] = [str(path.absolute()) for path in paths]
-    state = "encrypted results" if unopened else "results"
-    said = f"Deal {job.deal_id}: {state} in {', '.join(map(str, paths))}"
-    if unopened:
-        told = tuple(f"task {each.details['task']}: {each.message}" for each in unopened)
-        return Outcome(answer, said=said, shown=shown, failed=told, error=unopened[0])
-    tell_reports(context, job._session, results)  # noqa: SLF001
-    value = results[0] if len(results) == 1 else results
-    return Outcome(answer, lambda: value, said, shown=shown)
+    places = targets(context.folder, name, job.task_ids)
+    paths = [result.save(places[result.task_index or 0]) for result in results]
+    return results, paths, unopened
+
+
+def _named(paths: Sequence[Path]) -> str:
+    """The files: a few by name, of many where they are."""
+    if len(paths) <= _MOST_NAMED:
+        return ", ".join(map(str, paths))
+    return f"{paths[0]} … {paths[-1].name} ({len(paths)} files)"
+
+
+def unopened_tasks(errors: Sequence[CryptoError]) -> tuple[str, ...]:
+    return tuple(f"task {each.details['task']}: {each.message}" for each in errors)
 
 
 def brief(answer: Mapping[str, Any]) -> dict[str, Any]:

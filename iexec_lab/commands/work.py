@@ -51,7 +51,7 @@ class Work:
     def words(self) -> str:
         """A line: ``Uploading data.zip: 3.2 MB of 12.0 MB … 4 s``, ``✔ Uploading data.zip: 12.0 MB, 6 s``."""
         lasted = in_time(self.seconds)
-        text = "" if self.text in ("", self.doing) else self.text
+        text = "" if self.text == self.doing else self.text.removeprefix(f"{self.doing} ")
         if self.state == "done":
             size = self._counted(self.done) if self.total and self.unit not in ("", "%") else ""
             told = f"✔ {self.doing}: {', '.join(filter(None, [size, lasted]))}"

@@ -34,8 +34,12 @@ def are_logs(frame: Any) -> bool:
 
 
 def rows_of(frame: Any, most: int = MOST_BLOCKS) -> Iterator[dict[str, Any]]:
-    """The first rows of a frame of logs."""
+    """The first rows of a frame of logs; of many, those of tasks without a result are among them."""
     part = frame.head(most)
+    if len(frame) > most and "status" in frame.columns:
+        failed = (frame["status"] != "COMPLETED").fillna(value=False).to_numpy(dtype=bool)
+        places = sorted([*failed.nonzero()[0][:most], *(~failed).nonzero()[0]][:most])
+        part = frame.iloc[places]
     columns = {name: [*part[name]] for name in (*_COLUMNS, *({"status"} & {*map(str, frame.columns)}))}
     for place in range(len(part)):
         yield {name: values[place] for name, values in columns.items()}
@@ -94,7 +98,7 @@ def _worker(row: Mapping[str, Any]) -> Markup:
 
 def _rest(shown: int, total: int) -> str:
     said = f"{total} log{'' if total == 1 else 's'}"
-    return f"[{said}]" if shown == total else f"[first {shown} of {said}]"
+    return f"[{said}]" if shown == total else f"[{shown} of {said}]"
 
 
 def _output(value: Any) -> str:

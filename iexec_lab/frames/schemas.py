@@ -165,7 +165,7 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
             spender:address bridge:address requester:address app:address dataset:address workerpool:address
             app_price_nrlc:nrlc dataset_price_nrlc:nrlc workerpool_price_nrlc:nrlc tasks:count
             deadline_seconds:count amount_nrlc:nrlc amount_wei:wei stake_left_nrlc:nrlc
-            wallet_left_nrlc:nrlc""",
+            wallet_left_nrlc:nrlc notes:text""",
         **PAST,
         **LISTED,
         **BOOK,
@@ -195,7 +195,7 @@ OPTIONAL: Mapping[str, set[str]] = {
     "plan": {
         *("to", "spender", "bridge", "requester", "app", "dataset", "workerpool", "app_price_nrlc"),
         *("dataset_price_nrlc", "workerpool_price_nrlc", "tasks", "deadline_seconds", "amount_nrlc"),
-        *("amount_wei", "stake_left_nrlc", "wallet_left_nrlc", "cost_wei"),
+        *("amount_wei", "stake_left_nrlc", "wallet_left_nrlc", "cost_wei", "notes"),
     },
     "sweep": {"amount_nrlc", "amount_wei", "rlc_tx_hash", "coin_tx_hash", "errors"},
     "bridge": {"receive_tx_hash"},

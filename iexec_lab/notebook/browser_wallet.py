@@ -93,7 +93,7 @@ class WidgetWallet:
 
     def _serve(self, done: Any, seconds: float) -> bool:
         comm = self._bridge.comm
-        return serve(comm.comm_id if comm is not None else "", done, seconds)
+        return serve({comm.comm_id} if comm is not None else set(), done, seconds)
 
     def _hear(self, _widget: object, content: Mapping[str, Any], _buffers: object) -> None:
         """A message from a page; nothing in it is taken for granted."""

@@ -87,6 +87,10 @@ class NotebookFace:
     def secret(self, question: str) -> str:
         if not self._kernel:
             return self._terminal.secret(question)
+        from iexec_lab.notebook import yes_no
+
+        if yes_no.is_needed():
+            return yes_no.ask_secret(question)
         return _ask(getpass, f"{question}: ", hint=_UNSEEN)
 
     def note(self, text: str) -> None:

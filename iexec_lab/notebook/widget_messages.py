@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 _TICK = 0.05
 
@@ -27,8 +27,8 @@ class _Queue(NamedTuple):
     wake: Callable[[], object]
 
 
-def serve(comm_id: str, done: Callable[[], bool], seconds: float) -> bool:
-    """Wait until ``done()`` while messages of that comm are handled; False when it took longer.
+def serve(comm_ids: Collection[str], done: Callable[[], bool], seconds: float) -> bool:
+    """Wait until ``done()`` while messages of those comms are handled; False when it took longer.
 
     Outside a kernel, or in a thread that is no shell's, messages are left to others and this only waits.
     """
@@ -41,7 +41,7 @@ def serve(comm_id: str, done: Callable[[], bool], seconds: float) -> bool:
                 time.sleep(_TICK)
             elif queue.socket.poll(_TICK * 1000):
                 frames = queue.socket.recv_multipart(copy=False)
-                if not _handled(kernel, frames, comm_id):
+                if not _handled(kernel, frames, comm_ids):
                     later.append(frames)
     finally:
         if queue is not None:
@@ -102,14 +102,17 @@ def _queue(kernel: Any) -> _Queue | None:
     )
 
 
-def _handled(kernel: Any, frames: Any, comm_id: str) -> bool:
-    """Handle a message if it is from the comm; others are only looked at."""
+def _handled(kernel: Any, frames: Any, comm_ids: Collection[str]) -> bool:
+    """Handle a message if it is from one of the comms; others are only looked at."""
     session = kernel.session
     identity, rest = session.feed_identities(frames, copy=False)
     try:
         header = session.deserialize(rest, content=False, copy=False)
         kind = header["header"]["msg_type"]
-        if kind not in {"comm_msg", "comm_close"} or session.unpack(header["content"])["comm_id"] != comm_id:
+        if (
+            kind not in {"comm_msg", "comm_close"}
+            or session.unpack(header["content"])["comm_id"] not in comm_ids
+        ):
             return False
     except (KeyError, TypeError, ValueError):  # the kernel will say what is wrong with it
         return False

@@ -1,10 +1,11 @@
-"""A question with two buttons, for code started by a widget: there the front end takes no typed answer."""
+"""Questions with buttons, for code started by a widget: there the front end takes no typed answer."""
 
 from __future__ import annotations
 
 import builtins
 import html
 from types import BuiltinFunctionType
+from typing import Any
 
 import ipywidgets as widgets
 from IPython.display import display
@@ -31,12 +32,65 @@ def ask(question: str, seconds: float = LONGEST_WAIT) -> bool:
     choice = widgets.ToggleButtons(options=[("Yes, go on", True), ("No", False)], value=None)
     box = widgets.VBox([text, choice])
     display(box)  # type: ignore[no-untyped-call]
-    comm = choice.comm
     try:
-        if not serve(comm.comm_id if comm else "", lambda: choice.value is not None, seconds):
+        if not serve(_comms(choice), lambda: choice.value is not None, seconds):
             raise AbortedError(f"No answer within {seconds:g} s: {question}")
         return bool(choice.value)
     except KeyboardInterrupt as stop:
         raise AbortedError(f"No answer: {question}") from stop
     finally:
         box.close()
+
+
+def ask_secret(question: str, seconds: float = LONGEST_WAIT) -> str:
+    """Draw a field for a password or key below what was shown, and wait for it.
+
+    It is taken from the page as soon as it is typed; nothing of it stays in a widget.
+
+    Raises:
+        AbortedError: It was cancelled, nobody typed it in time, or the wait was interrupted.
+    """
+    held: list[str] = []
+    pressed: list[bool] = []
+    text = widgets.HTML(f"<span>{html.escape(question)}</span>")
+    typed = widgets.Password(description="Password or key", continuous_update=False)
+    typed.style.description_width = "initial"
+    go_on = widgets.Button(description="Go on", button_style="primary")
+    cancel = widgets.Button(description="Cancel")
+
+    def take(change: Any) -> None:
+        if change["new"]:
+            held[:] = [str(change["new"])]
+            typed.value = ""
+            typed.placeholder = "typed"
+
+    def hear(_widget: Any, content: Any, _buffers: Any) -> None:
+        if content.get("event") == "submit":  # the Enter key
+            pressed.append(True)
+
+    typed.observe(take, names="value")
+    typed.on_msg(hear)
+    go_on.on_click(lambda _button: pressed.append(True))
+    cancel.on_click(lambda _button: pressed.append(False))
+    box = widgets.VBox([text, widgets.HBox([typed, cancel, go_on])])
+    display(box)  # type: ignore[no-untyped-call]
+
+    def is_done() -> bool:
+        return False in pressed or bool(pressed and held)
+
+    try:
+        if not serve(_comms(typed, go_on, cancel), is_done, seconds):
+            raise AbortedError(f"No answer within {seconds:g} s: {question}")
+        if False in pressed:
+            raise AbortedError(f"No answer: {question}")
+        return held[0]
+    except KeyboardInterrupt as stop:
+        raise AbortedError(f"No answer: {question}") from stop
+    finally:
+        held.clear()
+        box.close()
+
+
+def _comms(*controls: Any) -> set[str]:
+    """The comms of controls; their messages are served while a question waits."""
+    return {control.comm.comm_id for control in controls if control.comm is not None}

@@ -54,7 +54,7 @@ def test_transfers(iexec):
     assert iexec(f"wallet sendETH 3 wei --to {NOBODY}")["amount"] == "3"
     assert int(iexec(f"wallet show {NOBODY}")["balance"]["nRLC"]) == before + 1_000_000_005
     out, _ = iexec.text(f"wallet send-ether 3 wei --to {NOBODY} --confirms 1 --gas-price 2 gwei")
-    assert f"Sent 3 wei to {NOBODY}." in out
+    assert f"Sent 0.000000000000000003 ether to {NOBODY}." in out
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def test_with_the_extension_it_is_the_same_unless_all_columns_are_wanted():
     assert display.to_text(shown, 40, shorten=True) == repr(shown)
     assert display.to_html(shown, 40, shorten=True) == shown._repr_html_()
     assert "<td" in display.to_html(shown, 40, shorten=True, wide=True)
-    assert "first 1 of 2 logs" in display.to_text(frame(row(), row(1)), 1, shorten=True)
+    assert "[1 of 2 logs]" in display.to_text(frame(row(), row(1)), 1, shorten=True)
 
 
 def test_it_is_a_frame_like_any_other():
@@ -88,3 +88,12 @@ def test_of_a_long_one_the_end_is_drawn():
 def test_what_wrote_nothing_says_so():
     for drawn in drawings(frame(row(out="", err=None))):
         assert "it wrote nothing" in drawn
+
+
+def test_of_many_logs_those_of_failures_are_drawn():
+    rows = [row(place, "TIMEOUT" if place == 45 else "COMPLETED") for place in range(50)]
+    shown = display.to_text(frame(*rows), 40, shorten=True)
+    assert "task 45, TIMEOUT" in shown
+    assert shown.index("task 38") < shown.index("task 45")
+    assert "task 39" not in shown
+    assert "[40 of 50 logs]" in shown

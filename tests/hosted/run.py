@@ -27,7 +27,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 VENV = ROOT / ".venv-hosted"
 OLDEST = "colab"
-ALL, TESTED = "[sandbox,plot,analytics]", "[sandbox,plot]"
+ALL, TESTED = "[sandbox,plot,analytics,explore]", "[sandbox,plot,explore]"
 TOOLS = (
     *("pytest", "pytest-xdist", "hypothesis", "jedi", "ipykernel", "nbclient", "nbformat", "nbconvert"),
     *("matplotlib", "statsmodels"),  # the quickstart's

@@ -7,7 +7,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from iexec_lab.client.jobs.detached import Detached
 from iexec_lab.commands import tree
-from iexec_lab.commands.outcome import leaving_the_job
+from iexec_lab.commands.outcome import Outcome, leaving_the_job
 from iexec_lab.errors import JobError
 from iexec_lab.ethereum.sent import note_signed
 from iexec_lab.notebook import assigning, magic
@@ -55,7 +55,7 @@ def shell(tmp_path, monkeypatch):
     def carry_out(handler, context, args):
         if getattr(args, "app", None) in ENDS:
             value = ENDS[args.app]()
-            return type("Outcome", (), {"raw": {}, "value": value, "said": ""})()
+            return Outcome({}, lambda: value)
         return before(handler, context, args)
 
     monkeypatch.setattr(magic, "carry_out", carry_out)

@@ -44,6 +44,15 @@ def test_amounts_are_ordered_and_drawn_by_their_exact_integers():
     assert f'title="{10**30 + 1} nRLC"' in drawn[5]
 
 
+def test_the_points_of_amounts_stand_below_each_other():
+    drawn = shown(rows_of(1_500_000_000, 1, 10**9, 2**256 - 1).part(Wanted()), PRICE)
+    rooms = [
+        int(each.split("padding-right:")[1].split("ch")[0]) if "padding" in each else 0 for each in drawn
+    ]
+    assert rooms == [8, 0, 8, 0]
+    assert f'title="{2**256 - 1} nRLC"' in drawn[3]
+
+
 @pytest.mark.parametrize(
     ("how", "text", "found"),
     [

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+
 import ipywidgets as widgets
 import pytest
 from helpers.places import PACKAGE
@@ -153,3 +155,19 @@ def test_no_other_field_has_proposals_that_are_html():
         assert "widgets.Combobox(" not in module.read_text().replace(
             "class Suggestions(widgets.Combobox)", ""
         )
+
+
+def test_the_second_of_two_clicks_which_waited_meanwhile_is_not_done_too(monkeypatch):
+    monkeypatch.setattr(pieces, "_SECOND_CLICK", 0.01, raising=False)
+    done = []
+    button = pieces.action("Pay", "play", lambda: done.append("paid"))
+
+    async def as_in_a_kernel():
+        button.click()
+        button.click()  # the page sent it while the first was at work
+        assert done == ["paid"]
+        await asyncio.sleep(0.05)
+        button.click()
+
+    asyncio.run(as_in_a_kernel())
+    assert done == ["paid", "paid"]

@@ -8,6 +8,7 @@ import pytest
 from iexec_lab.commands.tree import walk
 from iexec_lab.errors import IexecError, UsageError
 from iexec_lab.notebook.cells import split
+from iexec_lab.notebook.drawing import stage
 from iexec_lab.notebook.forms.fields import help_of
 from iexec_lab.notebook.forms.opening import form
 from iexec_lab.notebook.variables import expand
@@ -182,7 +183,7 @@ def test_a_secret_that_is_typed_is_not_in_the_state_before_the_run():
 def test_the_cost_can_be_seen_first():
     recorder = Recorder()
     made = form("app run", recorder, values={"app": APP})
-    made._buttons[1].click()
+    made._cost.button.click()
     assert recorder.words[0][-1] == "--dry-run"
 
 
@@ -198,3 +199,37 @@ def test_an_unknown_command_or_option_is_refused():
         form("app", no_execution)
     with pytest.raises(UsageError, match="no option"):
         form("app run", no_execution, values={"colour": "red"})
+
+
+def test_what_a_line_is_doing_moves_in_the_form_while_it_works():
+    seen = []
+
+    def work(_words):
+        shown = stage.show(Bar("10 %"))
+        shown.update(Bar("90 %"))
+        seen.append(str([each.value for each in made._moving.box.children]))
+
+    made = form("sandbox populate", work)
+    made.run()
+    assert seen == ["['90 %']"]
+    assert made._moving.box.children == ()
+
+
+class Bar:
+    def __init__(self, text):
+        self.text = text
+
+    def _repr_mimebundle_(self):
+        return {"text/html": self.text}
+
+
+@pytest.mark.parametrize("name", ["app run", "deal claim", "account deposit"])
+def test_the_button_that_acts_stands_last(name):
+    assert form(name, no_execution)._buttons[-1].button_style == "primary"
+
+
+def test_what_is_ticked_stands_below_what_is_typed():
+    made = form("task show", no_execution)
+    labels = [getattr(box, "label", "Download") for box in made.box.children[2].children]
+    assert labels[:3] == ["Task (needed)", "Timeout", "Beneficiary keystore folder"]
+    assert set(labels[4:]) == {"Watch", "Fail fast", "Download", "Decrypt", "Details"}

@@ -8,13 +8,16 @@ from datetime import UTC, datetime
 import pytest
 from helpers.labs import CHECKSUM, IMAGE, open_lab
 
+from iexec_lab import markup
 from iexec_lab.commands.hand_made import HAND_MADE
 from iexec_lab.errors import CryptoError, IexecError, UsageError, WalletError
 from iexec_lab.notebook.cells import split
 from iexec_lab.notebook.compat import uploaded
+from iexec_lab.notebook.forms.hand import cost
 from iexec_lab.notebook.forms.hand.aside import Aside
 from iexec_lab.notebook.forms.hand.desk import Desk, SecretWord, line_of
 from iexec_lab.notebook.forms.hand.files import MOST_UPLOADED, FileChoice, keep
+from iexec_lab.notebook.forms.hand.pick import Pick
 from iexec_lab.notebook.forms.index import Index
 from iexec_lab.notebook.forms.opening import form, hand_made
 from iexec_lab.wallet.keystore import create_wallet
@@ -431,3 +434,24 @@ def test_a_file_is_protected_step_by_step_and_goes_on_after_a_failure(lab, folde
     made.go()
     assert made._steps.value.count(">was done already<") == 5
     capsys.readouterr()
+
+
+def test_what_is_asked_for_is_not_a_choice_yet_and_another_kind_forgets_it():
+    pick = Pick("App", "What is run.", typed="Address of the app")
+    pick.refresh()
+    assert (pick.value, pick.typed.is_shown) == ("", False)
+    assert pick.list.problem()
+    pick.offer([("mine", APP)], first=True)
+    assert (pick.value, pick.list.problem()) == (APP, "")
+    pick.restart()
+    assert pick.value == ""
+    assert pick.list.problem()
+    pick.unknown("The market is away")
+    pick.refresh()
+    assert pick.typed.is_shown
+
+
+def test_what_a_cost_was_stays_while_it_is_asked_anew():
+    before = markup.card("Cost", "1 RLC", label="Cost")
+    assert "1 RLC" in cost.waiting("Asking ...", before)
+    assert "min-height" in cost.waiting("Asking ...")

@@ -8,6 +8,7 @@ import importlib.util
 import json
 import os
 import random
+import re
 import signal
 import socket
 import stat
@@ -222,8 +223,8 @@ def test_a_started_one_outlives_its_parent(name):
 def test_it_is_drawn_in_a_notebook(name):
     handle = control.start(name)
     drawn = handle._repr_html_()
-    assert f"<b>Sandbox</b> {name} (chain 65535)" in drawn
-    assert f"<tr><th>market</th><td>{handle.urls['market']}</td></tr>" in drawn
+    assert f"Sandbox {name} (chain 65535)" in re.sub("<[^>]*>", "", drawn)
+    assert handle.urls["market"] in drawn
 
 
 def test_ports_follow_the_base(name):

@@ -60,7 +60,10 @@ def html(costs: Told, rows: Sequence[Mapping[str, Any]], sums: Mapping[str, int]
         ]
     if rows:
         label = f"Costs of {costs.title}"
-        pieces.append(markup.table(_HEAD, [_cells(row) for row in rows[-SHOWN:]], label))
+        cells = [_cells(row) for row in rows[-SHOWN:]]
+        told = [place for place in range(len(_HEAD)) if any(line[place] for line in cells)]
+        head = [_HEAD[place] for place in told]
+        pieces.append(markup.table(head, [[line[place] for place in told] for line in cells], label))
     else:
         pieces.append(markup.element("div", "Nothing was signed or sent yet."))
     if len(rows) > SHOWN:
@@ -135,6 +138,8 @@ def _amount(nrlc: Any) -> str:
 
 def _state(row: Mapping[str, Any]) -> str:
     tasks = row.get("tasks")
+    if row["state"] == "gone":
+        return "not on chain"
     return f"{row['state']} {row['ended']}/{tasks}" if tasks else str(row["state"])
 
 

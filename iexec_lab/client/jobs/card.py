@@ -9,7 +9,7 @@ from iexec_lab.client.jobs.facts import MOST_NAMED, Facts, more, numbered
 from iexec_lab.client.jobs.status import date
 from iexec_lab.client.jobs.why import Step
 from iexec_lab.protocol.states import TIMEOUT
-from iexec_lab.spelling import in_rlc, short_id
+from iexec_lab.spelling import in_rlc, in_time, short_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,11 +60,12 @@ class Card(Facts):
             ("dataset", self._named(self.dataset) if self.dataset else ""),
             ("workerpool", ", ".join(map(self._named, self.workerpools[:3])) + more(self.workerpools, 3)),
             ("price", self._price()),
-            ("elapsed", "" if self.elapsed is None else _duration(self.elapsed)),
+            ("elapsed", "" if self.elapsed is None else in_time(self.elapsed)),
             ("deadline", self._deadline()),
             ("late", "; ".join(self.late[:3]) + more(self.late, 3)),
             ("cost so far", ", ".join(filter(None, (self._cost(), _SPONSORED if sponsored else "")))),
-            ("comes back", self._back()),
+            ("comes back", f"{in_rlc(self.claimable_nrlc)}, once claimed" if self.claimable_nrlc else ""),
+            ("came back", in_rlc(self.returned_nrlc) if self.returned_nrlc else ""),
         ]
         return [(name, text) for name, text in shown if text]
 
@@ -87,18 +88,13 @@ class Card(Facts):
     def _deadline(self) -> str:
         end = f"{date(max(held.final_time for held in self.deals))} UTC"
         left = self.seconds_left
-        return end if left is None else f"{end}, {_duration(left)} left"
+        return end if left is None else f"{end}, {in_time(left)} left"
 
     def _cost(self) -> str:
         if self.status is None or not self.total_nrlc:
             return ""
         locked = f", {in_rlc(self.locked_nrlc)} locked" if self.locked_nrlc else ""
         return f"{in_rlc(self.paid_nrlc)}{locked}"
-
-    def _back(self) -> str:
-        told = [f"{in_rlc(self.claimable_nrlc)}, once claimed"] if self.claimable_nrlc else []
-        told += [f"{in_rlc(self.returned_nrlc)} came back"] if self.returned_nrlc else []
-        return "; ".join(told)
 
     def steps(self) -> list[Step]:
         """What can be done beside what the reasons say."""
@@ -234,17 +230,3 @@ def _bar(parts: Sequence[Part]) -> str:
     total = sum(part.tasks for part in parts)
     marks = [_MARKS[part.tone] * max(1, _BAR * part.tasks // total) for part in parts]
     return f"[{''.join(marks)[: _BAR + len(marks)]}]" if marks else ""
-
-
-def _duration(seconds: float) -> str:
-    """``3 d 4 h``, ``2 h 5 min``, ``3 min 7 s``, ``12 s``."""
-    whole = max(0, int(seconds))
-    for (unit, size), (smaller, part) in (
-        (("d", 86_400), ("h", 3600)),
-        (("h", 3600), ("min", 60)),
-        (("min", 60), ("s", 1)),
-    ):
-        if whole >= size:
-            rest = whole % size // part
-            return f"{whole // size} {unit} {rest} {smaller}" if rest else f"{whole // size} {unit}"
-    return f"{whole} s"

@@ -28,6 +28,8 @@ def fetch(job: Any, view: TaskView, known: Mapping[str, Trouble], **options: Any
             for trouble in error.troubles:
                 error.details |= {"why": trouble.sentence(), **trouble.words()}
             job._gone_wrong(error)  # noqa: SLF001
+        elif not view.ended and (stuck := job._known_reasons().get(view.task_id)):  # noqa: SLF001
+            error.details |= {"why": stuck.sentence() or "somebody works on it"}
         raise
 
 
@@ -44,10 +46,11 @@ def fetch_all(
 
 
 def fetch_kept(job: Any, progress: Callable[[int, int], object]) -> tuple[Results, list[CryptoError]]:
-    """The results of all tasks, which ended; those that our key does not open stay encrypted."""
+    """The results of all tasks that completed; those that our key does not open stay encrypted."""
     errors: list[CryptoError] = []
+    done = [(place, view) for place, view in enumerate(job.status().tasks) if view.completed]
 
     def one(place: int, view: TaskView) -> Result:
-        return fetch(job, view, {}, index=place, wrong_key=errors.append)
+        return fetch(job, view, {}, index=done[place][0], wrong_key=errors.append)
 
-    return collect(job._session, job.status().tasks, one, progress=progress), errors  # noqa: SLF001
+    return collect(job._session, [view for _, view in done], one, progress=progress), errors  # noqa: SLF001

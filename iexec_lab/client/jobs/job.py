@@ -189,7 +189,7 @@ class Job(Shown):
                 goes on with a task: then the job goes on.
             Detached: Interrupted. The job goes on.
         """
-        with self._in_sight():
+        with self._in_sight(told=progress is not None):
             status, doubts = self._follow(timeout, fail_fast=fail_fast, progress=progress, tell=tell)
             self._require_results(status, doubts)
         return self
@@ -212,7 +212,7 @@ class Job(Shown):
         """Wait for the end, whatever it is; what was found out meanwhile."""
         doubts = self._doubts(fail_fast=fail_fast, tell=tell)
         # What has ended already needs no card: the results, or their error, say it.
-        with nullcontext() if self.ended else self._in_sight():
+        with nullcontext() if self.ended else self._in_sight(told=progress is not None):
             try:
                 return watch(self._waiting(doubts, timeout, progress, ended), self._left()), doubts
             except JobError as error:

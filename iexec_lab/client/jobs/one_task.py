@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from iexec_lab.client.jobs.detached import Detached, typed
 from iexec_lab.client.jobs.doubts import Doubts
@@ -10,12 +10,14 @@ from iexec_lab.client.jobs.job import Job
 from iexec_lab.client.jobs.names import foresee_names, learn_names, used_by
 from iexec_lab.client.jobs.polling import look, to_timeout, waiting, watch
 from iexec_lab.client.jobs.shown import Shown
-from iexec_lab.client.jobs.status import JobStatus, TaskRef
+from iexec_lab.client.jobs.status import JobStatus, TaskRef, date
+from iexec_lab.client.jobs.why import too_early
 from iexec_lab.client.results.key import read_key
 from iexec_lab.client.results.result import Result
 from iexec_lab.client.what_is import not_found
 from iexec_lab.errors import CryptoError, JobError
 from iexec_lab.ethereum.ahead import one_look
+from iexec_lab.protocol.states import COMPLETED, TASK_STATUSES, TIMEOUT
 from iexec_lab.regular_files import is_file
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
     from iexec_lab.client.jobs.status import TaskView
     from iexec_lab.client.session import Session
+
+_CLAIMABLE: Final = frozenset({*TASK_STATUSES[:COMPLETED], TIMEOUT})
 
 
 def not_begun(session: Session, task_id: str) -> TaskRef:
@@ -109,7 +113,7 @@ class OneTask(Shown):
             progress=progress,
             doubt=lambda view: doubts.consider([view]),
         )
-        with self._in_sight():
+        with self._in_sight(told=progress is not None):
             try:
                 return watch(pauses, left)
             except JobError as error:
@@ -135,6 +139,21 @@ def wait_for(
     """
     task = OneTask(session, view)
     return task.wait(looker(session, view), timeout, fail_fast=fail_fast, progress=progress, tell=tell)
+
+
+def check_claimable(session: Session, view: TaskView) -> None:
+    """Refuse to claim a task that ended, or that still has time.
+
+    Raises:
+        JobError: It did, or has.
+    """
+    if view.status not in _CLAIMABLE:
+        raise JobError(f"Cannot claim a task having status {view.status}")
+    if not view.timed_out:
+        raise JobError(
+            f"Cannot claim a task before reaching the consensus deadline date: {date(view.final_time)} UTC",
+            hint=too_early(session, view),
+        )
 
 
 def decrypt_download(path: Path, view: TaskView, key: Path) -> None:

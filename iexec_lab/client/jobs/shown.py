@@ -6,7 +6,7 @@ In a notebook whoever looks at it moves all its cards (``doors.live``); elsewher
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -39,6 +39,8 @@ class Shown:
     tx_hashes: tuple[str | None, ...]
     _last: JobStatus | None
     _is_task = False
+    _line_shown: Any = None
+    """The line of a terminal that tells the wait that goes on."""
 
     def __init__(self) -> None:
         self._looked_at: datetime | None = None
@@ -111,6 +113,9 @@ class Shown:
             raise
 
     def _move(self) -> None:
+        if self._line_shown is not None and self._last is not None:
+            counts = ", ".join(f"{count} {name.lower()}" for name, count in self._last.counts.items())
+            self._line_shown.update(counts, self._last.done, self._last.total)
         page = doors.live()
         if page is not None:
             page.move(self)
@@ -144,9 +149,20 @@ class Shown:
         """Look until the end, in a thread; what ends it before is told on the card."""
 
     @contextmanager
-    def _in_sight(self) -> Iterator[None]:
-        """While this is waited for, a notebook shows how far it is."""
+    def _in_sight(self, *, told: bool = False) -> Iterator[None]:
+        """While this is waited for, a notebook shows how far it is, IPython in a terminal in a line.
+
+        ``told``: somebody else tells it there.
+        """
         page = doors.live()
+        if page is None and not told and self._line_shown is None:
+            with doors.progress("Waiting for the tasks") as line:
+                self._line_shown = line
+                try:
+                    yield
+                finally:
+                    del self._line_shown
+            return
         if page is None:
             yield
             return
@@ -164,7 +180,9 @@ class Shown:
             if tell is not None:
                 tell(text)
             elif page is None or not page.is_seen(self):
-                on_stderr(text)
+                # A terminal's line is put away meanwhile.
+                with getattr(self._line_shown, "hidden", nullcontext)():
+                    on_stderr(text)
             self._move()
 
         return told

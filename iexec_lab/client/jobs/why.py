@@ -186,7 +186,7 @@ class Trouble:
         if self.price_nrlc:
             steps.append(Step("After that, get the RLC back", claim))
         if self.sandbox:
-            steps.append(Step("Let that time pass", f"sandbox forward {view.final_time - view.now}"))
+            steps.append(forward(view))
         if self.exit_code:
             steps.append(self.again._replace(says="Mend the app, and run it again"))
         if self.gave_up or self.hopeless:
@@ -209,6 +209,22 @@ class Trouble:
                 first, *rest = value.split("\n")
                 lines += [f"  {name}: {first}", *(f"    {line}" for line in rest)]
         return "\n".join([*lines, *(f"  → {step.text()}" for step in self.steps())])
+
+
+def forward(view: TaskView) -> Step:
+    """How the time of a task passes on a sandbox."""
+    return Step("Let that time pass", f"sandbox forward {max(1, view.final_time - view.now)}")
+
+
+def too_early(session: Session, view: TaskView) -> str:
+    """What to do about a claim before its time."""
+    wait = "Until then a worker may still finish it; claim it after that."
+    return f"{wait} {forward(view).text()}" if is_sandbox(session) else wait
+
+
+def is_sandbox(session: Session) -> bool:
+    """Whether its time can be moved."""
+    return session.network.name.startswith("sandbox")
 
 
 def patience_with(session: Session, held: JobDeal) -> float:
@@ -240,7 +256,7 @@ def ask(session: Session, view: TaskView, *, waited: float | None = None) -> Tro
         waited=int(not_begun) if long else 0,
         too_late=task.status in {UNSET, ACTIVE}
         and view.now >= (task.contribution_deadline if task.exists else heard_until),
-        sandbox=session.network.name.startswith("sandbox"),
+        sandbox=is_sandbox(session),
         again=run_again(deal),
     )
     try:

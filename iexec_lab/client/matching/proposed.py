@@ -12,7 +12,7 @@ from iexec_lab.ethereum.calls import Call, attempt
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.plain_text import plain
 from iexec_lab.protocol import to_address
-from iexec_lab.spelling import in_rlc
+from iexec_lab.spelling import in_rlc, in_time
 from iexec_lab.units import format_rlc
 
 if TYPE_CHECKING:
@@ -95,13 +95,5 @@ def categories(session: Session) -> Known:
     count = min(session.hub.count_category(), _CATEGORIES_READ)
     for number, about in enumerate(session.hub.view_categories(range(count))):
         asked = f"from {in_rlc(cheapest[number])}" if number in cheapest else "no offer now"
-        found[str(number)] = ", ".join([plain(about.name, _NAME), _long(about.work_clock_time_ref), asked])
+        found[str(number)] = ", ".join([plain(about.name, _NAME), in_time(about.work_clock_time_ref), asked])
     return found
-
-
-def _long(seconds: int) -> str:
-    """A time limit in words."""
-    for unit, size in (("h", 3600), ("min", 60)):
-        if seconds >= size and seconds % size == 0:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"

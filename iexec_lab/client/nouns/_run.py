@@ -81,6 +81,9 @@ class RunPlan:
 
         return frames.build("run_plan", [self.row()], single=True)
 
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
+        return self.plan._repr_mimebundle_(**options)
+
     def __str__(self) -> str:
         return str(self.plan)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ClassVar, Literal, Unpack, overload
 
 from iexec_lab.client.jobs.doubts import on_stderr
@@ -15,7 +16,7 @@ from iexec_lab.client.nouns._noun import Frame, detailed
 from iexec_lab.client.nouns._run import RunPlan, carry_out, plan_run, publish_request
 from iexec_lab.client.nouns._sale_options import AppSale
 from iexec_lab.client.options import takes
-from iexec_lab.client.permit import spend
+from iexec_lab.client.permit import foretold, spend
 from iexec_lab.errors import OrderError
 from iexec_lab.ethereum.contracts import APP, APP_REGISTRY
 from iexec_lab.protocol import app_arguments
@@ -270,7 +271,7 @@ class Apps(Asset):
         """
         plan = plan_run(self.session, app, options, shown=dry_run)
         if dry_run:
-            return plan
+            return replace(plan, plan=foretold(self.session, plan.plan))
         session = self.session
         if force or session.confirm is None or not plan.plan.real_value:  # nobody is shown the plan
             for remark in plan.remarks:

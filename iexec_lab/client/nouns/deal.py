@@ -12,6 +12,7 @@ from iexec_lab.client.jobs.lookout import Lookout
 from iexec_lab.client.jobs.polling import foresee_first, foresee_now, look, looks, read_deals, to_timeout
 from iexec_lab.client.jobs.running import find_deals
 from iexec_lab.client.jobs.status import JobDeal, JobStatus, TaskView, date
+from iexec_lab.client.jobs.why import too_early
 from iexec_lab.client.live.follow import Stream
 from iexec_lab.client.market.filters import ChildFilters, DealListFilters, EventFilters
 from iexec_lab.client.market.limits import to_limit
@@ -218,7 +219,10 @@ class Deals(Noun):
         [held] = read_deals(session, [to_bytes32(dealid)])
         views = look(session, held.refs())
         if views[0].now < held.final_time:
-            raise JobError(f"Cannot claim a deal before reaching the final time: {date(held.final_time)} UTC")
+            raise JobError(
+                f"Cannot claim a deal before reaching the final time: {date(held.final_time)} UTC",
+                hint=too_early(session, views[0]),
+            )
         late = [view for view in views if not view.settled]
         if not late:
             raise JobError("Nothing to claim")

@@ -9,9 +9,15 @@ from iexec_lab import doors
 from iexec_lab.client.jobs.bulks import task_rows
 from iexec_lab.client.jobs.failures import failure
 from iexec_lab.client.jobs.logs import fetch_logs, log_rows, workerpool_api
-from iexec_lab.client.jobs.one_task import decrypt_download, looker, not_begun, wait_for
+from iexec_lab.client.jobs.one_task import (
+    check_claimable,
+    decrypt_download,
+    looker,
+    not_begun,
+    wait_for,
+)
 from iexec_lab.client.jobs.polling import another_task, foresee_now, looks, read_deals, seen, to_timeout
-from iexec_lab.client.jobs.status import JobDeal, TaskRef, TaskView, date
+from iexec_lab.client.jobs.status import JobDeal, TaskRef, TaskView
 from iexec_lab.client.jobs.story import TaskStory
 from iexec_lab.client.market.filters import EventFilters, TaskListFilters
 from iexec_lab.client.nouns._noun import Frame, Noun, detailed
@@ -33,15 +39,12 @@ from iexec_lab.ethereum.ahead import one_look
 from iexec_lab.ethereum.contracts import HUB
 from iexec_lab.protocol import task_id as id_of_task
 from iexec_lab.protocol import to_bytes32
-from iexec_lab.protocol.states import COMPLETED, TASK_STATUSES, TIMEOUT
 from iexec_lab.services.rows import Rows
 
 if TYPE_CHECKING:
     import os
 
     from iexec_lab.client.market.listing import Listed
-
-CLAIMABLE = {*TASK_STATUSES[:COMPLETED], TIMEOUT}
 
 
 def _details_of(facts: dict[str, Any]) -> dict[str, Any]:
@@ -407,13 +410,7 @@ class Tasks(Noun):
 
     def _fetch_claim(self, taskid: str, *, force: bool = False) -> dict[str, Any]:
         view = self._look(taskid)
-        if view.status not in CLAIMABLE:
-            raise JobError(f"Cannot claim a task having status {view.status}")
-        if not view.timed_out:
-            raise JobError(
-                "Cannot claim a task before reaching the consensus deadline date: "
-                f"{date(view.final_time)} UTC"
-            )
+        check_claimable(self.session, view)
         if view.task.exists:
             data = HUB.claim.encode(bytes.fromhex(view.task_id[2:]))
         else:

@@ -221,5 +221,6 @@ def collect(
             return Results(session.each(each, list(enumerate(tasks)), told))
         except JobError as error:
             if others and any(view.completed for view in tasks):
-                error.hint = " ".join(filter(None, (error.hint, f"The others: {others}.")))
+                error.steps = (*filter(None, [error.hint]), f"The others: {others}.")
+                error.hint = " ".join(error.steps)
             raise

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from iexec_lab.client.iexec import IExec
     from iexec_lab.notebook.explorer.rows import Rows
 
+_GAS_STEP: Final = 10**12
+"""Wei that are told apart: a millionth of an ether."""
 _EVERY: Final = 15.0
 """Seconds between two looks while somebody looks at the page and no feed says more."""
 _EARNINGS_EVERY: Final = 120.0
@@ -35,12 +37,13 @@ class Dashboard(Page):
             "Claim all …",
             "undo",
             lambda: self.opened.open_form("deal claim", {"all": True}),
+            primary=True,
             help="Get back what was paid for tasks that nobody finished",
         )
         self._earned, self._earned_at = 0, -_EARNINGS_EVERY
         self._read_account(lab)
         place = own(lab.session.own_address)
-        super().__init__(lab, place, place.lists[0], above=[self._account, self._claim])
+        super().__init__(lab, place, place.lists[0], above=[self._account, pieces.buttons(self._claim)])
 
     @property
     def topic(self) -> str | None:
@@ -61,6 +64,7 @@ class Dashboard(Page):
             markup.facts(self.facts[1:]),
             label="my account",
         )
+        self._claim.description = f"Claim {in_rlc(claimable)} …"
         self._claim.layout.display = "" if claimable else "none"
 
     def _look(self, rows: Rows) -> None:
@@ -72,6 +76,11 @@ def earned(lab: IExec) -> int:
     """All rewards of the wallet so far, in nRLC."""
     rewards = lab.account.history(cause="reward")["amount_nrlc"]
     return sum(each for each in rewards if isinstance(each, int))
+
+
+def _about_ether(wei: int) -> str:
+    """Coins for gas: enough decimals to see what is left."""
+    return f"{format_ether(wei // _GAS_STEP * _GAS_STEP)} ether"
 
 
 def account_facts(lab: IExec, earned_nrlc: int) -> tuple[list[tuple[str, str]], int]:
@@ -86,7 +95,7 @@ def account_facts(lab: IExec, earned_nrlc: int) -> tuple[list[tuple[str, str]], 
         ("Wallet", str(wallet["address"].iloc[0])),
         ("Network", f"{network.name} (chain {network.id})"),
         ("In the wallet", in_rlc(wallet["rlc_nrlc"].iloc[0])),
-        ("Coins for gas", format_ether(wallet["ether_wei"].iloc[0])),
+        ("Coins for gas", _about_ether(wallet["ether_wei"].iloc[0])),
         ("Staked", in_rlc(account["stake_nrlc"].iloc[0])),
         ("Locked", in_rlc(account["locked_nrlc"].iloc[0])),
         ("Earned", in_rlc(earned_nrlc)),

@@ -49,6 +49,7 @@ function columnsOf(model) {
 async function render({ model, el }) {
   const page = document.createElement("div");
   page.className = "iexec-grid";
+  page.dataset.lmSuppressShortcuts = "true"; // JupyterLab takes arrows and Enter before we see them
   page.textContent = "Loading the grid …";
   page.setAttribute("role", "status");
   el.append(page);
@@ -162,6 +163,10 @@ async function render({ model, el }) {
         },
         drawCallback: () => {
           page.style.minHeight = "";
+          page.querySelectorAll("thead th").forEach((head) => {
+            const name = head.querySelector(".dt-column-title")?.textContent;
+            head.querySelector(".dtcc-button_dropdown")?.setAttribute("aria-label", `Order and filter ${name}`);
+          });
           const rows = rowsOf();
           const row = rows.find((each) => each.dataset.key === chosen) ?? rows[0];
           if (row) makeReachable(row);

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import ipywidgets as widgets
 
@@ -15,13 +15,34 @@ from iexec_lab.notebook.forms import pieces
 from iexec_lab.spelling import short_id
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
-    from iexec_lab.notebook.explorer.page import Page
+    from iexec_lab.notebook.explorer.asking import Asking
+    from iexec_lab.notebook.explorer.grid import Grid
     from iexec_lab.notebook.forms.trace import Trace
 
 DETAILS: Final = "iexec-explorer-details"
 FORM: Final = "iexec-explorer-form"
+
+
+class Host(Protocol):
+    """The page that a row is on."""
+
+    asking: Asking
+    grid: Grid
+
+    def go(self, what: str, identifier: str, name: str | None = None) -> None: ...
+
+    def in_thread(
+        self,
+        what: str,
+        act: Callable[[], Any],
+        then: Callable[[Any], None],
+        failed: Callable[[IexecError], None],
+        is_wanted: Callable[[], bool],
+    ) -> None: ...
 
 
 class Opened:
@@ -35,7 +56,7 @@ class Opened:
         trace: Where a form that is opened leaves what stays in the notebook.
     """
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Host) -> None:
         self._page = page
         self.trace: Trace | None = None
         self._row: pd.DataFrame | None = None

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from iexec_lab.client.market.guess import guess
 from iexec_lab.errors import ObjectNotFoundError, WalletError
 from iexec_lab.notebook.compat import mime_bundle
 from iexec_lab.notebook.explorer.asking import Asking, with_limit
-from iexec_lab.notebook.explorer.places import listing_named, market, own, place_of
+from iexec_lab.notebook.explorer.places import found_place, listing_named, market, own, place_of
 from iexec_lab.notebook.explorer.twin import Twin
 from iexec_lab.notebook.forms.trace import Trace
 from iexec_lab.plain_text import plain
-from iexec_lab.protocol import NULL_ADDRESS
+from iexec_lab.protocol import NULL_ADDRESS, to_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 _shown: dict[str, Shown] = {}
 """The page of each cell that shows one: running the cell again gives up the one before."""
+_nameless: list[Shown] = []
+"""Pages of cells that the front end does not name, as Voilà does not: all may be seen at once."""
+_MOST_NAMELESS: Final = 10
 
 
 class Shown:
@@ -43,7 +47,13 @@ class Shown:
         before = _shown.pop(cell, None)
         if before is not None:
             before.close()
-        _shown[cell] = self
+        if cell:
+            _shown[cell] = self
+        else:
+            _nameless.append(self)
+            for old in _nameless[:-_MOST_NAMELESS]:
+                old.close()
+            del _nameless[:-_MOST_NAMELESS]
 
     @property
     def frame(self) -> Any:
@@ -96,7 +106,7 @@ def explore(
         ObjectNotFoundError: Nothing is known by that address.
         LibraryError: itables is not installed.
     """
-    place = market() if address is None else _found(lab, address)
+    place = market() if address is None else _found(lab, str(address))
     listing = listing_named(place.lists, what)
     if not is_page:
         return _twin(lab, place.title, listing, [])
@@ -131,7 +141,7 @@ def _twin(lab: IExec, title: str, listing: Listing, facts: list[tuple[str, str]]
 
 
 def _found(lab: IExec, text: str) -> Place:
-    """The place of what a text names.
+    """The place of what a text names; what was found, where it names several.
 
     Raises:
         ObjectNotFoundError: Nothing has that name.
@@ -139,18 +149,28 @@ def _found(lab: IExec, text: str) -> Place:
     from iexec_lab.notebook.explorer.details import subject_of
 
     frame = lab.search(text)
+    places = []
     for at in range(len(frame)):
         row = frame.iloc[[at]]
         row.attrs = dict(frame.attrs)
         subject = subject_of(row)
         place = place_of(*subject) if subject is not None else None
         if place is not None:
-            return place
+            places.append(place)
+    meant = guess(text)
+    if places and meant.name and len({place.id for place in places}) > 1:
+        return found_place(text)
+    if places:
+        return places[0]
+    if len(meant.addresses) == 1:  # nobody has used it yet: all its lists are empty
+        place = place_of("account", to_address(meant.addresses[0]))
+        assert place is not None
+        return place
     raise ObjectNotFoundError(
         "account, app, dataset, workerpool, deal or task",
         plain(text),
         lab.session.network.id,
-        hint="Paste its whole address or id, or look for it: iexec-lab search <text>.",
+        hint=" ".join([*filter(None, [frame.attrs.get("remark")]), "Look for it: iexec-lab search <text>."]),
     )
 
 
@@ -161,7 +181,7 @@ def _has_front_end() -> bool:
 
 
 def _cell() -> str:
-    """What names the cell that runs: its id where the front end tells it, else there is one for all."""
+    """What names the cell that runs: its id, or "" where the front end does not tell it."""
     from IPython.core.getipython import get_ipython
 
     kernel = getattr(get_ipython(), "kernel", None)

@@ -16,7 +16,7 @@ from iexec_lab.notebook.explorer.asking import Asking, can_follow, filters_of, l
 from iexec_lab.notebook.explorer.following import EVERY, Following
 from iexec_lab.notebook.explorer.grid import Grid
 from iexec_lab.notebook.explorer.opened import Opened
-from iexec_lab.notebook.explorer.places import Listing, Place, listing_named, place_of
+from iexec_lab.notebook.explorer.places import Listing, Place, found_place, listing_named, place_of
 from iexec_lab.notebook.explorer.rows import Rows
 from iexec_lab.notebook.explorer.twin import Twin
 from iexec_lab.notebook.forms import pieces
@@ -193,6 +193,8 @@ class Page:
             count = f"{of}: order and search are among these"
         left_out = frame.attrs.get("left_out")
         parts = [self.listing.about, count, self._how, f"at {datetime.now(UTC):%H:%M:%S} UTC"]
+        if not held and frame.attrs.get("remark"):
+            parts.insert(2, str(frame.attrs["remark"]).rstrip("."))
         if left_out:
             parts.insert(2, f"{left_out} left out: not what was asked for")
         self._more.layout.display = "" if is_cut and held < MOST else "none"
@@ -327,8 +329,8 @@ class Page:
         """Show what something is."""
         if not text.strip():
             return
-        listing = Listing("Found", ("search", text[:200]), "id", about="what it is, and where it leads")
-        self._go(Place("search", "", (*self.place.lists[:9],)), listing)
+        place = found_place(text)
+        self._go(place, place.lists[0])
 
     def apply(self) -> None:
         """Read the list with the filters that were filled in."""

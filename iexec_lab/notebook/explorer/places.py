@@ -202,6 +202,12 @@ def place_of(what: str, identifier: str) -> Place | None:
     return Place(what, identifier, _filled(lists, identifier)) if lists and is_id(identifier) else None
 
 
+def found_place(text: str) -> Place:
+    """What a search for a text found; the market's lists stand beside it."""
+    listing = Listing("Found", ("search", text[:200]), "id", about="what it is, and where it leads")
+    return Place("search", "", (listing, *MARKET))
+
+
 def listing_named(lists: Sequence[Listing], name: str | None) -> Listing:
     """The list of a name, by default the first.
 

@@ -126,10 +126,13 @@ class ConnectForm(Guided):
         super().go()
 
     def act(self) -> None:
-        self.value, made = None, ""
+        self.value, made, wallet = None, "", ""
         for words in self.lines():
             value = self.perform([made if word == _THE_NEW_ONE else word for word in words], shown=False)
-            made = str(value)
+            wallet, made = made, str(value)
+        if wallet:  # pressed again, the button unlocks this wallet instead of making one more
+            self._offer_wallets()
+            self._choose_wallet("wallet_address", wallet)
         self.value = value
         if self._then is not None:
             self._then(value)

@@ -62,6 +62,9 @@ class Draft:
         self.fields = {
             key: Field(entry.option, seen, folder, label=entry.label) for key, entry in self.entries.items()
         }
+        for key, entry in self.entries.items():
+            if entry.long:
+                self.fields[key].wide()
         self._typed: dict[str, tuple[str, ...]] = {}
         self._was_opened = False
         rare = [field.box for key, field in self.fields.items() if key in _RARE]

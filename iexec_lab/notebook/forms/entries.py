@@ -31,6 +31,7 @@ class Entry(NamedTuple):
         anybody: An empty field is the null address.
         needed: It must not be empty.
         choices: The words that are allowed.
+        long: It has a row of its own.
     """
 
     key: str
@@ -40,6 +41,7 @@ class Entry(NamedTuple):
     anybody: bool = False
     needed: bool = True
     choices: tuple[str, ...] = ()
+    long: bool = False
 
     @property
     def option(self) -> Option:
@@ -89,8 +91,8 @@ ENTRIES: Final[dict[str, tuple[Entry, ...]]] = {
         _NAME,
         Entry("type", "text", "Type", "how it is run", choices=("DOCKER",)),
         Entry("multiaddr", "multiaddr", "Image", "where its image is: registry, name and version"),
-        _CHECKSUM,
         _OWNER,
+        _CHECKSUM,
         Entry(
             "mrenclave",
             "json",
@@ -101,9 +103,11 @@ ENTRIES: Final[dict[str, tuple[Entry, ...]]] = {
     ),
     "dataset": (
         _NAME,
-        Entry("multiaddr", "multiaddr", "File", "where the encrypted file is: /ipfs/..., or a URL"),
-        _CHECKSUM,
         _OWNER,
+        Entry(
+            "multiaddr", "multiaddr", "File", "where the encrypted file is: /ipfs/..., or a URL", long=True
+        ),
+        _CHECKSUM,
     ),
     "workerpool": (
         Entry("description", "text", "Description", "on chain, for good: it can never be changed"),

@@ -97,6 +97,11 @@ class Field:
         return isinstance(self.item, Option) and self.item.value == "none"
 
     @property
+    def is_ticked(self) -> bool:
+        """Whether it begins with a box to tick."""
+        return self._is_flag or self._switch is not None
+
+    @property
     def is_needed(self) -> bool:
         return _is_needed(self.item)
 
@@ -133,6 +138,10 @@ class Field:
             if text not in values:
                 self._control.options = [*_pairs(self._control.options), (text, text)]
         self._control.value = text
+
+    def wide(self) -> None:
+        """Give it a row of its own."""
+        self._labelled.wide()
 
     def forget(self) -> None:
         """Forget a secret."""

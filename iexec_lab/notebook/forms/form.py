@@ -15,10 +15,11 @@ from iexec_lab.client.jobs.detached import Detached
 from iexec_lab.commands.recent import Seen
 from iexec_lab.errors import AbortedError, IexecError, UsageError, in_notebook
 from iexec_lab.notebook.compat import mime_bundle
-from iexec_lab.notebook.drawing import live
+from iexec_lab.notebook.drawing import live, stage
 from iexec_lab.notebook.face import remarks
 from iexec_lab.notebook.forms import pieces
 from iexec_lab.notebook.forms.fields import HIDDEN, Field
+from iexec_lab.notebook.forms.moving import Moving
 from iexec_lab.notebook.forms.proposals import propose
 from iexec_lab.notebook.forms.sink import Sink
 from iexec_lab.notebook.forms.trace import Run, Trace, drawn
@@ -86,14 +87,15 @@ class Form:
         self._line = pieces.line_box()
         self._output = Sink()
         self._card = widgets.HTML()
+        self._moving = Moving()
         self._waits = widgets.HTML()
         self._run_: Run | None = None
         self._run = pieces.action(_verb(command), "play", self.run, primary=True, help=command.summary)
-        self._buttons = [self._run]
+        self._buttons = [self._run]  # the one that acts stands last
         self._cost: pieces.Money | None = None
         if any(option.flag == "--dry-run" for option in command.options):
             self._cost = pieces.money(self._rehearse, lambda plan: drawn(plan)[1])
-            self._buttons.append(self._cost.button)
+            self._buttons.insert(0, self._cost.button)
         self._folds: dict[str, tuple[pieces.Fold, list[Field]]] = {}
         self.trace = Trace(self.text(), markup.Markup())
         self.box = pieces.page(
@@ -102,7 +104,9 @@ class Form:
             self._line.box,
             *([self._cost.box] if self._cost is not None else []),
             pieces.buttons(*self._buttons, self._waits),
-            widgets.VBox([self._card, self._output], layout=widgets.Layout(overflow="visible")),
+            widgets.VBox(
+                [self._moving.box, self._card, self._output], layout=widgets.Layout(overflow="visible")
+            ),
             style=self.trace.style,
         )
         self._refresh()
@@ -143,9 +147,10 @@ class Form:
             run.draw(bundle)
 
         try:
-            with self._output, live.into(draw), remarks() as said:
+            with self._output, stage.on(self._moving.place), live.into(draw), remarks() as said:
                 outcome = self._carry_out(words)
         finally:
+            self._moving.clear()
             run.end(outcome, said)
             for field in self.fields.values():
                 field.forget()
@@ -182,11 +187,12 @@ class Form:
         self._output.clear()
         refused: IexecError | None = None
         plan: Any = None
-        with self._output:
+        with self._output, stage.on(self._moving.place):
             try:
                 plan = self._execute([*self.command.path, *self._tokens(), "--dry-run"])
             except IexecError as error:  # an Output would print the traceback of what leaves it
                 refused = error
+        self._moving.clear()
         self._refresh()
         if refused is not None:
             raise refused
@@ -223,7 +229,9 @@ class Form:
 
     def _layout(self) -> list[Any]:
         groups: dict[str, list[Field]] = {}
-        for field in self.fields.values():
+        for field in sorted(
+            self.fields.values(), key=lambda field: field.is_ticked
+        ):  # ticks below what is typed
             if field.box is not None:
                 groups.setdefault(self._group(field), []).append(field)
         shown = groups.pop("", [])

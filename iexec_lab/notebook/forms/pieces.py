@@ -7,6 +7,7 @@ text are the theme's.
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 FORM: Final = "iexec-lab-form"
 COLUMN: Final = "27em"
 """Least width of a column: an address in a monospaced font fits."""
+_SECOND_CLICK: Final = 0.3
+"""Seconds in which what the page sent while a button was at work arrives."""
 _SHEET: Final = markup.sheet(Path(__file__).with_name("look.css").read_text("utf-8"))
 
 
@@ -128,6 +131,7 @@ def grid(*fields: Any) -> widgets.GridBox:
     layout = widgets.Layout(
         display="grid",
         grid_template_columns=f"repeat(auto-fill, minmax(min(100%, {COLUMN}), 1fr))",
+        grid_auto_flow="row dense",  # no hole beside a field before one that has a row of its own
         grid_gap=".7em 1.4em",
     )
     return _with_class(widgets.GridBox(list(fields), layout=layout), "iexec-lab-grid")
@@ -220,7 +224,13 @@ def action(
     primary: bool = False,
     help: str = "",  # noqa: A002
 ) -> widgets.Button:
-    """A button that does ``act()``; it cannot be pressed again meanwhile."""
+    """A button that does ``act()``; what was pressed meanwhile is not done afterwards."""
+    is_busy = False
+
+    def free() -> None:
+        nonlocal is_busy
+        is_busy = False
+
     button = widgets.Button(
         description=description,
         icon=icon,
@@ -229,13 +239,15 @@ def action(
     )
 
     def press(_button: Any) -> None:
-        if button.disabled:
+        nonlocal is_busy
+        if is_busy or button.disabled:
             return
-        button.disabled = True
+        is_busy = button.disabled = True
         try:
             act()
         finally:
             button.disabled = False
+            _later(free)
 
     button.on_click(press)
     return button
@@ -334,6 +346,14 @@ def mistake(error: IexecError) -> markup.Markup:
 def choice(options: Sequence[Any], value: Any = None) -> widgets.Dropdown:
     """A control with a fixed list: words, or pairs of what is shown and what is meant."""
     return widgets.Dropdown(options=list(options), value=value)
+
+
+def _later(act: Callable[[], None]) -> None:
+    """Act once the messages that wait in the kernel were handled: the second of two clicks is among them."""
+    try:
+        asyncio.get_running_loop().call_later(_SECOND_CLICK, act)
+    except RuntimeError:  # no kernel
+        act()
 
 
 def _button_tooltip(text: str) -> dict[str, str]:

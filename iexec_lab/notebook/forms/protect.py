@@ -9,7 +9,7 @@ import ipywidgets as widgets
 from iexec_lab import markup
 from iexec_lab.client.matching.file_sale import STEPS
 from iexec_lab.notebook.forms.hand.files import FileChoice
-from iexec_lab.notebook.forms.hand.guided import Guided, Stopped, column, reveal
+from iexec_lab.notebook.forms.hand.guided import Guided, Stopped, column, halves, reveal
 from iexec_lab.notebook.forms.hand.more import MoreOptions
 from iexec_lab.notebook.forms.hand.where import Where
 from iexec_lab.notebook.forms.sell import Price
@@ -56,6 +56,7 @@ class ProtectForm(Guided):
     title: ClassVar = "Protect and sell a file"
     go_label: ClassVar = "Protect and publish"
     go_icon: ClassVar = "lock"
+    has_halves: ClassVar = True
 
     def __init__(self, desk: Desk, path: str | None = None, **values: Any) -> None:
         super().__init__(desk)
@@ -68,7 +69,7 @@ class ProtectForm(Guided):
         self._steps = widgets.HTML()
         self._states: dict[str, str] = {}
         self._doing = ""
-        self._inside = column(self.files.box, self.price, self.more.fold.box, self._steps)
+        self._inside = halves(column(self.files.box, self.price, self.more.fold.box), self._steps)
         if path:
             self.files.choose(str(path))
         for name, value in values.items():
@@ -137,7 +138,8 @@ def _steps(states: Mapping[str, str]) -> Markup:
         badge = markup.badge(state, _TONES.get(state, "going"))
         rows.append(markup.element("li", f"{label} ", badge, value=str(number), style="line-height:1.9"))
     style = "margin:.2em 0;padding-left:1.6em"
-    return markup.element("ol", *rows, style=style, aria_label="Steps", role="status")
+    steps = markup.element("ol", *rows, style=style, aria_label="Steps")
+    return markup.element("div", steps, role="status")
 
 
 def _outcome(value: Any) -> dict[str, str]:

@@ -13,7 +13,7 @@ from iexec_lab.errors import BalanceError, IexecError
 from iexec_lab.notebook.forms import pieces
 from iexec_lab.notebook.forms.hand import cost, known
 from iexec_lab.notebook.forms.hand.aside import Aside
-from iexec_lab.notebook.forms.hand.guided import Decision, Guided, Stopped, beside, column, reveal
+from iexec_lab.notebook.forms.hand.guided import Decision, Guided, Stopped, beside, column, halves, reveal
 from iexec_lab.notebook.forms.hand.more import MoreOptions
 from iexec_lab.notebook.forms.hand.pick import Pick, is_name, observe
 from iexec_lab.notebook.forms.hand.where import Where
@@ -42,6 +42,7 @@ class RunForm(Guided):
     name: ClassVar = "run"
     title: ClassVar = "Run an app"
     go_label: ClassVar = "Run"
+    has_halves: ClassVar = True
 
     def __init__(self, desk: Desk, **values: Any) -> None:
         super().__init__(desk)
@@ -63,11 +64,13 @@ class RunForm(Guided):
         self.decisions = [*self.app.decisions, *self.dataset.decisions, self.args, self.size, self.encrypt]
         self._known: dict[str, Known] = {}
         self._has_key: bool | None = None
+        self._was: IExec | None = None
         self._apps, self._data = Aside(self._told_apps), Aside(self._told_data)
         self._sizes, self._offers = Aside(self._told_sizes), Aside(self._told_offers)
         self._names = Aside(self._told_names)
         self._key, self._cost = Aside(self._told_key), Aside(self._told_cost)
         self._price = widgets.HTML()
+        self._price_card = markup.Markup()
         self._asked: tuple[Any, ...] = ()
         self._remedy: list[list[str]] = []
         self._pay = pieces.action("Put RLC on the account", "arrow-up", self._top_up)
@@ -76,7 +79,8 @@ class RunForm(Guided):
         self._topping = pieces.buttons(self._pay)
         for row in (self._first, self._topping):
             reveal(row, shown=False)
-        self._inside = column(self._first, *self.decisions, self.more.fold.box, self._price, self._topping)
+        left = column(self._first, *self.decisions, self.more.fold.box)
+        self._inside = halves(left, column(self._price, self._topping))
         self._fill(values)
         self.where = Where(desk, self._moved)
         observe(self.app.list.control, self._app_changed)
@@ -109,7 +113,8 @@ class RunForm(Guided):
             self._ask_cost()
         else:
             self._cost.drop()
-            self._asked, self._price.value = (), ""
+            self._asked = ()
+            self._show_cost(cost.waiting("What it costs stands here before you run it."))
 
     def act(self) -> None:
         self.value = None
@@ -162,6 +167,12 @@ class RunForm(Guided):
     def _moved(self) -> None:
         """The market is open, or is another one."""
         lab = self.where.lab
+        if self._was is not None and lab is not self._was:
+            self.app.restart()
+            self.dataset.restart()
+            self.size.control.value = ""
+            self._known, self._remedy = {}, []
+        self._was = lab
         if lab is not None:
             self._has_key, self._asked = None, ()
             self._apps.ask(lambda: (self._of_orders(lab), known.apps(lab, self.desk.folder, self.desk.seen)))
@@ -184,7 +195,8 @@ class RunForm(Guided):
 
     def _told_apps(self, answer: Any) -> None:
         if isinstance(answer, IexecError):
-            self.app.list.tell(answer.message)
+            self.app.unknown(answer.message)
+            self.refresh()
             return
         chosen, found = answer
         self._orders = dict.fromkeys(self._orders)
@@ -273,7 +285,7 @@ class RunForm(Guided):
         if asked == self._asked:
             return
         self._asked = asked
-        self._price.value = markup.element("div", "Asking what it costs …", role="status")
+        self._show_cost(cost.waiting("Asking what it costs …", self._price_card))
         self._cost.ask(partial(cost.rehearse, lab, self.desk.folder, words))
 
     def _told_cost(self, answer: Any) -> None:
@@ -281,10 +293,16 @@ class RunForm(Guided):
         if isinstance(answer, BalanceError):
             self._remedy = cost.remedy(answer)
         if isinstance(answer, IexecError):
-            self._price.value = pieces.mistake(answer)
+            self._price_card = markup.Markup()
+            self._show_cost(pieces.mistake(answer))
         else:
-            self._price.value = cost.card(answer)
+            self._price_card = cost.card(answer)
+            self._show_cost(self._price_card)
         reveal(self._topping, shown=bool(self._remedy))
+
+    def _show_cost(self, shown: markup.Markup) -> None:
+        if self._price.value != shown:
+            self._price.value = shown
 
     def _top_up(self) -> None:
         def act() -> None:

@@ -12,7 +12,7 @@ from iexec_lab.errors import IexecError, UsageError
 from iexec_lab.notebook.forms import pieces
 from iexec_lab.notebook.forms.hand import known
 from iexec_lab.notebook.forms.hand.aside import Aside
-from iexec_lab.notebook.forms.hand.guided import Decision, Guided, beside, column, reveal
+from iexec_lab.notebook.forms.hand.guided import Decision, Guided, beside, column, halves, reveal
 from iexec_lab.notebook.forms.hand.more import MoreOptions
 from iexec_lab.notebook.forms.hand.pick import Pick, is_name, observe
 from iexec_lab.notebook.forms.hand.where import Where
@@ -67,6 +67,7 @@ class SellForm(Guided):
     title: ClassVar = "Sell"
     go_label: ClassVar = "Publish"
     go_icon: ClassVar = "tag"
+    has_halves: ClassVar = True
 
     def __init__(self, desk: Desk, kind: str = "app", address: str | None = None, **values: Any) -> None:
         super().__init__(desk)
@@ -98,9 +99,11 @@ class SellForm(Guided):
             each: MoreOptions((each, "publish"), {"price", "volume"}, desk, title="Only for, and other terms")
             for each in KINDS
         }
+        self._was: tuple[Any, str] | None = None
         self._assets, self._open = Aside(self._told_assets), Aside(self._told_open)
         self._now = column()
-        self._inside = column(*self.decisions, *(each.fold.box for each in self.more.values()), self._now)
+        left = column(*self.decisions, *(each.fold.box for each in self.more.values()))
+        self._inside = halves(left, self._now)
         self.more["dataset"].fill(
             "tag", "tee", is_open=False
         )  # only enclaves get the key of an encrypted one
@@ -159,7 +162,10 @@ class SellForm(Guided):
     def _moved(self) -> None:
         """The market is open, or is another one; or another kind is sold."""
         lab, kind = self.where.lab, self._kind
-        self._now.children = ()
+        if lab is not None and self._was is not None and self._was != (lab, kind):
+            self.asset.restart()
+        self._was = lab, kind
+        self._tell_open("What is on sale of it stands here.")
         if lab is not None:
             self._assets.ask(lambda: known.assets(lab, kind, self.desk.folder, self.desk.seen))
             self._more.propose(lab, str)
@@ -168,12 +174,9 @@ class SellForm(Guided):
 
     def _told_assets(self, answer: Any) -> None:
         if isinstance(answer, IexecError):
-            self.asset.list.tell(answer.message)
-            return
-        entries = [(each.label, each.address) for each in answer]
-        if self.asset.value not in {address for _, address in entries}:
-            self.asset.list.control.value = self.asset.list.control.options[-1][1]
-        self.asset.offer(entries, first=True)
+            self.asset.unknown(answer.message)
+        else:
+            self.asset.offer([(each.label, each.address) for each in answer], first=True)
         self.refresh()
 
     def _look(self) -> None:
@@ -181,10 +184,13 @@ class SellForm(Guided):
         lab, kind, address = self.where.lab, self._kind, self.asset.value
         if lab is None or not is_name(address):
             self._open.drop()
-            self._now.children = ()
+            self._tell_open("What is on sale of it stands here.")
             return
         others = {each: "any" for each in (*KINDS, "requester") if each != kind}
         self._open.ask(lambda: (kind, address, known.orders(lab, kind, address, **others)))
+
+    def _tell_open(self, said: str) -> None:
+        self._now.children = [widgets.HTML(markup.element("div", said, class_="iexec-lab-help"))]
 
     def _told_open(self, answer: Any) -> None:
         if isinstance(answer, IexecError):
@@ -234,7 +240,7 @@ def _offer(kind: str, row: dict[str, Any]) -> markup.Markup:
         *([f"category {int(order['category'])}"] if "category" in order else []),
         *([words] if words else []),
         *(only or [markup.html("for everybody")]),
-        markup.short(row["orderHash"], f"{row['orderHash'][:8]}…"),
+        markup.short(row["orderHash"], short_id(row["orderHash"])),
     ]
     return markup.element("div", markup.join(*parts, between=" · "))
 

@@ -11,6 +11,7 @@ from helpers.waiting import until
 
 from iexec_lab.client.costs import facts
 from iexec_lab.client.iexec import connect
+from iexec_lab.client.plan import rehearse
 from iexec_lab.errors import BudgetError, CallError
 from iexec_lab.ethereum.rpc import Rpc
 from iexec_lab.project.spent import SPENT
@@ -122,6 +123,24 @@ def test_a_failed_transaction_costs_its_gas_alone(buyer):
     with buyer.costs(budget=10) as costs, pytest.raises(Exception, match="exceed"):
         buyer.wallet.send_rlc(11, "nRLC", to="0x" + "12" * 20)
     assert (costs.used, costs.total()["gas_wei"]) == (0, before - wei(buyer))
+
+
+def test_a_rehearsal_says_which_budget_would_refuse_it(buyer, pool, app):
+    with buyer.costs(budget=2 * PRICE):
+        within = buyer.app.run(app, workerpool=pool, volume=2, dry_run=True).row()
+        assert "budget" not in within["notes"]
+        told = buyer.app.run(app, workerpool=pool, volume=3, dry_run=True).row()["notes"]
+        sent = rehearse(lambda: buyer.account.approve(3 * PRICE, "0x" + "12" * 20))
+    for notes in (told, sent.row()["notes"]):
+        assert "would pass the budget of 0.002469134 RLC" in notes
+        assert "budget of this block" in notes
+    here = buyer.costs.here()
+    here.budget = PRICE
+    record = buyer.session.folder / SPENT
+    before = record.read_text() if record.exists() else ""
+    assert "this folder" in buyer.app.run(app, workerpool=pool, volume=3, dry_run=True).row()["notes"]
+    assert (record.read_text() if record.exists() else "") == before
+    assert buyer.costs.used == 0
 
 
 def test_threads_share_a_budget(buyer, pool, app):

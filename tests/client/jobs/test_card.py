@@ -141,7 +141,8 @@ def test_what_ended_late_says_why_and_what_comes_back():
     shown = card(*late, now=FINAL, troubles=(crashed(view(0, 1)),))
     facts = dict(shown.facts())
     assert facts["late"] == "workerpool 0x22222222…2222, no result in time (task 0)"
-    assert facts["comes back"] == "0.1 RLC, once claimed; 0.1 RLC came back"
+    assert facts["comes back"] == "0.1 RLC, once claimed"
+    assert facts["came back"] == "0.1 RLC"
     assert facts["cost so far"] == "0.1 RLC"
     assert "nobody finished it by its deadline" in shown.text()
     assert "sandbox forward" not in shown.text()
@@ -170,7 +171,7 @@ def test_a_job_of_several_deals():
     facts = dict(shown.facts())
     assert facts["price"] == "0.1 RLC to 0.3 RLC a task, 0.5 RLC for 3"
     assert facts["cost so far"] == "0.1 RLC, 0.4 RLC locked"
-    assert facts["workerpool"] == "0x22222222…2222, 0x333333…3333"
+    assert facts["workerpool"] == "0x22222222…2222, 0x33333333…3333"
     assert shown.title() == "Job 0x00000000…0001 and 1 more"
     for drawn in (shown.text(), shown.html()):
         assert deal_id(1) in drawn

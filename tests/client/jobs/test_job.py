@@ -209,8 +209,8 @@ class TestResult:
         told = []
 
         class Step:
-            def update(self, text, done=None, total=None):
-                told.append((text, done, total))
+            def update(self, text, done=None, total=None, unit=""):
+                told.append((unit, done, total))
 
         monkeypatch.setattr(doors, "working", [lambda doing: nullcontext(told.append(doing) or Step())])
         finished.results()

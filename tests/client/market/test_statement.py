@@ -14,6 +14,7 @@ from helpers.labs import CHECKSUM, IMAGE, forward, fund, open_lab
 from iexec_lab.errors import ValidationError
 from iexec_lab.ethereum.contracts import EVENTS, HUB
 from iexec_lab.protocol import NULL_ADDRESS, to_address
+from iexec_lab.spelling import in_rlc
 from iexec_lab.wallet.signer import LocalSigner
 
 
@@ -229,7 +230,9 @@ def test_a_source_that_leaves_something_out_is_told(story, monkeypatch):
     monkeypatch.setattr(money, "_from_logs", without_one)
     frame = story.requester.account.history(source="logs")
     price = 10 + story.requester.session.hub.view_deal(story.done.deal_id).workerpool.price
-    assert f"the hub shows {price} nRLC less locked than these movements add up to" in frame.attrs["remark"]
+    assert (
+        f"the hub shows {in_rlc(price)} less locked than these movements add up to" in frame.attrs["remark"]
+    )
 
 
 def test_without_receipts_the_amounts_are_the_same(story, monkeypatch):

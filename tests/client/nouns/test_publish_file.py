@@ -48,7 +48,8 @@ def test_one_call_does_everything_and_another_one_nothing(lab, other, table, hel
         *("cid", "checksum", "key_file", "done", "skipped"),
     ]
     assert (row.done, row.skipped) == ("encrypted, uploaded, deployed, key pushed, published", "")
-    assert [each[0] for each in told if each[0] != "Encrypting table.csv"] == [
+    steps = dict.fromkeys(each[0] for each in told if each[0] != "Encrypting table.csv")
+    assert list(steps) == [
         "Looking for what is done already",
         "Uploading table.csv.enc",
         "Deploying the dataset",

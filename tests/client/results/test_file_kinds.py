@@ -15,7 +15,6 @@ from iexec_lab.client.results.file_kinds import (
     is_drawable,
     kind_by_name,
     kind_of,
-    size_text,
     text_of,
 )
 
@@ -109,19 +108,3 @@ def test_text_keeps_its_lines_and_steers_nothing():
     assert clean("a\tb\r\n\x1b[31mred\u202e") == "a       b\n\ufffd[31mred\ufffd"
     assert text_of("é".encode()[:1]) == ""
     assert text_of("é".encode("utf-16")) == "é"
-
-
-@pytest.mark.parametrize(
-    ("size", "text"),
-    [
-        (1, "1 byte"),
-        (999, "999 bytes"),
-        (1_000, "1.0 kB"),
-        (999_949, "999.9 kB"),
-        (999_999, "1.0 MB"),
-        (5 * 10**9, "5.0 GB"),
-        (5 * 10**13, "50000.0 GB"),
-    ],
-)
-def test_sizes(size, text):
-    assert size_text(size) == text

@@ -11,8 +11,7 @@ from iexec_lab.commands.outcome import carry_out
 from iexec_lab.commands.parser import parse
 from iexec_lab.commands.tree import find
 from iexec_lab.notebook.drawing.progress import Silent
-from iexec_lab.notebook.forms.hand.known import duration
-from iexec_lab.spelling import in_ether, in_rlc, short_id
+from iexec_lab.spelling import in_ether, in_rlc, in_time, short_id
 from iexec_lab.units import parse_rlc
 
 if TYPE_CHECKING:
@@ -52,14 +51,28 @@ def card(plan: Mapping[str, Any]) -> markup.Markup:
         facts.append(("left on the account", in_rlc(int(plan["stake_left_nrlc"]))))
     if plan.get("cost_wei") not in {None, "0"}:
         facts.append(("gas, about", in_ether(int(plan["cost_wei"]))))
-    facts.append(("longest run", duration(int(plan["longest_run_seconds"]))))
+    facts.append(("longest run", in_time(int(plan["longest_run_seconds"]))))
     pools = str(plan["workerpool"]).split(", ")
     facts.append(
         ("workerpool", markup.join(*(markup.short(pool, short_id(pool)) for pool in pools), between=", "))
     )
-    facts.append(("money back, if nobody does it, after", duration(int(plan["deadline_seconds"]))))
+    facts.append(("paid back, if not done in", in_time(int(plan["deadline_seconds"]))))
     notes = [markup.note(plan["notes"], tone="late")] if plan.get("notes") else []
     return markup.card("Cost", markup.facts(facts), *notes, label="Cost")
+
+
+def waiting(said: str, before: markup.Markup | None = None) -> markup.Markup:
+    """What stands in the place of a cost until it is known, as high, so that nothing moves.
+
+    Args:
+        said: Why there is none.
+        before: What the cost was; it stays, pale.
+    """
+    if before:
+        pale = markup.element("div", before, style="opacity:.45", aria_busy="true")
+        return markup.join(pale, markup.element("div", said, class_="iexec-lab-unseen", role="status"))
+    style = "border:1px dashed currentColor;border-radius:6px;padding:.6em .9em;min-height:11.6em;opacity:.7"
+    return markup.element("div", said, style=style, role="status")
 
 
 def remedy(error: BalanceError) -> list[list[str]]:

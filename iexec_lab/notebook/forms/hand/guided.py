@@ -6,7 +6,6 @@ and refused as when they are typed.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import ipywidgets as widgets
@@ -22,6 +21,7 @@ from iexec_lab.notebook.drawing import live, stage
 from iexec_lab.notebook.forms import pieces
 from iexec_lab.notebook.forms.form import STAYS
 from iexec_lab.notebook.forms.hand.desk import SecretWord, line_of
+from iexec_lab.notebook.forms.moving import Moving
 from iexec_lab.notebook.forms.sink import Sink
 from iexec_lab.notebook.forms.trace import Trace
 
@@ -49,16 +49,28 @@ def beside(*items: Any) -> Any:
     return row
 
 
-def column(*children: Any) -> Any:
-    """Pieces below each other, as wide as the column."""
+def column(*children: Any, width: str = COLUMN) -> Any:
+    """Pieces below each other, at most so wide."""
     layout = widgets.Layout(
         display="grid",
         grid_template_columns="minmax(0, 1fr)",
         grid_gap=".7em",
         overflow="visible",
-        max_width=COLUMN,
+        max_width=width,
     )
     return widgets.VBox(list(children), layout=layout)
+
+
+def halves(left: Any, right: Any) -> Any:
+    """Two columns beside each other where there is room, else below each other."""
+    layout = widgets.Layout(
+        display="grid",
+        grid_template_columns=f"repeat(auto-fit, minmax(min(100%, {pieces.COLUMN}), 1fr))",
+        grid_gap=".7em 1.8em",
+        align_items="flex-start",
+        overflow="visible",
+    )
+    return widgets.GridBox([left, right], layout=layout)
 
 
 class Stopped(Exception):  # noqa: N818 - the way out of a form's work, whose error was shown
@@ -170,12 +182,14 @@ class Guided:
     Attributes:
         value: What its last button gave.
         box: What is drawn.
+        has_halves: Whether it has two columns.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     go_label: ClassVar[str]
     go_icon: ClassVar[str] = "play"
+    has_halves: ClassVar[bool] = False
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
@@ -183,7 +197,7 @@ class Guided:
         self.decisions: list[Decision] = []
         self.secrets: list[SecretDecision] = []
         self._is_busy = False
-        self.body = column()
+        self.body = column(width="none" if self.has_halves else COLUMN)
         self._line = pieces.line_box()
         self.go_button = pieces.action(self.go_label, self.go_icon, self.go, primary=True)
         self.others = pieces.buttons()
@@ -284,19 +298,18 @@ class Guided:
         line = line_of(words)
         output = Sink()
         self.show(markup.element("div", markup.whole(line), style="margin-top:.4em"))
-        self._add(output)
-        places: list[_Place] = []
+        moving = Moving()
+        self._add(output, moving.box)
         run = self.trace.begin(line)
         error: IexecError | None = None
-        with output, stage.on(partial(self._place, places), self.hear), live.into(self._card(run)):
+        with output, stage.on(moving.place, self.hear), live.into(self._card(run)):
             try:
                 value = self.desk.execute(words)
             except IexecError as found:
                 error = found
             except (Detached, Interrupted) as stop:  # what was sent goes on; the text says how to find it
                 error = AbortedError(str(stop))
-        done = [place.widget for place in places]  # what it has done is said by what follows
-        self.below.children = [each for each in self.below.children if each not in done]
+        moving.clear()
         if error is not None:
             self.show(pieces.mistake(error))
             run.end(error)
@@ -336,13 +349,6 @@ class Guided:
     def _add(self, *children: Any) -> None:
         self.below.children = (*self.below.children, *children)
 
-    def _place(self, places: list[_Place], value: Any) -> stage.Shown:
-        held = _Place()
-        places.append(held)
-        self._add(held.widget)
-        held.update(value)
-        return held
-
     def twin(self) -> list[tuple[str, str]]:
         """The decisions and what they are about, for a page that is only read."""
         return [(each.label, each.shown or each.help) for each in self.decisions if each.is_shown]
@@ -377,14 +383,3 @@ def draw_with_trace(box: Any, text: str, trace: Trace) -> None:
         return
     display({kind: view[kind], "text/plain": STAYS}, raw=True)  # type: ignore[no-untyped-call]
     trace.show()
-
-
-class _Place:
-    """A widget that draws something that changes."""
-
-    def __init__(self) -> None:
-        self.widget = widgets.HTML()
-
-    def update(self, value: Any) -> None:
-        bundle = value._repr_mimebundle_() if hasattr(value, "_repr_mimebundle_") else {}
-        self.widget.value = bundle.get("text/html") or markup.block(str(value))

@@ -14,7 +14,7 @@ from iexec_lab.client.matching import proposed
 from iexec_lab.errors import IexecError
 from iexec_lab.plain_text import plain
 from iexec_lab.project import Project
-from iexec_lab.spelling import in_rlc, short_id
+from iexec_lab.spelling import in_rlc, in_time, short_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -53,15 +53,7 @@ class Size(NamedTuple):
     @property
     def label(self) -> str:
         price = "nothing on offer" if self.price is None else f"from {in_rlc(self.price)}"
-        return f"{self.name or self.number} · up to {duration(self.seconds)} · {price}"
-
-
-def duration(seconds: int) -> str:
-    """Seconds in the largest unit that divides them."""
-    for unit, size in (("h", 3600), ("min", 60)):
-        if seconds >= size and seconds % size == 0:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"
+        return f"{self.name or self.number} · up to {in_time(self.seconds)} · {price}"
 
 
 def apps(lab: IExec, folder: Path, seen: Seen) -> list[Known]:

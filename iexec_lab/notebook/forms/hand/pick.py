@@ -33,7 +33,13 @@ class Pick:
     def __init__(self, label: str, help: str, *, nothing: str | None = None, typed: str) -> None:  # noqa: A002
         self._nothing, self._said = nothing, ""
         self._offered: list[tuple[str, str]] = []
-        self.list = Decision(pieces.choice(self._entries([]), "" if nothing else _TYPED), label, help)
+        self._is_asked = True
+        self.list = Decision(
+            pieces.choice(self._entries([]), ""),
+            label,
+            help,
+            needed="" if nothing else "Looking for what there is.",
+        )
         self.typed = Decision(
             widgets.Text(continuous_update=True),
             typed,
@@ -61,6 +67,19 @@ class Pick:
             self.list.control.value = _TYPED
             self.typed.control.value = address
 
+    def restart(self) -> None:
+        """What there is, is asked for anew: elsewhere, or of another kind."""
+        self._offered, self._is_asked, self._said = [], True, ""
+        self.typed.control.value = ""
+        self.list.known = self.typed.known = ""
+        self.list.control.options = self._entries([])
+        self.list.control.value = ""
+
+    def unknown(self, why: str) -> None:
+        """Nobody says what there is: it is typed."""
+        self.offer(self._offered, first=False)
+        self.list.known = f"{why}: type it."
+
     def refresh(self) -> None:
         self.typed.appear(shown=self.list.value == _TYPED)
 
@@ -72,7 +91,7 @@ class Pick:
             first: Choose the first one, where nothing was chosen or typed yet.
         """
         before, control = self.value, self.list.control
-        self._offered = list(entries)
+        self._offered, self._is_asked = list(entries), False
         control.options = self._entries(entries)
         if before:
             self.value = before
@@ -112,6 +131,8 @@ class Pick:
 
     def _entries(self, entries: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
         nothing = [] if self._nothing is None else [(self._nothing, "")]
+        if self._nothing is None and self._is_asked:  # what there is, is asked for
+            nothing = [("looking …", "")]
         return [*nothing, *entries, ("another, by its address or name …", _TYPED)]
 
 

@@ -33,7 +33,7 @@ class Where:
         self._desk, self._changed = desk, changed
         self.lab: IExec | None = desk.lab()
         self._told = widgets.HTML()
-        self._change = pieces.action("change", "exchange", self._choose, help="Another network or wallet")
+        self._change = pieces.action("Change", "exchange", self._choose, help="Another network or wallet")
         self._stake = Aside(self._tell)
         self.box = widgets.VBox(layout=widgets.Layout(overflow="visible"))
         if self.lab is None:
