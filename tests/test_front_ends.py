@@ -13,7 +13,7 @@ BROWSER, HEADLESS, TERMINAL = (
     for name in ("browser/test_front_ends", "notebook/test_headless", "notebook/test_terminal")
 )
 NO_CELLS = "the front end has no cells to type in"
-LAB, VOILA, PAPERMILL = "JupyterLab 4, Notebook 7", "Voilà", "papermill"
+LAB, VOILA, PAPERMILL = "JupyterLab 4, Notebook 7; nbclassic with ipywidgets 7", "Voilà", "papermill"
 CONVERTED, IPYTHON = "nbconvert --execute, the exported page", "IPython in a terminal"
 
 

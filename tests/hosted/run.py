@@ -31,19 +31,24 @@ ALL, TESTED = "[sandbox,plot,analytics,explore]", "[sandbox,plot,explore]"
 TOOLS = (
     *("pytest", "pytest-xdist", "hypothesis", "jedi", "ipykernel", "nbclient", "nbformat", "nbconvert"),
     *("matplotlib", "statsmodels"),  # the quickstart's
+    *("nbclassic", "playwright"),
 )
+TOUR = "tests/browser/test_front_ends.py"  # in nbclassic, where that is installed
 SHORT = [
-    f"tests/notebook/test_{name}.py"
-    for name in (
-        "browser_wallet",
-        "completion",
-        "display",
-        "fifty_tasks",
-        "forms",
-        "kernel",
-        "magic",
-        "manual",
-    )
+    TOUR,
+    *(
+        f"tests/notebook/test_{name}.py"
+        for name in (
+            "browser_wallet",
+            "completion",
+            "display",
+            "fifty_tasks",
+            "forms",
+            "kernel",
+            "magic",
+            "manual",
+        )
+    ),
 ]
 PYTEST = (
     *("-q", "-n", "auto", "--dist", "loadfile", "--hypothesis-profile=quick"),
@@ -64,7 +69,7 @@ def main() -> None:
         if name == OLDEST:
             install(python or sys.executable, name, wanted)
     if OLDEST in options.sets:
-        run_tests(SHORT if options.short else ("tests/notebook",))
+        run_tests(SHORT if options.short else (TOUR, "tests/notebook"))
 
 
 def python_of(constraints: Path) -> tuple[str | None, str]:

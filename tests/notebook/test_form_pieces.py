@@ -4,10 +4,12 @@ import asyncio
 
 import ipywidgets as widgets
 import pytest
+from helpers.places import PACKAGE
 
 from iexec_lab import markup
 from iexec_lab.errors import IexecError
 from iexec_lab.notebook.forms import pieces
+from iexec_lab.notebook.forms.opening import form
 from iexec_lab.notebook.forms.trace import Trace
 
 
@@ -134,6 +136,25 @@ def test_old_runs_are_bounded():
 def test_a_style_sheet_is_ours(rules):
     with pytest.raises(ValueError, match="style sheet"):
         markup.sheet(rules)
+
+
+def test_a_proposal_that_a_stranger_named_is_no_html():
+    """ipywidgets 7 writes proposals into its page; a browser test of nbclassic shows it."""
+    address = "0x" + "ab" * 20
+    made = form("dataset show", lambda _words: None)
+    made.fields["address"].propose({address: '"><img src=x onerror="ran=1">&quot;'})
+    control = made.fields["address"]._control
+    assert not set('"<>&') & set("".join(control.options))
+    [shown] = [option for option in control.options if option.startswith(address)]
+    control.value = shown  # as the page sends it
+    assert made.fields["address"].value == address
+
+
+def test_no_other_field_has_proposals_that_are_html():
+    for module in (PACKAGE / "notebook").rglob("*.py"):
+        assert "widgets.Combobox(" not in module.read_text().replace(
+            "class Suggestions(widgets.Combobox)", ""
+        )
 
 
 def test_the_second_of_two_clicks_which_waited_meanwhile_is_not_done_too(monkeypatch):

@@ -168,7 +168,7 @@ class Field:
             return
         self._known |= {value.lower(): text for value, text in known.items() if text}
         for value, text in known.items():
-            self._shown[f"{value} ({text})" if text else value] = value
+            self._shown[pieces.only_text(f"{value} ({text})" if text else value)] = value
         named = {value for shown, value in self._shown.items() if shown != value}
         there = [word for word in self._control.options if word not in self._shown and word not in named]
         self._control.options = [*(shown for shown in self._shown), *there]
@@ -267,9 +267,9 @@ class Field:
         example = _EXAMPLES.get(item.kind, "")
         options = [] if item.kind in UNITS else known_values(item, seen=seen, folder=self._folder)
         if options or item.kind in ADDRESSES | HASHES or item.kind in _OTHERS:
-            return widgets.Combobox(
+            return pieces.Suggestions(
                 value=default,
-                options=options,
+                options=[word for word in options if pieces.only_text(word) == word],
                 ensure_option=False,
                 continuous_update=True,
                 placeholder=example,

@@ -43,6 +43,25 @@ def page(*children: Any, style: markup.Markup | None = None) -> widgets.VBox:
     return _with_class(widgets.VBox([sheets, *children]), FORM)
 
 
+_AS_TEXT: Final = str.maketrans({'"': "\u201d", "<": "\u2039", ">": "\u203a", "&": "+"})
+
+
+def only_text(word: str) -> str:
+    """``word`` without what could end an attribute of a page, or begin a tag or an entity."""
+    return word.translate(_AS_TEXT)
+
+
+class Suggestions(widgets.Combobox):  # type: ignore[misc]
+    """A field to type in, with values to choose from, which strangers may have named.
+
+    The page of ipywidgets 7 puts them into its HTML as they are: a dataset's name would run there.
+    """
+
+    @traitlets.validate("options")
+    def _only_text(self, proposal: Any) -> tuple[str, ...]:
+        return tuple(only_text(str(word)) for word in proposal["value"])
+
+
 class Labelled(widgets.VBox):  # type: ignore[misc]
     """A control with its label above and its help below.
 
