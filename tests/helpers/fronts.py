@@ -52,8 +52,10 @@ class Front:
         """Type into the field of a question."""
         kind = "[type=password]" if hidden else ":not([type=password])"
         field = area.locator(f"input.jp-Stdin-input{kind}, input.raw_input{kind}").last
-        field.fill(text)
-        field.press("Enter")
+        asked = field.element_handle()
+        asked.fill(text)
+        asked.press("Enter")
+        asked.wait_for_element_state("hidden")  # the next question has a field of its own
 
     def complete(self, page, index) -> list[str]:
         """What Tab offers at the end of a cell, or what is there once it has put in the only one."""
@@ -115,7 +117,7 @@ class Voila(Front):
     def open(self, page, server, notebook) -> None:
         theme = "dark" if server.theme == DARK else "light"
         page.goto(f"{server.url}/voila/render/{notebook}?token={server.token}&voila-theme={theme}")
-        page.wait_for_selector(".jp-Cell")
+        page.wait_for_selector(".jp-Cell", state="attached")  # one without outputs is not seen
 
     def output(self, page, index):
         return page.locator(".jp-CodeCell").nth(index).locator(".jp-OutputArea").first
