@@ -25,6 +25,8 @@ AMOUNTS = ("signed", "locked", "paid", "returned")
 class Costs:
     """What a session did, or a ``with`` block, or everybody in a folder; amounts from the chain.
 
+    Such as::
+
         lab.costs                                # draws itself; lab.costs.frame() is a DataFrame
         lab.costs.total()["paid_nrlc"]           # exact
         with lab.costs(budget="5 RLC") as costs: # whatever this lab does meanwhile, in all threads
