@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
@@ -42,8 +43,6 @@ from iexec_lab.protocol import to_bytes32
 from iexec_lab.services.rows import Rows
 
 if TYPE_CHECKING:
-    import os
-
     from iexec_lab.client.market.listing import Listed
 
 
