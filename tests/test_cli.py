@@ -132,7 +132,6 @@ def test_a_failure_for_people_is_two_lines_and_a_hint(iexec):
         ("app run --args", "error: option '--args <"),
         ("nothing", "error: unknown command 'nothing'\n\nUsage: iexec-lab <command> [options]\n"),
         ("app", "Usage: iexec-lab app <command> [options]\n"),
-        ("", "Usage: iexec-lab <command> [options]\n"),
     ],
 )
 def test_a_line_that_does_not_parse_begins_as_in_the_official_cli(line, begins, capsys):

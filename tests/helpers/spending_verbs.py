@@ -243,7 +243,7 @@ def published(kind, use):
     def prepare(stage):
         def work(lab):
             address = getattr(lab, kind).deploy(**VALUES[kind]())
-            more = {"category": 0} if kind == "workerpool" else {}
+            more = {"category": 4} if kind == "workerpool" else {}
             return address, getattr(lab, kind).publish(address, **more)
 
         address, order_hash = stage.made(work)
