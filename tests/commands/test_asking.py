@@ -133,7 +133,7 @@ TRIED = {
     f"wallet send-RLC 7 nRLC --to {USER}": "wallet send-RLC",
     "workerpool deploy": "workerpool deploy",
     "order sign --workerpool": "order sign",
-    "workerpool publish --category 0": "workerpool publish",
+    "workerpool publish --category 4": "workerpool publish",
 }
 
 
