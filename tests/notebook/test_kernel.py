@@ -131,13 +131,13 @@ def test_values_have_text_and_html(notebook):
 
 def test_a_front_end_draws_a_form_and_completes(notebook):
     cell = "%%iexec app run -o job\n--enc"
-    [*_, form], [completed], [line] = notebook(
+    [*_, form, twin], [completed], [line] = notebook(
         "%iexec form app show",
         f"print(get_ipython().kernel.do_complete({cell!r}, {len(cell)})['matches'])",
         "print(get_ipython().complete('', '%iexec app ru', 13))",
     )
     assert form.data["application/vnd.jupyter.widget-view+json"]["model_id"]
-    assert "%iexec app show" in form.data["text/plain"]
+    assert "%iexec app show" in twin.data["text/plain"]
     assert "--encrypt-result" in completed.text
     assert line.text == "('ru', ['run'])\n"
 
