@@ -11,8 +11,7 @@ from iexec_lab import markup
 from iexec_lab.notebook.explorer.page import Page
 from iexec_lab.notebook.explorer.places import own
 from iexec_lab.notebook.forms import pieces
-from iexec_lab.spelling import in_rlc
-from iexec_lab.units import format_ether
+from iexec_lab.spelling import in_ether, in_rlc
 
 if TYPE_CHECKING:
     from iexec_lab.client.iexec import IExec
@@ -80,7 +79,7 @@ def earned(lab: IExec) -> int:
 
 def _about_ether(wei: int) -> str:
     """Coins for gas: enough decimals to see what is left."""
-    return f"{format_ether(wei // _GAS_STEP * _GAS_STEP)} ether"
+    return in_ether(wei // _GAS_STEP * _GAS_STEP)
 
 
 def account_facts(lab: IExec, earned_nrlc: int) -> tuple[list[tuple[str, str]], int]:
