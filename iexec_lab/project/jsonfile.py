@@ -161,9 +161,7 @@ def update(path: Path, change: Callable[[Document], None]) -> Document:
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Nobody else changes the files of the folder meanwhile."""
-    try:
-        import fcntl
-    except ImportError:  # Windows has no flock; one user rarely runs two commands at once there
+    if os.name == "nt":  # no folder can be opened there, and no file is held: see ``hold``
         yield
         return
     try:
@@ -173,8 +171,17 @@ def locked(folder: Path) -> Iterator[None]:
             f"Cannot open the project folder: {error.strerror}", details={"folder": folder}
         ) from error
     try:
-        with contextlib.suppress(OSError):  # some network file systems have no locks
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        hold(descriptor)
         yield
     finally:
         os.close(descriptor)
+
+
+def hold(descriptor: int) -> None:
+    """Wait until nobody else holds what is open, and hold it; that ends with the descriptor."""
+    try:
+        import fcntl
+    except ImportError:  # Windows has no flock; one user rarely runs two commands at once there
+        return
+    with contextlib.suppress(OSError):  # some network file systems have no locks
+        fcntl.flock(descriptor, fcntl.LOCK_EX)

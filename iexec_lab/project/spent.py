@@ -14,11 +14,12 @@ import os
 import stat
 from typing import TYPE_CHECKING, Any, Final
 
+from iexec_lab.project.jsonfile import hold
 from iexec_lab.protocol.javascript import check_shape
 from iexec_lab.regular_files import open_regular, possible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 SPENT: Final = ".iexec-lab-spent.jsonl"
@@ -70,25 +71,19 @@ class SpentRecord:
         except OSError:
             decide(self.lines() if reads else [])
             return False
-        with contextlib.closing(_Descriptor(descriptor)):
+        try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 decide([])
                 return False
-            with _locked(descriptor):
-                made = decide(_parse(_tail(descriptor)) if reads else [])
-                try:
-                    _write(descriptor, made)
-                except OSError:
-                    return False
+            hold(descriptor)
+            made = decide(_parse(_tail(descriptor)) if reads else [])
+            try:
+                _write(descriptor, made)
+            except OSError:
+                return False
+        finally:
+            os.close(descriptor)
         return True
-
-
-class _Descriptor:
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    def close(self) -> None:
-        os.close(self._descriptor)
 
 
 def _write(descriptor: int, lines: tuple[dict[str, Any], ...]) -> None:
@@ -139,16 +134,3 @@ def _parse(text: bytes) -> list[dict[str, Any]]:
         if isinstance(value, dict):
             found.append(value)
     return found
-
-
-@contextlib.contextmanager
-def _locked(descriptor: int) -> Iterator[None]:
-    """Nobody else writes meanwhile; the lock ends with the descriptor."""
-    try:
-        import fcntl
-    except ImportError:  # Windows has no flock; one user rarely runs two commands at once there
-        yield
-        return
-    with contextlib.suppress(OSError):  # some network file systems have no locks
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-    yield
