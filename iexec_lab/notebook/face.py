@@ -14,7 +14,7 @@ from iexec_lab.commands.terminal import Terminal, safe_lines
 from iexec_lab.commands.tree import PROGRAM
 from iexec_lab.errors import AbortedError
 from iexec_lab.notebook.drawing import live
-from iexec_lab.notebook.drawing.progress import CellProgress, Silent
+from iexec_lab.notebook.drawing.progress import CellProgress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -116,13 +116,13 @@ class NotebookFace:
         follow(stream)
 
     def working(self, doing: str) -> AbstractContextManager[Step]:
-        return doors.showing(Silent()) if self.quiet else self.progress(doing)
+        return doors.showing(doors.Unseen()) if self.quiet else self.progress(doing)
 
     @contextmanager
     def progress(self, doing: str) -> Iterator[Step]:
         """The same for Python code of a cell, whatever the last command was told about silence."""
         if not self._settings.progress:
-            step: AbstractContextManager[Any] = doors.showing(Silent())
+            step: AbstractContextManager[Any] = doors.showing(doors.Unseen())
         else:
             step = CellProgress(doing) if self._kernel else self._terminal.working(doing)
         with step as opened, doors.showing(opened):

@@ -18,13 +18,6 @@ _PATIENCE = 0.7  # seconds before anything is drawn
 _INTERVAL = 0.4
 
 
-class Silent:
-    """A step that shows nothing."""
-
-    def update(self, text: str, done: int | None = None, total: int | None = None, unit: str = "") -> None:
-        """Nothing to show."""
-
-
 class CellProgress:
     """Draws itself after a moment and from then on, by a thread: waiting code needs no clock.
 

@@ -14,8 +14,8 @@ from iexec_lab.commands.context import Context, Sight, unanswered
 from iexec_lab.commands.outcome import carry_out
 from iexec_lab.commands.parser import parse
 from iexec_lab.commands.tree import PROGRAM, find
+from iexec_lab.doors import Unseen
 from iexec_lab.errors import UsageError
-from iexec_lab.notebook.drawing.progress import Silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,7 +65,7 @@ class _Page:
         self.remark(text)
 
     def working(self, _doing: str) -> AbstractContextManager[Any]:
-        return nullcontext(Silent())
+        return nullcontext(Unseen())
 
     def watching(self, _doing: str) -> AbstractContextManager[Sight]:
         return nullcontext(Sight())

@@ -10,7 +10,7 @@ from iexec_lab.commands.context import Context, Sight, unanswered
 from iexec_lab.commands.outcome import carry_out
 from iexec_lab.commands.parser import parse
 from iexec_lab.commands.tree import find
-from iexec_lab.notebook.drawing.progress import Silent
+from iexec_lab.doors import Unseen
 from iexec_lab.spelling import in_ether, in_rlc, in_time, short_id
 from iexec_lab.units import parse_rlc
 
@@ -105,8 +105,8 @@ class _Nobody:
     def watching(self, doing: str) -> AbstractContextManager[Sight]:  # noqa: ARG002 - the signature of a face
         return nullcontext(Sight())
 
-    def working(self, doing: str) -> AbstractContextManager[Silent]:  # noqa: ARG002 - the signature of a face
-        return nullcontext(Silent())
+    def working(self, doing: str) -> AbstractContextManager[Unseen]:  # noqa: ARG002 - the signature of a face
+        return nullcontext(Unseen())
 
     def follow(self, stream: Any, *, raw: bool) -> None:
         """Nobody looks."""
