@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, TextIO
 
-from iexec_lab import __version__
+from iexec_lab import __version__, doors
 from iexec_lab.commands import parser, tree
 from iexec_lab.errors import AbortedError, IexecError, UsageError
 
@@ -162,7 +162,8 @@ def _carry_out(command: Command, args: Any) -> Outcome:
     # A person sits where both ends are terminals; the official CLI's scripts expect no question elsewhere.
     piped = not sys.stdout.isatty()
     context = Context(face, rows=_ORDERS_SHOWN, unattended=args.raw or piped or _is_ci())
-    return carry_out(command.handler, context, args)
+    with doors.showing(doors.Unseen()) if face.quiet else nullcontext():
+        return carry_out(command.handler, context, args)
 
 
 def _is_ci() -> bool:

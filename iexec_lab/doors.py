@@ -5,9 +5,9 @@ The package itself hands it in when it is imported (``__init__.py``), so that no
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -42,6 +42,12 @@ working: list[Callable[[str], AbstractContextManager[Any]]] = []
 """What shows the progress of long work in each notebook of this process; the newest notebook is the last."""
 
 
+def _unseen(_doing: str) -> AbstractContextManager[Any]:
+    return nullcontext(Unseen())
+
+
+line: Callable[[str], AbstractContextManager[Any]] = _unseen
+"""What shows the progress of long work where no notebook does: on a terminal's line, else nowhere."""
 BYTES: Final = "bytes"
 """The unit of work that is counted in bytes."""
 _open: ContextVar[Any] = ContextVar("open_step", default=None)
@@ -49,7 +55,7 @@ _open: ContextVar[Any] = ContextVar("open_step", default=None)
 
 @contextmanager
 def progress(doing: str) -> Iterator[Any]:
-    """A step whose ``update(text, done, total, unit)`` a notebook shows; a plain program is silent.
+    """A step whose ``update(text, done, total, unit)`` a notebook shows, and a program on a terminal's line.
 
     A part of work that is shown already, such as that of a command, is told there.
     """
@@ -57,11 +63,15 @@ def progress(doing: str) -> Iterator[Any]:
     if outer is not None:
         outer.update(doing)
         yield _Part(outer, doing)
-    elif working:
-        with working[-1](doing) as step:
-            yield step
     else:
-        yield Unseen()
+        with (working[-1] if working else line)(doing) as step, showing(step):
+            yield step
+
+
+def hidden() -> AbstractContextManager[Any]:
+    """In this block the terminal's line, if one is shown, is away: somebody is asked, or told something."""
+    hide = getattr(_open.get(), "hidden", None)
+    return nullcontext() if hide is None else cast("AbstractContextManager[Any]", hide())
 
 
 @contextmanager

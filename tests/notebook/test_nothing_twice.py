@@ -64,3 +64,17 @@ def test_options_are_named_as_they_are_typed():
     frame = frames.build("category", [], remark="more than 5: limit=50 shows more, limit=None all")
     assert as_typed(frame).attrs["remark"] == "more than 5: --limit 50 shows more"
     assert as_typed(None) is None
+
+
+def test_a_text_of_several_lines_is_drawn_as_lines(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    shell = InteractiveShell()
+    shell.extension_manager.load_extension("iexec_lab")
+    try:
+        script = shell.run_cell("script = %iexec completion bash\nscript").result
+        assert "complete -o nosort" in capsys.readouterr().out.splitlines()[-1]
+        assert script == f"{script}"  # still a text, that can be written into a file
+        drawn = shell.display_formatter.format(script)[0]
+        assert drawn["text/plain"] == script.rstrip("\n")
+    finally:
+        shell.extension_manager.unload_extension("iexec_lab")
