@@ -99,6 +99,12 @@ def _live() -> Any:
     return live if live.has_page() else None
 
 
+def _in_python(text: str) -> str:
+    from iexec_lab.python_calls import in_python
+
+    return in_python(text)
+
+
 def _line(doing: str) -> Any:
     page = _live()
     if page is None and not (sys.stderr and sys.stderr.isatty()):
@@ -114,6 +120,7 @@ def _line(doing: str) -> Any:
 
 doors.draw_form, doors.widget_wallet, doors.live = _draw_form, _widget_wallet, _live
 doors.explore, doors.dashboard, doors.line = _explore, _dashboard, _line
+doors.in_python = _in_python
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

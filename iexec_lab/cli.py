@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from iexec_lab import __version__, doors
 from iexec_lab.commands import parser, tree
-from iexec_lab.errors import AbortedError, IexecError, UsageError
+from iexec_lab.errors import AbortedError, IexecError, UsageError, in_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,7 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        code = _run(words)
+        with in_terminal():
+            code = _run(words)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader of our output left, as in `| head`
         _redirect(sys.stdout, os.devnull)

@@ -34,6 +34,8 @@ def _nowhere() -> Any:
 
 live: Callable[[], Any] = _nowhere
 """What draws things that change while they are looked at, as ``notebook.drawing.live``; None in a program."""
+in_python: Callable[[str], str]
+"""A text whose command lines are the calls that a Python program would make."""
 widget_wallet: Callable[[], Any]
 """The wallet of the page that shows the notebook."""
 

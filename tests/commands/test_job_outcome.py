@@ -98,7 +98,9 @@ def test_many_files_are_not_all_named(context, zips, tmp_path):
 
 def test_what_the_card_says_is_a_line_only_where_no_card_is_drawn(context, zips, tmp_path, monkeypatch):
     monkeypatch.setattr(job_outcome, "tell_reports", lambda *_args: None)
-    monkeypatch.setattr(job_outcome, "official_json", lambda _verb, _job: {"tasks": [], "deals": [{}]})
+    monkeypatch.setattr(
+        job_outcome, "official_json", lambda _verb, _job: {"tasks": [], "deals": [{"txHash": "0x"}]}
+    )
     outcome = job_outcome.follow(context, Job(tmp_path, view(0, 3)), watch=True)
     assert (outcome.said, outcome.told) == ("", "Deal 0x1: all tasks completed.")  # told by a drawn value
     assert outcome.line == outcome.told

@@ -58,6 +58,8 @@ def test_an_id_is_whole_in_the_value_alone():
     assert beside(said, ADDRESS) == beside(said, one) == f"Deployed app {short_id(ADDRESS)}."
     assert beside(said, "0x" + "ab" * 20) == beside(said, None) == said
     assert beside("3 categories.", 3) == beside("It is.", True) == ""
+    in_rlc = "He may use 0.001 RLC of the stake."  # a number alone has no unit
+    assert beside(in_rlc, 1_000_000) == in_rlc
 
 
 def test_options_are_named_as_they_are_typed():
