@@ -305,3 +305,17 @@ def test_a_terminal_shows_the_first_rows_and_the_line(populated, capsys, monkeyp
 def test_the_lab_has_both():
     assert IExec.explore.__doc__
     assert IExec.dashboard.__doc__
+
+
+def test_who_follows_a_book_has_all_of_it_and_the_line_that_gives_as_much(lab, monkeypatch):
+    """Changes of rows beyond the first ones came in front of these: neither the first nor all."""
+    monkeypatch.setattr("iexec_lab.notebook.explorer.page.FIRST", 10)
+    page = lab.explore("app-orders").page
+    whole = page.asking.frame(page.listing.words).frame
+    assert page.line.endswith("--limit 10")
+    page._change(page.rows, None, [], whole)
+    assert len(page.rows) == len(whole) > 10
+    assert f"{len(whole):,} rows" in page._status.value
+    assert page._more.layout.display == "none"
+    assert len(page.asking.frame(page._words(limited=True)).frame) == len(whole)
+    page.close()
