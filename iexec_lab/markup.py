@@ -8,6 +8,7 @@ of text are the theme's, and what needs a colour has its own ground, so that it 
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from html import escape
 from typing import TYPE_CHECKING, Final, Literal
@@ -30,6 +31,8 @@ GROUNDS: Final[dict[Tone, str]] = {
 _LINE: Final = "1px solid rgba(127,127,127,.35)"
 _MONO: Final = "var(--jp-code-font-family,ui-monospace,Menlo,Consolas,monospace)"
 _NUMBERS: Final = "font-variant-numeric:tabular-nums"
+_WORD: Final = 32  # letters of a word in a table that is not broken
+_NUMBER: Final = re.compile(r"-?[\d.,]*\d(?:e[+-]?\d+)?%?|about .*|nan|", re.IGNORECASE)
 
 
 class Markup(str):
@@ -77,12 +80,13 @@ def badge(text: str, tone: Tone = "calm") -> Markup:
 
 def short(whole: str, shown: str = "") -> Markup:
     """An id by its ends, or as ``shown``; the whole one is its title."""
-    return element("code", shown or short_id(whole), title=whole, style="white-space:nowrap;background:none")
+    style = "white-space:nowrap;background:none;padding:0"
+    return element("code", shown or short_id(whole), title=whole, style=style)
 
 
 def whole(text: str) -> Markup:
     """An id or a line to copy: one click selects all of it."""
-    return element("code", text, style="user-select:all;overflow-wrap:anywhere;background:none")
+    return element("code", text, style="user-select:all;overflow-wrap:anywhere;background:none;padding:0")
 
 
 def bar(parts: Sequence[tuple[int, Tone, str]], total: int) -> Markup:
@@ -109,8 +113,8 @@ def bar(parts: Sequence[tuple[int, Tone, str]], total: int) -> Markup:
     return element("div", *inner, style=style, role="img", aria_label=f"{told} of {total}")
 
 
-def facts(pairs: Iterable[tuple[str, object]]) -> Markup:
-    """Names and values, as many beside each other as the page has room for."""
+def facts(pairs: Iterable[tuple[str, object]], least: float = 11) -> Markup:
+    """Names and values, as many beside each other as the page has room for; ``least`` em for each."""
     cells = [
         element(
             "div",
@@ -119,9 +123,8 @@ def facts(pairs: Iterable[tuple[str, object]]) -> Markup:
         )
         for name, value in pairs
     ]
-    style = (
-        "display:grid;grid-template-columns:repeat(auto-fit,minmax(11em,1fr));gap:.4em 1.2em;margin:.3em 0"
-    )
+    columns = f"repeat(auto-fill,minmax(min({least:g}em,100%),1fr))"
+    style = f"display:grid;grid-template-columns:{columns};gap:.4em 1.2em;margin:.3em 0"
     return element("div", *cells, style=style)
 
 
@@ -158,7 +161,10 @@ def table(
 
     def cell(place: int, piece: object, kind: str, **scope: str) -> Markup:
         edge = "right" if place in right else "left"
-        return element(kind, piece, style=f"text-align:{edge};vertical-align:top;{_NUMBERS}", **scope)
+        style = f"text-align:{edge};vertical-align:baseline;{_NUMBERS}"
+        if not isinstance(piece, Markup) and len(text := str(piece)) <= _WORD and " " not in text:
+            style += ";white-space:nowrap"  # a date breaks at its hyphens
+        return element(kind, piece, style=style, **scope)
 
     heads = [
         cell(place, each, "td") if named and not place else cell(place, each, "th", scope="col")
@@ -185,6 +191,12 @@ def table(
     return element("div", inner, style="overflow-x:auto;max-width:100%", tabindex="0", **region)
 
 
+def are_numbers(texts: Iterable[str]) -> bool:
+    """Whether the cells of a column are numbers, or empty: its right edge is where they end."""
+    held = list(filter(None, texts))
+    return bool(held) and all(map(_NUMBER.fullmatch, held))
+
+
 def lines(texts: Iterable[object]) -> Markup:
     """Texts below each other."""
     return Markup("<br>".join(html(each) for each in texts))
@@ -195,6 +207,11 @@ def text(*pieces: object, quiet: bool = False, role: str = "") -> Markup:
     style = "margin:.3em 0;padding:0 6px;max-width:66em;overflow-wrap:anywhere"
     more = {"role": role} if role else {}
     return element("div", *pieces, style=f"{style};font-size:.9em" if quiet else style, **more)
+
+
+def quiet(text: str) -> Markup:
+    """Words that matter less, within others."""
+    return element("span", text, style="opacity:.75;font-weight:400")
 
 
 def link(address: str) -> Markup:

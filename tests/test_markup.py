@@ -18,6 +18,7 @@ PIECES = [
     markup.whole,
     lambda text: markup.bar([(1, "good", text)], 2),
     lambda text: markup.facts([(text, text)]),
+    markup.quiet,
     lambda text: markup.upright([(text, text)], label=text),
     lambda text: markup.table([text], [[text]], label=text),
     lambda text: markup.block(text, label=text),
@@ -77,3 +78,25 @@ def contrast(one, other):
 def test_grounds_are_legible(ground):
     assert contrast(ground, "#ffffff") >= 4.5  # the words on it
     assert min(contrast(ground, page) for page in ("#ffffff", "#111111")) >= 3  # the mark itself
+
+
+@pytest.mark.parametrize(
+    ("texts", "are"),
+    [
+        (["1", "", "-2.5", "1e-7", "3%", "1,5", "about 1.2e+80", "nan", "12,000"], True),
+        (["1", "x"], False),
+        (["", ""], False),
+        ([], False),
+        (["2026-01-01"], False),
+        (["1 RLC"], False),
+        ([","], False),
+        (["0x12"], False),
+    ],
+)
+def test_what_numbers_are(texts, are):
+    assert markup.are_numbers(texts) is are
+
+
+def test_a_word_in_a_table_is_not_broken():
+    cells = markup.table(["a"], [["2026-01-01"], ["two words"], ["x" * 33], [markup.html("<")]])
+    assert cells.count("nowrap") == 2

@@ -129,6 +129,8 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
             wallet:address happened_at:time=timestamp tx_hash:hash=txHash deal_ids:object=dealids""",
         "log": """task_id:hash=taskid task_index:count=index status:text=statusName worker:address stdout:text
             stderr:text""",
+        "task_result": """task_index:count=index task_id:text=taskid status:text files:count
+            first_lines:text=lines reason:text""",
         "encrypted_file": "original:text encrypted:text key_file:text=key checksum:hash",
         "published_file": """dataset:address=address order_hash:hash=orderHash price_nrlc:nrlc=price cid:text
             checksum:hash key_file:text=key done:text skipped:text""",

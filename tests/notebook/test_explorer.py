@@ -108,6 +108,43 @@ def test_an_order_opens_the_form_of_a_run_filled_in(market):
     assert market.rows.frame["app"].iloc[0] in told(form)
 
 
+def held():
+    """How many widgets the kernel keeps, and a page with it."""
+    from ipywidgets.widgets import widget
+
+    known = getattr(widget, "_instances", None)
+    return len(widget.Widget.widgets if known is None else known)
+
+
+def test_what_is_shown_no_more_is_not_kept(lab):
+    """Each row that is opened makes a dozen widgets, and a form hundreds."""
+    before = held()
+    shown = lab.explore("app-orders")
+    shown.page.drawn()
+
+    def walk():
+        page = shown.page
+        for listing in ("deals", "app-orders"):
+            page.show(listing)
+            page.wait()
+            for row in page.rows.part(_wanted()).rows[:3]:
+                page.open_row(row["key"])
+                page.wait()
+        page.opened.actions.children[0].click()
+        page.go("app", page.rows.frame["app"].iloc[0])
+        page.wait()
+        page.back()
+        page.wait()
+
+    walk()
+    first = held()
+    for _ in range(3):
+        walk()
+    assert held() == first
+    shown.close()
+    assert held() == before
+
+
 def told(widget):
     """All texts of a widget."""
     own = [str(getattr(widget, name, "")) for name in ("value", "description")]

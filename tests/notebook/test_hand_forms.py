@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from helpers.labs import CHECKSUM, IMAGE, open_lab
+from helpers.labs import CHECKSUM, IMAGE, fund, open_lab
 
 from iexec_lab import markup
 from iexec_lab.commands.hand_made import HAND_MADE
@@ -340,7 +340,11 @@ def _all(widget):
         yield from _all(child)
 
 
-def test_an_app_is_run_to_its_decrypted_result(lab, folder, capsys):
+def test_an_app_is_run_to_its_decrypted_result(iexec_sandbox, folder, capsys):
+    stranger = LocalSigner.generate()  # whose result key no other test has made
+    fund(iexec_sandbox, stranger.address, nrlc=10**9, wei=10**18)
+    lab = open_lab(iexec_sandbox, stranger, folder)
+    lab.account.deposit("1 RLC")
     app = lab.app.deploy(name=str(folder), multiaddr=IMAGE, checksum=CHECKSUM)
     made = lab.form("run", app=app, args="hello", encrypt_result=True)
     told = Told(made)
@@ -362,6 +366,20 @@ def test_an_app_is_run_to_its_decrypted_result(lab, folder, capsys):
     assert "result.txt" in kept
     told.wait()
     assert made.line.startswith("%iexec app run")  # the key is there now
+
+    elsewhere = folder.with_name("elsewhere")  # the same wallet, in a folder without its private key
+    elsewhere.mkdir()
+    made = open_lab(iexec_sandbox, stranger, elsewhere).form("run", app=app, encrypt_result=True)
+    told = Told(made)
+    told.wait()
+    assert "was made in another folder" in made.encrypt._note.value
+    assert made._keying.layout.display != "none"
+    made._keying.children[0].click()
+    told.wait()
+    assert "push-encryption-key --force-update" in repr(made.trace)
+    assert made._keying.layout.display == "none"
+    made.go()
+    assert "Hello" in made.value.result().text("result.txt")
     capsys.readouterr()
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from iexec_lab import markup
 from iexec_lab.protocol import to_moment
-from iexec_lab.spelling import in_ether, in_rlc, short_id
+from iexec_lab.spelling import in_ether, in_rlc
+from iexec_lab.units import format_rlc
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +26,8 @@ _TONES: Final[Mapping[str, Tone]] = {
     "late": "late",
     "failed": "bad",
 }
-_HEAD: Final = ("What", "State", "Signed", "Locked", "Paid", "Returned", "Gas", "Deal", "When (UTC)")
+_HEAD: Final = ("What", "State", "Signed", "Locked", "Paid", "Returned", "Gas", "When (UTC)")
+_UNITS: Final = {**dict.fromkeys(("Signed", "Locked", "Paid", "Returned"), "RLC"), "Gas": "ether"}
 
 
 class Told(Protocol):
@@ -62,8 +64,10 @@ def html(costs: Told, rows: Sequence[Mapping[str, Any]], sums: Mapping[str, int]
         label = f"Costs of {costs.title}"
         cells = [_cells(row) for row in rows[-SHOWN:]]
         told = [place for place in range(len(_HEAD)) if any(line[place] for line in cells)]
-        head = [_HEAD[place] for place in told]
-        pieces.append(markup.table(head, [[line[place] for place in told] for line in cells], label))
+        head = [_headed(_HEAD[place]) for place in told]
+        right = {place for place, each in enumerate(told) if _HEAD[each] in _UNITS}
+        rows_told = [[line[place] for place in told] for line in cells]
+        pieces.append(markup.table(head, rows_told, label, right=right))
     else:
         pieces.append(markup.element("div", "Nothing was signed or sent yet."))
     if len(rows) > SHOWN:
@@ -111,35 +115,37 @@ def _sums(
     return [*found, ("Gas", gas)]
 
 
+def _headed(name: str) -> Markup:
+    """A head with the unit of its column, below it where the page is narrow."""
+    unit = _UNITS.get(name)
+    return markup.join(name, " ", markup.quiet(unit)) if unit else markup.html(name)
+
+
 def _cells(row: Mapping[str, Any]) -> list[object]:
-    state = row["state"]
     deal: str | None = row["dealid"]
-    deal_shown = markup.short(deal, short_id(deal)) if deal else ""
-    amounts = [
-        markup.kept(shown, shown) if (shown := _amount(row.get(name))) else ""
-        for name in ("signed", "locked", "paid", "returned")
-    ]
     moment = to_moment(row["timestamp"])
-    when = f"{moment:%m-%d %H:%M:%S}" if moment else ""
+    when = (f"{moment:%m-%d}", f"{moment:%H:%M:%S}") if moment else ()
+    gas = "?" if row["gas"] is None else f"{int(row['gas']) / 10**18:.3g}"
     return [
-        row["what"],
-        markup.badge(_state(row), _TONES.get(state, "calm")),
-        *amounts,
-        "?" if row["gas"] is None else markup.kept(_ether(int(row["gas"])), f"{row['gas']} wei"),
-        deal_shown,
-        markup.kept(when, f"{moment:%Y-%m-%d %H:%M:%S} UTC") if moment else "",
+        markup.lines([row["what"], *([markup.short(deal)] if deal else [])]),
+        markup.badge(_state(row), _TONES.get(row["state"], "calm")),
+        *(_amount(row.get(name)) for name in ("signed", "locked", "paid", "returned")),
+        gas if gas == "?" else markup.kept(gas, f"{row['gas']} wei"),
+        markup.element("span", " ".join(when), title=f"{moment:%Y-%m-%d %H:%M:%S} UTC") if moment else "",
     ]
 
 
 def _amount(nrlc: Any) -> str:
-    """An amount; nothing is left empty, so that what is there stands out."""
-    return in_rlc(int(nrlc)) if nrlc and int(nrlc) else ""
+    """An amount without its unit; nothing is left empty, so that what is there stands out."""
+    return format_rlc(int(nrlc)) if nrlc and int(nrlc) else ""
 
 
 def _state(row: Mapping[str, Any]) -> str:
     tasks = row.get("tasks")
     if row["state"] == "gone":
         return "not on chain"
+    if row["state"] == "late":  # all have ended, and not all of them well
+        return "late"
     return f"{row['state']} {row['ended']}/{tasks}" if tasks else str(row["state"])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from iexec_lab import markup
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
     from iexec_lab.client.jobs.why import Trouble
     from iexec_lab.markup import Markup, Tone
 
+_ADDRESS: Final = re.compile(r"(\(0x[0-9a-fA-F]+…[0-9a-fA-F]+\))")
 _MOST_REASONS: Final = 4
+_NAME: Final = 20
+_FIGURE: Final = 13
+"""Em that a name with its address, and a date with its hour, have at least."""
 _BAR: Final = 30
 _SPONSORED: Final = "paid by a voucher or sponsor"
 _MARKS: Final[dict[Tone, str]] = {"good": "█", "bad": "✗", "late": "!", "going": "▒", "calm": "·"}
@@ -51,18 +56,30 @@ class Card(Facts):
         return f"{_bar(self.parts)} {self.counted()}".strip()
 
     def facts(self) -> list[tuple[str, str]]:
-        """Names and values, as people read them; without ids to copy, and without what there is none of."""
+        """Names and values of all that is told."""
+        return [*self.who(), *self.figures()]
+
+    def who(self) -> list[tuple[str, str]]:
+        """What runs where, in names, and who is late."""
         if not self.deals:
             return []
-        sponsored = any(held.deal.sponsor != held.deal.requester for held in self.deals)
         shown = [
             ("app", self._named(self.app)),
             ("dataset", self._named(self.dataset) if self.dataset else ""),
             ("workerpool", ", ".join(map(self._named, self.workerpools[:3])) + more(self.workerpools, 3)),
+            ("late", "; ".join(self.late[:3]) + more(self.late, 3)),
+        ]
+        return [(name, text) for name, text in shown if text]
+
+    def figures(self) -> list[tuple[str, str]]:
+        """Times and amounts, as people read them; without what there is none of."""
+        if not self.deals:
+            return []
+        sponsored = any(held.deal.sponsor != held.deal.requester for held in self.deals)
+        shown = [
             ("price", self._price()),
             ("elapsed", "" if self.elapsed is None else in_time(self.elapsed)),
             ("deadline", self._deadline()),
-            ("late", "; ".join(self.late[:3]) + more(self.late, 3)),
             ("cost so far", ", ".join(filter(None, (self._cost(), _SPONSORED if sponsored else "")))),
             ("comes back", f"{in_rlc(self.claimable_nrlc)}, once claimed" if self.claimable_nrlc else ""),
             ("came back", in_rlc(self.returned_nrlc) if self.returned_nrlc else ""),
@@ -167,7 +184,8 @@ class Card(Facts):
         pieces: list[object] = [
             markup.bar(self.parts, total),
             markup.element("div", self.counted() + (f", {seen}" if seen else "")),
-            markup.facts(self.facts()),
+            markup.facts(((name, _unbroken(text)) for name, text in self.who()), least=_NAME),
+            markup.facts(((name, _on_lines(name, text)) for name, text in self.figures()), least=_FIGURE),
             self._ids(),
         ]
         pieces += [_reason(*each) for each in self.told()]
@@ -193,6 +211,17 @@ class Card(Facts):
             title = f"{len(self.deal_ids)} deals"
             deals = [markup.folded(title, *deals, *([f"and {rest} more"] if rest else []))]
         return markup.join(*deals, *more)
+
+
+def _unbroken(text: str) -> Markup:
+    """A name with its short address, which no line breaks."""
+    pieces = _ADDRESS.split(text)
+    return markup.join(*(markup.kept(each, each) if place % 2 else each for place, each in enumerate(pieces)))
+
+
+def _on_lines(name: str, text: str) -> Markup:
+    """A figure; how much is left of a deadline stands below it."""
+    return markup.lines(text.split(", ")) if name == "deadline" else markup.html(text)
 
 
 def _reason(trouble: Trouble, indices: Sequence[int], steps: Sequence[Step]) -> Markup:

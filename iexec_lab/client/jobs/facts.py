@@ -143,14 +143,14 @@ class Facts:
         """The whole in a word, and its tone."""
         if self.status is None:
             return ("unknown" if self.remark else "looking", "calm")
-        counts = {part.name: part.count for part in self.parts}
+        names = {part.name for part in self.parts}
         if not self.status.ended:
-            if "stuck" in counts:
+            if "stuck" in names:
                 return "needs attention", "late"
-            return ("waiting", "calm") if set(counts) == {"waiting"} else ("running", "going")
-        if "late" in counts:
+            return ("waiting", "calm") if names == {"waiting"} else ("running", "going")
+        if "late" in names:
             return "late", "late"
-        return ("failed", "bad") if "failed" in counts else ("completed", "good")
+        return ("failed", "bad") if "failed" in names else ("completed", "good")
 
     @property
     def late(self) -> list[str]:

@@ -63,7 +63,7 @@ class TaskView:
         return {**shown, "statusName": self.status, "taskTimedOut": self.timed_out}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class JobStatus:
     """All tasks of a job, or of a deal, at one moment."""
 
@@ -107,6 +107,9 @@ class JobStatus:
     def __str__(self) -> str:
         parts = [f"{count} {name}" for name, count in self.counts.items()]
         return f"{self.done}/{self.total} tasks ended ({', '.join(parts)})"
+
+    def __repr__(self) -> str:
+        return f"<JobStatus {self}>"
 
 
 @dataclass(frozen=True, slots=True)

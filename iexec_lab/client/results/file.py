@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import base64
-from importlib import import_module
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab import markup
 from iexec_lab.client.results.file_drawing import Room, look_into
-from iexec_lab.client.results.file_kinds import is_drawable, suffix
+from iexec_lab.client.results.file_kinds import HEAD, is_drawable, kind_of, suffix
+from iexec_lab.client.results.table_readers import IN_MEMORY, NO_TABLE, TABLE_READERS, check_text_table
 from iexec_lab.crypto import ArchiveLimits, open_archive
-from iexec_lab.crypto.archive import Member, TooMuchError, check_members, check_size
+from iexec_lab.crypto.archive import Member, TooMuchError, check_size
 from iexec_lab.crypto.streams import file_path, open_target, os_errors
 from iexec_lab.errors import CryptoError
-from iexec_lab.libraries import needing
 from iexec_lab.plain_text import plain
 from iexec_lab.protocol.javascript import loads
 from iexec_lab.spelling import in_bytes
@@ -22,25 +20,15 @@ from iexec_lab.spelling import in_bytes
 if TYPE_CHECKING:
     import builtins
     import os
-    from collections.abc import Callable
     from pathlib import Path
 
     import pandas as pd
 
-MAX_FILE: Final = 1 << 30
-"""Bytes of the largest file that is read into memory, unless the caller says otherwise."""
-
-
-IN_MEMORY: Final = ArchiveLimits(max_bytes=MAX_FILE, max_ratio=200, free_bytes=64 << 20)
 
 PICTURES: Final = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 TABLES: Final = (".csv", ".tsv", ".parquet", ".xlsx", ".jsonl", ".ndjson")
 
 _MOST_DRAWN: Final = 8 << 20  # bytes of a picture that a notebook keeps, when it is asked for
-_NO_TABLE: Final = (
-    *(ArithmeticError, AttributeError, ImportError, LookupError, OSError, RecursionError, TypeError),
-    ValueError,
-)
 
 
 class Picture:
@@ -54,8 +42,9 @@ class Picture:
         ".webp": "image/webp",
     }
 
-    def __init__(self, name: str, data: bytes) -> None:
+    def __init__(self, name: str, data: bytes, kind: str = "") -> None:
         self.name, self.data = name, data
+        self._kind = kind or self._KINDS.get(suffix(name), "")
 
     def __repr__(self) -> str:
         return f"<Picture {plain(self.name, 200)}, {len(self.data)} bytes>"
@@ -63,7 +52,7 @@ class Picture:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         del include, exclude
         shown = {"text/plain": repr(self)}
-        kind = self._KINDS.get(suffix(self.name))
+        kind = self._kind
         if not kind:
             return shown
         if len(self.data) > _MOST_DRAWN or not is_drawable(self.data, kind, unknown=True):
@@ -143,7 +132,8 @@ class ResultFile:
             **options: Go to the pandas reader, such as ``sep=";"`` or ``sheet_name="costs"``.
 
         Returns:
-            DataFrame as pandas reads it, one row per row of the file.
+            DataFrame as pandas reads it, one row per row of the file. What separates cells, and an encoding
+                that is not UTF-8, are found by themselves, and stand in ``attrs``.
 
         Raises:
             CryptoError: It is not a table, or of another kind.
@@ -151,18 +141,34 @@ class ResultFile:
         """
         data = self.read()
         kind = suffix(self.name)
-        read = _READERS.get(kind) or _READERS[".parquet" if data.startswith(b"PAR1") else ".csv"]
         try:
-            found = read(data, options)
-        except _NO_TABLE as error:
-            raise CryptoError(
-                f"{self.name} is not a table: {error}", hint="Use .text() or .read()."
-            ) from error
+            if kind not in TABLE_READERS:
+                kind = ".parquet" if data.startswith(b"PAR1") else check_text_table(self.name, data, options)
+            found = TABLE_READERS[kind](data, options)
+        except NO_TABLE as error:
+            raise self._is_no("table", plain(str(error)), TABLES) from error
         return found  # type: ignore[no-any-return]
 
     def image(self) -> Picture:
-        """A picture that notebooks draw; ``.data`` are its bytes."""
-        return Picture(self.name, self.read())
+        """A picture that notebooks draw; ``.data`` are its bytes.
+
+        Raises:
+            CryptoError: It is no picture that can be drawn.
+        """
+        data = self.read()
+        kind = kind_of(self.name, data[:HEAD])
+        if kind.drawn == "image" or suffix(self.name) in PICTURES:
+            return Picture(self.name, data, kind.mime)
+        raise self._is_no("picture that can be drawn", kind.name, PICTURES)
+
+    def _is_no(self, what: str, why: str, suffixes: tuple[str, ...]) -> CryptoError:
+        """The error about a file of another kind; its hint names those that are of it."""
+        with open_archive(self._archive) as archive:
+            names = [each for each in archive.namelist() if suffix(each) in suffixes and each != self.name]
+        hint = "Use .text() or .read()."
+        if names:
+            hint += f" {what.partition(' ')[0].capitalize()}s here: {plain(', '.join(names), 300)}."
+        return CryptoError(f"{self.name} is not a {what}: {why}", hint=hint)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Copy the file to a path, or into a folder that is there; it appears once it is complete.
@@ -208,77 +214,3 @@ class ResultFile:
         told = [f"{seen.name}: {seen.about}", *(f"  {line}" for line in seen.lines)]
         drawn = markup.card(seen.title(), *([seen.drawn] if seen.drawn else []), label=f"File {seen.name}")
         return {"text/plain": "\n".join(told), "text/html": drawn}
-
-
-def _csv(data: bytes, options: dict[str, Any]) -> Any:
-    import pandas as pd
-
-    return pd.read_csv(BytesIO(data), **options)
-
-
-def _tsv(data: bytes, options: dict[str, Any]) -> Any:
-    return _csv(data, options if "delimiter" in options else {"sep": "\t", **options})
-
-
-def _json(data: bytes, options: dict[str, Any]) -> Any:
-    import pandas as pd
-
-    try:
-        return pd.read_json(BytesIO(data), **options)
-    except ValueError:
-        # pandas reads no integer beyond 64 bits, and amounts on chain are longer.
-        found = None if options else loads(data, numbers_only=False)
-        if not isinstance(found, dict | list):
-            raise
-        return pd.DataFrame(found)
-
-
-def _json_lines(data: bytes, options: dict[str, Any]) -> Any:
-    import pandas as pd
-
-    try:
-        return pd.read_json(BytesIO(data), **{"lines": True, **options})
-    except ValueError:
-        if options:
-            raise
-        return pd.DataFrame([loads(line, numbers_only=False) for line in data.splitlines() if line.strip()])
-
-
-def _parquet(data: bytes, options: dict[str, Any]) -> Any:
-    import pandas as pd
-
-    if "engine" not in options:
-        with needing("A Parquet file", "pyarrow"):
-            import_module("pyarrow")  # pandas would say that it is no table
-    return pd.read_parquet(BytesIO(data), **options)
-
-
-def _excel(library: str) -> Callable[[bytes, dict[str, Any]], Any]:
-    def read(data: bytes, options: dict[str, Any]) -> Any:
-        import pandas as pd
-
-        if "engine" not in options:
-            with needing("An Excel file", library):
-                import_module(library)
-        if data.startswith(b"PK"):
-            try:
-                with open_archive(data) as archive:
-                    check_members(archive, IN_MEMORY)  # openpyxl unpacks whatever is there
-            except CryptoError as error:
-                raise ValueError(error.message) from error
-        return pd.read_excel(BytesIO(data), **options)
-
-    return read
-
-
-_READERS: Final[dict[str, Callable[[bytes, dict[str, Any]], Any]]] = {
-    ".csv": _csv,
-    ".tsv": _tsv,
-    ".json": _json,
-    ".jsonl": _json_lines,
-    ".ndjson": _json_lines,
-    ".parquet": _parquet,
-    ".xlsx": _excel("openpyxl"),
-    ".xlsm": _excel("openpyxl"),
-    ".xls": _excel("xlrd"),
-}

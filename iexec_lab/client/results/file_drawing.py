@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from io import StringIO
 from itertools import islice
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab import markup
+from iexec_lab.client.results import excel_head, parquet_head
 from iexec_lab.client.results.file_kinds import (
     HEAD,
     Kind,
@@ -21,7 +23,7 @@ from iexec_lab.client.results.file_kinds import (
     suffix,
     text_of,
 )
-from iexec_lab.client.results.parquet_head import read_head
+from iexec_lab.client.results.text_format import NAMES, encoding_of, separator_of
 from iexec_lab.crypto.archive import Member
 from iexec_lab.errors import CryptoError
 from iexec_lab.plain_text import plain
@@ -30,7 +32,7 @@ from iexec_lab.spelling import in_bytes
 
 if TYPE_CHECKING:
     import zipfile
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Container, Iterator, Sequence
 
     from iexec_lab.markup import Markup
 
@@ -40,6 +42,7 @@ _TEXT: Final = 8_000  # letters of a text
 _LINES: Final = 10  # of a text in a terminal
 _LINE: Final = 110
 _COLUMNS: Final = 12
+_WIDE: Final = 124  # letters of all columns of a table in a card
 _CELL: Final = 60
 _NARROW: Final = 24  # letters of a cell in a terminal
 _NODES: Final = 150  # values of a JSON tree
@@ -116,8 +119,9 @@ def _text(_archive: Any, _info: Any, head: bytes, _kind: Kind, room: Room) -> Fo
     is_cut = len(head) > HEAD or len(whole) > most
     text = clean(whole[:most]).strip("\n")
     lines = text.split("\n")[:_LINES]
-    more = f"its first {in_bytes(len(text.encode()))}" if is_cut else ""
-    return more, [plain(line, _LINE) for line in lines], markup.block(text, lines=14) if text else None
+    more = [f"its first {in_bytes(len(text.encode()))}"] if is_cut else []
+    about = ", ".join(filter(None, (*more, _read_as(head))))
+    return about, [plain(line, _line()) for line in lines], markup.block(text, lines=14) if text else None
 
 
 def _table(archive: Any, info: Any, head: bytes, kind: Kind, room: Room) -> Found:
@@ -125,7 +129,7 @@ def _table(archive: Any, info: Any, head: bytes, kind: Kind, room: Room) -> Foun
     text = text_of(head[:HEAD])
     if is_cut:
         text = text[: text.rfind("\n") + 1] or text
-    separator = "\t" if suffix(info.filename) == ".tsv" else ","
+    separator = separator_of(text, usual := "\t" if suffix(info.filename) == ".tsv" else ",")
     try:
         reader = csv.reader(StringIO(text, newline=""), delimiter=separator)
         rows = (row for row in reader if row)
@@ -134,7 +138,15 @@ def _table(archive: Any, info: Any, head: bytes, kind: Kind, room: Room) -> Foun
         total = None if is_cut else len(shown) + sum(1 for _ in rows)
     except csv.Error:
         return _text(archive, info, head, kind, room)
-    return _rows(top, shown, total)
+    more, lines, drawn = _rows(top, shown, total)
+    parted = f"parted by {NAMES[separator]}" if separator != usual else ""
+    return ", ".join(filter(None, (more, parted, _read_as(head)))), lines, drawn
+
+
+def _read_as(head: bytes) -> str:
+    """The encoding, where it is not the usual one."""
+    found = encoding_of(head[:HEAD])
+    return "" if found == "utf-8-sig" else f"read as {found}"
 
 
 def _rows(top: Sequence[str], rows: Sequence[Sequence[str]], total: int | None) -> Found:
@@ -142,19 +154,38 @@ def _rows(top: Sequence[str], rows: Sequence[Sequence[str]], total: int | None) 
     width = max([len(top), *(len(row) for row in rows)], default=0)
     kept = min(width, _COLUMNS)
     cells = [[_brief(cell, _CELL) for cell in row[:kept]] for row in (top, *rows)]
-    cells = [[*row, *[""] * (kept - len(row))] for row in cells]
+    kept = _fitting(cells := [[*row, *[""] * (kept - len(row))] for row in cells])
+    cells = [row[:kept] for row in cells]
+    numbers = {place for place in range(kept) if markup.are_numbers(row[place] for row in cells[1:])}
     count = _count(total, "row") if total is not None else ""
     if total is None or total > len(rows):
         count = f"first {len(rows)} of {count}" if count else f"first {_count(len(rows), 'row')}"
     columns = f"{kept} of {width} columns" if width > kept else ""
-    return ", ".join(filter(None, (count, columns))), _aligned(cells), markup.table(cells[0], cells[1:])
+    drawn = markup.table(cells[0], cells[1:], right=numbers)
+    return ", ".join(filter(None, (count, columns))), _aligned(cells, numbers), drawn
 
 
-def _aligned(cells: Sequence[Sequence[str]]) -> list[str]:
-    short = [[_brief(cell, _NARROW) for cell in row] for row in cells]
+def _fitting(cells: Sequence[Sequence[str]]) -> int:
+    """How many columns a card has room for, which is one at least."""
+    sizes = [min(max(map(len, column)), _NARROW) + 2 for column in zip(*cells, strict=True)]
+    return next((count for count in range(len(sizes), 1, -1) if sum(sizes[:count]) <= _WIDE), len(sizes[:1]))
+
+
+def _aligned(cells: Sequence[Sequence[str]], numbers: Container[int]) -> list[str]:
+    short = [[_brief(cell, _NARROW) for cell in row] for row in cells[: _LINES + 1]]
     widths = [max(map(len, column)) for column in zip(*short, strict=True)]
-    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in short[: _LINES + 1])
-    return [line if len(line) <= _LINE else f"{line[: _LINE - 1]}…" for line in lines]
+    edges = [str.rjust if place in numbers else str.ljust for place in range(len(widths))]
+    lines = (
+        "  ".join(edge(cell, width) for edge, cell, width in zip(edges, row, widths, strict=True)).rstrip()
+        for row in short
+    )
+    longest = _line()
+    return [line if len(line) <= longest else f"{line[: longest - 1]}…" for line in lines]
+
+
+def _line() -> int:
+    """Letters of a line in a terminal, behind the two that begin it."""
+    return max(get_terminal_size((_LINE, 24)).columns - 2, _NARROW)
 
 
 def _brief(cell: str, longest: int) -> str:
@@ -181,7 +212,7 @@ def _json(archive: zipfile.ZipFile, info: zipfile.ZipInfo, head: bytes, kind: Ki
     lines = clean(json.dumps(value, indent=2, ensure_ascii=False)).split("\n")[:_LINES]
     tree = markup.element("div", *_tree(value, [_NODES]), style="text-align:left")
     more = _held(value)[1:-1] if isinstance(value, dict | list) else ""
-    return more, [plain(line, _LINE) for line in lines], tree
+    return more, [plain(line, _line()) for line in lines], tree
 
 
 def _lines(archive: Any, info: Any, head: bytes, kind: Kind, room: Room) -> Found:
@@ -257,7 +288,7 @@ def _bytes(_archive: Any, _info: Any, head: bytes, _kind: Kind, _room: Room) -> 
 def _parquet(archive: zipfile.ZipFile, info: zipfile.ZipInfo, _head: bytes, _kind: Kind, room: Room) -> Found:
     """The first rows; the columns where the pages are not safe to unpack."""
     data = _read(archive, info, _WHOLE + 1)
-    found = None if len(data) > _WHOLE else read_head(data, room.rows)
+    found = None if len(data) > _WHOLE else parquet_head.read_head(data, room.rows)
     if found is None:
         return "", [], None
     total, columns, shown = found
@@ -271,6 +302,21 @@ def _parquet(archive: zipfile.ZipFile, info: zipfile.ZipInfo, _head: bytes, _kin
     return _rows(names, [[*row, *[""] * (len(names) - len(row))] for row in cells], total)
 
 
+def _excel(archive: zipfile.ZipFile, info: zipfile.ZipInfo, _head: bytes, _kind: Kind, room: Room) -> Found:
+    """The first rows of the first sheet; of what is not looked into, nothing."""
+    data = _read(archive, info, _WHOLE + 1)
+    found = None if len(data) > _WHOLE else excel_head.read_head(data, room.rows)
+    if found is None:
+        return "", [], None
+    sheets, rows = found
+    which = f"the first of {_count(len(sheets), 'sheet')}" if len(sheets) > 1 else ""
+    if not rows:
+        return ", ".join(filter(None, (which, "no rows"))), [], None
+    is_all = len(rows) <= room.rows
+    more, lines, drawn = _rows(rows[0], rows[1:], len(rows) - 1 if is_all else None)
+    return ", ".join(filter(None, (which, more))), lines, drawn
+
+
 _DRAWINGS: Final = {
     "text": _text,
     "table": _table,
@@ -278,5 +324,6 @@ _DRAWINGS: Final = {
     "lines": _lines,
     "image": _image,
     "parquet": _parquet,
+    "excel": _excel,
     "bytes": _bytes,
 }

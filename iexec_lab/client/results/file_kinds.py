@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final, Literal
 
+from iexec_lab.client.results.text_format import WIDE, encoding_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Drawn = Literal["text", "table", "json", "lines", "image", "parquet", "bytes"]
+Drawn = Literal["text", "table", "json", "lines", "image", "parquet", "excel", "bytes"]
 
 HEAD: Final = 64 << 10
 """Bytes of a file that are looked at."""
@@ -55,7 +57,9 @@ _BY_NAME: Final = {
     ".xhtml": Kind("HTML, shown as text", "text"),
     ".svg": Kind("SVG, shown as text", "text"),
 }
-_PACKED: Final = {".xlsx": "Excel workbook", ".xlsm": "Excel workbook", ".npz": "NumPy arrays"}
+_EXCEL: Final = Kind("Excel workbook", "excel")
+_PACKED: Final = {".xlsx": _EXCEL, ".xlsm": _EXCEL, ".npz": Kind("NumPy arrays", "bytes")}
+_ZIP: Final = Kind("zip archive", "bytes")
 _TEXT: Final = Kind("text", "text")
 _BYTES: Final = Kind("binary", "bytes")
 _UNREAD: Final = {
@@ -68,7 +72,7 @@ _UNREAD: Final = {
     ".txt": "text",
     ".log": "text",
     ".md": "text",
-    **_PACKED,
+    **{suffix: kind.name for suffix, kind in _PACKED.items()},
 }
 
 
@@ -85,7 +89,7 @@ def kind_of(name: str, head: bytes) -> Kind:
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return Kind("WebP image", "image", "image/webp")
     if head.startswith(b"PK\3\4"):
-        return Kind(_PACKED.get(suffix(name), "zip archive"), "bytes")
+        return _PACKED.get(suffix(name), _ZIP)
     if not head:
         return Kind("empty", "text")
     if not _is_text(head):
@@ -100,7 +104,7 @@ def kind_by_name(name: str) -> str:
 
 
 def _is_text(head: bytes) -> bool:
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if head.startswith(WIDE):
         return True
     steering = sum(byte in _STEERING for byte in head)
     return b"\0" not in head and steering <= _SHARE * len(head)
@@ -108,9 +112,7 @@ def _is_text(head: bytes) -> bool:
 
 def text_of(head: bytes) -> str:
     """The text that begins so; a letter that is cut at the end is left out, other bytes are replaced."""
-    wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    decoder = codecs.getincrementaldecoder("utf-16" if wide else "utf-8-sig")(errors="replace")
-    return decoder.decode(head)
+    return codecs.getincrementaldecoder(encoding_of(head))(errors="replace").decode(head)
 
 
 def clean(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +13,7 @@ from iexec_lab.regular_files import is_file, is_folder, read_regular
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _BEGIN: Final = "-----BEGIN"
 _MAY_BE_ONE: Final = re.compile(r"\s*[A-Za-z0-9+/=\s]{24,}|[^\n]*\n.*|.{1000,}", re.DOTALL)
@@ -50,6 +51,17 @@ def read_key(path: str | os.PathLike[str], which: str) -> bytes:
             details={"why": error.strerror},
             hint="Make a key pair: iexec-lab result generate-encryption-keypair.",
         ) from None
+
+
+@contextmanager
+def naming(beneficiary: str) -> Iterator[None]:
+    """Errors about a key tell whose it should be."""
+    try:
+        yield
+    except CryptoError as error:
+        if beneficiary:
+            error.details = {"beneficiary": beneficiary, **error.details}
+        raise
 
 
 def encrypted_for(beneficiary: str, wallet: str, looked_for: Path | None, file: Path) -> CryptoError:

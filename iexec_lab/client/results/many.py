@@ -66,18 +66,21 @@ class Results(Sequence[Result]):
             DataFrame, one row per task: ``task_index``, ``task_id``, ``status``, ``files`` (how many),
                 ``first_lines`` of the file that is read without a name, ``reason`` why there is no result.
         """
-        import pandas as pd
+        from iexec_lab import frames
 
         rows = [self._row(place) for place in range(len(self))]
-        columns = {
-            "task_index": [row.index for row in rows],
-            "task_id": [row.task_id for row in rows],
-            "status": [row.status for row in rows],
-            "files": [len(row.names) for row in rows],
-            "first_lines": ["\n".join(row.lines) for row in rows],
-            "reason": [row.reason for row in rows],
-        }
-        return pd.DataFrame(columns)
+        told = [
+            {
+                "index": row.index,
+                "taskid": row.task_id,
+                "status": row.status,
+                "files": len(row.names),
+                "lines": "\n".join(row.lines),
+                "reason": row.reason,
+            }
+            for row in rows
+        ]
+        return frames.build("task_result", told)
 
     def frame(self, name: str | None = None, **options: Any) -> pd.DataFrame:
         """The tables of all tasks, one below the other.
@@ -166,7 +169,7 @@ class Results(Sequence[Result]):
     def _title(self) -> str:
         missing = sum(map(bool, self._reasons))
         tasks = f"Results of {len(self):,} task{'' if len(self) == 1 else 's'}"
-        return f"{tasks}, {missing:,} without" if missing else tasks
+        return f"{tasks}, {missing:,} without a result" if missing else tasks
 
     def __repr__(self) -> str:
         return f"<{self._title()}>"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Final
 
 from iexec_lab import markup
 from iexec_lab.plain_text import plain
+from iexec_lab.protocol.states import TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +22,9 @@ _NAMES: Final = 3
 _NAME: Final = 30
 _LINE: Final = 90
 _FEW: Final = 12  # tasks that have room for more than one line each
-_ONE_LINE: Final = "max-width:18em;white-space:nowrap;overflow:hidden;text-overflow:ellipsis"
+_ONE_LINE: Final = "max-width:22em;white-space:nowrap;overflow:hidden;text-overflow:ellipsis"
 _NARROW: Final = 60  # letters of a cell in a terminal
+_NARROWEST: Final = 10
 _TONES: Final[dict[str, Tone]] = {"COMPLETED": "good", "FAILED": "bad", "TIMEOUT": "late", "ACTIVE": "going"}
 _ORDER: Final[Sequence[Tone]] = ("good", "going", "late", "bad", "calm")
 
@@ -52,6 +55,11 @@ def tone_of(status: str, reason: str) -> Tone:
     return _TONES.get(status, "calm") if status else "good"
 
 
+def word_of(status: str) -> str:
+    """A status as the card of a job calls it."""
+    return "late" if status == TIMEOUT else status.lower() or "here"
+
+
 def draw(title: str, rows: Sequence[Row], states: Sequence[tuple[str, str]]) -> dict[str, str]:
     """The table as text and as HTML.
 
@@ -64,13 +72,13 @@ def draw(title: str, rows: Sequence[Row], states: Sequence[tuple[str, str]]) -> 
     shown = [
         (
             row.index,
-            markup.badge((row.status or "here").lower(), tone_of(row.status, row.reason)),
+            markup.badge(word_of(row.status), tone_of(row.status, row.reason)),
             markup.element("div", row.files, style=_ONE_LINE, title=row.files),
             _why(row.reason) if row.reason else _lines(row.lines if len(rows) <= _FEW else row.lines[:1]),
         )
         for row in rows
     ]
-    counts = Counter((tone_of(*state), state[0].lower() or "here") for state in states)
+    counts = Counter((tone_of(*state), word_of(state[0])) for state in states)
     parts = [(counts[each], *each) for each in sorted(counts, key=lambda each: _ORDER.index(each[0]))]
     bar = markup.bar(parts, len(states))
     more = len(states) - len(rows)
@@ -98,9 +106,19 @@ def _why(reason: str) -> markup.Markup:
 
 def _text(head: Sequence[str], rows: Sequence[Row]) -> list[str]:
     cells = [
-        (str(row.index), row.status, row.files, row.reason or (row.lines[0] if row.lines else ""))
+        (str(row.index), word_of(row.status), row.files, row.reason or (row.lines[0] if row.lines else ""))
         for row in rows
     ]
-    table = [head, *(tuple(plain(cell, _NARROW) for cell in line) for line in cells)]
+    table = [tuple(head), *(tuple(plain(cell, _NARROW) for cell in line) for line in cells)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in table]
+    room = get_terminal_size((160, 24)).columns - sum(widths[:2]) - 2 * (len(widths) - 1)
+    # The first lines have half of what is left, or more.
+    widths[2] = min(widths[2], max(room - widths[3], room // 2, _NARROWEST))
+    widths[3] = min(widths[3], max(room - widths[2], _NARROWEST))
+    return [
+        "  ".join(
+            plain(cell, width - 1).ljust(width) if len(cell) > width else cell.ljust(width)
+            for cell, width in zip(line, widths, strict=True)
+        ).rstrip()
+        for line in table
+    ]

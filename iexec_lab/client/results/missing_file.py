@@ -25,14 +25,14 @@ def no_such_file(name: str, names: Sequence[str], where: str) -> ObjectNotFoundE
     return _worded(f"No file {plain(name, 200)} in result {where}", name, where, hint)
 
 
-def which_file(names: Sequence[str], where: str) -> ObjectNotFoundError:
-    """The error where no name was given, and none is meant."""
+def which_file(names: Sequence[str], where: str, what: str = "files") -> ObjectNotFoundError:
+    """The error where no name was given, and none is meant; ``what`` the names are."""
     if not names:
         return _worded(
             f"There are no files in result {where}", "", where, "See what the app wrote: job.logs()."
         )
     hint = f"Name one of: {plain(', '.join(names))}."
-    return _worded(f"Result {where} has {len(names)} files: which one?", "", where, hint)
+    return _worded(f"Result {where} has {len(names)} {what}: which one?", "", where, hint)
 
 
 def _worded(message: str, name: str, where: str, hint: str) -> ObjectNotFoundError:

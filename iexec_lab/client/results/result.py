@@ -12,7 +12,7 @@ from iexec_lab.client.results.drawing import draw, first_lines
 from iexec_lab.client.results.file import PICTURES, TABLES, Picture, ResultFile
 from iexec_lab.client.results.file_kinds import suffix
 from iexec_lab.client.results.folder import save_into
-from iexec_lab.client.results.key import encrypted_for, key_at
+from iexec_lab.client.results.key import encrypted_for, key_at, naming
 from iexec_lab.client.results.missing_file import no_such_file, which_file
 from iexec_lab.crypto import decrypt_result, extract_archive, open_archive
 from iexec_lab.crypto.archive import is_folder_entry
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Origin", "Picture", "Result", "ResultFile"]
 
 _COMPUTED: Final = 1 << 20  # most bytes of the file in which an app names its result
+_OBJECTS: Final = (".json",)
 _PROPOSED: Final = 1_000  # names that completion proposes
 
 
@@ -181,22 +182,33 @@ class Result:
             **options: Go to the pandas reader, such as ``sep=";"`` or ``sheet_name="costs"``.
 
         Returns:
-            DataFrame as pandas reads it, one row per row of the file.
+            DataFrame as pandas reads it, one row per row of the file. What separates cells, and an encoding
+                that is not UTF-8, are found by themselves, and stand in ``attrs``.
 
         Raises:
-            ObjectNotFoundError: No such file.
+            ObjectNotFoundError: No such file, or several tables.
             CryptoError: It is not a table, or of another kind.
             LibraryError: Parquet needs pyarrow, Excel openpyxl.
         """
-        return self._file(name or self._only(TABLES)).frame(**options)
+        return self._file(name or self._only(TABLES, "tables") or self._only(_OBJECTS, "tables")).frame(
+            **options
+        )
 
     def table(self, name: str | None = None, **options: Any) -> pd.DataFrame:
         """As ``frame``, which is its newer name: a DataFrame; ``options`` go to the pandas reader."""
         return self.frame(name, **options)
 
     def image(self, name: str | None = None) -> Picture:
-        """A picture that notebooks draw; ``.data`` are its bytes."""
-        return self._file(name or self._only(PICTURES)).image()
+        """A picture that notebooks draw; ``.data`` are its bytes.
+
+        Args:
+            name: One of ``files``; by default the only picture.
+
+        Raises:
+            ObjectNotFoundError: No such file, or several pictures.
+            CryptoError: It is no picture that can be drawn.
+        """
+        return self._file(name or self._only(PICTURES, "pictures")).image()
 
     def extract(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> list[Path]:
         """Unpack all files into a new folder; return their paths.
@@ -256,7 +268,8 @@ class Result:
                 raise self._encrypted_for()
             private_key_pem = about.key_file
         decrypted = file_path(target) if target else self.path.with_name(f"{self.path.stem}.decrypted.zip")
-        decrypt_result(self.path, decrypted, key_at(private_key_pem, about.beneficiary))
+        with naming(about.beneficiary):
+            decrypt_result(self.path, decrypted, key_at(private_key_pem, about.beneficiary))
         known = replace(about, trouble=None)
         return Result(decrypted, task_id=self.task_id, location=self.location, origin=known)
 
@@ -309,11 +322,20 @@ class Result:
         path = self._computed().get("deterministic-output-path")
         return path.removeprefix("/iexec_out").strip("/") if isinstance(path, str) else None
 
-    def _only(self, suffixes: tuple[str, ...]) -> str | None:
-        """The only file of these kinds."""
+    def _only(self, suffixes: tuple[str, ...], what: str) -> str | None:
+        """The only file of these kinds, or the one among them that is read without a name; None of none.
+
+        Raises:
+            ObjectNotFoundError: There are several.
+        """
         self._check_readable()
-        found = [name for name in self._names if suffix(name) in suffixes]
-        return found[0] if len(found) == 1 else None
+        found = [name for name in self._names if suffix(name) in suffixes and name != "computed.json"]
+        if len(found) > 1:
+            main = self._main()
+            if main not in found:
+                raise which_file(found, self.task_id or self.path.name, what)
+            return main
+        return found[0] if found else None
 
     def _check_readable(self) -> None:
         if self._origin.trouble is not None:

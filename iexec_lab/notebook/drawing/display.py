@@ -6,7 +6,6 @@ shows the columns that people read, as many as fit, and names the others below.
 
 from __future__ import annotations
 
-import re
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +33,6 @@ _LONGEST = 48  # letters of a line of a cell, which then goes on in the next lin
 _CELL = 40  # letters of a cell of a list
 _LEAST = SHORT  # letters that a cell keeps in a narrow place: a short id
 _WHOLE = frozenset({"stdout", "stderr", "leads_to"})  # what is read, or typed, to its end
-_NUMBER = re.compile(r"(?:-?[\d.]+(?:e[+-]\d+)?%?|about .*|)")
 _HIDDEN = "private_key"
 _IN_ITS_PLACE = "not shown: a notebook would keep it; the value has it"
 
@@ -205,7 +203,7 @@ class _List:
         return frozenset(
             place
             for place, cells in enumerate(self.cells, 1)
-            if any(text for text, _ in cells) and all(_NUMBER.fullmatch(text) for text, _ in cells)
+            if markup.are_numbers(text for text, _ in cells)
         )
 
     def keep(self, count: int) -> None:
@@ -262,7 +260,7 @@ def _rest(frame: pd.DataFrame, max_rows: int) -> str:
         size += f", {frame.attrs['left_out']} left out: not what was asked for"
     shown = f"first {max_rows} of {size}" if len(frame) > max_rows else size
     remark = frame.attrs.get("remark") if frame.attrs.get("rows", len(frame)) == len(frame) else None
-    return f"{shown}; {in_notebook(plain(remark))}" if remark else shown
+    return f"{shown}; {in_notebook(plain(remark)).rstrip('.')}" if remark else shown
 
 
 def _cell_html(text: str, full: str) -> str:

@@ -156,10 +156,12 @@ class Page:
         lists = self.place.lists
         if lists != self._listed:
             self._listed = lists
+            old = self._lists.children
             self._lists.children = tuple(
                 pieces.action(each.title, "", partial(self.show, each.name), help=each.about)
                 for each in lists
             )
+            pieces.discard(*old)
         for button, each in zip(self._lists.children, lists, strict=True):
             button.button_style = "primary" if each == self.listing else ""
 
@@ -173,6 +175,7 @@ class Page:
         if [field.item for field in self._fields] == options:
             return
         self._fields = [Field(option, Seen(), self._lab.session.folder) for option in options]
+        old = self._asked.children
         self._asked.children = (
             pieces.grid(*(field.box for field in self._fields)),
             pieces.buttons(
@@ -180,6 +183,7 @@ class Page:
                 pieces.action("Clear", "times", self.clear),
             ),
         )
+        pieces.discard(*old)
 
     def _tell(self) -> None:
         """Say how much is here of how much there is, and how it is kept up to date."""
@@ -414,11 +418,4 @@ class Page:
             act()
         self._turn += 1
         self.opened.clear()
-        for each in (self.box,) if self.box is not None else self._children:
-            _close(each)
-
-
-def _close(widget: Any) -> None:
-    for child in getattr(widget, "children", ()):
-        _close(child)
-    widget.close()
+        pieces.discard(*((self.box,) if self.box is not None else self._children))

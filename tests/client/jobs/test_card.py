@@ -57,12 +57,20 @@ def test_everything_is_named():
         (2, "calm", "waiting"),
     ]
     assert shown.state == ("running", "going")
-    for text in (shown.text(), str(shown.html())):
+    page = re.sub(r"<(?!br)[^>]*>", "", str(shown.html())).replace("<br>", ", ")
+    for text in (shown.text(), page):
         for word in (*facts.values(), deal_id(), "2 completed, 1 running, 2 waiting of 5 tasks"):
             assert word in text
         assert f"deal show {deal_id()} --watch" in text
         assert "Interrupting is safe" in text
     assert 'role="img" aria-label="2 completed, 1 running, 2 waiting of 5"' in shown.html()
+
+
+def test_no_line_breaks_a_short_address():
+    for word in ("(0x11111111…1111)", "(0x22222222…2222)"):
+        page = str(card(view(0, 3), names={APP: "hello", POOL: "<b>our</b> pool"}).html())
+        assert f'<span style="white-space:nowrap" title="{word}">{word}</span>' in page
+    assert "<b>our" not in page
 
 
 def test_before_a_look_it_says_so():

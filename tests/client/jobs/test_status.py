@@ -48,6 +48,7 @@ def test_all_tasks_of_a_job():
     assert (job.ended, job.seconds_left) == (False, 70)
     assert dict(job.counts) == {"COMPLETED": 1, "FAILED": 1, "ACTIVE": 2, "TIMEOUT": 1}
     assert str(job) == "3/5 tasks ended (1 COMPLETED, 1 FAILED, 2 ACTIVE, 1 TIMEOUT)"
+    assert repr(job) == f"<JobStatus {job}>"  # not a page of 50 tasks
     over = JobStatus(views[:2])
     assert (over.ended, over.seconds_left, JobStatus(()).ended) == (True, 0, True)
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from iexec_lab.client.jobs.reports import in_result
 from iexec_lab.client.jobs.status import TaskView
-from iexec_lab.client.results import download, file, result
+from iexec_lab.client.results import download, result, table_readers
 from iexec_lab.client.results.download import (
     beneficiary_key_file,
     check_downloadable,
@@ -174,8 +174,8 @@ class TestLimits:
     """How much is read at once, and how much of it is shown."""
 
     def test_what_is_read_into_memory(self):
-        assert file.MAX_FILE == 1 << 30
-        assert ArchiveLimits(1 << 30, 100_000, 200, 64 << 20) == file.IN_MEMORY
+        assert table_readers.MAX_FILE == 1 << 30
+        assert ArchiveLimits(1 << 30, 100_000, 200, 64 << 20) == table_readers.IN_MEMORY
         assert result._COMPUTED == 1 << 20
 
     def test_json_may_have_nan(self, make):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import struct
+import sys
 import zipfile
 import zlib
 from html.parser import HTMLParser
@@ -17,6 +20,7 @@ from iexec_lab.client.results.many import Results
 from iexec_lab.client.results.result import Origin, Result
 from iexec_lab.crypto import encrypt_result, generate_keypair
 from iexec_lab.errors import CryptoError, JobError
+from iexec_lab.frames.shown import is_ours
 
 TASK = "0x" + "ab" * 32
 EVIL = '"><img src=x onerror=alert(1)>'
@@ -108,6 +112,57 @@ def test_what_is_inside(make):
     assert html.count("<img") == 1
     order = [html.index(f">{name}<") for name in ("stdout.txt", "table.csv", "computed.json")]
     assert order == sorted(order)
+
+
+def test_numbers_end_at_the_right_edge(make):
+    html, text = drawn(make({"t.csv": "day,steps,note\n2026-01-01,5,a b\n2026-01-02,1000,\n"}))
+    right = {cell for cell in ("steps", "5", "1000") if f">{cell}<" in html}
+    assert len(right) == 3
+    for cell in ("day", "steps", "note", "2026-01-01", "5", "1000", "a b"):
+        [style] = [dict(attrs)["style"] for attrs in cells_of(html, cell)]
+        assert ("text-align:right" in style) == (cell in right)
+        assert ("nowrap" in style) == (cell != "a b")
+    assert "\n  2026-01-01      5  a b\n" in text
+
+
+def cells_of(html, text):
+    """The attributes of the cells that hold a text."""
+    return [re.findall(r'(\S+)="([^"]*)"', found) for found in re.findall(rf"<t[dh]([^>]*)>{text}</t", html)]
+
+
+def test_as_many_columns_as_there_is_room_for(make, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    head = ",".join(f"column_number_{place}" for place in range(40))
+    html, text = drawn(make({"t.csv": f"{head}\n{','.join('1' * 40)}\n", "one.csv": "x" * 300 + "\n1\n"}))
+    assert "1 row, 7 of 40 columns" in text
+    assert html.count('scope="col"') == 8
+    assert max(len(line) for line in text.split("\n")[1:]) <= 80
+
+
+def test_an_excel_workbook(make, monkeypatch):
+    held = io.BytesIO()
+    with pd.ExcelWriter(held) as writer:
+        for name, rows in (("costs", 25), ("other", 1)):
+            table = pd.DataFrame({"day": pd.date_range("2026-01-01", periods=rows), "nrlc": range(rows)})
+            table.to_excel(writer, sheet_name=name, index=False)
+    result = make({"book.xlsx": held.getvalue()})
+    html, text = drawn(result)
+    assert "Excel workbook, the first of 2 sheets, first 10 rows" in text
+    assert ">2026-01-01</td>" in html
+    assert "\n  2026-01-10     9" in text
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    html, text = drawn(result)
+    assert "Excel workbook, " in text
+    assert "<table" not in html
+    for data in (b"PK\3\4 no workbook", bomb()):
+        assert "Excel workbook" in drawn(make({"book.xlsx": data}))[1]
+
+
+def bomb():
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/workbook.xml", bytes(70 << 20))
+    return held.getvalue()
 
 
 def test_what_is_open(make):
@@ -291,6 +346,13 @@ class TestKeys:
             with pytest.raises(CryptoError, match=told):
                 sealed(beneficiary=self.OWNER).decrypt(key)
 
+    def test_a_wrong_key_says_whose_is_needed(self, sealed, tmp_path):
+        (tmp_path / "wrong").write_bytes(generate_keypair(2048)[0])
+        with pytest.raises(CryptoError, match="Failed to decrypt") as caught:
+            sealed(beneficiary=self.OWNER).decrypt(tmp_path / "wrong")
+        assert caught.value.details["beneficiary"] == self.OWNER
+        assert "another beneficiary key" in caught.value.hint
+
     def test_no_part_of_a_key_is_repeated(self, sealed, pair):
         body = "".join(pair[0].decode().split("\n")[1:-1])
         for key in (body, body[:900], body[:60], "\n" + body):
@@ -320,18 +382,25 @@ class TestMany:
         assert [result.task_index for result in results[1:]] == [1, 2]
         assert [result.task_index for result in results.completed] == [0, 2]
         assert [result.error.message for result in results.failed] == ["Task is not completed"]
-        assert repr(results) == "<Results of 3 tasks, 1 without>"
+        assert repr(results) == "<Results of 3 tasks, 1 without a result>"
 
     def test_drawn_as_a_table(self, results):
         html, text = drawn(results)
         assert text.split("\n") == [
-            "Results of 3 tasks, 1 without",
+            "Results of 3 tasks, 1 without a result",
             "task  status     files                  first lines",
-            "0     COMPLETED  table.csv, stdout.txt  Hello 0",
-            "1     TIMEOUT                           the app ended with exit code 3",
-            "2     COMPLETED  table.csv, stdout.txt  Hello 2",
+            "0     completed  table.csv, stdout.txt  Hello 0",
+            "1     late                              the app ended with exit code 3",
+            "2     completed  table.csv, stdout.txt  Hello 2",
         ]
-        assert "2 completed, 1 timeout of 3" in html
+        assert "2 completed, 1 late of 3" in html
+
+    def test_a_terminal_has_room_for_each_line(self, results, make, monkeypatch):
+        long = make({f"{'n' * 60}{place}.txt": "word " * 60 for place in range(3)}, "l.zip", index=4)
+        for columns in (60, 80, 200):
+            monkeypatch.setenv("COLUMNS", str(columns))
+            _, text = drawn(Results([*results, long]))
+            assert max(map(len, text.split("\n"))) <= columns
 
     def test_tables_are_stacked(self, results):
         found = results.frame("table.csv")
@@ -381,6 +450,7 @@ class TestMany:
         assert list(found.columns) == ["task_index", "task_id", "status", "files", "first_lines", "reason"]
         assert list(found["files"]) == [2, 0, 2]
         assert list(found["reason"]) == ["", "the app ended with exit code 3", ""]
+        assert (is_ours(found), list(found["task_index"])) == (True, [0, 1, 2])
 
     def test_of_very_many_some_are_drawn_and_all_that_failed(self, results):
         many = Results([results[0]] * 120 + [results[1]] + [results[0]] * 500)

@@ -68,6 +68,94 @@ def test_options_go_to_pandas(make):
         result.frame("a.xlsx", sheet_name="none")
 
 
+WRITTEN = {
+    "a.csv": ("x;y\n1;a\n2;b\n", {"sep": ";"}),
+    "b.csv": ("x\ty\n1\ta\n2\tb\n", {"sep": "\t"}),
+    "c.csv": ("x|y\n1|a\n2|b\n", {"sep": "|"}),
+    "d.tsv": ("x;y\n1;a\n2;b\n", {"sep": ";"}),
+    "e.csv": ("x,y\n1,a\n2,b\n", {}),
+    "f.txt": ("x;y\n1;a\n2;b\n", {"sep": ";"}),
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_what_separates_cells_is_found(make, name):
+    text, told = WRITTEN[name]
+    found = make({name: text}).frame(name)
+    pd.testing.assert_frame_equal(found, TABLE, check_dtype=False)
+    assert found.attrs == told
+
+
+@pytest.mark.parametrize(
+    "text", ["a;b,c;d\n1;2,3;4\n", "one column\n1;2\n3\n", "x\n1;2\n3;4\n", "a;b\n1;2\n3\n"]
+)
+def test_nothing_is_guessed_about_separators(make, text):
+    found = make({"a.csv": text}).frame()
+    pd.testing.assert_frame_equal(found, pd.read_csv(io.StringIO(text)))
+    assert not found.attrs
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "latin-1", "utf-16"])
+def test_letters_of_the_west(make, encoding):
+    text = "ville;prix\nGenève;1\nZürich;2\n" + ("\x81;3\n" if encoding == "latin-1" else "")
+    result = make({"a.csv": text.encode(encoding)})
+    found = result.frame()
+    assert found["ville"].tolist()[:2] == ["Genève", "Zürich"]
+    assert found.attrs == {"sep": ";"} | ({} if encoding.startswith("utf-8") else {"encoding": encoding})
+    shown = result["a.csv"]._repr_mimebundle_()["text/plain"]
+    assert "Genève" in shown
+    assert "parted by semicolons" in shown
+    assert ("read as" in shown) == (not encoding.startswith("utf-8"))
+    with pytest.raises(CryptoError, match="is not a table"):
+        make({"a.csv": "x\nè\n".encode("latin-1")}).frame(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("result.txt", "Hello, you\n", None),
+        ("stdout.txt", "done\n", "nothing separates its cells"),
+        ("plot.png", b"\x89PNG\r\n\x1a\n" + bytes(40), "PNG image"),
+        ("data", bytes(range(256)), "binary"),
+        ("empty.txt", "", "nothing separates"),
+    ],
+)
+def test_what_is_no_table(make, name, content, why):
+    result = make({name: content, "table.csv": "x\n1\n"})
+    if why is None:
+        assert list(result.frame(name).columns) == ["Hello", " you"]
+        return
+    with pytest.raises(CryptoError, match=f"{name} is not a table: .*{why}") as caught:
+        result.frame(name)
+    assert caught.value.hint == "Use .text() or .read(). Tables here: table.csv."
+
+
+def test_one_column_is_read_when_asked_for(make):
+    assert make({"a.txt": "x\n1\n2\n"}).frame("a.txt", sep=",")["x"].tolist() == [1, 2]
+    assert make({"a.txt": "1\n2\n"}).frame("a.txt", header=None)[0].tolist() == [1, 2]
+
+
+def test_one_of_several_tables(make):
+    result = make({"a.csv": "x\n1\n", "b.csv": "x\n2\n", "stdout.txt": "done"})
+    with pytest.raises(ObjectNotFoundError, match="has 2 tables: which one") as caught:
+        result.frame()
+    assert caught.value.hint == "Name one of: a.csv, b.csv."
+    declared = '{"deterministic-output-path": "/iexec_out/b.csv"}'
+    assert make({"a.csv": "x\n1\n", "b.csv": "x\n2\n", "computed.json": declared}).frame()["x"].item() == 2
+    assert make({"a.json": '[{"x": 3}]', "computed.json": "{}", "stdout.txt": ""}).frame()["x"].item() == 3
+
+
+def test_a_picture_by_what_it_is(make):
+    png = b"\x89PNG\r\n\x1a\n" + bytes(40)
+    result = make({"plot": png, "a.txt": "a", "b.svg": "<svg onload='x'/>"})
+    assert "image/png" in result.image("plot")._repr_mimebundle_()
+    for name in ("a.txt", "b.svg"):
+        with pytest.raises(CryptoError, match="is not a picture that can be drawn"):
+            result.image(name)
+    with pytest.raises(ObjectNotFoundError, match="2 pictures"):
+        make({"a.png": png, "b.png": png}).image()
+
+
 @pytest.mark.parametrize(
     ("name", "text"), [("a.json", f'[{{"wei": {BIG}}}]'), ("a.jsonl", f'{{"wei": {BIG}}}\n')]
 )

@@ -52,7 +52,7 @@ WEBP = {
         ("no-suffix", png(1, 1), "PNG image", "image"),
         ("a.csv", b"\x1f\x8b\0\0", "gzip archive", "bytes"),
         ("a.csv", b"a,b\0\0", "binary", "bytes"),
-        ("a.xlsx", b"PK\3\4", "Excel workbook", "bytes"),
+        ("a.xlsx", b"PK\3\4", "Excel workbook", "excel"),
         ("a", b"PAR1", "Parquet table", "parquet"),
         ("a.txt", "é€\n".encode(), "text", "text"),
         ("a.txt", b"caf\xe9\n", "text", "text"),
