@@ -331,6 +331,7 @@ def test_a_wrong_password_is_told_at_once(lab, iexec_sandbox, folder, monkeypatc
         shown = [str(getattr(part, "value", "")) for part in (*made.below.children, *_all(made.after))]
         assert any(told in each for each in shown)
     assert made.value.session.signer.address == saved.address
+    assert saved.address in repr(made.trace)  # the outcome, when the widget is gone
     capsys.readouterr()
 
 
@@ -427,6 +428,7 @@ def test_what_is_on_sale_is_shown_and_taken_off(lab, folder, capsys):
     told.wait()
     made.go()
     told.wait()
+    assert f"--skip-preflight-check\n{made.value}" in repr(made.trace)
     rows = [part for part in made._now.children if hasattr(part, "children") and part.children]
     assert len(rows) == 1
     assert "0.5 RLC" in rows[0].children[0].value
