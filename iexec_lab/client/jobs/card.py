@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from iexec_lab import markup
+from iexec_lab.client.jobs.again import Step
 from iexec_lab.client.jobs.facts import MOST_NAMED, Facts, more, numbered
 from iexec_lab.client.jobs.status import date
-from iexec_lab.client.jobs.why import Step
 from iexec_lab.protocol.states import TIMEOUT
 from iexec_lab.spelling import in_rlc, in_time, short_id
 

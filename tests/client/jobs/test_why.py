@@ -11,7 +11,7 @@ from iexec_lab.client.jobs.failures import EXPLAINED, failure
 from iexec_lab.client.jobs.status import JobDeal, TaskRef
 from iexec_lab.client.jobs.why import LAST_LINES, LONGEST_LINE, Trouble, cause
 from iexec_lab.errors import ApiError, CallError, JobError, ObjectNotFoundError, WorkerpoolError
-from iexec_lab.protocol import NULL_ADDRESS, Task
+from iexec_lab.protocol import NULL_ADDRESS, NULL_BYTES32, Task
 from iexec_lab.sandbox.state.apps import Apps
 from iexec_lab.wallet.signer import LocalSigner
 
@@ -183,9 +183,12 @@ def pool(monkeypatch):
         app=SimpleNamespace(pointer=APP),
         dataset=SimpleNamespace(pointer=NULL_ADDRESS),
         params='{"iexec_args":"do it"}',
+        category=0, trust=1, tag=NULL_BYTES32, callback=NULL_ADDRESS, bot_size=1,
+        beneficiary=signer.address,
     )
     found.deal = deal
     found.session = SimpleNamespace(
+        wishes={},
         deals_seen={DEAL: JobDeal(DEAL, deal, START + 3000)},
         network=SimpleNamespace(host="https://node.example", name="far"),
         wallet=SimpleNamespace(at_hand=signer),
