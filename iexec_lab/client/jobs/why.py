@@ -5,6 +5,8 @@ A worker that gave up does not end a task: the chain waits for another one until
 
 from __future__ import annotations
 
+import signal
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +15,7 @@ from iexec_lab.client.jobs.logs import workerpool_api
 from iexec_lab.client.jobs.polling import is_near, read_deals
 from iexec_lab.client.jobs.status import date
 from iexec_lab.errors import ApiError, ConfigurationError, IexecError, ServiceError
-from iexec_lab.plain_text import plain
+from iexec_lab.plain_text import plain, unsteered
 from iexec_lab.protocol.states import ACTIVE, CONTRIBUTION_RATIO, FAILED, FINAL_RATIO, UNSET
 from iexec_lab.wallet.signer import LocalSigner
 
@@ -29,6 +31,14 @@ _GIVEN_UP: Final = {"ABORTED", "FAILED"}
 _WORKER: Final = ("[iexec-lab] APP_", "[iexec-lab] POST_COMPUTE_")
 """Begin the lines with which the sandbox's worker repeats a failure; its advice stays."""
 _KNOWN: Final = 10  # times the patience with a scheduler that knows the task: it is busy
+_MEANINGS: Final = {
+    126: "what it starts cannot be executed",
+    127: "what it starts is not there",
+    134: "it gave up: SIGABRT",
+    137: "killed, as when memory runs out",
+    139: "it crashed: SIGSEGV",
+}
+"""Exit codes that shells and containers give."""
 LAST_LINES: Final = 5
 """Lines of what an app wrote last that are shown."""
 LONGEST_LINE: Final = 200
@@ -94,7 +104,7 @@ class Trouble:
     @property
     def app(self) -> str | None:
         """How the app ended, or else the step at which the last worker failed."""
-        return f"the app ended with exit code {self.exit_code}" if self.exit_code else self.cause
+        return f"the app ended with {ended_with(self.exit_code)}" if self.exit_code else self.cause
 
     def sentence(self) -> str | None:
         """All of it on one line; None while somebody works on the task."""
@@ -255,7 +265,7 @@ def last_words(
         return ()
     found = [log for log in logs if log["worker"] == replicate.get("worker")] or logs
     words = (found[-1]["stderr"] or "") if found else ""
-    lines = [line.rstrip() for line in words[-100 * LONGEST_LINE :].splitlines() if line.strip()]
+    lines = [line.rstrip() for line in unsteered(words[-100 * LONGEST_LINE :]).splitlines() if line.strip()]
     if replicate.get("exitCode"):
         lines = [line for line in lines if not line.startswith(_WORKER)]
     return tuple(plain(line, LONGEST_LINE) for line in lines[-LAST_LINES:])
@@ -266,7 +276,16 @@ def cause(replicates: Sequence[Mapping[str, Any]]) -> str | None:
     if not _gave_up(replicates):
         return None
     code = replicates[-1].get("exitCode")
-    return f"the app ended with exit code {code}" if code else _step(replicates[-1])
+    return f"the app ended with {ended_with(code)}" if code else _step(replicates[-1])
+
+
+def ended_with(code: int) -> str:
+    """An exit code, and what it tells where it is not the app's own choice."""
+    meaning = _MEANINGS.get(code)
+    if meaning is None and 128 < code < 128 + signal.NSIG:
+        with suppress(ValueError):
+            meaning = f"ended by {signal.Signals(code - 128).name}"
+    return f"exit code {code} ({meaning})" if meaning else f"exit code {code}"
 
 
 def _gave_up(replicates: Sequence[Mapping[str, Any]]) -> bool:
