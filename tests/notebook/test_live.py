@@ -63,6 +63,7 @@ class Chain:
         self.looks, self.seen = [*looks], 0
         self.session = SimpleNamespace(
             network=SimpleNamespace(id=1, hub="0x1", name="sandbox", host="http://127.0.0.1:1"),
+            wishes={},
             deals_seen={held().deal_id: held(tasks=2)},
             names_seen={},
             clocks={},
