@@ -130,7 +130,7 @@ def _text(
     shown = list(looks.values())[:_IN_TEXT]
     width = min(max((len(look.name) for look in shown), default=0), 40)
     for look in shown:
-        yield f"  {look.name:<{width}}  {look.about}"
+        yield f"  {plain(look.name, 60):<{width}}  {look.about}"
     more = others + len(looks) - len(shown)
     if more:
         yield f"  … {more:,} more"

@@ -137,6 +137,9 @@ def test_as_many_columns_as_there_is_room_for(make, monkeypatch):
     assert "1 row, 7 of 40 columns" in text
     assert html.count('scope="col"') == 8
     assert max(len(line) for line in text.split("\n")[1:]) <= 80
+    row = text.split("\n")[-1]
+    assert row.endswith("1  …")  # whole columns, never a part of one
+    assert len(row.split()) == 5
 
 
 def test_an_excel_workbook(make, monkeypatch):
