@@ -9,6 +9,7 @@ from helpers.jobs import APP, DATASET, FINAL, OTHER_POOL, POOL, REVEAL, START, W
 
 from iexec_lab.client.jobs.again import Step
 from iexec_lab.client.jobs.card import Card
+from iexec_lab.client.jobs.shown import Shown
 from iexec_lab.client.jobs.status import Clock, JobStatus
 from iexec_lab.client.jobs.why import Trouble
 
@@ -235,3 +236,23 @@ def test_the_clock_runs_between_blocks_and_stops_at_the_end(monkeypatch):
     unseen = Clock()
     unseen.look(JobStatus((view(0, 3),)))
     assert unseen.elapsed(START) is None
+
+
+def test_printed_it_is_looked_at():
+    class Work(Shown):
+        deal_ids, tx_hashes, looks = (deal_id(),), (), 0
+        _last = None
+
+        @property
+        def ended(self):
+            return self.looks > 1
+
+        def _look(self):
+            self.looks += 1
+
+        def card(self):
+            return Card("sandbox", self.deal_ids, remark=f"look {self.looks}")
+
+    work = Work()
+    assert ["look 1" in str(work), "look 2" in str(work), "look 2" in str(work)] == [True] * 3
+    assert work.looks == 2  # not again, once it has ended
