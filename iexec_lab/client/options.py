@@ -22,7 +22,7 @@ from types import FunctionType, NoneType
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 AMOUNT_FORMS = '1500000000 (nRLC), ``"1.5 RLC"`` or ``["1.5", "RLC"]``'
 """How an amount of RLC is written in Python, for ``Opt.python``."""
@@ -54,6 +54,12 @@ class Opt(NamedTuple):
     shows: str = ""
     variadic: bool = False
     python_only: bool = False
+
+
+def either(words: Iterable[str]) -> str:
+    """Words that a value may be, as help names them: completion and forms propose what is in quotes."""
+    *first, last = (f'"{word}"' for word in words)
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 @cache

@@ -152,8 +152,10 @@ def _after(command: Command, typed: list[str], last: str, known: _Known) -> list
         found = known.proposals(option, begun) if option else []
         return [each._replace(text=f"{flag}={each.text}") for each in found]
     option, position = _place(command, typed)
-    if option is not None and not last.startswith("-"):
-        return known.proposals(option, last)
+    values = [] if option is None else known.proposals(option, last)
+    goes_on = option is not None and option.variadic and not typed[-1].startswith("-")
+    if option is not None and not last.startswith("-") and (last or not goes_on):
+        return values
     used = {word.partition("=")[0] for word in typed}
     flags = (
         []
@@ -161,13 +163,14 @@ def _after(command: Command, typed: list[str], last: str, known: _Known) -> list
         else [
             Proposal(item.flag, _said(item))
             for item in _in_order(command)
-            if item.flag.startswith(last) and (item.variadic or item.flag not in used)
+            if item.flag.startswith(last)
+            and (item.flag not in used or (item.variadic and item.kind != "amount"))
         ]
     )
     if last.startswith("-"):
         return [*flags, *([_HELP] if _HELP.text.startswith(last) else [])]
-    argument = command.argument(position)
-    values = known.proposals(argument, last) if argument is not None else []
+    argument = None if goes_on else command.argument(position)
+    values = values if argument is None else known.proposals(argument, last)
     return [*values, *flags] if not last else values
 
 

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iexec_lab.commands.complete import candidates, proposals, split
+from iexec_lab.commands.complete import candidates, known_values, proposals, split
 from iexec_lab.commands.nouns.shell import answer
 from iexec_lab.commands.recent import Seen
 from iexec_lab.commands.tree import find, walk
@@ -139,3 +141,49 @@ def test_a_shell_gets_the_help_behind_a_tab():
     lines = answer("iexec-lab app run --dataset-p", with_help=True)
     assert [line.split("\t")[0] for line in lines] == ["--dataset-price"]
     assert "price" in lines[0].split("\t")[1]
+
+
+LISTED = re.compile(r"\b[a-z]+(?:_[a-z]+)*, [a-z_]+(?:, [a-z_]+)* or [a-z_]+\b")
+
+
+def test_words_that_a_help_lists_are_proposed():
+    """They stand in quotes there."""
+    bare = [
+        f"{command.name} {item.shown}: {item.help}"
+        for command in walk()
+        for item in (*command.options, *command.args)
+        if item.kind in {"name", "text"}
+        and not item.choices
+        and command.path[0] not in {"form", "sandbox", "ens", "search", "explore"}
+        and LISTED.search(item.help)
+        and not known_values(item, seen=Seen(), folder=Path())
+    ]
+    assert not bare
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("order list --kind ", ["app", "dataset", "workerpool", "request"]),
+        ("order list --status ", ["open", "filled", "canceled", "dead", "any"]),
+        ("deal list --status ", ["running", "completed", "claimable", "failed"]),
+        ("task list --sort ", ["newest", "oldest"]),
+        ("history per-day --every ", ["hour", "day", "week", "month"]),
+        ("history prices --of ", ["workerpool", "app", "dataset", "task"]),
+        ("history success --by ", ["app", "workerpool", "requester", "payer", "category"]),
+        ("history transfers --cause ", ["deposit", "withdrawal", "transfer", "lock", "unlock", "reward"]),
+        ("history orders --order-kind ", ["app", "dataset", "workerpool", "request"]),
+        ("history deals --source ", ["subgraph", "logs"]),
+    ],
+)
+def test_known_words_of_a_value(line, found):
+    words, last = split(line)
+    assert candidates(words, last) == found
+
+
+def test_behind_an_amount_its_unit_or_the_next_option():
+    words, last = split("app publish --price 1 ")
+    found = candidates(words, last)
+    assert found[:3] == ["nRLC", "RLC", "--volume"]
+    assert "--price" not in found
+    assert candidates(*split("app publish --price ")) == ["nRLC", "RLC"]

@@ -5,7 +5,7 @@ All that are given must be met. What each means to a row is said in ``wanted.py`
 
 from typing import Annotated, Any, TypedDict
 
-from iexec_lab.client.options import Opt
+from iexec_lab.client.options import Opt, either
 
 MOMENTS = '"7d", "12h", a date such as "2026-10-01", or a block such as "#123"'
 _TAG_FORMS = 'words (``"tee,tdx"`` or a list), or 32 bytes as 0x text'
@@ -59,7 +59,7 @@ class ListFilters(ChildFilters, total=False):
 
     sort: Annotated[
         str | None,
-        Opt("name", "newest (default), oldest, or a column, largest first", shows="column"),
+        Opt("name", '"newest" (default), "oldest", or a column, largest first', shows="column"),
     ]
     ascending: Annotated[bool, Opt("flag", "with a column to sort by: smallest first", default=False)]
 
@@ -79,9 +79,7 @@ class DealListFilters(ListFilters, total=False):
     category: Annotated[int | None, Opt("category", "only deals of this category", shows="id")]
     tag: Annotated[Any, Opt("tag", "only deals with exactly this tag", _TAG_FORMS)]
     require_tag: Annotated[Any, Opt("tag", "only deals with at least this tag")]
-    status: Annotated[
-        str | None, Opt("name", f"only deals that are {', '.join(DEAL_STATUSES)}", shows="word")
-    ]
+    status: Annotated[str | None, Opt("name", f"only deals that are {either(DEAL_STATUSES)}", shows="word")]
     bulk: Annotated[bool, Opt("flag", "only deals on a bulk of datasets", default=False)]
     apporder_hash: Annotated[str | None, _order("app")]
     datasetorder_hash: Annotated[str | None, _order("dataset")]
@@ -99,9 +97,7 @@ class TaskListFilters(ListFilters, total=False):
     workerpool: Annotated[str | None, _only("workerpool", "tasks of this workerpool")]
     worker: Annotated[str | None, _only("user", "tasks that this worker contributed to")]
     category: Annotated[int | None, Opt("category", "only tasks of this category", shows="id")]
-    status: Annotated[
-        str | None, Opt("name", f"only tasks that are {', '.join(TASK_STATUSES)}", shows="word")
-    ]
+    status: Annotated[str | None, Opt("name", f"only tasks that are {either(TASK_STATUSES)}", shows="word")]
     late: Annotated[
         bool, Opt("flag", "only tasks that nobody finished in time: they are claimable", default=False)
     ]

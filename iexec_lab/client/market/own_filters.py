@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, TypedDict
 
-from iexec_lab.client.options import Opt
+from iexec_lab.client.options import Opt, either
 
 _MOMENTS = '"7d", "12h", a date such as "2026-10-01", or a block such as "#123"'
 _TAG_FORMS = 'words (``"tee,tdx"`` or a list), or 32 bytes as 0x text'
@@ -26,7 +26,7 @@ class StatementFilters(_Times, total=False):
         Any,
         Opt(
             "text",
-            "only movements with this cause, or a word of it such as reward",
+            'only movements with this cause, or a word of it: "deposit", "reward", "stake" ...',
             "text, or a list",
             "several with commas between",
             shows="cause",
@@ -53,10 +53,10 @@ class AccessFilters(_Times, total=False):
         bool,
         Opt("flag", "orders of everybody; with received, also those open to all", default=False),
     ]
-    kind: Annotated[str | None, Opt("name", f"only one kind: {', '.join(KINDS)}", shows="kind")]
+    kind: Annotated[str | None, Opt("name", f"only one kind: {either(KINDS)}", shows="kind")]
     status: Annotated[
         str | None,
-        Opt("name", f"{', '.join(STATUSES)}, or any", default="open", shows="word"),
+        Opt("name", either((*STATUSES, "any")), default="open", shows="word"),
     ]
     app: Annotated[str | None, _about("app")]
     dataset: Annotated[str | None, _about("dataset")]

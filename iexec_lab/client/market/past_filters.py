@@ -33,7 +33,7 @@ class PastOptions(TypedDict, total=False):
             python_only=True,
         ),
     ]
-    source: Annotated[str | None, Opt("name", "subgraph, or logs of the node", shows="name")]
+    source: Annotated[str | None, Opt("name", '"subgraph", or "logs" of the node', shows="name")]
     limit: Annotated[int | None, Opt("integer", "the newest rows only, so many", shows="count")]
     progress: Annotated[Any, Opt("name", "called with a ``Progress`` now and then", python_only=True)]
 
@@ -78,7 +78,7 @@ class PastTransfers(PastOptions, total=False):
     party: Annotated[str | None, _of("user", "transfers from or to this account")]
     cause: Annotated[
         str | None,
-        Opt("name", "only deposit, withdrawal, transfer, lock, unlock or reward", shows="word"),
+        Opt("name", 'only "deposit", "withdrawal", "transfer", "lock", "unlock" or "reward"', shows="word"),
     ]
 
 
@@ -86,7 +86,9 @@ class PastOrders(PastOptions, total=False):
     """Filters of orders that were matched."""
 
     party: Annotated[str | None, _of("address", "orders of this app, dataset, workerpool or requester")]
-    order_kind: Annotated[str | None, Opt("name", "only app, dataset, workerpool or request", shows="word")]
+    order_kind: Annotated[
+        str | None, Opt("name", 'only "app", "dataset", "workerpool" or "request"', shows="word")
+    ]
 
 
 PAST: dict[str, type] = {

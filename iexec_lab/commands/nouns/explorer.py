@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from iexec_lab import doors
+from iexec_lab.client.options import either
 from iexec_lab.commands.options import READS
 from iexec_lab.commands.outcome import Outcome
 from iexec_lab.commands.tree import PROGRAM, Argument, Command, Option
@@ -37,6 +38,11 @@ def _shown(context: Context, page: Any) -> Outcome:
     return Outcome(raw, lambda: page, shown=text)
 
 
+_LISTS = (
+    *("workerpool-orders", "app-orders", "dataset-orders", "requests"),
+    *("deals", "tasks", "apps", "datasets", "workerpools"),
+)
+
 COMMANDS = (
     Command(
         ("explore",),
@@ -46,8 +52,7 @@ COMMANDS = (
             Argument(
                 "what",
                 "name",
-                "the list that it begins with: workerpool-orders, app-orders, dataset-orders, requests, "
-                "deals, tasks, apps, datasets, workerpools",
+                f"the list that it begins with: {either(_LISTS)}",
             ),
         ),
         options=(

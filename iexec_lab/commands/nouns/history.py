@@ -128,10 +128,16 @@ def _command(table: str, summary: str, **about: Any) -> Command:
     )
 
 
-_EVERY = Option("--every", "name", "hour, day, week or month", shows="period")
-_BY = Option("--by", "name", "party: app, workerpool, requester, payer, category ...", shows="party")
-_WHOSE = Option("--of", "name", "whose price: workerpool, app, dataset, or task, all three", shows="party")
-_SHARED = Option("--of", "name", "what is shared: spent_nrlc, volume_nrlc, tasks, deals", shows="column")
+_EVERY = Option("--every", "name", '"hour", "day", "week" or "month"', shows="period")
+_BY = Option(
+    "--by", "name", 'party: "app", "workerpool", "requester", "payer", "category" ...', shows="party"
+)
+_WHOSE = Option(
+    "--of", "name", 'whose price: "workerpool", "app", "dataset", or "task", all three', shows="party"
+)
+_SHARED = Option(
+    "--of", "name", 'what is shared: "spent_nrlc", "volume_nrlc", "tasks", "deals"', shows="column"
+)
 _LIMIT = Option("--limit", "integer", "so many rows, the first ones", shows="count")
 _FILTERS = tuple(
     option
