@@ -5,6 +5,8 @@ Importing this package imports nothing heavy; names below are found when first u
 
 from __future__ import annotations
 
+import sys
+from contextlib import nullcontext
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -97,8 +99,28 @@ def _live() -> Any:
     return live if live.has_page() else None
 
 
+def _in_python(text: str) -> str:
+    from iexec_lab.python_calls import in_python
+
+    return in_python(text)
+
+
+def _line(doing: str) -> Any:
+    page = _live()
+    if page is None and not (sys.stderr and sys.stderr.isatty()):
+        return nullcontext(doors.Unseen())
+    if page is None:
+        from iexec_lab.commands.terminal import Terminal
+
+        return Terminal().working(doing)
+    from iexec_lab.notebook.drawing.progress import CellProgress
+
+    return CellProgress(doing)
+
+
 doors.draw_form, doors.widget_wallet, doors.live = _draw_form, _widget_wallet, _live
-doors.explore, doors.dashboard = _explore, _dashboard
+doors.explore, doors.dashboard, doors.line = _explore, _dashboard, _line
+doors.in_python = _in_python
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, TextIO
 
-from iexec_lab import __version__
+from iexec_lab import __version__, doors
 from iexec_lab.commands import parser, tree
-from iexec_lab.errors import AbortedError, IexecError, UsageError
+from iexec_lab.errors import AbortedError, IexecError, UsageError, in_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,7 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        code = _run(words)
+        with in_terminal():
+            code = _run(words)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader of our output left, as in `| head`
         _redirect(sys.stdout, os.devnull)
@@ -162,7 +163,8 @@ def _carry_out(command: Command, args: Any) -> Outcome:
     # A person sits where both ends are terminals; the official CLI's scripts expect no question elsewhere.
     piped = not sys.stdout.isatty()
     context = Context(face, rows=_ORDERS_SHOWN, unattended=args.raw or piped or _is_ci())
-    return carry_out(command.handler, context, args)
+    with doors.showing(doors.Unseen()) if face.quiet else nullcontext():
+        return carry_out(command.handler, context, args)
 
 
 def _is_ci() -> bool:

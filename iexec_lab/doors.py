@@ -5,9 +5,9 @@ The package itself hands it in when it is imported (``__init__.py``), so that no
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -34,6 +34,8 @@ def _nowhere() -> Any:
 
 live: Callable[[], Any] = _nowhere
 """What draws things that change while they are looked at, as ``notebook.drawing.live``; None in a program."""
+in_python: Callable[[str], str]
+"""A text whose command lines are the calls that a Python program would make."""
 widget_wallet: Callable[[], Any]
 """The wallet of the page that shows the notebook."""
 
@@ -42,6 +44,12 @@ working: list[Callable[[str], AbstractContextManager[Any]]] = []
 """What shows the progress of long work in each notebook of this process; the newest notebook is the last."""
 
 
+def _unseen(_doing: str) -> AbstractContextManager[Any]:
+    return nullcontext(Unseen())
+
+
+line: Callable[[str], AbstractContextManager[Any]] = _unseen
+"""What shows the progress of long work where no notebook does: on a terminal's line, else nowhere."""
 BYTES: Final = "bytes"
 """The unit of work that is counted in bytes."""
 _open: ContextVar[Any] = ContextVar("open_step", default=None)
@@ -49,7 +57,7 @@ _open: ContextVar[Any] = ContextVar("open_step", default=None)
 
 @contextmanager
 def progress(doing: str) -> Iterator[Any]:
-    """A step whose ``update(text, done, total, unit)`` a notebook shows; a plain program is silent.
+    """A step whose ``update(text, done, total, unit)`` a notebook shows, and a program on a terminal's line.
 
     A part of work that is shown already, such as that of a command, is told there.
     """
@@ -57,11 +65,15 @@ def progress(doing: str) -> Iterator[Any]:
     if outer is not None:
         outer.update(doing)
         yield _Part(outer, doing)
-    elif working:
-        with working[-1](doing) as step:
-            yield step
     else:
-        yield Unseen()
+        with (working[-1] if working else line)(doing) as step, showing(step):
+            yield step
+
+
+def hidden() -> AbstractContextManager[Any]:
+    """In this block the terminal's line, if one is shown, is away: somebody is asked, or told something."""
+    hide = getattr(_open.get(), "hidden", None)
+    return nullcontext() if hide is None else cast("AbstractContextManager[Any]", hide())
 
 
 @contextmanager

@@ -33,12 +33,14 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from iexec_lab import doors
 from iexec_lab.plain_text import plain, plain_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Self
 
 PROGRAM = "iexec-lab"
@@ -87,19 +89,19 @@ class IexecError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """IPython shows these lines in place of a traceback."""
-        return _for_notebook(self.lines())
+        return _shown(self.lines())
 
     @property
     def __notes__(self) -> list[str]:  # always as fresh as the hint
         """What plain Python (PEP 678) prints below the message: details and hint as they are now; notes."""
         own = self.lines()[1:]
-        return [*(_for_notebook(own) if has_notebook() else own), *self.__dict__.get("_notes", ())]
+        return [*_typed(own), *self.__dict__.get("_notes", ())]
 
     @__notes__.setter
     def __notes__(self, notes: Sequence[str]) -> None:
         """How other libraries bring an error back from another process: what is not our own is a note."""
         own = self.lines()[1:]
-        mine = {*own, *_for_notebook(own)}
+        mine = {*own, *_for_notebook(own), *_typed(own)}
         self.__dict__["_notes"] = [plain_lines(note) for note in notes if note not in mine]
 
     def add_note(self, note: str, /) -> None:
@@ -110,6 +112,48 @@ def has_notebook() -> bool:
     """Whether this is IPython, where a command is typed as a magic."""
     ipython = sys.modules.get("IPython")
     return ipython is not None and ipython.get_ipython() is not None
+
+
+def has_magic() -> bool:
+    """Whether a command can be typed as a magic: this is IPython, and the extension is loaded."""
+    if not has_notebook():
+        return False
+    shell: Any = sys.modules["IPython"].get_ipython()
+    return "iexec" in shell.magics_manager.magics["line"]
+
+
+_terminals: list[str] = []
+
+
+@contextmanager
+def in_terminal() -> Iterator[None]:
+    """In this block a command line is what was typed, and what can be typed next."""
+    _terminals.append(PROGRAM)
+    try:
+        yield
+    finally:
+        _terminals.pop()
+
+
+def as_typed(text: str) -> str:
+    """A text whose command lines are as they are typed here.
+
+    That is a magic in a notebook, a line in a terminal, and a call in a Python program.
+    """
+    if f"{PROGRAM} " not in text:
+        return text
+    if has_magic():
+        return in_notebook(text)
+    return text if _terminals else doors.in_python(text)
+
+
+def _typed(lines: Sequence[str]) -> list[str]:
+    return [as_typed(line) if line.startswith("  → ") else line for line in lines]
+
+
+def _shown(lines: Sequence[str]) -> list[str]:
+    """What IPython shows: calls where the extension is not loaded."""
+    return _typed(lines) if has_notebook() else _for_notebook(lines)
 
 
 def _for_notebook(lines: Sequence[str]) -> list[str]:
@@ -200,7 +244,7 @@ class JobError(IexecError):
             return super()._render_traceback_()
         why = [f"  why: {plain_lines(self.details['why'])}"] if "why" in self.details else []
         said = [_indented(f"{type(self).__name__}: {self.message}"), *map(_indented, why)]
-        return _for_notebook([*said, "  → The card above says more, and what to do."])
+        return _shown([*said, "  → The card above says more, and what to do."])
 
     def _advice(self) -> Sequence[str]:
         # Who changed the hint since has more to say.

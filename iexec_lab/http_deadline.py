@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import email.utils
 import io
+import math
+import socket
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from http.client import HTTPResponse
@@ -24,7 +26,6 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Iterator
 
     from requests import Response
@@ -45,6 +46,16 @@ class Patience:
     deadline: float
     rate: int | None = None
     moved: int = 0
+    sock: socket.socket | None = None
+
+    def stop(self) -> None:
+        """End the exchange now, from another thread; whoever waits for an answer hears that there is none."""
+        self.deadline = (
+            -math.inf
+        )  # before the socket is looked for: one that comes later meets it in ``need``
+        if (sock := self.sock) is not None:
+            with suppress(OSError):  # closed meanwhile
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)  # TLS's own would take its state away as well
 
     def left(self) -> float:
         earned = self.moved / self.rate if self.rate else 0.0
@@ -149,6 +160,7 @@ class _Patient:
     def send(self, data: Any) -> None:
         allowed = _patience.get()
         if allowed and self.sock:
+            allowed.sock = self.sock
             self.sock.settimeout(allowed.need())
         super().send(data)  # type: ignore[misc]
         if allowed and isinstance(data, bytes):

@@ -47,7 +47,7 @@ MAY_IMPORT = {
     "doors": set(),
     "frameworks": set(),
     "retired": set(),
-    "errors": {"plain_text"},
+    "errors": {"doors", "plain_text"},
     "libraries": BASE,
     "units": BASE,
     "protocol": PURE,
@@ -78,6 +78,7 @@ MAY_IMPORT = {
         "sandbox",
     },
     "cli": BASE | {"commands", "project"},
+    "python_calls": BASE | {"client", "commands", "networks"},
     "notebook": EDGE | {"wallet", "client", "frames", "history", "plots", "project", "commands", "notebook"},
 }
 # One door is opened upwards, lazily: `connect("sandbox")` finds or starts the market. What the client asks of

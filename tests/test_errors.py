@@ -83,7 +83,7 @@ def test_plain_python_prints_details_and_hint_as_they_are_now():
     error.add_note("a note of somebody's")
     assert printed(error) == [
         "iexec_lab.errors.ConfigurationError: Unknown network x",
-        "  → Run: iexec-lab info",
+        "  → Run: lab.info()",  # what is typed in a program
         "a note of somebody's",
     ]
     assert str(error) == "Unknown network x"

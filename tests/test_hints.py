@@ -1,15 +1,22 @@
-"""Advice that names a line to type: ``iexec-lab ...`` in a terminal, ``%iexec ...`` in a notebook."""
+"""Advice that names what to type: ``iexec-lab ...``, ``%iexec ...`` in a notebook, in a program a call."""
 
 from __future__ import annotations
 
 import ast
+import inspect
 import re
+import sys
+from types import SimpleNamespace
 
 import pytest
 from helpers.places import PACKAGE
 
+from iexec_lab import cli
+from iexec_lab.client.iexec import IExec
+from iexec_lab.client.jobs.detached import typed
 from iexec_lab.commands import tree
-from iexec_lab.errors import IexecError, in_notebook
+from iexec_lab.errors import IexecError, in_notebook, in_terminal
+from iexec_lab.python_calls import in_python
 
 PATHS = sorted({each.name for each in tree.walk()}, key=len, reverse=True)
 LONG = [path for path in PATHS if " " in path]
@@ -147,3 +154,106 @@ def test_both_faces(place, text):
     assert "iexec-lab " not in notebook
     assert notebook.count("%iexec ") == text.count("iexec-lab ")
     assert in_notebook(notebook) == notebook
+
+
+def shell(*magics):
+    return SimpleNamespace(magics_manager=SimpleNamespace(magics={"line": dict.fromkeys(magics)}))
+
+
+@pytest.mark.parametrize(
+    ("ipython", "said"),
+    [
+        (None, 'lab.deal.show("0x12")'),
+        (SimpleNamespace(get_ipython=lambda: None), 'lab.deal.show("0x12")'),
+        (SimpleNamespace(get_ipython=lambda: shell("time")), 'lab.deal.show("0x12")'),  # not loaded
+        (SimpleNamespace(get_ipython=lambda: shell("iexec")), "%iexec deal show 0x12"),
+    ],
+)
+def test_a_command_as_it_is_typed_here(monkeypatch, ipython, said):
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    assert typed("deal show 0x12") == said
+    error = IexecError("x", hint="This is a deal: iexec-lab deal show 0x12.")
+    assert error.__notes__ == [f"  → This is a deal: {said}."]
+    if ipython is not None and ipython.get_ipython() is not None:
+        assert error._render_traceback_()[-1] == f"  → This is a deal: {said}."
+
+
+def test_a_command_as_it_is_typed_in_a_terminal(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "IPython", None)
+    with in_terminal():
+        assert typed("deal show 0x12") == "iexec-lab deal show 0x12"
+    assert cli.main(["deal", "show"]) == 1
+    assert "iexec-lab deal show <dealid>" in capsys.readouterr().err
+    assert typed("deal show 0x12").startswith("lab.")
+
+
+@pytest.mark.parametrize(
+    ("line", "call"),
+    [
+        ("task claim 0x97", 'lab.task.claim("0x97")'),
+        ("task debug 0x97 --logs", 'lab.task.debug("0x97", logs=True)'),
+        ("deal show 0x1 --watch", 'lab.job("0x1").wait()'),
+        ("deal claim --all", "lab.deal.claim_all()"),
+        ("account deposit 1.5 RLC", 'lab.account.deposit("1.5 RLC")'),
+        ("account deposit 5", 'lab.account.deposit("5")'),
+        (
+            "app run 0x1 --args 'it'\"'\"'s $1 {x}.' --category 2",
+            'lab.app.run("0x1", args="it\'s $1 {x}.", category=2)',
+        ),
+        ("app run 0x1 --workerpool-max-price 0.1 RLC", None),
+        (
+            "app run 0x1 --workerpool-price 0.1 RLC --force",
+            'lab.app.run("0x1", workerpool_price="0.1 RLC", force=True)',
+        ),
+        ("category show 3", "lab.category.show(3)"),
+        ("wallet send-RLC 2 RLC --to 0x1", 'lab.wallet.send_rlc("2 RLC", to="0x1")'),
+        ("order cancel --app 0x1", 'lab.order.cancel(kind="app", order_hash="0x1")'),
+        ("order show --dataset 0x1", 'lab.order.show("dataset", order_hash="0x1")'),
+        ("order sign --app", None),
+        ("orderbook dataset any --bulk-only", 'lab.orderbook.dataset("any", bulk_only=True)'),
+        ("connect sandbox", 'connect("sandbox")'),
+        ("costs --budget 5 RLC", 'lab.costs.budget = "5 RLC"'),
+        ("history deals --since 7d", None),
+        ("jobs --running", "lab.jobs(running=True)"),
+        ("app deploy", "lab.app.deploy(...)"),
+        ("app publish --price 1 RLC", 'lab.app.publish(..., price="1 RLC")'),
+        ("sandbox forward 60", None),
+        ("wallet create", None),
+        ("init --skip-wallet", None),
+    ],
+)
+def test_lines_and_calls(line, call):
+    """A line that no verb takes stays one of a terminal."""
+    assert in_python(f"Say: iexec-lab {line}. And on.") == f"Say: {call or f'iexec-lab {line}'}. And on."
+    assert in_python(f"iexec-lab {line}") == (call or f"iexec-lab {line}")
+
+
+def test_a_sentence_goes_on_behind_its_line():
+    for text, said in (
+        ("iexec-lab jobs lists your deals.", "lab.jobs() lists your deals."),
+        (
+            "Run iexec-lab app show, or iexec-lab deal list; then",
+            "Run lab.app.show(...), or lab.deal.list(); then",
+        ),
+        ("iexec-lab deal show DEAL --watch waits for it", 'lab.job("DEAL").wait() waits for it'),
+        ("everything else of iexec-lab runs without it", "everything else of iexec-lab runs without it"),
+        ("iexec-lab", "iexec-lab"),
+        ("iexec-lab 'unended", "iexec-lab 'unended"),
+        ("iexec-lab app run --args 'unended", None),
+    ):
+        assert in_python(text) == (said or text)
+
+
+CALL = re.compile(r"lab\.[\w.]+\([^()]*\)")
+
+
+def test_every_call_of_an_advice_is_one_that_can_be_made():
+    calls = [call for _, text in ADVICE for call in CALL.findall(in_python(text))]
+    assert len(calls) > 25
+    for call in calls:
+        made = ast.parse(call, mode="eval").body
+        at = IExec
+        path = ast.unparse(made.func).split(".")[1:]
+        for name in path[:-1]:
+            at = inspect.signature(inspect.getattr_static(at, name).func, eval_str=False).return_annotation
+        assert all(keyword.arg for keyword in made.keywords), call

@@ -169,7 +169,7 @@ class Tracker:
 
 def passed(plan: Plan, charge: int, used: int, budget: int, of: str) -> BudgetError:
     """What to raise when an action would pass a budget."""
-    there = "Raise it: iexec-lab costs --budget" if of == FOLDER else "Raise it where it was set"
+    there = "Raise it: iexec-lab costs --budget <amount>" if of == FOLDER else "Raise it where it was set"
     return BudgetError(
         f"{plan.action} would pass the budget of {in_rlc(budget)}",
         details={

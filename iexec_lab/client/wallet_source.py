@@ -175,7 +175,8 @@ def ask_in_terminal(prompt: str) -> str:
     from getpass import getpass
 
     try:
-        return getpass(f"{prompt}: ")
+        with doors.hidden():
+            return getpass(f"{prompt}: ")
     except (EOFError, NotImplementedError):
         raise nobody from None
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from iexec_lab.commands.tree import Argument, Command, Option
 
 _TAGS = ("tee", "tdx", "scone", "gramine", "gpu")
-_WORDS = {
+WORDS = {
     "unit": ("nRLC", "RLC"),
     "amount": ("nRLC", "RLC"),
     "ether": ("wei", "gwei", "ether"),
@@ -31,7 +31,7 @@ _WORDS = {
 }
 _ADDRESSES = ("address", "user", "app", "dataset", "workerpool")
 _ROOM = 56  # letters of what is said beside a word
-_QUOTED = re.compile(r'"([#\w-]+)"')
+QUOTED = re.compile(r'"([#\w-]+)"')
 """What the help of an option quotes may be typed."""
 _GROUPS = ("options", "follow", "output", "network", "wallet")
 """Options of a command by what people reach for first; those that every command has come last."""
@@ -226,7 +226,7 @@ class _Known:
         elif item.kind == "file" and item.dest == "wallet_file":
             found = self._wallets()
         elif item.kind in {"file", "folder", "path"}:
-            words = [word for word in _QUOTED.findall(item.help) if word.startswith(begun)]
+            words = [word for word in QUOTED.findall(item.help) if word.startswith(begun)]
             return [*words, *self._paths(begun, only_folders=item.kind == "folder")]
         elif item.kind in _ADDRESSES:
             found = [*self._deployed(item.kind), *self._seen.of(item.kind)]
@@ -235,8 +235,8 @@ class _Known:
         elif item.kind == "chain":
             found = self._chains()
         else:
-            found = _WORDS.get(item.kind, ())
-        found = [*found, *_QUOTED.findall(item.help)]
+            found = WORDS.get(item.kind, ())
+        found = [*found, *QUOTED.findall(item.help)]
         lowered = begun.lower()
         return list(dict.fromkeys(word for word in found if word.lower().startswith(lowered)))
 

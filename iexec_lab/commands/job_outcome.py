@@ -72,8 +72,8 @@ def follow(
         return Outcome(answer, said=said, shown=shown, failed=told, error=error)
     if download is None:
         tell_reports(context, job._session, [], answer["tasks"])  # noqa: SLF001
-        said = "" if has_card(job) else f"Deal {job.deal_id}: all tasks completed."
-        return Outcome(answer, lambda: job, said, shown=shown)
+        line = "" if has_card(job) else f"Deal {job.deal_id}: all tasks completed."
+        return Outcome(answer, lambda: job, told=line, shown=shown)
     results, paths, unopened = _download(context, job, download)
     answer["resultPaths"] = [str(path.absolute()) for path in paths]
     state = "encrypted results" if unopened else "results"

@@ -13,7 +13,7 @@ _LIMIT = re.compile(r"\blimit=(\d+)")
 
 def beside(said: str, value: Any) -> str:
     """The sentence without what the value says: a count says all of it, an id stands whole below."""
-    if isinstance(value, int):  # yes or no, too
+    if isinstance(value, bool) or (isinstance(value, int) and str(value) in said):
         return ""
     is_upright = hasattr(value, "columns") and len(value) == 1
     stands = value.iloc[0].tolist() if is_upright else [value]

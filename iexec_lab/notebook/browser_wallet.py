@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import anywidget
 import traitlets
 
-from iexec_lab.notebook.widget_messages import serve
+from iexec_lab.notebook.widget_messages import is_unattended, serve
 from iexec_lab.wallet.browser import DISCONNECTED, SENDS, WalletRefusal
 from iexec_lab.wallet.open_requests import OpenRequests
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 _LOST = "The page was reloaded while its wallet was asked"
+_NO_PAGE = "No page with a wallet shows this notebook"
 
 
 class _Bridge(anywidget.AnyWidget):
@@ -53,6 +54,8 @@ class WidgetWallet:
 
     def __call__(self, method: str, params: list[Any]) -> Any:
         """The wallet's result; WalletRefusal when it has none or nobody answers."""
+        if is_unattended():
+            raise WalletRefusal(DISCONNECTED, _NO_PAGE)
         with self._turn:
             self._left.check(method, params)
             number = secrets.token_hex(8)
@@ -66,7 +69,7 @@ class WidgetWallet:
                     if reply is None and owner and not is_lost:
                         self._left.leave(number, method, params, owner)
         if reply is None and not owner:
-            raise WalletRefusal(DISCONNECTED, "No page with a wallet shows this notebook")
+            raise WalletRefusal(DISCONNECTED, _NO_PAGE)
         if reply is None:
             late = f"The wallet did not answer within {self.timeout:g} s"
             raise WalletRefusal(DISCONNECTED, _LOST if is_lost else late, may_be_sent=method == SENDS)

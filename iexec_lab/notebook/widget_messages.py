@@ -51,6 +51,19 @@ def serve(comm_ids: Collection[str], done: Callable[[], bool], seconds: float) -
     return done()
 
 
+def is_unattended() -> bool:
+    """Whether a program runs this cell, as papermill, nbconvert and Voilà do: there is no page yet."""
+    from IPython import get_ipython
+
+    kernel = getattr(get_ipython(), "kernel", None)
+    try:
+        request = kernel.get_parent("shell")  # type: ignore[union-attr]
+        is_a_cell = request["header"]["msg_type"] == "execute_request"
+        return is_a_cell and request["content"].get("allow_stdin") is False
+    except (AttributeError, KeyError, TypeError):  # no kernel, or another one than ipykernel
+        return False
+
+
 def can_serve() -> bool:
     """Whether messages reach ``serve`` here: in a shell's own thread, on a known ipykernel."""
     return _own_queue()[1] is not None

@@ -243,7 +243,7 @@ def _secrets(value: Any, context: _Context) -> Any:
 
 def _check_url(path: str, value: Any) -> None:
     if not isinstance(value, str) or _URL.match(value) is None:
-        hint = "Give a URL that begins with http; iexec-lab storage upload puts a file on IPFS."
+        hint = "Give a URL that begins with http; iexec-lab storage upload <file> puts it on IPFS."
         raise ValidationError(f'{path} "{to_text(value)}" is not a valid URL', hint=hint)
 
 

@@ -107,13 +107,14 @@ class Feed:
             return None
 
     def close(self) -> None:
-        """End the connection; its threads end with their last request."""
+        """End the connection and its threads now; the service sees that nobody waits for its word."""
         self._is_cut = True
         self._wire.over = True
         try:
             self._client.eio.disconnect(abort=True)
         except Exception:  # noqa: BLE001 - it may be half open in any way, and nothing is wanted of it any more
             _log.debug("closing", exc_info=True)
+        self._wire.stop()
 
     def _hear(self, event: Any, payload: Any = None, *_: Any) -> None:
         try:
@@ -154,6 +155,12 @@ class _Wire(PatientSession):
         self.over = False
         self._heard = time.monotonic()
         self._rest: list[bytes] = []
+        self._asked: Patience | None = None
+
+    def stop(self) -> None:
+        """End the poll that waits for the next word; ``over`` keeps others from beginning."""
+        if (asked := self._asked) is not None:
+            asked.stop()
 
     @property
     def silence(self) -> float:
@@ -169,14 +176,16 @@ class _Wire(PatientSession):
         from requests import Response
         from requests.exceptions import ConnectionError as Ended
 
-        if self.over and method == "GET":  # the goodbye is a POST
-            raise Ended("closed")
+        asked = Patience(time.monotonic() + min(float(timeout or LONGEST_SILENCE), LONGEST_SILENCE))
+        if method == "GET":
+            self._asked = asked
+            if self.over:  # the goodbye is a POST
+                raise Ended("closed")
         if method == "GET" and self._rest:
             return self._given(Response(), 200)
-        seconds = min(float(timeout or LONGEST_SILENCE), LONGEST_SILENCE)
-        with allow(Patience(time.monotonic() + seconds)):
+        with allow(asked):
             settings |= {"stream": True, "allow_redirects": False}
-            answer = super().request(method, url, timeout=seconds, **settings)
+            answer = super().request(method, url, timeout=max(asked.left(), 0.001), **settings)
             content, size = [], 0
             with answer:
                 for piece in answer.iter_content(1 << 16):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from helpers import fronts, jupyterlab
+from helpers.saved import NEVER, complaints
 from helpers.told_app import told
 from playwright.sync_api import expect
 
@@ -34,10 +35,42 @@ RUN_BY_ITSELF = {
     "hostile job": "lab.job('{hostile}')",
     "hostile search": "lab.search('{dataset}')",
     "hostile form": "%iexec form dataset show",
+    "progress": """
+import time
+from iexec_lab import doors
+with doors.progress("Counting") as step:
+    for done in range(13):
+        step.update("", done, 12, "sheep")
+        time.sleep(0.1)
+""",
+    "costs": "%iexec costs",
+    "plot": "lab.plot.depth()",
+    "explorer": "lab.explore('apps')",
+    "dashboard": "%iexec dashboard",
+    "connect form": "%iexec form connect",
+    "sell": "lab.form('sell', app='{app}', price='0.5 RLC')",
+    "protect": "open('table.csv', 'w').write('a,b\\n1,2\\n')\nlab.form('protect', path='table.csv')",
+    "deploy": "%iexec app init\n%iexec form app deploy",
+    "sign": "%iexec order init --app\nlab.form('order sign', app=True)",
+    "secret form": "%iexec form requester push-secret",
     "failure": "lab.job('{failed}').wait(fail_fast=True)",
 }
 WITH_A_PERSON = {
     "live": "job = %iexec app run {app} --args gate={gate} --watch",
+    "long work": """
+import os, time
+with doors.progress("Waiting") as step:
+    while not os.path.exists('{gate}.2'):
+        step.update("", 3, 12, "sheep")
+        time.sleep(0.05)
+""",
+    "interrupted": "left = %iexec app run {app} --args gate={gate}.3 --watch",
+    "encrypted": """
+%iexec result generate-encryption-keypair
+%iexec result push-encryption-key
+got = %iexec app run {app} --args go --encrypt-result --watch
+got.result()
+""",
     "valued": """
 from dataclasses import replace
 from iexec_lab import connect
@@ -47,8 +80,32 @@ valued = connect(replace(lab.session.network, real_value=True), lab.session.sign
     "yes or no": "%iexec account deposit 5",
     "password": "%iexec wallet create --keystoredir .",
     "completed": "%iexec account dep",
+    "wallet": "lab = %iexec connect sandbox:{name} --browser-wallet",
 }
 SECRET = "a password that nobody else knows"
+ACCOUNT = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+WALLET = f"window.ethereum = {{ request: async () => ['{ACCOUNT}'] }}"
+"""The browser's own, which has one account."""
+USED = {
+    "connect form": ("Connect", "Connected to", "wallet 0x"),
+    "sell": ("Publish", "0.5 RLC", "%iexec app publish 0x"),
+    "protect": ("Protect and publish", "is for sale: order 0x", "encrypted, uploaded, deployed, key pushed"),
+    "deploy": ("Deploy", "Deployed app 0x", "Deployed app 0x"),
+    "sign": ("Sign", "signed", "signed"),
+    "secret form": ("Push secret", "is stored", "--secret-value •••"),
+}
+"""Form -> its button, what it says in the end, and what stays without its kernel."""
+KEPT = {
+    "run": "1 completed of 1 task",
+    "failure": "no column 'age' in ages.csv",
+    "progress": "✔ Counting: 12 sheep",
+    "costs": "Costs of this session",
+    "explorer": "%iexec app list",
+    "dashboard": "%iexec jobs",
+    "interrupted": "%iexec",
+    "encrypted": "ages.csv",
+    "form": "%iexec account deposit",
+}
 
 
 @dataclass
@@ -59,6 +116,9 @@ class Tour:
     page: object
     cells: list[str]
     gate: Path
+    server: jupyterlab.Server
+    name: str
+    app: str
 
     def output(self, cell):
         return self.front.output(self.page, self.cells.index(cell))
@@ -88,11 +148,12 @@ def tour(request, chromium, notebook_server, app, iexec_sandbox, tmp_path_factor
     notebook_server.use_theme(jupyterlab.LIGHT)
     with chromium.new_context(viewport={"width": 1200, "height": 1400}) as context:
         context.set_default_timeout(jupyterlab.PATIENCE * 1000)
-        page = context.new_page()
-        front.open(page, notebook_server, notebook_server.write(f"tour-{front.name[:3]}.ipynb", *sources))
+        context.add_init_script(WALLET)
+        page, name = context.new_page(), f"tour-{front.name[:3]}.ipynb"
+        front.open(page, notebook_server, notebook_server.write(name, *sources))
         for index in range(len(RUN_BY_ITSELF)):
             front.run(page, index)
-        yield Tour(front, page, list(cells), gate)
+        yield Tour(front, page, list(cells), gate, notebook_server, name, app.app)
 
 
 def test_a_list_is_a_table(tour):
@@ -114,9 +175,10 @@ def test_a_result_shows_its_files(tour):
     expect(tour.output("result")).to_contain_text("task 0 is done")
 
 
-def test_a_picture_is_drawn(tour):
-    picture = tour.output("picture").locator("img")
-    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 16
+def test_a_picture_and_a_plot_are_drawn(tour):
+    width = "image => image.decode().then(() => image.naturalWidth)"
+    assert tour.output("picture").locator("img").evaluate(width) == 16
+    assert tour.output("plot").locator("img").evaluate(width) > 300
 
 
 def test_a_form_checks_what_is_typed(tour):
@@ -152,6 +214,38 @@ def test_a_card_moves_while_its_job_runs(tour):
     expect(area).to_contain_text("1 completed of 1 task")
 
 
+def test_long_work_has_a_line_that_moves(tour):
+    expect(tour.output("progress")).to_contain_text("✔ Counting: 12 sheep, ")
+    if not isinstance(tour.front, fronts.Voila):
+        area = tour.start("long work")
+        expect(area.get_by_role("progressbar")).to_be_visible()
+        expect(area).to_contain_text("Waiting: 3 of 12 sheep …")
+        tour.gate.with_name(f"{tour.gate.name}.2").touch()
+        expect(area).to_contain_text("✔ Waiting")
+        expect(area.get_by_role("progressbar")).to_have_count(0)
+
+
+def test_costs_are_a_card(tour):
+    expect(tour.output("costs")).to_contain_text("Costs of this session")
+
+
+def test_the_market_is_a_page(tour):
+    rows = tour.output("explorer").locator(".iexec-grid tbody tr[data-key]")
+    expect(rows.first).to_be_visible()
+    for cell in ("explorer", "dashboard"):
+        expect(tour.output(cell).get_by_text("follows the market's feed")).to_be_visible()
+
+
+def test_the_wallet_of_the_browser_is_asked(tour):
+    if isinstance(tour.front, fronts.Voila):
+        area = tour.output("connect form")
+        area.get_by_role("combobox", name="Wallet").select_option("the one in this browser")
+        area.get_by_role("button", name="Connect").first.click()
+    else:
+        area = tour.start("wallet")
+    expect(area).to_contain_text(ACCOUNT)
+
+
 def test_a_question_is_answered_below_the_cell(tour):
     if not isinstance(tour.front, fronts.Voila):
         tour.run("valued")
@@ -180,3 +274,37 @@ def test_a_name_is_only_a_text(tour):
     """After all that was drawn above."""
     expect(tour.output("hostile one")).to_contain_text("onerror")
     assert tour.page.evaluate("[window.ran, document.querySelectorAll('img[src=x]').length]") == [None, 0]
+
+
+def test_saved_it_reads_the_same_without_a_kernel(tour):
+    """After each kind of form was used, a job failed and a wait was interrupted."""
+    if isinstance(tour.front, fronts.Voila):
+        pytest.skip("it saves nothing")
+    tour.output("sign").get_by_role("combobox", name="App", exact=True).fill(tour.app)
+    secret = tour.output("secret form")
+    secret.get_by_label("Name (needed)", exact=True).fill(tour.app[2:10])
+    secret.get_by_label("Secret value", exact=True).fill(SECRET)
+    for cell, (act, said, _kept) in USED.items():
+        tour.output(cell).get_by_role("button", name=re.compile(rf"^\W*{act}$")).first.click()
+        expect(tour.output(cell)).to_contain_text(said)
+    tour.run("encrypted")
+    area = tour.start("interrupted")
+    expect(area).to_contain_text("0 completed")
+    tour.front.interrupt(tour.page)
+    expect(area).to_contain_text("Detached")
+    tour.front.save(tour.page)
+    tour.front.leave(tour.page)
+    tour.page = tour.page.context.new_page()
+    tour.front.open(tour.page, tour.server, tour.name)
+    for cell, said in {**KEPT, **{cell: kept for cell, (*_, kept) in USED.items()}}.items():
+        expect(tour.output(cell)).to_contain_text(said)
+    for index, cell in enumerate(tour.cells):
+        shown = tour.front.output(tour.page, index).inner_text()
+        assert not [each for each in NEVER if each in shown], cell
+
+
+def test_exported_it_reads_right_and_holds_no_secret(tour):
+    if isinstance(tour.front, fronts.Voila):
+        pytest.skip("it saves nothing")
+    notebook = tour.server.folder / tour.name
+    assert complaints(notebook, SECRET, tour.server.token) == []

@@ -9,6 +9,8 @@ import pytest
 from helpers.jupyterlab import open_notebook, output, run_cell
 from playwright.sync_api import expect
 
+from iexec_lab import Sandbox
+
 pytestmark = pytest.mark.usefixtures("shot")
 
 APART = """
@@ -37,7 +39,14 @@ def choose_sandbox(area, iexec_sandbox):
     area.get_by_role("combobox", name="Network").select_option(f"sandbox:{iexec_sandbox.name}")
 
 
-def test_from_a_fresh_kernel_to_a_decrypted_result(server, page, iexec_sandbox):
+@pytest.fixture
+def fresh_sandbox():
+    """One where nobody has an app or a key yet."""
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+def test_from_a_fresh_kernel_to_a_decrypted_result(server, page, fresh_sandbox):
     page.add_init_script(COUNT)
     name = server.write("fresh.ipynb", APART, "%iexec form run")
     open_notebook(page, server, name)
@@ -47,11 +56,9 @@ def test_from_a_fresh_kernel_to_a_decrypted_result(server, page, iexec_sandbox):
     run_cell(page, 1)  # by a key
     area = output(page, 1)
 
-    choose_sandbox(area, iexec_sandbox)
+    choose_sandbox(area, fresh_sandbox)
     button(area, "Connect").click()
-    button(area, "Get the demo app").or_(area.get_by_role("region", name="Cost")).first.wait_for()
-    if button(area, "Get the demo app").is_visible():  # another test may have deployed it
-        button(area, "Get the demo app").click()
+    button(area, "Get the demo app").click()
     expect(area.get_by_role("region", name="Cost")).to_contain_text("locked until it ends")
     area.get_by_role("checkbox", name="Encrypt the result").check()
     button(area, "Run").click()
@@ -131,5 +138,5 @@ def test_an_upload_is_protected_and_sold(server, page, iexec_sandbox):
     area.get_by_role("textbox", name="Price of a task").fill("0.5")
     expect(area.get_by_text("%iexec dataset publish-file salaries.csv --price 0.5 RLC").first).to_be_visible()
     button(area, "Protect and publish").click()
-    expect(area.get_by_role("status", name="Steps").get_by_text("done", exact=True)).to_have_count(5)
+    expect(area.get_by_role("list", name="Steps").get_by_text("done", exact=True)).to_have_count(5)
     expect(area.get_by_text("is for sale: order 0x").first).to_be_visible()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from helpers.labs import CHECKSUM, IMAGE, fund, open_lab
 
+from iexec_lab.errors import in_terminal
 from iexec_lab.sandbox.control import Sandbox
 from iexec_lab.wallet.signer import LocalSigner
 
@@ -16,6 +17,13 @@ def _cache(tmp_path_factory):
     files.results_folder, before = (lambda _session: folder), files.results_folder
     yield
     files.results_folder = before
+
+
+@pytest.fixture(autouse=True)
+def typed_in_a_terminal():
+    """Advice is read here as a terminal has it; ``tests/test_hints.py`` has the other faces."""
+    with in_terminal():
+        yield
 
 
 @pytest.fixture

@@ -94,3 +94,13 @@ def test_many_files_are_not_all_named(context, zips, tmp_path):
     job = Job(tmp_path, *(view(place, 4 if place == 1 else 3) for place in range(12)))
     job_outcome.follow(context, job, watch=True, download="kept")
     assert context.face.said[0].endswith("kept-0.zip … kept-11.zip (11 files)")
+
+
+def test_what_the_card_says_is_a_line_only_where_no_card_is_drawn(context, zips, tmp_path, monkeypatch):
+    monkeypatch.setattr(job_outcome, "tell_reports", lambda *_args: None)
+    monkeypatch.setattr(
+        job_outcome, "official_json", lambda _verb, _job: {"tasks": [], "deals": [{"txHash": "0x"}]}
+    )
+    outcome = job_outcome.follow(context, Job(tmp_path, view(0, 3)), watch=True)
+    assert (outcome.said, outcome.told) == ("", "Deal 0x1: all tasks completed.")  # told by a drawn value
+    assert outcome.line == outcome.told

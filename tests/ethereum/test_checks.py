@@ -220,7 +220,7 @@ def test_a_stake_that_is_too_small(world):
 def test_tokens_that_are_not_there(world):
     with pytest.raises(TransactionError) as caught:
         world.sender(world.user).send(world.genesis.rlc, RLC.transfer.encode(STRANGER, 10**18))
-    assert f"{10**18} nRLC to transfer" in caught.value.hint
+    assert "1000000000.0 RLC to transfer" in caught.value.hint  # spelled as everywhere
     data = RLC.approveAndCall.encode(world.hub.address, 10**18, b"")
     with pytest.raises(TransactionError, match="reverted") as caught:
         world.sender(world.user).send(world.genesis.rlc, data)

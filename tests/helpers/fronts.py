@@ -13,6 +13,7 @@ START = """(index) => {
   notebook.activeCellIndex = index; notebook.deselectAll();
   window.jupyterapp.commands.execute('notebook:run-cell');
 }"""
+CONTEXT = "window.jupyterapp.shell.currentWidget.context"
 RUN_CLASSIC = """([index, patience]) => {
   const notebook = window.Jupyter.notebook, cell = notebook.get_cell(index);
   const done = new Promise(done => notebook.events.on('finished_execute.CodeCell', (_, { cell: ended }) => {
@@ -45,6 +46,15 @@ class Front:
     def start(self, page, index) -> None:
         """Run a cell, which may ask."""
 
+    def interrupt(self, page) -> None:
+        """Interrupt the kernel."""
+
+    def save(self, page) -> None:
+        """Save the notebook, to the end."""
+
+    def leave(self, page) -> None:
+        """End the kernel and close the page."""
+
     def output(self, page, index):
         """Where a cell's outputs are, and what it asks."""
 
@@ -75,6 +85,16 @@ class Lab(Front):
 
     def start(self, page, index) -> None:
         page.evaluate(START, index)
+
+    def interrupt(self, page) -> None:
+        page.evaluate(f"{CONTEXT}.sessionContext.session.kernel.interrupt()")
+
+    def save(self, page) -> None:
+        page.evaluate(f"{CONTEXT}.save()")
+
+    def leave(self, page) -> None:
+        page.evaluate("window.jupyterapp.serviceManager.sessions.shutdownAll()")
+        page.close()
 
     def output(self, page, index):
         return jupyterlab.output(page, index)
@@ -137,6 +157,16 @@ class Classic(Front):
 
     def start(self, page, index) -> None:
         page.evaluate("index => window.Jupyter.notebook.execute_cells([index])", index)
+
+    def interrupt(self, page) -> None:
+        page.evaluate("window.Jupyter.notebook.kernel.interrupt()")
+
+    def save(self, page) -> None:
+        page.evaluate("window.Jupyter.notebook.save_notebook()")
+
+    def leave(self, page) -> None:
+        page.evaluate("new Promise(done => window.Jupyter.notebook.session.delete(done, done))")
+        page.close()
 
     def output(self, page, index):
         return page.locator(".code_cell").nth(index).locator(".output_wrapper")

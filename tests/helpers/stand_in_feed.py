@@ -18,7 +18,9 @@ class StandInFeed:
     def __init__(self, listed: list[Any] | None = None) -> None:
         self.said: queue.Queue[Any] = queue.Queue()
         self.listed = listed or []
-        self.joined = 0
+        self.joined = self.waiting = 0
+        self.silence = 5.0
+        """Seconds after which a poll that nothing was said to is answered."""
         self.server = FaultyServer(answer=self._answer)
 
     def say(self, *events: tuple[str, Any]) -> None:
@@ -35,10 +37,13 @@ class StandInFeed:
         if "sid=" not in request.path:
             opened = {"sid": "s", "upgrades": [], "pingInterval": 25000, "pingTimeout": 20000}
             return Reply(200, f"0{json.dumps(opened)}".encode())
+        self.waiting += 1
         try:
-            said = self.said.get(timeout=5)
+            said = self.said.get(timeout=self.silence)
         except queue.Empty:
             said = "6"
+        finally:
+            self.waiting -= 1
         return (
             Reply(400, b"") if said is END else Reply(200, said if isinstance(said, bytes) else said.encode())
         )

@@ -68,6 +68,28 @@ def test_figures_are_commands_too(run, line):
     assert not [name for name in first if name.endswith("_rlc")]
 
 
+@pytest.mark.parametrize("verb", ["per-day", "per-app", "prices"])
+def test_a_limit_holds_for_figures_too(run, verb):
+    whole = json.loads(run(f"history {verb} --raw"))
+    assert whole["count"] > 2
+    first = json.loads(run(f"history {verb} --limit 2 --raw"))
+    assert first == {**whole, "rows": whole["rows"][:2]}
+    assert f"The first 2 of {whole['count']} rows: --limit {whole['count']} shows all." in run(
+        f"history {verb} --limit 2"
+    )
+
+
+def test_a_limit_holds_for_the_value_of_a_figure(run):
+    from iexec_lab.commands import parser, tree
+    from iexec_lab.commands.context import Context
+    from iexec_lab.commands.terminal import Terminal
+
+    command, taken = tree.find(words := shlex.split("history per-day --limit 2"))
+    frame = command.handler(Context(Terminal(quiet=True)), parser.parse(command, words[taken:])).value
+    assert len(frame) == frame.attrs["rows"] == 2
+    assert "shows all" in frame.attrs["remark"]
+
+
 def test_figures_have_filters_and_pictures(run):
     assert "Tasks bought per day" in run("history per-day --since 3d --plot")
     assert json.loads(run(f"history per-app --app {HUB} --raw"))["rows"] == []

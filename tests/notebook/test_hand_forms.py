@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from helpers.labs import CHECKSUM, IMAGE, open_lab
+from helpers.labs import CHECKSUM, IMAGE, fund, open_lab
 
 from iexec_lab import markup
 from iexec_lab.commands.hand_made import HAND_MADE
@@ -252,19 +252,20 @@ def test_a_file_is_chosen_in_the_folder_or_below(folder):
     assert made.problems() != []
 
 
+def upload(widget, name, content):
+    """As a page does it, with ipywidgets 8 or 7."""
+    about = {"name": name, "type": "", "size": len(content)}
+    if hasattr(widget, "_counter"):
+        widget.metadata, widget.data, widget._counter = [about], [content], 1
+    else:
+        widget.value = ({**about, "content": content, "last_modified": datetime.now(UTC)},)
+
+
 def test_an_upload_becomes_a_file_and_leaves_the_page(folder):
     changed = []
     files = FileChoice(folder, lambda: changed.append(1))
     content = b"name,secret\n"
-    files._upload.value = (
-        {
-            "name": "../table.csv",
-            "type": "",
-            "size": 12,
-            "content": content,
-            "last_modified": datetime.now(UTC),
-        },
-    )
+    upload(files._upload, "../table.csv", content)
     assert (folder / "table.csv").read_bytes() == content
     assert files.value == "table.csv"
     assert not uploaded(files._upload.value)  # another one: the first is closed
@@ -330,6 +331,7 @@ def test_a_wrong_password_is_told_at_once(lab, iexec_sandbox, folder, monkeypatc
         shown = [str(getattr(part, "value", "")) for part in (*made.below.children, *_all(made.after))]
         assert any(told in each for each in shown)
     assert made.value.session.signer.address == saved.address
+    assert saved.address in repr(made.trace)  # the outcome, when the widget is gone
     capsys.readouterr()
 
 
@@ -339,7 +341,11 @@ def _all(widget):
         yield from _all(child)
 
 
-def test_an_app_is_run_to_its_decrypted_result(lab, folder, capsys):
+def test_an_app_is_run_to_its_decrypted_result(iexec_sandbox, folder, capsys):
+    stranger = LocalSigner.generate()  # whose result key no other test has made
+    fund(iexec_sandbox, stranger.address, nrlc=10**9, wei=10**18)
+    lab = open_lab(iexec_sandbox, stranger, folder)
+    lab.account.deposit("1 RLC")
     app = lab.app.deploy(name=str(folder), multiaddr=IMAGE, checksum=CHECKSUM)
     made = lab.form("run", app=app, args="hello", encrypt_result=True)
     told = Told(made)
@@ -361,6 +367,20 @@ def test_an_app_is_run_to_its_decrypted_result(lab, folder, capsys):
     assert "result.txt" in kept
     told.wait()
     assert made.line.startswith("%iexec app run")  # the key is there now
+
+    elsewhere = folder.with_name("elsewhere")  # the same wallet, in a folder without its private key
+    elsewhere.mkdir()
+    made = open_lab(iexec_sandbox, stranger, elsewhere).form("run", app=app, encrypt_result=True)
+    told = Told(made)
+    told.wait()
+    assert "was made in another folder" in made.encrypt._note.value
+    assert made._keying.layout.display != "none"
+    made._keying.children[0].click()
+    told.wait()
+    assert "push-encryption-key --force-update" in repr(made.trace)
+    assert made._keying.layout.display == "none"
+    made.go()
+    assert "Hello" in made.value.result().text("result.txt")
     capsys.readouterr()
 
 
@@ -408,6 +428,7 @@ def test_what_is_on_sale_is_shown_and_taken_off(lab, folder, capsys):
     told.wait()
     made.go()
     told.wait()
+    assert f"--skip-preflight-check\n{made.value}" in repr(made.trace)
     rows = [part for part in made._now.children if hasattr(part, "children") and part.children]
     assert len(rows) == 1
     assert "0.5 RLC" in rows[0].children[0].value

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from helpers.kept_secrets import keys_in
+from helpers.saved import NEVER
 from helpers.told_app import deploy
 
 CELLS = (
@@ -20,11 +21,31 @@ CELLS = (
     "result = job.result()\nresult",
     "result['picture.png']",
     "%iexec form account deposit",
+    "lab.plot.depth()",
+    """
+import time
+from iexec_lab import doors
+with doors.progress("Counting") as step:
+    step.update("", 3, 12, "sheep")
+    time.sleep(1)
+""",
+    "%iexec costs",
+    "lab.explore('apps')",
+    "%iexec dashboard",
+    """
+began = time.monotonic()
+try:
+    %iexec connect sandbox:{name} --browser-wallet
+except Exception as error:
+    print(error)
+print("at once" if time.monotonic() - began < 30 else "late")
+""",
     "%iexec wallet create --unencrypted --keystoredir . --force",
     "import os; os.rename('wallet.json', 'kept.json')\n%iexec wallet create",
     "print('never')",
 )
-CONNECT, LIST, RUN, JOB, LOGS, RESULT, PICTURE, FORM, WALLET, QUESTION, LAST = range(1, len(CELLS))
+CONNECT, LIST, RUN, JOB, LOGS, RESULT, PICTURE, FORM, *_ = range(1, len(CELLS))
+PLOT, WORK, COSTS, EXPLORER, DASHBOARD, BROWSER, WALLET, QUESTION, LAST = range(FORM + 1, len(CELLS))
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +129,19 @@ def test_papermill_keeps_a_form_that_can_be_read(papermill):
     assert any("stake RLC of the wallet" in text for text in texts)
 
 
+def test_papermill_keeps_plots_costs_and_pages_that_can_be_read(papermill):
+    _, outputs = papermill
+    assert outputs[PLOT][-1].data["image/png"]
+    [line] = outputs[WORK]
+    assert "✔ Counting: 3 sheep, 1 s" in line.data["text/plain"]
+    assert "Costs of this session" in outputs[COSTS][-1].data["text/html"]
+    for page, title in ((EXPLORER, "The market: Apps"), (DASHBOARD, "Dashboard: Jobs")):
+        assert title in outputs[page][-1].data["text/plain"]
+        assert "The same list: %iexec" in outputs[page][-1].data["text/plain"]
+    assert "No page with a wallet" in outputs[BROWSER][-1].text
+    assert "at once" in outputs[BROWSER][-1].text
+
+
 def test_papermill_keeps_no_key(papermill, folder):
     _, outputs = papermill
     assert "0x" in outputs[WALLET][-1].data["text/plain"]
@@ -133,7 +167,13 @@ def test_nbconvert_executes_and_the_page_reads_right(run, folder, iexec_sandbox)
         "ages.csv",
         "data:image/png;base64,",
         "stake RLC of the wallet",
+        "data:image/png;base64,iVBOR",
+        "✔ Counting: 3 sheep",
+        "Costs of this session",
+        "The market: Apps",
+        "Dashboard: Jobs",
+        "No page with a wallet",
     ):
         assert shown in text, shown
-    assert "model not found" not in text.lower()
+    assert not [each for each in NEVER if each in text]
     assert keys_in(text, *(user.address for user in iexec_sandbox.users)) == []

@@ -58,9 +58,25 @@ def test_an_id_is_whole_in_the_value_alone():
     assert beside(said, ADDRESS) == beside(said, one) == f"Deployed app {short_id(ADDRESS)}."
     assert beside(said, "0x" + "ab" * 20) == beside(said, None) == said
     assert beside("3 categories.", 3) == beside("It is.", True) == ""
+    in_rlc = "He may use 0.001 RLC of the stake."  # a number alone has no unit
+    assert beside(in_rlc, 1_000_000) == in_rlc
 
 
 def test_options_are_named_as_they_are_typed():
     frame = frames.build("category", [], remark="more than 5: limit=50 shows more, limit=None all")
     assert as_typed(frame).attrs["remark"] == "more than 5: --limit 50 shows more"
     assert as_typed(None) is None
+
+
+def test_a_text_of_several_lines_is_drawn_as_lines(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    shell = InteractiveShell()
+    shell.extension_manager.load_extension("iexec_lab")
+    try:
+        script = shell.run_cell("script = %iexec completion bash\nscript").result
+        assert "complete -o nosort" in capsys.readouterr().out.splitlines()[-1]
+        assert script == f"{script}"  # still a text, that can be written into a file
+        drawn = shell.display_formatter.format(script)[0]
+        assert drawn["text/plain"] == script.rstrip("\n")
+    finally:
+        shell.extension_manager.unload_extension("iexec_lab")

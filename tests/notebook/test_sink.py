@@ -22,6 +22,7 @@ with sink:
     gone = ipywidgets.Button()
     display(gone)
     gone.close()
+    print("after it")
     raise ValueError("a fault")
 [getattr(child, "value", child is inner) for child in sink.children]
 """
@@ -39,6 +40,7 @@ def test_a_sink_holds_what_is_printed_and_displayed():
     assert "<i>last</i>" in text
     assert "<i>first</i>" not in text
     assert "True" in text
+    assert "after it" in text
     assert "ValueError: a fault" in text
 
 

@@ -17,6 +17,21 @@ VALUED = (
     "from dataclasses import replace; from iexec_lab import connect; "
     "valued = connect(replace(lab.session.network, real_value=True), lab.session.signer)"
 )
+WORK = (
+    "import time; from iexec_lab import doors; "
+    "work = doors.progress('Counting'); step = work.__enter__(); step.update('', 3, 12, 'sheep'); "
+    "time.sleep(1.5); work.__exit__(None, None, None)"
+)
+ACCOUNT = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+# Plays the page of the wallet.
+BROWSER = f"""
+import json, re, sys
+from urllib.request import Request, urlopen
+page = json.loads(re.search(r'replace\\((".*?")\\)', urlopen(sys.argv[1]).read().decode())[1])
+asked = json.load(urlopen(page + "next"))
+reply = json.dumps({{"id": asked["id"], "result": ["{ACCOUNT}"]}}).encode()
+urlopen(Request(page + "reply", reply, {{"content-type": "application/json"}}))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +52,11 @@ def screen(iexec_sandbox, tmp_path_factory):
         f"lab.job('{app.failed.deal_id}').wait(fail_fast=True)",
         f"lab.job('{app.hostile.deal_id}')",
         "%iexec form account deposit",
+        "lab.plot.depth()",
+        "%iexec costs",
+        "lab.explore('apps')",
+        "%iexec dashboard",
+        WORK,
         "%iexec wallet create --keystoredir .",
         SECRET,
         SECRET,
@@ -44,10 +64,13 @@ def screen(iexec_sandbox, tmp_path_factory):
         "%iexec connect {valued};",
         "%iexec account deposit 5",
         "n",
+        f"%iexec connect sandbox:{iexec_sandbox.name} --browser-wallet",
         "exit",
     ]
+    (folder / "browser.py").write_text(BROWSER)
     words = [sys.executable, "-m", "IPython", "--no-banner", "--simple-prompt", "--colors=NoColor"]
     environment = {
+        "BROWSER": f"{sys.executable} {folder / 'browser.py'} %s &",
         "IEXEC_LAB_STATE": str(iexec_sandbox.folder.parent),
         "IPYTHONDIR": str(folder / "ipython"),
         "COLUMNS": "160",
@@ -79,6 +102,29 @@ def test_logs_and_files_are_text(screen):
     assert "task 0 was told go" in after(screen, "job.logs()")
     assert "ages.csv" in after(screen, "job.result()")
     assert "picture.png" in after(screen, "job.result()['picture.png']")
+
+
+def test_costs_and_figures_are_text(screen):
+    assert "Costs of this session" in after(screen, "%iexec costs")
+    assert "best price for sale" in after(screen, "lab.plot.depth()")
+
+
+def test_the_market_is_its_first_rows(screen):
+    for typed, title in (
+        ("lab.explore('apps')", "The market: Apps"),
+        ("%iexec dashboard", "Dashboard: Jobs"),
+    ):
+        shown = after(screen, typed)
+        assert title in shown
+        assert "The same list: %iexec" in shown
+
+
+def test_long_work_has_a_line(screen):
+    assert "Counting: 3 of 12 sheep …" in after(screen, WORK)
+
+
+def test_the_wallet_of_the_browser_is_asked_in_its_page(screen):
+    assert ACCOUNT in after(screen, "--browser-wallet")
 
 
 def test_a_failure_says_why(screen):

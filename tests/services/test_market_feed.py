@@ -7,6 +7,7 @@ import time
 import pytest
 from helpers.faulty_server import FaultyServer, Reply
 from helpers.stand_in_feed import END, StandInFeed
+from helpers.waiting import until
 
 from iexec_lab.errors import LibraryError, MarketError
 from iexec_lab.services import market_feed
@@ -101,6 +102,17 @@ def test_silence_is_a_cut(feed, monkeypatch):
     monkeypatch.setattr(market_feed, "LONGEST_SILENCE", 0.0)
     with pytest.raises(FeedCutError):
         feed.get(0)
+
+
+def test_closing_waits_for_no_answer(stand_in):
+    """The real service answers a poll after 25 s of silence: threads of pages that are gone lived as long."""
+    stand_in.silence = 600
+    feed = Feed(stand_in.server.url, 1, "orders", timeout=5)
+    threads = [feed._client.eio.read_loop_task, feed._client.eio.write_loop_task]
+    until(lambda: stand_in.waiting, seconds=60)
+    feed.close()
+    until(lambda: not any(thread.is_alive() for thread in threads), seconds=60)
+    stand_in.said.put(END)
 
 
 @pytest.mark.parametrize(

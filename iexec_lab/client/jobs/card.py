@@ -6,9 +6,10 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from iexec_lab import markup
+from iexec_lab.client.jobs.again import Step
 from iexec_lab.client.jobs.facts import MOST_NAMED, Facts, more, numbered
 from iexec_lab.client.jobs.status import date
-from iexec_lab.client.jobs.why import Step
+from iexec_lab.client.jobs.why import ended_with
 from iexec_lab.protocol.states import TIMEOUT
 from iexec_lab.spelling import in_rlc, in_time, short_id
 
@@ -211,7 +212,8 @@ def _fact(name: str, text: str) -> Markup:
 def _reason(trouble: Trouble, indices: Sequence[int], steps: Sequence[Step]) -> Markup:
     """Why tasks have no result, with the app's last words and what to do."""
     details = trouble.details()
-    words = [("exit code", str(trouble.exit_code))] if trouble.exit_code else []
+    code = trouble.exit_code
+    words = [("exit code", ended_with(code).removeprefix("exit code "))] if code else []
     words += [("worker", details["app"])] if "app" in details and not trouble.exit_code else []
     words += [("workerpool", details["workerpool"])] if "workerpool" in details else []
     pieces: list[object] = [

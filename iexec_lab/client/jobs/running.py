@@ -9,7 +9,7 @@ from iexec_lab.client.jobs.detached import typed
 from iexec_lab.client.jobs.mine import CONNECTED, Mine, find_mine
 from iexec_lab.client.jobs.polling import look, read_deals
 from iexec_lab.client.jobs.status import MAX_TASKS, JobStatus
-from iexec_lab.errors import WalletError, has_notebook
+from iexec_lab.errors import WalletError, as_typed, has_magic
 from iexec_lab.protocol import NULL_ADDRESS
 from iexec_lab.protocol.states import TIMEOUT
 from iexec_lab.services.rows import Rows
@@ -52,7 +52,7 @@ class JobRows(Rows):
         """What to do with them: the line that claims what is late, and how to come back to a job."""
         said = [_claim(self.claimable, self.late_deals, typed("deal claim --all"))]
         said += [_claim(self.others, self.other_deals, typed("deal claim DEAL"), " for other wallets")]
-        said += [self.unseen, _BACK[has_notebook()] if self else ""]
+        said += [self.unseen, as_typed(_BACK[has_magic()]) if self else ""]
         return "; ".join(filter(None, said))
 
 

@@ -9,7 +9,7 @@ from iexec_lab.client.results.file_drawing import Look, Room, look_into
 from iexec_lab.client.results.file_kinds import kind_by_name
 from iexec_lab.crypto import open_archive
 from iexec_lab.crypto.archive import is_folder_entry
-from iexec_lab.errors import IexecError, has_notebook, in_notebook
+from iexec_lab.errors import IexecError, as_typed
 from iexec_lab.plain_text import plain
 from iexec_lab.spelling import in_bytes, short_id
 
@@ -61,7 +61,7 @@ def told(error: IexecError) -> list[str]:
     """What failed, with its values and the hint, as this face types commands."""
     lines = [line.strip() for line in error.lines()]
     lines[0] = lines[0].partition(": ")[2]
-    return [in_notebook(line) for line in lines] if has_notebook() else lines
+    return [as_typed(line) for line in lines]
 
 
 def _drawn(

@@ -135,7 +135,7 @@ COMMANDS = (
         options=(OVERWRITE, *DATASET_FOLDERS),
         example="dataset encrypt",
         notes="The dataset in iexec.json gets the checksum (of several files that of the last, whose key is\n"
-        "dataset.key); iexec-lab storage upload then fills in where the file is.",
+        "dataset.key); iexec-lab storage upload <file> then fills in where it is.",
     ),
     asset_commands.deploy("dataset"),
     asset_commands.show("dataset"),

@@ -60,13 +60,17 @@ def _figures(verb: str, names: tuple[str, ...]) -> Handler:
 
     def handle(context: Context, args: Namespace) -> Outcome:
         lab = context.lab(args)
-        limit = to_limit(args.limit) or context.rows
+        asked = to_limit(args.limit)
         values = given(args, names)
         moments = {"end": args.until} if verb == "staked" else {"start": args.since, "end": args.until}
         with context.face.working("Reading the past"):
             frame = getattr(lab.history, verb)(**moments, **values)
         from iexec_lab.frames.shown import chosen
 
+        total = len(frame)
+        if asked is not None and asked < total:
+            frame = frame.head(asked)
+            frame.attrs |= {"rows": asked, "remark": f"the first of {total}: --limit {total} shows all"}
         rows = [
             {name: _told(name, value) for name, value in row.items() if not name.endswith("_rlc")}
             for row in frame.to_dict("records")
@@ -76,13 +80,11 @@ def _figures(verb: str, names: tuple[str, ...]) -> Handler:
             name for name in frame.columns if name.removesuffix("_nrlc") in wanted and name[-4:] != "_rlc"
         ]
         kept.sort(key=lambda name: wanted.index(name.removesuffix("_nrlc")))
-        read = rows[:limit]
-        if len(read) < len(rows):
-            context.face.note(f"The first {len(read)} of {len(rows)} rows: --limit shows more.")
+        read = rows[: asked or context.rows]
+        if len(read) < total:
+            context.face.note(f"The first {len(read)} of {total} rows: --limit {total} shows all.")
         shown = [dict(_cell((name, row[name])) for name in kept) for row in read]
-        return Outcome(
-            {"rows": rows, "count": len(rows)}, lambda: frame, told=f"{len(rows)} rows.", shown=shown
-        )
+        return Outcome({"rows": rows, "count": total}, lambda: frame, told=f"{total} rows.", shown=shown)
 
     return handle
 
@@ -130,7 +132,7 @@ _EVERY = Option("--every", "name", "hour, day, week or month", shows="period")
 _BY = Option("--by", "name", "party: app, workerpool, requester, payer, category ...", shows="party")
 _WHOSE = Option("--of", "name", "whose price: workerpool, app, dataset, or task, all three", shows="party")
 _SHARED = Option("--of", "name", "what is shared: spent_nrlc, volume_nrlc, tasks, deals", shows="column")
-_LIMIT = Option("--limit", "integer", "so many rows in a terminal", shows="count")
+_LIMIT = Option("--limit", "integer", "so many rows, the first ones", shows="count")
 _FILTERS = tuple(
     option
     for option in declared_options(PastDeals)

@@ -169,7 +169,7 @@ COMMANDS = (
             Option("--timeout", "integer", "stop after so many seconds", shows="seconds"),
         ),
         example="orderbook record workerpool --to book",
-        notes="Needs pyarrow. iexec-lab orderbook at shows what the list looked like at a moment.",
+        notes="Needs pyarrow. iexec-lab orderbook at <moment> shows what the list looked like at a moment.",
     ),
     Command(
         ("orderbook", "at"),

@@ -260,7 +260,7 @@ def _rest(frame: pd.DataFrame, max_rows: int) -> str:
         size += f", {frame.attrs['left_out']} left out: not what was asked for"
     shown = f"first {max_rows} of {size}" if len(frame) > max_rows else size
     remark = frame.attrs.get("remark") if frame.attrs.get("rows", len(frame)) == len(frame) else None
-    return f"{shown}; {in_notebook(plain(remark))}" if remark else shown
+    return f"{shown}; {in_notebook(plain(remark)).rstrip('.')}" if remark else shown
 
 
 def _cell_html(text: str, full: str) -> str:

@@ -29,8 +29,19 @@ class Fields(dict[str, Any]):
         return to_html(self)
 
 
+class Lines(str):
+    """A text of several lines: drawn as lines, not as Python would write it."""
+
+    __slots__ = ()
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002 - IPython's signature
+        printer.text("\n".join(map(safe, self.rstrip("\n").split("\n"))))
+
+
 def as_value(value: Any) -> Any:
     """The value of a command, ready to be drawn."""
+    if type(value) is str and "\n" in value:
+        return Lines(value)
     return Fields(value) if type(value) is dict else value
 
 

@@ -72,7 +72,13 @@ class Opened:
         """Nothing is opened any more."""
         self._row = None
         self.details.value = ""
-        self.actions.children = self.form.children = ()
+        for box in (self.actions, self.form):
+            self._fill(box)
+
+    def _fill(self, box: Any, *children: Any) -> None:
+        """Other children; a page and its kernel would keep those before, one set for each row."""
+        old, box.children = box.children, children
+        pieces.discard(*old)
 
     def show(self, row: pd.DataFrame | None) -> None:
         """Show all of a row, then what else is known of it; None: it has gone."""
@@ -83,7 +89,7 @@ class Opened:
             return
         self._row = row
         self.details.value = drawn(row, None)
-        self.actions.children = tuple(self._buttons(row))
+        self._fill(self.actions, *self._buttons(row))
         page.grid.reveal(DETAILS)
         subject = subject_of(row)
         if subject is None:
@@ -140,10 +146,10 @@ class Opened:
                     raise
                 form = doors.draw_form(lab, "app run", values)
         except IexecError as error:
-            self.form.children = (widgets.HTML(pieces.mistake(error)),)
+            self._fill(self.form, widgets.HTML(pieces.mistake(error)))
             return
         if self.trace is not None:
             form.trace = self.trace  # what is run from here stays below the page
-        self.form.children = (form.box,)
+        self._fill(self.form, form.box)
         self._page.grid.reveal(FORM, top=True)
         form.propose()

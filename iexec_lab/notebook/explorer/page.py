@@ -101,6 +101,7 @@ class Page:
             find, "Find", "An address, the id of a deal or a task, a hash, a name; Enter looks for it."
         )
         self._fields: list[Field] = []
+        self._kept: dict[tuple[str, ...], tuple[list[Field], Any]] = {}
         self._asked = widgets.VBox()
         self._filters = pieces.Fold("Filters", self._asked)
         self._status = widgets.HTML()
@@ -156,10 +157,12 @@ class Page:
         lists = self.place.lists
         if lists != self._listed:
             self._listed = lists
+            old = self._lists.children
             self._lists.children = tuple(
                 pieces.action(each.title, "", partial(self.show, each.name), help=each.about)
                 for each in lists
             )
+            pieces.discard(*old)
         for button, each in zip(self._lists.children, lists, strict=True):
             button.button_style = "primary" if each == self.listing else ""
 
@@ -168,18 +171,27 @@ class Page:
         return [[rows.names.index(name), "desc" if largest_first else "asc"]] if name in rows.names else []
 
     def _draw_filters(self) -> None:
+        """The filters of the list; drawn once for each, as a page keeps something of every view it drew."""
         options = filters_of(self.listing.words)
         self._filters.box.layout.display = "" if options else "none"
-        if [field.item for field in self._fields] == options:
-            return
-        self._fields = [Field(option, Seen(), self._lab.session.folder) for option in options]
-        self._asked.children = (
-            pieces.grid(*(field.box for field in self._fields)),
-            pieces.buttons(
+        name = tuple(option.flag for option in options)
+        if name not in self._kept:
+            fields = [Field(option, Seen(), self._lab.session.folder) for option in options]
+            act = pieces.buttons(
                 pieces.action("Apply", "filter", self.apply, primary=True),
                 pieces.action("Clear", "times", self.clear),
-            ),
-        )
+            )
+            box = widgets.VBox([pieces.grid(*(field.box for field in fields)), act])
+            self._kept[name] = fields, box
+            self._asked.children = (*self._asked.children, box)
+        fields, shown = self._kept[name]
+        if self._fields is fields:
+            return
+        self._fields = fields
+        for field in fields:
+            field.value = ""
+        for box in self._asked.children:
+            box.layout.display = "" if box is shown else "none"
 
     def _tell(self) -> None:
         """Say how much is here of how much there is, and how it is kept up to date."""
@@ -382,12 +394,17 @@ class Page:
     ) -> None:
         if rows is not self.rows:
             return
-        if whole is not None:
-            frame = whole.iloc[: self._limit].reset_index(drop=True)
+        if whole is not None:  # who follows a book has all of it
+            frame = whole.iloc[:MOST].reset_index(drop=True)
             frame.attrs = dict(whole.attrs) | ({"total": len(whole)} if len(whole) > len(frame) else {})
             rows.replace(frame)
         else:
             rows.change(put, gone, MOST)
+        if len(rows) >= self._limit < MOST:
+            while len(rows) >= self._limit < MOST:
+                self._limit = min(10 * self._limit, MOST)
+            self._line.show(self.line)
+            self.on_show()
         self.grid.tell()
         self._tell()
 
@@ -414,11 +431,4 @@ class Page:
             act()
         self._turn += 1
         self.opened.clear()
-        for each in (self.box,) if self.box is not None else self._children:
-            _close(each)
-
-
-def _close(widget: Any) -> None:
-    for child in getattr(widget, "children", ()):
-        _close(child)
-    widget.close()
+        pieces.discard(*((self.box,) if self.box is not None else self._children))

@@ -330,6 +330,19 @@ def money(rehearse: Callable[[], Any], draw: Callable[[Any], markup.Markup]) -> 
     return Money(rehearse, draw)
 
 
+def discard(*roots: Any) -> None:
+    """Close widgets with all that they hold: a page and its kernel keep each that is not closed."""
+    for widget in roots:
+        held = [widget.trait_values().get(name) for name in widget.keys] if widget.comm is not None else []
+        widget.close()
+        for value in held:
+            discard(*(each for each in _each(value) if isinstance(each, widgets.Widget)))
+
+
+def _each(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, (list, tuple)) else (value,)
+
+
 def heading(title: str, summary: str = "") -> widgets.HTML:
     """The title of a form and what it is for."""
     more = [markup.element("div", summary, class_="iexec-lab-help")] if summary else []

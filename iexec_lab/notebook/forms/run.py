@@ -26,7 +26,16 @@ if TYPE_CHECKING:
     from iexec_lab.notebook.forms.hand.known import Known, Size
 
 _OWN: Final = {"app", "dataset", "args", "category", "encrypt_result"}
-_KEYS: Final = [["result", "generate-encryption-keypair"], ["result", "push-encryption-key"]]
+_MAKE_KEY: Final = ["result", "generate-encryption-keypair"]
+_PUSH_KEY: Final = ["result", "push-encryption-key"]
+_KEY_SAID: Final = {
+    (False, False): "A key pair is made first, and its public half given to the secret manager.",
+    (False, True): "The public half of your key pair is given to the secret manager first.",
+    (True, False): "The key pair of this wallet was made in another folder. To read the result here, copy its"
+    " .secrets/beneficiary, or make a new pair: later results are then encrypted for that one.",
+    (True, True): "",
+}
+"""By whether the secret manager has a key, and whether its private half is in this folder."""
 _DEMO: Final = [["init", "--skip-wallet"], ["app", "init"], ["app", "deploy"]]
 
 
@@ -63,7 +72,10 @@ class RunForm(Guided):
         self.more = MoreOptions(("app", "run"), _OWN, desk)
         self.decisions = [*self.app.decisions, *self.dataset.decisions, self.args, self.size, self.encrypt]
         self._known: dict[str, Known] = {}
-        self._has_key: bool | None = None
+        self._key_is: tuple[bool, bool] | None = (
+            None  # whether one is pushed; whether its private half is here
+        )
+        self._asked_key = False
         self._was: IExec | None = None
         self._apps, self._data = Aside(self._told_apps), Aside(self._told_data)
         self._sizes, self._offers = Aside(self._told_sizes), Aside(self._told_offers)
@@ -77,9 +89,10 @@ class RunForm(Guided):
         self._demo = pieces.action("Get the demo app", "download", self._get_demo)
         self._first = beside(widgets.HTML("No app is known here yet:"), self._demo)
         self._topping = pieces.buttons(self._pay)
-        for row in (self._first, self._topping):
+        self._keying = pieces.buttons(pieces.action("Make a new key pair", "key", self._renew_key))
+        for row in (self._first, self._topping, self._keying):
             reveal(row, shown=False)
-        left = column(self._first, *self.decisions, self.more.fold.box)
+        left = column(self._first, *self.decisions, self._keying, self.more.fold.box)
         self._inside = halves(left, column(self._price, self._topping))
         self._fill(values)
         self.where = Where(desk, self._moved)
@@ -90,11 +103,12 @@ class RunForm(Guided):
         self._moved()
 
     def lines(self) -> list[list[str]]:
-        before = _KEYS if self.encrypt.value and self._has_key is False else []
-        return [*before, [*self._words(), "--watch"]]
+        return [*self._key_lines(), [*self._words(), "--watch"]]
 
     def problems(self) -> list[str]:
         found = [*super().problems(), *self.more.problems()]
+        if self.encrypt.value and self._asked_key and self._key_is is None:
+            found.append("The secret manager is asked for your key.")
         return found if self.where.lab else ["Connect first.", *found]
 
     def refresh(self) -> None:
@@ -105,8 +119,9 @@ class RunForm(Guided):
         is_open = self.where.lab is not None
         for part in (self._inside, self._foot):
             reveal(part, shown=is_open)
-        if self.encrypt.value and self._has_key is None and is_open:
+        if self.encrypt.value and not self._asked_key and is_open:
             self._ask_key()
+        reveal(self._keying, shown=bool(self.encrypt.value) and self._key_is == (True, False))
         super().refresh()
         reveal(self._topping, shown=bool(self._remedy))
         if is_open and not self.problems():
@@ -120,9 +135,9 @@ class RunForm(Guided):
         self.value = None
         for words in self.lines():
             value = self.perform(words, shown=words[0] == "app")
+            if words == _PUSH_KEY:
+                self._told_key((True, True))
         self.value = value
-        if self.encrypt.value:
-            self._has_key, self.encrypt.known = True, ""
         self._show_results(value)
         self._asked = ()
         self.where.look()
@@ -174,7 +189,7 @@ class RunForm(Guided):
             self._known, self._remedy = {}, []
         self._was = lab
         if lab is not None:
-            self._has_key, self._asked = None, ()
+            self._key_is, self._asked_key, self._asked = None, False, ()
             self._apps.ask(lambda: (self._of_orders(lab), known.apps(lab, self.desk.folder, self.desk.seen)))
             self.more.propose(lab, lambda: self.app.value)
             self._sizes.ask(lambda: known.sizes(lab))
@@ -251,35 +266,44 @@ class RunForm(Guided):
         control.options = [("the smallest on offer", ""), *((each.label, str(each.number)) for each in sizes)]
         control.value = before if before in {value for _, value in control.options} else ""
 
+    def _key_lines(self) -> list[list[str]]:
+        """What is run before a run whose result only this wallet's key can read."""
+        if not self.encrypt.value or self._key_is is None or self._key_is[0]:
+            return []
+        return [_PUSH_KEY] if self._key_is[1] else [_MAKE_KEY, _PUSH_KEY]
+
     def _ask_key(self) -> None:
         lab = self.where.lab
         assert lab is not None
-        self._has_key = True  # until the answer is there
+        self._asked_key = True
         self._key.ask(lambda: (lab.result.check_encryption_key(), _private_key(lab)))
 
     def _told_key(self, answer: Any) -> None:
         if isinstance(answer, IexecError):
             self.encrypt.known = answer.message
-            self._has_key = None
+            self._asked_key = False
+            super().refresh()  # without asking again at once
             return
-        pushed, here = answer
-        self._has_key = pushed
-        if not pushed:
-            self.encrypt.known = "A key pair is made first, and its public half given to the secret manager."
-        elif not here:
-            self.encrypt.known = (
-                "Your private key is not in .secrets/beneficiary here: you could not read it."
-            )
-        else:
-            self.encrypt.known = ""
+        self._key_is = answer
+        self.encrypt.known = _KEY_SAID[answer]
         self.refresh()
+
+    def _renew_key(self) -> None:
+        """The key was made elsewhere: another pair takes its place."""
+
+        def act() -> None:
+            self.perform(_MAKE_KEY, shown=False)
+            self.perform([*_PUSH_KEY, "--force-update"], shown=False)
+            self._key_is, self.encrypt.known = (True, True), ""
+
+        self.work(act)
 
     def _ask_cost(self) -> None:
         """Rehearse the run, when what it depends on is another than before."""
         lab = self.where.lab
         assert lab is not None
         words = [*self._words(), "--dry-run"]
-        if self.encrypt.value and self._has_key is False:
+        if self._key_lines():
             words.append("--skip-preflight-check")  # the key is pushed before the run
         asked = (id(lab), *words)
         if asked == self._asked:

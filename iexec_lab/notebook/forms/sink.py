@@ -62,7 +62,6 @@ class Sink(widgets.VBox):  # type: ignore[misc]
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         self._open.close()
-        self.children = tuple(child for child in self.children if child.comm is not None)  # closed ones go
         if not self._is_catching or not isinstance(error, Exception):
             return False
         self._add(markup.block("".join(traceback.format_exception(error))))
@@ -97,7 +96,12 @@ class Sink(widgets.VBox):  # type: ignore[misc]
                 piece.add_class(page)
         self._printed = None
         self.children = (*self.children, piece)
+        piece.observe(self._drop_closed, names="comm")
         return piece
+
+    def _drop_closed(self, _change: Any) -> None:
+        """A question that was answered is closed: a page cannot be told of a widget that is gone."""
+        self.children = tuple(child for child in self.children if child.comm is not None)
 
     def tell(self, text: str) -> None:
         """Add to what was printed last, or begin anew."""

@@ -1,12 +1,8 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from types import SimpleNamespace
 
-import pytest
-
-from iexec_lab.client.jobs.detached import Detached, detached_await, typed
+from iexec_lab.client.jobs.detached import Detached, detached_await
 
 
 def test_an_interrupt_that_says_how_to_come_back():
@@ -21,16 +17,3 @@ def test_a_cancellation_that_does():
     assert detached_await() is kind
     assert issubclass(kind, asyncio.CancelledError)
     assert kind("text")._render_traceback_() == ["text"]
-
-
-@pytest.mark.parametrize(
-    ("ipython", "said"),
-    [
-        (None, "iexec-lab deal show"),
-        (SimpleNamespace(get_ipython=lambda: None), "iexec-lab deal show"),
-        (SimpleNamespace(get_ipython=object), "%iexec deal show"),
-    ],
-)
-def test_a_command_as_it_is_typed_here(monkeypatch, ipython, said):
-    monkeypatch.setitem(sys.modules, "IPython", ipython)
-    assert typed("deal show") == said

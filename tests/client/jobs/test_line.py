@@ -1,11 +1,14 @@
-"""A wait that no page shows: IPython in a terminal has a line for it, a plain program has none."""
+"""A wait that no page shows: a terminal has a line for it, whatever runs there, a pipe has none."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextlib import contextmanager
 
 import pytest
 from helpers.jobs import held, view
+from helpers.pseudo_terminal import on_terminal
 
 from iexec_lab import doors
 from iexec_lab.client.jobs.shown import Shown
@@ -67,3 +70,44 @@ def test_who_is_told_already_needs_no_line(lines):
         work._saw(JobStatus((view(0, 1),)))
     work._saw(JobStatus((view(0, 3),)))
     assert lines == []
+
+
+PROGRAM = """
+import time
+import iexec_lab
+from iexec_lab import doors
+with doors.progress("Waiting for the tasks") as step:
+    with doors.progress("Downloading") as part:  # a part of it: the same line
+        part.update("1 completed, 1 active", 1, 2)
+        time.sleep(1)
+print("after")
+"""
+
+
+def test_a_program_has_the_line_where_a_person_looks():
+    seen, code = on_terminal([sys.executable, "-c", PROGRAM])
+    assert code == 0
+    assert "\x1b[KWaiting for the tasks: 1 completed, 1 active, 1 of 2 … " in seen
+    assert seen.endswith("\x1b[Kafter\r\n")  # it is gone before anything else is said
+
+
+def test_a_pipe_has_nothing():
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("after\n", "")
+
+
+def test_the_line_is_away_while_somebody_is_asked():
+    away = []
+
+    class Line:
+        @contextmanager
+        def hidden(self):
+            away.append(True)
+            yield
+            away.append(False)
+
+    with doors.hidden():
+        assert away == []
+    with doors.showing(Line()), doors.hidden():
+        assert away == [True]
+    assert away == [True, False]

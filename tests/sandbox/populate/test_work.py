@@ -142,7 +142,8 @@ def test_command(populated, population, monkeypatch, capsys):
     assert cli.main([*line.split(), "--raw"]) == 0
     assert json.loads(capsys.readouterr().out) == {"ok": True, **population.to_json(), "added": False}
     assert cli.main(line.split()) == 0
-    assert "has them already: 300 open orders and 80 deals of 90 days" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "has 300 open orders and 80 deals of 90 days. They were there already" in told
     assert cli.main(["sandbox", "populate", "--days", "0", "--name", populated.folder.name]) == 1
     assert repr(population) == "<Population of seed 1: 300 open orders, 80 deals, 90 days>"
 

@@ -18,6 +18,7 @@ from iexec_lab.commands.hand_made import HAND_MADE
 from iexec_lab.errors import AbortedError, IexecError
 from iexec_lab.notebook.compat import mime_bundle
 from iexec_lab.notebook.drawing import live, stage
+from iexec_lab.notebook.face import remarks
 from iexec_lab.notebook.forms import pieces
 from iexec_lab.notebook.forms.form import STAYS
 from iexec_lab.notebook.forms.hand.desk import SecretWord, line_of
@@ -302,7 +303,7 @@ class Guided:
         self._add(output, moving.box)
         run = self.trace.begin(line)
         error: IexecError | None = None
-        with output, stage.on(moving.place, self.hear), live.into(self._card(run)):
+        with output, stage.on(moving.place, self.hear), live.into(self._card(run)), remarks() as said:
             try:
                 value = self.desk.execute(words)
             except IexecError as found:
@@ -312,9 +313,9 @@ class Guided:
         moving.clear()
         if error is not None:
             self.show(pieces.mistake(error))
-            run.end(error)
+            run.end(error, said)
             raise Stopped from error
-        run.end(value if shown else None)
+        run.end(value if shown or not said else None, said)  # the widget may show it in another way
         if shown and value is not None:
             self.present(value)
         return value

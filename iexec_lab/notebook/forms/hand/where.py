@@ -33,7 +33,10 @@ class Where:
         self._desk, self._changed = desk, changed
         self.lab: IExec | None = desk.lab()
         self._told = widgets.HTML()
-        self._change = pieces.action("Change", "exchange", self._choose, help="Another network or wallet")
+        self._row = [self._told]
+        if not desk.fixed:
+            change = pieces.action("Change", "exchange", self._choose, help="Another network or wallet")
+            self._row.append(change)
         self._stake = Aside(self._tell)
         self.box = widgets.VBox(layout=widgets.Layout(overflow="visible"))
         if self.lab is None:
@@ -59,8 +62,7 @@ class Where:
     def _opened(self, lab: IExec) -> None:
         self.lab = lab
         self._draw("")
-        row = [self._told] if self._desk.fixed else [self._told, self._change]
-        self.box.children = [beside(*row)]
+        self.box.children = [beside(*self._row)]
         self.look()
 
     def _tell(self, stake: Any) -> None:
