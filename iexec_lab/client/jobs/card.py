@@ -110,7 +110,9 @@ class Card(Facts):
         told = {step.line for trouble, _ in self.reasons for step in trouble.steps()}
         late = dict.fromkeys(view.deal_id for view in self.views if view.status == TIMEOUT)
         claims = [f"deal claim {deal_id}" for deal_id in late] if self.claimable_nrlc else []
-        return [Step("Get the RLC of late tasks back", line) for line in claims[:3] if line not in told]
+        back = [Step("Get the RLC of late tasks back", line) for line in claims[:3] if line not in told]
+        failed = self.status.failed if self.status and not self.troubles else ()
+        return [*(Step("See why", f"task debug {view.task_id} --logs") for view in failed[:1]), *back]
 
     def told(self) -> list[tuple[Trouble, list[int], list[Step]]]:
         """The reasons that are drawn, each with what to do that none before it says."""

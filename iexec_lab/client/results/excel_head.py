@@ -31,9 +31,11 @@ def read_head(data: bytes, rows: int) -> Head | None:
             sheet = book.worksheets[0]
             sheet.reset_dimensions()  # what the file states may be wrong
             found = sheet.iter_rows(max_row=rows + 1, max_col=_COLUMNS, values_only=True)
-            return [str(each) for each in book.sheetnames], [[_cell(each) for each in row] for row in found]
+            cells = [[_cell(each) for each in row] for row in found]
         finally:
             book.close()
+        width = max((place for row in cells for place, cell in enumerate(row, 1) if cell), default=0)
+        return [str(each) for each in book.sheetnames], [row[:width] for row in cells]
     except Exception:  # noqa: BLE001 - not there, or no workbook: openpyxl has errors of many kinds
         return None
 

@@ -256,3 +256,11 @@ def test_printed_it_is_looked_at():
     work = Work()
     assert ["look 1" in str(work), "look 2" in str(work), "look 2" in str(work)] == [True] * 3
     assert work.looks == 2  # not again, once it has ended
+
+
+def test_who_did_not_ask_why_is_told_how():
+    late = view(0, 1, now=FINAL)
+    line = f"task debug {late.task_id} --logs"
+    assert f"See why: iexec-lab {line}" in card(late, now=FINAL).text()
+    assert "See why" not in card(late, now=FINAL, troubles=(crashed(view(0, 1)),)).text()
+    assert "See why" not in card(view(0, 3), now=FINAL).text()
