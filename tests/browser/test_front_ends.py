@@ -50,7 +50,7 @@ with doors.progress("Counting") as step:
     "connect form": "%iexec form connect",
     "sell": "lab.form('sell', app='{app}', price='0.5 RLC')",
     "protect": "open('table.csv', 'w').write('a,b\\n1,2\\n')\nlab.form('protect', path='table.csv')",
-    "deploy": "%iexec app init\n%iexec form app deploy",
+    "deploy": "%iexec init --skip-wallet --force\n%iexec app init\n%iexec form app deploy",
     "sign": "%iexec order init --app\nlab.form('order sign', app=True)",
     "secret form": "%iexec form requester push-secret",
     "failure": "lab.job('{failed}').wait(fail_fast=True)",
