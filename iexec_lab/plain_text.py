@@ -6,8 +6,10 @@ the 2,276 that are control or format characters or surrogates, and no library bo
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
+_STEERING: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 LONGEST: Final = 500
 """Characters of a stranger's text that are shown."""
 LONGEST_LINES: Final = 4_000
@@ -34,6 +36,11 @@ def plain_lines(value: Any, longest: int = LONGEST_LINES) -> str:
         tail = longest // 4
         text = f"{text[: longest - tail]}…{text[-tail:]}"
     return text if text.isprintable() else "\n".join(plain(line, longest) for line in text.split("\n"))
+
+
+def unsteered(text: str) -> str:
+    """An app's output without its colours and what else steers a terminal."""
+    return _STEERING.sub("", text)
 
 
 def _text(value: Any) -> str:

@@ -84,8 +84,8 @@ class _Line:
                 option = self._command.option(word.partition("=")[0])
                 if option is None:
                     return None, self._at
-                self._take()
-                given[option.dest] = self._value(option)
+                joined = self._take().partition("=")
+                given[option.dest] = _written(option.kind, joined[2]) if joined[1] else self._value(option)
                 continue
             argument = self._command.argument(places)
             if argument is None or not _fits(argument, word):
@@ -119,8 +119,14 @@ class _Line:
         if option.value == "optional" and not _VALUE.match(word):
             return "True"
         value = self._take()
-        if option.kind in WORDS and option.kind in _AMOUNTS and self._peek() in WORDS[option.kind]:
-            value = f"{value} {self._take()}"
+        if option.kind in _AMOUNTS:
+            if self._peek() in WORDS[option.kind]:
+                value = f"{value} {self._take()}"
+        elif option.variadic:
+            values = [value]
+            while (word := self._peek()) is not None and _VALUE.match(word):
+                values.append(self._take())
+            return f"[{', '.join(_written(option.kind, each) for each in values)}]"
         return _written(option.kind, value)
 
 

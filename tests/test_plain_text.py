@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iexec_lab.plain_text import LONGEST, LONGEST_LINES, plain, plain_lines
+from iexec_lab.plain_text import LONGEST, LONGEST_LINES, plain, plain_lines, unsteered
 
 
 @given(st.text(st.characters(), max_size=2 * LONGEST))
@@ -46,3 +46,7 @@ def test_many_lines_are_cut_in_the_middle():
     head, tail = shown.split("…")
     assert text.startswith(head)
     assert text.endswith(tail)
+
+
+def test_colours_and_titles_leave_nothing_behind():
+    assert unsteered("\x1b[31mred\x1b[0m \x1b]0;title\x07and \x1b[2Jcleared") == "red and cleared"

@@ -18,6 +18,7 @@ from iexec_lab.protocol import NULL_ADDRESS, to_address
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from iexec_lab.client.jobs.again import Wish
     from iexec_lab.client.jobs.status import Clock, JobDeal
     from iexec_lab.client.side_by_side import Begun
     from iexec_lab.client.wallet_source import Wallet
@@ -80,6 +81,7 @@ class Session:
         self.network_from = network_from
         self.ledger = Ledger()
         self.deals_seen: dict[str, JobDeal] = {}
+        self.wishes: dict[str, Wish] = {}  # of runs, by deal
         self.bulks_seen: dict[str, dict[int, list[str]]] = {}
         self.clocks: dict[object, Clock] = {}  # of jobs that somebody looked at, by what they are
         self.names_seen: dict[str, str] = {}  # of apps, datasets and workerpools, by address

@@ -6,10 +6,10 @@ values of the frame are whole.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 from iexec_lab import markup
+from iexec_lab.plain_text import unsteered
 from iexec_lab.spelling import short_id
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ LONGEST: Final = 20_000
 _OPEN: Final = 4
 """So many blocks are open; of more, those of tasks without a result and the first one."""
 _COLUMNS: Final = ("task_index", "worker", "stdout", "stderr")
-_STEERING: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _TONES: Final[dict[str, Tone]] = {"COMPLETED": "good", "FAILED": "bad", "TIMEOUT": "late"}
 
 
@@ -106,7 +105,7 @@ def _output(value: Any) -> str:
     if not isinstance(value, str):
         return ""
     cut = len(value) - LONGEST
-    text = _STEERING.sub("", value[-LONGEST:].replace("\r\n", "\n"))
+    text = unsteered(value[-LONGEST:].replace("\r\n", "\n"))
     lines = [_line(line.rstrip("\r").rpartition("\r")[2]) for line in text.strip("\n").split("\n")]
     told = [f"… {cut} more characters before; the frame has them"] if cut > 0 else []
     return "\n".join([*told, *lines]).rstrip()

@@ -9,6 +9,7 @@ import pytest
 from helpers import fronts, jupyterlab
 from helpers.official.tools import install
 from helpers.told_app import told
+from playwright.sync_api import expect
 
 AXE = "4.10.2"
 LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
@@ -34,6 +35,7 @@ CELLS = {
     "question": "lab.app.run('{app}', dry_run=True)",
     "forms": "%iexec form",
     "generic form": "%iexec form account deposit",
+    "form that ran": "%iexec form app run",
     "connect": "%iexec form connect",
     "run": "%iexec form run",
     "sell": "%iexec form sell",
@@ -119,6 +121,7 @@ def notebook(chromium, notebook_server, iexec_sandbox, tmp_path_factory):
         for index in range(len(sources)):
             front.run(page, index)
         page.evaluate(rules.read_text())
+        run_form(area_of(page, "form that ran"), app.app)
         yield page
     notebook_server.use_theme(jupyterlab.LIGHT)
 
@@ -131,6 +134,15 @@ def themed(request, notebook):
 
 def area_of(page, cell):
     return fronts.Lab().output(page, 1 + list(CELLS).index(cell))
+
+
+def run_form(area, app):
+    """Fill in a form, and click; it ends with a card and a line."""
+    area.get_by_label("App", exact=True).fill(app)
+    area.get_by_role("checkbox", name="Watch").check()
+    area.get_by_role("button", name="Run").click()
+    expect(area).to_contain_text("1 completed of 1 task")
+    expect(area.get_by_role("button", name="Run")).to_be_enabled()
 
 
 def broken(page, cell):
@@ -154,7 +166,9 @@ def test_a_rule_that_is_broken_is_found(themed):
     area.evaluate("area => area.querySelector('#faint').remove()")
 
 
-@pytest.mark.parametrize("cell", ["generic form", "run", "sell", "connect", "protect", "explorer"])
+@pytest.mark.parametrize(
+    "cell", ["generic form", "form that ran", "run", "sell", "connect", "protect", "explorer"]
+)
 def test_the_keyboard_reaches_every_control(notebook, cell):
     area = area_of(notebook, cell).element_handle()
     wanted = area.evaluate(STOPS)

@@ -157,11 +157,24 @@ def test_a_cell_run_again_gives_up_its_page_and_cells_without_a_name_none(lab, m
     one, two, three = (lab.explore("apps") for _ in range(3))
     assert one.page.grid._is_closed
     assert not two.page.grid._is_closed
-    monkeypatch.setattr("iexec_lab.notebook.explorer.opening._cell", lambda: "a cell")
-    again = [lab.explore("apps") for _ in range(2)]
-    assert [each.page.grid._is_closed for each in again] == [True, False]
-    for each in (two, three, again[1]):
+    again = []
+    for run in ("first", "second", "second"):
+        monkeypatch.setattr("iexec_lab.notebook.explorer.opening._cell", lambda run=run: ("a cell", run))
+        again.append(lab.explore("apps"))
+    assert [each.page.grid._is_closed for each in again] == [True, False, False]  # a run may show two
+    for each in (two, three, *again[1:]):
         each.close()
+
+
+def test_a_page_that_was_closed_is_read_where_it_is_shown_again(lab, monkeypatch):
+    shown = lab.explore("apps")
+    monkeypatch.setattr("iexec_lab.notebook.explorer.opening._has_front_end", lambda: True)
+    drawn = []
+    monkeypatch.setattr("IPython.display.display", lambda *given, **_: drawn.append(given[0]))
+    shown.page.drawn()
+    shown.close()
+    shown._ipython_display_()
+    assert shown.line in str(drawn[0])
 
 
 def test_filters_are_those_of_the_command(market):
@@ -305,3 +318,17 @@ def test_a_terminal_shows_the_first_rows_and_the_line(populated, capsys, monkeyp
 def test_the_lab_has_both():
     assert IExec.explore.__doc__
     assert IExec.dashboard.__doc__
+
+
+def test_who_follows_a_book_has_all_of_it_and_the_line_that_gives_as_much(lab, monkeypatch):
+    """Changes of rows beyond the first ones came in front of these: neither the first nor all."""
+    monkeypatch.setattr("iexec_lab.notebook.explorer.page.FIRST", 10)
+    page = lab.explore("app-orders").page
+    whole = page.asking.frame(page.listing.words).frame
+    assert page.line.endswith("--limit 10")
+    page._change(page.rows, None, [], whole)
+    assert len(page.rows) == len(whole) > 10
+    assert f"{len(whole):,} rows" in page._status.value
+    assert page._more.layout.display == "none"
+    assert len(page.asking.frame(page._words(limited=True)).frame) == len(whole)
+    page.close()

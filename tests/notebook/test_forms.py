@@ -53,6 +53,25 @@ def test_braces_that_were_typed_stay_braces_in_the_line():
     assert [expand(word, {}) for word in words] == ["%iexec", "app", "run", "--args", text]
 
 
+def test_what_has_several_lines_can_be_copied_into_a_cell():
+    made = form("app run", no_execution, values={"params": '{"iexec_args":\n  "a b"}'})
+    assert made.line == """%iexec app run --params '{"iexec_args":   "a b"}'"""
+    made.fields["params"].value = ""
+    made.fields["args"].value = "one\ntwo"
+    assert made.line == "%%iexec\napp run --args 'one\ntwo'"
+    assert split(made.line)[-1] == ["app", "run", "--args", "one\ntwo"]
+
+
+@pytest.mark.parametrize("command", list(walk()), ids=lambda command: command.name)
+def test_a_form_has_something_in_sight_and_says_lines_as_they_are_typed_here(command):
+    made = form(command.name, no_execution)
+    if hasattr(made, "fields"):
+        assert "iexec-lab " not in str(made.box.children[1].value)
+        fold, _fields = made._folds.get("more", (None, []))
+        others = [field for field in made.fields.values() if field.box and not made._group(field)]
+        assert fold is None or others or made.drafts or fold.is_open
+
+
 def test_optional_values_are_ticked_and_perhaps_filled_in():
     made = form("order unpublish", no_execution)
     made.fields["app"]._switch.control.value = True

@@ -124,14 +124,15 @@ def _headed(name: str) -> Markup:
 def _cells(row: Mapping[str, Any]) -> list[object]:
     deal: str | None = row["dealid"]
     moment = to_moment(row["timestamp"])
-    when = (f"{moment:%m-%d}", f"{moment:%H:%M:%S}") if moment else ()
     gas = "?" if row["gas"] is None else f"{int(row['gas']) / 10**18:.3g}"
     return [
         markup.lines([row["what"], *([markup.short(deal)] if deal else [])]),
         markup.badge(_state(row), _TONES.get(row["state"], "calm")),
         *(_amount(row.get(name)) for name in ("signed", "locked", "paid", "returned")),
         gas if gas == "?" else markup.kept(gas, f"{row['gas']} wei"),
-        markup.element("span", " ".join(when), title=f"{moment:%Y-%m-%d %H:%M:%S} UTC") if moment else "",
+        markup.element("span", f"{moment:%m-%d %H:%M}", title=f"{moment:%Y-%m-%d %H:%M:%S} UTC")
+        if moment
+        else "",
     ]
 
 
@@ -155,4 +156,4 @@ def _gas(row: Mapping[str, Any]) -> str:
 
 def _ether(wei: int) -> str:
     """To look at; the row has the exact wei."""
-    return f"{wei / 10**18:.4g} ether"
+    return f"{wei / 10**18:.4g} ether" if wei else in_ether(0)

@@ -6,9 +6,10 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from iexec_lab import markup
+from iexec_lab.client.jobs.again import Step
 from iexec_lab.client.jobs.facts import MOST_NAMED, Facts, more, numbered
 from iexec_lab.client.jobs.status import date
-from iexec_lab.client.jobs.why import Step
+from iexec_lab.client.jobs.why import ended_with
 from iexec_lab.protocol.states import TIMEOUT
 from iexec_lab.spelling import in_rlc, in_time, short_id
 
@@ -21,9 +22,7 @@ if TYPE_CHECKING:
 
 _ADDRESS: Final = re.compile(r"(\(0x[0-9a-fA-F]+…[0-9a-fA-F]+\))")
 _MOST_REASONS: Final = 4
-_NAME: Final = 20
-_FIGURE: Final = 13
-"""Em that a name with its address, and a date with its hour, have at least."""
+_FACT: Final = 17  # em: a date with its hour, most names
 _BAR: Final = 30
 _SPONSORED: Final = "paid by a voucher or sponsor"
 _MARKS: Final[dict[Tone, str]] = {"good": "█", "bad": "✗", "late": "!", "going": "▒", "calm": "·"}
@@ -56,33 +55,21 @@ class Card(Facts):
         return f"{_bar(self.parts)} {self.counted()}".strip()
 
     def facts(self) -> list[tuple[str, str]]:
-        """Names and values of all that is told."""
-        return [*self.who(), *self.figures()]
-
-    def who(self) -> list[tuple[str, str]]:
-        """What runs where, in names, and who is late."""
-        if not self.deals:
-            return []
-        shown = [
-            ("app", self._named(self.app)),
-            ("dataset", self._named(self.dataset) if self.dataset else ""),
-            ("workerpool", ", ".join(map(self._named, self.workerpools[:3])) + more(self.workerpools, 3)),
-            ("late", "; ".join(self.late[:3]) + more(self.late, 3)),
-        ]
-        return [(name, text) for name, text in shown if text]
-
-    def figures(self) -> list[tuple[str, str]]:
-        """Times and amounts, as people read them; without what there is none of."""
+        """Names and values, as people read them; without ids to copy, and without what there is none of."""
         if not self.deals:
             return []
         sponsored = any(held.deal.sponsor != held.deal.requester for held in self.deals)
         shown = [
+            ("app", self._named(self.app)),
+            ("dataset", self._named(self.dataset) if self.dataset else ""),
+            ("workerpool", ", ".join(map(self._named, self.workerpools[:3])) + more(self.workerpools, 3)),
             ("price", self._price()),
             ("elapsed", "" if self.elapsed is None else in_time(self.elapsed)),
             ("deadline", self._deadline()),
             ("cost so far", ", ".join(filter(None, (self._cost(), _SPONSORED if sponsored else "")))),
             ("comes back", f"{in_rlc(self.claimable_nrlc)}, once claimed" if self.claimable_nrlc else ""),
             ("came back", in_rlc(self.returned_nrlc) if self.returned_nrlc else ""),
+            ("late", "; ".join(self.late[:3]) + more(self.late, 3)),
         ]
         return [(name, text) for name, text in shown if text]
 
@@ -184,8 +171,7 @@ class Card(Facts):
         pieces: list[object] = [
             markup.bar(self.parts, total),
             markup.element("div", self.counted() + (f", {seen}" if seen else "")),
-            markup.facts(((name, _unbroken(text)) for name, text in self.who()), least=_NAME),
-            markup.facts(((name, _on_lines(name, text)) for name, text in self.figures()), least=_FIGURE),
+            markup.facts(((name, _fact(name, text)) for name, text in self.facts()), least=_FACT),
             self._ids(),
         ]
         pieces += [_reason(*each) for each in self.told()]
@@ -213,21 +199,19 @@ class Card(Facts):
         return markup.join(*deals, *more)
 
 
-def _unbroken(text: str) -> Markup:
-    """A name with its short address, which no line breaks."""
+def _fact(name: str, text: str) -> Markup:
+    """A value; no line breaks a short address, and how much is left of a deadline stands below it."""
+    if name == "deadline":
+        return markup.lines(text.split(", "))
     pieces = _ADDRESS.split(text)
     return markup.join(*(markup.kept(each, each) if place % 2 else each for place, each in enumerate(pieces)))
-
-
-def _on_lines(name: str, text: str) -> Markup:
-    """A figure; how much is left of a deadline stands below it."""
-    return markup.lines(text.split(", ")) if name == "deadline" else markup.html(text)
 
 
 def _reason(trouble: Trouble, indices: Sequence[int], steps: Sequence[Step]) -> Markup:
     """Why tasks have no result, with the app's last words and what to do."""
     details = trouble.details()
-    words = [("exit code", str(trouble.exit_code))] if trouble.exit_code else []
+    code = trouble.exit_code
+    words = [("exit code", ended_with(code).removeprefix("exit code "))] if code else []
     words += [("worker", details["app"])] if "app" in details and not trouble.exit_code else []
     words += [("workerpool", details["workerpool"])] if "workerpool" in details else []
     pieces: list[object] = [

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from iexec_lab.errors import PROGRAM, as_typed
+from iexec_lab.errors import PROGRAM, as_typed, has_magic
 
 
 class Detached(KeyboardInterrupt):
@@ -30,6 +30,8 @@ class Detached(KeyboardInterrupt):
 
 def typed(line: str) -> str:
     """A command as typed here: a magic, a line of the terminal, or a call."""
+    if has_magic():  # where braces stand for variables
+        line = line.replace("{", "{{").replace("}", "}}")
     return as_typed(f"{PROGRAM} {line}")
 
 

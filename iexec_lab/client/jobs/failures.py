@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from iexec_lab.client.jobs.why import Step, ask, run_again
+from iexec_lab.client.jobs.again import Step, run_again
+from iexec_lab.client.jobs.why import ask
 from iexec_lab.errors import ChainError, JobError
 from iexec_lab.protocol.states import TIMEOUT
 
@@ -53,7 +54,7 @@ def failure(
         steps.append(Step("Get back the RLC of late tasks", f"deal claim {late.deal_id}"))
     held = session.deals_seen.get(first.deal_id)
     if held is not None:
-        steps.append(run_again(held.deal))
+        steps.append(run_again(held.deal, session.wishes.get(first.deal_id)))
     error = JobError(f"{tasks} of deal {first.deal_id} did not complete", details=details)
     error.steps = tuple(step.text() for step in steps)
     error.hint = " ".join(error.steps)

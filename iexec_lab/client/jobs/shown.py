@@ -202,7 +202,7 @@ class Shown:
         return f"<Job {self.card().line()}>"
 
     def __str__(self) -> str:
-        return self.card().text()
+        return self._repr_mimebundle_()["text/plain"]
 
     def _repr_html_(self) -> str:
         return str(self.card().html())

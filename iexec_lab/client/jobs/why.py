@@ -5,18 +5,17 @@ A worker that gave up does not end a task: the chain waits for another one until
 
 from __future__ import annotations
 
-import shlex
+import signal
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
-from iexec_lab.client.jobs.detached import typed
+from iexec_lab.client.jobs.again import Step, elsewhere, run_again
 from iexec_lab.client.jobs.logs import workerpool_api
 from iexec_lab.client.jobs.polling import is_near, read_deals
 from iexec_lab.client.jobs.status import date
 from iexec_lab.errors import ApiError, ConfigurationError, IexecError, ServiceError
-from iexec_lab.plain_text import plain
-from iexec_lab.protocol import NULL_ADDRESS
-from iexec_lab.protocol.params import read_params
+from iexec_lab.plain_text import plain, unsteered
 from iexec_lab.protocol.states import ACTIVE, CONTRIBUTION_RATIO, FAILED, FINAL_RATIO, UNSET
 from iexec_lab.wallet.signer import LocalSigner
 
@@ -32,47 +31,18 @@ _GIVEN_UP: Final = {"ABORTED", "FAILED"}
 _WORKER: Final = ("[iexec-lab] APP_", "[iexec-lab] POST_COMPUTE_")
 """Begin the lines with which the sandbox's worker repeats a failure; its advice stays."""
 _KNOWN: Final = 10  # times the patience with a scheduler that knows the task: it is busy
-_LONGEST_ARGS: Final = 120
-_EXPANDED: Final = frozenset("{}$`!\\")
-"""Characters that mean something in a cell or a shell, even between quotation marks."""
-_USUAL: Final = frozenset({"iexec_args", "iexec_result_storage_provider", "iexec_result_storage_proxy"})
+_MEANINGS: Final = {
+    126: "what it starts cannot be executed",
+    127: "what it starts is not there",
+    134: "it gave up: SIGABRT",
+    137: "killed, as when memory runs out",
+    139: "it crashed: SIGSEGV",
+}
+"""Exit codes that shells and containers give."""
 LAST_LINES: Final = 5
 """Lines of what an app wrote last that are shown."""
 LONGEST_LINE: Final = 200
 """Characters of each of them."""
-
-
-class Step(NamedTuple):
-    """One thing to do: a sentence without its full stop, and the line that does it, without the program."""
-
-    says: str
-    line: str = ""
-
-    def text(self) -> str:
-        """The step with its line, as it is typed here."""
-        return f"{self.says}: {typed(self.line)}." if self.line else f"{self.says}."
-
-
-def run_again(deal: Deal) -> Step:
-    """The line that runs the same once more.
-
-    A stranger's deal may have any arguments: those that are long, or that a cell would take for more than
-    text, are left out and the sentence says so.
-    """
-    params = read_params(deal.params)
-    words = ["app", "run", deal.app.pointer]
-    if deal.dataset.pointer != NULL_ADDRESS:
-        words += ["--dataset", deal.dataset.pointer]
-    args = params.get("iexec_args")
-    left_out = bool(set(params) - _USUAL)
-    if isinstance(args, str) and args:
-        if len(args) <= _LONGEST_ARGS and args.isprintable() and not _EXPANDED & set(args):
-            words += ["--args", args]
-        else:
-            left_out = True
-    return Step(
-        "Run it again, with the options that it had" if left_out else "Run it again", shlex.join(words)
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +104,7 @@ class Trouble:
     @property
     def app(self) -> str | None:
         """How the app ended, or else the step at which the last worker failed."""
-        return f"the app ended with exit code {self.exit_code}" if self.exit_code else self.cause
+        return f"the app ended with {ended_with(self.exit_code)}" if self.exit_code else self.cause
 
     def sentence(self) -> str | None:
         """All of it on one line; None while somebody works on the task."""
@@ -192,8 +162,7 @@ class Trouble:
         if self.gave_up or self.hopeless:
             steps.append(Step("More", f"task debug {view.task_id} --logs"))
         else:
-            line = f"{self.again.line} --workerpool <address>".strip()
-            steps.append(Step("Run it again on another workerpool", line))
+            steps.append(elsewhere(self.again))
         return steps
 
     @property
@@ -257,7 +226,7 @@ def ask(session: Session, view: TaskView, *, waited: float | None = None) -> Tro
         too_late=task.status in {UNSET, ACTIVE}
         and view.now >= (task.contribution_deadline if task.exists else heard_until),
         sandbox=is_sandbox(session),
-        again=run_again(deal),
+        again=run_again(deal, session.wishes.get(view.deal_id)),
     )
     try:
         api = workerpool_api(session, trouble.workerpool)
@@ -296,7 +265,7 @@ def last_words(
         return ()
     found = [log for log in logs if log["worker"] == replicate.get("worker")] or logs
     words = (found[-1]["stderr"] or "") if found else ""
-    lines = [line.rstrip() for line in words[-100 * LONGEST_LINE :].splitlines() if line.strip()]
+    lines = [line.rstrip() for line in unsteered(words[-100 * LONGEST_LINE :]).splitlines() if line.strip()]
     if replicate.get("exitCode"):
         lines = [line for line in lines if not line.startswith(_WORKER)]
     return tuple(plain(line, LONGEST_LINE) for line in lines[-LAST_LINES:])
@@ -307,7 +276,16 @@ def cause(replicates: Sequence[Mapping[str, Any]]) -> str | None:
     if not _gave_up(replicates):
         return None
     code = replicates[-1].get("exitCode")
-    return f"the app ended with exit code {code}" if code else _step(replicates[-1])
+    return f"the app ended with {ended_with(code)}" if code else _step(replicates[-1])
+
+
+def ended_with(code: int) -> str:
+    """An exit code, and what it tells where it is not the app's own choice."""
+    meaning = _MEANINGS.get(code)
+    if meaning is None and 128 < code < 128 + signal.NSIG:
+        with suppress(ValueError):
+            meaning = f"ended by {signal.Signals(code - 128).name}"
+    return f"exit code {code} ({meaning})" if meaning else f"exit code {code}"
 
 
 def _gave_up(replicates: Sequence[Mapping[str, Any]]) -> bool:

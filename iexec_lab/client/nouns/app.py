@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar, Literal, Unpack, overload
 
+from iexec_lab.client.jobs.again import to_wish
 from iexec_lab.client.jobs.doubts import on_stderr
 from iexec_lab.client.jobs.job import Job
 from iexec_lab.client.jobs.status import JobStatus
@@ -277,6 +278,7 @@ class Apps(Asset):
             for remark in plan.remarks:
                 (tell or on_stderr)(remark)
         job = carry_out(spend(session, plan.plan, force=force), plan)
+        session.wishes |= dict.fromkeys(job.deal_ids, to_wish(options))
         if not options.get("watch"):
             return job
         return job.wait(

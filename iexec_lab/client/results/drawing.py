@@ -80,6 +80,8 @@ def _drawn(
     head = markup.join(_title(name, is_task=is_task), markup.element("span", f"  {size}", style=_QUIET))
     folds = _folds(looks, main)
     rest = [_names(others)] if others else []
+    if is_task and not infos:
+        rest = [markup.note("The app wrote no file. See what it said: job.logs().")]
     drawn = markup.card(head, *notes, *folds, *rest, label=title)
     return {"text/plain": "\n".join(_text(title, size, looks, len(others), main, report)), "text/html": drawn}
 
@@ -130,7 +132,7 @@ def _text(
     shown = list(looks.values())[:_IN_TEXT]
     width = min(max((len(look.name) for look in shown), default=0), 40)
     for look in shown:
-        yield f"  {look.name:<{width}}  {look.about}"
+        yield f"  {plain(look.name, 60):<{width}}  {look.about}"
     more = others + len(looks) - len(shown)
     if more:
         yield f"  … {more:,} more"

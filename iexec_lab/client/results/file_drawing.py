@@ -42,7 +42,7 @@ _TEXT: Final = 8_000  # letters of a text
 _LINES: Final = 10  # of a text in a terminal
 _LINE: Final = 110
 _COLUMNS: Final = 12
-_WIDE: Final = 124  # letters of all columns of a table in a card
+_WIDE: Final = 108  # letters of all columns of a table in a card
 _CELL: Final = 60
 _NARROW: Final = 24  # letters of a cell in a terminal
 _NODES: Final = 150  # values of a JSON tree
@@ -174,13 +174,18 @@ def _fitting(cells: Sequence[Sequence[str]]) -> int:
 def _aligned(cells: Sequence[Sequence[str]], numbers: Container[int]) -> list[str]:
     short = [[_brief(cell, _NARROW) for cell in row] for row in cells[: _LINES + 1]]
     widths = [max(map(len, column)) for column in zip(*short, strict=True)]
-    edges = [str.rjust if place in numbers else str.ljust for place in range(len(widths))]
+    longest, total = _line(), sum(widths) + 2 * (len(widths) - 1)
+    kept = len(widths)
+    while total > longest and kept > 1:
+        kept -= 1
+        total -= widths[kept] + (2 if kept < len(widths) - 1 else -1)  # "  …" stands for the first of them
+    rest = "" if kept == len(widths) else "  …"
+    edges = [str.rjust if place in numbers else str.ljust for place in range(kept)]
     lines = (
-        "  ".join(edge(cell, width) for edge, cell, width in zip(edges, row, widths, strict=True)).rstrip()
+        "  ".join(edge(cell, width) for edge, cell, width in zip(edges, row, widths, strict=False)) + rest
         for row in short
     )
-    longest = _line()
-    return [line if len(line) <= longest else f"{line[: longest - 1]}…" for line in lines]
+    return [line.rstrip() if len(line) <= longest else f"{line[: longest - 1]}…" for line in lines]
 
 
 def _line() -> int:

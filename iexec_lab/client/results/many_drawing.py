@@ -42,10 +42,10 @@ class Row:
 
     @property
     def files(self) -> str:
-        """The names of a few, and how many more there are."""
+        """The names of a few; before them, which may be cut, how many there are."""
         kept = [name for name in self.names if name != "computed.json" or len(self.names) == 1]
-        more = [f"… {len(kept) - _NAMES:,} more"] if len(kept) > _NAMES else []
-        return ", ".join([*(plain(name, _NAME) for name in kept[:_NAMES]), *more])
+        shown = ", ".join(plain(name, _NAME) for name in kept[:_NAMES])
+        return f"{len(kept):,}: {shown}, …" if len(kept) > _NAMES else shown
 
 
 def tone_of(status: str, reason: str) -> Tone:

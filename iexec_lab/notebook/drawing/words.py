@@ -94,6 +94,8 @@ def _told(name: str, value: Any) -> str:
     """A value that is drawn as it is; a line to type as it is typed here."""
     if name == "tag" and value == "":
         return "none"
+    if name == "first_lines":
+        return word(value.replace("\n", " ⏎ "))
     return in_notebook(word(value)) if name == "leads_to" else word(value)
 
 

@@ -196,7 +196,10 @@ async function render({ model, el }) {
     missed = false;
   };
   const ticking = setInterval(look, 25_000);
+  const leave = () => model.send({ kind: "gone" }); // a tab that is closed disposes of nothing
   document.addEventListener("visibilitychange", look);
+  globalThis.addEventListener("pagehide", leave);
+  globalThis.addEventListener("pageshow", look);
   look();
 
   // What was opened below is brought into view once it is drawn: as little as it takes, or to the top.
@@ -228,7 +231,9 @@ async function render({ model, el }) {
     isClosed = true;
     clearInterval(ticking);
     document.removeEventListener("visibilitychange", look);
-    model.send({ kind: "gone" });
+    globalThis.removeEventListener("pagehide", leave);
+    globalThis.removeEventListener("pageshow", look);
+    leave();
     model.off("msg:custom", heard);
     model.off("change:turn", build);
     api?.destroy();

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from iexec_lab.notebook.explorer.page import Page
     from iexec_lab.notebook.explorer.places import Listing, Place
 
-_shown: dict[str, Shown] = {}
-"""The page of each cell that shows one: running the cell again gives up the one before."""
+_shown: dict[str, tuple[str, list[Shown]]] = {}
+"""The pages of each cell, and the run that drew them: running the cell again gives up those before."""
 _nameless: list[Shown] = []
 """Pages of cells that the front end does not name, as Voilà does not: all may be seen at once."""
 _MOST_NAMELESS: Final = 10
@@ -43,12 +43,15 @@ class Shown:
         twin = page.twin()
         self._trace = Trace(str(twin), twin.html())
         page.on_show, page.opened.trace = self._describe, self._trace
-        cell = _cell()
-        before = _shown.pop(cell, None)
-        if before is not None:
-            before.close()
-        if cell:
-            _shown[cell] = self
+        self._is_closed = False
+        cell, run = _cell()
+        ran, before = _shown.get(cell, ("", []))
+        if cell and ran == run:
+            before.append(self)
+        elif cell:
+            for old in before:
+                old.close()
+            _shown[cell] = run, [self]
         else:
             _nameless.append(self)
             for old in _nameless[:-_MOST_NAMELESS]:
@@ -67,6 +70,7 @@ class Shown:
 
     def close(self) -> None:
         """Give up the page: nothing is followed or held any more."""
+        self._is_closed = True
         self.page.close()
 
     def _describe(self) -> None:
@@ -82,6 +86,9 @@ class Shown:
 
         if not _has_front_end():
             print(self)  # noqa: T201 - a terminal has no widgets
+            return
+        if self._is_closed:
+            self._trace.show()
             return
         view = mime_bundle(self.page.drawn(self._trace.style))
         kind = next(name for name in view if name.endswith("widget-view+json"))
@@ -180,11 +187,12 @@ def _has_front_end() -> bool:
     return getattr(get_ipython(), "kernel", None) is not None
 
 
-def _cell() -> str:
-    """What names the cell that runs: its id, or "" where the front end does not tell it."""
+def _cell() -> tuple[str, str]:
+    """What names the cell that runs, or "" where the front end does not tell it, and this run of it."""
     from IPython.core.getipython import get_ipython
 
     kernel = getattr(get_ipython(), "kernel", None)
     parent: Callable[[], Any] | None = getattr(kernel, "get_parent", None)
     told = parent() if parent is not None else {}
-    return str((told.get("metadata") or {}).get("cellId", ""))
+    cell = (told.get("metadata") or {}).get("cellId", "")
+    return str(cell), str((told.get("header") or {}).get("msg_id", ""))

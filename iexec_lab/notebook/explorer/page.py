@@ -101,6 +101,7 @@ class Page:
             find, "Find", "An address, the id of a deal or a task, a hash, a name; Enter looks for it."
         )
         self._fields: list[Field] = []
+        self._kept: dict[tuple[str, ...], tuple[list[Field], Any]] = {}
         self._asked = widgets.VBox()
         self._filters = pieces.Fold("Filters", self._asked)
         self._status = widgets.HTML()
@@ -170,20 +171,27 @@ class Page:
         return [[rows.names.index(name), "desc" if largest_first else "asc"]] if name in rows.names else []
 
     def _draw_filters(self) -> None:
+        """The filters of the list; drawn once for each, as a page keeps something of every view it drew."""
         options = filters_of(self.listing.words)
         self._filters.box.layout.display = "" if options else "none"
-        if [field.item for field in self._fields] == options:
-            return
-        self._fields = [Field(option, Seen(), self._lab.session.folder) for option in options]
-        old = self._asked.children
-        self._asked.children = (
-            pieces.grid(*(field.box for field in self._fields)),
-            pieces.buttons(
+        name = tuple(option.flag for option in options)
+        if name not in self._kept:
+            fields = [Field(option, Seen(), self._lab.session.folder) for option in options]
+            act = pieces.buttons(
                 pieces.action("Apply", "filter", self.apply, primary=True),
                 pieces.action("Clear", "times", self.clear),
-            ),
-        )
-        pieces.discard(*old)
+            )
+            box = widgets.VBox([pieces.grid(*(field.box for field in fields)), act])
+            self._kept[name] = fields, box
+            self._asked.children = (*self._asked.children, box)
+        fields, shown = self._kept[name]
+        if self._fields is fields:
+            return
+        self._fields = fields
+        for field in fields:
+            field.value = ""
+        for box in self._asked.children:
+            box.layout.display = "" if box is shown else "none"
 
     def _tell(self) -> None:
         """Say how much is here of how much there is, and how it is kept up to date."""
@@ -386,12 +394,17 @@ class Page:
     ) -> None:
         if rows is not self.rows:
             return
-        if whole is not None:
-            frame = whole.iloc[: self._limit].reset_index(drop=True)
+        if whole is not None:  # who follows a book has all of it
+            frame = whole.iloc[:MOST].reset_index(drop=True)
             frame.attrs = dict(whole.attrs) | ({"total": len(whole)} if len(whole) > len(frame) else {})
             rows.replace(frame)
         else:
             rows.change(put, gone, MOST)
+        if len(rows) >= self._limit < MOST:
+            while len(rows) >= self._limit < MOST:
+                self._limit = min(10 * self._limit, MOST)
+            self._line.show(self.line)
+            self.on_show()
         self.grid.tell()
         self._tell()
 

@@ -211,13 +211,13 @@ def _usual(name: str, desk: Desk) -> str:
     try:
         held = foresee_wallet(name, desk.folder) if name else None
         if held is None:
-            return "the sandbox's test user, who has coins"
+            return "the sandbox's test user, with coins"
         address = held.address
     except IexecError:
         return "the usual one"
     if address is None:
         return "none yet: enough for looking around"
-    why = {"sandbox user": "the sandbox's test user, who has coins"}.get(held.origin, held.origin)
+    why = {"sandbox user": "a test user with coins"}.get(held.origin, held.origin)
     return f"{address}, {why}"
 
 

@@ -28,6 +28,7 @@ _USUAL: Final = {"amount": "RLC", "ether": "ether", "gas_price": "gwei"}
 """The unit that people think in, by kind or name."""
 _WORDS: Final = {
     "rlc": "RLC",
+    "tee": "TEE",
     "url": "URL",
     "api": "API",
     "id": "id",
@@ -207,6 +208,8 @@ class Field:
         value = self.value
         if not value:
             return []
+        if self.item.kind == "json":  # it stands on one line: its texts have no line ends
+            value = " ".join(value.splitlines())
         if self._secret is not None and hide:
             value = HIDDEN
         if isinstance(self.item, Argument):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,12 +17,12 @@ from iexec_lab.notebook.compat import mime_bundle
 from iexec_lab.notebook.drawing import live, stage
 from iexec_lab.notebook.face import remarks
 from iexec_lab.notebook.forms import pieces
-from iexec_lab.notebook.forms.fields import HIDDEN, Field
+from iexec_lab.notebook.forms.fields import Field
+from iexec_lab.notebook.forms.hand.desk import line_of
 from iexec_lab.notebook.forms.moving import Moving
 from iexec_lab.notebook.forms.proposals import propose
 from iexec_lab.notebook.forms.sink import Sink
 from iexec_lab.notebook.forms.trace import Run, Trace, drawn
-from iexec_lab.notebook.variables import escape
 from iexec_lab.protocol import is_address
 
 if TYPE_CHECKING:
@@ -126,8 +125,7 @@ class Form:
     @property
     def line(self) -> str:
         """The equivalent magic line, without secrets."""
-        line = f"%iexec {shlex.join([*self.command.path, *map(escape, self._tokens(hide=True))])}"
-        return line.replace(shlex.quote(HIDDEN), HIDDEN)
+        return line_of([*self.command.path, *self._tokens(hide=True)])
 
     def run(self, *more: str) -> None:
         """What the button does: run the words, show the value or the short error, and leave a trace of it."""
@@ -244,7 +242,7 @@ class Form:
             names = [field.label[:1].lower() + field.label[1:] for field in fields]
             more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED + 1 else ""
             said = f"{title.capitalize()}: {', '.join(names[:_NAMED] if more else names)}{more}"
-            is_open = any(field.value for field in fields)
+            is_open = any(field.value for field in fields) or (title == "more" and not drawn_)
             self._folds[title] = pieces.Fold(said, inner, is_open=is_open), fields
             drawn_.append(self._folds[title][0].box)
         return drawn_
@@ -369,7 +367,7 @@ def _verb(command: Command) -> str:
 
 def _about(command: Command) -> str:
     text = command.summary[:1].upper() + command.summary[1:]
-    notes = " ".join(command.notes.split())
+    notes = in_notebook(" ".join(command.notes.split()))
     return f"{text}. {notes}".strip() if notes else f"{text}."
 
 

@@ -7,9 +7,11 @@ import re
 import pytest
 from helpers.jobs import APP, DATASET, FINAL, OTHER_POOL, POOL, REVEAL, START, WORKER, deal_id, held, view
 
+from iexec_lab.client.jobs.again import Step
 from iexec_lab.client.jobs.card import Card
+from iexec_lab.client.jobs.shown import Shown
 from iexec_lab.client.jobs.status import Clock, JobStatus
-from iexec_lab.client.jobs.why import Step, Trouble, run_again
+from iexec_lab.client.jobs.why import Trouble
 
 HOSTILE = '"><img src=x onerror=alert(1)>'
 
@@ -218,22 +220,6 @@ def test_a_page_has_no_script_and_no_colour_of_text_without_a_ground():
         assert not re.search(r"(^|;)color:", style) or "background:" in style
 
 
-@pytest.mark.parametrize(
-    ("params", "line"),
-    [
-        ("{}", f"app run {APP}"),
-        ('{"iexec_args":"it\'s"}', f"""app run {APP} --args 'it'"'"'s'"""),
-        ('{"iexec_args":"{x}"}', f"app run {APP}"),
-        ('{"iexec_args":"a\\u001bb"}', f"app run {APP}"),
-    ],
-)
-def test_the_line_that_runs_it_again(params, line):
-    step = run_again(held(params=params).deal)
-    assert step.line == line
-    assert ("options" in step.says) is ("--args" not in line and params != "{}")
-    assert run_again(held(dataset=DATASET).deal).line.endswith(f"--dataset {DATASET}")
-
-
 def test_the_clock_runs_between_blocks_and_stops_at_the_end(monkeypatch):
     passed = [0.0]
     monkeypatch.setattr("iexec_lab.client.jobs.status.time.monotonic", lambda: passed[0])
@@ -250,3 +236,23 @@ def test_the_clock_runs_between_blocks_and_stops_at_the_end(monkeypatch):
     unseen = Clock()
     unseen.look(JobStatus((view(0, 3),)))
     assert unseen.elapsed(START) is None
+
+
+def test_printed_it_is_looked_at():
+    class Work(Shown):
+        deal_ids, tx_hashes, looks = (deal_id(),), (), 0
+        _last = None
+
+        @property
+        def ended(self):
+            return self.looks > 1
+
+        def _look(self):
+            self.looks += 1
+
+        def card(self):
+            return Card("sandbox", self.deal_ids, remark=f"look {self.looks}")
+
+    work = Work()
+    assert ["look 1" in str(work), "look 2" in str(work), "look 2" in str(work)] == [True] * 3
+    assert work.looks == 2  # not again, once it has ended

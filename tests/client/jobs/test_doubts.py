@@ -34,7 +34,7 @@ def world(monkeypatch):
         told=[],
         asked=[],
         answer=lambda seen: Trouble(seen, POOL),
-        session=SimpleNamespace(deals_seen={DEAL: held}, network=network),
+        session=SimpleNamespace(wishes={}, deals_seen={DEAL: held}, network=network),
     )
 
     def ask(_session, seen, *, waited):

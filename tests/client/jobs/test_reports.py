@@ -27,6 +27,7 @@ def ask(monkeypatch):
 
         held = SimpleNamespace(deal=SimpleNamespace(workerpool=SimpleNamespace(pointer=POOL)))
         session = SimpleNamespace(
+            wishes={},
             deals_seen={DEAL: held},
             network=SimpleNamespace(name="bellecour"),
             each=lambda work, items: [work(item) for item in items],

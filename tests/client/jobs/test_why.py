@@ -9,9 +9,9 @@ from helpers.waiting import until
 from iexec_lab.client.jobs import why
 from iexec_lab.client.jobs.failures import EXPLAINED, failure
 from iexec_lab.client.jobs.status import JobDeal, TaskRef
-from iexec_lab.client.jobs.why import LAST_LINES, LONGEST_LINE, Trouble, cause
+from iexec_lab.client.jobs.why import LAST_LINES, LONGEST_LINE, Trouble, cause, ended_with
 from iexec_lab.errors import ApiError, CallError, JobError, ObjectNotFoundError, WorkerpoolError
-from iexec_lab.protocol import NULL_ADDRESS, Task
+from iexec_lab.protocol import NULL_ADDRESS, NULL_BYTES32, Task
 from iexec_lab.sandbox.state.apps import Apps
 from iexec_lab.wallet.signer import LocalSigner
 
@@ -183,9 +183,16 @@ def pool(monkeypatch):
         app=SimpleNamespace(pointer=APP),
         dataset=SimpleNamespace(pointer=NULL_ADDRESS),
         params='{"iexec_args":"do it"}',
+        category=0,
+        trust=1,
+        tag=NULL_BYTES32,
+        callback=NULL_ADDRESS,
+        bot_size=1,
+        beneficiary=signer.address,
     )
     found.deal = deal
     found.session = SimpleNamespace(
+        wishes={},
         deals_seen={DEAL: JobDeal(DEAL, deal, START + 3000)},
         network=SimpleNamespace(host="https://node.example", name="far"),
         wallet=SimpleNamespace(at_hand=signer),
@@ -206,10 +213,10 @@ class TestAsk:
         words = "x" * 999 + "\n\n \n" + "\x1b[31mred\n" * 99 + "[iexec-lab] APP_COMPUTE_FAILED: 7\n"
         pool.logs = [{"worker": "0xa", "stderr": "other"}, {"worker": "0xb", "stderr": words}]
         trouble = why.ask(pool.session, view())
-        assert trouble.stderr == (" [31mred",) * LAST_LINES
+        assert trouble.stderr == ("red",) * LAST_LINES
         pool.logs[1]["stderr"] += "[iexec-lab] the module x is not installed\n"
         advised = why.ask(pool.session, view()).stderr
-        assert advised[-2:] == (" [31mred", "[iexec-lab] the module x is not installed")
+        assert advised[-2:] == ("red", "[iexec-lab] the module x is not installed")
         pool.logs = [{"worker": "0xa", "stderr": "y" * 999}]
         assert why.ask(pool.session, view()).stderr == ("y" * LONGEST_LINE + "…",)
 
@@ -336,3 +343,19 @@ class TestFailure:
         monkeypatch.setattr("iexec_lab.client.jobs.failures.ask", away)
         error = failure(pool.session, [view(4, now=START + 3000)])
         assert (error.message, error.troubles) == (f"1 task of deal {DEAL} did not complete", ())
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (1, "exit code 1"),
+        (127, "exit code 127 (what it starts is not there)"),
+        (128, "exit code 128"),
+        (137, "exit code 137 (killed, as when memory runs out)"),
+        (143, "exit code 143 (ended by SIGTERM)"),
+        (255, "exit code 255"),
+    ],
+)
+def test_an_exit_code_says_what_it_means(code, said):
+    assert ended_with(code) == said
+    assert all(ended_with(each).startswith(f"exit code {each}") for each in range(256))

@@ -21,6 +21,7 @@ from iexec_lab.client.results.result import Origin, Result
 from iexec_lab.crypto import encrypt_result, generate_keypair
 from iexec_lab.errors import CryptoError, JobError
 from iexec_lab.frames.shown import is_ours
+from iexec_lab.notebook.drawing.display import to_text
 
 TASK = "0x" + "ab" * 32
 EVIL = '"><img src=x onerror=alert(1)>'
@@ -134,9 +135,12 @@ def test_as_many_columns_as_there_is_room_for(make, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     head = ",".join(f"column_number_{place}" for place in range(40))
     html, text = drawn(make({"t.csv": f"{head}\n{','.join('1' * 40)}\n", "one.csv": "x" * 300 + "\n1\n"}))
-    assert "1 row, 7 of 40 columns" in text
-    assert html.count('scope="col"') == 8
+    assert "1 row, 6 of 40 columns" in text
+    assert html.count('scope="col"') == 7
     assert max(len(line) for line in text.split("\n")[1:]) <= 80
+    row = text.split("\n")[-1]
+    assert row.endswith("1  …")  # whole columns, never a part of one
+    assert len(row.split()) == 5
 
 
 def test_an_excel_workbook(make, monkeypatch):
@@ -450,6 +454,8 @@ class TestMany:
         assert list(found.columns) == ["task_index", "task_id", "status", "files", "first_lines", "reason"]
         assert list(found["files"]) == [2, 0, 2]
         assert list(found["reason"]) == ["", "the app ended with exit code 3", ""]
+        found.loc[0, "first_lines"] = "Hello\nyou"
+        assert "Hello ⏎ you" in to_text(found, 9, shorten=True)
         assert (is_ours(found), list(found["task_index"])) == (True, [0, 1, 2])
 
     def test_of_very_many_some_are_drawn_and_all_that_failed(self, results):
@@ -458,6 +464,13 @@ class TestMany:
         assert "exit code 3" in text
         assert text.endswith("[570 more; .summary() has all of them]")
         assert len(html) < 60_000
+
+    def test_many_files_are_counted_before_they_are_cut(self, make):
+        result = make({f"{place}.txt": "" for place in range(1200)}, "many.zip")
+        assert "1,200: 0.txt, 1.txt, 2.txt, …" in drawn(Results([result]))[1]
+
+    def test_no_file_at_all(self, make):
+        assert "job.logs()" in drawn(make({}))[0]
 
     def test_none(self):
         assert "no tasks" in drawn(Results([]))[0]

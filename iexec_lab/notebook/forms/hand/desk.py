@@ -59,4 +59,6 @@ def line_of(*lines: Sequence[str]) -> str:
         )
         for words in lines
     ]
-    return f"%iexec {shown[0]}" if len(shown) == 1 else "\n".join(["%%iexec", *shown])
+    # A line magic ends with its line; a quoted word of a cell may have several.
+    is_one = len(shown) == 1 and not any("\n" in word for word in lines[0])
+    return f"%iexec {shown[0]}" if is_one else "\n".join(["%%iexec", *shown])
