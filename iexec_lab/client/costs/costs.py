@@ -156,7 +156,8 @@ class Costs:
         return self._session.network.name
 
     def __repr__(self) -> str:
-        return f"<Costs of {self.title} on {self.network}: {len(self._entries())} entries>"
+        count = len(self._entries())
+        return f"<Costs of {self.title} on {self.network}: {count} entr{'y' if count == 1 else 'ies'}>"
 
     def _repr_mimebundle_(self, **_options: Any) -> dict[str, str]:
         rows, remark = self._seen()

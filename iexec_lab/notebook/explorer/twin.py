@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from iexec_lab import markup
+from iexec_lab.errors import PROGRAM, as_typed
 from iexec_lab.notebook.drawing.display import to_html, to_text
 from iexec_lab.notebook.explorer.asking import line_of
 
@@ -44,7 +45,8 @@ class Twin(NamedTuple):
         head = f"{self.title}: {self.listing.title}, {self.listing.about}"
         facts = [f"{name}: {value}" for name, value in self.facts]
         table = to_text(self.frame, _ROWS, shorten=True)
-        return "\n".join([head, *facts, table, f"The same list: {self.line}"])
+        line = as_typed(self.line.replace("%iexec", PROGRAM, 1))
+        return "\n".join([head, *facts, table, f"The same list: {line}"])
 
     def html(self) -> markup.Markup:
         """The same as a card; the table is drawn as all frames are, which escapes what strangers wrote."""
