@@ -308,7 +308,7 @@ class Form:
         ]
         return markup.card(
             f"{self.command.name}: {self.command.summary}",
-            markup.element("div", markup.whole(self.line)),
+            markup.element("div", markup.line(self.line)),
             *([self.drafts.html()] if self.drafts is not None else []),
             *([markup.upright(filled)] if filled else []),
             *([markup.folded("What else it takes", markup.upright(rest))] if rest else []),

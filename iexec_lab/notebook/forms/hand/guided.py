@@ -297,7 +297,7 @@ class Guided:
         """
         line = line_of(words)
         output = Sink()
-        self.show(markup.element("div", markup.whole(line), style="margin-top:.4em"))
+        self.show(markup.element("div", markup.line(line), style="margin-top:.4em"))
         moving = Moving()
         self._add(output, moving.box)
         run = self.trace.begin(line)
@@ -362,7 +362,7 @@ class Guided:
 
     def page(self) -> markup.Markup:
         """The form as a page to read."""
-        return markup.card(self.title, markup.upright(self.twin()), markup.whole(self.line), label=self.title)
+        return markup.card(self.title, markup.upright(self.twin()), markup.line(self.line), label=self.title)
 
     def __repr__(self) -> str:
         return self.text()
