@@ -12,14 +12,12 @@ import ipywidgets as widgets
 from IPython.display import display
 
 from iexec_lab import markup
-from iexec_lab.client.jobs.detached import Detached
-from iexec_lab.commands.followup import Interrupted
 from iexec_lab.commands.hand_made import HAND_MADE
 from iexec_lab.errors import AbortedError, IexecError
 from iexec_lab.notebook.compat import mime_bundle
 from iexec_lab.notebook.drawing import live, stage
 from iexec_lab.notebook.forms import pieces
-from iexec_lab.notebook.forms.form import STAYS
+from iexec_lab.notebook.forms.form import INTERRUPTED, STAYS
 from iexec_lab.notebook.forms.hand.desk import SecretWord, line_of
 from iexec_lab.notebook.forms.moving import Moving
 from iexec_lab.notebook.forms.sink import Sink
@@ -307,8 +305,8 @@ class Guided:
                 value = self.desk.execute(words)
             except IexecError as found:
                 error = found
-            except (Detached, Interrupted) as stop:  # what was sent goes on; the text says how to find it
-                error = AbortedError(str(stop))
+            except KeyboardInterrupt as stop:  # where something was sent, its text says how to find it
+                error = AbortedError(str(stop) or INTERRUPTED)
         moving.clear()
         if error is not None:
             self.show(pieces.mistake(error))
