@@ -86,7 +86,20 @@ def short(whole: str, shown: str = "") -> Markup:
 
 def whole(text: str) -> Markup:
     """An id or a line to copy: one click selects all of it."""
-    return element("code", text, style="user-select:all;overflow-wrap:anywhere;background:none;padding:0")
+    return element("code", text, style=_WHOLE)
+
+
+def line(text: str) -> Markup:
+    """A line to copy, as ``whole``; it is not broken inside of an option such as ``--encrypt-result``."""
+    parts = re.split(r"(?<!\S)(--[a-zA-Z-]+)", text)
+    pieces = [
+        element("span", part, style="white-space:nowrap") if number % 2 else part
+        for number, part in enumerate(parts)
+    ]
+    return element("code", *pieces, style=_WHOLE)
+
+
+_WHOLE: Final = "user-select:all;overflow-wrap:anywhere;background:none;padding:0"
 
 
 def bar(parts: Sequence[tuple[int, Tone, str]], total: int) -> Markup:

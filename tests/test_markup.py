@@ -63,6 +63,17 @@ def test_only_markup_is_taken_as_html():
     assert markup.join(markup.badge("a"), "<b>") == markup.badge("a") + "&lt;b&gt;"
 
 
+def test_a_line_is_not_broken_inside_of_an_option():
+    drawn = markup.line("%iexec app run 0x12 --encrypt-result --args='<b> --x' a--b")
+    assert [part.split("</span>")[0] for part in drawn.split('nowrap">')[1:]] == [
+        "--encrypt-result",
+        "--args",
+        "--x",
+    ]
+    assert "=&#x27;&lt;b&gt; " in drawn
+    assert "a--b" in drawn
+
+
 def luminance(colour):
     parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]

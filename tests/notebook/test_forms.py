@@ -72,6 +72,17 @@ def test_a_form_has_something_in_sight_and_says_lines_as_they_are_typed_here(com
         assert fold is None or others or made.drafts or fold.is_open
 
 
+@pytest.mark.parametrize("name", ["account show", "connect"])
+def test_an_interrupt_is_told_and_stays_in_the_notebook(name, tmp_path):
+    def stopped(_words):
+        raise KeyboardInterrupt
+
+    made = form(name, stopped, folder=tmp_path)
+    (getattr(made, "run", None) or made.go)()
+    assert "It was interrupted" in repr(made.trace)
+    assert "running" not in repr(made.trace)
+
+
 def test_optional_values_are_ticked_and_perhaps_filled_in():
     made = form("order unpublish", no_execution)
     made.fields["app"]._switch.control.value = True

@@ -10,7 +10,6 @@ import ipywidgets as widgets
 from IPython.display import display
 
 from iexec_lab import markup
-from iexec_lab.client.jobs.detached import Detached
 from iexec_lab.commands.recent import Seen
 from iexec_lab.errors import AbortedError, IexecError, UsageError, in_notebook
 from iexec_lab.notebook.compat import mime_bundle
@@ -48,6 +47,7 @@ _LEFT_OUT = {"--raw", "--quiet", "--wide", "--force", "--dry-run", "--show-priva
 """A private key would stay in the state of the widget that shows it, and in the saved notebook."""
 _NAMED = 7
 """Fields that the title of a closed group names."""
+INTERRUPTED = "It was interrupted"
 STAYS = "A form: it needs the kernel that drew it. What it held, and what it did, stands below."
 """What a front end shows in place of the widget, where it draws none."""
 
@@ -136,7 +136,7 @@ class Form:
             button.disabled = True
         self._output.clear()
         self._card.value = ""
-        outcome: Any = AbortedError("It was interrupted")
+        outcome: Any = AbortedError(INTERRUPTED)
         said: list[str] = []
 
         def draw(bundle: dict[str, str]) -> None:
@@ -172,8 +172,8 @@ class Form:
         except IexecError as error:
             display(_Shown(error))  # type: ignore[no-untyped-call]
             return error
-        except Detached as stop:  # the work goes on, and the text says how to come back to it
-            stopped = AbortedError(str(stop))
+        except KeyboardInterrupt as stop:  # where something goes on, its text says how to come back to it
+            stopped = AbortedError(str(stop) or INTERRUPTED)
             display(_Shown(stopped))  # type: ignore[no-untyped-call]
             return stopped
         if self.value is not None:
@@ -308,7 +308,7 @@ class Form:
         ]
         return markup.card(
             f"{self.command.name}: {self.command.summary}",
-            markup.element("div", markup.whole(self.line)),
+            markup.element("div", markup.line(self.line)),
             *([self.drafts.html()] if self.drafts is not None else []),
             *([markup.upright(filled)] if filled else []),
             *([markup.folded("What else it takes", markup.upright(rest))] if rest else []),

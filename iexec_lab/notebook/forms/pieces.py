@@ -279,7 +279,7 @@ class LineBox:
         self.show(line)
 
     def show(self, line: str) -> None:
-        self._shown.value = markup.whole(line)
+        self._shown.value = markup.line(line)
         self._copy.text = line
 
 

@@ -61,7 +61,7 @@ class ProtectForm(Guided):
     def __init__(self, desk: Desk, path: str | None = None, **values: Any) -> None:
         super().__init__(desk)
         self.files = FileChoice(desk.folder, self.refresh)
-        self.price = Price("Price of a task", "Nothing: it is free.")
+        self.price = Price("Price of a task", "Empty: it is free.")
         self.decisions = [self.files.decision, self.price]
         self.more = MoreOptions(
             ("dataset", "publish-file"), {"price"}, desk, title="Only for, and other terms"

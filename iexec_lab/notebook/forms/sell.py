@@ -87,7 +87,7 @@ class SellForm(Guided):
         self.asset = Pick(
             "Which one", "Deployed in this folder, or owned by the wallet.", typed="Its address"
         )
-        self.price = Price("Price of a task", "Nothing: it is free.")
+        self.price = Price("Price of a task", "Empty: it is free.")
         self.volume = Decision(
             widgets.Text(placeholder="1000000"),
             "How many tasks",

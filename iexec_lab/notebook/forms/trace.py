@@ -143,7 +143,7 @@ class Trace:
 
 def _page(run: Run) -> markup.Markup:
     deals = [markup.element("div", "deal ", markup.whole(deal)) for deal in run.deals if deal not in run.html]
-    return markup.element("div", markup.whole(run.line), *deals, run.html, style="margin:.3em 0")
+    return markup.element("div", markup.line(run.line), *deals, run.html, style="margin:.3em 0")
 
 
 def _deals(value: Any) -> tuple[str, ...]:

@@ -12,15 +12,13 @@ import ipywidgets as widgets
 from IPython.display import display
 
 from iexec_lab import markup
-from iexec_lab.client.jobs.detached import Detached
-from iexec_lab.commands.followup import Interrupted
 from iexec_lab.commands.hand_made import HAND_MADE
 from iexec_lab.errors import AbortedError, IexecError
 from iexec_lab.notebook.compat import mime_bundle
 from iexec_lab.notebook.drawing import live, stage
 from iexec_lab.notebook.face import remarks
 from iexec_lab.notebook.forms import pieces
-from iexec_lab.notebook.forms.form import STAYS
+from iexec_lab.notebook.forms.form import INTERRUPTED, STAYS
 from iexec_lab.notebook.forms.hand.desk import SecretWord, line_of
 from iexec_lab.notebook.forms.moving import Moving
 from iexec_lab.notebook.forms.sink import Sink
@@ -298,7 +296,7 @@ class Guided:
         """
         line = line_of(words)
         output = Sink()
-        self.show(markup.element("div", markup.whole(line), style="margin-top:.4em"))
+        self.show(markup.element("div", markup.line(line), style="margin-top:.4em"))
         moving = Moving()
         self._add(output, moving.box)
         run = self.trace.begin(line)
@@ -308,8 +306,8 @@ class Guided:
                 value = self.desk.execute(words)
             except IexecError as found:
                 error = found
-            except (Detached, Interrupted) as stop:  # what was sent goes on; the text says how to find it
-                error = AbortedError(str(stop))
+            except KeyboardInterrupt as stop:  # where something was sent, its text says how to find it
+                error = AbortedError(str(stop) or INTERRUPTED)
         moving.clear()
         if error is not None:
             self.show(pieces.mistake(error))
@@ -363,7 +361,7 @@ class Guided:
 
     def page(self) -> markup.Markup:
         """The form as a page to read."""
-        return markup.card(self.title, markup.upright(self.twin()), markup.whole(self.line), label=self.title)
+        return markup.card(self.title, markup.upright(self.twin()), markup.line(self.line), label=self.title)
 
     def __repr__(self) -> str:
         return self.text()

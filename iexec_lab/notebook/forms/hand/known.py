@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 MOST: Final = 40
 """Entries of a list."""
 _LONGEST_NAME: Final = 40
+_SHOWN_NAME: Final = 26
+"""Letters of a name in a list, so that the price and the address behind it are not cut."""
 
 
 class Known(NamedTuple):
@@ -38,8 +40,9 @@ class Known(NamedTuple):
 
     @property
     def label(self) -> str:
-        price = "" if self.price is None else f" · {'free' if not self.price else in_rlc(self.price)}"
-        return f"{self.name or 'without a name'} · {short_id(self.address)} · {self.why}{price}"
+        name = plain(self.name, _SHOWN_NAME) or "without a name"
+        price = [] if self.price is None else ["free" if not self.price else in_rlc(self.price)]
+        return " · ".join([name, *price, short_id(self.address), self.why])
 
 
 class Size(NamedTuple):
