@@ -89,7 +89,7 @@ WALLET = f"window.ethereum = {{ request: async () => ['{ACCOUNT}'] }}"
 USED = {
     "connect form": ("Connect", "Connected to", "wallet 0x"),
     "sell": ("Publish", "0.5 RLC", "%iexec app publish 0x"),
-    "protect": ("Protect and publish", "is for sale: order 0x", "encrypted, uploaded, deployed, key pushed"),
+    "protect": ("Protect and publish", "deployed, key pushed, published", "deployed, key pushed, published"),
     "deploy": ("Deploy", "Deployed app 0x", "Deployed app 0x"),
     "sign": ("Sign", "signed", "signed"),
     "secret form": ("Push secret", "is stored", "--secret-value •••"),
