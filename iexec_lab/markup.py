@@ -280,8 +280,8 @@ def image(data: bytes, kind: str, name: str) -> Markup:
 
 def note(*pieces: object, tone: Tone = "calm", role: str = "note") -> Markup:
     """A remark with a coloured edge; the words have the theme's colour."""
-    style = f"border-left:.3em solid {GROUNDS[tone]};padding:.15em .7em;margin:.3em 0;white-space:pre-wrap"
-    return element("div", *pieces, style=style, role=role)
+    edge = f"border-left:.3em solid {GROUNDS[tone]};padding:.15em .7em;margin:.3em 0;"
+    return element("div", *pieces, style=edge + "white-space:pre-wrap;overflow-wrap:anywhere", role=role)
 
 
 def folded(summary: object, *pieces: object, is_open: bool = False) -> Markup:
