@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from iexec_lab.sandbox.chain.owners import Owners
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -23,7 +25,8 @@ class Context:
     then None), ``hub`` the PoCo proxy, ``registries`` maps "app", "dataset" and "workerpool" to addresses,
     ``workerpool`` is the default workerpool (its owner is ``accounts.scheduler``), ``urls`` maps each of
     ``state.registry.SERVICES`` to ``http://127.0.0.1:<port>``, ``stop`` is set when the sandbox goes down,
-    ``publish`` puts many orders into the market's book (``services.market.bulk``).
+    ``publish`` puts many orders into the market's book (``services.market.bulk``), ``owners`` are those whose
+    workerpools are served.
     """
 
     folder: Path
@@ -41,3 +44,7 @@ class Context:
     publish: Callable[[Sequence[tuple[str, Any]], int], Awaitable[list[str]]] | None = field(
         default=None, repr=False
     )
+    owners: Owners = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.owners = Owners(self.folder / "owners.json", self.accounts)

@@ -146,6 +146,9 @@ class _Work:
                 details={"first": self._failed[0]},
                 hint="Leave the sandbox's clock alone meanwhile. Start over: iexec-lab sandbox reset.",
             )
+        # From here on the sandbox works for these workerpools, so whatever the book offers can be run.
+        keys = [owner.key.hex() for owner in stage.people.schedulers]
+        request(self._handle.urls["rpc"], "sandbox_serve", keys)
         if added or fresh:
             self._tell("Writing it down", self._size.deals, self._size.deals)
             request(self._handle.urls["rpc"], "sandbox_shorten", timeout=_PATIENCE)

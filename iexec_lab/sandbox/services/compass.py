@@ -45,4 +45,4 @@ async def _is_served(context: Context, workerpool: str) -> bool:
         owner = await context.chain.call(workerpool, OWNABLE.owner) if registered else None
     except (ChainError, ValueError):  # who has no chain to ask knows of no other
         return False
-    return owner is not None and to_address(owner) in context.accounts.owners
+    return owner is not None and to_address(owner) in context.owners

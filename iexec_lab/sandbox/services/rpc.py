@@ -1,8 +1,8 @@
 """The Ethereum node's public face: JSON-RPC over HTTP and WebSocket on one port, like anvil's own.
 
 Besides what anvil knows, ``sandbox_fund(address, nRLC, wei)`` and ``sandbox_forward(seconds)`` are answered,
-and for ``sandbox populate`` ``sandbox_block(transactions, time)``, ``sandbox_publish(orders, time)`` and
-``sandbox_shorten()``, after which a start has nothing to play.
+and for ``sandbox populate`` ``sandbox_block(transactions, time)``, ``sandbox_publish(orders, time)``,
+``sandbox_serve(keys)`` and ``sandbox_shorten()``, after which a start has nothing to play.
 """
 
 from __future__ import annotations
@@ -192,6 +192,11 @@ async def _publish(context: Context, _: DurableNode, orders: Sequence[Any], time
     return await context.publish([(kind, order) for kind, order in orders], int(timestamp))
 
 
+async def _serve(context: Context, node: DurableNode, keys: Sequence[str]) -> None:
+    """From the next block on, work for the workerpools of the owners with these private keys too."""
+    context.owners.add([bytes.fromhex(key.removeprefix("0x")) for key in keys], node.head.number + 1)
+
+
 async def _shorten(_: Context, node: DurableNode) -> None:
     await node.shorten()
 
@@ -201,6 +206,7 @@ _METHODS: dict[str, Callable[..., Awaitable[Any]]] = {
     "sandbox_forward": _forward,
     "sandbox_block": _block,
     "sandbox_publish": _publish,
+    "sandbox_serve": _serve,
     "sandbox_shorten": _shorten,
 }
 

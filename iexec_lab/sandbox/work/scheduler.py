@@ -41,7 +41,7 @@ class Scheduler:
         self._chain = context.chain
         self._shop = shop
         self._store = shop.store
-        self._known = context.accounts.owners
+        self._owners = context.owners
         self._running: set[asyncio.Task[None]] = set()
         self.categories_changed = asyncio.Event()
         """Set when somebody created a category."""
@@ -83,23 +83,23 @@ class Scheduler:
             if EVENTS.CreateCategory.matches(entry):
                 self.categories_changed.set()
             if EVENTS.SchedulerNotice.matches(entry):
-                notices.append(EVENTS.SchedulerNotice.decode(entry))
                 block = int(entry["blockNumber"], 16)
+                notices.append((block, EVENTS.SchedulerNotice.decode(entry)))
         for deal, workerpool in await self._ours(notices):
             await self._take_deal(deal, workerpool)
         if notices:
             self._store.set_counter("latest_block_with_deal", block)
         self._store.set_counter("next_block", batch.to_block + 1)
 
-    async def _ours(self, notices: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    async def _ours(self, notices: Sequence[tuple[int, Mapping[str, Any]]]) -> list[tuple[str, str]]:
         """Deal id and workerpool of the deals that the sandbox can serve, by the owners in the deals."""
         views = await self._chain.calls(
-            [(self._context.hub, HUB.viewDeal, (notice["dealid"],)) for notice in notices]
+            [(self._context.hub, HUB.viewDeal, (notice["dealid"],)) for _, notice in notices]
         )
         found = []
-        for notice, view in zip(notices, views, strict=True):
-            workerpool = to_address(notice["workerpool"])
-            if workerpool == self._context.workerpool or Deal.from_abi(view).workerpool.owner in self._known:
+        for (block, notice), view in zip(notices, views, strict=True):
+            workerpool, owner = to_address(notice["workerpool"]), Deal.from_abi(view).workerpool.owner
+            if workerpool == self._context.workerpool or self._owners.serves(owner, block):
                 found.append(("0x" + notice["dealid"].hex(), workerpool))
         return found
 
@@ -140,7 +140,10 @@ class Scheduler:
             log.error("the scheduler failed on a task", exc_info=error)
 
     async def _initialise_and_drive(self, terms: DealTerms, tasks: Mapping[int, str]) -> None:
-        owner = self._known[terms.deal.workerpool.owner]
+        owner = self._owners.account(terms.deal.workerpool.owner)
+        if owner is None:
+            log.warning("the workerpool of this deal was given to somebody else")
+            return
         indices = list(tasks)
         for start in range(0, len(indices), INITIALIZED_AT_ONCE):
             part = {index: tasks[index] for index in indices[start : start + INITIALIZED_AT_ONCE]}

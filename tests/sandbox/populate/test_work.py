@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
+from helpers.labs import CHECKSUM, IMAGE, open_lab
 from helpers.ledger import rpc
 from helpers.populated import DEALS, ORDERS, SEED
 
@@ -15,6 +16,7 @@ from iexec_lab import cli
 from iexec_lab.errors import ValidationError
 from iexec_lab.sandbox.control import Sandbox
 from iexec_lab.sandbox.populate.size import Size
+from iexec_lab.wallet.signer import LocalSigner
 
 DAY = 86_400
 KINDS = ("apporder", "datasetorder", "workerpoolorder", "requestorder")
@@ -171,6 +173,27 @@ def told(sandbox, made):
     return [
         (event.at - made.began, event.name, event.args) for event in ledger.events if event.at >= made.began
     ]
+
+
+@pytest.mark.sandbox
+def test_what_the_book_offers_is_run_after_a_restart_too(tmp_path):
+    folder = tmp_path / "state"
+    with Sandbox(folder) as sandbox:
+        made = sandbox.populate(20, 4, seed=3, days=30)
+    kept = folder / "owners.json"
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert len(json.loads(kept.read_text())) == len(made.participants["schedulers"])
+    with Sandbox(folder) as sandbox:
+        lab = open_lab(sandbox, LocalSigner(sandbox.users[0].key), tmp_path)
+        before = lab.deal.list(all=True).set_index("deal_id")["completed"]
+        app = lab.app.deploy("hello", IMAGE, CHECKSUM)
+        offered = lab.orderbook.workerpool()
+        theirs = offered[offered["workerpool"] != sandbox.workerpool]
+        job = lab.app.run(app, workerpool=theirs["workerpool"].iloc[0], args="you")
+        job.wait(timeout=60)
+        assert "you" in job.result().text("result.txt")
+        after = lab.deal.list(all=True).set_index("deal_id")["completed"]
+        assert before.equals(after[before.index])
 
 
 @pytest.mark.sandbox
