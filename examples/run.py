@@ -35,7 +35,7 @@ def tidy(cells: nbformat.NotebookNode) -> None:
     """What the next run would change for no reason is left out, and where the notebook ran is not told."""
     cells.metadata = {
         "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-        "language_info": {"name": "python"},
+        "language_info": {"name": "python", "file_extension": ".py"},
         "iexec_lab": {"code_sha256": code_hash(cells)},
     }
     for cell in cells.cells:
