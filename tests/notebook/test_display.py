@@ -130,6 +130,16 @@ def test_one_thing_is_drawn_upright_and_in_full(formats):
     assert "0.5 RLC" in shown["text/html"]
 
 
+def test_coins_of_one_thing_are_told_in_ether(formats):
+    row = {"address": ADDRESS, "nRLC": "2000000000", "wei": str(10**18 + 1)}
+    shown = formats(build("funding", [row], single=True))
+    assert [line.split(None, 1)[1].strip() for line in shown["text/plain"].splitlines()[-2:]] == [
+        "2.0 RLC",
+        "1.000000000000000001 ether",
+    ]
+    assert "_wei" not in shown["text/html"]
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [

@@ -11,7 +11,7 @@ from iexec_lab.commands.text import safe
 from iexec_lab.errors import in_notebook
 from iexec_lab.frames.schemas import NRLC, rlc_name
 from iexec_lab.looks import LONGEST_CELL
-from iexec_lab.spelling import in_rlc, is_id
+from iexec_lab.spelling import in_ether, in_rlc, is_id
 from iexec_lab.units import format_rlc, number_text
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _NOTHING = ("<NA>", "NaT", "nan")
 _TOLD = ("tag", "leads_to")
 _ROOM = 20  # lines of a list
+_WEI = "_wei"
 _AGES = (("s", 60), ("m", 60), ("h", 24), ("d", 30))
 
 
@@ -47,7 +48,7 @@ def lines(value: Any) -> list[str]:
 
 
 def upright(frame: pd.DataFrame) -> list[tuple[str, list[str]]]:
-    """Names and values of the one row; an amount is one line, in RLC."""
+    """Names and values of the one row; an amount is one line, in RLC or ether."""
     row = {str(name): frame[name].iloc[0] for name in frame.columns}
     twins = {rlc_name(name) for name in row if name.endswith(NRLC)}
     found = []
@@ -58,6 +59,8 @@ def upright(frame: pd.DataFrame) -> list[tuple[str, list[str]]]:
             found.append((rlc_name(name).removesuffix("_rlc"), [in_rlc(value)]))
         elif name.endswith(NRLC):
             found.append((rlc_name(name).removesuffix("_rlc"), [word(value)]))
+        elif name.endswith(_WEI) and isinstance(value, int):
+            found.append((name.removesuffix(_WEI), [in_ether(value)]))
         else:
             found.append((name, [_told(name, value)] if name in _TOLD else lines(value)))
     return found
