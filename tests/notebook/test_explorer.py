@@ -174,7 +174,7 @@ def test_a_page_that_was_closed_is_read_where_it_is_shown_again(lab, monkeypatch
     shown.page.drawn()
     shown.close()
     shown._ipython_display_()
-    assert shown.line in str(drawn[0])
+    assert "The same list: iexec-lab app list" in str(drawn[0])
 
 
 def test_filters_are_those_of_the_command(market):
@@ -296,7 +296,7 @@ def test_the_twin_says_the_same_everywhere(lab):
     shown = lab.explore("apps")
     text = repr(shown)
     html = shown.page.twin().html()
-    assert "The same list: lab.app.list(limit=1000)" in text  # there is no magic here
+    assert "The same list: iexec-lab app list --limit 1000" in text  # as a terminal has it
     assert shown.line in html.replace("&#x27;", "'")
     name = shown.frame["name"].iloc[0]
     assert name[:10] in text  # a narrow terminal cuts the rest

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from helpers.answers import facts, official
@@ -78,7 +79,12 @@ class TestServed:
         assert plan.plan.details["notes"] == said
         assert capsys.readouterr() == ("", "")
         told = []
-        monkeypatch.setattr("iexec_lab.client.nouns.app.carry_out", lambda *_: told.append("paid"))
+
+        def pay(*_):
+            told.append("paid")
+            return SimpleNamespace(deal_ids=[])
+
+        monkeypatch.setattr("iexec_lab.client.nouns.app.carry_out", pay)
         lab.app.run(hello, workerpool=idle_pool, tell=told.append)
         assert told == [said, "paid"]
         lab.app.run(hello, workerpool=idle_pool)
