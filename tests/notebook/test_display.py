@@ -138,6 +138,9 @@ def test_coins_of_one_thing_are_told_in_ether(formats):
         "1.000000000000000001 ether",
     ]
     assert "_wei" not in shown["text/html"]
+    plan = formats(build("plan", [{"cost_nrlc": 10**9, "cost_wei": 10**15}], single=True))["text/plain"]
+    told = [line.split(None, 1) for line in plan.splitlines() if line.startswith("cost")]
+    assert told == [["cost", "1.0 RLC"], ["cost_ether", "0.001 ether"]]
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,9 @@ def upright(frame: pd.DataFrame) -> list[tuple[str, list[str]]]:
         elif name.endswith(NRLC):
             found.append((rlc_name(name).removesuffix("_rlc"), [word(value)]))
         elif name.endswith(_WEI) and isinstance(value, int):
-            found.append((name.removesuffix(_WEI), [in_ether(value)]))
+            said = name.removesuffix(_WEI)  # some things cost RLC and ether
+            both = f"{said}{NRLC}" in row
+            found.append((f"{said}_ether" if both else said, [in_ether(value)]))
         else:
             found.append((name, [_told(name, value)] if name in _TOLD else lines(value)))
     return found
