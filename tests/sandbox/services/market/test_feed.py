@@ -199,9 +199,9 @@ def test_namespaces_and_nonsense(world: World) -> None:
 
 @pytest.fixture
 def impatient(universe: Universe, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """A market that pings every 50 ms, and gives clients as long to answer."""
+    """A market that pings every 50 ms, and gives clients two seconds to answer."""
     monkeypatch.setattr(feed, "PING_INTERVAL", 0.05)
-    monkeypatch.setattr(feed, "PING_TIMEOUT", 2.0)  # a busy machine answers later than one thinks
+    monkeypatch.setattr(feed, "PING_TIMEOUT", 2.0)  # a busy machine is slow to answer
     made = universe.world("impatient")
     made.sync()
     yield made
