@@ -118,7 +118,7 @@ def test_an_id_of_something_else_is_told_what_it_is(lab, job, hello, iexec_sandb
         with pytest.raises(ObjectNotFoundError) as caught:
             read(word)
         assert said in caught.value.hint
-    sold = lab.orderbook.workerpool(limit=1).iloc[0]["order_hash"]
+    sold = lab.orderbook.workerpool(iexec_sandbox.workerpool).iloc[0]["order_hash"]
     with pytest.raises(ObjectNotFoundError) as caught:
         lab.deal.show(sold)
     assert caught.value.hint == f"This is the hash of an order: iexec-lab order show --workerpool {sold}"
