@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Owners:
-    """Accounts by address; those that came later are in ``path``, with the block from which on they count.
+    """Accounts by address, and the block from which on each counts; those that came later are in ``path``.
 
     Deals of earlier blocks were somebody else's work.
 
@@ -27,8 +27,7 @@ class Owners:
 
     def __init__(self, path: Path, accounts: Accounts) -> None:
         self._path = path
-        self._own = accounts.owners
-        self._given: dict[str, tuple[Account, int]] = {}
+        self._known = {address: (account, 0) for address, account in accounts.owners.items()}
         if path.exists():
             try:
                 kept = json.loads(path.read_bytes())
@@ -37,16 +36,16 @@ class Owners:
                 raise damaged(path, error) from error
 
     def __contains__(self, address: str) -> bool:
-        return address in self._own or address in self._given
+        return address in self._known
 
     def account(self, address: str) -> Account | None:
         """The account with this address, if its key is here."""
-        given = self._given.get(address)
-        return self._own.get(address) or (given[0] if given else None)
+        account, _since = self._known.get(address, (None, 0))
+        return account
 
     def serves(self, address: str, block: int) -> bool:
         """Whether a deal of that block, on a workerpool of that owner, is ours."""
-        return address in self._own or (address in self._given and block >= self._given[address][1])
+        return address in self._known and block >= self._known[address][1]
 
     def add(self, keys: Iterable[bytes], block: int) -> None:
         """Serve these as well, from that block on; those that are here already stay as they are.
@@ -55,9 +54,10 @@ class Owners:
             ValueError: Not a private key.
         """
         self._take((key, block) for key in keys)
-        kept = [[account.key.hex(), since] for account, since in self._given.values()]
+        kept = [[account.key.hex(), since] for account, since in self._known.values() if since]
         write_file(self._path, json.dumps(kept).encode())
 
     def _take(self, keys: Iterable[tuple[bytes, int]]) -> None:
-        found = {key_address(key): (Account(key_address(key), key), block) for key, block in keys}
-        self._given = {**found, **self._given}
+        for key, since in keys:
+            address = key_address(key)
+            self._known.setdefault(address, (Account(address, key), since))
