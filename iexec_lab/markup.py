@@ -31,6 +31,7 @@ GROUNDS: Final[dict[Tone, str]] = {
 _LINE: Final = "1px solid rgba(127,127,127,.35)"
 _MONO: Final = "var(--jp-code-font-family,ui-monospace,Menlo,Consolas,monospace)"
 _NUMBERS: Final = "font-variant-numeric:tabular-nums"
+_WHOLE: Final = "user-select:all;overflow-wrap:anywhere;background:none;padding:0"
 _WORD: Final = 32  # letters of a word in a table that is not broken
 _NUMBER: Final = re.compile(r"-?[\d.,]*\d(?:e[+-]?\d+)?%?|about .*|nan|", re.IGNORECASE)
 
@@ -97,9 +98,6 @@ def line(text: str) -> Markup:
         for number, part in enumerate(parts)
     ]
     return element("code", *pieces, style=_WHOLE)
-
-
-_WHOLE: Final = "user-select:all;overflow-wrap:anywhere;background:none;padding:0"
 
 
 def bar(parts: Sequence[tuple[int, Tone, str]], total: int) -> Markup:
